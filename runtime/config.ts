@@ -1,0 +1,142 @@
+/**
+ * Everything that comes from the environment, read once at start by whoever starts a process; lower
+ * layers get values. All faults come in one message. A variable that is set to nothing is not set.
+ */
+import { z } from 'zod';
+import { NightshiftError } from './errors.ts';
+import { type LogLevel, logLevels } from './log.ts';
+
+/** A key that seals the secrets of connections. */
+export type SecretKey = { id: string; key: Buffer };
+
+export type Config = {
+  /** The PostgreSQL to use; without it an embedded one is started. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  /** The first one seals; each of them opens what it has sealed. */
+  secretKeys: SecretKey[] | undefined;
+  /** Hosts besides the providers' own that a connection may point to. */
+  allowedHosts: string[];
+  /** Jobs that one worker process runs at a time. */
+  concurrency: number;
+  drainSeconds: number;
+  logLevel: LogLevel;
+  sentryDsn: string | undefined;
+};
+
+const CONCURRENCY_MAX = 100;
+const DRAIN_SECONDS_MAX = 3600;
+const KEY_BYTES = 32; // AES-256
+
+export class ConfigRejected extends NightshiftError {
+  readonly code = 'NS_CONFIG';
+
+  constructor(faults: string[]) {
+    super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`, {
+      hint: 'docs/operations.md lists every variable.',
+      verdict: 'give_up',
+      context: { faults },
+    });
+  }
+}
+
+// Messages name what is wanted and never repeat a value, because it may be a secret.
+const environment = z.object({
+  DATABASE_URL: address('postgres:', 'postgresql:')
+    .optional()
+    .describe('PostgreSQL 15 or newer to work with; without it Nightshift starts its own.'),
+  NIGHTSHIFT_DATA_DIR: z
+    .string()
+    .prefault('.nightshift')
+    .describe('Where the embedded PostgreSQL keeps its data, or as root a pointer to them.'),
+  NIGHTSHIFT_SECRET_KEYS: z
+    .string()
+    .transform(secretKeys)
+    .optional()
+    .describe(
+      'Keys for the secrets of connections: id:key[,id:key…], each key 32 bytes in base64; the first one seals.',
+    ),
+  NIGHTSHIFT_ALLOWED_HOSTS: z
+    .string()
+    .transform(hosts)
+    .prefault('')
+    .describe(
+      "Hosts, separated by commas, that a connection may use besides the providers' own and loopback.",
+    ),
+  NIGHTSHIFT_CONCURRENCY: wholeNumber(1, CONCURRENCY_MAX)
+    .prefault('4')
+    .describe('Jobs that one worker process runs at a time.'),
+  NIGHTSHIFT_DRAIN_SECONDS: wholeNumber(0, DRAIN_SECONDS_MAX)
+    .prefault('20')
+    .describe('How long a worker that was told to stop may go on with its jobs before it hands them back.'),
+  NIGHTSHIFT_LOG_LEVEL: z
+    .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
+    .prefault('info')
+    .describe('The least important log lines that are written.'),
+  SENTRY_DSN: address('http:', 'https:').optional().describe('Where errors are reported to, if anywhere.'),
+});
+
+/** Each variable with its default and meaning: docs/operations.md repeats it, and a test compares. */
+export const variables = Object.entries(environment.shape).map(([name, schema]) => ({
+  name,
+  default: schema.def.type === 'prefault' ? String(schema.def.defaultValue) : '',
+  about: schema.description ?? '',
+}));
+
+/** Call it once per process, with `process.env`. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''));
+  const { data, error } = environment.safeParse(given);
+  if (error)
+    throw new ConfigRejected(error.issues.map(({ path, message }) => `${path.join('.')} ${message}`));
+  return {
+    databaseUrl: data.DATABASE_URL,
+    dataDir: data.NIGHTSHIFT_DATA_DIR,
+    secretKeys: data.NIGHTSHIFT_SECRET_KEYS,
+    allowedHosts: data.NIGHTSHIFT_ALLOWED_HOSTS,
+    concurrency: data.NIGHTSHIFT_CONCURRENCY,
+    drainSeconds: data.NIGHTSHIFT_DRAIN_SECONDS,
+    logLevel: data.NIGHTSHIFT_LOG_LEVEL,
+    sentryDsn: data.SENTRY_DSN,
+  };
+}
+
+function address(...protocols: string[]) {
+  const fits = (text: string) => URL.canParse(text) && protocols.includes(new URL(text).protocol);
+  return z
+    .string()
+    .refine(fits, `must be an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+}
+
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  const fits = (text: string) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
+  return z.string().refine(fits, message).transform(Number);
+}
+
+function hosts(text: string, context: z.RefinementCtx): string[] {
+  const list = entries(text).map((host) => host.toLowerCase());
+  const wrong = list.some((host) => !/^[a-z0-9.-]+(:\d+)?$|^\[[0-9a-f:]+\](:\d+)?$/.test(host));
+  if (wrong) context.addIssue('must be host names separated by commas, without https:// and without a path');
+  return list;
+}
+
+function secretKeys(text: string, context: z.RefinementCtx): SecretKey[] {
+  const keys = entries(text).map((entry) => {
+    const [, id = '', encoded = ''] = /^([\w.-]{1,64}):([A-Za-z0-9+/_-]+={0,2})$/.exec(entry) ?? [];
+    return { id, key: Buffer.from(encoded, 'base64') };
+  });
+  if (keys.length === 0 || keys.some(({ id, key }) => id === '' || key.length !== KEY_BYTES)) {
+    context.addIssue(`must be id:key pairs separated by commas, each key ${KEY_BYTES} bytes in base64`);
+  } else if (new Set(keys.map(({ id }) => id)).size < keys.length) {
+    context.addIssue('names the same key id twice');
+  }
+  return keys;
+}
+
+function entries(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}

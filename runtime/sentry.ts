@@ -1,0 +1,50 @@
+/**
+ * Reports errors to Sentry (or to what speaks its envelope protocol) when SENTRY_DSN is set; without
+ * it nothing is loaded and nothing is sent. A report holds the error, its code and verdict and the
+ * ids of its context: no requests, no rows, no names of people or machines, and no secrets.
+ */
+import type { ErrorEvent } from '@sentry/node';
+import { NightshiftError } from './errors.ts';
+import { scrubJson } from './scrub.ts';
+
+export type Sentry = AsyncDisposable & {
+  /** `tags` are short names and ids, to search by: the task, the stream. */
+  capture(error: unknown, tags?: Record<string, string>): void;
+};
+
+const FLUSH_MS_MAX = 5_000;
+
+/** Leaving the scope sends what is still waiting. */
+export async function startSentry(dsn: string | undefined, process: string): Promise<Sentry> {
+  if (dsn === undefined) return { capture() {}, async [Symbol.asyncDispose]() {} };
+  const sdk = await import('@sentry/node');
+  sdk.initWithoutDefaultIntegrations({
+    dsn,
+    // The usual set also records console output, outgoing requests and local variables.
+    integrations: [
+      sdk.linkedErrorsIntegration(),
+      sdk.onUncaughtExceptionIntegration(),
+      sdk.onUnhandledRejectionIntegration({ mode: 'strict' }),
+    ],
+    dataCollection: { userInfo: false },
+    includeServerName: false,
+    enableRuntimeChannelInjection: false,
+    sendClientReports: false,
+    initialScope: { tags: { process } },
+    beforeSend: clean,
+  });
+  return {
+    capture(error, tags = {}) {
+      const known = error instanceof NightshiftError ? { code: error.code, verdict: error.verdict } : {};
+      const extra = error instanceof NightshiftError ? { ...error.context, hint: error.hint } : {};
+      sdk.captureException(error, { tags: { ...tags, ...known }, extra });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await sdk.close(FLUSH_MS_MAX);
+    },
+  };
+}
+
+function clean(event: ErrorEvent): ErrorEvent {
+  return JSON.parse(scrubJson(JSON.stringify(event)));
+}

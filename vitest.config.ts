@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+const WORKERS = 2; // each test has a database of its own, and PostgreSQL wants a core too
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global_setup.ts'],
+    pool: 'forks',
+    maxWorkers: WORKERS,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
