@@ -1,0 +1,143 @@
+/**
+ * Rows into PostgreSQL by `copy … from stdin` in its text format, the fastest way in that needs no
+ * knowledge of the server's byte order. Each value is checked against the type of its column,
+ * because PostgreSQL would tell of a wrong one without saying which object it came from.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { from as copyFrom } from 'pg-copy-streams';
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Tx } from './pool.ts';
+import type { ColumnType, Row, Table, Value } from './table.ts';
+
+const CHUNK_CHARS = 1 << 18;
+const INTEGER_MAX = 2 ** 31 - 1;
+const TIME_MS_MAX = Date.UTC(9999, 11, 31);
+const TIME_MS_MIN = Date.UTC(1, 0, 1);
+const DECIMAL = /^-?\d+(\.\d+)?$/;
+const REPLACEMENT = '\ufffd';
+
+export class RowUnfit extends NightshiftError {
+  readonly code = 'NS_ROW_UNFIT';
+
+  constructor(table: string, column: string, id: string, wanted: string) {
+    super(`Column ${column} of ${table} wants ${wanted}, and ${id} has something else there.`, {
+      hint: 'The toRows of its stream must give that, or reject the record.',
+      verdict: 'give_up',
+      context: { table, column, id, wanted },
+    });
+  }
+}
+
+/** A value in COPY's text format; undefined when it does not fit the column. */
+type Encode = (value: NonNullable<Value>) => string | undefined;
+
+const encoders: Record<ColumnType, () => Encode> = {
+  text: () => (value) => (typeof value === 'string' ? escaped(value) : undefined),
+  'text[]': () => (value) => (isTextArray(value) ? escaped(arrayLiteral(value)) : undefined),
+  boolean: () => (value) => (typeof value === 'boolean' ? String(value) : undefined),
+  integer: () => (value) => (isInteger(value) ? String(value) : undefined),
+  numeric: () => (value) => (typeof value === 'string' && DECIMAL.test(value) ? value : undefined),
+  timestamptz: instants,
+  jsonb: () => (value) => escaped(jsonText(value)),
+};
+
+export type LineWriter = (row: Row, id: string) => string;
+
+/** Turns rows of a table into the begin of a line for COPY: its columns in their order, a tab after each. */
+export function lineWriter({ name, columns }: Table): LineWriter {
+  const fields = Object.entries(columns).map(([column, type]) => ({
+    column,
+    type,
+    encode: encoders[type](),
+  }));
+  return (row, id) => {
+    let line = '';
+    for (const { column, type, encode } of fields) {
+      const value = row[column];
+      const text = value === null || value === undefined ? '\\N' : encode(value);
+      if (text === undefined) throw new RowUnfit(name, column, id, type);
+      line += `${text}\t`;
+    }
+    return line;
+  };
+}
+
+/** Refuses a row that names a column which the table does not have: its value would be lost in silence. */
+export function assertColumns({ name, columns }: Table, row: Row, id: string): void {
+  const stray = Object.keys(row).find((column) => !(column in columns));
+  if (stray !== undefined) throw new RowUnfit(name, stray, id, 'no such column');
+}
+
+/**
+ * `statement` is the whole `copy … from stdin`. Lines are made while PostgreSQL works on those before
+ * them; should making one fail, the copy is broken off and the transaction with it.
+ */
+export async function copyLines(tx: Tx, statement: string, lines: Iterable<string>): Promise<void> {
+  await pipeline(Readable.from(chunks(lines), { highWaterMark: 1 }), tx.query(copyFrom(statement)));
+}
+
+function* chunks(lines: Iterable<string>): Generator<string> {
+  let chunk = '';
+  for (const line of lines) {
+    chunk += `${line}\n`;
+    if (chunk.length < CHUNK_CHARS) continue;
+    yield chunk;
+    chunk = '';
+  }
+  if (chunk !== '') yield chunk;
+}
+
+// PostgreSQL's text holds no NUL. A record is not worth losing for one, so it becomes the character
+// that Unicode has for "something that cannot be shown stood here".
+function escaped(text: string): string {
+  if (!/[\\\t\n\r\0]/.test(text)) return text;
+  return text
+    .replaceAll('\0', REPLACEMENT)
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\t', '\\t')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r');
+}
+
+/** JSON that jsonb takes: it refuses NUL and half a surrogate pair even in their escaped form. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'null';
+  if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'string') return wellFormed(inner);
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [wellFormed(key), item]));
+  });
+}
+
+function wellFormed(text: string): string {
+  return text.toWellFormed().replaceAll('\0', REPLACEMENT);
+}
+
+function arrayLiteral(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}
+
+function isTextArray(value: Value): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isInteger(value: Value): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INTEGER_MAX;
+}
+
+/** Rows beside each other mostly have the same instants, and printing one is dear: the last is kept. */
+function instants(): Encode {
+  let last = Number.NaN;
+  let text = '';
+  return (value) => {
+    if (!(value instanceof Date)) return undefined;
+    const ms = value.getTime();
+    if (!(ms >= TIME_MS_MIN && ms <= TIME_MS_MAX)) return undefined;
+    if (ms === last) return text;
+    last = ms;
+    text = value.toISOString();
+    return text;
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The one way into `raw`. A load is one page of one stream inside the caller's transaction: it settles
+ * duplicates, drops what is older than the stored version, writes what differs and nothing else, and
+ * marks every brand-local day that a changed item touched before or touches now.
+ */
+import pg from 'pg';
+import type { Dependents } from './dependents.ts';
+import { markDays } from './dirty_days.ts';
+import { watchDependents } from './load_dependents.ts';
+import { holdPlace, type LoadPlace } from './load_place.ts';
+import { assertWhole, digestsOf, instantsOf } from './load_rows.ts';
+import { statementsOf } from './load_sql.ts';
+import { type Load, type Plan, stageAndCompare, writeDirect, writeStaged } from './load_write.ts';
+import type { Tx } from './pool.ts';
+import { clearRejected } from './rejected.ts';
+import { settle } from './settle.ts';
+import type { Deletion, Item, Table } from './table.ts';
+import { rememberEarly, sortOut } from './versions.ts';
+
+export type LoadTarget = {
+  brandId: string;
+  connectionId: string;
+  /** The first one is the root table. */
+  tables: readonly Table[];
+  dependents?: readonly Dependents[];
+  /** When given, rejected rows of this stream leave once their record loads or is deleted. */
+  stream?: string;
+  /** Becomes `seen_at` of what is written. */
+  now: Date;
+};
+
+export type LoadTally = {
+  read: number;
+  /** Items of which any row was written. */
+  changed: number;
+  unchanged: number;
+  /** Items that are older than what is stored, or than another version in the same page. */
+  stale: number;
+  /** Objects that were there and are tombstones now. */
+  deleted: number;
+  /** Marks written. */
+  days: number;
+};
+
+/** Loads a page of items, and deletions that the provider told us of; commits with the caller. */
+export async function loadItems(
+  tx: Tx,
+  target: LoadTarget,
+  items: readonly Item[],
+  deletions: readonly Deletion[] = [],
+): Promise<LoadTally> {
+  const { brandId, connectionId, tables, stream, now } = target;
+  const statements = statementsOf(tables);
+  const place = await holdPlace(tx, brandId, connectionId);
+  const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
+  const settled = settle(items, deletions);
+  assertWhole(tables, settled.items);
+  const digests = digestsOf(tables);
+  const page = await sortOut(tx, root, statements, settled, digests);
+  await rememberEarly(tx, root, page, now);
+  if (stream !== undefined) {
+    const settles = ids([...page.current, ...settled.deletions]);
+    await clearRejected(tx, brandId, connectionId, stream, settles);
+  }
+
+  const load = { tx, brandId, connectionId, statements, digests, now };
+  const plan = { staged: page.known, direct: page.fresh, deletions: page.deletions };
+  const { changed, days } = await writePage(load, target, place, plan);
+  return {
+    read: items.length,
+    changed,
+    unchanged: page.current.length - changed,
+    stale: settled.items.length - page.current.length + settled.superseded,
+    deleted: page.deleted,
+    days,
+  };
+}
+
+type Written = { changed: number; days: number };
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Writes new objects directly; should one of their rows be there after all, everything through staging. */
+async function writePage(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+  if (plan.direct.length === 0) return write(load, target, place, plan);
+  await load.tx.query('savepoint direct_load');
+  try {
+    const written = await write(load, target, place, plan);
+    await load.tx.query('release savepoint direct_load');
+    return written;
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== UNIQUE_VIOLATION) throw error;
+    await load.tx.query('rollback to savepoint direct_load');
+    const { staged, direct, deletions } = plan;
+    return write(load, target, place, { staged: [...staged, ...direct], direct: [], deletions });
+  }
+}
+
+async function write(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+  const { tx, brandId, connectionId, now } = load;
+  const { tables, dependents = [] } = target;
+  const { timeZone, retailerId } = place;
+  const differences = await stageAndCompare(load, plan);
+  const touched = [...plan.staged.filter(({ id }) => differences.content.has(id)), ...plan.direct];
+  const changed = plan.staged.filter(({ id }) => differences.ids.has(id)).length + plan.direct.length;
+  if (changed + differences.content.size === 0) return { changed: 0, days: 0 };
+
+  const days = await storedDays(load, timeZone, differences.content);
+  const changedTables = new Set([...differences.tables, ...tablesOf(tables, plan.direct)]);
+  const dependentDays = await watchDependents(
+    tx,
+    { brandId, connectionId, timeZone, tables, dependents },
+    { ids: differences.content, items: touched, tables: changedTables },
+  );
+  await writeDirect(load, plan.direct);
+  await writeStaged(load, differences);
+  for (const day of await dependentDays()) days.add(day);
+
+  if (retailerId === null) return { changed, days: 0 };
+  const instants = instantsOf(tables, touched);
+  return { changed, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days, instants }) };
+}
+
+async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Set<string>> {
+  const { tx, brandId, connectionId, statements } = load;
+  if (statements.days === undefined || roots.size === 0) return new Set();
+  const values = [brandId, connectionId, [...roots], timeZone];
+  const { rows } = await tx.query<{ day: string }>({ ...statements.days, values });
+  return new Set(rows.map(({ day }) => day));
+}
+
+function tablesOf(tables: readonly Table[], items: readonly Item[]): Table[] {
+  return tables.filter(({ name }) => items.some(({ rows }) => rows[name]?.length));
+}
+
+function ids(items: readonly { id: string }[]): string[] {
+  return items.map(({ id }) => id);
+}

@@ -1,0 +1,90 @@
+/** Asks for the pairs of sql/dependents.ts before and after a write, and names the days that differ. */
+import type { Dependents } from './dependents.ts';
+import { rootColumnOf, rowsWhere, statement } from './load_sql.ts';
+import type { Tx } from './pool.ts';
+import type { Item, Table } from './table.ts';
+
+export type Asking = {
+  brandId: string;
+  connectionId: string;
+  timeZone: string;
+  tables: readonly Table[];
+  dependents: readonly Dependents[];
+};
+
+export type Touched = {
+  /** Roots that change, as they are stored now. */
+  ids: ReadonlySet<string>;
+  /** Items that will be stored. */
+  items: readonly Item[];
+  /** Tables in which any row changes. */
+  tables: ReadonlySet<Table>;
+};
+
+/** Called before the write; what it returns is called after it. */
+export async function watchDependents(
+  tx: Tx,
+  asking: Asking,
+  touched: Touched,
+): Promise<() => Promise<Set<string>>> {
+  const watched = asking.dependents.flatMap((dependents) => {
+    const table = asking.tables.find(({ name }) => name === dependents.table);
+    return table !== undefined && touched.tables.has(table) ? [{ dependents, table }] : [];
+  });
+  const before: { dependents: Dependents; keys: string[]; pairs: Map<string, string> }[] = [];
+  for (const { dependents, table } of watched) {
+    const keys = await keysOf(tx, asking, touched, dependents, table);
+    before.push({ dependents, keys, pairs: await pairsOf(tx, asking, dependents, keys) });
+  }
+  return async () => {
+    const days = new Set<string>();
+    for (const { dependents, keys, pairs } of before) {
+      const after = await pairsOf(tx, asking, dependents, keys);
+      for (const [pair, day] of pairs) if (!after.has(pair)) days.add(day);
+      for (const [pair, day] of after) if (!pairs.has(pair)) days.add(day);
+    }
+    return days;
+  };
+}
+
+async function keysOf(
+  tx: Tx,
+  { brandId, connectionId }: Asking,
+  { ids, items }: Touched,
+  { column }: Dependents,
+  table: Table,
+): Promise<string[]> {
+  const keys = new Set<string>();
+  for (const { rows } of items) {
+    for (const row of rows[table.name] ?? []) {
+      const value = row[column];
+      if (typeof value === 'string') keys.add(value);
+    }
+  }
+  if (ids.size > 0) {
+    const { rows } = await tx.query<{ key: string }>({
+      ...statement(`
+        select distinct o.${column} as key
+        from unnest($3::text[]) as w (id)
+        cross join lateral (${rowsWhere(table.name, rootColumnOf(table))}) o
+        where o.${column} is not null`),
+      values: [brandId, connectionId, [...ids]],
+    });
+    for (const { key } of rows) keys.add(key);
+  }
+  return [...keys];
+}
+
+async function pairsOf(
+  tx: Tx,
+  { brandId, connectionId, timeZone }: Asking,
+  { pairs }: Dependents,
+  keys: readonly string[],
+): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await tx.query<{ key: string; day: string }>({
+    ...pairs,
+    values: [brandId, connectionId, keys, timeZone],
+  });
+  return new Map(rows.map(({ key, day }) => [`${key} ${day}`, day]));
+}

@@ -1,0 +1,177 @@
+-- Who we work for (app) and what the platform itself must remember (ops).
+-- Every key that holds tenant data begins with brand_id and no constraint crosses brands.
+
+create schema app;
+create schema raw;
+create schema fact;
+create schema agg;
+create schema bi;
+create schema if not exists ops; -- the migration runner keeps its table here and may have made it
+
+create table app.brands (
+  id uuid primary key default gen_random_uuid(),
+  slug text not null unique check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  name text not null,
+  time_zone text not null,
+  reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
+  created_at timestamptz not null default now()
+);
+comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
+
+create table app.retailers (
+  brand_id uuid not null references app.brands (id),
+  id uuid not null default gen_random_uuid(),
+  slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  name text not null,
+  created_at timestamptz not null default now(),
+  primary key (brand_id, id),
+  unique (brand_id, slug)
+);
+
+create table app.connections (
+  brand_id uuid not null references app.brands (id),
+  id uuid not null default gen_random_uuid(),
+  retailer_id uuid,
+  name text not null check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  provider text not null check (provider in ('shopify', 'stripe', 'sendgrid', 'ayrshare')),
+  account text not null,
+  base_url text not null,
+  auth text not null,
+  secret bytea not null,
+  secret_key_id text not null,
+  token bytea, -- a short-lived access token, sealed like the secret
+  token_key_id text,
+  token_expires_at timestamptz,
+  granted_scopes text[],
+  checked_at timestamptz,
+  held_at timestamptz,
+  held_code text,
+  held_reason text,
+  created_at timestamptz not null default now(),
+  primary key (brand_id, id),
+  unique (brand_id, name),
+  constraint account_once unique (brand_id, provider, account), -- a second one would count every sale twice
+  foreign key (brand_id, retailer_id) references app.retailers (brand_id, id),
+  constraint shop_belongs_to_one_retailer check (retailer_id is not null or provider not in ('shopify', 'stripe'))
+);
+comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
+
+create table app.fx_rates (
+  currency text not null check (currency ~ '^[A-Z]{3}$'),
+  day date not null,
+  units_per_euro numeric not null check (units_per_euro > 0),
+  source text not null,
+  seen_at timestamptz not null,
+  primary key (currency, day)
+);
+
+create table ops.positions (
+  brand_id uuid not null,
+  connection_id uuid not null,
+  stream text not null,
+  position jsonb not null,
+  state text not null default 'never' check (state in ('never', 'ok', 'partial', 'failing')),
+  cause text,
+  last_run_at timestamptz,
+  last_success_at timestamptz,
+  updated_at timestamptz not null,
+  primary key (brand_id, connection_id, stream),
+  foreign key (brand_id, connection_id) references app.connections (brand_id, id)
+);
+comment on table ops.positions is 'where each stream goes on from; written in the transaction of the rows it stands for';
+
+-- Append-only and without a unique key on purpose: an upserted mark gets lost when a load keeps the
+-- old one, a rollup deletes it and only then the load commits.
+create table ops.dirty_days (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  day date not null,
+  marked_at timestamptz not null
+);
+create index dirty_days_of_retailer on ops.dirty_days (brand_id, retailer_id, day);
+
+create table ops.rejected_rows (
+  brand_id uuid not null,
+  connection_id uuid not null,
+  stream text not null,
+  row_key text not null,
+  reason text not null,
+  payload jsonb not null,
+  rejected_at timestamptz not null,
+  primary key (brand_id, connection_id, stream, row_key)
+);
+comment on table ops.rejected_rows is 'records that a stream could not understand; a row leaves when its record loads';
+
+create table ops.completeness (
+  id bigint generated always as identity primary key,
+  brand_id uuid not null,
+  connection_id uuid not null,
+  stream text not null,
+  check_name text not null,
+  expected numeric,
+  found numeric,
+  ok boolean not null,
+  cause text,
+  checked_at timestamptz not null
+);
+create index completeness_of_stream on ops.completeness (brand_id, connection_id, stream, checked_at);
+
+create table ops.rate_budgets (
+  provider text not null,
+  account text not null,
+  available numeric not null,
+  maximum numeric not null,
+  restore_per_second numeric not null,
+  seen_at timestamptz not null,
+  blocked_until timestamptz,
+  primary key (provider, account)
+);
+
+create table ops.workers (
+  id uuid primary key,
+  pool_id text not null unique,
+  lock_key bigint not null unique,
+  host text not null,
+  process_id integer not null,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  ended_how text check (ended_how in ('stopped', 'crashed'))
+);
+comment on column ops.workers.lock_key is 'session advisory lock that the process holds while it lives';
+
+create table ops.job_runs (
+  id bigint generated always as identity primary key,
+  job_id bigint not null,
+  task text not null,
+  lane text,
+  brand_id uuid,
+  connection_id uuid,
+  payload jsonb not null,
+  attempt integer not null,
+  pool_id text not null,
+  claimed_at timestamptz not null,
+  started_at timestamptz not null,
+  last_commit_at timestamptz,
+  finished_at timestamptz,
+  outcome text not null default 'running' check (outcome in
+    ('running', 'succeeded', 'partial', 'retrying', 'waiting', 'held', 'dead', 'returned', 'crashed')),
+  error_code text,
+  error_message text,
+  error_hint text,
+  error_stack text,
+  tally jsonb,
+  progress jsonb
+);
+create index job_runs_of_job on ops.job_runs (job_id, id);
+create index job_runs_of_connection on ops.job_runs (brand_id, connection_id, id);
+create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running';
+
+create table ops.audit_log (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  actor text not null,
+  action text not null,
+  brand_id uuid,
+  target text not null,
+  details jsonb not null default '{}'
+);

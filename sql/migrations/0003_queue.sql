@@ -1,0 +1,326 @@
+-- Everything that we do to the queue's own tables (graphile_worker._private_*) stands in this file.
+-- The library only claims jobs; beginning, ending and handing back are ours, so that they commit
+-- together with the record of the run and never touch a row that has gone to somebody else.
+--
+-- A *claim* is (job, pool, instant): the library wrote the pool's id and the time into the row when
+-- it took the job. The instant is compared to the millisecond, as the task was handed it. The number
+-- of attempts is no part of it: add_job with the key of a running job sets it to the maximum.
+
+alter table ops.job_runs add column job_key text;
+comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
+comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of waiting, held or returned gives it back';
+comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after one was no crash without progress';
+
+alter table ops.workers add column handed_back_at timestamptz;
+comment on column ops.workers.handed_back_at is 'set once nothing is locked any more by a worker that has ended';
+create index workers_to_watch on ops.workers (started_at) where handed_back_at is null;
+
+-- True with the row locked until the transaction ends, false if the job is no longer ours.
+create function ops.hold_claim(p_job bigint, p_pool text, p_claimed_at timestamptz) returns boolean
+language plpgsql as $$
+begin
+  perform from graphile_worker._private_jobs
+  where id = p_job and locked_by = p_pool and date_trunc('milliseconds', locked_at) = p_claimed_at
+  for update;
+  return found;
+end $$;
+
+-- Whether a record is that of a claim. Its number alone is not enough: a crash of the server may forget a
+-- record that was just begun, and give its number to another.
+create function ops.is_of_claim(p_run ops.job_runs, p_job bigint, p_pool text, p_claimed_at timestamptz)
+returns boolean language sql stable as $$
+  select (p_run.job_id, p_run.pool_id, date_trunc('milliseconds', p_run.claimed_at)) = (p_job, p_pool, p_claimed_at)
+$$;
+
+-- The first statement of every transaction of a running job. Locks the row, and keeps in the same
+-- transaction that the run got this far.
+create function ops.fence(p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint, p_progress jsonb)
+returns boolean language plpgsql as $$
+begin
+  if not ops.hold_claim(p_job, p_pool, p_claimed_at) then return false; end if;
+  update ops.job_runs r set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
+  where id = p_run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
+  return true;
+end $$;
+
+-- A payload is json and may hold what jsonb refuses (a NUL character); it must be recorded all the same.
+create function ops.payload_of(p_payload json) returns jsonb language plpgsql immutable as $$
+begin
+  return p_payload::jsonb;
+exception when others then
+  return jsonb_build_object('unreadable', p_payload::text);
+end $$;
+
+create function ops.uuid_in(p_payload jsonb, p_field text) returns uuid language sql immutable as $$
+  select substring(p_payload ->> p_field from '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')::uuid
+$$;
+
+-- One record per claim: asked twice (the first answer was lost on its way) it gives the same one.
+create function ops.record_run(p_job bigint, p_attempt integer, p_key text) returns bigint
+language plpgsql as $$
+declare v_run bigint;
+begin
+  insert into ops.job_runs
+    (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at)
+  select j.id, t.identifier, q.queue_name, ops.uuid_in(p.payload, 'brandId'), ops.uuid_in(p.payload, 'connectionId'),
+         p.payload, p_attempt, p_key, j.locked_by, j.locked_at, clock_timestamp()
+  from graphile_worker._private_jobs j
+  join graphile_worker._private_tasks t on t.id = j.task_id
+  left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
+  cross join lateral (select ops.payload_of(j.payload) as payload) p
+  where j.id = p_job and not exists (
+    select from ops.job_runs r where (r.job_id, r.pool_id, r.claimed_at) = (j.id, j.locked_by, j.locked_at))
+  returning id into v_run;
+  if found then return v_run; end if;
+  select r.id into v_run from ops.job_runs r
+  join graphile_worker._private_jobs j on (r.job_id, r.pool_id, r.claimed_at) = (j.id, j.locked_by, j.locked_at)
+  where j.id = p_job;
+  return v_run;
+end $$;
+
+-- Gives up the lock of a job and of its lane, and wakes a worker if the job can run at once. The key
+-- comes back unless newer work took it meanwhile.
+create function ops.unlock_job(
+  p_job bigint, p_pool text, p_attempts integer, p_run_at timestamptz, p_key text, p_error text
+) returns void language plpgsql as $$
+declare v_key text := p_key;
+begin
+  loop
+    begin
+      update graphile_worker._private_jobs
+      set attempts = p_attempts, run_at = p_run_at, key = v_key, last_error = coalesce(p_error, last_error),
+          locked_by = null, locked_at = null, updated_at = now()
+      where id = p_job;
+      exit;
+    exception when unique_violation then
+      v_key := null;
+    end;
+  end loop;
+  update graphile_worker._private_job_queues q set locked_by = null, locked_at = null
+  from graphile_worker._private_jobs j
+  where j.id = p_job and q.id = j.job_queue_id and q.locked_by = p_pool;
+  perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', 1)::text)
+  from graphile_worker._private_jobs j where j.id = p_job and j.is_available and j.run_at <= now();
+end $$;
+
+-- The connection of a run, locked against release, if a person holds it back. Looking twice keeps the
+-- usual case free of locks; the second look waits for a release that is under way, and then sees it.
+create function ops.held_connection(p_run bigint) returns app.connections language plpgsql as $$
+declare v_connection app.connections;
+begin
+  perform from ops.job_runs r
+  join app.connections c on (c.brand_id, c.id) = (r.brand_id, r.connection_id)
+  where r.id = p_run and c.held_at is not null;
+  if not found then return null; end if;
+  select c.* into v_connection from app.connections c
+  where (c.brand_id, c.id) = (select r.brand_id, r.connection_id from ops.job_runs r where r.id = p_run)
+    and c.held_at is not null
+  for share;
+  return v_connection;
+end $$;
+
+-- The first fenced statement of a run: our row gives up its key, the record begins. A job whose
+-- connection is held parks itself here and never runs its body. State: running, held or lost.
+-- Nothing waits for the disk: whatever the run commits afterwards takes this along, and what a crash of
+-- the server loses before that (the claim, or only the record) is noticed at the fence or made good at the end.
+create function ops.begin_run(
+  p_job bigint, p_pool text, p_claimed_at timestamptz, p_attempt integer, p_key text,
+  out state text, out run_id bigint
+) language plpgsql as $$
+declare v_held app.connections;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  if not ops.hold_claim(p_job, p_pool, p_claimed_at) then state := 'lost'; return; end if;
+  run_id := ops.record_run(p_job, p_attempt, p_key);
+  v_held := ops.held_connection(run_id);
+  if v_held.id is not null then
+    state := 'held';
+    update ops.job_runs set outcome = 'held', finished_at = clock_timestamp(), error_code = v_held.held_code,
+      error_message = format('Connection %s is held: %s', v_held.name, coalesce(v_held.held_reason, 'no reason was given'))
+    where id = run_id;
+    perform ops.unlock_job(p_job, p_pool, greatest(p_attempt - 1, 0), 'infinity', p_key, null);
+    return;
+  end if;
+  state := 'running';
+  update graphile_worker._private_jobs set key = null where id = p_job and key is not null;
+end $$;
+
+-- What a run that lost its job is told: 'lost', and its record says so; or the outcome that it had
+-- written itself before, when it never heard the answer.
+create function ops.end_of_lost_run(p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint)
+returns text language plpgsql as $$
+declare v_outcome text;
+begin
+  update ops.job_runs r set outcome = 'crashed', finished_at = clock_timestamp(), error_code = 'NS_CLAIM_LOST',
+    error_message = 'The job was taken from this run before it ended.'
+  where id = p_run and outcome = 'running' and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
+  select outcome into v_outcome from ops.job_runs r
+  where id = p_run and outcome not in ('running', 'crashed') and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
+  return coalesce(v_outcome, 'lost');
+end $$;
+
+-- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
+-- no job touched, if the claim was. Asked again after an answer that never came, it answers the same.
+-- A success does not wait for the disk. All that the run committed is there already; if the server crashes
+-- in the next moments and forgets the end alone, the job runs again and finds its work done. A worker
+-- that stops in order closes itself with a commit that does wait, and with it everything before.
+create function ops.end_run(
+  p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint, p_outcome text, p_attempts integer,
+  p_delay_seconds double precision, p_error jsonb, p_tally jsonb, p_progress jsonb
+) returns text language plpgsql as $$
+declare
+  v_run ops.job_runs;
+  v_outcome text := p_outcome;
+  v_error text := nullif(concat_ws(': ', p_error ->> 'code', p_error ->> 'message'), '');
+begin
+  if p_outcome in ('succeeded', 'partial') then perform set_config('synchronous_commit', 'off', true); end if;
+  if not ops.hold_claim(p_job, p_pool, p_claimed_at) then
+    return ops.end_of_lost_run(p_job, p_pool, p_claimed_at, p_run);
+  end if;
+  update ops.job_runs r set outcome = v_outcome, finished_at = clock_timestamp(), tally = p_tally,
+    progress = coalesce(p_progress, progress), error_code = p_error ->> 'code', error_message = p_error ->> 'message',
+    error_hint = p_error ->> 'hint', error_stack = p_error ->> 'stack'
+  where id = p_run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at) returning * into v_run;
+  if not found then -- a crash of the server took the record; the job and its claim are older
+    return ops.end_run(p_job, p_pool, p_claimed_at, ops.record_run(p_job, p_attempts, null), p_outcome, p_attempts,
+      p_delay_seconds, p_error, p_tally, p_progress);
+  end if;
+  if v_outcome = 'held' then
+    update app.connections set held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
+      held_reason = coalesce(held_reason, p_error ->> 'message')
+    where (brand_id, id) = (v_run.brand_id, v_run.connection_id);
+    if not found then -- nobody could ever release it
+      v_outcome := 'dead';
+      update ops.job_runs set outcome = v_outcome where id = p_run;
+    end if;
+  end if;
+
+  if v_outcome in ('succeeded', 'partial') then
+    delete from graphile_worker._private_jobs where id = p_job;
+    if v_run.lane is not null then
+      update graphile_worker._private_job_queues set locked_by = null, locked_at = null
+      where queue_name = v_run.lane and locked_by = p_pool;
+    end if;
+  elsif v_outcome = 'dead' then
+    perform ops.unlock_job(p_job, p_pool, j.max_attempts, j.run_at, null, v_error)
+    from graphile_worker._private_jobs j where j.id = p_job;
+  elsif v_outcome = 'held' then
+    perform ops.unlock_job(p_job, p_pool, p_attempts, 'infinity', v_run.job_key, v_error);
+  else
+    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + make_interval(secs => p_delay_seconds),
+      v_run.job_key, v_error);
+  end if;
+  return v_outcome;
+end $$;
+
+-- How long a job rests after a crash: nothing after the first, then 5 s doubled with each further crash
+-- in a row in which nothing was committed, at most 10 min, half of it by chance.
+create function ops.crash_delay(p_job bigint) returns interval language sql volatile as $$
+  select case when count(*) < 2 then interval '0 s'
+    else least(interval '5 s' * power(2::float8, least(count(*) - 2, 10)::float8), interval '10 min') * (0.5 + random() / 2) end
+  from ops.job_runs
+  where job_id = p_job and id > coalesce((
+    select max(id) from ops.job_runs where job_id = p_job and (outcome <> 'crashed' or last_commit_at is not null)), 0)
+$$;
+
+-- Hands back one job that the caller has locked. A crash is counted, but never spends the last attempt:
+-- the job would be dead without anybody having been told why.
+create function ops.hand_back(p_job bigint, p_pool text, p_outcome text, p_error jsonb) returns void
+language plpgsql as $$
+declare
+  v_job record;
+  v_run ops.job_runs;
+  v_run_id bigint;
+  v_run_at timestamptz;
+begin
+  select j.attempts, j.max_attempts, j.key, j.run_at into v_job from graphile_worker._private_jobs j where j.id = p_job;
+  v_run_id := ops.record_run(p_job, v_job.attempts, v_job.key); -- apart, so that the next statement sees it
+  select * into v_run from ops.job_runs where id = v_run_id;
+  update ops.job_runs set outcome = p_outcome, finished_at = clock_timestamp(),
+    error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
+  where id = v_run.id;
+  v_run_at := case when p_outcome = 'crashed' then now() + ops.crash_delay(p_job) else least(v_job.run_at, now()) end;
+  perform ops.unlock_job(p_job, p_pool,
+    case when p_outcome = 'crashed' then least(v_run.attempt, v_job.max_attempts - 1) else greatest(v_run.attempt - 1, 0) end,
+    v_run_at, coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
+end $$;
+
+-- Hands back what a pool has locked since before an instant, but for the jobs named; a row that a
+-- session still holds (a killed client's backend lives on for a moment) waits for the next call.
+create function ops.hand_back_pool(
+  p_pool text, p_outcome text, p_error jsonb, p_before timestamptz default 'infinity', p_except bigint[] default '{}'
+) returns integer language plpgsql as $$
+declare
+  v_job bigint;
+  v_jobs integer := 0;
+begin
+  for v_job in
+    select id from graphile_worker._private_jobs
+    where locked_by = p_pool and locked_at < p_before and id <> all (p_except)
+    order by id for update skip locked
+  loop
+    perform ops.hand_back(v_job, p_pool, p_outcome, p_error);
+    v_jobs := v_jobs + 1;
+  end loop;
+  update graphile_worker._private_job_queues q set locked_by = null, locked_at = null
+  where q.locked_by = p_pool and q.locked_at < p_before and not exists (
+    select from graphile_worker._private_jobs j where j.job_queue_id = q.id and j.locked_by = p_pool);
+  return v_jobs;
+end $$;
+
+-- Marks a worker as ended once nothing is left in its name.
+create function ops.close_worker(p_worker uuid, p_pool text, p_error jsonb) returns void language plpgsql as $$
+begin
+  perform from graphile_worker._private_jobs where locked_by = p_pool;
+  if found then return; end if;
+  update ops.job_runs set outcome = 'crashed', finished_at = clock_timestamp(),
+    error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
+  where pool_id = p_pool and outcome = 'running';
+  update ops.workers set handed_back_at = now() where id = p_worker;
+end $$;
+
+-- What every worker does each second. A worker whose advisory lock is free is dead. Taking the lock
+-- keeps a second sweeper out, and the owner too, until its jobs are handed back.
+create function ops.sweep_workers(p_error jsonb) returns integer language plpgsql as $$
+declare
+  v_worker ops.workers;
+  v_jobs integer := 0;
+begin
+  for v_worker in select * from ops.workers where handed_back_at is null order by started_at loop
+    continue when not pg_try_advisory_xact_lock(v_worker.lock_key);
+    update ops.workers set ended_at = now(), ended_how = 'crashed' where id = v_worker.id and ended_at is null;
+    v_jobs := v_jobs + ops.hand_back_pool(v_worker.pool_id, 'crashed', p_error);
+    perform ops.close_worker(v_worker.id, v_worker.pool_id, p_error);
+  end loop;
+  return v_jobs;
+end $$;
+
+-- Jobs locked in a name that no living worker bears: claimed by a worker that never registered, or
+-- after it was given up. It reads every waiting job, so it is asked less often than the sweep.
+create function ops.sweep_strangers(p_grace interval, p_error jsonb) returns integer language plpgsql as $$
+declare
+  v_pool text;
+  v_jobs integer := 0;
+begin
+  for v_pool in
+    select distinct j.locked_by from graphile_worker._private_jobs j
+    where j.locked_by is not null and j.locked_at < now() - p_grace and not exists (
+      select from ops.workers w where w.pool_id = j.locked_by and w.ended_at is null)
+  loop
+    v_jobs := v_jobs + ops.hand_back_pool(v_pool, 'crashed', p_error, now() - p_grace);
+  end loop;
+  return v_jobs;
+end $$;
+
+-- Puts the parked jobs of a connection back. Called after the connection was released, in that transaction.
+create function ops.release_jobs(p_brand uuid, p_connection uuid) returns integer language plpgsql as $$
+declare v_jobs integer;
+begin
+  update graphile_worker._private_jobs set run_at = now(), attempts = 0, updated_at = now()
+  where run_at = 'infinity' and locked_by is null
+    and (ops.uuid_in(ops.payload_of(payload), 'brandId'), ops.uuid_in(ops.payload_of(payload), 'connectionId'))
+      = (p_brand, p_connection);
+  get diagnostics v_jobs = row_count;
+  perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_jobs)::text) where v_jobs > 0;
+  return v_jobs;
+end $$;

@@ -1,0 +1,185 @@
+-- The contract with BI: names and columns here stay. Every view and column says what it is; the
+-- comments make docs/data-dictionary.md.
+
+create view bi.daily_sales as
+select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.currency,
+       a.orders, a.units, a.units_returned, a.gross_sales, a.discounts, a.returns, t.net_sales,
+       a.shipping, a.taxes, a.duties, a.fees, a.tips, a.gift_cards_sold, a.refunded_money, t.total_sales,
+       case when a.orders > 0 then round(a.ordered_sales / a.orders, 2) end as average_order_value,
+       a.new_customers, a.returning_customers, a.guest_orders, a.reporting_currency, a.fx_rate,
+       fact.round_to_currency(a.gross_sales * a.fx_rate, a.reporting_currency) as gross_sales_reporting,
+       fact.round_to_currency(t.net_sales * a.fx_rate, a.reporting_currency) as net_sales_reporting,
+       fact.round_to_currency(t.total_sales * a.fx_rate, a.reporting_currency) as total_sales_reporting,
+       a.fx_day, a.fx_cause, a.unclassified, a.unclassified_rows, a.computed_at
+from agg.daily_sales a
+join app.brands b on b.id = a.brand_id
+join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id
+cross join lateral (select a.gross_sales - a.discounts - a.returns as net_sales) n
+cross join lateral (select n.net_sales, n.net_sales + a.shipping + a.taxes + a.duties + a.fees as total_sales) t;
+
+comment on view bi.daily_sales is 'Sales per retailer, day of the brand''s time zone and currency, defined as in Shopify''s own sales reports. Test and deleted orders are left out, with their refunds.';
+comment on column bi.daily_sales.brand_id is 'id of the brand';
+comment on column bi.daily_sales.brand is 'short name of the brand';
+comment on column bi.daily_sales.retailer_id is 'id of the retailer';
+comment on column bi.daily_sales.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_sales.day is 'day in the brand''s time zone: of a sale the day on which its order was processed, of an edit, return or refund the day on which that happened';
+comment on column bi.daily_sales.currency is 'ISO 4217 currency of the shop at the time of the order; every amount without _reporting is in it';
+comment on column bi.daily_sales.orders is 'counted orders processed on the day: neither test nor deleted, with at least one piece of goods ordered; a gift card alone does not count';
+comment on column bi.daily_sales.units is 'pieces sold, later additions to orders on the day of the addition';
+comment on column bi.daily_sales.units_returned is 'pieces returned or taken out of orders, on the day on which that happened';
+comment on column bi.daily_sales.gross_sales is 'goods sold before discounts, without tax (also where prices include it) and without gift cards';
+comment on column bi.daily_sales.discounts is 'discounts on those goods, as a positive amount';
+comment on column bi.daily_sales.returns is 'value of goods returned, cancelled or taken out, without tax and net of their discount, and adjustments; usually positive, negative where adjustments outweigh it';
+comment on column bi.daily_sales.net_sales is 'gross_sales - discounts - returns';
+comment on column bi.daily_sales.shipping is 'shipping charged less shipping refunded, without tax';
+comment on column bi.daily_sales.taxes is 'taxes charged less taxes refunded, those of shipping, fees and gift cards included; tax of tips is in tips';
+comment on column bi.daily_sales.duties is 'import duties charged less refunded, without tax';
+comment on column bi.daily_sales.fees is 'fees charged less refunded, return fees included, without tax';
+comment on column bi.daily_sales.tips is 'tips less tips refunded, tax included; not part of total_sales';
+comment on column bi.daily_sales.gift_cards_sold is 'gift cards sold less refunded, without tax; a liability, not part of total_sales';
+comment on column bi.daily_sales.refunded_money is 'money that went back to buyers: successful refund transactions on the day of the money, which need not be the day of the return';
+comment on column bi.daily_sales.total_sales is 'net_sales + shipping + taxes + duties + fees';
+comment on column bi.daily_sales.average_order_value is '(gross_sales - discounts of orders as they were placed) / orders, 2 places; null without orders';
+comment on column bi.daily_sales.new_customers is 'customers whose first counted order in this shop lies in this row';
+comment on column bi.daily_sales.returning_customers is 'other customers with a counted order in this row';
+comment on column bi.daily_sales.guest_orders is 'counted orders without a customer';
+comment on column bi.daily_sales.reporting_currency is 'currency of the brand''s consolidated figures';
+comment on column bi.daily_sales.fx_rate is 'units of reporting_currency per unit of currency: 1 where they are the same, else the ECB reference rate of the day or the last earlier one, at most 10 calendar days old; null if there is none (Source: ECB statistics)';
+comment on column bi.daily_sales.gross_sales_reporting is 'gross_sales in reporting_currency, rounded once to its smallest unit, half away from zero; null without a rate';
+comment on column bi.daily_sales.net_sales_reporting is 'net_sales in reporting_currency, rounded likewise';
+comment on column bi.daily_sales.total_sales_reporting is 'total_sales in reporting_currency, rounded likewise';
+comment on column bi.daily_sales.fx_day is 'day of publication of fx_rate';
+comment on column bi.daily_sales.fx_cause is 'why there is no fx_rate: no_rate (one of the currencies was never published up to then) or stale_rate (the last common publication is more than 10 days older)';
+comment on column bi.daily_sales.unclassified is 'amounts of ledger rows of a kind that we do not know, tax included; in no other column';
+comment on column bi.daily_sales.unclassified_rows is 'how many such rows there are';
+comment on column bi.daily_sales.computed_at is 'when the figures of this row last changed';
+
+create view bi.daily_product_sales as
+select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.currency,
+       a.connection_id, c.name as connection, a.product_key,
+       coalesce(v.product_id, l.product_id) as product_id, k.variant_id,
+       coalesce(v.sku, l.sku) as sku,
+       coalesce(p.title, l.title, a.product_key) as product,
+       coalesce(v.title, l.variant_title) as variant,
+       coalesce(nullif(p.category, ''), nullif(p.product_type, '')) as category,
+       a.orders, a.units, a.units_returned, a.gross_sales, a.discounts, a.returns, n.net_sales,
+       a.cost_of_goods, n.net_sales - a.cost_of_goods as profit,
+       case when n.net_sales <> 0 then round((n.net_sales - a.cost_of_goods) / n.net_sales, 4) end as margin,
+       a.units_without_cost, a.computed_at
+from agg.daily_product_sales a
+join app.brands b on b.id = a.brand_id
+join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id
+join app.connections c on c.brand_id = a.brand_id and c.id = a.connection_id
+cross join lateral (
+  select case when a.product_key = 'unallocated' or a.product_key like 'line:%' then null
+              else a.product_key end as variant_id,
+         case when a.product_key like 'line:%' then substr(a.product_key, 6) end as line_name
+) k
+cross join lateral (select a.gross_sales - a.discounts - a.returns as net_sales) n
+left join raw.shopify_variants v
+  on v.brand_id = a.brand_id and v.connection_id = a.connection_id and v.id = a.product_key
+-- A product without a stored variant is called what its newest order line calls it.
+left join lateral (
+  (select o.product_id, o.sku, o.title, o.variant_title, o.changed_at from raw.shopify_order_lines o
+   where o.brand_id = a.brand_id and o.connection_id = a.connection_id and v.id is null
+     and o.variant_id = k.variant_id
+   order by o.changed_at desc limit 1)
+  union all
+  (select o.product_id, nullif(o.sku, ''), o.title, o.variant_title, o.changed_at from raw.shopify_order_lines o
+   where o.brand_id = a.brand_id and o.connection_id = a.connection_id and o.variant_id is null
+     and fact.line_name(o.sku, o.title) = k.line_name
+   order by o.changed_at desc limit 1)
+) l on true
+left join raw.shopify_products p on p.brand_id = a.brand_id and p.connection_id = a.connection_id
+  and p.id = coalesce(v.product_id, l.product_id);
+
+comment on view bi.daily_product_sales is 'Sales of goods per product variant, retailer, day and currency. Its sums over products equal bi.daily_sales; names, sku and category are those of today.';
+comment on column bi.daily_product_sales.brand_id is 'id of the brand';
+comment on column bi.daily_product_sales.brand is 'short name of the brand';
+comment on column bi.daily_product_sales.retailer_id is 'id of the retailer';
+comment on column bi.daily_product_sales.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_product_sales.day is 'day in the brand''s time zone, as in bi.daily_sales';
+comment on column bi.daily_product_sales.currency is 'ISO 4217 currency of the amounts';
+comment on column bi.daily_product_sales.connection_id is 'id of the shop: two shops may use the same variant ids';
+comment on column bi.daily_product_sales.connection is 'name of the shop, unique within its brand';
+comment on column bi.daily_product_sales.product_key is 'variant id; line:<sku or title> where the order line has no variant; unallocated for rows of no product, such as adjustments';
+comment on column bi.daily_product_sales.product_id is 'id of the product in the shop; null where it is not known';
+comment on column bi.daily_product_sales.variant_id is 'id of the variant in the shop; null where there is none';
+comment on column bi.daily_product_sales.sku is 'stock keeping unit of the variant or of its newest order line';
+comment on column bi.daily_product_sales.product is 'title of the product, else of its newest order line, else product_key';
+comment on column bi.daily_product_sales.variant is 'title of the variant';
+comment on column bi.daily_product_sales.category is 'category of the product, else its type';
+comment on column bi.daily_product_sales.orders is 'counted orders processed on the day that contain the product; an order with several products is in several rows';
+comment on column bi.daily_product_sales.units is 'pieces sold';
+comment on column bi.daily_product_sales.units_returned is 'pieces returned or taken out of orders';
+comment on column bi.daily_product_sales.gross_sales is 'goods sold before discounts, without tax';
+comment on column bi.daily_product_sales.discounts is 'discounts on those goods, as a positive amount';
+comment on column bi.daily_product_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
+comment on column bi.daily_product_sales.net_sales is 'gross_sales - discounts - returns';
+comment on column bi.daily_product_sales.cost_of_goods is '(units - units_returned) x the unit cost known at the end of the day; null where the cost, or its currency, is unknown or another';
+comment on column bi.daily_product_sales.profit is 'net_sales - cost_of_goods; null where the cost is unknown';
+comment on column bi.daily_product_sales.margin is 'profit / net_sales, 4 places; null where the cost is unknown or net_sales is 0';
+comment on column bi.daily_product_sales.units_without_cost is 'pieces sold and pieces returned whose cost is unknown';
+comment on column bi.daily_product_sales.computed_at is 'when the figures of this row last changed';
+
+create view bi.daily_country_sales as
+select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.currency, a.country,
+       a.orders, a.customers, a.units, a.units_returned, a.gross_sales, a.discounts, a.returns,
+       a.gross_sales - a.discounts - a.returns as net_sales, a.computed_at
+from agg.daily_country_sales a
+join app.brands b on b.id = a.brand_id
+join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id;
+
+comment on view bi.daily_country_sales is 'Sales per country of the order, retailer, day and currency. Its sums over countries equal bi.daily_sales.';
+comment on column bi.daily_country_sales.brand_id is 'id of the brand';
+comment on column bi.daily_country_sales.brand is 'short name of the brand';
+comment on column bi.daily_country_sales.retailer_id is 'id of the retailer';
+comment on column bi.daily_country_sales.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_country_sales.day is 'day in the brand''s time zone, as in bi.daily_sales';
+comment on column bi.daily_country_sales.currency is 'ISO 4217 currency of the amounts';
+comment on column bi.daily_country_sales.country is 'ISO 3166 code of the shipping address, else of the billing address, else ZZ';
+comment on column bi.daily_country_sales.orders is 'counted orders processed on the day';
+comment on column bi.daily_country_sales.customers is 'different customers among those orders; a customer of two shops counts in each';
+comment on column bi.daily_country_sales.units is 'pieces sold';
+comment on column bi.daily_country_sales.units_returned is 'pieces returned or taken out of orders';
+comment on column bi.daily_country_sales.gross_sales is 'goods sold before discounts, without tax';
+comment on column bi.daily_country_sales.discounts is 'discounts on those goods, as a positive amount';
+comment on column bi.daily_country_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
+comment on column bi.daily_country_sales.net_sales is 'gross_sales - discounts - returns';
+comment on column bi.daily_country_sales.computed_at is 'when the figures of this row last changed';
+
+create view bi.sync_status as
+select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as connection_id,
+       c.name as connection, c.provider, p.stream,
+       case when c.held_at is not null then 'held' else coalesce(p.state, 'never') end as state,
+       p.position, p.last_run_at, p.last_success_at,
+       extract(epoch from now() - p.last_success_at)::bigint as lag_seconds,
+       (run.tally ->> 'read')::bigint as rows,
+       coalesce(c.held_reason, p.cause, run.error_message) as error
+from app.connections c
+join app.brands b on b.id = c.brand_id
+left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
+left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id
+left join lateral (
+  select j.tally, j.error_message from ops.job_runs j
+  where j.brand_id = c.brand_id and j.connection_id = c.id and j.task = 'sync_stream'
+    and j.payload ->> 'stream' = p.stream and j.finished_at is not null
+  order by j.id desc limit 1
+) run on true;
+
+comment on view bi.sync_status is 'How far each stream of each connection is; a connection that has never been read has one row without a stream.';
+comment on column bi.sync_status.brand_id is 'id of the brand';
+comment on column bi.sync_status.brand is 'short name of the brand';
+comment on column bi.sync_status.retailer_id is 'id of the retailer; null where the connection serves several';
+comment on column bi.sync_status.retailer is 'short name of the retailer';
+comment on column bi.sync_status.connection_id is 'id of the connection';
+comment on column bi.sync_status.connection is 'name of the connection, unique within its brand';
+comment on column bi.sync_status.provider is 'shopify, stripe, sendgrid or ayrshare';
+comment on column bi.sync_status.stream is 'what is read, for instance shopify.orders';
+comment on column bi.sync_status.state is 'ok; partial: read, but not whole; failing; never: not read yet; held: waits until a person acts';
+comment on column bi.sync_status.position is 'where the next run goes on from';
+comment on column bi.sync_status.last_run_at is 'when it was last tried';
+comment on column bi.sync_status.last_success_at is 'when it was last read to its end';
+comment on column bi.sync_status.lag_seconds is 'seconds since last_success_at; null if there was none';
+comment on column bi.sync_status.rows is 'records that the last finished run read';
+comment on column bi.sync_status.error is 'why the state is not ok; null where it is';

@@ -1,0 +1,60 @@
+/** Finding things by the name that a person types, and saying so when there is none or one already. */
+import pg from 'pg';
+import { NightshiftError } from '#runtime/errors.ts';
+
+export type Kind = 'brand' | 'retailer' | 'connection';
+
+export class NameNotFound extends NightshiftError {
+  readonly code = 'NS_NAME_NOT_FOUND';
+
+  constructor(kind: Kind, name: string, known: readonly string[]) {
+    const others = known.length === 0 ? 'There is none yet.' : `There are: ${known.join(', ')}.`;
+    super(`There is no ${kind} ${name}. ${others}`, {
+      hint: `npx nightshift ${kind}s ${known.length === 0 ? 'add' : 'list'}`,
+      verdict: 'give_up',
+      context: { kind, name },
+    });
+  }
+}
+
+export class NameTaken extends NightshiftError {
+  readonly code = 'NS_NAME_TAKEN';
+
+  constructor(kind: Kind, name: string) {
+    super(`There is a ${kind} ${name} already.`, {
+      hint: `Take another name, or see it: npx nightshift ${kind}s list`,
+      verdict: 'give_up',
+      context: { kind, name },
+    });
+  }
+}
+
+export class NameUnfit extends NightshiftError {
+  readonly code = 'NS_NAME_UNFIT';
+
+  constructor(kind: Kind, name: string) {
+    super(`'${name}' cannot name a ${kind}.`, {
+      hint: 'Use 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit.',
+      verdict: 'give_up',
+      context: { kind, name },
+    });
+  }
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const UNIQUE_VIOLATION = '23505';
+
+export function assertName(kind: Kind, name: string): void {
+  if (!NAME.test(name)) throw new NameUnfit(kind, name);
+}
+
+/** Runs an insert whose only unique constraint besides the id is the name. */
+export async function taking<T>(kind: Kind, name: string, insert: () => Promise<T>): Promise<T> {
+  assertName(kind, name);
+  try {
+    return await insert();
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION) throw new NameTaken(kind, name);
+    throw error;
+  }
+}

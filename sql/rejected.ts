@@ -1,0 +1,54 @@
+/** Records that a stream could not understand, kept with the reason until the same record loads or is deleted. */
+import { jsonText } from './copy.ts';
+import type { Tx } from './pool.ts';
+
+export type Rejection = { key: string; reason: string; payload: unknown };
+
+const REASON_CHARS_MAX = 2000;
+
+/** Keeps each record once, with the reason of its latest rejection. */
+export async function rejectRows(
+  tx: Tx,
+  brandId: string,
+  connectionId: string,
+  stream: string,
+  rejections: readonly Rejection[],
+  now = new Date(),
+): Promise<void> {
+  const latest = [...new Map(rejections.map((rejection) => [rejection.key, rejection])).values()];
+  if (latest.length === 0) return;
+  await tx.query(
+    `insert into ops.rejected_rows (brand_id, connection_id, stream, row_key, reason, payload, rejected_at)
+     select $1::uuid, $2::uuid, $3, r.row_key, r.reason, r.payload, $7::timestamptz
+     from unnest($4::text[], $5::text[], $6::jsonb[]) as r (row_key, reason, payload)
+     on conflict (brand_id, connection_id, stream, row_key) do update
+     set reason = excluded.reason, payload = excluded.payload, rejected_at = excluded.rejected_at`,
+    [
+      brandId,
+      connectionId,
+      stream,
+      latest.map(({ key }) => key),
+      latest.map(({ reason }) => reason.slice(0, REASON_CHARS_MAX)),
+      latest.map(({ payload }) => jsonText(payload)),
+      now,
+    ],
+  );
+}
+
+/** Called with what loaded or is deleted; returns how many rejections that settled. */
+export async function clearRejected(
+  tx: Tx,
+  brandId: string,
+  connectionId: string,
+  stream: string,
+  keys: readonly string[],
+): Promise<number> {
+  if (keys.length === 0) return 0;
+  const { rowCount } = await tx.query({
+    name: 'clear rejected rows',
+    text: `delete from ops.rejected_rows
+           where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])`,
+    values: [brandId, connectionId, stream, keys],
+  });
+  return rowCount ?? 0;
+}

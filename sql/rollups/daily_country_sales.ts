@@ -1,0 +1,9 @@
+import { defineRollup } from './rollup.ts';
+
+export const dailyCountrySales = defineRollup(import.meta.url, {
+  name: 'daily_country_sales',
+  reads: ['fact.ledger', 'fact.real_orders', 'fact.orders'],
+  writes: 'agg.daily_country_sales',
+  grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
+  after: [],
+});

@@ -1,0 +1,35 @@
+/** Settles what one page says several times: of each object only its newest version goes on. */
+import type { Deletion, Item } from './table.ts';
+
+export type Settled = {
+  /** Oldest version first, so that the newest has the last word about a child that two items claim. */
+  items: Item[];
+  deletions: Deletion[];
+  /** Items that a newer version or a deletion in the same page has overtaken. */
+  superseded: number;
+};
+
+/** The newest version wins, of equal ones the last; a deletion wins against a version of its own instant. */
+export function settle(items: readonly Item[], deletions: readonly Deletion[]): Settled {
+  const newest = new Map<string, Item>();
+  for (const item of items) {
+    const other = newest.get(item.id);
+    if (other === undefined || other.changedAt <= item.changedAt) newest.set(item.id, item);
+  }
+  const gone = new Map<string, Deletion>();
+  for (const deletion of deletions) {
+    const other = gone.get(deletion.id);
+    if (other === undefined || other.deletedAt < deletion.deletedAt) gone.set(deletion.id, deletion);
+  }
+  for (const { id, deletedAt } of gone.values()) {
+    const item = newest.get(id);
+    if (item === undefined) continue;
+    if (item.changedAt > deletedAt) gone.delete(id);
+    else newest.delete(id);
+  }
+  return {
+    items: [...newest.values()].sort((a, b) => a.changedAt.getTime() - b.changedAt.getTime()),
+    deletions: [...gone.values()],
+    superseded: items.length - newest.size,
+  };
+}
