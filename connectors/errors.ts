@@ -1,0 +1,147 @@
+/** What can go wrong with a provider, sorted by what becomes of the job that met it. */
+import { NightshiftError } from '#runtime/errors.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Network errors and answers of 5xx that went on for longer than we wait within a job. */
+export class ProviderUnavailable extends NightshiftError {
+  readonly code = 'NS_PROVIDER_UNAVAILABLE';
+
+  constructor(
+    provider: string,
+    what: string,
+    { status, ...options }: { status?: number; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(`${provider} cannot be reached: ${what}.`, {
+      hint: 'Nothing to do: the job is tried again later. If it stays so, look at the status page of the provider.',
+      verdict: 'retry',
+      context: { provider, status },
+      ...options,
+    });
+  }
+}
+
+/** The provider asks us to slow down for longer than we wait within a job. */
+export class RateLimited extends NightshiftError {
+  readonly code = 'NS_RATE_LIMITED';
+
+  constructor(provider: string, account: string, retryAfterMs: number) {
+    super(
+      `${provider} limits the calls of ${account}; it can be asked again in ${seconds(retryAfterMs)} s.`,
+      {
+        hint: 'Nothing to do: the job goes on by itself. Waiting spends none of its attempts.',
+        verdict: 'retry',
+        context: { provider, account },
+        retryAfterMs,
+      },
+    );
+  }
+}
+
+export class CredentialsRejected extends NightshiftError {
+  readonly code = 'NS_CREDENTIALS_REJECTED';
+
+  constructor(provider: string, connectionId: string, answer: string) {
+    super(`${provider} answered ${answer}: it refuses the key of connection ${connectionId}.`, {
+      hint: `Store a new key, which also releases it: npx nightshift connections key ${connectionId}`,
+      verdict: 'hold', // every further attempt would fail alike, until a person acts
+      context: { provider, connectionId, answer },
+    });
+  }
+}
+
+export class ScopeMissing extends NightshiftError {
+  readonly code = 'NS_SCOPE_MISSING';
+
+  constructor(provider: string, connectionId: string, needs: string, details: string) {
+    super(`${provider} denies connection ${connectionId} what it needs (${needs}): ${details}`, {
+      hint: `Grant ${needs} to the app, then: npx nightshift connections check ${connectionId} && npx nightshift connections release ${connectionId}`,
+      verdict: 'hold',
+      context: { provider, connectionId, needs },
+    });
+  }
+}
+
+/** The account is frozen, locked or gone. */
+export class AccountSuspended extends NightshiftError {
+  readonly code = 'NS_ACCOUNT_SUSPENDED';
+
+  /** `probe`: it may come back by itself, so it is asked again each day; else a person must act. */
+  constructor(provider: string, account: string, answer: string, probe: boolean) {
+    super(`${provider} answered ${answer}: the account ${account} is suspended.`, {
+      hint: probe
+        ? 'The owner of the account must settle it with the provider. It is asked again each day.'
+        : 'The owner of the account must settle it with the provider; then release the connection.',
+      verdict: probe ? 'retry' : 'hold',
+      context: { provider, account, answer },
+      ...(probe && { retryAfterMs: DAY_MS }),
+    });
+  }
+}
+
+export class AccountNotFound extends NightshiftError {
+  readonly code = 'NS_ACCOUNT_NOT_FOUND';
+
+  constructor(provider: string, account: string, connectionId: string) {
+    super(`${provider} knows no account ${account} at the address of connection ${connectionId}.`, {
+      hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
+      verdict: 'hold',
+      context: { provider, account, connectionId },
+    });
+  }
+}
+
+/** Our request is wrong, so the same request will stay wrong. */
+export class RequestRefused extends NightshiftError {
+  readonly code = 'NS_REQUEST_REFUSED';
+
+  constructor(provider: string, what: string, answer: string) {
+    super(`${provider} refuses our request ${what}: ${answer}`, {
+      hint: 'This is a fault of Nightshift or a change of the provider: please report it with this message.',
+      verdict: 'give_up',
+      context: { provider, what },
+    });
+  }
+}
+
+/** An answer that breaks the contract that we know. `retry`: it may be a damaged copy of a good one. */
+export class AnswerNotUnderstood extends NightshiftError {
+  readonly code = 'NS_ANSWER_NOT_UNDERSTOOD';
+
+  constructor(provider: string, what: string, reason: string, verdict: 'retry' | 'give_up' = 'give_up') {
+    super(`The answer of ${provider} to ${what} is not understood: ${reason}`, {
+      hint: 'Nothing of it was stored. If it stays so the provider has changed: please report it with this message.',
+      verdict,
+      context: { provider, what },
+    });
+  }
+}
+
+export class RedirectRefused extends NightshiftError {
+  readonly code = 'NS_REDIRECT_REFUSED';
+
+  constructor(provider: string, address: string, status: number) {
+    super(
+      `${provider} answered ${status} at ${address}: redirects are refused, they could take a key elsewhere.`,
+      {
+        hint: "Give the connection the provider's own address of the account, not a domain that forwards to it.",
+        verdict: 'hold',
+        context: { provider, address, status },
+      },
+    );
+  }
+}
+
+export class AnswerTooLarge extends NightshiftError {
+  readonly code = 'NS_ANSWER_TOO_LARGE';
+
+  constructor(provider: string, address: string, bytesMax: number) {
+    super(`The answer of ${provider} at ${address} is larger than ${bytesMax} bytes.`, {
+      hint: 'No page is that large: check that the address of the connection is the right one.',
+      verdict: 'give_up',
+      context: { provider, address, bytesMax },
+    });
+  }
+}
+
+const seconds = (ms: number) => Math.ceil(ms / 1000);

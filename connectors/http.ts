@@ -1,0 +1,142 @@
+/**
+ * HTTP to providers: one request at a time, with a limit on every wait and every size. Redirects are
+ * refused, and no error carries more of an address than its path, because queries and headers hold
+ * keys. What may pass is thrown as `Again`, for the retry policy in `retry.ts`.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
+import { Again, type Meters } from './retry.ts';
+
+export const CONNECT_TIMEOUT_MS = 10_000;
+export const HEADERS_TIMEOUT_MS = 60_000;
+/** Between two pieces of a body. */
+export const BODY_TIMEOUT_MS = 60_000;
+export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+export const USER_AGENT = 'Nightshift/0.1';
+
+/** Statuses that mean "later". 530 and 540 are Shopify's: name not resolved at the edge, switched off for now. */
+const LATER = new Set([408, 500, 502, 503, 504, 530, 540]);
+const UNDICI_ABORTED = 'UND_ERR_ABORTED';
+
+export type HttpRequest = {
+  method: 'GET' | 'POST';
+  url: string;
+  headers?: Record<string, string>;
+  body?: string;
+};
+
+export type HttpAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
+export type HttpStream = { status: number; headers: IncomingHttpHeaders; body: AsyncIterable<Buffer> };
+
+export type Http = {
+  meters: Meters;
+  signal: AbortSignal;
+  /** The whole answer of one request. */
+  once(request: HttpRequest): Promise<HttpAnswer>;
+  /** The head of an answer, its body to be read piece by piece. */
+  open(request: HttpRequest): Promise<HttpStream>;
+};
+
+export type HttpOptions = { provider: string; account: string; signal: AbortSignal; meters: Meters };
+
+// One pool of connections for the process: idle ones close by themselves and keep nothing alive.
+const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
+
+export function makeHttp({ provider, account, signal, meters }: HttpOptions): Http {
+  const head = async (request: HttpRequest): Promise<Dispatcher.ResponseData> => {
+    meters.requests++;
+    try {
+      return await undiciRequest(request.url, {
+        dispatcher: agent,
+        method: request.method,
+        headers: { 'user-agent': USER_AGENT, ...request.headers },
+        body: request.body ?? null,
+        signal,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        bodyTimeout: BODY_TIMEOUT_MS,
+      });
+    } catch (error) {
+      throw lost(error, request);
+    }
+  };
+
+  const lost = (error: unknown, request: HttpRequest): unknown => {
+    if (signal.aborted) return signal.reason;
+    if (error instanceof TypeError) return error; // an address that is none: waiting does not mend it
+    const what = `${codeOf(error)} at ${placeOf(request.url)}`;
+    return new Again(new ProviderUnavailable(provider, what, { cause: error }));
+  };
+
+  const open = async (request: HttpRequest): Promise<HttpStream> => {
+    const answer = await head(request);
+    const { statusCode: status, headers, body } = answer;
+    const refusal = refused(status, headers, request);
+    if (refusal) {
+      await body.dump().catch(() => {}); // what we do not read must not block the connection
+      throw refusal;
+    }
+    return { status, headers, body: pieces(body, request) };
+  };
+
+  const refused = (status: number, headers: IncomingHttpHeaders, request: HttpRequest): Error | undefined => {
+    const place = placeOf(request.url);
+    if (status >= 300 && status < 400) return new RedirectRefused(provider, place, status);
+    const waitMs = retryAfterMs(headers['retry-after']);
+    if (status === 429) return new Again(new RateLimited(provider, account, waitMs ?? 1000), { waitMs });
+    if (!LATER.has(status)) return undefined;
+    return new Again(
+      new ProviderUnavailable(provider, `${status} at ${place}`, { status, retryAfterMs: waitMs }),
+      { waitMs },
+    );
+  };
+
+  async function* pieces(body: AsyncIterable<Buffer>, request: HttpRequest): AsyncGenerator<Buffer> {
+    try {
+      for await (const piece of body) {
+        meters.bytes += piece.length;
+        yield piece;
+      }
+    } catch (error) {
+      throw lost(error, request);
+    }
+  }
+
+  return {
+    meters,
+    signal,
+    open,
+    async once(request) {
+      const { status, headers, body } = await open(request);
+      const read: Buffer[] = [];
+      let bytes = 0;
+      for await (const piece of body) {
+        bytes += piece.length;
+        if (bytes > ANSWER_BYTES_MAX)
+          throw new AnswerTooLarge(provider, placeOf(request.url), ANSWER_BYTES_MAX);
+        read.push(piece);
+      }
+      return { status, headers, text: Buffer.concat(read).toString('utf8') };
+    },
+  };
+}
+
+/** `Retry-After` is seconds, also with decimals, or a date. */
+export function retryAfterMs(value: string | string[] | undefined, now = Date.now()): number | undefined {
+  if (typeof value !== 'string' || value.trim() === '') return undefined;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(0, Math.ceil(seconds * 1000));
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  return code === undefined || code === UNDICI_ABORTED ? (message ?? String(error)) : code;
+}
+
+/** Where an address leads, without the query, which may hold a signature. */
+export function placeOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}

@@ -1,0 +1,50 @@
+/** Every stream there is, by name. */
+import { NightshiftError } from '#runtime/errors.ts';
+import { makeMeters } from './retry.ts';
+import { type ConnectionCheck, checkShopify } from './shopify/check.ts';
+import type { ShopifyContext } from './shopify/client.ts';
+import { shopifyStreams } from './shopify/index.ts';
+import type { Stream } from './stream.ts';
+import { checkStripe } from './stripe/check.ts';
+import { stripeStreams } from './stripe/index.ts';
+
+export type { ConnectionCheck };
+
+export const streams: readonly Stream[] = [...shopifyStreams, ...stripeStreams];
+
+export const streamNames: readonly string[] = streams.map(({ name }) => name);
+
+export class StreamUnknown extends NightshiftError {
+  readonly code = 'NS_STREAM_UNKNOWN';
+
+  constructor(name: string) {
+    super(`There is no stream ${name}.`, {
+      hint: `There are: ${streamNames.join(', ')}.`,
+      verdict: 'give_up',
+      context: { stream: name },
+    });
+  }
+}
+
+export function findStream(name: string): Stream {
+  const stream = streams.find((one) => one.name === name);
+  if (!stream) throw new StreamUnknown(name);
+  return stream;
+}
+
+/** In the order in which they are to be read. */
+export function streamsOf(provider: string): readonly Stream[] {
+  return streams.filter((stream) => stream.provider === provider);
+}
+
+/** Tries a connection. Throws what a sync would throw if the key does not work at all. */
+export function checkConnection(
+  context: Pick<ShopifyContext, 'connection' | 'db' | 'sealer' | 'signal'>,
+  now: Date,
+): Promise<ConnectionCheck> {
+  const { provider } = context.connection;
+  const given = { ...context, meters: makeMeters() };
+  if (provider === 'shopify') return checkShopify(given, streamsOf(provider), now);
+  if (provider === 'stripe') return checkStripe({ ...given, now: () => now }, streamsOf(provider));
+  throw new StreamUnknown(`of ${provider}`);
+}

@@ -1,0 +1,37 @@
+/** Walking lists page by page, and reading ahead. */
+
+const PAGES_MAX = 100_000;
+
+export type PageOf<T> = { items: readonly T[]; next: string | null };
+
+/** All pages of a list. `next` of a page is handed to the asking for the one after it. */
+export async function* paginate<T>(
+  ask: (after: string | null) => Promise<PageOf<T>>,
+): AsyncGenerator<readonly T[]> {
+  let after: string | null = null;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const { items, next }: PageOf<T> = await ask(after);
+    yield items;
+    // A cursor that comes again would be walked for ever.
+    if (next === null || next === after) return;
+    after = next;
+  }
+}
+
+/** The same values, with the next one being made while the caller works on the last. */
+export async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  let next = iterator.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done) return;
+      next = iterator.next();
+      next.catch(() => {}); // met at the top of the loop; until then nobody waits for it
+      yield value;
+    }
+  } finally {
+    await next.catch(() => {});
+    await iterator.return?.();
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The one retry policy of all connectors. A failure that may pass is thrown as `Again`; the loop
+ * waits and asks once more until attempts or waiting time are used up, then throws what it stands for.
+ */
+import { setTimeout } from 'node:timers/promises';
+import type { NightshiftError } from '#runtime/errors.ts';
+
+/** What talking to a provider has taken so far in this run. */
+export type Meters = { requests: number; bytes: number; waitedMs: number };
+
+export function makeMeters(): Meters {
+  return { requests: 0, bytes: 0, waitedMs: 0 };
+}
+
+export const ATTEMPTS_MAX = 6;
+export const FIRST_DELAY_MS = 250;
+export const DELAY_MS_MAX = 15_000;
+/** Waiting for something that failed: network, 5xx, 429. Longer than this is left to the queue. */
+export const FAILURE_WAIT_MS_MAX = 90_000;
+/** Waiting for our turn, which spends no attempt. */
+export const TURN_WAIT_MS_MAX = 10 * 60_000;
+
+export class Again extends Error {
+  readonly failure: NightshiftError;
+  readonly waitMs: number | undefined;
+  readonly isTurn: boolean;
+
+  /** `waitMs`: as the provider says, else we back off. `isTurn`: nothing failed, it is not our turn yet. */
+  constructor(failure: NightshiftError, options: { waitMs?: number; isTurn?: boolean } = {}) {
+    super(failure.message, { cause: failure });
+    this.failure = failure;
+    this.waitMs = options.waitMs;
+    this.isTurn = options.isTurn ?? false;
+  }
+}
+
+export type Persistence = { signal: AbortSignal; meters: Meters; attemptsMax?: number };
+
+export async function persist<T>(once: () => Promise<T>, options: Persistence): Promise<T> {
+  const { signal, attemptsMax = ATTEMPTS_MAX } = options;
+  let failures = 0;
+  const waited = { failure: 0, turn: 0 };
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await once();
+    } catch (error) {
+      if (!(error instanceof Again)) throw error;
+      const kind = error.isTurn ? 'turn' : 'failure';
+      if (!error.isTurn) failures++;
+      const waitMs = error.waitMs ?? backOffMs(failures);
+      const waitMsMax = error.isTurn ? TURN_WAIT_MS_MAX : FAILURE_WAIT_MS_MAX;
+      if (failures >= attemptsMax || waited[kind] + waitMs > waitMsMax) throw error.failure;
+      waited[kind] += waitMs;
+      await pause(waitMs, options);
+    }
+  }
+}
+
+/** Doubles from the first delay, and half of it is chance, so that workers do not knock in step. */
+function backOffMs(failures: number): number {
+  const ms = Math.min(DELAY_MS_MAX, FIRST_DELAY_MS * 2 ** (failures - 1));
+  return Math.round(ms * (0.5 + Math.random() / 2));
+}
+
+/** Waits, unless the job is told to stop: then throws the reason of its signal. */
+export async function pause(ms: number, { signal, meters }: Persistence): Promise<void> {
+  meters.waitedMs += ms;
+  await setTimeout(ms, undefined, { signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error;
+  });
+}

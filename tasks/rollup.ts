@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { claimDirtyDays, lockRollup } from '#sql/dirty_days.ts';
+import type { Tx } from '#sql/pool.ts';
+import { rollups } from '#sql/rollups/index.ts';
+import { type Rebuilt, runRollups } from '#sql/rollups/rollup.ts';
+import { enqueue } from './enqueue.ts';
+import { defineTask } from './task.ts';
+
+const BATCH_DAYS_MAX = 60; // what a crash costs, and how long other work on this retailer waits
+const BATCHES_MAX = 50;
+export const RANGE_DAYS_MAX = 3_660;
+const DAY_MS = 86_400_000;
+
+const payload = z
+  .strictObject({
+    brandId: z.uuid(),
+    retailerId: z.uuid(),
+    from: z.iso.date().optional(),
+    to: z.iso.date().optional(),
+    now: z.iso.datetime({ offset: true }).optional(),
+  })
+  .refine(({ from, to }) => (from === undefined) === (to === undefined), 'A range has both from and to.')
+  .refine(({ from = '', to = '' }) => from <= to, 'A range does not end before it begins.')
+  .refine(
+    ({ from, to }) => daysBetween(from, to).length <= RANGE_DAYS_MAX,
+    `A range has at most ${RANGE_DAYS_MAX} days.`,
+  );
+
+type Payload = z.output<typeof payload>;
+
+/** Days that were rebuilt, with what became of their rows. */
+type Batch = Rebuilt & { days: number; unclassified: number };
+
+/**
+ * Brings the aggregates of one retailer up to date. Without a range it works until no dirty day is
+ * left; with one it rebuilds each of its days, dirty or not. A batch of days is one transaction: it
+ * takes the marks, then reads the facts by later statements, so that a load which commits in between
+ * leaves its own marks for the next batch.
+ */
+export const rollup = defineTask({
+  name: 'rollup',
+  payload,
+  key: ({ brandId, retailerId, from }) => (from === undefined ? `${brandId}:${retailerId}` : undefined),
+  attempts: 8,
+  timeoutSeconds: 3_600,
+  async run(which, { db, signal, now, log, progress }) {
+    const total = { days: 0, written: 0, deleted: 0, unclassified: 0 };
+    for await (const batch of batches(which, now(), db.transaction, signal)) {
+      total.days += batch.days;
+      total.written += batch.written;
+      total.deleted += batch.deleted;
+      total.unclassified += batch.unclassified;
+      progress({ days: total.days });
+    }
+    if (total.unclassified > 0) {
+      const { brandId, retailerId } = which;
+      log.warn({ brandId, retailerId, rows: total.unclassified }, 'sales rows of a kind that we do not know');
+    }
+    return total;
+  },
+});
+
+type Transaction = <T>(fn: (tx: Tx) => Promise<T>) => Promise<T>;
+
+async function* batches(which: Payload, now: Date, transaction: Transaction, signal: AbortSignal) {
+  const ranges = chunksOf(daysBetween(which.from, which.to), BATCH_DAYS_MAX);
+  for (const days of ranges) {
+    signal.throwIfAborted();
+    yield await transaction((tx) => rebuildRange(tx, which, days, now));
+  }
+  if (ranges.length > 0) return;
+  for (let count = 0; count < BATCHES_MAX; count++) {
+    signal.throwIfAborted();
+    const batch = await transaction((tx) => rebuildDirty(tx, which, now));
+    if (batch.days === 0) return;
+    yield batch;
+  }
+  await transaction((tx) => enqueue(tx, rollup, which)); // the rest is another job's, with a timeout of its own
+}
+
+async function rebuildDirty(tx: Tx, which: Payload, now: Date): Promise<Batch> {
+  return rebuild(tx, which, await claimDirtyDays(tx, which.brandId, which.retailerId, BATCH_DAYS_MAX), now);
+}
+
+async function rebuildRange(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {
+  const { brandId, retailerId } = which;
+  await lockRollup(tx, brandId, retailerId);
+  await tx.query(
+    `delete from ops.dirty_days where ctid = any (array(
+       select ctid from ops.dirty_days where brand_id = $1 and retailer_id = $2 and day = any ($3::date[])
+       for update skip locked))`,
+    [brandId, retailerId, days],
+  );
+  return rebuild(tx, which, days, now);
+}
+
+async function rebuild(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {
+  if (days.length === 0) return { days: 0, written: 0, deleted: 0, unclassified: 0 };
+  const { brandId, retailerId } = which;
+  const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now });
+  const { rows } = await tx.query<{ unclassified: number }>(
+    `select coalesce(sum(unclassified_rows), 0)::bigint as unclassified from agg.daily_sales
+     where brand_id = $1 and retailer_id = $2 and day = any ($3::date[])`,
+    [brandId, retailerId, days],
+  );
+  return { ...rebuilt, days: days.length, unclassified: rows[0]?.unclassified ?? 0 };
+}
+
+/** Both ends included; stops short of an endless range. */
+export function daysBetween(from: string | undefined, to: string | undefined): string[] {
+  if (from === undefined || to === undefined) return [];
+  const first = Date.parse(from);
+  const count = Math.min((Date.parse(to) - first) / DAY_MS + 1, RANGE_DAYS_MAX + 1);
+  return Array.from({ length: Math.max(count, 0) }, (_, index) =>
+    new Date(first + index * DAY_MS).toISOString().slice(0, 10),
+  );
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,206 @@
+/**
+ * Brings one stream of one connection up to date. The payload says which; where to go on from is in
+ * the database, so a job that runs twice, late or by hand does the same work. A page, its position,
+ * its dirty days and their rollup commit together: a crash costs one page at most.
+ */
+import { z } from 'zod';
+import { findStream } from '#connectors/index.ts';
+import { type Meters, makeMeters } from '#connectors/retry.ts';
+import type { Page, Stream } from '#connectors/stream.ts';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { recordCheck } from '#sql/completeness.ts';
+import { type OpenConnection, openConnection } from '#sql/connections.ts';
+import { type LoadTally, loadItems } from '#sql/load.ts';
+import type { Tx } from '#sql/pool.ts';
+import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/positions.ts';
+import { rejectRows } from '#sql/rejected.ts';
+import { refreshStatistics } from '#sql/statistics.ts';
+import { enqueue } from './enqueue.ts';
+import { rollup } from './rollup.ts';
+import { defineTask, type Tally, type TaskContext } from './task.ts';
+
+const TIMEOUT_SECONDS = 6 * 60 * 60;
+/** After a change its days are rolled up at once: later pages join the waiting job and never postpone it. */
+const ROLLUP_DELAY_SECONDS = 1;
+/** During a first load rollups would only compete with it; its end makes them run. */
+const ROLLUP_DELAY_OF_LOAD_SECONDS = 60;
+/** Fewer new rows than this leave the planner right enough. */
+const ROWS_WORTH_STATISTICS = 10_000;
+const EPOCH = new Date(0);
+
+const instant = z.iso.datetime({ offset: true });
+
+const payload = z.strictObject({
+  brandId: z.uuid(),
+  connectionId: z.uuid(),
+  stream: z.string(),
+  /** Read this window again; the position stays where it is. */
+  since: instant.optional(),
+  until: instant.optional(),
+  /** Read everything again. */
+  full: z.boolean().optional(),
+  now: instant.optional(),
+});
+
+type Run = {
+  connection: OpenConnection;
+  stream: Stream;
+  context: TaskContext;
+  payload: z.output<typeof payload>;
+};
+
+export const syncStream = defineTask({
+  name: 'sync_stream',
+  payload,
+  lane: ({ connectionId }) => `connection:${connectionId}`, // providers count calls per account
+  key: ({ connectionId, stream, full, since, until }) =>
+    [connectionId, stream, full && 'full', since, until].filter(Boolean).join(':'),
+  attempts: 8,
+  timeoutSeconds: TIMEOUT_SECONDS,
+  async run(which, context) {
+    const { db, services } = context;
+    const stream = findStream(which.stream);
+    const connection = await openConnection(db, which.brandId, which.connectionId, services);
+    const run: Run = { connection, stream, context, payload: which };
+    try {
+      return await sync(run);
+    } catch (error) {
+      await noteFailure(run, error);
+      throw error;
+    }
+  },
+});
+
+async function sync(run: Run): Promise<Tally> {
+  const { db, now, progress } = run.context;
+  const meters = makeMeters();
+  const tally = newTally();
+  const warnings = new Set<string>();
+  const causes = new Set<string>();
+  let isFirstLoad = false;
+  for await (const page of await pagesOf(run, meters, warnings)) {
+    isFirstLoad ||= page.phase === 'first_load';
+    progress({
+      objects: tally.read + page.items.length,
+      announced: page.announced ?? null,
+      phase: page.phase,
+    });
+    const loaded = await db.transaction((tx) => storePage(tx, run, page));
+    add(tally, loaded, page);
+    if (page.incomplete) causes.add(page.incomplete);
+  }
+  if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) {
+    await db.transaction((tx) => refreshStatistics(tx, run.stream.tables));
+  }
+  await db.transaction(async (tx) => {
+    const rejected = await countRejected(tx, run);
+    if (rejected > 0) causes.add(`${rejected} records could not be understood: see ops.rejected_rows`);
+    const cause = [...causes].join('; ') || null;
+    await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, now: now() });
+    if (isFirstLoad && tally.days > 0) await enqueueRollup(tx, run, { keyMode: 'replace' });
+  });
+  return {
+    ...tally,
+    requests: meters.requests,
+    bytes: meters.bytes,
+    waited_ms: meters.waitedMs,
+    ...(warnings.size > 0 && { warning: [...warnings].join('; ') }),
+    ...(causes.size > 0 && { incomplete: [...causes].join('; ') }),
+  };
+}
+
+async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise<AsyncIterable<Page>> {
+  const { connection, stream, payload, context } = run;
+  const { db, services, now, signal, log } = context;
+  const { since, until, full = false } = payload;
+  const position = await readPosition(db, connection.brandId, connection.id, stream.name);
+  const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
+  const warn = (warning: string) => void warnings.add(warning);
+  return stream.pages({
+    ...{ connection, db, position, full, now, signal, meters, log, warn },
+    sealer: services.sealer,
+    ...((since ?? until) !== undefined && { window }),
+  });
+}
+
+/** A page as a whole: its rows, what was rejected, the checks, the position and, last, the rollup. */
+async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
+  const { connection, stream, context } = run;
+  const { brandId, id: connectionId } = connection;
+  const now = context.now();
+  const { tables, dependents } = page.target ?? stream;
+  const reader = page.target?.stream ?? stream.name;
+  const hasRows = page.items.length + (page.deletions?.length ?? 0) > 0;
+  const loaded = hasRows
+    ? await loadItems(
+        tx,
+        { brandId, connectionId, stream: reader, tables, dependents, now },
+        page.items,
+        page.deletions,
+      )
+    : NOTHING_LOADED;
+  await rejectRows(tx, brandId, connectionId, stream.name, page.rejected, now);
+  for (const check of page.checks ?? [])
+    await recordCheck(tx, brandId, connectionId, stream.name, check, now);
+  if (page.position) await savePosition(tx, brandId, connectionId, stream.name, page.position, now);
+  if (loaded.days > 0) await enqueueRollup(tx, run, { delaySeconds: delayOf(page) });
+  return loaded;
+}
+
+function delayOf({ phase }: Page): number {
+  return phase === 'first_load' ? ROLLUP_DELAY_OF_LOAD_SECONDS : ROLLUP_DELAY_SECONDS;
+}
+
+/** For the retailer to whom the marks belong: the connection may have been moved since this run began. */
+async function enqueueRollup(
+  tx: Tx,
+  { connection: { brandId, id }, payload: { now } }: Run,
+  options: Parameters<typeof enqueue>[3],
+): Promise<void> {
+  const { rows } = await tx.query<{ retailer_id: string | null }>(
+    'select retailer_id from app.connections where brand_id = $1 and id = $2',
+    [brandId, id],
+  );
+  const retailerId = rows[0]?.retailer_id;
+  if (retailerId) await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) }, options);
+}
+
+async function countRejected(tx: Tx, { connection, stream }: Run): Promise<number> {
+  const { rows } = await tx.query<{ n: number }>(
+    'select count(*)::int as n from ops.rejected_rows where brand_id = $1 and connection_id = $2 and stream = $3',
+    [connection.brandId, connection.id, stream.name],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** The state that `sync status` shows: how far the stream is, of which a window read again says nothing. */
+async function noteEnd(tx: Tx, { connection, stream, payload }: Run, end: RunEnd): Promise<void> {
+  if ((payload.since ?? payload.until) !== undefined) return;
+  await finishRun(tx, connection.brandId, connection.id, stream.name, end);
+}
+
+/** Waiting for the provider or being told to stop is no failure. */
+async function noteFailure(run: Run, error: unknown): Promise<void> {
+  const { db, now, signal } = run.context;
+  const isWaiting = error instanceof NightshiftError && error.retryAfterMs !== undefined;
+  if (isWaiting || signal.aborted) return;
+  const end = { state: 'failing', cause: messageOf(error), now: now() } as const;
+  // If this fails too, the first error is the one to tell: it is thrown on, and stored with the run.
+  await db.transaction((tx) => noteEnd(tx, run, end)).catch(() => {});
+}
+
+const NOTHING_LOADED: LoadTally = { read: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 };
+
+function newTally() {
+  return { ...NOTHING_LOADED, rejected: 0, rows: 0, pages: 0 };
+}
+
+function add(tally: ReturnType<typeof newTally>, loaded: LoadTally, page: Page): void {
+  for (const key of ['read', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
+    tally[key] += loaded[key];
+  tally.rejected += page.rejected.length;
+  tally.pages++;
+  for (const { rows } of page.items) {
+    for (const table in rows) tally.rows += rows[table]?.length ?? 0;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * A task is one kind of work; a job is one piece of it on the queue; a run is one attempt at a job.
+ * The payload says which (ids and names), the database says what: so a job that runs twice, late or
+ * by hand does the same work.
+ */
+import type { z } from 'zod';
+import type { Log } from '#runtime/log.ts';
+import type { Db, Tx } from '#sql/pool.ts';
+import type { Sealer } from '#sql/secrets.ts';
+
+/** What a run did, in figures: its log line and its row in `ops.job_runs`. */
+export type Tally = Record<string, number | string | boolean | null | undefined> & {
+  /** Why the run ended without being whole: its outcome is then `partial`. */
+  incomplete?: string;
+};
+
+/** What tasks need of the configuration. */
+export type Services = {
+  sealer: Sealer;
+  allowedHosts: readonly string[];
+};
+
+/** The database as a running job sees it. */
+export type JobDb = {
+  /** Reads outside of any transaction; not fenced, so never for writing. */
+  query: Db['query'];
+  /** First takes the job's row: throws NS_CLAIM_LOST if the job is no longer ours. `enqueue` comes last in it. */
+  transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+};
+
+export type TaskContext = {
+  db: JobDb;
+  /** Aborts at the task's timeout and when the worker has to stop; every request takes it along. */
+  signal: AbortSignal;
+  /** The instant the work counts as done at: `now` of the payload if it has one, else the clock. */
+  now(): Date;
+  log: Log;
+  /** How far the run is; the next transaction keeps it in `ops.job_runs.progress`. */
+  progress(state: Record<string, unknown>): void;
+  services: Services;
+};
+
+export type Task<S extends z.ZodObject = z.ZodObject> = {
+  name: string;
+  payload: S;
+  /** Jobs of one lane run one at a time. */
+  lane?(payload: z.output<S>): string | undefined;
+  /** Of several waiting jobs with one key there is one; work that comes while it runs is a new job. */
+  key?(payload: z.output<S>): string | undefined;
+  /** Failed runs until the job is dead. */
+  attempts: number;
+  /** A run may take this long; then its signal aborts and its claim is taken away. */
+  timeoutSeconds: number;
+  run(payload: z.output<S>, context: TaskContext): Promise<Tally>;
+};
+
+const NAME = /^[a-z][a-z0-9_]{0,63}$/;
+const ATTEMPTS_MAX = 100;
+const TIMEOUT_SECONDS_MAX = 24 * 3_600;
+
+export function defineTask<S extends z.ZodObject>(task: Task<S>): Task<S> {
+  const { name, attempts, timeoutSeconds } = task;
+  if (!NAME.test(name)) throw new TypeError(`Task name '${name}' must match ${NAME}.`);
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > ATTEMPTS_MAX) {
+    throw new TypeError(`Task ${name}: attempts must be a whole number from 1 to ${ATTEMPTS_MAX}.`);
+  }
+  if (!(timeoutSeconds > 0 && timeoutSeconds <= TIMEOUT_SECONDS_MAX)) {
+    throw new TypeError(`Task ${name}: timeoutSeconds must be more than 0, at most ${TIMEOUT_SECONDS_MAX}.`);
+  }
+  return task;
+}

@@ -1,0 +1,63 @@
+/** What ends a run before its body does: its timeout, or a worker that must stop. */
+import { NightshiftError } from '#runtime/errors.ts';
+
+/** How long a body may go on after its signal aborted before it is left to itself. */
+export const ABORT_GRACE_MS = 2_000;
+
+export class TaskTimedOut extends NightshiftError {
+  readonly code = 'NS_TASK_TIMEOUT';
+
+  constructor(task: string, seconds: number, cause?: unknown) {
+    super(`Task ${task} ran longer than its ${seconds} s and was stopped.`, {
+      hint: 'What it committed stays; the next attempt goes on from there.',
+      verdict: 'retry',
+      context: { seconds },
+      cause,
+    });
+  }
+}
+
+export class WorkerStopping extends NightshiftError {
+  readonly code = 'NS_WORKER_STOPPING';
+
+  constructor() {
+    super('The worker is stopping.', {
+      hint: 'Nothing to do: the job was handed back and runs elsewhere.',
+      verdict: 'retry',
+    });
+  }
+}
+
+export type Leash = Disposable & {
+  /** For the body. Its reason is a TaskTimedOut or a WorkerStopping. */
+  signal: AbortSignal;
+  /** Rejects with that reason when the body has not heeded it in time. */
+  outstayed: Promise<never>;
+};
+
+export function leash(task: { name: string; timeoutSeconds: number }, stop: AbortSignal): Leash {
+  const controller = new AbortController();
+  const { promise: outstayed, reject } = Promise.withResolvers<never>();
+  outstayed.catch(() => {}); // whether anybody still waits for it is up to them
+  let grace: NodeJS.Timeout | undefined;
+  const pull = (reason: NightshiftError) => {
+    if (controller.signal.aborted) return;
+    controller.abort(reason);
+    grace = setTimeout(reject, ABORT_GRACE_MS, reason);
+  };
+  const onTimeout = () => pull(new TaskTimedOut(task.name, task.timeoutSeconds));
+  const onStop = () => pull(new WorkerStopping());
+  const timer = setTimeout(onTimeout, Math.ceil(task.timeoutSeconds * 1_000));
+  if (stop.aborted) onStop();
+  else stop.addEventListener('abort', onStop, { once: true });
+
+  return {
+    signal: controller.signal,
+    outstayed,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      stop.removeEventListener('abort', onStop);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * One run of a claimed job, from the beginning of its record to its end: begin, body, verdict,
+ * settled. A body that does not heed its signal loses its claim and its transaction and is left to
+ * itself: its slot is free again.
+ */
+import type { Log } from '#runtime/log.ts';
+import { beginRun, type Claim, endRun, type Outcome, type RunEnd } from '#sql/jobs.ts';
+import type { Db } from '#sql/pool.ts';
+import { parsePayload } from '#tasks/enqueue.ts';
+import type { Services, Tally, Task } from '#tasks/task.ts';
+import { ClaimLost, type FencedDb, fencedDb } from './job_db.ts';
+import { leash, TaskTimedOut, WorkerStopping } from './leash.ts';
+import { untilAnswered } from './patience.ts';
+import { endOfFailure, endOfReturn, endOfSuccess } from './verdict.ts';
+
+/** A job as the library hands it over. */
+export type ClaimedJob = {
+  id: string | number;
+  key: string | null;
+  payload: unknown;
+  attempts: number;
+  max_attempts: number;
+  locked_by: string | null;
+  locked_at: Date | null;
+};
+
+export type RunOptions = {
+  /** For the body's own statements. */
+  db: Db;
+  /** For beginning and ending, which must get through when bodies have taken all of `db`. */
+  control: Db;
+  log: Log;
+  services: Services;
+  /** Aborts when the worker must stop: the run is then handed back. */
+  stop: AbortSignal;
+  /** Aborts when waiting for PostgreSQL makes no sense any more. */
+  giveUp: AbortSignal;
+};
+
+export type RunReport = { outcome: Outcome | 'lost'; tally?: Tally; error?: unknown };
+
+export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): Promise<RunReport> {
+  const startedAt = performance.now();
+  const { control, giveUp } = options;
+  const claim = claimOf(job);
+  const identity = { job: claim.jobId, task: task.name, attempt: job.attempts, ...subjectOf(job.payload) };
+  const begun = await untilAnswered(giveUp, () =>
+    beginRun(control, claim, { attempt: job.attempts, key: job.key }),
+  );
+  if (begun.state !== 'running') {
+    options.log.warn({ ...identity, outcome: begun.state }, 'job');
+    return { outcome: begun.state };
+  }
+  const log = options.log.child({ ...identity, run: begun.runId });
+  const db = fencedDb(options.db, control, claim, begun.runId);
+  const { end, error, tally } = await runBody(task, job, { ...options, log, db });
+  await untilAnswered(giveUp, () => db.close());
+  const settled = { ...end, progress: db.pendingProgress() };
+  const outcome = await untilAnswered(giveUp, () => endRun(control, claim, begun.runId, settled));
+  const ms = Math.round(performance.now() - startedAt);
+  log[levels[outcome]]({ ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
+  return { outcome, tally, error };
+}
+
+// `error` means that a person must act.
+const levels = {
+  succeeded: 'info',
+  partial: 'warn',
+  retrying: 'warn',
+  waiting: 'info',
+  returned: 'info',
+  lost: 'warn',
+  held: 'error',
+  dead: 'error',
+} as const;
+
+type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop'> & { db: FencedDb };
+type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
+
+async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOptions): Promise<BodyEnd> {
+  const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
+  using leashed = leash(task, stop);
+  const { signal, outstayed } = leashed;
+  try {
+    signal.throwIfAborted();
+    const payload = parsePayload(task, job.payload);
+    const { db, log, services } = given;
+    const now = () => instantOf(payload) ?? new Date();
+    const work = task.run(payload, { db, log, services, signal, now, progress: db.progress });
+    const tally = await Promise.race([work, outstayed]);
+    return { tally, end: endOfSuccess(tally, attempts) };
+  } catch (thrown) {
+    const reason: unknown = signal.reason;
+    if (thrown instanceof ClaimLost || reason instanceof WorkerStopping) {
+      return { error: thrown, end: endOfReturn(attempts) };
+    }
+    const error =
+      reason instanceof TaskTimedOut ? new TaskTimedOut(task.name, task.timeoutSeconds, thrown) : thrown;
+    return { error, end: endOfFailure(error, attempts) };
+  }
+}
+
+/** Tests, the demo and runs for a past day name the instant that they count as done at. */
+function instantOf({ now }: Record<string, unknown>): Date | undefined {
+  return typeof now === 'string' ? new Date(now) : undefined;
+}
+
+function claimOf({ id, locked_by, locked_at }: ClaimedJob): Claim {
+  if (locked_by === null || locked_at === null) throw new TypeError(`Job ${id} was handed over unclaimed.`);
+  return { jobId: String(id), poolId: locked_by, claimedAt: locked_at };
+}
+
+function subjectOf(payload: unknown): Record<string, unknown> {
+  const { brandId, connectionId } = Object(payload);
+  return { brandId, connectionId };
+}
