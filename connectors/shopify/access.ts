@@ -1,0 +1,75 @@
+/** What the key of a connection may read, asked before anything is read: Shopify leaves out in silence what it hides. */
+import { z } from 'zod';
+import { ScopeMissing } from '../errors.ts';
+import { PROVIDER } from './answers.ts';
+import type { Shopify } from './client.ts';
+import { accessQuery } from './queries.ts';
+
+const ORDERS_VISIBLE_DAYS = 60;
+const DAY_MS = 24 * 60 * 60_000;
+export const ALL_ORDERS = 'read_all_orders';
+
+const accessSchema = z.object({
+  shop: z.object({
+    id: z.string(),
+    name: z.string(),
+    myshopifyDomain: z.string(),
+    currencyCode: z.string(),
+    ianaTimezone: z.string(),
+    createdAt: z.coerce.date(),
+  }),
+  currentAppInstallation: z.object({ accessScopes: z.array(z.object({ handle: z.string() })) }),
+});
+
+export type Access = {
+  scopes: readonly string[];
+  shop: string;
+  domain: string;
+  currency: string;
+  timeZone: string;
+  createdAt: Date;
+};
+
+export async function readAccess(shopify: Shopify): Promise<Access> {
+  const { shop, currentAppInstallation } = await shopify.ask(accessQuery, {}, accessSchema);
+  return {
+    scopes: currentAppInstallation.accessScopes.map(({ handle }) => handle).sort(),
+    shop: shop.name,
+    domain: shop.myshopifyDomain,
+    currency: shop.currencyCode,
+    timeZone: shop.ianaTimezone,
+    createdAt: shop.createdAt,
+  };
+}
+
+/** The permission to write includes the one to read. */
+export function isGranted(scopes: readonly string[], scope: string): boolean {
+  return scopes.includes(scope) || scopes.includes(scope.replace(/^read_/, 'write_'));
+}
+
+export function missingScopes({ scopes }: Access, needed: readonly string[]): string[] {
+  return needed.filter((scope) => !isGranted(scopes, scope));
+}
+
+export function assertScopes(
+  access: Access,
+  connectionId: string,
+  stream: string,
+  needed: readonly string[],
+): void {
+  const missing = missingScopes(access, needed);
+  if (missing.length === 0) return;
+  throw new ScopeMissing(
+    PROVIDER,
+    connectionId,
+    missing.join(', '),
+    `the stream ${stream} cannot be read without it.`,
+  );
+}
+
+/** Why orders are missing without any error, if they are. */
+export function hiddenOrders(access: Access, now: Date): string | undefined {
+  if (isGranted(access.scopes, ALL_ORDERS)) return undefined;
+  if (now.getTime() - access.createdAt.getTime() <= ORDERS_VISIBLE_DAYS * DAY_MS) return undefined;
+  return `Shopify shows only the orders of the last ${ORDERS_VISIBLE_DAYS} days without the scope ${ALL_ORDERS}`;
+}

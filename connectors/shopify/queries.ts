@@ -1,0 +1,231 @@
+/**
+ * Every query text that we send to Shopify. A test validates each against the schema of the pinned
+ * version and holds its fields against the scopes that its stream declares. Bulk texts hold no
+ * variables, fragments or page arguments: Shopify refuses the first and ignores the last.
+ */
+export const API_VERSION = '2026-10';
+
+export type Query = {
+  /** What errors and the operation name call it. */
+  name: string;
+  text: string;
+  /** Points that we reserve until the first answer has told the real cost. */
+  cost: number;
+};
+
+const MONEY = '{ shopMoney { amount currencyCode } }';
+const BOTH_MONIES = '{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }';
+
+const PAGE_ARGUMENTS = '$first: Int!, $after: String, $query: String!';
+const PAGE = 'first: $first, after: $after, query: $query';
+const PAGE_INFO = 'pageInfo { hasNextPage endCursor }';
+
+// How many children come with their parent; the rest of a longer list is asked for by itself.
+const LINES_FIRST = 25;
+const AGREEMENTS_FIRST = 3;
+const SALES_FIRST = 30;
+const VARIANTS_FIRST = 20;
+const LEVELS_FIRST = 5;
+/** The most that Shopify gives in one page. */
+export const PAGE_SIZE_MAX = 250;
+
+const ORDER = `id name createdAt processedAt updatedAt cancelledAt cancelReason test
+  currencyCode presentmentCurrencyCode taxesIncluded displayFinancialStatus sourceName discountCodes
+  customer { id } shippingAddress { countryCodeV2 } billingAddress { countryCodeV2 }
+  totalPriceSet ${BOTH_MONIES} currentTotalPriceSet ${BOTH_MONIES} totalRefundedSet ${BOTH_MONIES}
+  customerJourneySummary { ready lastVisit { occurredAt source utmParameters { source medium campaign content term } } }
+  refunds { id createdAt processedAt totalRefundedSet ${MONEY} }
+  transactions { id kind status test gateway processedAt parentTransaction { id } amountSet ${MONEY} }`;
+
+const LINE = `id title variantTitle sku quantity currentQuantity isGiftCard originalUnitPriceSet ${MONEY}
+  product { id } variant { id }`;
+
+const AGREEMENT = 'id happenedAt reason ... on RefundAgreement { refund { id } }';
+
+const SALE = `id actionType lineType quantity
+  totalAmount ${MONEY} totalTaxAmount ${MONEY} totalDiscountAmountBeforeTaxes ${MONEY}
+  ... on ProductSale { lineItem { id } } ... on GiftCardSale { lineItem { id } } ... on TipSale { lineItem { id } }`;
+
+const CUSTOMER =
+  'id createdAt updatedAt state locale tags numberOfOrders amountSpent { amount currencyCode }';
+
+const PRODUCT =
+  'id title handle status vendor productType category { id fullName } tags isGiftCard createdAt updatedAt';
+
+const VARIANT = `id sku barcode title price compareAtPrice position inventoryQuantity
+  inventoryItem { id tracked updatedAt unitCost { amount currencyCode }`; // left open for its levels
+
+const QUANTITIES = 'quantities(names: ["available", "on_hand", "committed", "incoming"]) { name quantity }';
+
+/** Names of locations need a scope of their own, so they are asked for only where it is granted. */
+const level = (names: boolean) =>
+  `id isActive updatedAt location { id ${names ? 'name' : ''} } ${QUANTITIES}`;
+
+export const accessQuery: Query = {
+  name: 'Access',
+  cost: 5,
+  text: `query Access {
+    shop { id name myshopifyDomain currencyCode ianaTimezone createdAt }
+    currentAppInstallation { accessScopes { handle } } }`,
+};
+
+export const shopQuery: Query = {
+  name: 'Shop',
+  cost: 5,
+  text: `query Shop { shop { id name myshopifyDomain currencyCode enabledPresentmentCurrencies ianaTimezone
+    taxesIncluded createdAt updatedAt plan { publicDisplayName shopifyPlus partnerDevelopment } } }`,
+};
+
+export const ordersPage: Query = {
+  name: 'OrdersPage',
+  cost: 500,
+  text: `query OrdersPage(${PAGE_ARGUMENTS}) {
+    page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER}
+      lineItems(first: ${LINES_FIRST}) { ${PAGE_INFO} nodes { ${LINE} } }
+      agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
+        sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } } } } }`,
+};
+
+export const orderLines: Query = {
+  name: 'OrderLines',
+  cost: 50,
+  text: `query OrderLines($id: ID!, $after: String) {
+    parent: order(id: $id) { list: lineItems(first: ${PAGE_SIZE_MAX}, after: $after) { ${PAGE_INFO} nodes { ${LINE} } } } }`,
+};
+
+/** One agreement at a time, so that its sales can be walked to their end. */
+export const orderLedger: Query = {
+  name: 'OrderLedger',
+  cost: 50,
+  text: `query OrderLedger($id: ID!, $after: String, $salesAfter: String) {
+    parent: order(id: $id) { list: agreements(first: 1, after: $after) { ${PAGE_INFO} nodes { ${AGREEMENT}
+      sales(first: ${PAGE_SIZE_MAX}, after: $salesAfter) { ${PAGE_INFO} nodes { ${SALE} } } } } } }`,
+};
+
+export const ordersCount: Query = {
+  name: 'OrdersCount',
+  cost: 10,
+  text: 'query OrdersCount($query: String!) { count: ordersCount(query: $query, limit: null) { count precision } }',
+};
+
+export const customersPage: Query = {
+  name: 'CustomersPage',
+  cost: 50,
+  text: `query CustomersPage(${PAGE_ARGUMENTS}) {
+    page: customers(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${CUSTOMER} } } }`,
+};
+
+export const customersCount: Query = {
+  name: 'CustomersCount',
+  cost: 10,
+  text: 'query CustomersCount($query: String!) { count: customersCount(query: $query, limit: null) { count precision } }',
+};
+
+export const productsPage = (names: boolean): Query => ({
+  name: 'ProductsPage',
+  cost: 500,
+  text: `query ProductsPage(${PAGE_ARGUMENTS}) {
+    page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${PRODUCT}
+      variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
+        inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } } }`,
+});
+
+export const productVariants = (names: boolean): Query => ({
+  name: 'ProductVariants',
+  cost: 100,
+  text: `query ProductVariants($id: ID!, $after: String) {
+    parent: product(id: $id) { list: variants(first: 50, after: $after) { ${PAGE_INFO} nodes { ${VARIANT}
+      inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } }`,
+});
+
+/** Stock and costs that changed: their products are read again, which do not always change with them. */
+export const itemsPage: Query = {
+  name: 'ItemsPage',
+  cost: 100,
+  text: `query ItemsPage(${PAGE_ARGUMENTS}) {
+    page: inventoryItems(${PAGE}) { ${PAGE_INFO}
+      nodes { id updatedAt variants(first: 5) { nodes { product { id } } } } } }`,
+};
+
+export const productsById = (names: boolean): Query => ({
+  name: 'ProductsById',
+  cost: 500,
+  text: `query ProductsById($ids: [ID!]!) { nodes(ids: $ids) { ... on Product { ${PRODUCT}
+      variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
+        inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } } }`,
+});
+
+export const itemLevels = (names: boolean): Query => ({
+  name: 'ItemLevels',
+  cost: 50,
+  text: `query ItemLevels($id: ID!, $after: String) {
+    parent: inventoryItem(id: $id) {
+      list: inventoryLevels(first: 100, after: $after) { ${PAGE_INFO} nodes { ${level(names)} } } } }`,
+});
+
+export const productsCount: Query = {
+  name: 'ProductsCount',
+  cost: 10,
+  text: 'query ProductsCount($query: String!) { count: productsCount(query: $query, limit: null) { count precision } }',
+};
+
+/** Null for what is not there, or not shown to us. */
+export const nodesById: Query = {
+  name: 'NodesById',
+  cost: 250,
+  text: 'query NodesById($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+};
+
+export const eventsPage: Query = {
+  name: 'EventsPage',
+  cost: 50,
+  text: `query EventsPage(${PAGE_ARGUMENTS}) {
+    page: events(${PAGE}, sortKey: CREATED_AT) { ${PAGE_INFO}
+      nodes { id action createdAt ... on BasicEvent { subjectId subjectType } } } }`,
+};
+
+export const eventsCount: Query = {
+  name: 'EventsCount',
+  cost: 10,
+  text: 'query EventsCount($query: String!) { count: eventsCount(query: $query) { count precision } }',
+};
+
+// Children are asked for grouped below their parent, so that an order is whole before the next begins.
+export const bulkRun: Query = {
+  name: 'BulkRun',
+  cost: 10,
+  text: `mutation BulkRun($query: String!) { bulkOperationRunQuery(query: $query, groupObjects: true) {
+    bulkOperation { id status } userErrors { code field message } } }`,
+};
+
+export const bulkOperation: Query = {
+  name: 'BulkOperation',
+  cost: 2,
+  text: `query BulkOperation($id: ID!) { bulkOperation(id: $id) {
+    id status errorCode createdAt completedAt objectCount rootObjectCount fileSize url partialDataUrl } }`,
+};
+
+/** The latest operations of this app in this shop, to find one whose start we have no answer to. */
+export const bulkOperations: Query = {
+  name: 'BulkOperations',
+  cost: 25,
+  text: `query BulkOperations { bulkOperations(first: 20, query: "operation_type:query") {
+    nodes { id status createdAt query } } }`,
+};
+
+const argument = (filter: string) => (filter === '' ? '' : `(query: ${JSON.stringify(filter)})`);
+const edges = (node: string) => `{ edges { node { ${node} } } }`;
+
+export const bulkOrders = (filter: string): string =>
+  `{ orders${argument(filter)} ${edges(`${ORDER}
+    lineItems ${edges(LINE)}
+    agreements ${edges(`${AGREEMENT} sales ${edges(SALE)}`)}`)} }`;
+
+export const bulkCustomers = (filter: string): string =>
+  `{ customers${argument(filter)} ${edges(CUSTOMER)} }`;
+
+export const bulkProducts =
+  (names: boolean) =>
+  (filter: string): string =>
+    `{ products${argument(filter)} ${edges(`${PRODUCT}
+    variants ${edges(`${VARIANT} inventoryLevels ${edges(level(names))} }`)}`)} }`;

@@ -1,0 +1,124 @@
+/**
+ * Balance transactions: the ledger of the account, in the currency of settlement. No event tells of
+ * them, and nothing of one changes but its status, so the last days are listed again at each run.
+ */
+import { type Item, table } from '#sql/table.ts';
+import { type Fields, payloadOf, text } from '../fields.ts';
+import { defineStream, type Page, type StreamContext } from '../stream.ts';
+import { balanceChecks, readBalance } from './balance.ts';
+import type { Collection, Seen } from './collection.ts';
+import { firstLoad } from './first_load.ts';
+import { sourceChecks } from './ledger_sources.ts';
+import { secondOf } from './position.ts';
+import { contentsOf, emptyPage, openReading, type Reading, store } from './reading.ts';
+import { readAgain } from './sync.ts';
+import { currencyOf, instantAt, money, numberIfAny, refIfAny, textIfAny } from './values.ts';
+
+export const balanceTransactions = table({
+  name: 'raw.stripe_balance_transactions',
+  key: ['id'],
+  observed: true,
+  days: ['created_at'],
+  columns: {
+    id: 'text',
+    type: 'text',
+    reporting_category: 'text',
+    balance_type: 'text',
+    status: 'text',
+    source_id: 'text',
+    currency: 'text',
+    amount: 'numeric',
+    fee: 'numeric',
+    net: 'numeric',
+    exchange_rate: 'numeric',
+    available_on: 'timestamptz',
+    created_at: 'timestamptz',
+    payload: 'jsonb',
+  },
+});
+
+const LISTED_AGAIN_MS = 14 * 24 * 60 * 60_000;
+
+const collection: Collection = {
+  name: 'balance_transactions',
+  object: 'balance_transaction',
+  target: { tables: [balanceTransactions] },
+  events: [],
+  toItem,
+};
+
+export function toItem(object: Fields, { sentAt }: Seen): Item {
+  const id = text(object, 'id');
+  const currency = currencyOf(object);
+  const row = {
+    id,
+    type: text(object, 'type'),
+    reporting_category: text(object, 'reporting_category'),
+    balance_type: textIfAny(object, 'balance_type') ?? 'payments',
+    status: text(object, 'status'),
+    source_id: refIfAny(object, 'source'),
+    currency,
+    amount: money(object, 'amount', currency),
+    fee: money(object, 'fee', currency),
+    net: money(object, 'net', currency),
+    exchange_rate: numberIfAny(object, 'exchange_rate'),
+    available_on: instantAt(object, 'available_on'),
+    created_at: instantAt(object, 'created'),
+    payload: payloadOf(object, LEFT_OUT),
+  };
+  return { id, changedAt: sentAt, rows: { [balanceTransactions.name]: [row] } };
+}
+
+const LEFT_OUT = new Set(['source']);
+
+async function* pages(context: StreamContext): AsyncGenerator<Page> {
+  const reading = openReading(context);
+  if (context.window) {
+    yield* readAgain(reading, collection, context.window);
+    return;
+  }
+  const { load, changesTo } = reading.position;
+  if (load || context.full || !changesTo) {
+    reading.phase = 'first_load';
+    yield* firstLoad(reading, collection);
+    reading.phase = 'changes';
+  }
+  // Before the list, so that whatever is in the balance is in the list too.
+  const balance = await readBalance(reading);
+  yield* listAgain(reading);
+  if (balance) yield await balanceChecks(reading, balance);
+  yield await sourceChecks(reading);
+}
+
+async function* listAgain(reading: Reading): AsyncGenerator<Page> {
+  const now = reading.context.now();
+  const { changesTo = now } = reading.position;
+  const pending = await oldestPending(reading);
+  const since = Math.min(changesTo.getTime(), now.getTime()) - LISTED_AGAIN_MS;
+  const from = Math.min(secondOf(new Date(since)), pending ?? Number.POSITIVE_INFINITY);
+  for await (const { content } of contentsOf(reading, collection, [{ from, before: secondOf(now) + 1 }])) {
+    yield { ...emptyPage(reading), ...content };
+  }
+  yield store(reading, { changesTo: now });
+}
+
+/** Some become available only after weeks. */
+async function oldestPending({ context }: Reading): Promise<number | undefined> {
+  const { brandId, id } = context.connection;
+  const { rows } = await context.db.query<{ oldest: Date | null }>(
+    `select min(created_at) as oldest from raw.stripe_balance_transactions
+     where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null`,
+    [brandId, id],
+  );
+  const oldest = rows[0]?.oldest;
+  return oldest ? secondOf(oldest) : undefined;
+}
+
+export const balanceTransactionsStream = defineStream({
+  name: 'stripe.balance_transactions',
+  provider: 'stripe',
+  scopes: ['rak_balance_transaction_source_read'],
+  scopesOptional: ['rak_balance_read'],
+  ...collection.target,
+  pages,
+});

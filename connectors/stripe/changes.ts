@@ -1,0 +1,75 @@
+/**
+ * What changed, by Stripe's events. An event shows its object as it was then, in a version that is not
+ * ours, so it only says that the object changed, and the object is read again. Events come to be listed
+ * out of order: the last minute is left for later, and some minutes before the position are read again.
+ */
+import { type Fields, isObject } from '../fields.ts';
+import type { Page } from '../stream.ts';
+import type { Collection } from './collection.ts';
+import { OVERLAP_MS } from './first_load.ts';
+import { listAll } from './list.ts';
+import { dateOf, secondOf, type Window } from './position.ts';
+import { type Changed, readEach } from './read_each.ts';
+import { contentsOf, emptyPage, type Reading, store } from './reading.ts';
+
+const LAG_MS = 60_000;
+/** A longer time is read in steps, each with a position of its own. */
+const STEP_SECONDS = 24 * 60 * 60;
+/** From so many new objects on their list is shorter than asking for each. */
+const NEW_OBJECTS_LISTED_MIN = 20;
+
+export async function* readChanges(reading: Reading, collection: Collection): AsyncGenerator<Page> {
+  const end = secondOf(new Date(reading.context.now().getTime() - LAG_MS));
+  for (;;) {
+    const { changesTo } = reading.position;
+    const from = changesTo === undefined ? end : secondOf(changesTo);
+    if (from >= end) return;
+    const step = { from, before: Math.min(end, from + STEP_SECONDS) };
+    yield* readStep(reading, collection, step);
+    yield store(reading, { changesTo: dateOf(step.before) });
+  }
+}
+
+async function* readStep(reading: Reading, collection: Collection, step: Window): AsyncGenerator<Page> {
+  const { changed, created } = await changedIn(reading, collection, step);
+  if (created >= NEW_OBJECTS_LISTED_MIN) {
+    for await (const { content, ids } of contentsOf(reading, collection, [step])) {
+      for (const id of ids) changed.delete(id);
+      yield { ...emptyPage(reading), ...content };
+    }
+  }
+  yield* readEach(reading, collection, changed, step.from);
+}
+
+async function changedIn(
+  { stripe }: Reading,
+  collection: Collection,
+  { from, before }: Window,
+): Promise<{ changed: Changed; created: number }> {
+  const events = await listAll(stripe, '/v1/events', [
+    ['created[gte]', String(from - OVERLAP_MS / 1000)],
+    ['created[lt]', String(before)],
+    ...collection.events.map((type) => ['types[]', type] as const),
+  ]);
+  const changed: Changed = new Map();
+  let created = 0;
+  const others: { object: Fields; event: Fields }[] = [];
+  const note = (id: string, event: Fields) => {
+    const at = Math.max(Number(event.created), changed.get(id)?.at ?? 0);
+    const isDeleted = String(event.type).endsWith('.deleted') || changed.get(id)?.isDeleted === true;
+    changed.set(id, { at, isDeleted });
+  };
+  for (const event of events) {
+    const object = isObject(event.data) && isObject(event.data.object) ? event.data.object : {};
+    const isNew = typeof object.created === 'number' && object.created >= from && object.created < before;
+    if (object.object !== collection.object) others.push({ object, event });
+    else if (typeof object.id === 'string') {
+      if (isNew && !changed.has(object.id)) created++;
+      note(object.id, event);
+    }
+  }
+  for (const { object, event } of others) {
+    for (const id of (await collection.changed?.(stripe, object)) ?? []) note(id, event);
+  }
+  return { changed, created };
+}

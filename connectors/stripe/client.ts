@@ -1,0 +1,92 @@
+/**
+ * Asks Stripe's API, version pinned. Every request waits for its part of two budgets that all workers
+ * share, that of the account and that of the endpoint, and is tried again where that can help.
+ * https://docs.stripe.com/rate-limits
+ */
+import { type Bucket, makeBudget } from '../budget.ts';
+import { RateLimited } from '../errors.ts';
+import type { Fields } from '../fields.ts';
+import { type HttpAnswer, makeHttp } from '../http.ts';
+import { Again, type Persistence, persist } from '../retry.ts';
+import type { StreamContext } from '../stream.ts';
+import { bodyOf, PROVIDER } from './answers.ts';
+import { KeyUnfit, readKey, SECRET_KEY_WARNING } from './key.ts';
+
+export const API_VERSION = '2026-10-28.endive';
+
+// Stripe allows 100 a second live, 25 in test mode, and 25 for each endpoint. What is saved up and what
+// flows in within one second stay below that together, with room for other programs of the account.
+const ACCOUNT_LIVE: Bucket = { maximum: 10, restorePerSecond: 60 };
+const ACCOUNT_TEST: Bucket = { maximum: 4, restorePerSecond: 20 };
+const ENDPOINT: Bucket = { maximum: 4, restorePerSecond: 20 };
+/** Stripe does not say how long to wait. This long nobody asks; the request itself backs off for longer each time. */
+const LIMITED_PAUSE_MS = 500;
+const ATTEMPTS_MAX = 8;
+
+export type Params = readonly (readonly [name: string, value: string])[];
+
+export type Stripe = {
+  livemode: boolean;
+  connectionId: string;
+  now(): Date;
+  /** Reads an answer; `sentAt` is when it was asked for. What `read` throws as `Again` is asked again. */
+  get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
+};
+
+export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'meters' | 'warn' | 'now'>;
+
+export function openStripe(context: StripeContext): Stripe {
+  const { connection, db, signal, meters, warn, now } = context;
+  const { id: connectionId, account, auth, baseUrl, secret } = connection;
+  if (auth !== 'key' && auth !== 'connected') throw new KeyUnfit(`'${auth}' is no way to use one`);
+  const { livemode, isRestricted } = readKey(secret);
+  if (!isRestricted) warn(SECRET_KEY_WARNING);
+  const http = makeHttp({ provider: PROVIDER, account, signal, meters });
+  const owner = livemode ? account : `${account} test`;
+  const whole = makeBudget(db, 'stripe', owner, livemode ? ACCOUNT_LIVE : ACCOUNT_TEST);
+  const headers: Record<string, string> = {
+    authorization: `Bearer ${secret}`,
+    'stripe-version': API_VERSION,
+    ...(auth === 'connected' && { 'stripe-account': account }),
+  };
+  const persistence: Persistence = { signal, meters, attemptsMax: ATTEMPTS_MAX };
+
+  const once = async (path: string, params: Params): Promise<{ body: Fields; sentAt: Date }> => {
+    await whole.take(1, persistence);
+    await makeBudget(db, 'stripe', `${owner} ${endpointOf(path)}`, ENDPOINT).take(1, persistence);
+    const sentAt = now();
+    const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+    const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
+    const answer = await http.once({ method: 'GET', url, headers }).catch(async (error: unknown) => {
+      if (error instanceof Again && error.failure instanceof RateLimited)
+        await whole.block(error.waitMs ?? LIMITED_PAUSE_MS);
+      throw error;
+    });
+    noteVersion(answer);
+    return { body: bodyOf(answer, { connectionId, account, path }), sentAt };
+  };
+
+  const noteVersion = ({ headers: { 'stripe-version': version } }: HttpAnswer) => {
+    if (typeof version === 'string' && version !== API_VERSION)
+      warn(`Stripe answered with API version ${version} instead of ${API_VERSION}`);
+  };
+
+  return {
+    livemode,
+    connectionId,
+    now,
+    get: (path, params, read) =>
+      persist(async () => {
+        const { body, sentAt } = await once(path, params);
+        return read(body, sentAt);
+      }, persistence),
+  };
+}
+
+/** All ids of one kind share an endpoint: `/v1/charges/{id}`. */
+function endpointOf(path: string): string {
+  return path
+    .split('/')
+    .map((step, index) => (index === 3 ? '{id}' : step))
+    .join('/');
+}

@@ -1,0 +1,72 @@
+/** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
+import type { Item } from '#sql/table.ts';
+import { FieldFault, type Fields, payloadOf } from '../fields.ts';
+import type { Page, Rejection, Target } from '../stream.ts';
+import type { Params, Stripe } from './client.ts';
+
+/** How we came to know an object. */
+export type Seen = {
+  /** When it was asked for: Stripe gives no version of an object. */
+  sentAt: Date;
+  /** When the change happened that made us ask; absent where nothing tells. */
+  changedAt?: Date;
+};
+
+export type Collection = {
+  /** As in the address, `/v1/charges`, and in the name of the stream. */
+  name: string;
+  /** As in the field `object`. */
+  object: string;
+  target: Target;
+  /** Of the list, besides its bounds. */
+  params?: Params;
+  /** Fields to be expanded in each object. */
+  expand?: readonly string[];
+  /** Types of events after which an object has to be read again; Stripe takes 20 at most. */
+  events: readonly string[];
+  /** Objects of it can be deleted. */
+  canVanish?: boolean;
+  /** The ids of those that an event about an object of another kind tells of. */
+  changed?(stripe: Stripe, other: Fields): Promise<readonly string[]>;
+  /** Adds what did not come with an object. */
+  whole?(stripe: Stripe, object: Fields): Promise<Fields>;
+  /** Throws `FieldFault` for an object that cannot be stored. */
+  toItem(object: Fields, seen: Seen): Item;
+};
+
+export type Content = Pick<Page, 'items' | 'rejected'> & Required<Pick<Page, 'deletions'>>;
+
+export function pathOf({ name }: Collection): string {
+  return `/v1/${name}`;
+}
+
+export async function contentOf(
+  stripe: Stripe,
+  collection: Collection,
+  found: readonly { object: Fields; seen: Seen }[],
+): Promise<Content> {
+  const items: Item[] = [];
+  const rejected: Rejection[] = [];
+  const deletions: { id: string; deletedAt: Date }[] = [];
+  for (const { object, seen } of found) {
+    if (object.deleted === true) {
+      deletions.push({ id: String(object.id), deletedAt: seen.sentAt });
+      continue;
+    }
+    const whole = (await collection.whole?.(stripe, object)) ?? object;
+    try {
+      items.push(collection.toItem(whole, seen));
+    } catch (error) {
+      rejected.push(rejectionOf(object, error));
+    }
+  }
+  return { items, rejected, deletions };
+}
+
+/** The record set aside, if it is at fault; anything else is thrown on. */
+function rejectionOf(object: Fields, error: unknown): Rejection {
+  if (!(error instanceof FieldFault)) throw error;
+  return { key: String(object.id), reason: error.message, payload: payloadOf(object, NOTHING) };
+}
+
+const NOTHING: ReadonlySet<string> = new Set();

@@ -1,0 +1,61 @@
+/** Customers, without names or addresses: nothing here needs to know who somebody is. */
+import { type Item, table } from '#sql/table.ts';
+import { type Fields, payloadOf, text } from '../fields.ts';
+import { defineStream } from '../stream.ts';
+import type { Collection, Seen } from './collection.ts';
+import { collectionPages } from './sync.ts';
+import { instantAt, moneyOrNull, refIfAny, textIfAny } from './values.ts';
+
+export const customers = table({
+  name: 'raw.stripe_customers',
+  key: ['id'],
+  observed: true,
+  columns: {
+    id: 'text',
+    currency: 'text',
+    balance: 'numeric',
+    delinquent: 'boolean',
+    created_at: 'timestamptz',
+    payload: 'jsonb',
+  },
+});
+
+const LEFT_OUT = new Set([
+  'address', 'business_name', 'cash_balance', 'description', 'email', 'individual_name', 'name', 'phone',
+  'shipping', 'sources', 'subscriptions', 'tax_ids',
+]); // biome-ignore format: a list of names
+
+const collection: Collection = {
+  name: 'customers',
+  object: 'customer',
+  target: { tables: [customers] },
+  canVanish: true,
+  events: [
+    ...['created', 'updated', 'deleted'].map((type) => `customer.${type}`),
+    ...['created', 'updated', 'deleted'].map((type) => `customer.discount.${type}`),
+  ],
+  changed: async (_, other) => [refIfAny(other, 'customer')].filter((id) => id !== null),
+  toItem,
+};
+
+function toItem(object: Fields, { sentAt }: Seen): Item {
+  const id = text(object, 'id');
+  const currency = textIfAny(object, 'currency')?.toUpperCase() ?? null;
+  const row = {
+    id,
+    currency,
+    balance: currency === null ? null : moneyOrNull(object, 'balance', currency),
+    delinquent: typeof object.delinquent === 'boolean' ? object.delinquent : null,
+    created_at: instantAt(object, 'created'),
+    payload: payloadOf(object, LEFT_OUT),
+  };
+  return { id, changedAt: sentAt, rows: { [customers.name]: [row] } };
+}
+
+export const customersStream = defineStream({
+  name: 'stripe.customers',
+  provider: 'stripe',
+  scopes: ['rak_customer_read', 'rak_event_read'],
+  ...collection.target,
+  pages: (context) => collectionPages(context, collection),
+});

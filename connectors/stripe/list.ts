@@ -1,0 +1,103 @@
+/**
+ * Lists of Stripe: newest first, bounded by the whole seconds of `created`, a page after the last id of
+ * the one before. https://docs.stripe.com/api/pagination
+ */
+import { AnswerNotUnderstood } from '../errors.ts';
+import { type Fields, isObject } from '../fields.ts';
+import { paginate } from '../paginate.ts';
+import { Again } from '../retry.ts';
+import { ObjectMissing, PROVIDER } from './answers.ts';
+import type { Params, Stripe } from './client.ts';
+import { ModeMixed } from './key.ts';
+
+export const PAGE_SIZE = 100;
+
+export type ListPage = { objects: readonly Fields[]; hasMore: boolean; sentAt: Date };
+
+export async function listPage(
+  stripe: Stripe,
+  path: string,
+  params: Params,
+  after?: string,
+): Promise<ListPage> {
+  const cursor = after === undefined ? [] : ([['starting_after', after]] as const);
+  const asked = [['limit', String(PAGE_SIZE)], ...params, ...cursor] as const;
+  return stripe.get(path, asked, (body, sentAt) => {
+    const broken = (reason: string) => new Again(new AnswerNotUnderstood(PROVIDER, path, reason, 'retry'));
+    const { data, has_more: hasMore } = body;
+    if (!Array.isArray(data) || typeof hasMore !== 'boolean') throw broken('it is no list');
+    const objects = data.filter(isObject);
+    if (hasMore && typeof objects.at(-1)?.id !== 'string') throw broken('a further page without a last id');
+    if (objects.some(({ id }) => id === after)) throw broken('the page before came again');
+    if (!isNewestFirst(objects)) throw broken('its objects are out of order');
+    assertMode(stripe, objects);
+    return { objects, hasMore, sentAt };
+  });
+}
+
+/** All pages of a list that is read in one go. */
+export async function* listPages(stripe: Stripe, path: string, params: Params): AsyncGenerator<ListPage> {
+  let sentAt = stripe.now();
+  const pages = paginate(async (after) => {
+    const page = await listPage(stripe, path, params, after ?? undefined);
+    sentAt = page.sentAt;
+    return { items: page.objects, next: page.hasMore ? String(page.objects.at(-1)?.id) : null };
+  });
+  for await (const objects of pages) yield { objects, hasMore: false, sentAt };
+}
+
+export async function listAll(stripe: Stripe, path: string, params: Params): Promise<Fields[]> {
+  const all: Fields[] = [];
+  for await (const { objects } of listPages(stripe, path, params)) all.push(...objects);
+  return all;
+}
+
+export type Got = { object: Fields; sentAt: Date };
+
+/** One object; undefined when Stripe has none of that id. */
+export async function getObject(
+  stripe: Stripe,
+  path: string,
+  expand: readonly string[],
+): Promise<Got | undefined> {
+  try {
+    return await stripe.get(path, expansion(expand), (object, sentAt) => {
+      assertMode(stripe, [object]);
+      return { object, sentAt };
+    });
+  } catch (error) {
+    if (error instanceof ObjectMissing) return undefined;
+    throw error;
+  }
+}
+
+export function expansion(fields: readonly string[]): Params {
+  return fields.map((field) => ['expand[]', field] as const);
+}
+
+/** The rest of a list that stands in an object, which holds only its first entries. */
+export async function drained(
+  stripe: Stripe,
+  list: unknown,
+  path: string,
+  params: Params = [],
+): Promise<readonly Fields[]> {
+  const data = isObject(list) && Array.isArray(list.data) ? list.data.filter(isObject) : [];
+  if (!isObject(list) || list.has_more !== true) return data;
+  return listAll(stripe, path, params);
+}
+
+function isNewestFirst(objects: readonly Fields[]): boolean {
+  return objects.every(({ created }, index) => {
+    const before = objects[index - 1]?.created;
+    return typeof created !== 'number' || typeof before !== 'number' || created <= before;
+  });
+}
+
+/** Not every kind of object tells its mode. */
+function assertMode({ livemode, connectionId }: Stripe, objects: readonly Fields[]): void {
+  const stray = objects.find(
+    (object) => typeof object.livemode === 'boolean' && object.livemode !== livemode,
+  );
+  if (stray) throw new ModeMixed(connectionId, String(stray.id), livemode);
+}

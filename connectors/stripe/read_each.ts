@@ -1,0 +1,65 @@
+/** Reads objects one by one, because something says that they changed or are gone. */
+import type { Deletion } from '#sql/table.ts';
+import type { Fields } from '../fields.ts';
+import type { Page } from '../stream.ts';
+import { type Collection, contentOf, pathOf, type Seen } from './collection.ts';
+import { getObject } from './list.ts';
+import { dateOf } from './position.ts';
+import { emptyPage, type Reading } from './reading.ts';
+
+const BATCH_SIZE = 100;
+const READERS_MAX = 4;
+
+/** Ids with the second of the newest sign of a change, and whether it may be that the object is gone. */
+export type Changed = Map<string, { at: number; isDeleted: boolean }>;
+
+/** A change since `newSince` is dated by its sign; an older sign was seen before and dates nothing. */
+export async function* readEach(
+  reading: Reading,
+  collection: Collection,
+  changed: Changed,
+  newSince: number,
+): AsyncGenerator<Page> {
+  const all = [...changed];
+  for (let start = 0; start < all.length; start += BATCH_SIZE) {
+    yield await readBatch(reading, collection, new Map(all.slice(start, start + BATCH_SIZE)), newSince);
+  }
+}
+
+async function readBatch(
+  reading: Reading,
+  collection: Collection,
+  changed: Changed,
+  newSince: number,
+): Promise<Page> {
+  const { stripe } = reading;
+  const found: { object: Fields; seen: Seen }[] = [];
+  const gone: Deletion[] = [];
+  const unread: string[] = [];
+  const waiting = [...changed];
+  const reader = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [id, { at, isDeleted }] = next;
+      const asked = reading.context.now();
+      const got = await getObject(
+        stripe,
+        `${pathOf(collection)}/${encodeURIComponent(id)}`,
+        collection.expand ?? [],
+      );
+      // An event that was seen before says nothing of when the object became what it is now.
+      const changedAt = at >= newSince ? { changedAt: dateOf(at) } : {};
+      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...changedAt } });
+      else if (isDeleted) gone.push({ id, deletedAt: asked });
+      else unread.push(id);
+    }
+  };
+  await Promise.all(Array.from({ length: READERS_MAX }, reader));
+  const content = await contentOf(stripe, collection, found);
+  const deletions = [...content.deletions, ...gone];
+  const page = { ...emptyPage(reading), ...content, deletions };
+  if (unread.length === 0) return page;
+  return {
+    ...page,
+    incomplete: `Stripe's events name what it does not give: ${unread.slice(0, 5).join(', ')}`,
+  };
+}

@@ -1,0 +1,63 @@
+/** What one run of a stream of Stripe works with. */
+import type { Json } from '#sql/table.ts';
+import type { Page, StreamContext } from '../stream.ts';
+import { openStripe, type Params, type Stripe } from './client.ts';
+import type { Collection, Content } from './collection.ts';
+import { contentOf, pathOf } from './collection.ts';
+import { ModeMixed } from './key.ts';
+import { expansion, listPage } from './list.ts';
+import { type Position, parsePosition, positionJson, type Window } from './position.ts';
+import { readWindows } from './windows.ts';
+
+export type Reading = {
+  context: StreamContext;
+  stripe: Stripe;
+  /** As the last page left it. */
+  position: Position;
+  phase: Page['phase'];
+};
+
+/** Refuses a key of another mode than the one whose data are stored. */
+export function openReading(context: StreamContext): Reading {
+  const stripe = openStripe(context);
+  const position = parsePosition(context.position);
+  const { livemode } = position;
+  if (livemode !== undefined && livemode !== stripe.livemode)
+    throw new ModeMixed(context.connection.id, 'The key', livemode);
+  return { context, stripe, position: { ...position, livemode: stripe.livemode }, phase: 'changes' };
+}
+
+/** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
+export function store(reading: Reading, position: Position): Page & { position: Json } {
+  reading.position = { ...position, livemode: reading.stripe.livemode };
+  return { phase: reading.phase, items: [], rejected: [], position: positionJson(reading.position) };
+}
+
+export function emptyPage({ phase }: Reading): Page {
+  return { phase, items: [], rejected: [] };
+}
+
+/** Everything that was created in these windows, and what is left of them after each page. */
+export async function* contentsOf(
+  { stripe }: Reading,
+  collection: Collection,
+  windows: readonly Window[],
+): AsyncGenerator<{ content: Content; ids: readonly string[]; left: Window[] }> {
+  const fixed: Params = [
+    ...(collection.params ?? []),
+    ...expansion((collection.expand ?? []).map((field) => `data.${field}`)),
+  ];
+  const pages = readWindows(async ({ from, before, after }) => {
+    const bounds = [
+      ['created[gte]', String(from)],
+      ['created[lt]', String(before)],
+    ] as const;
+    const page = await listPage(stripe, pathOf(collection), [...fixed, ...bounds], after);
+    const { sentAt } = page;
+    const found = page.objects.map((object) => ({ object, seen: { sentAt } }));
+    return { ...page, content: await contentOf(stripe, collection, found) };
+  }, windows);
+  for await (const { answer, left } of pages) {
+    yield { content: answer.content, ids: answer.objects.map(({ id }) => String(id)), left };
+  }
+}

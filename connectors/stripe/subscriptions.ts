@@ -1,0 +1,147 @@
+/** Subscriptions with all their items, and every version of them that we see. */
+import { type Item, table } from '#sql/table.ts';
+import { type Fields, flag, isObject, payloadOf, text } from '../fields.ts';
+import { defineStream } from '../stream.ts';
+import type { Stripe } from './client.ts';
+import type { Collection, Seen } from './collection.ts';
+import { drained, getObject } from './list.ts';
+import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
+import { collectionPages } from './sync.ts';
+import { below, currencyOf, instantAt, instantAtOrNull, numberIfAny, ref, refIfAny } from './values.ts';
+
+export const subscriptions = table({
+  name: 'raw.stripe_subscriptions',
+  key: ['id'],
+  observed: true,
+  columns: {
+    id: 'text',
+    status: 'text',
+    currency: 'text',
+    customer_id: 'text',
+    created_at: 'timestamptz',
+    start_date: 'timestamptz',
+    trial_start: 'timestamptz',
+    trial_end: 'timestamptz',
+    cancel_at_period_end: 'boolean',
+    cancel_at: 'timestamptz',
+    canceled_at: 'timestamptz',
+    ended_at: 'timestamptz',
+    is_paused: 'boolean',
+    payload: 'jsonb',
+  },
+});
+
+export const subscriptionItems = table({
+  name: 'raw.stripe_subscription_items',
+  key: ['id'],
+  rootColumn: 'subscription_id',
+  columns: {
+    id: 'text',
+    subscription_id: 'text',
+    price_id: 'text',
+    product_id: 'text',
+    quantity: 'numeric',
+    current_period_start: 'timestamptz',
+    current_period_end: 'timestamptz',
+    payload: 'jsonb',
+  },
+});
+
+const LEFT_OUT = new Set(['items', 'invoice_settings', 'payment_settings']);
+
+const TYPES = [
+  'created', 'updated', 'deleted', 'paused', 'resumed', 'pending_update_applied', 'pending_update_expired',
+  'trial_will_end',
+]; // biome-ignore format: a list of names
+
+const collection: Collection = {
+  name: 'subscriptions',
+  object: 'subscription',
+  target: { tables: [subscriptions, subscriptionItems, subscriptionVersions] },
+  params: [['status', 'all']], // else those that are over are left out
+  expand: ['discounts.source.coupon'],
+  events: TYPES.map((type) => `customer.subscription.${type}`),
+  whole: async (stripe, subscription) => ({ ...subscription, items: await itemsOf(stripe, subscription) }),
+  toItem,
+};
+
+/** All items, their prices with tiers and their discounts with coupons: none of these come with the list. */
+async function itemsOf(stripe: Stripe, subscription: Fields): Promise<Fields[]> {
+  const of = [['subscription', String(subscription.id)]] as const;
+  const items = await drained(stripe, subscription.items, '/v1/subscription_items', of);
+  const whole: Fields[] = [];
+  for (const item of items) whole.push(await withTiers(stripe, await withCoupons(stripe, item)));
+  return whole;
+}
+
+async function withTiers(stripe: Stripe, item: Fields): Promise<Fields> {
+  const price = below(item, 'price');
+  if (price.billing_scheme !== 'tiered' || Array.isArray(price.tiers)) return item;
+  const got = await getObject(stripe, `/v1/prices/${encodeURIComponent(String(price.id))}`, ['tiers']);
+  return got ? { ...item, price: got.object } : item;
+}
+
+async function withCoupons(stripe: Stripe, item: Fields): Promise<Fields> {
+  const { discounts } = item;
+  const isWhole =
+    !Array.isArray(discounts) ||
+    discounts.every((one) => isObject(isObject(one) ? below(one, 'source').coupon : undefined));
+  if (isWhole) return item;
+  const path = `/v1/subscription_items/${encodeURIComponent(String(item.id))}`;
+  const got = await getObject(stripe, path, ['discounts.source.coupon']);
+  return got ? { ...item, discounts: got.object.discounts } : item;
+}
+
+function toItem(object: Fields, seen: Seen): Item {
+  const id = text(object, 'id');
+  const items = Array.isArray(object.items) ? object.items.filter(isObject) : [];
+  const row = {
+    id,
+    status: text(object, 'status'),
+    currency: currencyOf(object),
+    customer_id: ref(object, 'customer'),
+    created_at: instantAt(object, 'created'),
+    start_date: instantAt(object, 'start_date'),
+    trial_start: instantAtOrNull(object, 'trial_start'),
+    trial_end: instantAtOrNull(object, 'trial_end'),
+    cancel_at_period_end: flag(object, 'cancel_at_period_end'),
+    cancel_at: instantAtOrNull(object, 'cancel_at'),
+    canceled_at: instantAtOrNull(object, 'canceled_at'),
+    ended_at: instantAtOrNull(object, 'ended_at'),
+    is_paused: isPaused(object),
+    payload: payloadOf(object, LEFT_OUT),
+  };
+  return {
+    id,
+    changedAt: seen.sentAt,
+    rows: {
+      [subscriptions.name]: [row],
+      [subscriptionItems.name]: items.map((item) => itemRow(item, id)),
+      [subscriptionVersions.name]: [versionRow(object, items, seen)],
+    },
+  };
+}
+
+function itemRow(item: Fields, subscriptionId: string) {
+  const price = below(item, 'price');
+  return {
+    id: text(item, 'id'),
+    subscription_id: subscriptionId,
+    price_id: text(price, 'id'),
+    product_id: refIfAny(price, 'product'),
+    quantity: numberIfAny(item, 'quantity'),
+    current_period_start: instantAtOrNull(item, 'current_period_start'),
+    current_period_end: instantAtOrNull(item, 'current_period_end'),
+    payload: payloadOf(item, ITEM_LEFT_OUT),
+  };
+}
+
+const ITEM_LEFT_OUT = new Set(['plan']); // the price says the same
+
+export const subscriptionsStream = defineStream({
+  name: 'stripe.subscriptions',
+  provider: 'stripe',
+  scopes: ['rak_subscription_read', 'rak_event_read'],
+  ...collection.target,
+  pages: (context) => collectionPages(context, collection),
+});

@@ -1,0 +1,75 @@
+/**
+ * Reads windows of `created`, several at once. A list runs from new to old, so after each page its
+ * window ends at the oldest object read, whose whole second is kept, because others may share it. An
+ * idle reader takes the older half of a window. A cursor lives within its window only: Stripe answers
+ * an empty page to one from another window, and the rest would be lost.
+ */
+import type { Fields } from '../fields.ts';
+import { ObjectMissing } from './answers.ts';
+import type { Window } from './position.ts';
+
+const READERS_MAX = 4;
+/** A window is not parted below this. */
+const PARTED_SECONDS_MIN = 60 * 60;
+
+export type Asked = Window & { after?: string };
+
+type Answer = { objects: readonly Fields[]; hasMore: boolean };
+
+/** `bound` is the end that was asked for, `before` what is left of it. */
+type Walk = Window & { bound: number; after?: string };
+
+type Read<A> = { walk: Walk; answer: A };
+
+/** Each page, with what is still to be read once it is stored. */
+export async function* readWindows<A extends Answer>(
+  ask: (asked: Asked) => Promise<A>,
+  windows: readonly Window[],
+): AsyncGenerator<{ answer: A; left: Window[] }> {
+  const waiting: Walk[] = windows.map(begin);
+  const reading = new Map<Walk, Promise<Read<A>>>();
+  const fill = () => {
+    while (waiting.length > 0 && reading.size < READERS_MAX) {
+      const walk = waiting.shift() as Walk;
+      const answer = askOn(ask, walk).then((answer) => ({ walk, answer }));
+      answer.catch(() => {}); // met when its turn comes
+      reading.set(walk, answer);
+    }
+  };
+  for (fill(); reading.size > 0; ) {
+    const { walk, answer } = await Promise.race(reading.values());
+    reading.delete(walk);
+    const isIdle = waiting.length === 0 && reading.size < READERS_MAX - 1;
+    waiting.unshift(...restOf(walk, answer, isIdle));
+    fill(); // before the page is stored, so that the next ones are on their way meanwhile
+    yield { answer, left: [...waiting, ...reading.keys()].map(({ from, before }) => ({ from, before })) };
+  }
+}
+
+function begin({ from, before }: Window): Walk {
+  return { from, before, bound: before };
+}
+
+/** A cursor whose object is gone is refused: what is left of its window is read without one. */
+async function askOn<A>(ask: (asked: Asked) => Promise<A>, walk: Walk): Promise<A> {
+  const { from, bound, after } = walk;
+  try {
+    return await ask({ from, before: bound, ...(after !== undefined && { after }) });
+  } catch (error) {
+    if (after === undefined || !(error instanceof ObjectMissing)) throw error;
+    walk.bound = walk.before;
+    return ask({ from, before: walk.before });
+  }
+}
+
+function restOf(walk: Walk, { objects, hasMore }: Answer, isIdle: boolean): Walk[] {
+  const last = objects.at(-1);
+  if (!hasMore || last === undefined) return [];
+  const before = Math.min(walk.before, Number(last.created) + 1);
+  const { from } = walk;
+  // A page within one second moves nothing; parting it would begin that second again, for ever.
+  if (!isIdle || before === walk.before || before - from < PARTED_SECONDS_MIN)
+    return [{ ...walk, before, after: String(last.id) }];
+  const middle = Math.floor((from + before) / 2);
+  return [begin({ from: middle, before }), begin({ from, before: middle })];
+}
