@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { pseudoRandom } from './random.ts';
+
+const whole = z.int().nonnegative();
+const common = {
+  /** Only for this shop (name before `.myshopify.com`). */
+  shop: z.string().optional(),
+  /** Only for this Stripe account. */
+  account: z.string().optional(),
+  /** Only for requests whose body or path holds this text. */
+  match: z.string().optional(),
+  /** So many fitting requests pass first. */
+  after: whole.default(0),
+  /** So often it strikes; 0 = without end. */
+  count: whole.default(1),
+  probability: z.number().min(0).max(1).default(1),
+};
+const place = z.enum(['graphql', 'download', 'token', 'stripe', 'ecb']).default('graphql');
+const ids = z.array(z.string()).min(1);
+
+const faultShape = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('status'),
+    ...common,
+    on: place,
+    status: z.int().min(400).max(799),
+    retryAfter: z.number().nonnegative().optional(),
+    /** Stripe: the error's code, such as `lock_timeout`, and the header `Stripe-Rate-Limited-Reason`. */
+    code: z.string().optional(),
+    reason: z.string().optional(),
+    /** Stripe: the header `Stripe-Should-Retry`. */
+    shouldRetry: z.boolean().optional(),
+  }),
+  z.strictObject({ kind: z.literal('reset'), ...common, on: place }),
+  z.strictObject({ kind: z.literal('cut'), ...common, on: place, bytes: whole }),
+  z.strictObject({ kind: z.literal('slow'), ...common, on: place, ms: whole }),
+  z.strictObject({ kind: z.literal('revoked_key'), ...common }),
+  z.strictObject({ kind: z.literal('throttled'), ...common }),
+  z.strictObject({ kind: z.literal('expired_cursor'), ...common }),
+  z.strictObject({ kind: z.literal('repeat_page'), ...common }),
+  z.strictObject({ kind: z.literal('reorder_page'), ...common }),
+  z.strictObject({
+    kind: z.literal('late_rows'),
+    ...common,
+    ids,
+    requests: whole.default(0),
+    seconds: whole.default(0),
+  }),
+  z.strictObject({ kind: z.literal('late_events'), ...common, seconds: whole }),
+  z.strictObject({ kind: z.literal('balance_off'), ...common, currency: z.string(), amount: z.int() }),
+  z.strictObject({ kind: z.literal('older_version'), ...common, ids: ids.optional() }),
+  z.strictObject({ kind: z.literal('bulk_canceled'), ...common, lines: whole.default(0) }),
+  z.strictObject({
+    kind: z.literal('bulk_failed'),
+    ...common,
+    lines: whole.default(0),
+    errorCode: z.enum(['ACCESS_DENIED', 'INTERNAL_SERVER_ERROR', 'TIMEOUT']).default('INTERNAL_SERVER_ERROR'),
+  }),
+  z.strictObject({ kind: z.literal('bulk_expired_url'), ...common }),
+  z.strictObject({ kind: z.literal('bulk_ungrouped'), ...common }),
+  z.strictObject({ kind: z.literal('bulk_count'), ...common, difference: z.int() }),
+  z.strictObject({ kind: z.literal('bulk_slow'), ...common, ms: whole }),
+  z.strictObject({ kind: z.literal('no_range'), ...common }),
+]);
+const requestShape = z.strictObject({ seed: z.int().default(1), faults: z.array(faultShape) });
+
+export type Fault = z.infer<typeof faultShape>;
+export type FaultKind = Fault['kind'];
+export type FaultOf<Kind extends FaultKind> = Extract<Fault, { kind: Kind }>;
+export type Place = z.infer<typeof place>;
+/** What a request is about, for `shop` or `account`, `on` and `match`. */
+export type Target = { shop: string; text: string; on: Place };
+
+type Live = { fault: Fault; seen: number; struck: number };
+
+/** The faults that are set, and how often each has struck. */
+export class Faults {
+  #live: Live[] = [];
+  #random = pseudoRandom(1);
+  #setAt = 0;
+  /** By shop or account: how often it had been asked before the faults were set. */
+  #askedBefore = new Map<string, number>();
+
+  /** Replaces all faults; throws a ZodError when they are not as documented. */
+  set(input: unknown): void {
+    const { seed, faults } = requestShape.parse(input);
+    this.#random = pseudoRandom(seed);
+    this.#setAt = Date.now();
+    this.#askedBefore.clear();
+    this.#live = faults.map((fault) => ({ fault, seen: 0, struck: 0 }));
+  }
+
+  clear(): void {
+    this.#live = [];
+  }
+
+  list(): object[] {
+    return this.#live.map(({ fault, seen, struck }) => ({ ...fault, seen, struck }));
+  }
+
+  /** The first fault of a kind that strikes this request; asking counts. */
+  take<Kind extends FaultKind>(kind: Kind, target: Target): FaultOf<Kind> | undefined {
+    for (const live of this.#live) {
+      if (live.fault.kind !== kind || !fits(live.fault, target)) continue;
+      live.seen++;
+      if (this.#strikes(live)) return live.fault as FaultOf<Kind>;
+    }
+    return undefined;
+  }
+
+  /** Faults of a kind that concern this request, without counting: for those that last. */
+  lasting<Kind extends FaultKind>(kind: Kind, target: Target): FaultOf<Kind>[] {
+    return this.#live.flatMap(({ fault }) =>
+      fault.kind === kind && fits(fault, target) ? [fault as FaultOf<Kind>] : [],
+    );
+  }
+
+  /** Rows that are late for who asks for the `asked`th time; what was asked before the fault was set does not count. */
+  lateRows(target: Target, asked: number): Set<string> {
+    const secondsAgo = (Date.now() - this.#setAt) / 1000;
+    const before = this.#askedBefore.get(target.shop) ?? asked - 1;
+    this.#askedBefore.set(target.shop, before);
+    const late = this.lasting('late_rows', target);
+    return new Set(
+      late.flatMap(({ ids, requests, seconds }) =>
+        asked - before <= requests || secondsAgo < seconds ? ids : [],
+      ),
+    );
+  }
+
+  #strikes(live: Live): boolean {
+    const { after, count, probability } = live.fault;
+    if (live.seen <= after || (count > 0 && live.struck >= count)) return false;
+    if (probability < 1 && this.#random() >= probability) return false;
+    live.struck++;
+    return true;
+  }
+}
+
+function fits(fault: Fault, { shop, text, on }: Target): boolean {
+  if (fault.shop !== undefined && fault.shop !== shop) return false;
+  if (fault.account !== undefined && fault.account !== shop) return false;
+  if ('on' in fault && fault.on !== on) return false;
+  return fault.match === undefined || text.includes(fault.match);
+}

@@ -1,0 +1,124 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { control } from './control.ts';
+import { Ecb } from './ecb/handler.ts';
+import { Faults } from './faults.ts';
+import { BadRequest, send } from './http.ts';
+import { RequestLog } from './request_log.ts';
+import { ScenarioError } from './scenario_error.ts';
+import { Shopify } from './shopify/handler.ts';
+import { adminSchema } from './shopify/schema.ts';
+import type { World } from './shopify/shop.ts';
+import { Stripe } from './stripe/handler.ts';
+import { loadWorld } from './world.ts';
+
+export type SandboxOptions = {
+  /** 0 or absent: a free port. */
+  port?: number;
+  host?: string;
+  /** A scenario directory; absent: the built-in year of orders. */
+  data?: string;
+  log?: (line: string) => void;
+};
+
+export type Sandbox = AsyncDisposable & {
+  url: string;
+  port: number;
+  /** The instant as which the providers answer, where the data fix one. */
+  now: string | undefined;
+};
+
+/** Everything that changes when other data are loaded. */
+export type Served = { world: World; shopify: Shopify; stripe: Stripe; ecb: Ecb };
+
+/** Serves the providers on one loopback address. Leaving the scope of what it returns stops it. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { port = 0, host = '127.0.0.1', data, log = () => {} } = options;
+  const faults = new Faults();
+  const requests = new RequestLog();
+  let url = '';
+  const serve = async (dir: string | undefined, instant?: string): Promise<Served> => {
+    const world = await loadWorld(dir, instant);
+    for (const warning of world.warnings) log(warning);
+    const now = () => world.now ?? Date.now();
+    return {
+      world,
+      shopify: new Shopify({ faults, requests, baseUrl: () => url }, world),
+      stripe: new Stripe({ faults, requests, world: world.stripe, now }),
+      ecb: new Ecb({ faults, requests, rates: world.rates, now }),
+    };
+  };
+
+  let served = await serve(data);
+  adminSchema();
+  const handle = control({
+    faults,
+    requests,
+    url: () => url,
+    served: () => served,
+    load: async (dir, instant) => {
+      const next = await serve(dir, instant);
+      const before = served;
+      served = next;
+      await before.shopify.close();
+    },
+  });
+  const server = createServer((request, response) => {
+    route(request, response, served, handle).catch((error: unknown) => fail(response, error, log));
+  });
+  await listen(server, port, host);
+  const { port: bound } = server.address() as AddressInfo;
+  url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  return {
+    url,
+    port: bound,
+    now: served.world.now === undefined ? undefined : new Date(served.world.now).toISOString(),
+    async [Symbol.asyncDispose]() {
+      await new Promise<void>((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      });
+      await served.shopify.close();
+    },
+  };
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>;
+
+async function route(request: IncomingMessage, response: ServerResponse, served: Served, handle: Handler) {
+  const { shopify, stripe, ecb } = served;
+  const path = request.url ?? '/';
+  if (path.startsWith('/_sandbox')) return handle(request, response, path);
+  const byPath = /^\/shopify\/([^/?]+)(\/.*)$/.exec(path);
+  if (byPath?.[1] && byPath[2]) return shopify.handle(request, response, nameOf(byPath[1]), byPath[2]);
+  if (path.startsWith('/stripe/v1/')) return stripe.handle(request, response, path.slice('/stripe'.length));
+  if (path.startsWith('/ecb/')) return ecb.handle(request, response, path.slice('/ecb'.length));
+  const host = String(request.headers['x-forwarded-host'] ?? request.headers.host ?? '');
+  const byHost = /^([a-z0-9][a-z0-9-]*)\.myshopify\.com(:\d+)?$/.exec(host);
+  if (byHost?.[1]) return shopify.handle(request, response, byHost[1], path);
+  // Stripe's own client cannot be told a path before `/v1`.
+  if (path.startsWith('/v1/')) return stripe.handle(request, response, path);
+  send(response, { status: 404, body: { errors: 'Not Found' } });
+}
+
+function nameOf(shop: string): string {
+  return shop.replace(/\.myshopify\.com$/, '');
+}
+
+function fail(response: ServerResponse, error: unknown, log: (line: string) => void): void {
+  const known = error instanceof BadRequest || error instanceof ScenarioError;
+  const message = error instanceof Error ? error.message : String(error);
+  log(known ? message : `sandbox failed: ${error instanceof Error ? error.stack : message}`);
+  if (response.headersSent) response.destroy();
+  else send(response, { status: known ? 400 : 500, body: { errors: message } });
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', fail);
+    server.listen(port, host, () => {
+      server.off('error', fail);
+      done();
+    });
+  });
+}

@@ -1,0 +1,48 @@
+import type { Faults, Target } from '../faults.ts';
+import { get, type Plain } from '../plain.ts';
+import { pseudoRandom, shuffle } from '../random.ts';
+import { type Page, pageOf } from './connection.ts';
+import type { PageFaults } from './resolve.ts';
+import type { Shop } from './shop.ts';
+
+/** The faults that concern rows and pages, for one request; `asked` counts the shop's queries so far. */
+export function pageFaults(faults: Faults, shop: Shop, target: Target, asked: number): PageFaults {
+  return {
+    expireCursor: () => faults.take('expired_cursor', target) !== undefined,
+    change: (page, rows, request) => {
+      if (request.args.after && faults.take('repeat_page', target)) {
+        const { first } = request.args;
+        const before = page.pageInfo.startCursor;
+        if (before) return pageOf(rows, { ...request, args: { last: first, before } });
+      }
+      return page.nodes.length > 1 && faults.take('reorder_page', target) ? reordered(page) : page;
+    },
+    rows: (rows) => {
+      const hidden = faults.lateRows(target, asked);
+      const present = hidden.size > 0 ? rows.filter((row) => !hidden.has(idOf(row))) : rows;
+      return withOlder(present, faults, shop, target);
+    },
+  };
+}
+
+function withOlder(rows: readonly Plain[], faults: Faults, shop: Shop, target: Target): readonly Plain[] {
+  const [asked] = faults.lasting('older_version', target);
+  if (!asked) return rows;
+  const concerns = (row: Plain) =>
+    (!asked.ids || asked.ids.includes(idOf(row))) && shop.older(idOf(row)) !== undefined;
+  if (!rows.some(concerns)) return rows;
+  if (!faults.take('older_version', target)) return rows;
+  return rows.map((row) => (concerns(row) ? (shop.older(idOf(row)) ?? row) : row));
+}
+
+/** Shuffled rows under the page's own cursors, so that paging goes on where it should. */
+function reordered(page: Page): Page {
+  const edges = [...page.edges];
+  shuffle(edges, pseudoRandom(edges.length));
+  if (edges.every((edge, place) => edge === page.edges[place])) edges.reverse(); // chance had left them as they were
+  return { ...page, edges, nodes: edges.map((edge) => edge.node) };
+}
+
+function idOf(row: Plain): string {
+  return String(get(row, 'id'));
+}

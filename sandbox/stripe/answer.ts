@@ -1,0 +1,197 @@
+/** What Stripe answers to one request, once it is known who asks. */
+import type { FaultOf } from '../faults.ts';
+import { pseudoRandom, shuffle } from '../random.ts';
+import { accountObject, balanceObject } from './account_objects.ts';
+import { assertMay, type Caller } from './auth.ts';
+import { KINDS, type Kind } from './kinds.ts';
+import { EVENTS_KEPT_SECONDS, listPage, type Page, pageWithin } from './list.ts';
+import type { Book, StripeObject, StripeWorld } from './objects.ts';
+import { type Lookup, NO_TREE, present, readExpand, type Tree } from './present.ts';
+import { type Params, textParam } from './query.ts';
+import { missing, StripeError } from './stripe_error.ts';
+
+export type Question = {
+  method: string;
+  path: string;
+  params: Params;
+  caller: Caller;
+  world: StripeWorld;
+  book: Book;
+  /** Unix seconds. */
+  now: number;
+  faults: QuestionFaults;
+};
+
+export type QuestionFaults = {
+  expiresCursor: boolean;
+  repeats: () => boolean;
+  reorders: () => boolean;
+  late: ReadonlySet<string>;
+  eventLagSeconds: number;
+  showsOlder: (id: string) => boolean;
+  balanceOff: readonly FaultOf<'balance_off'>[];
+};
+
+/** Throws a StripeError for what Stripe refuses. */
+export function answer(question: Question): StripeObject {
+  const { method, path, params, caller, world } = question;
+  const [, , resource = '', id, below, more] = path.split('/').map(decodeURIComponent);
+  const tree = readExpand(params.expand);
+  if (method !== 'GET' || more !== undefined) throw unrecognized(question);
+  if (resource === 'balance' && id === undefined) {
+    assertMay(caller, 'rak_balance_read');
+    return balanceObject(question);
+  }
+  if (resource === 'account' || resource === 'accounts') return anAccount(question, id, world);
+  if (resource === 'subscription_items') return items(question, id, tree);
+  const kind = KINDS.get(resource);
+  if (!kind) throw unrecognized(question);
+  assertMay(caller, kind.permission);
+  if (id === undefined) return list(question, kind, params, tree, `/v1/${resource}`);
+  if (below === undefined) return presentOne(question, getObject(question, kind, id), tree);
+  return listBelow(question, kind, id, below, tree);
+}
+
+function listBelow(question: Question, kind: Kind, id: string, below: string, tree: Tree): StripeObject {
+  const { params, path } = question;
+  if (kind.name === 'invoices' && below === 'lines') {
+    const lines = listData(getObject(question, kind, id).lines);
+    return asList(question, pageWithin(lines, params), tree, path);
+  }
+  const refunds = KINDS.get('refunds');
+  if (kind.name !== 'charges' || below !== 'refunds' || !refunds) throw unrecognized(question);
+  getObject(question, kind, id);
+  return list(question, refunds, { ...params, charge: id }, tree, path);
+}
+
+function list(question: Question, kind: Kind, params: Params, tree: Tree, url: string): StripeObject {
+  const { faults, book, now } = question;
+  if (faults.expiresCursor) {
+    const param = params.starting_after === undefined ? 'ending_before' : 'starting_after';
+    throw missing(kind.object, textParam(params, param) ?? '', param, 400);
+  }
+  const page = listPage({
+    kind,
+    source: book.source(kind.name),
+    params,
+    now: kind.name === 'events' ? now - faults.eventLagSeconds : now,
+    isHidden: (id) => faults.late.has(id),
+    backOf: (id) => (faults.showsOlder(id) ? 1 : 0),
+    repeats: faults.repeats(),
+  });
+  const { data, hasMore } = page;
+  const shown = data.length > 1 && faults.reorders() ? reordered(data) : data;
+  return asList(question, { data: shown, hasMore }, tree, url);
+}
+
+function reordered(rows: readonly StripeObject[]): StripeObject[] {
+  const shuffled = [...rows];
+  shuffle(shuffled, pseudoRandom(rows.length));
+  // Chance may have left them as they were.
+  return shuffled.every((row, index) => row === rows[index]) ? shuffled.reverse() : shuffled;
+}
+
+function asList(question: Question, { data, hasMore }: Page, tree: Tree, url: string): StripeObject {
+  const below = tree.get('data');
+  const stray = [...tree.keys()].find((step) => step !== 'data');
+  if (stray !== undefined) {
+    const hint = `You may want to try expanding 'data.${stray}' instead.`;
+    throw new StripeError(400, `This property cannot be expanded (${stray}). ${hint}`, { param: 'expand' });
+  }
+  const rows = data.map((object) => presentOne(question, object, below ?? NO_TREE));
+  return { object: 'list', url, has_more: hasMore, data: rows };
+}
+
+function presentOne(question: Question, object: StripeObject, tree: Tree): StripeObject {
+  return object.deleted === true ? object : present(object, tree, lookupOf(question));
+}
+
+function lookupOf({ book, now, faults }: Question): Lookup {
+  return {
+    find: (kind, id) => {
+      const source = book.source(kind);
+      const position = source.positionOf(id);
+      return position === undefined ? undefined : source.objectAt(position, now);
+    },
+    naming: (name, field, id) => {
+      const kind = KINDS.get(name);
+      if (!kind) return { data: [], hasMore: false };
+      const request = {
+        kind,
+        source: book.source(name),
+        params: { [field]: id },
+        now,
+        isHidden: (id: string) => faults.late.has(id),
+        backOf: () => 0 as const,
+        repeats: false,
+      };
+      return listPage(request);
+    },
+  };
+}
+
+function getObject({ book, now, faults, caller }: Question, kind: Kind, id: string): StripeObject {
+  const find = (source = book.source(kind.name)) => {
+    const position = source.positionOf(id);
+    return position === undefined ? undefined : source.objectAt(position, now, faults.showsOlder(id) ? 1 : 0);
+  };
+  const object = find();
+  if (kind.name === 'events' && object && Number(object.created) < now - EVENTS_KEPT_SECONDS) {
+    const message = `No such event: '${id}'; it has aged out of the retention policy of 30 days.`;
+    throw new StripeError(404, message, { code: 'resource_missing', param: 'id' });
+  }
+  if (object && (object.deleted !== true || kind.leavesTombstone)) return object;
+  const other = caller.account.book(!caller.livemode).source(kind.name);
+  if (object || find(other) === undefined) throw missing(kind.object, id);
+  const [there, here] = caller.livemode ? ['test', 'live'] : ['live', 'test'];
+  throw new StripeError(
+    404,
+    `No such ${kind.object}: '${id}'; a similar object exists in ${there} mode, but a ${here} mode key was used to make this request.`,
+    { code: 'resource_missing', param: 'id' },
+  );
+}
+
+function items(question: Question, id: string | undefined, tree: Tree): StripeObject {
+  const { params, book, now, caller } = question;
+  const kind = KINDS.get('subscriptions');
+  if (!kind) throw unrecognized(question);
+  assertMay(caller, kind.permission);
+  if (id === undefined) {
+    const subscription = textParam(params, 'subscription');
+    if (subscription === undefined) {
+      throw new StripeError(400, 'Missing required param: subscription.', {
+        code: 'parameter_missing',
+        param: 'subscription',
+      });
+    }
+    const rows = listData(getObject(question, kind, subscription).items);
+    return asList(question, pageWithin(rows, params), tree, '/v1/subscription_items');
+  }
+  const source = book.source('subscriptions');
+  for (let position = 0; position < source.length; position++) {
+    const item = listData(source.objectAt(position, now)?.items).find((one) => one.id === id);
+    if (item) return presentOne(question, item, tree);
+  }
+  throw missing('subscription_item', id);
+}
+
+function anAccount(question: Question, id: string | undefined, world: StripeWorld): StripeObject {
+  const { caller } = question;
+  assertMay(caller, 'rak_accounts_kyc_basic_read');
+  if (id === undefined || id === caller.account.id) return accountObject(caller.account);
+  const named = caller.account.connected.includes(id) ? world.get(id) : undefined;
+  if (!named) throw missing('account', id);
+  return accountObject(named);
+}
+
+function listData(list: unknown): StripeObject[] {
+  const data = typeof list === 'object' && list !== null ? (list as StripeObject).data : undefined;
+  return Array.isArray(data) ? data : [];
+}
+
+function unrecognized({ method, path }: Question): StripeError {
+  return new StripeError(
+    404,
+    `Unrecognized request URL (${method}: ${path}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`,
+  );
+}
