@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { findBrand, listBrands } from '#sql/brands.ts';
+import { addRetailer, findRetailer, listRetailers } from '#sql/retailers.ts';
+import { slug } from '../arguments.ts';
+import type { Cli, Noun } from '../cli.ts';
+import { addUnlessThere } from '../if_missing.ts';
+import { openSession } from '../session.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description('retailers: through whom a brand sells');
+  addAdd(command, cli);
+  addList(command, cli);
+};
+
+type AddOptions = { brand: string; name?: string; ifMissing?: boolean };
+
+function addAdd(command: Command, cli: Cli): void {
+  command
+    .command('add')
+    .description('add a retailer to a brand')
+    .argument('<slug>', 'its short name, such as uk', slug)
+    .requiredOption('--brand <brand>', 'the brand that sells through it')
+    .option('--name <name>', 'as people write it; the slug when left out')
+    .option('--if-missing', 'do nothing when it is there already')
+    .action(async (retailer: string, { brand, name = retailer, ifMissing }: AddOptions) => {
+      await using session = await openSession(cli);
+      const { db } = session;
+      const { id: brandId } = await findBrand(db, brand);
+      const { row, added } = await addUnlessThere({
+        ifMissing,
+        add: () => db.transaction((tx) => addRetailer(tx, { brandId, slug: retailer, name })),
+        find: () => findRetailer(db, brandId, retailer),
+      });
+      const said = added
+        ? `Added retailer ${retailer} of ${brand}.`
+        : `Retailer ${retailer} is there already.`;
+      cli.out.record({ brand, retailer, name: row.name, id: row.id, added }, () => [said]);
+      const options = `--brand ${brand} --retailer ${retailer} --provider shopify --account SHOP.myshopify.com`;
+      cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env SHOP_KEY`);
+    });
+}
+
+function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description('every retailer, or those of one brand')
+    .option('--brand <brand>', 'only of this brand')
+    .action(async ({ brand }: { brand?: string }) => {
+      await using session = await openSession(cli);
+      const brands =
+        brand === undefined ? await listBrands(session.db) : [await findBrand(session.db, brand)];
+      const rows = [];
+      for (const { id, slug: name } of brands) {
+        const retailers = await listRetailers(session.db, id);
+        rows.push(
+          ...retailers.map((retailer) => ({
+            brand: name,
+            retailer: retailer.slug,
+            name: retailer.name,
+            id: retailer.id,
+          })),
+        );
+      }
+      cli.out.list(rows, ['brand', 'retailer', 'name']);
+    });
+}

@@ -1,0 +1,65 @@
+import type { Noun } from '../cli.ts';
+import { count, span } from '../format.ts';
+import { type ConnectionHealth, type Health, readHealth } from '../health.ts';
+import { green, red, yellow } from '../output.ts';
+import { openSession } from '../session.ts';
+
+export const noun: Noun = (command, cli) => {
+  command
+    .description('database, workers, queue, connections and days to recompute on one screen')
+    .option(
+      '--url',
+      'only the address of the database, with its password: psql "$(npx nightshift status --url)"',
+    )
+    .action(async ({ url }: { url?: boolean }) => {
+      await using session = await openSession(cli, { anySchema: true });
+      if (url) return cli.out.record({ url: session.url }, () => [session.url]);
+      const health = await readHealth(session);
+      cli.out.record(health, () => screen(health));
+    });
+};
+
+function screen({
+  database,
+  workers,
+  crashes_last_day,
+  jobs,
+  connections,
+  dirty_days,
+  attention,
+}: Health): string[] {
+  const { waiting, running, retrying, held, dead } = jobs;
+  const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
+  const marked = dirty_days.days > 0 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
+  return [
+    `database     ${database.place}  PostgreSQL ${database.version}${database.embedded ? ', embedded' : ''}`,
+    `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
+    `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${dead} dead`,
+    `days         ${dirty_days.days} to recompute${marked}`,
+    `connections  ${connections.length}`,
+    ...connections.map((one) => connectionLine(one, widest(connections))),
+    ...(attention.length === 0 ? [green('All is well.')] : attention.map((line) => yellow(`! ${line}`))),
+  ];
+}
+
+const colours: Record<string, (text: string) => string> = {
+  ok: green,
+  failing: red,
+  held: red,
+  partial: yellow,
+};
+
+function connectionLine(
+  { brand, connection, provider, state, lag_seconds }: ConnectionHealth,
+  width: number,
+): string {
+  const lag = lag_seconds === null ? '' : `  last complete ${span(lag_seconds * 1000)} ago`;
+  const shown = (colours[state] ?? ((text: string) => text))(state.padEnd(STATE_WIDTH));
+  return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider}  ${shown}${lag}`.trimEnd();
+}
+
+const STATE_WIDTH = 'partial'.length;
+
+function widest(connections: readonly ConnectionHealth[]): number {
+  return Math.max(...connections.map(({ brand, connection }) => brand.length + connection.length + 1));
+}

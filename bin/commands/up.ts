@@ -1,0 +1,29 @@
+import { startSentry } from '#runtime/sentry.ts';
+import { stopSignal } from '#runtime/shutdown.ts';
+import { migrate } from '#sql/migrate.ts';
+import { placeOf } from '#sql/pool.ts';
+import type { Noun } from '../cli.ts';
+import { startLocalWorker } from '../local_worker.ts';
+import { openSession } from '../session.ts';
+
+export const noun: Noun = (command, cli) => {
+  command
+    .description(
+      'server (unless DATABASE_URL names one), schema and a worker in one process, until told to stop',
+    )
+    .action(async () => {
+      const stop = stopSignal(); // from here on, so that a signal during the start is not lost
+      await using session = await openSession(cli, { anySchema: true, longRunning: true });
+      const { say } = cli.out;
+      for (const name of await migrate(session.db)) say(`applied ${name}`);
+      await using sentry = await startSentry(session.config.sentryDsn, 'up');
+      await using worker = await startLocalWorker(cli, session, { report: sentry.capture });
+      const { concurrency, drainSeconds } = session.config;
+      say(`Up. PostgreSQL at ${placeOf(session.url)}${session.embedded ? ' (embedded)' : ''}.`);
+      say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
+      // A worker that cannot go on, or a lost server, ends this process, with an exit code that says so.
+      const signal = await Promise.race([stop, worker.stopped, session.lost]);
+      if (signal) say(`${signal}: running jobs have ${drainSeconds} s to end; then they are handed back.`);
+      await worker.stop();
+    });
+};

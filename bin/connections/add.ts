@@ -1,0 +1,114 @@
+/** `connections add` */
+import { type Command, Option } from 'commander';
+import { findBrand } from '#sql/brands.ts';
+import { addConnection, findConnection, type NewConnection } from '#sql/connections.ts';
+import { findRetailer } from '#sql/retailers.ts';
+import { slug } from '../arguments.ts';
+import type { Cli } from '../cli.ts';
+import { UsageError } from '../errors.ts';
+import { addUnlessThere } from '../if_missing.ts';
+import { keyringOf } from '../keyring.ts';
+import { readKey } from '../secret_input.ts';
+import { openSession } from '../session.ts';
+import { connectionRow } from './list.ts';
+import { type Auth, authKinds, storedKey } from './stored_key.ts';
+
+type Options = {
+  brand: string;
+  retailer: string;
+  provider: keyof typeof authKinds;
+  account: string;
+  baseUrl?: string;
+  auth?: Auth;
+  keyEnv?: string;
+  ifMissing?: boolean;
+};
+
+export function addAdd(command: Command, cli: Cli): void {
+  command
+    .command('add')
+    .description('add a connection; its key comes from --key-env or from standard input')
+    .argument('<name>', 'what to call it, such as acme-uk', slug)
+    .requiredOption('--brand <brand>', 'whose account it is')
+    .requiredOption('--retailer <retailer>', 'whose sales it brings')
+    .addOption(
+      new Option('--provider <provider>', 'who is asked')
+        .choices(Object.keys(authKinds))
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--account <account>', 'of a Shopify shop: its SHOP.myshopify.com; of Stripe: its acct_…')
+    .option('--base-url <url>', 'another address than the provider’s own, such as a sandbox')
+    .addOption(
+      new Option(
+        '--auth <kind>',
+        'how the key is used; of Stripe: for its own account, or for a connected one',
+      ).choices(Object.values(authKinds).flat()),
+    )
+    .option(
+      '--key-env <variable>',
+      'environment variable that holds the key; else it is read from standard input',
+    )
+    .option('--if-missing', 'do nothing when it is there already')
+    .action((name: string, options: Options) => add(cli, name, options));
+}
+
+async function add(cli: Cli, name: string, options: Options): Promise<void> {
+  const { ifMissing } = options;
+  const auth = authOf(options);
+  const account = accountOf(options);
+  const secret = storedKey(auth, await readKey(options, cli.env));
+  await using session = await openSession(cli);
+  const { db } = session;
+  const brand = await findBrand(db, options.brand);
+  const { id: retailerId } = await findRetailer(db, brand.id, options.retailer);
+  const { provider, baseUrl } = options;
+  const wanted: NewConnection = {
+    brandId: brand.id,
+    retailerId,
+    name,
+    provider,
+    account,
+    baseUrl,
+    auth,
+    secret,
+  };
+  const keyring = await keyringOf(cli, session);
+  const { row, added } = await addUnlessThere({
+    ifMissing,
+    add: () => db.transaction((tx) => addConnection(tx, keyring, wanted)),
+    find: () => findConnection(db, brand.id, name),
+  });
+  const said = added
+    ? `Added connection ${name}.`
+    : `Connection ${name} is there already; its key was left alone.`;
+  cli.out.record({ ...connectionRow(brand.slug, row), added }, () => [said]);
+  cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
+}
+
+function authOf({ provider, auth }: Options): Auth {
+  const kinds: readonly Auth[] = authKinds[provider];
+  const chosen = auth ?? authKinds[provider][0];
+  if (kinds.includes(chosen)) return chosen;
+  throw new UsageError(
+    `--auth ${chosen} is no way to use a key of ${provider}.`,
+    `choose of: ${kinds.join(', ')}`,
+  );
+}
+
+function accountOf({ provider, account }: Options): string {
+  if (provider === 'shopify') return shop(account);
+  if (/^acct_[A-Za-z0-9_]+$/.test(account)) return account;
+  throw new UsageError(
+    'The account of Stripe is its id, acct_….',
+    'Stripe shows it in the dashboard under Settings, Account details',
+  );
+}
+
+function shop(text: string): string {
+  const account = text.includes('.') ? text : `${text}.myshopify.com`;
+  if (/^[a-z0-9][a-z0-9-]*\.myshopify\.com$/.test(account)) return account;
+  throw new UsageError(
+    'The account of a shop is its SHOP.myshopify.com, not its public domain.',
+    'Shopify shows it in the admin under Settings, Domains',
+  );
+}

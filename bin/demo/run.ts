@@ -1,0 +1,52 @@
+/** The demo from beginning to end. A second run finds what the first has made, and changes nothing. */
+import { migrate } from '#sql/migrate.ts';
+import { placeOf } from '#sql/pool.ts';
+import type { Cli } from '../cli.ts';
+import { DemoDiffers } from '../errors.ts';
+import { keyringOf } from '../keyring.ts';
+import { startLocalWorker } from '../local_worker.ts';
+import { openSession } from '../session.ts';
+import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
+import { ATTRIBUTION, reportLines } from './report.ts';
+import { startSandboxProcess } from './sandbox_process.ts';
+import { setUp } from './setup.ts';
+import { makeSteps } from './steps.ts';
+import { syncAndRollUp } from './work.ts';
+
+const CONCURRENCY = 5; // the shops load side by side
+
+/** `keep` returns when everything may end. */
+export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
+  const steps = makeSteps(cli.out.say);
+  const comingUp = startSandboxProcess(); // reads its data while PostgreSQL starts
+  await using _ = whenThere(comingUp);
+  await using session = await steps.run('PostgreSQL', () => openSession(cli, { anySchema: true }));
+  const { db, embedded } = session;
+  await steps.run('schema', () => migrate(db));
+  const sandbox = await steps.run('sandbox: the shops, in Shopify’s own protocol', () => comingUp);
+  const giftware = await setUp(db, await keyringOf(cli, session), sandbox.shops);
+  await using worker = await startLocalWorker(cli, session, { concurrency: CONCURRENCY });
+  const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
+  const figures = await readFigures(db, giftware.brand.id);
+  const wrong = differences(figures.totals);
+  const record = {
+    ...{ ...figures, known_totals: KNOWN_TOTALS, exact: wrong.length === 0, work, steps: steps.done },
+    ...{ database: placeOf(session.url), attribution: ATTRIBUTION },
+  };
+  cli.out.record(record, () =>
+    reportLines({ ...figures, exact: wrong.length === 0, work, steps: steps.done, embedded }),
+  );
+  if (wrong.length > 0) throw new DemoDiffers(wrong);
+  await keep();
+}
+
+/** Ends what is still on its way when the scope is left, so that no failure leaves it behind. */
+function whenThere(coming: Promise<AsyncDisposable>): AsyncDisposable {
+  coming.catch(() => {}); // whoever waits for it hears of it
+  return {
+    async [Symbol.asyncDispose]() {
+      const there = await coming.catch(() => undefined);
+      await there?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,109 @@
+/** What can go wrong at the command line itself. */
+import { NightshiftError } from '#runtime/errors.ts';
+
+/**
+ * What a scope ended with. A failure while it was left is mostly an echo of the one before, and
+ * JavaScript wraps the two into an error that names neither.
+ */
+export function firstCause(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstCause(error.suppressed) : error;
+}
+
+export class UsageError extends NightshiftError {
+  readonly code = 'NS_USAGE';
+
+  constructor(message: string, hint: string) {
+    super(message, { hint, verdict: 'give_up' });
+  }
+}
+
+export class WaitTimedOut extends NightshiftError {
+  readonly code = 'NS_WAIT_TIMED_OUT';
+
+  constructor(unfinished: string, seconds: number) {
+    super(`Still not done after ${seconds} s: ${unfinished}. The work goes on if a worker runs.`, {
+      hint: 'npx nightshift jobs list shows where it stands; --timeout 1h waits longer',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class Interrupted extends NightshiftError {
+  readonly code = 'NS_INTERRUPTED';
+
+  constructor(signal: string) {
+    super(`Stopped by ${signal}. What is committed stays, and queued jobs stay queued.`, {
+      hint: 'npx nightshift status shows what is left to do',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class JobNotFound extends NightshiftError {
+  readonly code = 'NS_JOB_NOT_FOUND';
+
+  constructor(id: string) {
+    super(`There is no job ${id}.`, {
+      hint: 'npx nightshift jobs list shows the queue, and with --finished the runs that have ended',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class JobNotDead extends NightshiftError {
+  readonly code = 'NS_JOB_NOT_DEAD';
+
+  constructor(id: string, state: string) {
+    super(`Job ${id} is ${state}; only a dead job can be put back.`, {
+      hint:
+        state === 'held'
+          ? 'Release its connection, which puts it back: npx nightshift connections release NAME --brand B'
+          : 'It runs by itself: npx nightshift jobs list',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class SandboxFailed extends NightshiftError {
+  readonly code = 'NS_SANDBOX_FAILED';
+
+  constructor(exitCode: unknown) {
+    super(`The sandbox ended with exit code ${exitCode} before it served anything.`, {
+      hint: 'npx nightshift sandbox runs it alone and shows why',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class ConnectionHeld extends NightshiftError {
+  readonly code = 'NS_CONNECTION_HELD';
+
+  constructor(brand: string, name: string, reason: string | null) {
+    super(`Connection ${name} is held: ${reason ?? 'no reason is recorded'}`, {
+      hint: `npx nightshift connections check ${name} --brand ${brand}, then connections key or connections release`,
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class DemoFailed extends NightshiftError {
+  readonly code = 'NS_DEMO_FAILED';
+
+  constructor(complaints: readonly string[]) {
+    super(`A job of the demo did not succeed:\n${complaints.join('\n')}`, {
+      hint: 'npx nightshift jobs list --finished shows every run; npx nightshift demo tries again',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class DemoDiffers extends NightshiftError {
+  readonly code = 'NS_DEMO_DIFFERS';
+
+  constructor(differences: readonly string[]) {
+    super(`The figures are not those of the data set: ${differences.join('; ')}.`, {
+      hint: 'Something changed the data of brand giftware; on an empty database the demo should be exact',
+      verdict: 'give_up',
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/** How numbers and spans of time look to a person. Amounts are decimal text and stay exact. */
+
+/** '1234567.5' → '1,234,567.5'. Works on the text, so that no digit of an amount is lost. */
+export function grouped(amount: string | number): string {
+  const [whole = '', fraction] = String(amount).split('.');
+  const withCommas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return fraction === undefined ? withCommas : `${withCommas}.${fraction}`;
+}
+
+/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. */
+export function span(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** 'one job', '3 jobs'. */
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return number === 1 ? `1 ${noun}` : `${grouped(number)} ${plural}`;
+}

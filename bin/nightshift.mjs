@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// What `npx nightshift` starts, on whatever Node the machine has: plain JavaScript, because an older
+// one would answer TypeScript with a syntax error. A checkout runs its TypeScript as it is; an
+// installed package holds compiled JavaScript, because Node strips no types below node_modules.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_MAJOR_MIN = 24;
+
+if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  const source = new URL('./nightshift.ts', import.meta.url);
+  await import(existsSync(source) ? source.href : '../dist/bin/nightshift.js');
+} else {
+  runOn(fittingNode());
+}
+
+/** The Node that `npm ci` brought along as a development dependency. */
+function fittingNode() {
+  try {
+    const program = process.platform === 'win32' ? 'node.exe' : 'node';
+    const found = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', program);
+    return existsSync(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Our own command line once more, on that Node: same streams, signals passed on, its end is ours. */
+function runOn(node) {
+  if (node === undefined) {
+    console.error(`nightshift: this is Node ${process.versions.node}, and Node ${NODE_MAJOR_MIN} is needed.`);
+    console.error('  next: install a newer Node; in a checkout, npm ci brings one along');
+    process.exitCode = 1;
+    return;
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 1;
+    if (signal === null) return;
+    for (const name of signals) process.removeAllListeners(name);
+    process.kill(process.pid, signal);
+  });
+}

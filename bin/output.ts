@@ -1,0 +1,90 @@
+/**
+ * What a command says. Data goes to stdout: NDJSON with --json, a table on a terminal, lines of
+ * tab-separated values otherwise. Everything else goes to stderr, so that a pipe gets data only.
+ */
+import { styleText } from 'node:util';
+import Table from 'cli-table3';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export type Output = {
+  json: boolean;
+  /** Rows of one kind. `columns` are what a person sees; JSON has every field. */
+  list(rows: readonly Row[], columns: readonly string[]): void;
+  /** One thing. `lines` are what a person sees. */
+  record(record: Row, lines: () => readonly string[]): void;
+  /** A message for the person, never data. */
+  say(line: string): void;
+};
+
+type Stream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
+
+export function makeOutput(
+  json: boolean,
+  stdout: Stream = process.stdout,
+  stderr: Stream = process.stderr,
+): Output {
+  const print = (line: string) => stdout.write(`${line}\n`);
+  return {
+    json,
+    list(rows, columns) {
+      if (json) for (const row of rows) print(JSON.stringify(row));
+      else if (stdout.isTTY) print(rows.length === 0 ? dim('(none)') : tableOf(rows, columns));
+      else
+        for (const cells of [columns, ...rows.map((row) => cellsOf(row, columns))]) print(cells.join('\t'));
+    },
+    record(record, lines) {
+      if (json) print(JSON.stringify(record));
+      else for (const line of lines()) print(line);
+    },
+    say: (line) => stderr.write(`${line}\n`),
+  };
+}
+
+/** Styles count as decoration of stdout: none in a pipe, none with NO_COLOR. */
+export const bold = (text: string) => styleText('bold', text, { stream: process.stdout });
+export const dim = (text: string) => styleText('dim', text, { stream: process.stdout });
+export const green = (text: string) => styleText('green', text, { stream: process.stdout });
+export const red = (text: string) => styleText('red', text, { stream: process.stdout });
+export const yellow = (text: string) => styleText('yellow', text, { stream: process.stdout });
+
+function tableOf(rows: readonly Row[], columns: readonly string[]): string {
+  const rightAligned = columns.map((column) => rows.every((row) => isNumberLike(row[column])));
+  const table = new Table({
+    head: columns.map((column) => bold(column.replaceAll('_', ' '))),
+    colAligns: rightAligned.map((right) => (right ? 'right' : 'left')),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: Object.fromEntries(borders.map((border) => [border, ''])),
+  });
+  for (const row of rows) table.push(cellsOf(row, columns));
+  return table.toString();
+}
+
+const borders = [
+  ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+  ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
+];
+
+function cellsOf(row: Row, columns: readonly string[]): string[] {
+  return columns.map((column) => cellOf(row[column]));
+}
+
+/** One line whatever the value is: a tab or a line break in it would move every later column. */
+export function cellOf(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Date) return instant(value);
+  if (Array.isArray(value)) return value.map(cellOf).join(', ');
+  if (typeof value === 'object') return JSON.stringify(value);
+  return String(value).replace(/[\t\r\n]+/g, ' ');
+}
+
+/** To the second, in UTC. */
+export function instant(value: Date): string {
+  return value.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function isNumberLike(value: unknown): boolean {
+  return (
+    typeof value === 'number' || value === null || (typeof value === 'string' && /^-?[\d,.]+$/.test(value))
+  );
+}

@@ -1,0 +1,73 @@
+/**
+ * Puts the command line together. Nouns load when they are used, so that `--help` and the first line
+ * of `demo` do not wait for the queue, the drivers and the schema of every provider.
+ */
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Cli, Noun } from './cli.ts';
+import { firstCause } from './errors.ts';
+import { exitCodeOf, exitCodes } from './exit_codes.ts';
+import { makeOutput } from './output.ts';
+import { reportLines, usageError } from './report.ts';
+
+type Entry = { summary: string; load: () => Promise<{ noun: Noun }> };
+
+const nouns: Record<string, Entry> = {
+  demo: {
+    summary: 'a year of real orders from a shop to exact daily sales',
+    load: () => import('./commands/demo.ts'),
+  },
+  up: { summary: 'run everything in one process', load: () => import('./commands/up.ts') },
+  status: { summary: 'is all well? on one screen', load: () => import('./commands/status.ts') },
+  migrate: { summary: 'bring the database to this version', load: () => import('./commands/migrate.ts') },
+  brands: { summary: 'who sells, in which zone and currency', load: () => import('./commands/brands.ts') },
+  retailers: { summary: 'through whom a brand sells', load: () => import('./commands/retailers.ts') },
+  connections: {
+    summary: 'accounts at providers and their keys',
+    load: () => import('./commands/connections.ts'),
+  },
+  sync: { summary: 'bring in what providers know', load: () => import('./commands/sync.ts') },
+  rollup: { summary: 'recompute figures', load: () => import('./commands/rollup.ts') },
+  jobs: { summary: 'what waits, runs and failed', load: () => import('./commands/jobs.ts') },
+  sandbox: { summary: 'the providers as a local server', load: () => import('./commands/sandbox.ts') },
+};
+
+/** Runs one command line and gives its exit code. Whatever goes wrong is reported here, once. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const first = argv.find((word) => !word.startsWith('-'));
+  const noun = first !== undefined && Object.hasOwn(nouns, first) ? first : undefined;
+  const cli: Cli = { out: makeOutput(argv.includes('--json')), env, exitCode: exitCodes.ok };
+  try {
+    const program = await buildProgram(cli, noun);
+    await program.parseAsync([...argv], { from: 'user' });
+    return cli.exitCode;
+  } catch (error) {
+    return explain(firstCause(error), cli, argv, noun);
+  }
+}
+
+async function buildProgram(cli: Cli, noun: string | undefined): Promise<Command> {
+  const program = new Command('nightshift')
+    .description(packageJson.description)
+    .usage('<noun> <verb> [options]')
+    .version(packageJson.version)
+    .option('--json', 'data as JSON: one object, or one a line for lists')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} }) // reported by explain, with what to type next
+    .exitOverride();
+  for (const [name, { summary, load }] of Object.entries(nouns)) {
+    const command = program.command(name).description(summary);
+    if (name === noun) (await load()).noun(command, cli);
+  }
+  return program;
+}
+
+function explain(error: unknown, cli: Cli, argv: readonly string[], noun: string | undefined): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.ok; // --help and --version end this way
+    if (error.code === 'commander.help') return exitCodes.usage; // a noun without a verb: help was shown
+    return explain(usageError(error, argv, noun), cli, argv, noun);
+  }
+  for (const line of reportLines(error, cli.out.json)) cli.out.say(line);
+  return exitCodeOf(error);
+}

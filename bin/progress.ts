@@ -1,0 +1,61 @@
+/**
+ * Shows how far something is, on stderr. A terminal gets a block of lines that is drawn over itself;
+ * anything else gets each line when it changes, not more often than every few seconds.
+ */
+const PLAIN_INTERVAL_MS = 5_000;
+const DEFAULT_WIDTH = 100;
+const DEFAULT_HEIGHT = 24;
+
+type Stream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number; rows?: number };
+
+export type Progress = Disposable & {
+  /** The state now: what is to be seen of it is decided here. */
+  show(lines: readonly string[]): void;
+  /** A line that stays. */
+  note(line: string): void;
+};
+
+export function startProgress(stream: Stream = process.stderr): Progress {
+  return stream.isTTY ? redrawn(stream) : plain(stream);
+}
+
+function redrawn(stream: Stream): Progress {
+  let drawn: readonly string[] = [];
+  const erase = () => (drawn.length > 0 ? `\u001b[${drawn.length}A\u001b[0J` : '');
+  const draw = (lines: readonly string[]) => {
+    const width = stream.columns ?? DEFAULT_WIDTH;
+    const height = stream.rows ?? DEFAULT_HEIGHT;
+    // A line that wraps, or has scrolled away, could not be erased again.
+    const fitting = lines.slice(0, height - 2).map((line) => line.slice(0, width - 1));
+    stream.write(erase() + fitting.map((line) => `${line}\n`).join(''));
+    drawn = fitting;
+  };
+  return {
+    show: draw,
+    note(line) {
+      stream.write(`${erase()}${line}\n`);
+      const block = drawn;
+      drawn = [];
+      draw(block);
+    },
+    [Symbol.dispose]() {
+      stream.write(erase());
+      drawn = [];
+    },
+  };
+}
+
+function plain(stream: Stream): Progress {
+  let shown = new Set<string>();
+  let nextAt = performance.now() + PLAIN_INTERVAL_MS; // what is done sooner needs no progress
+  return {
+    show(lines) {
+      if (performance.now() < nextAt) return;
+      nextAt = performance.now() + PLAIN_INTERVAL_MS;
+      for (const line of lines) if (!shown.has(line)) stream.write(`${line}\n`);
+      shown = new Set(lines);
+    },
+    note: (line) => stream.write(`${line}\n`),
+    [Symbol.dispose]() {},
+  };
+}

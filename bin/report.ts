@@ -1,0 +1,77 @@
+/** How an error looks to the person at the command line: what happened, then what to type next. */
+import type { CommanderError } from 'commander';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { scrub } from '#runtime/scrub.ts';
+import { UsageError } from './errors.ts';
+
+/** The lines for stderr; one line of JSON with --json. */
+export function reportLines(error: unknown, json: boolean): string[] {
+  const known = error instanceof NightshiftError ? error : undefined;
+  const message = messageOf(error);
+  if (json) {
+    const { code, hint, context } = known ?? { code: 'unexpected', hint: undefined, context: {} };
+    return [scrub(JSON.stringify({ error: { code, message, hint, context } }))];
+  }
+  const next = known ? [`  next: ${known.hint}`] : stackOf(error);
+  return [`nightshift: ${message}`, ...next].map(scrub);
+}
+
+/** An error that nobody foresaw is ours to mend: without its origin it could not be reported. */
+function stackOf(error: unknown): string[] {
+  const frames = error instanceof Error ? (error.stack ?? '').split('\n    at ').slice(1, 6) : [];
+  return [
+    '  This should not happen; please report it with these lines:',
+    ...frames.map((at) => `    at ${at}`),
+  ];
+}
+
+/** commander's complaint as one of ours: its "Did you mean" is what to type next. */
+export function usageError(
+  error: CommanderError,
+  argv: readonly string[],
+  noun: string | undefined,
+): UsageError {
+  const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const message = `${withoutValues(what).replace(/\.$/, '')}.`;
+  const isUnknownVerb = error.code === 'commander.unknownCommand';
+  const verb =
+    argv[0] === noun && !isUnknownVerb && /^[a-z][a-z-]*$/.test(argv[1] ?? '') ? `${argv[1]} ` : '';
+  const help = `npx nightshift ${noun === undefined ? '' : `${noun} ${verb}`}--help lists what there is`;
+  const meant = suggestion?.match(/\((?:Did you mean )(.+)\?\)/)?.[1] ?? mistyped(error, argv);
+  return new UsageError(message, meant === undefined ? help : `Did you mean ${meant}? Else ${help}`);
+}
+
+/** A required option that is missing because it was mistyped: commander complains of its absence only. */
+function mistyped({ code, message }: CommanderError, argv: readonly string[]): string | undefined {
+  const missing =
+    code === 'commander.missingMandatoryOptionValue' ? message.match(/'(--[a-z-]+)/)?.[1] : undefined;
+  return argv.some((word) => missing !== undefined && isAlike(word.replace(/=.*/s, ''), missing))
+    ? missing
+    : undefined;
+}
+
+const TYPOS_MAX = 2;
+
+function isAlike(word: string, option: string): boolean {
+  if (!word.startsWith('--') || word === '--') return false;
+  return option.startsWith(word) || word.startsWith(option) || editDistance(word, option) <= TYPOS_MAX;
+}
+
+/** Letters to add, drop or exchange until one word is the other. */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [at, letter] of [...one].entries()) {
+    const next = [at + 1];
+    for (const [place, wanted] of [...other].entries()) {
+      const [above = 0, diagonal = 0, left = 0] = [row[place + 1], row[place], next[place]];
+      next.push(Math.min(above + 1, left + 1, diagonal + (letter === wanted ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+/** What was typed may be a key in the wrong place, so values are not repeated. */
+function withoutValues(message: string): string {
+  return message.replace(/(unknown option '[^'=]*)=[^']*'/, "$1=…'").replace(/(but got \d+): .*$/, '$1');
+}

@@ -1,0 +1,45 @@
+/** Which streams of which connections a sync command means. */
+import { streamNames, streamsOf } from '#connectors/index.ts';
+import type { Brand } from '#sql/brands.ts';
+import { type Connection, findConnection, listConnections } from '#sql/connections.ts';
+import type { Db } from '#sql/pool.ts';
+import { ConnectionHeld, UsageError } from '../errors.ts';
+import type { Row } from '../output.ts';
+
+export type Choice = { connection: Connection; stream: string; row: Row };
+
+export type Wish = { connection?: string; stream?: string };
+
+/** In the order in which streams are read. Held connections are named instead, and refused if they are all. */
+export async function choose(
+  db: Db,
+  brand: Brand,
+  wish: Wish,
+): Promise<{ chosen: Choice[]; held: string[] }> {
+  const { stream: wanted } = wish;
+  if (wanted !== undefined && !streamNames.some((name) => name === wanted)) {
+    throw new UsageError(`There is no stream ${wanted}.`, `take one of ${streamNames.join(', ')}`);
+  }
+  const connections = await wished(db, brand, wish);
+  const free = connections.filter(({ heldAt }) => heldAt === null);
+  const [first] = connections;
+  if (first && free.length === 0) throw new ConnectionHeld(brand.slug, first.name, first.heldReason);
+  const chosen = free.flatMap((connection) =>
+    streamsOf(connection.provider)
+      .filter(({ name }) => wanted === undefined || name === wanted)
+      .map(({ name: stream }) => ({ connection, stream, row: rowOf(brand, connection, stream) })),
+  );
+  const held = connections.filter(({ heldAt }) => heldAt !== null).map(({ name }) => name);
+  return { chosen, held };
+}
+
+async function wished(db: Db, { id, slug }: Brand, { connection }: Wish): Promise<Connection[]> {
+  if (connection !== undefined) return [await findConnection(db, id, connection)];
+  const all = await listConnections(db, id);
+  if (all.length > 0) return all;
+  throw new UsageError(`Brand ${slug} has no connection yet.`, 'npx nightshift connections add --help');
+}
+
+function rowOf({ slug: brand }: Brand, { name: connection, provider }: Connection, stream: string): Row {
+  return { brand, connection, provider, stream };
+}

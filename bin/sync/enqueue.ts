@@ -1,0 +1,29 @@
+/** Puts syncs on the queue, a job for each stream. */
+import type { Db } from '#sql/pool.ts';
+import { enqueue } from '#tasks/enqueue.ts';
+import { syncStream } from '#tasks/sync_stream.ts';
+import type { Followed } from '../follow.ts';
+import type { Row } from '../output.ts';
+import type { Choice } from './choose.ts';
+
+/** What to read, if not what is new. */
+export type Reading = { full?: boolean; since?: string; until?: string; now?: string };
+
+export type QueuedSync = Followed & { retailerId: string | null; row: Row };
+
+export async function enqueueSyncs(
+  db: Db,
+  choices: readonly Choice[],
+  reading: Reading,
+): Promise<QueuedSync[]> {
+  const queued: QueuedSync[] = [];
+  for (const { connection, stream, row } of choices) {
+    const { brandId, id: connectionId, retailerId, name } = connection;
+    const payload = { brandId, connectionId, stream, ...reading };
+    // Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
+    // our calls is not asked: its budget is in the database.
+    const id = await db.transaction((tx) => enqueue(tx, syncStream, payload, { keyMode: 'replace' }));
+    queued.push({ id, label: `${name} ${stream}`, retailerId, row: { job_id: id, ...row } });
+  }
+  return queued;
+}

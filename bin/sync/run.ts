@@ -1,0 +1,84 @@
+/** `sync run` */
+import type { Command } from 'commander';
+import { streamNames } from '#connectors/index.ts';
+import { type Brand, findBrand } from '#sql/brands.ts';
+import { listRetailers } from '#sql/retailers.ts';
+import { isoInstant } from '../arguments.ts';
+import type { Cli } from '../cli.ts';
+import { UsageError } from '../errors.ts';
+import { exitCodes } from '../exit_codes.ts';
+import { count } from '../format.ts';
+import { pendingRollups } from '../rollups_pending.ts';
+import { openSession, type Session } from '../session.ts';
+import { finish, sayQueued, timeoutOption, type WaitOptions } from '../work.ts';
+import { choose } from './choose.ts';
+import { enqueueSyncs, type QueuedSync, type Reading } from './enqueue.ts';
+
+type Options = WaitOptions &
+  Reading & { brand: string; connection?: string; stream?: string; dryRun?: boolean };
+
+export function addRun(command: Command, cli: Cli): void {
+  command
+    .command('run')
+    .description('sync every stream of a brand’s connections, or some of them')
+    .requiredOption('--brand <brand>', 'whose connections')
+    .option('--connection <name>', 'only this one')
+    .option('--stream <stream>', `only this one of ${streamNames.join(', ')}`)
+    .option('--full', 'read everything again instead of what is new')
+    .option('--since <instant>', 'read a window again, without moving the position', isoInstant)
+    .option('--until <instant>', 'end of the window; now when left out', isoInstant)
+    .option('--wait', 'stay until syncs and their rollups are done, and end as they did')
+    .addOption(timeoutOption())
+    .option('--dry-run', 'say what would be queued')
+    .option('--now <instant>', 'sync as of this instant (for scenarios and tests)', isoInstant)
+    .action((options: Options) => run(cli, options));
+}
+
+async function run(cli: Cli, options: Options): Promise<void> {
+  const { full, since, until, now, wait, dryRun } = options;
+  if (until !== undefined && since === undefined)
+    throw new UsageError('A window begins somewhere.', 'add --since');
+  if (since !== undefined && until !== undefined && since >= until)
+    throw new UsageError(
+      `The window ends (${until}) before it begins (${since}).`,
+      'swap --since and --until',
+    );
+  if (full && since !== undefined)
+    throw new UsageError('Either everything or a window.', 'leave out --full or --since');
+  await using session = await openSession(cli);
+  const brand = await findBrand(session.db, options.brand);
+  const { chosen, held } = await choose(session.db, brand, options);
+  for (const name of held)
+    cli.out.say(`Left out: ${name} is held. npx nightshift connections check ${name} --brand ${brand.slug}`);
+  if (dryRun)
+    return cli.out.list(
+      chosen.map(({ row }) => row),
+      ['connection', 'stream'],
+    );
+  const queued = await enqueueSyncs(session.db, chosen, { full, since, until, now });
+  if (wait) await waitFor(cli, session, brand, queued, options);
+  else {
+    await sayQueued(cli, session, queued);
+    cli.out.list(
+      queued.map(({ row }) => row),
+      ['job_id', 'connection', 'stream'],
+    );
+  }
+  if (held.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
+}
+
+async function waitFor(cli: Cli, session: Session, brand: Brand, jobs: QueuedSync[], { timeout }: Options) {
+  const retailerIds = new Set(jobs.map(({ retailerId }) => retailerId));
+  const retailers = (await listRetailers(session.db, brand.id)).filter(({ id }) => retailerIds.has(id));
+  const thenAlso = () => pendingRollups(session.db, brand.id, retailers);
+  const states = await finish(cli, session, jobs, { timeout, thenAlso });
+  const rows = jobs.map(({ row }, at) => ({
+    ...row,
+    state: states[at]?.state,
+    ...states[at]?.tally,
+    error_code: states[at]?.error_code,
+    error: states[at]?.error_message ?? states[at]?.tally?.incomplete,
+  }));
+  cli.out.list(rows, ['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'rejected', 'error']);
+  cli.out.say(`${count(jobs.length, 'sync')} done. See: npx nightshift sync status --brand ${brand.slug}`);
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/** Runs jobs until told to stop. Procfile: worker. Ends with 0 only if nothing is left in its hands. */
+import { type Config, readConfig } from '#runtime/config.ts';
+import { makeLog } from '#runtime/log.ts';
+import { type Sentry, startSentry } from '#runtime/sentry.ts';
+import { stopSignal } from '#runtime/shutdown.ts';
+import { openServer } from '#sql/embedded.ts';
+import { sealer } from '#sql/secrets.ts';
+import { tasks } from '#tasks/index.ts';
+import { startWorker } from '#workers/worker.ts';
+import { firstCause } from './errors.ts';
+import { exitCodeOf } from './exit_codes.ts';
+import { secretKeysOf } from './secret_keys.ts';
+
+const stop = stopSignal(); // from here on, so that a signal during the start is not lost
+const log = makeLog('info', 'worker');
+
+await main().catch((thrown) => {
+  const error = firstCause(thrown);
+  log.fatal({ err: error }, 'the worker ends');
+  process.exitCode = exitCodeOf(error);
+});
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  log.level = config.logLevel;
+  await using sentry = await startSentry(config.sentryDsn, 'worker');
+  await work(config, sentry).catch((error) => {
+    sentry.capture(firstCause(error));
+    throw error;
+  });
+}
+
+async function work(config: Config, { capture: report }: Sentry): Promise<void> {
+  const { databaseUrl, dataDir, concurrency, drainSeconds, allowedHosts } = config;
+  await using server = await openServer({ databaseUrl, dataDir, log });
+  const services = { sealer: sealer(await secretKeysOf(config, (line) => log.info(line))), allowedHosts };
+  const options = { url: server.url, concurrency, drainSeconds, log, tasks, services, report };
+  await using worker = await startWorker(options);
+  log.info({ tasks: tasks.map(({ name }) => name), concurrency }, 'worker ready');
+  const signal = await Promise.race([stop, worker.stopped, server.lost]); // rejects when it cannot go on
+  log.info({ signal, drainSeconds }, 'worker stops');
+  await worker.stop();
+}
