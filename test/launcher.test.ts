@@ -1,0 +1,42 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { freshDb } from './support/db.ts';
+
+const root = join(import.meta.dirname, '..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+// An older Node is played by this one that says it is old; the launcher goes by what it says.
+const pretend = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})";
+
+function launchOnOldNode(args: string[], options: SpawnOptions = {}) {
+  const child = spawn(process.execPath, ['--import', pretend, join(root, 'bin/nightshift.mjs'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  });
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  return { child, ended, stdout: child.stdout && text(child.stdout) };
+}
+
+test('on an older Node the command runs on the one that npm ci brought', async () => {
+  const launched = launchOnOldNode(['--version']);
+  expect(await launched.ended).toBe(0);
+  expect((await launched.stdout)?.trim()).toBe(version);
+});
+
+test('its exit code is the exit code of the command', async () => {
+  expect(await launchOnOldNode(['no-such-noun']).ended).toBe(2);
+});
+
+test('a signal reaches the command, and its orderly end is the end', async () => {
+  await using db = await freshDb();
+  const env = { ...process.env, DATABASE_URL: db.url };
+  const { child, ended } = launchOnOldNode(['up'], { env });
+  if (child.stderr === null) throw new Error('no stderr');
+  for await (const chunk of child.stderr) if (String(chunk).includes('worker')) break; // it is up
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});

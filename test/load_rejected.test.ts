@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { loadItems } from '#sql/load.ts';
+import { rejectRows } from '#sql/rejected.ts';
+import type { Deletion, Item } from '#sql/table.ts';
+import { aLoadBench, type LoadBench, targetOf } from './support/load.ts';
+import { aThing, at } from './support/things.ts';
+
+const STREAM = 'made.things';
+const v1 = at('2024-05-01T10:00:00Z');
+const v2 = at('2024-05-02T10:00:00Z');
+
+/** Loads for a stream that has set record 1 aside, and gives the records that still are. */
+async function leftAfter(
+  { db, shop }: LoadBench,
+  items: readonly Item[],
+  deletions: readonly Deletion[] = [],
+): Promise<unknown[]> {
+  const target = targetOf(shop, { stream: STREAM });
+  await db.transaction(async (tx) => {
+    const rejection = { key: '1', reason: 'a field is missing', payload: {} };
+    await rejectRows(tx, target.brandId, target.connectionId, STREAM, [rejection]);
+    await loadItems(tx, target, items, deletions);
+  });
+  return db.column('select row_key from ops.rejected_rows');
+}
+
+test('a record that is set aside is not settled by an older version of it', async () => {
+  await using bench = await aLoadBench();
+  await bench.load([aThing({ changedAt: v2 })]);
+  expect(await leftAfter(bench, [aThing({ changedAt: v1 })])).toEqual(['1']);
+  expect(await leftAfter(bench, [aThing({ changedAt: v2 })])).toEqual([]); // what is stored is whole
+});
+
+test('a record that is set aside is settled when its object is deleted, stored before or not', async () => {
+  await using bench = await aLoadBench();
+  expect(await leftAfter(bench, [], [{ id: '2', deletedAt: v2 }])).toEqual(['1']);
+  expect(await leftAfter(bench, [], [{ id: '1', deletedAt: v2 }])).toEqual([]);
+  await bench.load([aThing({ id: '1', changedAt: at('2024-05-03T00:00:00Z') })]);
+  expect(await leftAfter(bench, [], [{ id: '1', deletedAt: at('2024-05-04T00:00:00Z') }])).toEqual([]);
+});

@@ -1,0 +1,248 @@
+import { once as event } from 'node:events';
+import { expect, test } from 'vitest';
+import { returnStrays, sweepStrangers, sweepWorkers } from '#sql/workers.ts';
+import { freshDb, type TestDb } from './support/db.ts';
+import { eventually } from './support/eventually.ts';
+import { runProgram } from './support/program.ts';
+import { add, aWorker, effects, jobsLeft, lockedLanes, runs } from './support/queue.ts';
+import { effect, makeEffects, once } from './support/queue_tasks.ts';
+import { claimJob, runClaimed } from './support/run.ts';
+
+/** A worker that is registered and holds no lock: as one that was killed. */
+async function aDeadWorker(db: TestDb, poolId: string): Promise<string> {
+  await db.query(
+    `insert into ops.workers (id, pool_id, lock_key, host, process_id, started_at)
+     values (gen_random_uuid(), $1, (random() * 1e9)::bigint, 'gone', 1, now())`,
+    [poolId],
+  );
+  return poolId;
+}
+
+/** The job as a worker leaves it that dies in the midst of the body, or before anything was begun. */
+async function crash(db: TestDb, id: string, how: { begun: boolean; committed?: boolean }): Promise<void> {
+  const poolId = await aDeadWorker(db, `pool-${id}-${Math.random()}`);
+  const { attempts, key, locked_at } = await claimJob(db, id, poolId);
+  await db.query(
+    `update graphile_worker._private_job_queues q set locked_by = j.locked_by, locked_at = j.locked_at
+     from graphile_worker._private_jobs j where j.id = $1 and q.id = j.job_queue_id`,
+    [id],
+  );
+  if (!how.begun) return;
+  const begun = await db.rows<{ run_id: number }>('select * from ops.begin_run($1, $2, $3, $4, $5)', [
+    id,
+    poolId,
+    locked_at,
+    attempts,
+    key,
+  ]);
+  const run = begun[0]?.run_id;
+  if (how.committed) await db.query('select ops.fence($1, $2, $3, $4, null)', [id, poolId, locked_at, run]);
+}
+
+const waits = async (db: TestDb) =>
+  (
+    await db.column('select extract(epoch from run_at - now())::float8 from graphile_worker.jobs')
+  )[0] as number;
+
+// Two processes of their own: what one has when it is killed, the other runs.
+test('the jobs of a worker that is killed run elsewhere, their effects happen once', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  await using killed = runProgram('queue_worker.ts', [db.url]);
+  expect(await killed.line()).toBe('ready');
+  for (const label of ['a', 'b']) await add(db, effect, { label, ms: 60_000, lane: label, key: label });
+  expect([await killed.line(), await killed.line()].sort()).toEqual(['begun a', 'begun b']);
+  await using heir = runProgram('queue_worker.ts', [db.url]);
+  expect(await heir.line()).toBe('ready');
+
+  killed.child.kill('SIGKILL');
+
+  expect([await heir.line(), await heir.line()].sort()).toEqual(['begun a', 'begun b']);
+  const records = await db.rows(
+    'select attempt, outcome, error_code, job_key from ops.job_runs order by job_id, id',
+  );
+  const crashed = { attempt: 1, outcome: 'crashed', error_code: 'NS_WORKER_DIED' };
+  const running = { attempt: 2, outcome: 'running', error_code: null };
+  expect(records).toEqual(
+    ['effect:a', 'effect:b'].flatMap((job_key) => [
+      { ...crashed, job_key },
+      { ...running, job_key },
+    ]),
+  );
+  const workers = await db.rows(
+    'select ended_how, handed_back_at is not null as clean from ops.workers order by started_at',
+  );
+  expect(workers).toEqual([
+    { ended_how: 'crashed', clean: true },
+    { ended_how: null, clean: false },
+  ]);
+});
+
+test('a worker that starts takes over at once what the one before it had when it was killed', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const id = await add(db, effect, { label: 'a', lane: 'l' });
+  await crash(db, id, { begun: true });
+  await using _ = await aWorker(db);
+  await eventually(async () => expect(await effects(db)).toEqual(['a']));
+  await eventually(async () => expect(await jobsLeft(db)).toEqual([]));
+  expect(await lockedLanes(db)).toEqual([]);
+});
+
+// The server process of a killed client lives on while its statement runs, with the row locked.
+test('a job whose row a dead worker’s session still holds waits for the next sweep', async () => {
+  await using db = await freshDb();
+  const id = await add(db, effect, { label: 'a', lane: 'l' });
+  await crash(db, id, { begun: true });
+  await db.transaction(async (zombie) => {
+    await zombie.query(`select from graphile_worker._private_jobs where id = ${id} for update`);
+    expect(await sweepWorkers(db)).toBe(0);
+    expect(await jobsLeft(db)).toMatchObject([{ locked: true }]);
+    expect(await lockedLanes(db)).toEqual(['l']);
+  });
+  expect(await sweepWorkers(db)).toBe(1);
+
+  expect(await jobsLeft(db)).toMatchObject([{ locked: false, due: true }]);
+  expect(await lockedLanes(db)).toEqual([]);
+  expect(await db.column('select handed_back_at is not null from ops.workers')).toEqual([true]);
+});
+
+test('a worker that holds its lock keeps its jobs', async () => {
+  await using db = await freshDb();
+  const id = await add(db, effect, { label: 'a' });
+  await crash(db, id, { begun: true });
+  await db.transaction(async (alive) => {
+    await alive.query('select pg_advisory_xact_lock(lock_key) from ops.workers');
+    expect(await sweepWorkers(db)).toBe(0);
+  });
+  expect(await sweepWorkers(db)).toBe(1);
+});
+
+test('a job rests longer with each crash in a row, not at all after the first or after progress', async () => {
+  await using db = await freshDb();
+  const id = await add(db, effect, { label: 'a' });
+  const rest = async (how: { begun: boolean; committed?: boolean }) => {
+    await crash(db, id, how);
+    await sweepWorkers(db);
+    return waits(db);
+  };
+  expect(await rest({ begun: true })).toBeLessThanOrEqual(0);
+  for (const full of [5, 10, 20]) {
+    const seconds = await rest({ begun: full !== 10 }); // also when it crashed before its record began
+    expect(seconds).toBeGreaterThan(full / 2 - 1);
+    expect(seconds).toBeLessThanOrEqual(full);
+  }
+  expect(await rest({ begun: true, committed: true })).toBeLessThanOrEqual(0);
+  expect(await rest({ begun: true })).toBeLessThanOrEqual(0);
+  expect(await rest({ begun: true })).toBeGreaterThan(1);
+  for (let more = 0; more < 12; more++) await rest({ begun: true });
+  expect(await waits(db)).toBeLessThanOrEqual(600);
+  expect(await waits(db)).toBeGreaterThan(290);
+});
+
+test('a job whose last attempt crashed is tried once more instead of being dead without a word', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const id = await add(db, once, { label: 'a', fail: 'plain' });
+  await crash(db, id, { begun: true });
+  await sweepWorkers(db);
+  expect(await jobsLeft(db)).toMatchObject([{ attempts: 0, locked: false, due: true }]);
+  await runClaimed(once, await claimJob(db, id), db);
+  expect(await runs(db)).toMatchObject([{ outcome: 'crashed' }, { outcome: 'dead', error_code: 'Error' }]);
+});
+
+test('a crash keeps the key of the job, unless newer work has it; it never spends all attempts', async () => {
+  await using db = await freshDb();
+  const id = await add(db, effect, { label: 'a', key: 'k' });
+  await crash(db, id, { begun: true });
+  await sweepWorkers(db);
+  expect(await db.column('select key from graphile_worker.jobs')).toEqual(['effect:k']);
+
+  await crash(db, id, { begun: false });
+  const newer = await add(db, effect, { label: 'b', key: 'k' }); // sets the attempts of the first to 3
+  await sweepWorkers(db);
+  expect(await db.rows('select id::text, key, attempts from graphile_worker.jobs order by id')).toEqual([
+    { id, key: null, attempts: 2 },
+    { id: newer, key: 'effect:k', attempts: 0 },
+  ]);
+});
+
+test('what is locked in a name that no living worker bears is handed back after a while', async () => {
+  await using db = await freshDb();
+  const young = await add(db, effect, { label: 'young' });
+  const old = await add(db, effect, { label: 'old', lane: 'l' });
+  for (const id of [young, old]) await claimJob(db, id, 'pool-nobody');
+  const age = `update graphile_worker._private_jobs set locked_at = now() - interval '11 s' where id = ${old}`;
+  await db.query(age);
+  expect(await sweepStrangers(db, 10)).toBe(1);
+  expect(await jobsLeft(db)).toMatchObject([
+    { id: young, locked: true },
+    { id: old, locked: false },
+  ]);
+});
+
+// The claim committed and its answer was lost with the connection: the job is ours and nobody runs it.
+test('a worker hands back what is locked in its name and not in its hands, without an attempt spent', async () => {
+  await using db = await freshDb();
+  const [lost, inHand] = [
+    await add(db, effect, { label: 'lost' }),
+    await add(db, effect, { label: 'in hand' }),
+  ];
+  for (const id of [lost, inHand]) await claimJob(db, id, 'pool-ours');
+  const ours = { poolId: 'pool-ours', running: [inHand] };
+  expect(await returnStrays(db, { ...ours, graceSeconds: 10 })).toBe(0);
+  expect(await returnStrays(db, { ...ours, graceSeconds: 0 })).toBe(1);
+  expect(await jobsLeft(db)).toMatchObject([
+    { id: lost, attempts: 0, locked: false },
+    { id: inHand, attempts: 1, locked: true },
+  ]);
+});
+
+test('a worker that loses its lock takes it again, keeps its running job, and claims again', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  await using _ = await aWorker(db);
+  await add(db, effect, { label: 'running', ms: 3_000 });
+  await eventually(async () => expect(await runs(db)).toHaveLength(1));
+  const holder =
+    "select pid from pg_locks join ops.workers on (classid::bigint << 32) + objid::bigint = lock_key where locktype = 'advisory'";
+  const [before] = await db.column(holder);
+  await db.query('select pg_terminate_backend($1)', [before]);
+  await eventually(async () => expect((await db.column(holder))[0]).not.toBe(before));
+  await eventually(async () => expect(await db.column(holder)).toHaveLength(1));
+  await add(db, effect, { label: 'next' });
+  await eventually(async () =>
+    expect(await runs(db)).toMatchObject([{ outcome: 'succeeded' }, { outcome: 'succeeded' }]),
+  );
+  expect(await db.column('select ended_at from ops.workers')).toEqual([null]);
+});
+
+test('two stops: the second ends a worker at once, and its job runs elsewhere', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  await using hurried = runProgram('queue_worker.ts', [db.url, '60']);
+  await hurried.line();
+  await add(db, effect, { label: 'a', ms: 60_000 });
+  expect(await hurried.line()).toBe('begun a');
+  hurried.child.kill('SIGTERM');
+  const exit = event(hurried.child, 'exit');
+  const again = setInterval(() => hurried.child.kill('SIGTERM'), 300);
+  await exit;
+  clearInterval(again);
+  expect(await hurried.ended()).not.toBe(0);
+  expect(await sweepWorkers(db)).toBe(1);
+});
+
+test('a worker that is told to stop ends with 0 and nothing in its name', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  await using worker = runProgram('queue_worker.ts', [db.url, '0']);
+  await worker.line();
+  await add(db, effect, { label: 'a', ms: 60_000 });
+  expect(await worker.line()).toBe('begun a');
+  worker.child.kill('SIGTERM');
+  expect(await worker.ended()).toBe(0);
+  // Without time to drain the job may be claimed once more before the library hears of the stop.
+  expect(new Set((await runs(db)).map(({ outcome }) => outcome))).toEqual(new Set(['returned']));
+  expect(await jobsLeft(db)).toMatchObject([{ locked: false, due: true, attempts: 0 }]);
+});

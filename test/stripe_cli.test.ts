@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { nightshift } from './support/cli.ts';
+import { freshDb, type TestDb } from './support/db.ts';
+import { aBrand, aRetailer } from './support/factory.ts';
+import { charge, NOW, stripeSandbox } from './support/stripe.ts';
+
+const BRAND_KEY = 'rk_test_brand';
+
+async function aBrandIn(db: TestDb): Promise<Record<string, string>> {
+  const { id } = await aBrand(db, { slug: 'acme' });
+  await aRetailer(db, { brandId: id, slug: 'uk' });
+  const sealing = `test:${Buffer.alloc(32, 7).toString('base64')}`;
+  return { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: sealing };
+}
+const add = (...more: string[]) => [
+  ...['connections', 'add', 'stripe-uk', '--brand', 'acme', '--retailer', 'uk', '--provider', 'stripe'],
+  ...more,
+];
+
+test('a connected account is added with the key of the brand, and checked', async () => {
+  await using db = await freshDb();
+  const env = await aBrandIn(db);
+  await using sandbox = await stripeSandbox(
+    { 'stripe/acct_uk/charges.ndjson': [charge('ch_1')] },
+    { stripe: { acct_brand: { key: BRAND_KEY, connected: ['acct_uk'] }, acct_uk: { currency: 'gbp' } } },
+  );
+  const where = ['--account', 'acct_uk', '--auth', 'connected', '--base-url', `${sandbox.url}/stripe`];
+  expect(await nightshift(add(...where), { env, input: BRAND_KEY })).toMatchObject({ code: 0 });
+  const check = ['connections', 'check', 'stripe-uk', '--brand', 'acme', '--now', NOW];
+  const { code, stdout } = await nightshift(check, { env });
+  expect(stdout).toContain('stripe-uk reaches acct_uk (acct_uk, GBP, Etc/UTC).');
+  expect(code).toBe(0);
+});
+
+test('a publishable key, an account without its id and a way of using keys that is not Stripe’s are refused', async () => {
+  await using db = await freshDb();
+  const env = await aBrandIn(db);
+  const published = await nightshift(add('--account', 'acct_uk'), { env, input: 'pk_test_of_acme' });
+  expect(published.code).not.toBe(0);
+  expect(published.stderr).toContain('publishable');
+  expect(published.stderr).not.toContain('pk_test_of_acme');
+  const named = await nightshift(add('--account', 'acme'), { env, input: BRAND_KEY });
+  expect(named.stderr).toContain('acct_');
+  const token = await nightshift(add('--account', 'acct_uk', '--auth', 'token'), { env, input: BRAND_KEY });
+  expect(token.stderr).toContain('choose of: key, connected');
+  expect(await db.column('select count(*)::int from app.connections')).toEqual([0]);
+});

@@ -1,0 +1,79 @@
+/** A PostgreSQL for one test alone, which may be stopped as if the machine had lost its power. */
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openServer } from '#sql/embedded.ts';
+import { migrate } from '#sql/migrate.ts';
+import { openDb } from '#sql/pool.ts';
+import type { TestDb } from './db.ts';
+import { embeddedHome } from './embedded_home.ts';
+import { eventually } from './eventually.ts';
+import { quiet } from './run.ts';
+
+export type OwnPostgres = AsyncDisposable & {
+  /** Migrated; its connections come back by themselves when the server does. */
+  db: TestDb;
+  /** `immediate`: nobody is told, nothing is written down; the next start recovers. */
+  stop(how: 'immediate' | 'fast'): Promise<void>;
+  /** At the same address as before. */
+  start(): Promise<void>;
+};
+
+export async function ownPostgres(): Promise<OwnPostgres> {
+  await using opening = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
+  opening.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off' } };
+  let server = await openServer(options);
+  opening.defer(async () => {
+    const home = await embeddedHome(dataDir);
+    await server[Symbol.asyncDispose]();
+    if (home) await rm(home, { recursive: true, force: true });
+  });
+  const db = opening.use(testDb(server.url));
+  await migrate(db);
+  const opened = opening.move();
+  return {
+    db,
+    stop: async (how) => {
+      const pidFile = join((await embeddedHome(dataDir)) ?? '', 'data', 'postmaster.pid');
+      process.kill(
+        Number.parseInt(await readFile(pidFile, 'utf8'), 10),
+        how === 'fast' ? 'SIGINT' : 'SIGQUIT',
+      );
+      await eventually(() =>
+        db.query('select').then(
+          () => Promise.reject(),
+          () => {},
+        ),
+      );
+      await server[Symbol.asyncDispose](); // nobody takes part in a server that is down
+    },
+    start: async () => {
+      server = await openServer(options);
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+function testDb(url: string): TestDb {
+  const db = openDb(url, { applicationName: 'nightshift test' });
+  return {
+    ...db,
+    url,
+    name: 'nightshift',
+    rows: async <R extends Record<string, unknown>>(text: string, values?: unknown[]) =>
+      (await db.query<R>(text, values)).rows,
+    column: async (text, values) => (await db.query(text, values)).rows.map((row) => Object.values(row)[0]),
+  };
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return String(port);
+}

@@ -1,0 +1,36 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export type Program = AsyncDisposable & {
+  child: ChildProcess;
+  /** The next line of its standard output. */
+  line(): Promise<string>;
+  /** How it ended: an exit code, or the signal that killed it. */
+  ended(): Promise<number | NodeJS.Signals>;
+};
+
+/** A program of test/support/programs in a process of its own; killed at scope end. */
+export function runProgram(name: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): Program {
+  const file = join(import.meta.dirname, 'programs', name);
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exit = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ended = async () => {
+    const [code, signal] = await exit;
+    return code ?? signal;
+  };
+  return {
+    child,
+    ended,
+    line: async () => (await lines.next()).value ?? '',
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended();
+    },
+  };
+}

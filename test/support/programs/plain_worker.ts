@@ -1,0 +1,32 @@
+/**
+ * graphile-worker as it comes, with the task `effect`: node plain_worker.ts <url> <drain|batch>.
+ * `batch` turns completion in batches on. Says what queue_worker.ts says.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger, run } from 'graphile-worker';
+import pg from 'pg';
+
+const [, , url = '', mode] = process.argv;
+const pgPool = new pg.Pool({ connectionString: url });
+pgPool.on('error', () => {});
+pgPool.on('connect', (client) => client.on('error', () => {}));
+const runner = await run({
+  pgPool,
+  concurrency: 4,
+  pollInterval: 100,
+  parsedCronItems: [],
+  logger: new Logger(() => () => {}),
+  preset: { worker: mode === 'batch' ? { completeJobBatchDelay: 0, failJobBatchDelay: 0 } : {} },
+  taskList: {
+    async effect(payload, { query }) {
+      const { label, ms = 0 } = Object(payload);
+      console.log(`begun ${label}`);
+      await sleep(ms / 2);
+      await query('insert into public.effects (label) values ($1)', [label]);
+      await sleep(ms / 2);
+    },
+  },
+});
+console.log('ready');
+await runner.promise;
+process.exit();

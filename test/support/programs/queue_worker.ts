@@ -1,0 +1,28 @@
+/**
+ * A worker of ours with the tasks of queue_tasks.ts: node queue_worker.ts <url> [drainSeconds].
+ * Says when it is ready, when the body of a job begins, and the code of the error with which it ends.
+ */
+import { makeLog } from '#runtime/log.ts';
+import { stopSignal } from '#runtime/shutdown.ts';
+import { startWorker } from '#workers/worker.ts';
+import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
+import { testServices } from '../run.ts';
+
+const [, , url = '', drainSeconds = '10'] = process.argv;
+const stop = stopSignal();
+const worker = await startWorker({
+  url,
+  concurrency: 4,
+  drainSeconds: Number(drainSeconds),
+  log: makeLog('silent', 'worker'),
+  tasks: [...[effect, hasty, once].map(announced), steps],
+  services: testServices,
+});
+console.log('ready');
+try {
+  await Promise.race([stop, worker.stopped]);
+  await worker.stop();
+} catch (error) {
+  console.log(Object(error).code);
+  process.exitCode = 1;
+}

@@ -1,0 +1,24 @@
+/** Fails in the way that it is told, with Sentry on: node report.ts <dsn> <way>. */
+import { NightshiftError } from '#runtime/errors.ts';
+import { startSentry } from '#runtime/sentry.ts';
+
+class KeyRefused extends NightshiftError {
+  readonly code = 'NS_TEST_KEY_REFUSED';
+}
+
+const [, , dsn, way] = process.argv;
+await using sentry = await startSentry(dsn || undefined, 'worker');
+if (way === 'known') {
+  const error = new KeyRefused('The key shpat_0123456789abcdef was refused by postgres://u:hunter2@db.', {
+    hint: 'Store a new key.',
+    verdict: 'hold',
+    context: { connectionId: 'c-1', token: 'plain-token' },
+    cause: new Error('401 for sk_live_0123456789abcdef'),
+  });
+  sentry.capture(error, { task: 'sync_stream' });
+} else {
+  setTimeout(() => {
+    throw new Error('nobody caught this sk_live_0123456789abcdef');
+  });
+  await new Promise(() => {}); // the work that this process was doing
+}

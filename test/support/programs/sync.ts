@@ -1,0 +1,9 @@
+/** Runs one sync to its end, to be killed on the way: `node sync.ts <database> <payload>`. */
+import { openDb } from '#sql/pool.ts';
+import { syncStream } from '#tasks/sync_stream.ts';
+import { testKeyring } from '../factory.ts';
+import { runTask } from '../run.ts';
+
+const [url = '', payload = '{}'] = process.argv.slice(2);
+await using db = openDb(url, { applicationName: 'nightshift test sync' });
+await runTask(syncStream, JSON.parse(payload), db, { services: testKeyring });
