@@ -1,0 +1,71 @@
+/**
+ * `npm run bench [name…] [-- --json]`: runs the named benches, or all, each in databases of its own,
+ * and prints their figures. It ends with 1 when a figure misses its bar. docs/performance.md says
+ * what the bars mean and what was measured.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { makeOutput } from '../bin/output.ts';
+import { benchLoad } from './load.ts';
+import { benchQueue } from './queue.ts';
+import { benchRecovery } from './recovery.ts';
+import { benchRollup } from './rollup.ts';
+import { type Bench, type Figure, meets, sayBar } from './support/bench.ts';
+import { openBenchServer } from './support/server.ts';
+import { benchSync } from './sync.ts';
+
+const MINUTE_MS = 60_000;
+const benches: readonly Bench[] = [
+  { name: 'load', limitMs: 10 * MINUTE_MS, run: benchLoad },
+  { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
+  { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
+  { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
+  { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
+];
+
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
+const out = makeOutput(values.json ?? false);
+const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
+if (unknown.length > 0) {
+  out.say(
+    `There is no bench ${unknown.join(', ')}; there are: ${benches.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(2);
+}
+
+for (const bench of benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  const figures = await measure(bench);
+  out.list(
+    figures.map((figure) => row(bench, figure)),
+    ['bench', 'figure', 'value', 'unit', 'bar', 'met'],
+  );
+  if (figures.some(({ value, bar }) => bar && !meets(value, bar))) process.exitCode = 1;
+}
+
+/** A server for each bench, so that none works in the wake of another. */
+async function measure({ name, limitMs, run }: Bench): Promise<Figure[]> {
+  await using server = await openBenchServer(process.env);
+  out.say(`bench ${name} on PostgreSQL ${server.version} …`);
+  const limit = new AbortController();
+  const tooLong = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
+    throw new Error(`Bench ${name} did not end within ${limitMs / 1000} s.`);
+  });
+  try {
+    return await Promise.race([run(server), tooLong]);
+  } finally {
+    limit.abort();
+    tooLong.catch(() => {});
+  }
+}
+
+function row({ name }: Bench, { name: figure, value, unit, bar }: Figure) {
+  const shown = Number(value.toPrecision(4));
+  return {
+    bench: name,
+    figure,
+    value: shown,
+    unit,
+    bar: bar && sayBar(bar),
+    met: bar && (meets(value, bar) ? 'yes' : 'NO'),
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * A worker that only syncs, for measuring it by itself: node sync_worker.ts <url>, with the keys in
+ * NIGHTSHIFT_SECRET_KEYS. It tells its parent how much memory it holds, many times a second.
+ */
+import { readConfig } from '#runtime/config.ts';
+import { makeLog } from '#runtime/log.ts';
+import { sealer } from '#sql/secrets.ts';
+import { syncStream } from '#tasks/sync_stream.ts';
+import type { Task } from '#tasks/task.ts';
+import { startWorker } from '#workers/worker.ts';
+
+const SAMPLE_MS = 100;
+
+const [, , url = ''] = process.argv;
+const { secretKeys, concurrency } = readConfig(process.env);
+const worker = await startWorker({
+  url,
+  concurrency,
+  drainSeconds: 10,
+  log: makeLog('warn', 'sync'),
+  tasks: [syncStream as unknown as Task],
+  services: { sealer: sealer(secretKeys), allowedHosts: [] },
+});
+const sampling = setInterval(() => {
+  if (process.connected) process.send?.({ rssBytes: process.memoryUsage.rss() });
+}, SAMPLE_MS);
+process.once('disconnect', () => void worker.stop());
+await worker.stopped;
+clearInterval(sampling);

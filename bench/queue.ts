@@ -1,0 +1,126 @@
+/**
+ * What the fence costs, and how long a killed worker is missed. Jobs per second are taken from the
+ * start of the first body to the start of the last, of our worker and of graphile-worker as it comes
+ * (a notification and a poll per second, no local queue), in one process each and in turns.
+ */
+import { Logger, run } from 'graphile-worker';
+import { z } from 'zod';
+import { makeLog } from '#runtime/log.ts';
+import { defineTask, type Services, type Task } from '#tasks/task.ts';
+import { startWorker } from '#workers/worker.ts';
+import type { Figure } from './support/bench.ts';
+import { compare } from './support/measure.ts';
+import type { BenchDb, BenchServer } from './support/server.ts';
+
+const JOBS = 3_000;
+const ROUNDS = 3;
+const CONCURRENCY = 4;
+const POLL_MS = 1_000;
+const WRITE = 'insert into public.effects (job) values ($1)';
+
+type Body = 'nothing' | 'a row';
+
+export async function benchQueue(server: BenchServer): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const body of ['nothing', 'a row'] as const) {
+    const db = await server.freshDatabase();
+    await db.query('create table public.effects (job integer not null)');
+    const { ours, plain } = await compare(ROUNDS, {
+      plain: () => plainWorker(db, body),
+      ours: () => ourWorker(db, body),
+    });
+    figures.push(
+      { name: `jobs that write ${body}, fenced`, value: perSecond(ours), unit: 'jobs/s' },
+      { name: `jobs that write ${body}, graphile-worker`, value: perSecond(plain), unit: 'jobs/s' },
+      {
+        name: `jobs that write ${body}, fenced / graphile-worker`,
+        value: plain / ours,
+        unit: 'x',
+        bar: { atLeast: 0.9 },
+      },
+    );
+  }
+  return figures;
+}
+
+const perSecond = (ms: number) => (JOBS / ms) * 1_000;
+
+function benchTask(body: Body, started: () => void): Task {
+  return defineTask({
+    name: 'bench',
+    payload: z.strictObject({ job: z.int() }),
+    attempts: 3,
+    timeoutSeconds: 60,
+    async run({ job }, { db }) {
+      started();
+      if (body === 'a row') await db.transaction((tx) => tx.query(WRITE, [job]));
+      return { job };
+    },
+  }) as unknown as Task;
+}
+
+async function fill(db: BenchDb): Promise<void> {
+  await db.query('truncate public.effects, ops.job_runs');
+  await db.query(
+    `select graphile_worker.add_job('bench', json_build_object('job', n), max_attempts => 3)
+     from generate_series(1, $1::integer) n`,
+    [JOBS],
+  );
+  await db.query('vacuum analyze graphile_worker._private_jobs');
+  await db.query('checkpoint');
+}
+
+async function ourWorker(db: BenchDb, body: Body): Promise<number> {
+  const clock = startClock();
+  const task = benchTask(body, clock.started);
+  await fill(db);
+  await using _worker = await startWorker({
+    url: db.url,
+    concurrency: CONCURRENCY,
+    drainSeconds: 10,
+    log: makeLog('silent', 'bench'),
+    tasks: [task],
+    services: { allowedHosts: [] } as unknown as Services,
+  });
+  return await clock.allStarted;
+}
+
+async function plainWorker(db: BenchDb, body: Body): Promise<number> {
+  const clock = startClock();
+  await fill(db);
+  const runner = await run({
+    connectionString: db.url,
+    maxPoolSize: 2 * CONCURRENCY + 2,
+    concurrency: CONCURRENCY,
+    pollInterval: POLL_MS,
+    parsedCronItems: [],
+    noHandleSignals: true,
+    logger: new Logger(() => () => {}),
+    taskList: {
+      async bench(payload, { withPgClient }) {
+        clock.started();
+        if (body === 'nothing') return;
+        await withPgClient(async (tx) => {
+          await tx.query('begin');
+          await tx.query(WRITE, [Object(payload).job]);
+          await tx.query('commit');
+        });
+      },
+    },
+  });
+  const took = await clock.allStarted;
+  await runner.stop();
+  return took;
+}
+
+function startClock(): { started(): void; allStarted: Promise<number> } {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  let jobs = 0;
+  let first = 0;
+  const started = () => {
+    jobs += 1;
+    if (jobs === 1) first = performance.now();
+    if (jobs === JOBS) resolve(performance.now() - first);
+  };
+  return { started, allStarted: promise };
+}

@@ -1,0 +1,154 @@
+/**
+ * The built-in year of five shops over HTTP, by bulk operations, into an empty database: the sandbox
+ * and the syncing worker are processes of their own, so that the memory is the worker's alone. Then
+ * everything is read once more, and nothing may be written.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { streamsOf } from '#connectors/index.ts';
+import { sealer } from '#sql/secrets.ts';
+import { type SandboxProcess, startSandboxProcess } from '../bin/demo/sandbox_process.ts';
+import { type Giftware, setUp } from '../bin/demo/setup.ts';
+import { enqueueSyncs, type Reading } from '../bin/sync/enqueue.ts';
+import manifest from '../package.json' with { type: 'json' };
+import type { Figure } from './support/bench.ts';
+import { rememberVersions, rewrittenSince } from './support/measure.ts';
+import type { BenchDb, BenchServer } from './support/server.ts';
+
+const PROGRAM = fileURLToPath(new URL('./programs/sync_worker.ts', import.meta.url));
+// Those of `npm run worker`, by which V8 collects earlier than it would on a large machine.
+const WORKER_FLAGS = manifest.scripts.worker.split(' ').filter((word) => word.startsWith('--'));
+const POLL_MS = 100;
+const MB = 1_000_000;
+
+type Progress = { open: number; failed: number; rows: number; objects: number };
+type Sample = { objects: number; peakMb: number };
+type Synced = { seconds: number; rows: number; changed: number; peakMb: number; samples: Sample[] };
+
+export async function benchSync(server: BenchServer): Promise<Figure[]> {
+  const db = await server.freshDatabase();
+  await using sandbox = await startSandboxProcess();
+  const key = randomBytes(32);
+  const keyring = { sealer: sealer([{ id: 'bench', key }]), allowedHosts: [] };
+  const giftware = await setUp(db, keyring, sandbox.shops);
+  const env = { ...process.env, NIGHTSHIFT_SECRET_KEYS: `bench:${key.toString('base64')}` };
+
+  const first = await synced(db, giftware, env, { now: sandbox.now });
+  const produced = (await productionMs(sandbox)) / 1000;
+  const tables = await rawTables(db);
+  await rememberVersions(db, tables);
+  const again = await synced(db, giftware, env, { now: sandbox.now, full: true });
+  const rewritten = await rewrittenSince(db, tables);
+  const producedAgain = (await productionMs(sandbox)) / 1000 - produced;
+
+  return [
+    { name: 'first load, rows', value: first.rows, unit: 'rows' },
+    { name: 'first load, wall time', value: first.seconds, unit: 's' },
+    { name: "of which the sandbox's own production", value: produced, unit: 's' },
+    { name: 'first load without it', value: first.seconds - produced, unit: 's', bar: { below: 60 } },
+    { name: 'first load', value: first.rows / first.seconds, unit: 'rows/s' },
+    { name: 'memory of the worker, most until a quarter', value: peakAt(first, 0.25), unit: 'MB' },
+    { name: 'memory of the worker, most until half', value: peakAt(first, 0.5), unit: 'MB' },
+    { name: 'memory of the worker, most', value: first.peakMb, unit: 'MB', bar: { below: 250 } },
+    { name: 'read again in full, wall time', value: again.seconds, unit: 's' },
+    { name: "of which the sandbox's own production", value: producedAgain, unit: 's' },
+    { name: 'read again in full', value: again.rows / again.seconds, unit: 'rows/s' },
+    { name: 'read again in full, first load / it', value: first.seconds / again.seconds, unit: 'x' },
+    { name: 'read again in full, objects changed', value: again.changed, unit: 'objects', bar: { below: 1 } },
+    { name: 'read again in full, rows rewritten', value: rewritten, unit: 'rows', bar: { below: 1 } },
+    {
+      name: 'read again in full, memory of the worker, most',
+      value: again.peakMb,
+      unit: 'MB',
+      bar: { below: 250 },
+    },
+  ];
+}
+
+async function synced(
+  db: BenchDb,
+  { connections }: Giftware,
+  env: NodeJS.ProcessEnv,
+  reading: Reading,
+): Promise<Synced> {
+  const choices = connections.flatMap((connection) =>
+    streamsOf(connection.provider).map(({ name: stream }) => ({ connection, stream, row: {} })),
+  );
+  const worker = fork(PROGRAM, [db.url], { env, execArgv: WORKER_FLAGS });
+  let peakMb = 0;
+  worker.on('message', ({ rssBytes }: { rssBytes: number }) => {
+    peakMb = Math.max(peakMb, rssBytes / MB);
+  });
+  try {
+    await once(worker, 'message'); // it is up
+    const jobs = (await enqueueSyncs(db, choices, reading)).map(({ id }) => id);
+    const start = performance.now();
+    const samples: Sample[] = [];
+    for (;;) {
+      const { open, failed, objects, rows } = await progressOf(db, jobs);
+      if (failed > 0 || worker.exitCode !== null) throw new Error('A sync did not succeed.');
+      samples.push({ objects, peakMb });
+      if (open === 0) {
+        const seconds = (performance.now() - start) / 1000;
+        return { seconds, rows, changed: await changedBy(db, jobs), peakMb, samples };
+      }
+      await sleep(POLL_MS);
+    }
+  } finally {
+    await end(worker);
+  }
+}
+
+async function progressOf(db: BenchDb, jobs: readonly string[]): Promise<Progress> {
+  const { rows } = await db.query<Progress>(
+    `select $2::int - count(*) filter (where outcome = 'succeeded')::int as open,
+            count(*) filter (where outcome in ('partial', 'held', 'dead'))::int as failed,
+            coalesce(sum((tally ->> 'rows')::bigint), 0)::bigint as rows,
+            coalesce(sum((progress ->> 'objects')::bigint)
+              filter (where payload ->> 'stream' = 'shopify.orders'), 0)::bigint as objects
+     from ops.job_runs where job_id = any($1::bigint[])`,
+    [jobs, jobs.length],
+  );
+  const [progress] = rows;
+  if (progress === undefined) throw new Error('PostgreSQL gave no progress.');
+  return progress;
+}
+
+async function changedBy(db: BenchDb, jobs: readonly string[]): Promise<number> {
+  const { rows } = await db.query<{ changed: number }>(
+    `select sum((tally ->> 'changed')::bigint)::bigint as changed from ops.job_runs where job_id = any($1::bigint[])`,
+    [jobs],
+  );
+  return rows[0]?.changed ?? 0;
+}
+
+/** The most memory held until this share of the orders was stored. */
+function peakAt({ samples }: Synced, share: number): number {
+  const whole = samples.at(-1)?.objects ?? 0;
+  return samples.find(({ objects }) => objects >= share * whole)?.peakMb ?? 0;
+}
+
+async function productionMs({ url }: SandboxProcess): Promise<number> {
+  const answer = await fetch(`${url}/_sandbox/status`);
+  const { shops } = (await answer.json()) as { shops: { bulkOperations: { productionMs?: number }[] }[] };
+  return shops
+    .flatMap(({ bulkOperations }) => bulkOperations)
+    .reduce((sum, { productionMs = 0 }) => sum + productionMs, 0);
+}
+
+async function rawTables(db: BenchDb): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select oid::regclass::text as name from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'r'`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function end(worker: ChildProcess): Promise<void> {
+  if (worker.exitCode !== null) return;
+  const exit = once(worker, 'exit');
+  worker.disconnect();
+  await exit;
+}
