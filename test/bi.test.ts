@@ -14,6 +14,8 @@ const contract = {
     category orders units units_returned gross_sales discounts returns net_sales cost_of_goods profit margin`,
   daily_country_sales: `brand_id brand retailer_id retailer day currency country orders customers units
     gross_sales returns net_sales`,
+  daily_payments: `brand_id brand retailer_id retailer day currency charges charge_amount refunds
+    refund_amount disputes dispute_amount failed_charges fees net payouts payout_amount closing_balance`,
   sync_status: `brand_id brand retailer_id retailer connection_id connection stream provider state position
     last_success_at lag_seconds rows error`,
 };

@@ -30,7 +30,9 @@ export async function rebuiltFromNothing(db: Db, brandId: string): Promise<Aggre
            select distinct (f.instant at time zone b.time_zone)::date
            from (select booked_at as instant from fact.sales where (brand_id, retailer_id) = (b.id, r.id)
                  union select processed_at from fact.orders where (brand_id, retailer_id) = (b.id, r.id)
-                 union select processed_at from fact.refunds where (brand_id, retailer_id) = (b.id, r.id)) f
+                 union select processed_at from fact.refunds where (brand_id, retailer_id) = (b.id, r.id)
+                 union select created_at from fact.payments where (brand_id, retailer_id) = (b.id, r.id)
+                 union select created_at from fact.failed_charges where (brand_id, retailer_id) = (b.id, r.id)) f
          ) as days
          from app.brands b join app.retailers r on r.brand_id = b.id where b.id = $1`,
         [brandId],
