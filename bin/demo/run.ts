@@ -13,7 +13,7 @@ import { setUp } from './setup.ts';
 import { makeSteps } from './steps.ts';
 import { syncAndRollUp } from './work.ts';
 
-const CONCURRENCY = 5; // the shops load side by side
+const CONCURRENCY = 11; // shops and Stripe accounts load side by side
 
 /** `keep` returns when everything may end. */
 export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
@@ -24,7 +24,7 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   const { db, embedded } = session;
   await steps.run('schema', () => migrate(db));
   const sandbox = await steps.run('sandbox: the shops, in Shopify’s own protocol', () => comingUp);
-  const giftware = await setUp(db, await keyringOf(cli, session), sandbox.shops);
+  const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
   await using worker = await startLocalWorker(cli, session, { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
   const figures = await readFigures(db, giftware.brand.id);

@@ -12,15 +12,17 @@ const STOP_MS_MAX = 5_000;
 const firstLine = z.object({ url: z.url(), now: z.iso.datetime().nullable() });
 const status = z.object({
   shops: z.array(z.object({ name: z.string(), domain: z.string(), baseUrl: z.string() })),
+  stripe: z.array(z.object({ account: z.string(), baseUrl: z.string() })),
 });
 
-export type SandboxShop = z.output<typeof status>['shops'][number];
+/** The shops and the Stripe accounts that it serves. */
+export type SandboxPlaces = z.output<typeof status>;
 
 export type SandboxProcess = AsyncDisposable & {
   url: string;
   /** The instant as which it answers. */
   now: string | undefined;
-  shops: SandboxShop[];
+  places: SandboxPlaces;
 };
 
 /** Leaving the scope ends it. If this process is killed, the sandbox sees its channel close and ends too. */
@@ -30,8 +32,8 @@ export async function startSandboxProcess(): Promise<SandboxProcess> {
   try {
     const { url, now } = firstLine.parse(JSON.parse(await lineOf(child)));
     const answer = await fetch(`${url}/_sandbox/status`);
-    const { shops } = status.parse(await answer.json());
-    return { url, now: now ?? undefined, shops, [Symbol.asyncDispose]: stop };
+    const places = status.parse(await answer.json());
+    return { url, now: now ?? undefined, places, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,37 +1,74 @@
-/** The brand of the demo with a retailer and a connection for each shop of the sandbox, made or found. */
+/**
+ * The brand of the demo, made or found: a retailer for each shop of the sandbox, with a connection to the
+ * shop and one to the Stripe account that was paid; and the club, a retailer of made-up subscriptions.
+ */
 import { addBrand, type Brand, findBrand } from '#sql/brands.ts';
-import { addConnection, type Connection, findConnection, type Keyring } from '#sql/connections.ts';
+import {
+  addConnection,
+  type Connection,
+  findConnection,
+  type Keyring,
+  type NewConnection,
+} from '#sql/connections.ts';
 import type { Db } from '#sql/pool.ts';
 import { addRetailer, findRetailer, type Retailer } from '#sql/retailers.ts';
 import { storeAddress } from '../connections/address.ts';
 import { addUnlessThere } from '../if_missing.ts';
-import type { SandboxShop } from './sandbox_process.ts';
+import type { SandboxPlaces } from './sandbox_process.ts';
 
 export const BRAND = 'giftware';
+/** Its subscriptions are invented; the orders of all others are real. */
+export const CLUB = 'club';
+
+const ACCOUNT_PREFIX = 'acct_giftware';
 
 export type Giftware = { brand: Brand; retailers: Retailer[]; connections: Connection[] };
 
+type Account = Pick<NewConnection, 'name' | 'provider' | 'account' | 'auth' | 'secret'> & { baseUrl: string };
+
 const ifMissing = true;
 
-export async function setUp(db: Db, keyring: Keyring, shops: readonly SandboxShop[]): Promise<Giftware> {
+export async function setUp(db: Db, keyring: Keyring, places: SandboxPlaces): Promise<Giftware> {
   const wanted = { slug: BRAND, name: 'Giftware', timeZone: 'Europe/London', reportingCurrency: 'GBP' };
   const { row: brand } = await addUnlessThere({
     ifMissing,
     add: () => db.transaction((tx) => addBrand(tx, wanted)),
     find: () => findBrand(db, BRAND),
   });
-  const retailers: Retailer[] = [];
+  const accounts = [...shopsOf(places), ...stripeOf(places)];
+  const retailers = new Map<string, Retailer>();
   const connections: Connection[] = [];
-  for (const shop of shops) {
-    const retailer = await setUpRetailer(db, brand.id, shop.name.replace(`${BRAND}-`, ''));
-    retailers.push(retailer);
-    connections.push(await setUpConnection(db, keyring, retailer, shop));
+  for (const { slug, ...account } of accounts) {
+    const retailer = retailers.get(slug) ?? (await setUpRetailer(db, brand.id, slug));
+    retailers.set(slug, retailer);
+    connections.push(await setUpConnection(db, keyring, retailer, account));
   }
-  return { brand, retailers, connections };
+  return { brand, retailers: [...retailers.values()], connections };
+}
+
+// The keys are the sandbox's own, docs/sandbox.md.
+
+function shopsOf({ shops }: SandboxPlaces): (Account & { slug: string })[] {
+  return shops.map(({ name, domain: account, baseUrl }) => {
+    const slug = name.replace(`${BRAND}-`, '');
+    const secret = `shpat_sandbox_giftware_${slug}`;
+    return { slug, name, provider: 'shopify', account, baseUrl, auth: 'token', secret };
+  });
+}
+
+/** Without the brand's own account, which is empty. */
+function stripeOf({ stripe }: SandboxPlaces): (Account & { slug: string })[] {
+  return stripe.flatMap(({ account, baseUrl }) => {
+    const slug = account.replace(ACCOUNT_PREFIX, '');
+    if (slug === '') return [];
+    const secret = `rk_test_sandbox_giftware_${slug}`;
+    return [{ slug, name: `stripe-${slug}`, provider: 'stripe', account, baseUrl, auth: 'key', secret }];
+  });
 }
 
 async function setUpRetailer(db: Db, brandId: string, slug: string): Promise<Retailer> {
-  const name = slug.replace(/^./, (letter) => letter.toUpperCase());
+  const name =
+    slug === CLUB ? 'Giftware Club (made up)' : slug.replace(/^./, (letter) => letter.toUpperCase());
   const { row } = await addUnlessThere({
     ifMissing,
     add: () => db.transaction((tx) => addRetailer(tx, { brandId, slug, name })),
@@ -43,28 +80,16 @@ async function setUpRetailer(db: Db, brandId: string, slug: string): Promise<Ret
 async function setUpConnection(
   db: Db,
   keyring: Keyring,
-  { brandId, id: retailerId, slug }: Retailer,
-  { name, domain: account, baseUrl }: SandboxShop,
+  { brandId, id: retailerId }: Retailer,
+  account: Account,
 ): Promise<Connection> {
-  const secret = `shpat_sandbox_giftware_${slug}`; // the sandbox's own, docs/sandbox.md
-  const key = { auth: 'token', secret };
   const { row, added } = await addUnlessThere({
     ifMissing,
-    add: () =>
-      db.transaction((tx) =>
-        addConnection(tx, keyring, {
-          brandId,
-          retailerId,
-          name,
-          provider: 'shopify',
-          account,
-          baseUrl,
-          ...key,
-        }),
-      ),
-    find: () => findConnection(db, brandId, name),
+    add: () => db.transaction((tx) => addConnection(tx, keyring, { brandId, retailerId, ...account })),
+    find: () => findConnection(db, brandId, account.name),
   });
   // The sandbox of this run listens on another port than that of the last one.
+  const { baseUrl } = account;
   if (!added && row.baseUrl !== baseUrl) await db.transaction((tx) => storeAddress(tx, row, baseUrl));
   return row;
 }

@@ -29,7 +29,7 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
   const choices = connections.flatMap((connection) =>
     streamsOf(connection.provider).map(({ name: stream }) => ({ connection, stream, row: {} })),
   );
-  const syncName = `sync: ${connections.length} shops, ${choices.length} streams`;
+  const syncName = `sync: ${connections.length} accounts, ${choices.length} streams`;
   await steps.run(syncName, async () => untilDone(place, await enqueueSyncs(db, choices, { now })));
   await steps.run('rollups: what the syncs left to do', async () => {
     for (;;) {
