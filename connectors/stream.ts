@@ -51,6 +51,8 @@ export type Page = {
   /** Objects that the provider says there are to read, for showing progress. */
   announced?: number;
   checks?: readonly Check[];
+  /** Its objects should be stored already as they are: what it changes is a repair. */
+  reconciles?: boolean;
   /** Why what was read so far is not whole. */
   incomplete?: string;
 };
@@ -65,6 +67,8 @@ export type StreamContext = {
   window?: { since: Date; until: Date };
   /** Read everything again. */
   full: boolean;
+  /** Hold what is stored of the last weeks against a fresh list, where the provider has no better proof. */
+  reconcile: boolean;
   now(): Date;
   signal: AbortSignal;
   meters: Meters;

@@ -3,7 +3,13 @@ import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
 import type { Json } from './table.ts';
 
-export type RunEnd = { state: 'ok' | 'partial' | 'failing'; cause?: string | null; now: Date };
+export type RunEnd = {
+  state: 'ok' | 'partial' | 'failing';
+  cause?: string | null;
+  /** The run also held what is stored against a fresh list. */
+  isReconciled?: boolean;
+  now: Date;
+};
 
 /** What the stream itself left there; null before its first page has been stored. */
 export async function readPosition(
@@ -40,22 +46,27 @@ export async function savePosition(
   });
 }
 
-/** Records how a run ended. A run that is not whole keeps the instant of the last one that was. */
+/**
+ * Records how a run ended. A run that is not whole keeps the instant of the last one that was, and up to
+ * when everything was stored then: by its position, which says so in `changesTo` where it knows.
+ */
 export async function finishRun(
   tx: Tx,
   brandId: string,
   connectionId: string,
   stream: string,
-  { state, cause = null, now }: RunEnd,
+  { state, cause = null, isReconciled = false, now }: RunEnd,
 ): Promise<void> {
   await tx.query(
     `insert into ops.positions as p
-       (brand_id, connection_id, stream, position, state, cause, last_run_at, last_success_at, updated_at)
-     values ($1, $2, $3, 'null', $4, $5, $6::timestamptz, case when $4 = 'ok' then $6::timestamptz end, $6::timestamptz)
+       (brand_id, connection_id, stream, position, state, cause, last_run_at, last_success_at, reconciled_at, updated_at)
+     values ($1, $2, $3, 'null', $4, $5, $6::timestamptz, case when $4 = 'ok' then $6::timestamptz end,
+             case when $7 then $6::timestamptz end, $6::timestamptz)
      on conflict (brand_id, connection_id, stream) do update
      set state = excluded.state, cause = excluded.cause, last_run_at = excluded.last_run_at,
          last_success_at = coalesce(excluded.last_success_at, p.last_success_at),
-         updated_at = excluded.updated_at`,
-    [brandId, connectionId, stream, state, cause, now],
+         complete_to = case when excluded.state = 'ok' then (p.position ->> 'changesTo')::timestamptz else p.complete_to end,
+         reconciled_at = coalesce(excluded.reconciled_at, p.reconciled_at), updated_at = excluded.updated_at`,
+    [brandId, connectionId, stream, state, cause, now, isReconciled],
   );
 }

@@ -8,7 +8,7 @@ import { findStream } from '#connectors/index.ts';
 import { type Meters, makeMeters } from '#connectors/retry.ts';
 import type { Page, Stream } from '#connectors/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
-import { recordCheck } from '#sql/completeness.ts';
+import { failedChecks, forgetPassedChecks, recordCheck } from '#sql/completeness.ts';
 import { type OpenConnection, openConnection } from '#sql/connections.ts';
 import { type LoadTally, loadItems } from '#sql/load.ts';
 import type { Tx } from '#sql/pool.ts';
@@ -26,6 +26,8 @@ const ROLLUP_DELAY_SECONDS = 1;
 const ROLLUP_DELAY_OF_LOAD_SECONDS = 60;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
+/** Causes of earlier runs that the state of a stream names. */
+const FAILURES_NAMED_MAX = 5;
 const EPOCH = new Date(0);
 
 const instant = z.iso.datetime({ offset: true });
@@ -39,6 +41,8 @@ const payload = z.strictObject({
   until: instant.optional(),
   /** Read everything again. */
   full: z.boolean().optional(),
+  /** Hold what is stored of the last weeks against a fresh list, and mend what differs. */
+  reconcile: z.boolean().optional(),
   now: instant.optional(),
 });
 
@@ -53,8 +57,8 @@ export const syncStream = defineTask({
   name: 'sync_stream',
   payload,
   lane: ({ connectionId }) => `connection:${connectionId}`, // providers count calls per account
-  key: ({ connectionId, stream, full, since, until }) =>
-    [connectionId, stream, full && 'full', since, until].filter(Boolean).join(':'),
+  key: ({ connectionId, stream, full, reconcile, since, until }) =>
+    [connectionId, stream, full && 'full', reconcile && 'reconcile', since, until].filter(Boolean).join(':'),
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
   async run(which, context) {
@@ -87,6 +91,7 @@ async function sync(run: Run): Promise<Tally> {
     });
     const loaded = await db.transaction((tx) => storePage(tx, run, page));
     add(tally, loaded, page);
+    if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
     if (page.incomplete) causes.add(page.incomplete);
   }
   if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) {
@@ -95,12 +100,16 @@ async function sync(run: Run): Promise<Tally> {
   await db.transaction(async (tx) => {
     const rejected = await countRejected(tx, run);
     if (rejected > 0) causes.add(`${rejected} records could not be understood: see ops.rejected_rows`);
+    if (!isWindow(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
-    await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, now: now() });
+    const isReconciled = run.payload.reconcile === true || isFirstLoad;
+    await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
     if (isFirstLoad && tally.days > 0) await enqueueRollup(tx, run, { keyMode: 'replace' });
   });
+  const { repaired, ...read } = tally;
   return {
-    ...tally,
+    ...read,
+    ...(run.payload.reconcile && { repaired }),
     requests: meters.requests,
     bytes: meters.bytes,
     waited_ms: meters.waitedMs,
@@ -112,12 +121,12 @@ async function sync(run: Run): Promise<Tally> {
 async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise<AsyncIterable<Page>> {
   const { connection, stream, payload, context } = run;
   const { db, services, now, signal, log } = context;
-  const { since, until, full = false } = payload;
+  const { since, until, full = false, reconcile = false } = payload;
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
   return stream.pages({
-    ...{ connection, db, position, full, now, signal, meters, log, warn },
+    ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
   });
@@ -173,10 +182,25 @@ async function countRejected(tx: Tx, { connection, stream }: Run): Promise<numbe
   return rows[0]?.n ?? 0;
 }
 
+/** What earlier runs found missing and no check has found since. A stream is not whole before that. */
+async function stillFailing(tx: Tx, run: Run, known: readonly string[]): Promise<string[]> {
+  const { connection, stream } = run;
+  const which = { brandId: connection.brandId, connectionId: connection.id, stream: stream.name };
+  if (run.payload.reconcile) await forgetPassedChecks(tx, which, run.context.now());
+  const failed = await failedChecks(tx, which);
+  const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
+  const more = told.length - FAILURES_NAMED_MAX;
+  return more > 0 ? [...told.slice(0, FAILURES_NAMED_MAX), `and ${more} more checks fail`] : told;
+}
+
+function isWindow({ payload }: Run): boolean {
+  return (payload.since ?? payload.until) !== undefined;
+}
+
 /** The state that `sync status` shows: how far the stream is, of which a window read again says nothing. */
-async function noteEnd(tx: Tx, { connection, stream, payload }: Run, end: RunEnd): Promise<void> {
-  if ((payload.since ?? payload.until) !== undefined) return;
-  await finishRun(tx, connection.brandId, connection.id, stream.name, end);
+async function noteEnd(tx: Tx, run: Run, end: RunEnd): Promise<void> {
+  if (isWindow(run)) return;
+  await finishRun(tx, run.connection.brandId, run.connection.id, run.stream.name, end);
 }
 
 /** Waiting for the provider or being told to stop is no failure. */
@@ -192,7 +216,7 @@ async function noteFailure(run: Run, error: unknown): Promise<void> {
 const NOTHING_LOADED: LoadTally = { read: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 };
 
 function newTally() {
-  return { ...NOTHING_LOADED, rejected: 0, rows: 0, pages: 0 };
+  return { ...NOTHING_LOADED, rejected: 0, rows: 0, pages: 0, repaired: 0 };
 }
 
 function add(tally: ReturnType<typeof newTally>, loaded: LoadTally, page: Page): void {
