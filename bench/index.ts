@@ -10,6 +10,7 @@ import { benchLoad } from './load.ts';
 import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
+import { benchStripe } from './stripe.ts';
 import { type Bench, type Figure, meets, sayBar } from './support/bench.ts';
 import { openBenchServer } from './support/server.ts';
 import { benchSync } from './sync.ts';
@@ -17,6 +18,7 @@ import { benchSync } from './sync.ts';
 const MINUTE_MS = 60_000;
 const benches: readonly Bench[] = [
   { name: 'load', limitMs: 10 * MINUTE_MS, run: benchLoad },
+  { name: 'stripe', limitMs: 10 * MINUTE_MS, run: benchStripe },
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },

@@ -62,9 +62,9 @@ export async function rewrittenSince(db: Db, tables: readonly string[]): Promise
   let rewritten = 0;
   for (const [index, table] of tables.entries()) {
     const { rows } = await db.query(`
-      select count(*) as n from ${table} t
-      full join public.versions_${index} v on v.at = t.ctid and v.made_by = t.xmin::text
-      where v.at is null or t.ctid is null`);
+      select greatest(count(t.ctid) filter (where v.at is null), count(v.at) filter (where t.ctid is null)) as n
+      from ${table} t
+      full join public.versions_${index} v on v.at = t.ctid and v.made_by = t.xmin::text`);
     rewritten += rows[0]?.n;
   }
   return rewritten;

@@ -17,6 +17,7 @@ import { currencyOf, instantAt, money, numberIfAny, refIfAny, textIfAny } from '
 export const balanceTransactions = table({
   name: 'raw.stripe_balance_transactions',
   key: ['id'],
+  digested: true,
   observed: true,
   days: ['created_at'],
   columns: {

@@ -9,6 +9,7 @@ import { below, currencyOf, instantAt, money, orderReference, refIfAny, textIfAn
 export const charges = table({
   name: 'raw.stripe_charges',
   key: ['id'],
+  digested: true,
   observed: true,
   days: ['created_at'],
   columns: {
@@ -52,7 +53,7 @@ const collection: Collection = {
   toItem,
 };
 
-function toItem(object: Fields, { sentAt }: Seen): Item {
+export function toItem(object: Fields, { sentAt }: Seen): Item {
   const id = text(object, 'id');
   const currency = currencyOf(object);
   const method = textIfAny(below(object, 'payment_method_details'), 'type');

@@ -9,6 +9,7 @@ import { instantAt, moneyOrNull, refIfAny, textIfAny } from './values.ts';
 export const customers = table({
   name: 'raw.stripe_customers',
   key: ['id'],
+  digested: true,
   observed: true,
   columns: {
     id: 'text',

@@ -9,6 +9,7 @@ import { below, currencyOf, instantAt, instantAtOrNull, money, refIfAny, textIfA
 export const disputes = table({
   name: 'raw.stripe_disputes',
   key: ['id'],
+  digested: true,
   observed: true,
   days: ['created_at'],
   columns: {

@@ -9,6 +9,7 @@ import { currencyOf, instantAt, money, orderReference, refIfAny } from './values
 export const paymentIntents = table({
   name: 'raw.stripe_payment_intents',
   key: ['id'],
+  digested: true,
   observed: true,
   columns: {
     id: 'text',

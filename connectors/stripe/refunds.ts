@@ -10,6 +10,7 @@ import { currencyOf, instantAt, money, refIfAny, textIfAny } from './values.ts';
 export const refunds = table({
   name: 'raw.stripe_refunds',
   key: ['id'],
+  digested: true,
   observed: true,
   days: ['created_at'],
   columns: {

@@ -23,6 +23,7 @@ create table raw.stripe_balance_transactions (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 comment on column raw.stripe_balance_transactions.payout_id is
@@ -53,6 +54,7 @@ create table raw.stripe_charges (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 comment on column raw.stripe_charges.order_reference is
@@ -78,6 +80,7 @@ create table raw.stripe_refunds (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 create index stripe_refunds_by_time on raw.stripe_refunds (brand_id, connection_id, created_at);
@@ -99,6 +102,7 @@ create table raw.stripe_disputes (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 create index stripe_disputes_by_time on raw.stripe_disputes (brand_id, connection_id, created_at);
@@ -119,6 +123,7 @@ create table raw.stripe_payment_intents (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 
@@ -134,6 +139,7 @@ create table raw.stripe_customers (
   changed_at timestamptz not null,
   seen_at timestamptz not null,
   deleted_at timestamptz,
+  digest uuid,
   primary key (brand_id, connection_id, id)
 );
 
