@@ -17,6 +17,8 @@ export const USER_AGENT = 'Nightshift/0.1';
 
 /** Statuses that mean "later". 530 and 540 are Shopify's: name not resolved at the edge, switched off for now. */
 const LATER = new Set([408, 500, 502, 503, 504, 530, 540]);
+/** The answer to a question whether something has changed; it leads nowhere. */
+const NOT_MODIFIED = 304;
 const UNDICI_ABORTED = 'UND_ERR_ABORTED';
 
 export type HttpRequest = {
@@ -81,7 +83,8 @@ export function makeHttp({ provider, account, signal, meters }: HttpOptions): Ht
 
   const refused = (status: number, headers: IncomingHttpHeaders, request: HttpRequest): Error | undefined => {
     const place = placeOf(request.url);
-    if (status >= 300 && status < 400) return new RedirectRefused(provider, place, status);
+    if (status >= 300 && status < 400 && status !== NOT_MODIFIED)
+      return new RedirectRefused(provider, place, status);
     const waitMs = retryAfterMs(headers['retry-after']);
     if (status === 429) return new Again(new RateLimited(provider, account, waitMs ?? 1000), { waitMs });
     if (!LATER.has(status)) return undefined;

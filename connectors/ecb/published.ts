@@ -1,0 +1,109 @@
+/**
+ * Rates as the ECB publishes them, whatever the layout they came in: units of a currency per euro, on
+ * the days of publication only. A file is understood as a whole or refused as a whole.
+ */
+import { isPublicationDay } from './calendar.ts';
+import { type Place, RatesNotUnderstood } from './errors.ts';
+
+/** Why a person should look at the rates of a day; they are used all the same. */
+export type Doubt = 'few_currencies' | 'closed_day';
+
+export type PublishedDay = {
+  day: string;
+  /** Decimal text by currency; null where the file says that there is none. */
+  rates: ReadonlyMap<string, string | null>;
+  /** Whether a currency that is not named was not published on the day. */
+  isWhole: boolean;
+  doubts: readonly Doubt[];
+};
+
+export type Layout = 'XML' | 'history CSV' | 'daily CSV';
+
+/** Oldest day first. */
+export type Published = { layout: Layout; days: readonly PublishedDay[] };
+
+export const CURRENCIES_MIN = 25;
+const EXPECTED = ['USD', 'GBP'];
+const DAYS_MAX = 50_000;
+const CURRENCIES_MAX = 500;
+const DIGITS_MAX = 30;
+const RATE = /^\d+(\.\d+)?$/;
+
+/** Takes what a reader finds, piece by piece, and refuses what cannot be a rate. */
+export type Collector = {
+  day(text: string, place: Place): void;
+  rate(currency: string, text: string | null, place: Place): void;
+  finish(layout: Layout): Published;
+  fail(reason: string, place?: Place): never;
+};
+
+export type Origin = {
+  /** What a message calls it. */
+  source: string;
+  /** No rate is of a later day. */
+  today: string;
+};
+
+export function collect({ source, today }: Origin): Collector {
+  const days = new Map<string, Map<string, string | null>>();
+  let current: Map<string, string | null> | undefined;
+  const fail = (reason: string, place?: Place): never => {
+    throw new RatesNotUnderstood(source, reason, place);
+  };
+  return {
+    fail,
+    day(text, place) {
+      if (!isDay(text)) fail(`"${cut(text)}" is no day`, place);
+      if (text > today) fail(`${text} lies in the future, and rates are never known ahead`, place);
+      if (days.has(text)) fail(`${text} stands there twice`, place);
+      if (days.size >= DAYS_MAX) fail(`more than ${DAYS_MAX} days are none of the ECB's files`, place);
+      current = new Map();
+      days.set(text, current);
+    },
+    rate(currency, text, place) {
+      if (!current) return fail(`the rate of ${cut(currency)} belongs to no day`, place);
+      if (!/^[A-Z]{3}$/.test(currency)) fail(`"${cut(currency)}" is no code of a currency`, place);
+      if (currency === 'EUR') fail('the euro has no rate: it is the unit of the others', place);
+      if (current.has(currency)) fail(`${currency} stands there twice on one day`, place);
+      if (current.size >= CURRENCIES_MAX) fail(`more than ${CURRENCIES_MAX} currencies on one day`, place);
+      const fault = text === null ? undefined : faultOf(text);
+      if (fault) fail(`the rate of ${currency}, "${cut(text ?? '')}", ${fault}`, place);
+      current.set(currency, text);
+    },
+    finish(layout) {
+      if (days.size === 0) fail('there is no day with rates in it');
+      const sorted = [...days].sort(([left], [right]) => (left < right ? -1 : 1));
+      return { layout, days: sorted.map(([day, rates]) => published(day, rates, layout)) };
+    },
+  };
+}
+
+function published(day: string, rates: ReadonlyMap<string, string | null>, layout: Layout): PublishedDay {
+  const given = [...rates].filter(([, rate]) => rate !== null).map(([currency]) => currency);
+  const isFew = given.length < CURRENCIES_MIN || EXPECTED.some((currency) => !given.includes(currency));
+  const doubts: Doubt[] = [];
+  if (isFew) doubts.push('few_currencies');
+  if (!isPublicationDay(day)) doubts.push('closed_day');
+  // An XML file leaves out what was not published; a table says so, in the columns that it has.
+  return { day, rates, isWhole: layout === 'XML' && !isFew, doubts };
+}
+
+function faultOf(text: string): string | undefined {
+  if (/^\d+,\d+$/.test(text)) return 'has a decimal comma, where the ECB writes a point';
+  if (!RATE.test(text) || text.length > DIGITS_MAX) return 'is no decimal number like 1.1684';
+  return /[1-9]/.test(text) ? undefined : 'is zero';
+}
+
+function isDay(text: string): boolean {
+  const parsed = new Date(`${text}T00:00:00Z`);
+  return (
+    /^\d{4}-\d{2}-\d{2}$/.test(text) &&
+    !Number.isNaN(parsed.getTime()) &&
+    parsed.toISOString().slice(0, 10) === text
+  );
+}
+
+/** As much of a text as a message needs. */
+export function cut(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}

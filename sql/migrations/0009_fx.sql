@@ -1,0 +1,58 @@
+-- Exchange rates: what a person should look at, what is known of the feeds, and sums in one currency.
+
+alter table app.fx_rates add column doubts text[] not null default '{}';
+
+comment on table app.fx_rates is
+  'Euro reference rates as published, never filled in for other days (Source: ECB statistics)';
+comment on column app.fx_rates.units_per_euro is 'units of currency for one euro';
+comment on column app.fx_rates.doubts is
+  'why a person should look at the rate, which is used all the same: jump (more than 20 % from its last '
+  'publication), few_currencies (its day had fewer than 25, or no USD or GBP), closed_day (the ECB does '
+  'not publish on such days)';
+
+create index fx_rates_of_day on app.fx_rates (day);
+
+create table ops.fx_feeds (
+  url text primary key,
+  etag text,
+  last_modified text,
+  rates bigint not null,
+  changed_at timestamptz not null,
+  checked_at timestamptz not null
+);
+comment on table ops.fx_feeds is
+  'what the ECB said of each feed when it was last read, so that it need not send it again';
+comment on column ops.fx_feeds.rates is
+  'how many rates were stored then; with fewer now, the feed is read again whatever it says';
+
+create view bi.daily_sales_consolidated as
+select s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency,
+       sum(s.orders)::bigint as orders,
+       sum(s.gross_sales_reporting) as gross_sales_reporting,
+       sum(s.net_sales_reporting) as net_sales_reporting,
+       sum(s.total_sales_reporting) as total_sales_reporting,
+       count(*) filter (where s.fx_rate is null) = 0 as is_complete,
+       coalesce(array_agg(s.currency order by s.currency) filter (where s.fx_rate is null), '{}')
+         as unconverted_currencies,
+       count(*) filter (where s.fx_rate is null) as unconverted_rows,
+       min(s.fx_day) as oldest_fx_day,
+       max(s.computed_at) as computed_at
+from bi.daily_sales s
+group by s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency;
+
+comment on view bi.daily_sales_consolidated is 'Sales per retailer and day over all currencies, in the reporting currency of the brand: the sums of bi.daily_sales. A day with a currency that has no rate is flagged and holds the others (Source: ECB statistics).';
+comment on column bi.daily_sales_consolidated.brand_id is 'id of the brand';
+comment on column bi.daily_sales_consolidated.brand is 'short name of the brand';
+comment on column bi.daily_sales_consolidated.retailer_id is 'id of the retailer';
+comment on column bi.daily_sales_consolidated.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_sales_consolidated.day is 'day in the brand''s time zone, as in bi.daily_sales; amounts are converted at its rate';
+comment on column bi.daily_sales_consolidated.reporting_currency is 'currency of every amount in this row';
+comment on column bi.daily_sales_consolidated.orders is 'counted orders, of all currencies, also of those without a rate';
+comment on column bi.daily_sales_consolidated.gross_sales_reporting is 'sum of gross_sales_reporting over the currencies that have a rate; null if none has. Each currency is rounded once (Source: ECB statistics)';
+comment on column bi.daily_sales_consolidated.net_sales_reporting is 'net_sales_reporting, summed up likewise';
+comment on column bi.daily_sales_consolidated.total_sales_reporting is 'total_sales_reporting, summed up likewise';
+comment on column bi.daily_sales_consolidated.is_complete is 'whether every currency of the day is in the sums';
+comment on column bi.daily_sales_consolidated.unconverted_currencies is 'currencies without a rate, which are missing in the sums; bi.daily_sales has their amounts and the cause';
+comment on column bi.daily_sales_consolidated.unconverted_rows is 'how many rows of bi.daily_sales are missing in the sums';
+comment on column bi.daily_sales_consolidated.oldest_fx_day is 'oldest day of publication among the rates used';
+comment on column bi.daily_sales_consolidated.computed_at is 'when a figure of this row last changed';
