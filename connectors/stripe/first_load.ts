@@ -1,7 +1,7 @@
 /** Reads everything there is, in windows of `created`. What is left is stored with each page. */
 import type { Page } from '../stream.ts';
 import type { Collection } from './collection.ts';
-import { secondOf } from './position.ts';
+import { secondOf, type Window } from './position.ts';
 import { readEach } from './read_each.ts';
 import { contentsOf, type Reading, store } from './reading.ts';
 
@@ -10,18 +10,48 @@ export const BEGINNING = Date.UTC(2010, 0) / 1000;
 /** An event may show up later than others of its time, and what was created just now may not be listed yet. */
 export const OVERLAP_MS = 5 * 60_000;
 
-/** The pages of a first load, or what is left of one. Changes since its start are read afterwards. */
+/**
+ * The pages of a first load or a sweep, or what is left of one. Changes since its start are read
+ * afterwards. Until a sweep is over what the position said of changes stays true.
+ */
 export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page> {
-  const askedAt = reading.position.load?.askedAt ?? reading.context.now();
-  const windows = reading.position.load?.windows ?? [{ from: BEGINNING, before: secondOf(askedAt) + 1 }];
-  // Of a load that goes on, nobody knows any more what it had listed before.
-  const listed = collection.canVanish && !reading.position.load ? new Set<string>() : undefined;
+  const { load: begun, changesTo } = reading.position;
+  const askedAt = begun?.askedAt ?? reading.context.now();
+  const everything = { from: BEGINNING, before: secondOf(askedAt) + 1 };
+  const windows = begun?.windows ?? [everything];
+  const isSweep = begun ? begun.isSweep === true : changesTo !== undefined;
+  const listed = collection.canVanish && isSweep ? new Set<string>() : undefined;
   for await (const { content, ids, left } of contentsOf(reading, collection, windows)) {
     for (const id of ids) listed?.add(id);
-    yield { ...store(reading, { load: { askedAt, windows: left } }), ...content };
+    yield { ...store(reading, { changesTo, load: { askedAt, windows: left, isSweep } }), ...content };
   }
-  if (listed) yield* readUnlisted(reading, collection, listed, askedAt);
+  if (listed) {
+    // Of a sweep that went on, nobody knows any more what it had listed before it broke off.
+    await listIds(reading, collection, outside(windows, everything), listed);
+    yield* readUnlisted(reading, collection, listed, askedAt);
+  }
   yield store(reading, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
+}
+
+async function listIds(
+  reading: Reading,
+  collection: Collection,
+  windows: readonly Window[],
+  listed: Set<string>,
+): Promise<void> {
+  for await (const { ids } of contentsOf(reading, collection, windows)) for (const id of ids) listed.add(id);
+}
+
+/** What none of the windows covers of the whole. */
+export function outside(windows: readonly Window[], { from, before }: Window): Window[] {
+  const rest: Window[] = [];
+  let end = from;
+  for (const window of windows.toSorted((one, other) => one.from - other.from)) {
+    if (window.from > end) rest.push({ from: end, before: window.from });
+    end = Math.max(end, window.before);
+  }
+  if (end < before) rest.push({ from: end, before });
+  return rest;
 }
 
 /** What is stored but was not listed may have been deleted while nobody told us: each is asked for. */

@@ -12,8 +12,13 @@ const positionSchema = z.object({
   livemode: z.boolean().optional(),
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
-  /** A load that is under way: when it began, and what is still to be read. */
-  load: z.object({ askedAt: instant, windows: z.array(windowSchema) }).optional(),
+  /**
+   * A load that is under way: when it began, and what is still to be read. A sweep reads again what was
+   * stored before it, so that what it does not find may have been deleted meanwhile.
+   */
+  load: z
+    .object({ askedAt: instant, windows: z.array(windowSchema), isSweep: z.boolean().optional() })
+    .optional(),
 });
 
 export type Window = z.output<typeof windowSchema>;
