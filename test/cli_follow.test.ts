@@ -38,9 +38,9 @@ test('a wait that is over says what kept each job, and its time covers whatever 
 test('a command that did the work itself hands it back as soon as its wait is over', async () => {
   await using db = await freshDb();
   await using shop = await aShopToSync(db);
-  await setFaults(shop.sandbox, { kind: 'slow', ms: 8_000 }); // longer than the wait, shorter than a drain
+  await setFaults(shop.sandbox, { kind: 'slow', ms: 15_000 }); // longer than the wait, shorter than a drain
   const sync = ['sync', 'run', '--brand', 'acme', '--stream', 'shopify.shop', '--now', NOW];
-  const { code } = await nightshift([...sync, '--wait', '--timeout', '2s'], { env: shop.env });
+  const { code } = await nightshift([...sync, '--wait', '--timeout', '5s'], { env: shop.env });
   expect(code).toBe(5);
   expect(await runs(db)).toMatchObject([{ outcome: 'returned' }]);
   expect(await db.column('select attempts from graphile_worker.jobs')).toEqual([0]);

@@ -143,7 +143,9 @@ test('a process killed in the middle of a long statement leaves no session behin
   await using program = runProgram('long_statement.ts', [db.url]);
   await program.line();
   const sessions = () =>
-    db.column("select pid from pg_stat_activity where application_name = 'long statement'");
+    db.column(
+      "select pid from pg_stat_activity where application_name = 'long statement' and datname = current_database()",
+    );
   await eventually(async () => expect(await sessions()).toHaveLength(1));
   program.child.kill('SIGKILL');
   await eventually(async () => expect(await sessions()).toEqual([]));

@@ -5,6 +5,7 @@ import { defineTask } from '#tasks/task.ts';
 import { freshDb, type TestDb } from './support/db.ts';
 import { effect, makeEffects } from './support/queue_tasks.ts';
 import { claimJob, runClaimed } from './support/run.ts';
+import { openTransaction, untilSomebodyWaitsFor } from './support/sessions.ts';
 
 type Options = Parameters<typeof enqueue>[3];
 const add = (db: TestDb, label: string, options?: Options) =>
@@ -86,22 +87,13 @@ async function claimInTheMidst(db: TestDb, id: string, addJob: () => unknown): P
     end $$;
     create trigger stall before insert on graphile_worker._private_jobs
     for each row execute function public.stall()`);
-  const gate = await db.pool.connect();
-  try {
-    await gate.query('begin; select pg_advisory_xact_lock(1)');
-    const answer = addJob();
-    await gate.query(`
-      do $$ begin
-        while not exists (select from pg_locks where locktype = 'advisory' and not granted) loop
-          perform pg_sleep(0.01);
-        end loop;
-      end $$`);
-    await claimJob(db, id);
-    await gate.query('commit');
-    return await answer;
-  } finally {
-    gate.release();
-  }
+  await using gate = await openTransaction(db);
+  await gate.tx.query('select pg_advisory_xact_lock(1)');
+  const answer = addJob();
+  await untilSomebodyWaitsFor(db, gate);
+  await claimJob(db, id);
+  await gate.commit();
+  return await answer;
 }
 
 test('a key belongs to its task: the same key of another task is other work', async () => {

@@ -4,6 +4,7 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { freshDb, type TestDb } from './support/db.ts';
 import { effect, makeEffects, Trouble } from './support/queue_tasks.ts';
 import { claimJob, runClaimed, runTask } from './support/run.ts';
+import { openTransaction, untilSomebodyWaitsFor } from './support/sessions.ts';
 
 type Place = { brandId: string; connectionId: string };
 
@@ -108,16 +109,12 @@ test('a job that meets a hold while it is being released runs instead of being p
   const id = await db.transaction((tx) => enqueue(tx, effect, { ...a, label: 'x' }));
   const job = await claimJob(db, id);
 
-  const releasing = await db.pool.connect();
-  await releasing.query('begin; update app.connections set held_at = null');
+  await using releasing = await openTransaction(db);
+  await releasing.tx.query('update app.connections set held_at = null');
   const run = runClaimed(effect, job, db);
-  await releasing.query(`
-    do $$ begin
-      while not exists (select from pg_locks where not granted) loop perform pg_sleep(0.01); end loop;
-    end $$`);
-  await releaseJobs(releasing, a.brandId, a.connectionId);
-  await releasing.query('commit');
-  releasing.release();
+  await untilSomebodyWaitsFor(db, releasing);
+  await releaseJobs(releasing.tx, a.brandId, a.connectionId);
+  await releasing.commit();
 
   expect(await run).toMatchObject({ outcome: 'succeeded' });
 });

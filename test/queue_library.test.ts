@@ -169,8 +169,10 @@ test.each(['plain', 'ours'])('%s: the end of a run whose job has gone to somebod
     await add(db, effect, { label: 'a' });
     await robbed.promise;
   }
-  const left = await db.column('select locked_by from graphile_worker.jobs');
-  expect(left).toEqual(whose === 'plain' ? [] : ['pool-other']);
+  // The library's last statement is one that nobody waits for; ours has been by the time of the stop.
+  const left = () => db.column('select locked_by from graphile_worker.jobs');
+  if (whose === 'plain') await eventually(async () => expect(await left()).toEqual([]));
+  else expect(await left()).toEqual(['pool-other']);
 });
 
 // The statements that we keep from the server are known by their names only. Every one that does
@@ -193,10 +195,9 @@ test('no statement of the library that ends a job or frees a lock reaches the se
     });
     await worker.swept;
     await eventually(async () =>
-      expect(await jobsLeft(db)).not.toContainEqual(expect.objectContaining({ attempts: 0 })),
+      expect(new Set(names().filter((name) => ending.test(name))).size).toBeGreaterThanOrEqual(4),
     );
   }
-  expect(new Set(names().filter((name) => ending.test(name))).size).toBeGreaterThanOrEqual(4);
   sent.mockClear();
   {
     await using db = await freshDb();

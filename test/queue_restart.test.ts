@@ -1,23 +1,42 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { TestDb } from './support/db.ts';
 import { eventually } from './support/eventually.ts';
 import { ownPostgres } from './support/own_postgres.ts';
 import { runProgram } from './support/program.ts';
 import { add, effects, jobsLeft, runs } from './support/queue.ts';
 import { effect, makeEffects } from './support/queue_tasks.ts';
 
-const OUTAGE_MS = 2_000; // longer than what the job still has to do when the server goes
-const JOB_MS = 2_000;
+const OUTAGE_MS = 1_000; // in which the end of a run is tried, again and again
+
+/** The path of a file that is not there yet: jobs wait for it. */
+async function aGate() {
+  const dir = await mkdtemp(join(tmpdir(), 'nightshift-gate-'));
+  const path = join(dir, 'open');
+  return {
+    path,
+    open: () => writeFile(path, ''),
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+/** Takes to disk what did not wait for it: the claim of a job, and the beginning of its record. */
+const flush = (db: TestDb) => db.query('create table public.flushed ()');
 
 test('plain: a job that ends while PostgreSQL is away ends the worker', async () => {
   await using postgres = await ownPostgres();
   const { db } = postgres;
   await makeEffects(db);
+  await using end = await aGate();
   await using worker = runProgram('plain_worker.ts', [db.url, 'drain']);
   expect(await worker.line()).toBe('ready');
-  await add(db, effect, { label: 'a', ms: JOB_MS });
+  await add(db, effect, { label: 'a', endUntil: end.path });
   await eventually(async () => expect(await effects(db)).toEqual(['a']));
   await postgres.stop('immediate');
+  await end.open();
   expect(await worker.ended()).toBe(1);
 });
 
@@ -27,15 +46,21 @@ test.each(['immediate', 'fast'] as const)(
     await using postgres = await ownPostgres();
     const { db } = postgres;
     await makeEffects(db);
+    await using end = await aGate();
+    await using commit = await aGate();
     await using worker = runProgram('queue_worker.ts', [db.url]);
     expect(await worker.line()).toBe('ready');
-    await add(db, effect, { label: 'a', ms: JOB_MS, lane: 'l' }); // ends in the outage
-    await add(db, effect, { label: 'b', ms: 4 * JOB_MS }); // commits after it
+    await add(db, effect, { label: 'a', endUntil: end.path, lane: 'l' }); // ends in the outage
+    await add(db, effect, { label: 'b', until: commit.path }); // commits after it
     await eventually(async () => expect(await effects(db)).toEqual(['a']));
+    await eventually(async () => expect(await runs(db)).toHaveLength(2));
+    await flush(db);
 
     await postgres.stop(how);
+    await end.open();
     await sleep(OUTAGE_MS);
     await postgres.start();
+    await commit.open();
 
     await eventually(async () =>
       expect(await runs(db)).toMatchObject([{ outcome: 'succeeded' }, { outcome: 'succeeded' }]),
@@ -78,7 +103,7 @@ test('a worker whose task is in a transaction when PostgreSQL crashes tries the 
   await db.query(`
     create function public.stall() returns trigger language plpgsql as $$
     begin
-      if not exists (select from public.gate) then perform pg_sleep(60); end if;
+      while not exists (select from public.gate) loop perform pg_sleep(0.1); end loop;
       return new;
     end $$;
     create trigger stall before insert on public.effects for each row execute function public.stall()`);
@@ -87,7 +112,7 @@ test('a worker whose task is in a transaction when PostgreSQL crashes tries the 
   await eventually(async () =>
     expect(await db.column("select pid from pg_stat_activity where wait_event = 'PgSleep'")).toHaveLength(1),
   );
-  await db.query('create table public.flushed ()'); // takes the run's record to disk: its beginning did not wait
+  await flush(db);
   await postgres.stop('immediate');
   await postgres.start();
   await db.query('insert into public.gate values (1)');

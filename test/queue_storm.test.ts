@@ -6,10 +6,12 @@ import { type Program, runProgram } from './support/program.ts';
 import { add, jobsLeft, lockedLanes } from './support/queue.ts';
 import { makeSteps, steps } from './support/queue_tasks.ts';
 
-const JOBS = 40;
 const STEPS = 25;
 const KILLS = 8;
+const JOBS_A_KILL = 6;
+const JOBS = KILLS * JOBS_A_KILL;
 const LANES = 5;
+const DELAY_MS_MAX = 150;
 
 // Two workers, one of them killed again and again at a moment that nobody chose. The driver hears of
 // no promise of the workers: it looks at what is in the database when all is over.
@@ -18,19 +20,22 @@ test('in a storm of kills every step of every job happens once, and no lane or j
   await makeSteps(db);
   const seed = Number(process.env.STORM_SEED ?? Date.now() % 1_000_000);
   const random = randomFrom(seed);
-  for (let job = 0; job < JOBS; job++) {
-    const lane = job % 2 ? `lane ${job % LANES}` : undefined;
-    await add(db, steps, { label: `job ${job}`, steps: STEPS, lane });
-  }
+  const addJobs = async (from: number) => {
+    for (let job = from; job < from + JOBS_A_KILL; job++) {
+      const lane = job % 2 ? `lane ${job % LANES}` : undefined;
+      await add(db, steps, { label: `job ${job}`, steps: STEPS, lane });
+    }
+  };
   await using programs = new AsyncDisposableStack();
   const start = async (): Promise<Program> => {
     const program = programs.use(runProgram('queue_worker.ts', [db.url]));
-    await program.line();
+    expect(await program.line()).toBe('ready');
     return program;
   };
   const workers = [await start(), await start()];
   for (let kill = 0; kill < KILLS; kill++) {
-    await sleep(100 + random() * 400);
+    await addJobs(kill * JOBS_A_KILL); // so that there is work to hit, however fast the machine is
+    await sleep(random() * DELAY_MS_MAX);
     const [victim] = workers.splice(Math.floor(random() * workers.length), 1);
     victim?.child.kill('SIGKILL');
     workers.push(await start());

@@ -3,7 +3,8 @@ import { type Budget, makeBudget } from '#connectors/budget.ts';
 import { makeMeters } from '#connectors/retry.ts';
 import { freshDb, type TestDb } from './support/db.ts';
 
-const FIRST = { maximum: 1000, restorePerSecond: 500 };
+// So slow that the time which a busy machine takes between two steps refills next to nothing.
+const FIRST = { maximum: 1000, restorePerSecond: 100 };
 
 /** The same account, as two workers see it. */
 function twoWorkers(db: TestDb): [Budget, Budget] {
@@ -26,7 +27,7 @@ test('workers share one bucket: what one takes, the other waits for', async () =
   expect(await waitOf(one, 1000)).toBe(0);
   const waitedMs = await waitOf(other, 100);
   expect(waitedMs).toBeGreaterThan(50);
-  expect(waitedMs).toBeLessThanOrEqual(200);
+  expect(waitedMs).toBeLessThanOrEqual(1_000);
 });
 
 test('whoever comes later waits behind those who wait already', async () => {
@@ -73,7 +74,7 @@ test('a request that the provider has yet to see stays taken', async () => {
 test('while a bucket is blocked nobody asks, and a long block is left to the queue', async () => {
   await using db = await freshDb();
   const [one, other] = twoWorkers(db);
-  await one.block(300);
+  await one.block(2_000);
   expect(await waitOf(other, 1)).toBeGreaterThan(100);
   await one.block(3_600_000);
   await expect(waitOf(other, 700)).rejects.toMatchObject({ code: 'NS_RATE_LIMITED', verdict: 'retry' });

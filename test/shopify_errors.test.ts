@@ -94,7 +94,7 @@ test('THROTTLED waits and spends no attempt, however often it comes', async () =
   const { result, asked } = await askShop(db, ...Array.from({ length: 8 }, () => throttled), shop);
   expect(result).toHaveProperty('shop');
   expect(asked).toHaveLength(9);
-}, 60_000);
+});
 
 test('partial data beside an error are never given out', async () => {
   await using db = await freshDb();

@@ -1,7 +1,8 @@
 /** A PostgreSQL for one test alone, which may be stopped as if the machine had lost its power. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openServer } from '#sql/embedded.ts';
@@ -70,10 +71,21 @@ function testDb(url: string): TestDb {
   };
 }
 
+// Below those that systems give away by themselves: while the server is down, no other test of this
+// machine may be given its port.
+const [PORT_FROM, PORT_TO] = [18_000, 30_000];
+const PORTS_TRIED_MAX = 100;
+
 async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return String(port);
+  for (let tried = 0; tried < PORTS_TRIED_MAX; tried++) {
+    const port = randomInt(PORT_FROM, PORT_TO);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return String(port);
+  }
+  throw new Error('No port is free.');
 }

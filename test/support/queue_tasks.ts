@@ -1,4 +1,5 @@
 /** Tasks that do what a test wants, and the tables and errors that they need. */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { NightshiftError, type Verdict } from '#runtime/errors.ts';
@@ -26,12 +27,22 @@ const effectPayload = z.strictObject({
   connectionId: z.string().optional(),
   /** How long the body takes, half of it before its effect. */
   ms: z.int().optional(),
+  /** A file that must be there before the effect; with `endUntil` the body waits for one behind it. */
+  until: z.string().optional(),
+  endUntil: z.string().optional(),
   /** Go on whatever the signal says. */
   deaf: z.boolean().optional(),
   fail: z.enum(['retry', 'hold', 'give_up', 'wait', 'plain']).optional(),
   retryAfterMs: z.int().optional(),
   incomplete: z.string().optional(),
 });
+
+const FILE_POLL_MS = 10;
+
+/** Waits for a file that a test makes when the moment has come: in another process nothing else is as sure. */
+async function fileThere(path: string | undefined, signal: AbortSignal): Promise<void> {
+  while (path !== undefined && !existsSync(path)) await sleep(FILE_POLL_MS, undefined, { signal });
+}
 
 export const effect = defineTask({
   name: 'effect',
@@ -40,11 +51,13 @@ export const effect = defineTask({
   key: ({ key }) => key,
   attempts: 3,
   timeoutSeconds: 30,
-  async run({ label, ms = 0, deaf, fail, retryAfterMs, incomplete }, { db, signal }) {
+  async run({ label, ms = 0, until, endUntil, deaf, fail, retryAfterMs, incomplete }, { db, signal }) {
     const pause = () => sleep(ms / 2, undefined, deaf ? {} : { signal });
     await pause();
+    await fileThere(until, signal);
     await db.transaction((tx) => tx.query('insert into public.effects (label) values ($1)', [label]));
     await pause();
+    await fileThere(endUntil, signal);
     if (fail === 'plain') throw new Error('It broke.');
     if (fail === 'wait') throw new Trouble('retry', retryAfterMs ?? 60_000);
     if (fail) throw new Trouble(fail);

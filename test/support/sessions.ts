@@ -25,6 +25,14 @@ export async function openTransaction(db: TestDb): Promise<Session> {
   };
 }
 
+/** Returns once some session, whichever it is, is held up by `holder`. */
+export async function untilSomebodyWaitsFor(db: TestDb, holder: Session): Promise<void> {
+  await eventually(async () => {
+    const held = 'select pid from pg_stat_activity where $1 = any (pg_blocking_pids(pid))';
+    expect(await db.column(held, [holder.pid])).not.toEqual([]);
+  });
+}
+
 /** Returns once PostgreSQL says that `waiting` is held up by `holder`. */
 export async function waitUntilBlocked(db: TestDb, waiting: Session, holder: Session): Promise<void> {
   await eventually(async () => {

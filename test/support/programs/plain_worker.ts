@@ -2,6 +2,7 @@
  * graphile-worker as it comes, with the task `effect`: node plain_worker.ts <url> <drain|batch>.
  * `batch` turns completion in batches on. Says what queue_worker.ts says.
  */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, run } from 'graphile-worker';
 import pg from 'pg';
@@ -19,11 +20,12 @@ const runner = await run({
   preset: { worker: mode === 'batch' ? { completeJobBatchDelay: 0, failJobBatchDelay: 0 } : {} },
   taskList: {
     async effect(payload, { query }) {
-      const { label, ms = 0 } = Object(payload);
+      const { label, ms = 0, endUntil } = Object(payload);
       console.log(`begun ${label}`);
       await sleep(ms / 2);
       await query('insert into public.effects (label) values ($1)', [label]);
       await sleep(ms / 2);
+      while (endUntil !== undefined && !existsSync(endUntil)) await sleep(10);
     },
   },
 });
