@@ -1,0 +1,100 @@
+-- Monthly recurring revenue. Stripe keeps no history of a subscription: what we saw of it is kept in
+-- raw.stripe_subscription_versions, and what came before is made from its times and invoice lines.
+
+-- What each subscription was worth, from an instant to another, as far as it counts. A function of raw:
+-- the rollup makes all states of a subscription anew when anything of it has changed.
+create table agg.subscription_states (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  connection_id uuid not null,
+  subscription_id text not null,
+  plan text not null,
+  valid_from timestamptz not null,
+  valid_until timestamptz not null,
+  customer_id text not null,
+  currency text not null,
+  is_trialing boolean not null,
+  is_paused boolean,
+  is_metered boolean not null,
+  monthly numeric not null,
+  is_reconstructed boolean not null,
+  created_at timestamptz not null,
+  time_zone text not null,
+  computed_at timestamptz not null,
+  primary key (brand_id, retailer_id, connection_id, subscription_id, plan, valid_from)
+);
+comment on table agg.subscription_states is
+  'states of subscriptions that are active, past_due or trialing, one row per plan (price) in them; other times have no row';
+comment on column agg.subscription_states.valid_until is 'the instant at which another state or none begins; infinity while it holds';
+comment on column agg.subscription_states.monthly is 'major units a month after discounts without end, 24 places; 0 in a trial and for metered plans';
+comment on column agg.subscription_states.is_paused is 'whether collection was paused; null where that was not seen, because it leaves no trace';
+comment on column agg.subscription_states.created_at is 'when the subscription was created: the rollup of that day makes its states';
+comment on column agg.subscription_states.time_zone is 'zone of the brand by which its days were marked; another one marks them again';
+create index subscription_states_by_creation on agg.subscription_states (brand_id, retailer_id, created_at);
+create index subscription_states_by_start on agg.subscription_states (brand_id, retailer_id, valid_from);
+create index subscription_states_by_end on agg.subscription_states (brand_id, retailer_id, valid_until);
+create index subscription_states_of_customer on agg.subscription_states (brand_id, retailer_id, connection_id, customer_id);
+
+create table agg.daily_mrr (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  day date not null,
+  currency text not null,
+  plan text not null,
+  is_reconstructed boolean not null,
+  is_metered boolean not null,
+  active_subscriptions bigint not null,
+  trialing bigint not null,
+  paused bigint,
+  mrr numeric not null,
+  new_mrr numeric not null,
+  expansion_mrr numeric not null,
+  reactivated_mrr numeric not null,
+  contraction_mrr numeric not null,
+  churned_mrr numeric not null,
+  churned_subscriptions bigint not null,
+  computed_at timestamptz not null,
+  primary key (brand_id, retailer_id, day, currency, plan)
+);
+
+create view bi.daily_mrr as
+select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.currency, a.plan,
+       p.plan_name, a.is_reconstructed, a.is_metered, a.active_subscriptions, a.trialing, a.paused, a.mrr,
+       a.new_mrr, a.expansion_mrr, a.contraction_mrr, a.churned_mrr, a.reactivated_mrr,
+       a.new_mrr + a.expansion_mrr + a.reactivated_mrr - a.contraction_mrr - a.churned_mrr as net_new_mrr,
+       a.churned_subscriptions, a.computed_at
+from agg.daily_mrr a
+join app.brands b on b.id = a.brand_id
+join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id
+left join lateral (
+  select coalesce(nullif(s.nickname, ''), o.name) as plan_name
+  from app.connections c
+  join raw.stripe_prices s on s.brand_id = a.brand_id and s.connection_id = c.id and s.id = a.plan
+  left join raw.stripe_products o on o.brand_id = a.brand_id and o.connection_id = c.id and o.id = s.product_id
+  where c.brand_id = a.brand_id and c.retailer_id = a.retailer_id
+  order by c.name limit 1
+) p on true;
+
+comment on view bi.daily_mrr is 'Monthly recurring revenue per retailer, day of the brand''s time zone, currency and plan: what subscriptions are worth at the end of the day (today: now), by Stripe''s definition. Every day from the first on has its rows, also without a change; a row without subscriptions and movements is left out. mrr = mrr of the day before + new_mrr + expansion_mrr + reactivated_mrr - contraction_mrr - churned_mrr, exactly.';
+comment on column bi.daily_mrr.brand_id is 'id of the brand';
+comment on column bi.daily_mrr.brand is 'short name of the brand';
+comment on column bi.daily_mrr.retailer_id is 'id of the retailer';
+comment on column bi.daily_mrr.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_mrr.day is 'day in the brand''s time zone';
+comment on column bi.daily_mrr.currency is 'ISO 4217 currency of the subscriptions; every amount is in it';
+comment on column bi.daily_mrr.plan is 'id of the price in Stripe; a subscription with two prices is in two rows';
+comment on column bi.daily_mrr.plan_name is 'nickname of the price, else name of its product, as of today; null where neither is known';
+comment on column bi.daily_mrr.is_reconstructed is 'true where a state in this row was not seen by us: it comes from times of the subscription and from invoice lines, because Stripe keeps no history';
+comment on column bi.daily_mrr.is_metered is 'true where the price is charged by use: its subscriptions are counted and worth 0, because use is no recurring revenue';
+comment on column bi.daily_mrr.active_subscriptions is 'subscriptions that are active or past_due at the end of the day, metered ones and those with paused collection included; one with two plans counts in each row';
+comment on column bi.daily_mrr.trialing is 'subscriptions in a trial at the end of the day; worth 0';
+comment on column bi.daily_mrr.paused is 'of active_subscriptions those whose collection is paused (their status and worth stay); null where is_reconstructed, because a past pause leaves no trace';
+comment on column bi.daily_mrr.mrr is 'what the active subscriptions are worth a month, rounded once to the currency''s smallest unit: a year / 12, a week x 52 / 12, a day x 365 / 12; without tax, and less only those discounts that last for ever';
+comment on column bi.daily_mrr.new_mrr is 'of customers whose total in this currency was 0 on every day before';
+comment on column bi.daily_mrr.expansion_mrr is 'rise in this plan by customers who had a total above 0 the day before and have one now; a change of plan is expansion of one plan and contraction of the other';
+comment on column bi.daily_mrr.contraction_mrr is 'fall in this plan by such customers, as a positive amount; the loss of one of several subscriptions too';
+comment on column bi.daily_mrr.churned_mrr is 'of customers whose total in this currency falls to 0, as a positive amount, on the day on which the subscription ends and not on which its end was asked for';
+comment on column bi.daily_mrr.reactivated_mrr is 'of customers whose total in this currency was 0 the day before and above 0 on an earlier day';
+comment on column bi.daily_mrr.net_new_mrr is 'mrr - mrr of the day before';
+comment on column bi.daily_mrr.churned_subscriptions is 'subscriptions active in this row the day before that are active in no plan now: ended, unpaid or paused as a whole; a change of plan is none, and one of several of a customer counts';
+comment on column bi.daily_mrr.computed_at is 'when the figures of this row last changed';
