@@ -9,9 +9,9 @@ const died = {
   hint: 'The job runs again by itself. Look at its host for the reason: killed, out of memory, power.',
 };
 
-/** Hands back the jobs of every worker whose lock is free. Gives how many. */
-export async function sweepWorkers(db: Queryable): Promise<number> {
-  return count(db, 'select ops.sweep_workers($1) as jobs', [died]);
+/** Hands back the jobs of every worker whose lock is free, but for the one that asks. Gives how many. */
+export async function sweepWorkers(db: Queryable, self?: string): Promise<number> {
+  return count(db, 'select ops.sweep_workers($1, $2) as jobs', [died, self]);
 }
 
 /** Hands back jobs that are locked in a name no living worker bears, when they have been for a while. */

@@ -118,6 +118,17 @@ test('a worker that holds its lock keeps its jobs', async () => {
   expect(await sweepWorkers(db)).toBe(1);
 });
 
+// It is alive, and is about to take the lock again: what it runs would begin a second time.
+test('a worker that has just lost its lock does not take itself for dead', async () => {
+  await using db = await freshDb();
+  const id = await add(db, effect, { label: 'a' });
+  await crash(db, id, { begun: true });
+  const [self] = await db.column('select id from ops.workers');
+  expect(await sweepWorkers(db, String(self))).toBe(0);
+  expect(await jobsLeft(db)).toMatchObject([{ locked: true }]);
+  expect(await sweepWorkers(db, crypto.randomUUID())).toBe(1);
+});
+
 test('a job rests longer with each crash in a row, not at all after the first or after progress', async () => {
   await using db = await freshDb();
   const id = await add(db, effect, { label: 'a' });

@@ -18,6 +18,8 @@ const LOCKS_MAX = 2 ** 32;
 const RETRY_MS = 200;
 
 export type Membership = {
+  /** The worker's own row in `ops.workers`. */
+  id: string;
   /** Settles while we count as alive; once `stop` aborted it keeps nobody waiting. */
   ready(): Promise<void>;
   /** When the lock was last taken again after a loss. */
@@ -85,6 +87,7 @@ export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Members
   await takeLock();
   stop.addEventListener('abort', setAlive);
   return {
+    id,
     ready: () => alive.promise,
     rejoinedAt: () => rejoinedAt,
     register: async (pool) => {

@@ -16,6 +16,8 @@ export type SweeperOptions = {
   db: Db;
   log: Log;
   stop: AbortSignal;
+  /** Which worker asks. */
+  self: string;
   poolId: () => string;
   running: () => readonly string[];
   rejoinedAt: () => number | undefined;
@@ -33,11 +35,11 @@ export async function sweep(options: SweeperOptions): Promise<void> {
 }
 
 async function sweepOnce(
-  { db, log, poolId, running, rejoinedAt }: SweeperOptions,
+  { db, log, self, poolId, running, rejoinedAt }: SweeperOptions,
   slow: boolean,
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;
-  const ofDead = await sweepWorkers(db);
+  const ofDead = await sweepWorkers(db, self);
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
   const own = { poolId: poolId(), running: running(), graceSeconds: GRACE_SECONDS };
   const ofOurs = slow ? await returnStrays(db, own) : 0;

@@ -83,6 +83,7 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
     db: control,
     log,
     stop: stops.sweeping.signal,
+    self: membership.id,
     poolId: () => poolId,
     running: () => [...running].map(({ id }) => id),
     rejoinedAt: membership.rejoinedAt,

@@ -280,13 +280,16 @@ begin
 end $$;
 
 -- What every worker does each second. A worker whose advisory lock is free is dead. Taking the lock
--- keeps a second sweeper out, and the owner too, until its jobs are handed back.
-create function ops.sweep_workers(p_error jsonb) returns integer language plpgsql as $$
+-- keeps a second sweeper out, and the owner too, until its jobs are handed back. Whoever asks is alive: one
+-- that has just lost its lock is about to take it again, and must not hand back what it is running.
+create function ops.sweep_workers(p_error jsonb, p_self uuid default null) returns integer language plpgsql as $$
 declare
   v_worker ops.workers;
   v_jobs integer := 0;
 begin
-  for v_worker in select * from ops.workers where handed_back_at is null order by started_at loop
+  for v_worker in
+    select * from ops.workers where handed_back_at is null and id is distinct from p_self order by started_at
+  loop
     continue when not pg_try_advisory_xact_lock(v_worker.lock_key);
     update ops.workers set ended_at = now(), ended_how = 'crashed' where id = v_worker.id and ended_at is null;
     v_jobs := v_jobs + ops.hand_back_pool(v_worker.pool_id, 'crashed', p_error);
