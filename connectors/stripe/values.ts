@@ -83,10 +83,10 @@ export function isNothing(value: unknown): boolean {
   return value === null || value === undefined;
 }
 
-/** The order that a shop has noted with a payment. */
+/** The order that a shop has noted with a payment: in its metadata, or where Stripe has a place for it. */
 export function orderReference(object: Fields): string | null {
   const metadata = below(object, 'metadata');
-  const named = [metadata.order_id, metadata.shopify_order_id];
-  const found = named.find((value) => typeof value === 'string' && value !== '');
-  return typeof found === 'string' ? found : null;
+  const named = [metadata.order_id, metadata.shopify_order_id, below(object, 'payment_details').order_reference];
+  const found = named.find((value) => typeof value === 'string' && value.trim() !== '');
+  return typeof found === 'string' ? found.trim() : null;
 }

@@ -1,0 +1,309 @@
+-- Which order a charge pays, so that cash and sales can be compared and a sale is never counted twice.
+-- A reference is an order's id (also as gid://shopify/Order/…) or else its name,
+-- with or without the leading #; an id goes before a name. Only orders of the same retailer are looked at.
+-- There is always one row; two orders that fit alike, in two shops of a retailer, are told apart by nothing.
+create function fact.order_of_reference(brand_id uuid, retailer_id uuid, reference text)
+returns table (connection_id uuid, order_id text, orders bigint)
+language sql stable parallel safe as $$
+  select case when count(*) = 1 then min(f.connection_id::text)::uuid end,
+         case when count(*) = 1 then min(f.order_id) end,
+         count(*)
+  from (
+    select o.connection_id, o.order_id, o.way, min(o.way) over () as best_way
+    from app.connections c
+    cross join lateral (
+      select 1 as way, i.connection_id, i.id as order_id from raw.shopify_orders i
+      where i.brand_id = $1 and i.connection_id = c.id and i.deleted_at is null and not i.test
+        and i.id = case when $3 like 'gid://shopify/Order/%' then substr($3, 21) when $3 not like '#%' then $3 end
+      union all
+      select 2, n.connection_id, n.id from raw.shopify_orders n
+      where n.brand_id = $1 and n.connection_id = c.id and n.deleted_at is null and not n.test
+        and n.name in ($3, '#' || $3)
+    ) o
+    where c.brand_id = $1 and c.retailer_id = $2 and c.provider = 'shopify'
+  ) f
+  where f.way = f.best_way
+$$;
+
+-- The references by which an order may be named: what order_of_reference takes, turned round.
+create function fact.references_of_order(order_id text, name text) returns text[]
+language sql immutable parallel safe as $$
+  select array[order_id, 'gid://shopify/Order/' || order_id, name]
+         || case when name like '#%' then array[substr(name, 2)] else '{}' end
+$$;
+
+create index shopify_orders_by_name on raw.shopify_orders (brand_id, connection_id, name);
+create index stripe_charges_of_intent on raw.stripe_charges (brand_id, connection_id, payment_intent_id)
+  where order_reference is null and payment_intent_id is not null;
+create index stripe_payment_intents_of_order on raw.stripe_payment_intents (brand_id, connection_id, order_reference)
+  where order_reference is not null;
+
+-- Charges that brought money, in the currency that the buyer saw, with the reference of their payment
+-- intent where they have none themselves.
+create view fact.captured_charges as
+select h.brand_id, c.retailer_id, h.connection_id, h.id as charge_id, h.created_at, h.currency,
+       h.amount_captured as charged, coalesce(h.order_reference, i.order_reference) as order_reference
+from raw.stripe_charges h
+join app.connections c on c.brand_id = h.brand_id and c.id = h.connection_id
+left join lateral (
+  select order_reference from raw.stripe_payment_intents
+  where brand_id = h.brand_id and connection_id = h.connection_id and id = h.payment_intent_id
+    and h.order_reference is null and deleted_at is null
+  offset 0
+) i on true
+where h.status = 'succeeded' and h.captured and h.deleted_at is null;
+
+-- Each of them once, with the one order that it pays or why there is none.
+create view fact.charge_orders as
+select h.*, o.connection_id as order_connection_id, o.order_id,
+       case when h.order_reference is null then 'no_reference' when o.orders = 0 then 'not_found'
+            when o.orders > 1 then 'ambiguous' else 'matched' end as match
+from fact.captured_charges h
+cross join lateral fact.order_of_reference(h.brand_id, h.retailer_id, h.order_reference) o;
+
+-- What went back to the buyer of a charge and did not fail. A capture below the authorization looks like a
+-- refund too, but gives nothing back.
+create function fact.refunded_of_charge(brand_id uuid, connection_id uuid, charge_id text)
+returns table (refunded numeric)
+language sql stable parallel safe as $$
+  select coalesce(sum(r.amount), 0)
+  from raw.stripe_refunds r
+  where r.brand_id = $1 and r.connection_id = $2 and r.charge_id = $3 and r.deleted_at is null
+    and r.status not in ('failed', 'canceled') and not exists (
+      select from raw.stripe_balance_transactions t
+      where t.brand_id = $1 and t.connection_id = $2 and t.id = r.balance_transaction_id
+        and t.reporting_category = 'partial_capture_reversal')
+$$;
+
+-- What Shopify showed the buyer as the total, where that was in another currency than the shop's.
+create function fact.presentment_total(payload jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select case when shown ~ '^-?[0-9]+([.][0-9]+)?$' then shown::numeric end
+  from (select payload #>> '{totalPriceSet,presentmentMoney,amount}' as shown) s
+$$;
+
+-- One row per order, with the charges that pay it, whenever they were made. The row is in the currency of the
+-- shop; where all that was charged is in the other currency, the one in which the buyer saw the order, in that
+-- one. Amounts of two currencies are never added: other charges of the order are not in `charged`. The total
+-- is rounded to what can be charged, because Shopify's may have more places than the currency.
+create view fact.order_payments as
+select o.brand_id, c.retailer_id, o.connection_id, o.id as order_id, o.name, o.processed_at,
+       o.cancelled_at is not null as is_cancelled, t.currency,
+       fact.round_to_currency(t.total, t.currency) as order_total, t.charges, t.charged, t.refunded,
+       case when t.charges = 0 and h.ambiguous_charges > 0 then 'ambiguous'
+            when t.charged = fact.round_to_currency(t.total, t.currency)
+            then case when t.charged = 0 then 'nothing_due' else 'matched' end
+            when t.charged > fact.round_to_currency(t.total, t.currency) then 'over'
+            when t.charged = 0 then 'unpaid' else 'partial' end as state
+from raw.shopify_orders o
+join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id
+cross join lateral (
+  select count(*) filter (where f.is_own and f.currency = o.currency) as shop_charges,
+         sum(f.charged) filter (where f.is_own and f.currency = o.currency) as shop_charged,
+         sum(f.refunded) filter (where f.is_own and f.currency = o.currency) as shop_refunded,
+         count(*) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charges,
+         sum(f.charged) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charged,
+         sum(f.refunded) filter (where f.is_own and f.currency = o.presentment_currency) as shown_refunded,
+         count(*) filter (where f.orders > 1) as ambiguous_charges
+  from (
+    select n.currency, n.charged, r.refunded, m.orders,
+           m.order_id = o.id and m.connection_id = o.connection_id as is_own
+    from app.connections s
+    cross join lateral (
+      select d.id, d.currency, d.amount_captured as charged, d.order_reference
+      from raw.stripe_charges d
+      where d.brand_id = o.brand_id and d.connection_id = s.id and d.status = 'succeeded' and d.captured
+        and d.deleted_at is null and d.order_reference = any (fact.references_of_order(o.id, o.name))
+      union all
+      select d.id, d.currency, d.amount_captured, i.order_reference
+      from raw.stripe_payment_intents i
+      join raw.stripe_charges d on d.brand_id = i.brand_id and d.connection_id = i.connection_id
+       and d.payment_intent_id = i.id and d.order_reference is null
+      where i.brand_id = o.brand_id and i.connection_id = s.id and i.deleted_at is null
+        and i.order_reference = any (fact.references_of_order(o.id, o.name))
+        and d.status = 'succeeded' and d.captured and d.deleted_at is null
+    ) n
+    cross join lateral fact.order_of_reference(o.brand_id, c.retailer_id, n.order_reference) m
+    cross join lateral fact.refunded_of_charge(o.brand_id, s.id, n.id) r
+    where s.brand_id = o.brand_id and s.retailer_id = c.retailer_id and s.provider = 'stripe'
+  ) f
+) h
+cross join lateral (
+  select case when o.presentment_currency <> o.currency and h.shop_charges = 0 and h.shown_charges > 0
+              then fact.presentment_total(o.payload) end as shown_total
+) q
+cross join lateral (
+  select o.currency, o.total_price as total, h.shop_charges as charges,
+         coalesce(h.shop_charged, 0) as charged, coalesce(h.shop_refunded, 0) as refunded
+  where q.shown_total is null
+  union all
+  select o.presentment_currency, q.shown_total, h.shown_charges, h.shown_charged, h.shown_refunded
+  where q.shown_total is not null
+) t
+where o.deleted_at is null and not o.test;
+
+-- What the bookings of charges are for: the charge, also where a refund stands between, and its order.
+create view fact.charge_bookings as
+select p.brand_id, p.retailer_id, p.connection_id, p.transaction_id, p.created_at, p.currency, p.is_counted,
+       p.charge_amount, coalesce(o.match, 'not_found') as match
+from fact.payments p
+left join lateral (
+  select co.match from fact.charge_orders co
+  where co.brand_id = p.brand_id and co.connection_id = p.connection_id and co.charge_id = coalesce((
+    select r.charge_id from raw.stripe_refunds r
+    where r.brand_id = p.brand_id and r.connection_id = p.connection_id and r.id = p.source_id), p.source_id)
+  offset 0
+) o on true
+where p.kind = 'charge';
+
+-- Looked up when it is read, so that a late charge needs no rollup of the day of its order. A condition on
+-- happened_at, order_id or charge_id reaches an index; one on the day reads the times of all orders and
+-- charges of the brand, but matches those of the day only.
+create view bi.order_payments as
+select p.brand_id, b.slug as brand, p.retailer_id, r.slug as retailer,
+       (p.processed_at at time zone b.time_zone)::date as day, p.currency, p.state,
+       p.connection_id, p.order_id, p.name as order_name, null::text as charge_id,
+       p.processed_at as happened_at, p.is_cancelled, p.order_total, p.charges, p.charged, p.refunded,
+       p.order_total - p.charged as difference
+from fact.order_payments p
+join app.brands b on b.id = p.brand_id
+join app.retailers r on r.brand_id = p.brand_id and r.id = p.retailer_id
+union all
+select h.brand_id, b.slug, h.retailer_id, r.slug, (h.created_at at time zone b.time_zone)::date, h.currency,
+       case h.match when 'matched' then 'other_currency' else h.match end,
+       h.connection_id, h.order_id, null, h.charge_id, h.created_at, null, null, 1, h.charged, f.refunded, -h.charged
+from fact.charge_orders h
+join app.brands b on b.id = h.brand_id
+join app.retailers r on r.brand_id = h.brand_id and r.id = h.retailer_id
+cross join lateral fact.refunded_of_charge(h.brand_id, h.connection_id, h.charge_id) f
+where case when h.match <> 'matched' then true
+  when h.currency = (select o.currency from raw.shopify_orders o
+    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id and o.id = h.order_id) then false
+  else h.currency <> (select o.currency from fact.order_payments o
+    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id and o.order_id = h.order_id) end;
+
+comment on view bi.order_payments is 'What was charged for each order, and charges of no order: one row per order that is neither test nor deleted, and one per captured charge that is in no order''s row. So every charge is in exactly one row. Matched by the order''s id or name that the charge, or its payment intent, carries; as of now, without waiting for a rollup.';
+comment on column bi.order_payments.brand_id is 'id of the brand';
+comment on column bi.order_payments.brand is 'short name of the brand';
+comment on column bi.order_payments.retailer_id is 'id of the retailer';
+comment on column bi.order_payments.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.order_payments.day is 'day in the brand''s time zone on which the order was processed; of a charge''s row the day of the charge';
+comment on column bi.order_payments.currency is 'ISO 4217 currency of the amounts: the shop''s; the one in which the buyer saw the order, if all that was charged is in that one; of a charge''s row the charge''s';
+comment on column bi.order_payments.state is 'of an order: matched (charged what it comes to), unpaid, partial, over (charged more), nothing_due, ambiguous (a charge names it, and another order just as well); of a charge''s row: no_reference (it names no order), not_found, ambiguous, other_currency (its order''s row is in another currency)';
+comment on column bi.order_payments.connection_id is 'id of the shop of the order; of a charge''s row of the account of Stripe';
+comment on column bi.order_payments.order_id is 'id of the order in its shop; null where a charge has none';
+comment on column bi.order_payments.order_name is 'what the shop calls the order, such as #1001';
+comment on column bi.order_payments.charge_id is 'id of the charge in a charge''s row; null in an order''s row, which may have several';
+comment on column bi.order_payments.happened_at is 'when the order was processed or, in a charge''s row, when the charge was made';
+comment on column bi.order_payments.is_cancelled is 'whether the order is cancelled: such a one may rightly be unpaid';
+comment on column bi.order_payments.order_total is 'what the order came to, with tax and shipping, before returns, rounded to the smallest unit of its currency; null in a charge''s row';
+comment on column bi.order_payments.charges is 'captured charges of the order in this currency';
+comment on column bi.order_payments.charged is 'what they brought, in the currency that the buyer saw and before fees; a partial capture counts what was captured';
+comment on column bi.order_payments.refunded is 'what of it went back to the buyer, failed refunds left out; not taken off anywhere';
+comment on column bi.order_payments.difference is 'order_total - charged; in a charge''s row -charged';
+
+-- Day by day, so that a condition on the day costs as much as that day, whatever else there is.
+create view bi.daily_cash_and_sales as
+select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, d.day, f.currency,
+       f.total_sales, f.orders_placed, f.order_total, f.order_charged, f.order_total - f.order_charged as difference,
+       f.orders_matched, f.orders_open, f.orders_over, f.charges, f.charge_amount, f.refund_amount,
+       f.matched_charges, f.matched_amount, f.unmatched_charges, f.unmatched_amount, f.ambiguous_charges
+from app.brands b
+join app.retailers r on r.brand_id = b.id
+cross join lateral (
+  select min(s.first_day) as first_day, max(s.last_day) as last_day
+  from (
+    select min(day), max(day) from agg.daily_sales where brand_id = b.id and retailer_id = r.id
+    union all
+    select min(day), max(day) from agg.daily_payments where brand_id = b.id and retailer_id = r.id
+    union all
+    select (t.first_at at time zone b.time_zone)::date, (t.last_at at time zone b.time_zone)::date
+    from app.connections c
+    cross join lateral (
+      (select min(o.processed_at) as first_at, max(o.processed_at) as last_at from raw.shopify_orders o
+       where o.brand_id = b.id and o.connection_id = c.id)
+      union all
+      (select min(t.created_at), max(t.created_at) from raw.stripe_balance_transactions t
+       where t.brand_id = b.id and t.connection_id = c.id)
+    ) t
+    where c.brand_id = b.id and c.retailer_id = r.id
+  ) s (first_day, last_day)
+) span
+cross join lateral (
+  select span.first_day + n as day from generate_series(0, span.last_day - span.first_day) n
+) d
+cross join lateral (
+  select fact.day_start(d.day, b.time_zone) as starts_at, fact.day_start(d.day + 1, b.time_zone) as ends_at
+) w
+cross join lateral (
+  select e.currency, trim_scale(coalesce(sum(e.total_sales), 0)) as total_sales,
+         coalesce(sum(e.orders_placed), 0)::bigint as orders_placed,
+         trim_scale(coalesce(sum(e.order_total), 0)) as order_total,
+         trim_scale(coalesce(sum(e.order_charged), 0)) as order_charged,
+         coalesce(sum(e.orders_matched), 0)::bigint as orders_matched,
+         coalesce(sum(e.orders_open), 0)::bigint as orders_open,
+         coalesce(sum(e.orders_over), 0)::bigint as orders_over,
+         coalesce(sum(e.charges), 0)::bigint as charges,
+         trim_scale(coalesce(sum(e.charge_amount), 0)) as charge_amount,
+         trim_scale(coalesce(sum(e.refund_amount), 0)) as refund_amount,
+         coalesce(sum(e.matched_charges), 0)::bigint as matched_charges,
+         trim_scale(coalesce(sum(e.matched_amount), 0)) as matched_amount,
+         coalesce(sum(e.unmatched_charges), 0)::bigint as unmatched_charges,
+         trim_scale(coalesce(sum(e.unmatched_amount), 0)) as unmatched_amount,
+         coalesce(sum(e.ambiguous_charges), 0)::bigint as ambiguous_charges
+  from (
+    select s.currency, s.total_sales, null::bigint as orders_placed, null::numeric as order_total,
+           null::numeric as order_charged, null::bigint as orders_matched, null::bigint as orders_open,
+           null::bigint as orders_over, null::bigint as charges, null::numeric as charge_amount,
+           null::numeric as refund_amount, null::bigint as matched_charges, null::numeric as matched_amount,
+           null::bigint as unmatched_charges, null::numeric as unmatched_amount, null::bigint as ambiguous_charges
+    from bi.daily_sales s where s.brand_id = b.id and s.retailer_id = r.id and s.day = d.day
+    union all
+    select o.currency, null, count(*), sum(o.order_total), sum(o.charged),
+           count(*) filter (where o.state = 'matched'),
+           count(*) filter (where o.state in ('unpaid', 'partial', 'ambiguous')),
+           count(*) filter (where o.state = 'over'), null, null, null, null, null, null, null, null
+    from fact.order_payments o
+    where o.brand_id = b.id and o.retailer_id = r.id and o.processed_at >= w.starts_at and o.processed_at < w.ends_at
+    group by o.currency
+    union all
+    select p.currency, null, null, null, null, null, null, null, p.charges, p.charge_amount, p.refund_amount,
+           null, null, null, null, null
+    from agg.daily_payments p where p.brand_id = b.id and p.retailer_id = r.id and p.day = d.day
+    union all
+    select h.currency, null, null, null, null, null, null, null, null, null, null,
+           count(*) filter (where h.is_counted and h.match = 'matched'),
+           sum(h.charge_amount) filter (where h.match = 'matched'),
+           count(*) filter (where h.is_counted and h.match <> 'matched'),
+           sum(h.charge_amount) filter (where h.match <> 'matched'),
+           count(*) filter (where h.is_counted and h.match = 'ambiguous')
+    from fact.charge_bookings h
+    where h.brand_id = b.id and h.retailer_id = r.id and h.created_at >= w.starts_at and h.created_at < w.ends_at
+    group by h.currency
+  ) e
+  group by e.currency
+) f;
+
+comment on view bi.daily_cash_and_sales is 'Sales and cash side by side per retailer, day and currency, never added: a charge is no sale. total_sales is that of bi.daily_sales and charges, charge_amount and refund_amount are those of bi.daily_payments, row by row; the matching is that of bi.order_payments, as of now.';
+comment on column bi.daily_cash_and_sales.brand_id is 'id of the brand';
+comment on column bi.daily_cash_and_sales.brand is 'short name of the brand';
+comment on column bi.daily_cash_and_sales.retailer_id is 'id of the retailer';
+comment on column bi.daily_cash_and_sales.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_cash_and_sales.day is 'day in the brand''s time zone: of sales as in bi.daily_sales, of orders when they were processed, of cash when Stripe booked it';
+comment on column bi.daily_cash_and_sales.currency is 'ISO 4217 currency: of sales the shop''s, of orders and what was charged for them as in bi.order_payments, of cash the one in which the account settles';
+comment on column bi.daily_cash_and_sales.total_sales is 'as in bi.daily_sales';
+comment on column bi.daily_cash_and_sales.orders_placed is 'orders processed on the day, neither test nor deleted, whether they hold goods or not';
+comment on column bi.daily_cash_and_sales.order_total is 'what those orders came to, with tax and shipping, before returns';
+comment on column bi.daily_cash_and_sales.order_charged is 'what was charged for those orders, whenever it was, before fees';
+comment on column bi.daily_cash_and_sales.difference is 'order_total - order_charged: what those orders still lack, negative where more was charged';
+comment on column bi.daily_cash_and_sales.orders_matched is 'those of them for which exactly their total was charged';
+comment on column bi.daily_cash_and_sales.orders_open is 'those of them for which less or nothing was charged, or for which that cannot be told';
+comment on column bi.daily_cash_and_sales.orders_over is 'those of them for which more was charged';
+comment on column bi.daily_cash_and_sales.charges is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.charge_amount is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.refund_amount is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.matched_charges is 'charges of the day that pay an order';
+comment on column bi.daily_cash_and_sales.matched_amount is 'the part of charge_amount that pays orders';
+comment on column bi.daily_cash_and_sales.unmatched_charges is 'charges of the day that pay no order that we know: once the day is rolled up, matched_charges + unmatched_charges = charges';
+comment on column bi.daily_cash_and_sales.unmatched_amount is 'the rest of charge_amount: once the day is rolled up, matched_amount + unmatched_amount = charge_amount';
+comment on column bi.daily_cash_and_sales.ambiguous_charges is 'unmatched charges that name two orders alike, in two shops of the retailer';
