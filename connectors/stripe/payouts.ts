@@ -11,8 +11,7 @@ import { currencyOf, instantAt, money, refIfAny, textIfAny } from './values.ts';
 export const payouts = table({
   name: 'raw.stripe_payouts',
   key: ['id'],
-  observed: true,
-  days: ['arrival_date'],
+  observed: true, // without days: what left the balance, and when, is in the balance transactions
   columns: {
     id: 'text',
     status: 'text',

@@ -86,7 +86,11 @@ export function isNothing(value: unknown): boolean {
 /** The order that a shop has noted with a payment: in its metadata, or where Stripe has a place for it. */
 export function orderReference(object: Fields): string | null {
   const metadata = below(object, 'metadata');
-  const named = [metadata.order_id, metadata.shopify_order_id, below(object, 'payment_details').order_reference];
+  const named = [
+    metadata.order_id,
+    metadata.shopify_order_id,
+    below(object, 'payment_details').order_reference,
+  ];
   const found = named.find((value) => typeof value === 'string' && value.trim() !== '');
   return typeof found === 'string' ? found.trim() : null;
 }
