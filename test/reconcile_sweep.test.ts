@@ -29,7 +29,7 @@ test('a sweep finds what was deleted without an event, in its own account only',
   expect(await db.column(TOMBSTONES, [other.connectionId])).toEqual([]);
 });
 
-test.each([2, 3, 4])('a sweep that dies before its commit %i + 1 and goes on finds them as well', async (commits) => {
+test.each([2, 3, 4])('a sweep that dies at commit %i finds them when it goes on', async (commits) => {
   await using db = await freshDb();
   await using account = await anAccountOf(db, { customers });
   await account.sync('customers');
