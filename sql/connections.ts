@@ -23,6 +23,8 @@ export type Connection = {
   baseUrl: string;
   /** How its key is used: token, client_credentials… */
   auth: string;
+  /** What the provider allows the account, where that is not what it allows everybody. */
+  requestsPerSecond: number | null;
   grantedScopes: string[] | null;
   checkedAt: Date | null;
   /** Set while a person must act. */
@@ -47,6 +49,7 @@ export type NewConnection = {
   baseUrl?: string;
   auth: string;
   secret: string;
+  requestsPerSecond?: number;
   actor?: string;
 };
 
@@ -54,8 +57,8 @@ export type NewConnection = {
 export type Which = { brandId: string; connectionId: string; actor?: string };
 
 const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
-  c.base_url as "baseUrl", c.auth, c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt",
-  c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason"`;
+  c.base_url as "baseUrl", c.auth, c.requests_per_second as "requestsPerSecond",
+  c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason"`;
 
 export class AccountTaken extends NightshiftError {
   readonly code = 'NS_ACCOUNT_TAKEN';
@@ -78,6 +81,7 @@ export async function addConnection(
   connection: NewConnection,
 ): Promise<Connection> {
   const { brandId, retailerId = null, name, provider, account, auth, secret, actor } = connection;
+  const { requestsPerSecond = null } = connection;
   const address = connection.baseUrl ?? defaultBaseUrl(provider, account);
   const baseUrl = checkedBaseUrl(provider, address, keyring.allowedHosts);
   const id = crypto.randomUUID(); // made here, because the seal vouches for it
@@ -86,15 +90,16 @@ export async function addConnection(
     tx
       .query<Connection>(
         `insert into app.connections as c
-           (brand_id, id, retailer_id, name, provider, account, base_url, auth, secret, secret_key_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${COLUMNS}`,
-        [brandId, id, retailerId, name, provider, account, baseUrl, auth, sealed, keyId],
+           (brand_id, id, retailer_id, name, provider, account, base_url, auth, secret, secret_key_id,
+            requests_per_second)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
+        [brandId, id, retailerId, name, provider, account, baseUrl, auth, sealed, keyId, requestsPerSecond],
       )
       .catch((error) => {
         throw error.constraint === 'account_once' ? new AccountTaken(provider, account) : error;
       }),
   );
-  const details = { provider, account, baseUrl, retailerId };
+  const details = { provider, account, baseUrl, retailerId, requestsPerSecond };
   await recordAction(tx, { action: 'connections.add', brandId, target: name, details, actor });
   return only(rows);
 }
@@ -183,6 +188,19 @@ export async function replaceSecret(tx: Tx, sealer: Sealer, which: Which, secret
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
   await recordAction(tx, { action: 'connections.key', brandId, target: row.name, actor });
+}
+
+/** Jobs that run keep to it from their next request on; null is what the provider allows everybody. */
+export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
+  const { brandId, connectionId, actor } = which;
+  const { rows } = await tx.query<{ name: string }>(
+    'update app.connections set requests_per_second = $3 where brand_id = $1 and id = $2 returning name',
+    [brandId, connectionId, requestsPerSecond],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  const details = { requestsPerSecond };
+  await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
 }
 
 /** What the provider says that the key may do. */

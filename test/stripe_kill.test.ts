@@ -16,8 +16,8 @@ const PER_SECOND = 7;
 const KILLS = 3;
 const PAGE_SIZE = 100;
 const LISTS = /^\/v1\/(charges|balance_transactions|subscriptions)\?/;
-/** Windows that are read at once, and the page that is being stored meanwhile. */
-const PAGES_IN_HAND = 4 + 1;
+/** Windows that are read at once, and as many pages that are being stored together meanwhile. */
+const PAGES_IN_HAND = 4 + 4;
 
 const created = (index: number) => NOW_SECONDS - 30 * 86_400 + Math.floor(index / PER_SECOND) * 5_000;
 const each = <T>(count: number, make: (index: number) => T) =>

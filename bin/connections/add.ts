@@ -10,6 +10,7 @@ import { addUnlessThere } from '../if_missing.ts';
 import { keyringOf } from '../keyring.ts';
 import { readKey } from '../secret_input.ts';
 import { openSession } from '../session.ts';
+import { assertLimited, requestsPerSecond } from './limits.ts';
 import { connectionRow } from './list.ts';
 import { type Auth, authKinds, storedKey } from './stored_key.ts';
 
@@ -21,6 +22,7 @@ type Options = {
   baseUrl?: string;
   auth?: Auth;
   keyEnv?: string;
+  requestsPerSecond?: number;
   ifMissing?: boolean;
 };
 
@@ -48,6 +50,11 @@ export function addAdd(command: Command, cli: Cli): void {
       '--key-env <variable>',
       'environment variable that holds the key; else it is read from standard input',
     )
+    .option(
+      '--requests-per-second <number>',
+      'what Stripe allows the account, where it has raised that',
+      requestsPerSecond,
+    )
     .option('--if-missing', 'do nothing when it is there already')
     .action((name: string, options: Options) => add(cli, name, options));
 }
@@ -56,6 +63,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const { ifMissing } = options;
   const auth = authOf(options);
   const account = accountOf(options);
+  if (options.requestsPerSecond !== undefined) assertLimited(options.provider);
   const secret = storedKey(auth, await readKey(options, cli.env));
   await using session = await openSession(cli);
   const { db } = session;
@@ -71,6 +79,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     baseUrl,
     auth,
     secret,
+    requestsPerSecond: options.requestsPerSecond,
   };
   const keyring = await keyringOf(cli, session);
   const { row, added } = await addUnlessThere({

@@ -30,6 +30,6 @@ export function connectionRow(brand: string, connection: Connection): Row {
     state: connection.heldAt === null ? 'free' : 'held',
     ...{ held_at: connection.heldAt, held_code: connection.heldCode, held_reason: connection.heldReason },
     ...{ granted_scopes: connection.grantedScopes, checked_at: connection.checkedAt },
-    retailer_id: connection.retailerId,
+    ...{ retailer_id: connection.retailerId, requests_per_second: connection.requestsPerSecond },
   };
 }

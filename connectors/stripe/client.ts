@@ -1,9 +1,7 @@
 /**
- * Asks Stripe's API, version pinned. Every request waits for its part of two budgets that all workers
- * share, that of the account and that of the endpoint, and is tried again where that can help.
- * https://docs.stripe.com/rate-limits
+ * Asks Stripe's API, version pinned. Every request waits for its turn among those of all workers, and
+ * is tried again where that can help.
  */
-import { type Bucket, makeBudget } from '../budget.ts';
 import { RateLimited } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type HttpAnswer, makeHttp } from '../http.ts';
@@ -11,14 +9,10 @@ import { Again, type Persistence, persist } from '../retry.ts';
 import type { StreamContext } from '../stream.ts';
 import { bodyOf, PROVIDER } from './answers.ts';
 import { KeyUnfit, readKey, SECRET_KEY_WARNING } from './key.ts';
+import { makePace } from './pace.ts';
 
 export const API_VERSION = '2026-10-28.endive';
 
-// Stripe allows 100 a second live, 25 in test mode, and 25 for each endpoint. What is saved up and what
-// flows in within one second stay below that together, with room for other programs of the account.
-const ACCOUNT_LIVE: Bucket = { maximum: 10, restorePerSecond: 60 };
-const ACCOUNT_TEST: Bucket = { maximum: 4, restorePerSecond: 20 };
-const ENDPOINT: Bucket = { maximum: 4, restorePerSecond: 20 };
 /** Stripe does not say how long to wait. This long nobody asks; the request itself backs off for longer each time. */
 const LIMITED_PAUSE_MS = 500;
 const ATTEMPTS_MAX = 8;
@@ -42,8 +36,7 @@ export function openStripe(context: StripeContext): Stripe {
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);
   const http = makeHttp({ provider: PROVIDER, account, signal, meters });
-  const owner = livemode ? account : `${account} test`;
-  const whole = makeBudget(db, 'stripe', owner, livemode ? ACCOUNT_LIVE : ACCOUNT_TEST);
+  const pace = makePace(db, { brandId: connection.brandId, connectionId, account, livemode });
   const headers: Record<string, string> = {
     authorization: `Bearer ${secret}`,
     'stripe-version': API_VERSION,
@@ -52,14 +45,13 @@ export function openStripe(context: StripeContext): Stripe {
   const persistence: Persistence = { signal, meters, attemptsMax: ATTEMPTS_MAX };
 
   const once = async (path: string, params: Params): Promise<{ body: Fields; sentAt: Date }> => {
-    await whole.take(1, persistence);
-    await makeBudget(db, 'stripe', `${owner} ${endpointOf(path)}`, ENDPOINT).take(1, persistence);
+    await pace.take(endpointOf(path), persistence);
     const sentAt = now();
     const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
     const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
     const answer = await http.once({ method: 'GET', url, headers }).catch(async (error: unknown) => {
       if (error instanceof Again && error.failure instanceof RateLimited)
-        await whole.block(error.waitMs ?? LIMITED_PAUSE_MS);
+        await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
       throw error;
     });
     noteVersion(answer);

@@ -37,7 +37,7 @@ export function emptyPage({ phase }: Reading): Page {
   return { phase, items: [], rejected: [] };
 }
 
-/** Everything that was created in these windows, and what is left of them after each page. */
+/** Everything that was created in these windows, and what is left of them after each part. */
 export async function* contentsOf(
   { stripe }: Reading,
   collection: Collection,
@@ -57,7 +57,16 @@ export async function* contentsOf(
     const found = page.objects.map((object) => ({ object, seen: { sentAt } }));
     return { ...page, content: await contentOf(stripe, collection, found) };
   }, windows);
-  for await (const { answer, left } of pages) {
-    yield { content: answer.content, ids: answer.objects.map(({ id }) => String(id)), left };
+  for await (const { answers, left } of pages) {
+    const ids = answers.flatMap(({ objects }) => objects.map(({ id }) => String(id)));
+    yield { content: together(answers.map(({ content }) => content)), ids, left };
   }
+}
+
+function together(contents: readonly Content[]): Content {
+  return {
+    items: contents.flatMap(({ items }) => items),
+    rejected: contents.flatMap(({ rejected }) => rejected),
+    deletions: contents.flatMap(({ deletions }) => deletions),
+  };
 }

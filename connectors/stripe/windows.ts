@@ -21,29 +21,41 @@ type Walk = Window & { bound: number; after?: string };
 
 type Read<A> = { walk: Walk; answer: A };
 
-/** Each page, with what is still to be read once it is stored. */
+/** Pages that are there together, at most one of each reader, with what is still to be read once they are stored. */
 export async function* readWindows<A extends Answer>(
   ask: (asked: Asked) => Promise<A>,
   windows: readonly Window[],
-): AsyncGenerator<{ answer: A; left: Window[] }> {
+): AsyncGenerator<{ answers: A[]; left: Window[] }> {
   const waiting: Walk[] = windows.map(begin);
-  const reading = new Map<Walk, Promise<Read<A>>>();
+  const reading = new Map<Walk, Promise<void>>();
+  const arrived: Read<A>[] = [];
   const fill = () => {
     while (waiting.length > 0 && reading.size < READERS_MAX) {
       const walk = waiting.shift() as Walk;
-      const answer = askOn(ask, walk).then((answer) => ({ walk, answer }));
-      answer.catch(() => {}); // met when its turn comes
-      reading.set(walk, answer);
+      const arrival = askOn(ask, walk).then((answer) => void arrived.push({ walk, answer }));
+      arrival.catch(() => {}); // met when nothing that arrived is left to be stored
+      reading.set(walk, arrival);
     }
   };
   for (fill(); reading.size > 0; ) {
-    const { walk, answer } = await Promise.race(reading.values());
-    reading.delete(walk);
-    const isIdle = waiting.length === 0 && reading.size < READERS_MAX - 1;
-    waiting.unshift(...restOf(walk, answer, isIdle));
-    fill(); // before the page is stored, so that the next ones are on their way meanwhile
-    yield { answer, left: [...waiting, ...reading.keys()].map(({ from, before }) => ({ from, before })) };
+    if (arrived.length === 0) await Promise.race(reading.values());
+    const read = arrived.splice(0);
+    for (const { walk } of read) reading.delete(walk);
+    waiting.unshift(...restsOf(read, reading.size + waiting.length));
+    fill(); // before the pages are stored, so that the next ones are on their way meanwhile
+    const left = [...waiting, ...reading.keys()].map(({ from, before }) => ({ from, before }));
+    yield { answers: read.map(({ answer }) => answer), left };
   }
+}
+
+/** What is left of the walks that were read; `busy` others keep readers from being idle. */
+function restsOf<A extends Answer>(read: readonly Read<A>[], busy: number): Walk[] {
+  let walks = busy + read.filter(({ answer }) => answer.hasMore).length;
+  return read.flatMap(({ walk, answer }) => {
+    const rest = restOf(walk, answer, walks < READERS_MAX);
+    if (rest.length > 1) walks++;
+    return rest;
+  });
 }
 
 function begin({ from, before }: Window): Walk {

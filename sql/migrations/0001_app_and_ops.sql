@@ -42,6 +42,7 @@ create table app.connections (
   token bytea, -- a short-lived access token, sealed like the secret
   token_key_id text,
   token_expires_at timestamptz,
+  requests_per_second integer check (requests_per_second between 1 and 10000),
   granted_scopes text[],
   checked_at timestamptz,
   held_at timestamptz,
@@ -54,6 +55,8 @@ create table app.connections (
   foreign key (brand_id, retailer_id) references app.retailers (brand_id, id),
   constraint shop_belongs_to_one_retailer check (retailer_id is not null or provider not in ('shopify', 'stripe'))
 );
+comment on column app.connections.requests_per_second is
+  'what the provider allows the account, where that is not what it allows everybody; null: the usual';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
 
 create table app.fx_rates (
