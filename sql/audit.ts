@@ -23,7 +23,8 @@ export async function recordAction(
   );
 }
 
-function currentAccount(): string {
+/** The account that this process runs as. */
+export function currentAccount(): string {
   try {
     return userInfo().username;
   } catch {
