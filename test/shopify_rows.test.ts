@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { orderItem } from '#connectors/shopify/order_rows.ts';
 import { freshDb } from './support/db.ts';
 import { NOW } from './support/sandbox.ts';
 import { aShopOf } from './support/shopify.ts';
@@ -130,6 +131,41 @@ test.each([
       ['lineItems', 'agreements', 'refunds', 'transactions'].includes(key),
     ),
   ).toEqual([]);
+});
+
+// A gateway that answers later leaves it without the time at which it was processed.
+test('money that was never processed counts on the day on which it was made', () => {
+  const shopMoney = { amount: '5.00', currencyCode: 'USD' };
+  const transaction = (id: number, more: object) => ({
+    ...{ id: `gid://shopify/OrderTransaction/${id}`, kind: 'REFUND', status: 'SUCCESS', test: false },
+    ...{
+      gateway: 'card',
+      parentTransaction: null,
+      createdAt: '2026-11-04T12:00:00Z',
+      amountSet: { shopMoney },
+      ...more,
+    },
+  });
+  const money = { shopMoney };
+  const { rows } = orderItem({
+    ...{ id: 'gid://shopify/Order/1', name: '#1', currencyCode: 'USD', presentmentCurrencyCode: 'USD' },
+    ...{ createdAt: '2026-11-01T00:00:00Z', processedAt: '2026-11-01T00:00:00Z', cancelledAt: null },
+    ...{ updatedAt: '2026-11-05T00:00:00Z', test: false, taxesIncluded: false, discountCodes: [] },
+    ...{ totalPriceSet: money, currentTotalPriceSet: money, totalRefundedSet: money },
+    ...{ customer: null, shippingAddress: null, billingAddress: null, sourceName: null },
+    ...{ displayFinancialStatus: 'PAID', lineItems: [], agreements: [], refunds: [] },
+    transactions: [
+      transaction(1, { processedAt: null }),
+      transaction(2, { processedAt: '2026-11-05T00:00:00Z' }),
+      transaction(3, { processedAt: '2026-11-04T12:00:00Z' }),
+    ],
+  });
+  const created = '2026-11-04T12:00:00Z';
+  expect(rows['raw.shopify_transactions']).toMatchObject([
+    { processed_at: new Date(created), payload: null },
+    { processed_at: new Date('2026-11-05T00:00:00Z'), payload: { createdAt: created } },
+    { processed_at: new Date(created), payload: null },
+  ]);
 });
 
 test.each([

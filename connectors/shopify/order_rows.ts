@@ -58,6 +58,10 @@ const TRANSACTION_COLUMNS = new Set([
   ...['id', 'kind', 'status', 'test', 'gateway', 'processedAt', 'parentTransaction', 'amountSet'],
 ]);
 
+/** Left out where it says nothing that the columns do not. */
+const CREATION = new Set(['createdAt']);
+const NOTHING = new Set<string>();
+
 /** What every part of an order needs to know of it. */
 type Order = { id: string; currency: string; processedAt: Date };
 type Ledger = { agreements: Row[]; sales: Row[]; hasProduct: boolean };
@@ -209,7 +213,11 @@ function refundRow(order: Order, refund: Fields): Row {
   };
 }
 
+/** One that the gateway has yet to process has no `processedAt`: its money counts when it was made. */
 function transactionRow(order: Order, transaction: Fields): Row {
+  const createdAt = instantOrNull(transaction, 'createdAt');
+  const processedAt = instantOrNull(transaction, 'processedAt') ?? createdAt;
+  const isCreationStored = createdAt?.getTime() === processedAt?.getTime();
   return {
     id: idOf(transaction),
     order_id: order.id,
@@ -218,10 +226,10 @@ function transactionRow(order: Order, transaction: Fields): Row {
     status: text(transaction, 'status'),
     test: flag(transaction, 'test'),
     gateway: textOrNull(transaction, 'gateway'),
-    processed_at: instantOrNull(transaction, 'processedAt'),
+    processed_at: processedAt,
     currency: order.currency,
     amount: money(order, transaction, 'amountSet'),
-    payload: restOf(transaction, TRANSACTION_COLUMNS),
+    payload: restOf(transaction, TRANSACTION_COLUMNS, isCreationStored ? CREATION : NOTHING),
   };
 }
 

@@ -35,7 +35,7 @@ const ORDER = `id name createdAt processedAt updatedAt cancelledAt cancelReason 
   totalPriceSet ${BOTH_MONIES} currentTotalPriceSet ${BOTH_MONIES} totalRefundedSet ${BOTH_MONIES}
   customerJourneySummary { ready lastVisit { occurredAt source utmParameters { source medium campaign content term } } }
   refunds { id createdAt processedAt totalRefundedSet ${MONEY} }
-  transactions { id kind status test gateway processedAt parentTransaction { id } amountSet ${MONEY} }`;
+  transactions { id kind status test gateway createdAt processedAt parentTransaction { id } amountSet ${MONEY} }`;
 
 const LINE = `id title variantTitle sku quantity currentQuantity isGiftCard originalUnitPriceSet ${MONEY}
   product { id } variant { id }`;
