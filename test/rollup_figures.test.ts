@@ -81,6 +81,20 @@ test('a gift card is no sale, though its tax is a tax, and it can be refunded', 
   ]);
 });
 
+test('a day on which only a gift card was sold or given back has no row per country', async () => {
+  await using shop = await aRolledShop();
+  const sales = [
+    { type: 'GIFT_CARD', quantity: 1, total: '52.00' },
+    { type: 'GIFT_CARD', reason: 'REFUND', quantity: -1, total: '-52.00', ...later },
+    { type: 'PRODUCT', reason: 'ORDER_EDIT', quantity: 1, total: '9.00', at: '2024-05-21T09:00:00Z' },
+  ];
+  await roll(shop, { orders: [anOrder({ sales })] });
+  expect(await figures(shop.db, 'daily_sales', 'day')).toHaveLength(3);
+  expect(await figures(shop.db, 'daily_country_sales', 'day, units')).toEqual([
+    { day: '2024-05-21', units: 1 },
+  ]);
+});
+
 test('a tip stands apart with its tax', async () => {
   expect(await ledger([{ type: 'TIP', total: '5.00', tax: '0.80' }])).toEqual([{ day, tips: '5' }]);
 });

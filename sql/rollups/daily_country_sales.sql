@@ -49,6 +49,9 @@ with wanted as (
          trim_scale(coalesce(s.discounts, 0)) as discounts,
          trim_scale(coalesce(s.returns, 0)) as returns
   from sold s full join ordered o using (retailer_id, day, currency, country)
+  -- What is in other columns of daily_sales alone (gift cards, shipping, tips) is nothing here, and makes no row.
+  where o.orders > 0 or s.units <> 0 or s.units_returned <> 0
+     or s.gross_sales <> 0 or s.discounts <> 0 or s.returns <> 0
 ), gone as (
   delete from agg.daily_country_sales a using wanted w
   where a.brand_id = $1 and (a.retailer_id, a.day) = (w.retailer_id, w.day) and not exists (
