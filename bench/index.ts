@@ -11,6 +11,7 @@ import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
 import { benchStripe } from './stripe.ts';
+import { benchStripeSync } from './stripe_sync.ts';
 import { type Bench, type Figure, meets, sayBar } from './support/bench.ts';
 import { openBenchServer } from './support/server.ts';
 import { benchSync } from './sync.ts';
@@ -19,6 +20,7 @@ const MINUTE_MS = 60_000;
 const benches: readonly Bench[] = [
   { name: 'load', limitMs: 10 * MINUTE_MS, run: benchLoad },
   { name: 'stripe', limitMs: 10 * MINUTE_MS, run: benchStripe },
+  { name: 'stripe_sync', limitMs: 15 * MINUTE_MS, run: benchStripeSync },
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },

@@ -3,26 +3,19 @@
  * and the syncing worker are processes of their own, so that the memory is the worker's alone. Then
  * everything is read once more, and nothing may be written.
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { streamsOf } from '#connectors/index.ts';
 import { sealer } from '#sql/secrets.ts';
 import { type SandboxProcess, startSandboxProcess } from '../bin/demo/sandbox_process.ts';
 import { type Giftware, setUp } from '../bin/demo/setup.ts';
 import { enqueueSyncs, type Reading } from '../bin/sync/enqueue.ts';
-import manifest from '../package.json' with { type: 'json' };
 import type { Figure } from './support/bench.ts';
 import { rememberVersions, rewrittenSince } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
+import { startSyncWorker } from './support/sync_worker.ts';
 
-const PROGRAM = fileURLToPath(new URL('./programs/sync_worker.ts', import.meta.url));
-// Those of `npm run worker`, by which V8 collects earlier than it would on a large machine.
-const WORKER_FLAGS = manifest.scripts.worker.split(' ').filter((word) => word.startsWith('--'));
 const POLL_MS = 100;
-const MB = 1_000_000;
 
 type Progress = { open: number; failed: number; rows: number; objects: number };
 type Sample = { objects: number; peakMb: number };
@@ -33,7 +26,7 @@ export async function benchSync(server: BenchServer): Promise<Figure[]> {
   await using sandbox = await startSandboxProcess();
   const key = randomBytes(32);
   const keyring = { sealer: sealer([{ id: 'bench', key }]), allowedHosts: [] };
-  const giftware = await setUp(db, keyring, sandbox.shops);
+  const giftware = await setUp(db, keyring, { ...sandbox.places, stripe: [] });
   const env = { ...process.env, NIGHTSHIFT_SECRET_KEYS: `bench:${key.toString('base64')}` };
 
   const first = await synced(db, giftware, env, { now: sandbox.now });
@@ -77,28 +70,21 @@ async function synced(
   const choices = connections.flatMap((connection) =>
     streamsOf(connection.provider).map(({ name: stream }) => ({ connection, stream, row: {} })),
   );
-  const worker = fork(PROGRAM, [db.url], { env, execArgv: WORKER_FLAGS });
-  let peakMb = 0;
-  worker.on('message', ({ rssBytes }: { rssBytes: number }) => {
-    peakMb = Math.max(peakMb, rssBytes / MB);
-  });
-  try {
-    await once(worker, 'message'); // it is up
-    const jobs = (await enqueueSyncs(db, choices, reading)).map(({ id }) => id);
-    const start = performance.now();
-    const samples: Sample[] = [];
-    for (;;) {
-      const { open, failed, objects, rows } = await progressOf(db, jobs);
-      if (failed > 0 || worker.exitCode !== null) throw new Error('A sync did not succeed.');
-      samples.push({ objects, peakMb });
-      if (open === 0) {
-        const seconds = (performance.now() - start) / 1000;
-        return { seconds, rows, changed: await changedBy(db, jobs), peakMb, samples };
-      }
-      await sleep(POLL_MS);
+  await using worker = await startSyncWorker(db.url, env);
+  const jobs = (await enqueueSyncs(db, choices, reading)).map(({ id }) => id);
+  const start = performance.now();
+  const samples: Sample[] = [];
+  for (;;) {
+    const { open, failed, objects, rows } = await progressOf(db, jobs);
+    worker.assertAlive();
+    if (failed > 0) throw new Error('A sync did not succeed.');
+    const peakMb = worker.peakMb();
+    samples.push({ objects, peakMb });
+    if (open === 0) {
+      const seconds = (performance.now() - start) / 1000;
+      return { seconds, rows, changed: await changedBy(db, jobs), peakMb, samples };
     }
-  } finally {
-    await end(worker);
+    await sleep(POLL_MS);
   }
 }
 
@@ -144,11 +130,4 @@ async function rawTables(db: BenchDb): Promise<string[]> {
     `select oid::regclass::text as name from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'r'`,
   );
   return rows.map(({ name }) => name);
-}
-
-async function end(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode !== null) return;
-  const exit = once(worker, 'exit');
-  worker.disconnect();
-  await exit;
 }

@@ -1,6 +1,6 @@
 /**
  * A worker that only syncs, for measuring it by itself: node sync_worker.ts <url>, with the keys in
- * NIGHTSHIFT_SECRET_KEYS. It tells its parent how much memory it holds, many times a second.
+ * NIGHTSHIFT_SECRET_KEYS. It tells its parent how much memory and processor time it takes, many times a second.
  */
 import { readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
@@ -22,7 +22,8 @@ const worker = await startWorker({
   services: { sealer: sealer(secretKeys), allowedHosts: [] },
 });
 const sampling = setInterval(() => {
-  if (process.connected) process.send?.({ rssBytes: process.memoryUsage.rss() });
+  const { user, system } = process.cpuUsage();
+  if (process.connected) process.send?.({ rssBytes: process.memoryUsage.rss(), cpuMicros: user + system });
 }, SAMPLE_MS);
 process.once('disconnect', () => void worker.stop());
 await worker.stopped;
