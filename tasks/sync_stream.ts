@@ -103,8 +103,9 @@ async function sync(run: Run): Promise<Tally> {
     if (!isWindow(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
+    const isRollupDue = await endsLoad(tx, run, isFirstLoad);
     await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
-    if (isFirstLoad && tally.days > 0) await enqueueRollup(tx, run, { keyMode: 'replace' });
+    if (isRollupDue) await enqueueRollup(tx, run, { keyMode: 'replace' });
   });
   const { repaired, ...read } = tally;
   return {
@@ -158,6 +159,23 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
 
 function delayOf({ phase }: Page): number {
   return phase === 'first_load' ? ROLLUP_DELAY_OF_LOAD_SECONDS : ROLLUP_DELAY_SECONDS;
+}
+
+/**
+ * Whether this run ends a load that has left marks, so that their rollup need not wait any longer. An
+ * earlier run may have begun it, and made all the marks: then the stream has not been whole until now.
+ */
+async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolean): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `select from app.connections c
+     where c.brand_id = $1 and c.id = $2
+       and ($4 or exists (
+         select from ops.positions
+         where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
+       and exists (select from ops.dirty_days where brand_id = $1 and retailer_id = c.retailer_id)`,
+    [connection.brandId, connection.id, stream.name, isFirstLoad],
+  );
+  return rowCount === 1;
 }
 
 /** For the retailer to whom the marks belong: the connection may have been moved since this run began. */

@@ -88,6 +88,21 @@ test('a load that dies before any of its commits goes on with the same operation
   }
 }, 240_000);
 
+// While a load runs, rollups wait for a minute. The run that ends it may find nothing new to mark.
+test('wherever a load is broken off, its end makes the rollup due', async () => {
+  await using whole = await freshDb();
+  await using sound = await aShopOf(whole, { 'orders.ndjson': few });
+  const { pages } = await sound.sync(ORDERS);
+  for (let at = 1; at < Number(pages); at++) {
+    await using db = await freshDb();
+    await using shop = await aShopOf(db, { 'orders.ndjson': few });
+    await expect(shop.sync(ORDERS, {}, dyingAfter(db, at)), `dead before commit ${at}`).rejects.toThrow();
+    await shop.sync(ORDERS);
+    const due = "select run_at <= now() from graphile_worker.jobs where task_identifier = 'rollup'";
+    expect(await db.column(due), `broken off before commit ${at}`).toEqual([true]);
+  }
+});
+
 test('a worker that is killed in the middle leaves nothing that the next one must undo', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': many });
