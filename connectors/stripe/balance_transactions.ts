@@ -5,9 +5,9 @@
 import { type Item, table } from '#sql/table.ts';
 import { type Fields, payloadOf, text } from '../fields.ts';
 import { defineStream, type Page, type StreamContext } from '../stream.ts';
-import { balanceChecks, readBalance } from './balance.ts';
+import { balancePages } from './balance.ts';
 import type { Collection, Seen } from './collection.ts';
-import { firstLoad } from './first_load.ts';
+import { firstLoad, OVERLAP_MS } from './first_load.ts';
 import { sourceChecks } from './ledger_sources.ts';
 import { secondOf } from './position.ts';
 import { contentsOf, emptyPage, openReading, type Reading, store } from './reading.ts';
@@ -84,20 +84,21 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
     yield* firstLoad(reading, collection);
     reading.phase = 'changes';
   }
-  // Before the list, so that whatever is in the balance is in the list too.
-  const balance = await readBalance(reading);
-  yield* listAgain(reading);
-  if (balance) yield await balanceChecks(reading, balance);
+  yield* balancePages(reading, (isFirst) => listAgain(reading, isFirst));
   yield await sourceChecks(reading);
 }
 
-async function* listAgain(reading: Reading): AsyncGenerator<Page> {
+/** What is new, and at first also what may have become available since. */
+async function* listAgain(reading: Reading, isFirst: boolean): AsyncGenerator<Page> {
   const now = reading.context.now();
   const { changesTo = now } = reading.position;
-  const pending = await oldestPending(reading);
-  const since = Math.min(changesTo.getTime(), now.getTime()) - LISTED_AGAIN_MS;
+  const pending = isFirst ? await oldestPending(reading) : undefined;
+  const back = isFirst ? LISTED_AGAIN_MS : OVERLAP_MS;
+  const since = Math.min(changesTo.getTime(), now.getTime()) - back;
   const from = Math.min(secondOf(new Date(since)), pending ?? Number.POSITIVE_INFINITY);
-  for await (const { content } of contentsOf(reading, collection, [{ from, before: secondOf(now) + 1 }])) {
+  // Stripe's clock may be ahead of ours.
+  const before = secondOf(new Date(now.getTime() + OVERLAP_MS));
+  for await (const { content } of contentsOf(reading, collection, [{ from, before }])) {
     yield { ...emptyPage(reading), ...content };
   }
   yield store(reading, { changesTo: now });

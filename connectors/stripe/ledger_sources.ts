@@ -1,6 +1,7 @@
 /**
- * Charges and refunds against the ledger. Stripe counts neither, but each that moved money has booked it,
- * and the ledger is held to the balance: so an object that no list and no event ever brought is found.
+ * Charges, refunds and payouts against the ledger, both ways. Stripe counts none of them, but each that
+ * moved money has booked it, and the ledger is held to the balance: so an object that no list and no event
+ * ever brought is found, and so is a booking that is missing.
  */
 import type { Check, Page } from '../stream.ts';
 import { withFailures } from './balance.ts';
@@ -9,47 +10,80 @@ import { emptyPage, type Reading } from './reading.ts';
 
 const DAYS = 35;
 
+type Kind = (typeof SOURCES)[number]['kind'];
+
+/** `isSame`: a payout is in the currency of the ledger, so that the amounts can be held together. */
 const SOURCES = [
-  { kind: 'charges', prefixes: ['ch_', 'py_'] },
-  { kind: 'refunds', prefixes: ['re_', 'pyr_'] },
+  { kind: 'charges', category: 'charge', prefixes: ['ch_', 'py_'], isSame: 'true' },
+  { kind: 'refunds', category: 'refund', prefixes: ['re_', 'pyr_'], isSame: 'true' },
+  { kind: 'payouts', category: 'payout', prefixes: ['po_'], isSame: 'o.amount = -s.amount' },
 ] as const;
 
 export async function sourceChecks(reading: Reading): Promise<Page> {
+  const since = new Date(reading.context.now().getTime() - DAYS * 24 * 60 * 60_000);
   const checks: Check[] = [];
-  for (const { kind, prefixes } of SOURCES) {
-    const check = await sourceCheck(reading, kind, prefixes);
-    if (check) checks.push(check);
+  for (const source of SOURCES) {
+    const { kind, category, prefixes } = source;
+    const stored = await compare(reading, storedText(source), [
+      ...[since, `stripe.${kind}`, OVERLAP_MS],
+      ...[category, prefixes],
+    ]);
+    const unlike = `the ledger names ${stored.lacking} ${kind} of the last ${DAYS} days that are not stored as it says`;
+    const again = `such as ${stored.missing}: sync ${kind} again with --full`;
+    checks.push(...checkOf(`${kind} of ${DAYS} days`, stored, `${unlike}, ${again}`));
+    const booked = await compare(reading, bookedText(kind), [since]);
+    const unbooked = `${booked.lacking} ${kind} of the last ${DAYS} days name a balance transaction that is not stored, such as ${booked.missing}`;
+    checks.push(...checkOf(`bookings of ${kind} of ${DAYS} days`, booked, unbooked));
   }
   return withFailures({ ...emptyPage(reading), checks });
 }
 
-/** Undefined before the objects themselves were read. What they are not read up to yet is left out. */
-async function sourceCheck(
+type Compared = { expected: number; found: number; lacking: number; missing: string | null };
+
+/** None where there is nothing to compare: before the objects were read, or if there are none. */
+function checkOf(name: string, { expected, found, lacking }: Compared, cause: string): Check[] {
+  if (expected === 0) return [];
+  const check = { name, expected, found, ok: lacking === 0 };
+  return [check.ok ? check : { ...check, cause }];
+}
+
+async function compare(
   { context }: Reading,
-  kind: 'charges' | 'refunds',
-  prefixes: readonly string[],
-): Promise<Check | undefined> {
+  text: string,
+  values: readonly (string | number | Date | readonly string[])[],
+): Promise<Compared> {
   const { brandId, id } = context.connection;
-  const since = new Date(context.now().getTime() - DAYS * 24 * 60 * 60_000);
-  const { rows } = await context.db.query<{ expected: number; found: number; missing: string | null }>(
-    `select count(*)::int as expected, count(o.id)::int as found, min(s.id) filter (where o.id is null) as missing
-     from ops.positions p
-     cross join lateral (
-       select distinct b.source_id as id from raw.stripe_balance_transactions b
-       where b.brand_id = $1 and b.connection_id = $2 and b.deleted_at is null
-         and b.created_at >= $4 and b.created_at < (p.position->>'changesTo')::timestamptz - $5 * interval '1 ms'
-         and b.reporting_category in ('charge', 'refund')
-         and exists (select from unnest($6::text[]) as w (prefix) where starts_with(b.source_id, w.prefix))
-     ) s
-     left join raw.stripe_${kind} o on o.brand_id = $1 and o.connection_id = $2 and o.id = s.id
-     where p.brand_id = $1 and p.connection_id = $2 and p.stream = $3
-       and p.position->>'changesTo' is not null`,
-    [brandId, id, `stripe.${kind}`, since, OVERLAP_MS, prefixes],
-  );
-  const { expected = 0, found = 0, missing } = rows[0] ?? {};
-  if (expected === 0) return undefined;
-  const check = { name: `${kind} of ${DAYS} days`, expected, found, ok: found === expected };
-  if (check.ok) return check;
-  const cause = `the ledger names ${expected - found} ${kind} of the last ${DAYS} days that are not stored, such as ${missing}: sync them again with --full`;
-  return { ...check, cause };
+  const { rows } = await context.db.query<Omit<Compared, 'lacking'>>(text, [brandId, id, ...values]);
+  const { expected = 0, found = 0, missing = null } = rows[0] ?? {};
+  return { expected, found, lacking: expected - found, missing };
+}
+
+/** Sources that the ledger names. What their own stream is not read up to yet is left out. */
+function storedText({ kind, isSame }: { kind: Kind; isSame: string }): string {
+  return `
+    select count(*)::int as expected, count(*) filter (where o.id is not null)::int as found,
+           min(s.id) filter (where o.id is null) as missing
+    from ops.positions p
+    cross join lateral (
+      select b.source_id as id, sum(b.amount) as amount from raw.stripe_balance_transactions b
+      where b.brand_id = $1 and b.connection_id = $2 and b.deleted_at is null
+        and b.created_at >= $3 and b.created_at < (p.position->>'changesTo')::timestamptz - $5 * interval '1 ms'
+        and b.reporting_category = $6
+        and exists (select from unnest($7::text[]) as w (prefix) where starts_with(b.source_id, w.prefix))
+      group by b.source_id
+    ) s
+    left join raw.stripe_${kind} o on o.brand_id = $1 and o.connection_id = $2 and o.id = s.id and ${isSame}
+    where p.brand_id = $1 and p.connection_id = $2 and p.stream = $4
+      and p.position->>'changesTo' is not null`;
+}
+
+/** Bookings that the objects name; whatever they name had been booked before the ledger was listed. */
+function bookedText(kind: Kind): string {
+  return `
+    select count(*)::int as expected, count(b.id)::int as found, min(o.id) filter (where b.id is null) as missing
+    from raw.stripe_${kind} o
+    left join raw.stripe_balance_transactions b
+      on b.brand_id = $1 and b.connection_id = $2 and b.id = o.balance_transaction_id and b.deleted_at is null
+    where o.brand_id = $1 and o.connection_id = $2 and o.deleted_at is null and o.created_at >= $3
+      and o.balance_transaction_id is not null`;
 }

@@ -1,11 +1,13 @@
 /**
  * What an automatic payout consists of: only Stripe can tell which balance transactions. They are given
- * its id, and have to make its amount together.
+ * its id, and have to make its amount together. What a person pays out by hand consists of nothing that
+ * Stripe could name; its own booking is held to it with the ledger (`ledger_sources.ts`).
  */
+import { failedChecks } from '#sql/completeness.ts';
 import { type Item, type Row, table } from '#sql/table.ts';
-import type { Fields } from '../fields.ts';
+import { FieldFault, type Fields, integer } from '../fields.ts';
 import { fromMinor } from '../money.ts';
-import type { Page } from '../stream.ts';
+import type { Check, Page } from '../stream.ts';
 import { exact, withFailures } from './balance.ts';
 import { balanceTransactions, toItem } from './balance_transactions.ts';
 import { listPages } from './list.ts';
@@ -19,6 +21,11 @@ const paidOut = table({
 });
 
 const target = { tables: [paidOut], stream: 'stripe.balance_transactions' };
+
+const STREAM = 'stripe.payouts';
+const CHECK = 'payout ';
+/** Payouts whose check failed that one run looks at again. */
+const CHECKED_AGAIN_MAX = 100;
 
 /** The pages of each payout of the items of which Stripe has settled what it contains. */
 export async function* contentsOfPayouts(reading: Reading, items: readonly Item[]): AsyncGenerator<Page> {
@@ -35,23 +42,62 @@ function isSettled({ automatic, status, reconciliation_status: reconciliation }:
 async function* contentsOfPayout(reading: Reading, payout: Row): AsyncGenerator<Page> {
   const id = String(payout.id);
   const currency = String(payout.currency);
+  const unread: string[] = [];
   let sum = 0n;
   for await (const { objects, sentAt } of listPages(reading.stripe, '/v1/balance_transactions', [
     ['payout', id],
   ])) {
-    const parts = objects.filter((object) => refIfAny(object, 'source') !== id); // its own booking is listed too
-    for (const { net } of parts) sum += BigInt(Number(net));
-    yield { ...emptyPage(reading), target, items: parts.map((object) => withPayout(object, id, sentAt)) };
+    const items: Item[] = [];
+    // Its own booking is listed too.
+    for (const object of objects.filter((one) => refIfAny(one, 'source') !== id)) {
+      const part = partOf(object, id, sentAt);
+      if (part === undefined) unread.push(String(object.id));
+      else {
+        sum += part.net;
+        items.push(part.item);
+      }
+    }
+    yield { ...emptyPage(reading), target, items };
   }
   const expected = exact(String(payout.amount));
   const found = exact(fromMinor(sum, currency, placesOf(currency)));
-  const check = { name: `payout ${id}`, expected, found, ok: expected === found };
-  const cause = `payout ${id} is ${expected} ${currency}, its balance transactions make ${found}`;
-  yield withFailures({ ...emptyPage(reading), checks: [check.ok ? check : { ...check, cause }] });
+  const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
+  if (check.ok) return yield { ...emptyPage(reading), checks: [check] };
+  const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';
+  const cause = `payout ${id} is ${expected} ${currency}, its balance transactions make ${found}${without}`;
+  yield withFailures({ ...emptyPage(reading), checks: [{ ...check, cause }] });
 }
 
-function withPayout(object: Fields, payoutId: string, sentAt: Date): Item {
-  const { id, changedAt, rows } = toItem(object, { sentAt });
-  const [row = {}] = rows[paidOut.name] ?? [];
-  return { id, changedAt, rows: { [paidOut.name]: [{ ...row, payout_id: payoutId }] } };
+/** Undefined for one that cannot be understood: the ledger itself has set it aside, or will. */
+function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; item: Item } | undefined {
+  try {
+    const { id, changedAt, rows } = toItem(object, { sentAt });
+    const [row = {}] = rows[paidOut.name] ?? [];
+    const item = { id, changedAt, rows: { [paidOut.name]: [{ ...row, payout_id: payoutId }] } };
+    return { net: BigInt(integer(object, 'net')), item };
+  } catch (error) {
+    if (!(error instanceof FieldFault)) throw error;
+    return undefined;
+  }
+}
+
+/** Payouts whose check failed in an earlier run: nothing may ever be told of them again. */
+export async function* failedPayoutsAgain(reading: Reading): AsyncGenerator<Page> {
+  const { brandId, id: connectionId } = reading.context.connection;
+  const failed = await failedChecks(reading.context.db, { brandId, connectionId, stream: STREAM });
+  const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
+  const { rows } = await reading.context.db.query<Row & { id: string }>(
+    `select id, status, automatic, reconciliation_status, currency, amount::text, deleted_at
+     from raw.stripe_payouts where brand_id = $1 and connection_id = $2 and id = any ($3::text[])`,
+    [brandId, connectionId, ids.slice(0, CHECKED_AGAIN_MAX)],
+  );
+  for (const payout of rows) {
+    if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(reading, payout);
+    else yield { ...emptyPage(reading), checks: [overCheck(payout)] };
+  }
+}
+
+function overCheck({ id, status }: Row): Check {
+  const cause = `nothing to check any more: the payout is ${status}`;
+  return { name: `${CHECK}${id}`, expected: '0', found: '0', ok: true, cause };
 }

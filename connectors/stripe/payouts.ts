@@ -3,7 +3,7 @@ import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, payloadOf, text } from '../fields.ts';
 import { defineStream, type Page, type StreamContext } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
-import { contentsOfPayouts } from './payout_contents.ts';
+import { contentsOfPayouts, failedPayoutsAgain } from './payout_contents.ts';
 import { openReading } from './reading.ts';
 import { collectionPages } from './sync.ts';
 import { currencyOf, instantAt, money, refIfAny, textIfAny } from './values.ts';
@@ -63,6 +63,7 @@ const NOTHING: ReadonlySet<string> = new Set();
 /** Before a page moves the position, what its payouts contain is stored and checked. */
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const reading = openReading(context);
+  yield* failedPayoutsAgain(reading);
   for await (const page of collectionPages(context, collection)) {
     yield* contentsOfPayouts(reading, page.items);
     yield page;
