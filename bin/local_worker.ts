@@ -22,6 +22,6 @@ export async function startLocalWorker(
   ]);
   const { config, url, log } = session;
   const { concurrency, drainSeconds } = config;
-  const services = await keyringOf(cli, session);
+  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl };
   return startWorker({ url, concurrency, drainSeconds, log, tasks, services, ...options });
 }

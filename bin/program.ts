@@ -27,6 +27,7 @@ const nouns: Record<string, Entry> = {
     load: () => import('./commands/connections.ts'),
   },
   sync: { summary: 'bring in what providers know', load: () => import('./commands/sync.ts') },
+  fx: { summary: 'exchange rates of the ECB', load: () => import('./commands/fx.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./commands/rollup.ts') },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./commands/jobs.ts') },
   sandbox: { summary: 'the providers as a local server', load: () => import('./commands/sandbox.ts') },

@@ -32,9 +32,10 @@ async function main(): Promise<void> {
 }
 
 async function work(config: Config, { capture: report }: Sentry): Promise<void> {
-  const { databaseUrl, dataDir, concurrency, drainSeconds, allowedHosts } = config;
+  const { databaseUrl, dataDir, concurrency, drainSeconds, allowedHosts, ecbUrl } = config;
   await using server = await openServer({ databaseUrl, dataDir, log });
-  const services = { sealer: sealer(await secretKeysOf(config, (line) => log.info(line))), allowedHosts };
+  const keys = await secretKeysOf(config, (line) => log.info(line));
+  const services = { sealer: sealer(keys), allowedHosts, ecbUrl };
   const options = { url: server.url, concurrency, drainSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);
   log.info({ tasks: tasks.map(({ name }) => name), concurrency }, 'worker ready');

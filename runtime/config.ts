@@ -17,6 +17,8 @@ export type Config = {
   secretKeys: SecretKey[] | undefined;
   /** Hosts besides the providers' own that a connection may point to. */
   allowedHosts: string[];
+  /** The directory of the ECB's feeds of exchange rates. */
+  ecbUrl: string;
   /** Jobs that one worker process runs at a time. */
   concurrency: number;
   drainSeconds: number;
@@ -63,6 +65,9 @@ const environment = z.object({
     .describe(
       "Hosts, separated by commas, that a connection may use besides the providers' own and loopback.",
     ),
+  NIGHTSHIFT_ECB_URL: address('http:', 'https:')
+    .prefault('https://www.ecb.europa.eu/stats/eurofxref')
+    .describe('Where the feeds of exchange rates lie, such as a mirror or the sandbox.'),
   NIGHTSHIFT_CONCURRENCY: wholeNumber(1, CONCURRENCY_MAX)
     .prefault('4')
     .describe('Jobs that one worker process runs at a time.'),
@@ -94,6 +99,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     dataDir: data.NIGHTSHIFT_DATA_DIR,
     secretKeys: data.NIGHTSHIFT_SECRET_KEYS,
     allowedHosts: data.NIGHTSHIFT_ALLOWED_HOSTS,
+    ecbUrl: data.NIGHTSHIFT_ECB_URL,
     concurrency: data.NIGHTSHIFT_CONCURRENCY,
     drainSeconds: data.NIGHTSHIFT_DRAIN_SECONDS,
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,

@@ -18,6 +18,8 @@ export type Tally = Record<string, number | string | boolean | null | undefined>
 export type Services = {
   sealer: Sealer;
   allowedHosts: readonly string[];
+  /** The directory of the feeds of exchange rates. */
+  ecbUrl: string;
 };
 
 /** The database as a running job sees it. */

@@ -22,6 +22,7 @@ test('an empty environment gives the defaults', () => {
     dataDir: '.nightshift',
     secretKeys: undefined,
     allowedHosts: [],
+    ecbUrl: 'https://www.ecb.europa.eu/stats/eurofxref',
     concurrency: 4,
     drainSeconds: 20,
     logLevel: 'info',
@@ -41,6 +42,7 @@ test('every variable reaches its field', () => {
     NIGHTSHIFT_DATA_DIR: '/data',
     NIGHTSHIFT_SECRET_KEYS: `2026b:${first}, 2026a:${second}`,
     NIGHTSHIFT_ALLOWED_HOSTS: 'Proxy.example, other.example:8443',
+    NIGHTSHIFT_ECB_URL: 'https://mirror.example/rates',
     NIGHTSHIFT_CONCURRENCY: '12',
     NIGHTSHIFT_DRAIN_SECONDS: '0',
     NIGHTSHIFT_LOG_LEVEL: 'debug',
@@ -49,6 +51,7 @@ test('every variable reaches its field', () => {
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://u:p@db/shop',
     dataDir: '/data',
+    ecbUrl: 'https://mirror.example/rates',
     logLevel: 'debug',
   });
   expect(config).toMatchObject({
@@ -68,6 +71,7 @@ test('all faults come in one error, each under its variable and none with its va
     DATABASE_URL: 'mysql://wrong-value',
     NIGHTSHIFT_SECRET_KEYS: 'a:wrong-value',
     NIGHTSHIFT_ALLOWED_HOSTS: 'https://wrong-value/path',
+    NIGHTSHIFT_ECB_URL: 'wrong-value',
     NIGHTSHIFT_CONCURRENCY: '4 wrong-value',
     NIGHTSHIFT_DRAIN_SECONDS: '-1',
     NIGHTSHIFT_LOG_LEVEL: 'wrong-value',

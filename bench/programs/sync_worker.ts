@@ -19,7 +19,7 @@ const worker = await startWorker({
   drainSeconds: 10,
   log: makeLog('warn', 'sync'),
   tasks: [syncStream as unknown as Task],
-  services: { sealer: sealer(secretKeys), allowedHosts: [] },
+  services: { sealer: sealer(secretKeys), allowedHosts: [], ecbUrl: 'http://127.0.0.1:9' },
 });
 const sampling = setInterval(() => {
   const { user, system } = process.cpuUsage();

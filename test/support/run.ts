@@ -10,7 +10,10 @@ import { testSealer } from './factory.ts';
 
 const never = new AbortController().signal;
 export const quiet = makeLog('silent', 'test');
-export const testServices: Services = { sealer: testSealer, allowedHosts: [] };
+export const testServices: Services = {
+  ...{ sealer: testSealer, allowedHosts: [] },
+  ecbUrl: 'http://127.0.0.1:9/no-feeds-in-this-test',
+};
 
 export type RunTaskOptions = { services?: Partial<Services>; stop?: AbortSignal; poolId?: string };
 

@@ -1,0 +1,37 @@
+/** A file of exchange rates as it is named on the command line; `-` is standard input. */
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { BYTES_MAX } from '#connectors/ecb/read_rates.ts';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+
+export class RateFileUnreadable extends NightshiftError {
+  readonly code = 'NS_FX_FILE_UNREADABLE';
+
+  constructor(name: string, reason: string, cause?: unknown) {
+    super(`${name} cannot be read: ${reason}.`, {
+      hint: 'Give the name of a file of the ECB (XML, CSV, or either as zip or gzip), or - for standard input',
+      verdict: 'give_up',
+      context: { name },
+      cause,
+    });
+  }
+}
+
+export type RateFile = { name: string; bytes: Buffer };
+
+export async function readRateFile(path: string): Promise<RateFile> {
+  const name = path === '-' ? 'standard input' : basename(path);
+  const pieces: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const piece of path === '-' ? process.stdin : createReadStream(path)) {
+      size += piece.length;
+      if (size > BYTES_MAX) throw new RateFileUnreadable(name, `it is larger than ${BYTES_MAX} bytes`);
+      pieces.push(Buffer.from(piece));
+    }
+  } catch (error) {
+    if (error instanceof RateFileUnreadable) throw error;
+    throw new RateFileUnreadable(path, messageOf(error), error);
+  }
+  return { name, bytes: Buffer.concat(pieces) };
+}

@@ -1,0 +1,188 @@
+/**
+ * Brings the exchange rates up to date. A *gap* is a day on which the ECB publishes and of which no
+ * rate is stored. Gaps older than the feed of 90 days reaches are closed by the whole history;
+ * otherwise that feed is enough, so that a missed week mends itself. A run looks what is missing and
+ * is told nothing: it may come twice, late or by hand.
+ */
+import { z } from 'zod';
+import {
+  addDays,
+  FIRST_PUBLICATION,
+  frankfurt,
+  lastPublication,
+  PUBLISHED_AT,
+  publicationDays,
+} from '#connectors/ecb/calendar.ts';
+import { type Feed, type FeedAnswer, feeds, feedUrl, readFeed } from '#connectors/ecb/feeds.ts';
+import type { Published } from '#connectors/ecb/published.ts';
+import { type Meters, makeMeters } from '#connectors/retry.ts';
+import { type RatesKept, storeRates } from '#sql/fx.ts';
+import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx_feeds.ts';
+import type { Tx } from '#sql/pool.ts';
+import { enqueue } from './enqueue.ts';
+import { rollup } from './rollup.ts';
+import { defineTask, type TaskContext } from './task.ts';
+
+/** The feed of 90 days may begin a few days later than it says. */
+const RECENT_DAYS = 85;
+const ASK_AGAIN_MINUTES = 30;
+/** In Frankfurt: what has not come by then comes on another day, if at all. */
+const GIVE_UP_AT = '20:00';
+const SOURCE = 'ecb';
+/** As many as a line of a log can bear. */
+const NAMED_MAX = 5;
+
+const payload = z.strictObject({
+  /** Read the whole history again. */
+  full: z.boolean().optional(),
+  now: z.iso.datetime({ offset: true }).optional(),
+});
+
+type Run = {
+  context: TaskContext;
+  payload: z.output<typeof payload>;
+  meters: Meters;
+  counts: Record<(typeof COUNTED)[number], number>;
+  read: string[];
+  doubtful: string[];
+};
+
+const COUNTED = ['added', 'changed', 'withdrawn', 'unchanged', 'days'] as const;
+
+export const fxRates = defineTask({
+  name: 'fx_rates',
+  payload,
+  lane: () => 'fx_rates',
+  key: ({ full }) => (full ? 'full' : 'ecb'),
+  attempts: 8,
+  timeoutSeconds: 30 * 60,
+  async run(which, context) {
+    const counts = { added: 0, changed: 0, withdrawn: 0, unchanged: 0, days: 0 };
+    const run: Run = { context, payload: which, meters: makeMeters(), counts, read: [], doubtful: [] };
+    await readFeeds(run);
+    const missing = await missingDays(context);
+    const again = missing.isLate ? nextTry(context.now()) : undefined;
+    if (again) await askAgain(run);
+    const warning = warningOf(run.doubtful, missing);
+    if (warning) context.log.warn({ doubtful: run.doubtful.slice(0, NAMED_MAX) }, warning);
+    return {
+      ...counts,
+      feeds: run.read.join(', '),
+      newest_day: missing.newest,
+      requests: run.meters.requests,
+      bytes: run.meters.bytes,
+      ...(warning && { warning }),
+      ...(missing.isLate && { incomplete: lateText(missing, again) }),
+    };
+  },
+});
+
+export type KeepOptions = {
+  source: string;
+  now: Date;
+  actor?: string;
+  /** What the rollups are to take for now. */
+  rollupNow?: string;
+  /** What else belongs into the transaction. */
+  note?: (tx: Tx, kept: RatesKept) => Promise<void>;
+};
+
+/** Stores rates and has the days computed again that they move. The last of its transaction. */
+export async function keepRates(tx: Tx, { days }: Published, options: KeepOptions): Promise<RatesKept> {
+  const { rollupNow, note, ...how } = options;
+  const kept = await storeRates(tx, { days, ...how });
+  await note?.(tx, kept);
+  for (const { brandId, retailerId } of kept.retailers)
+    await enqueue(tx, rollup, { brandId, retailerId, ...(rollupNow && { now: rollupNow }) });
+  return kept;
+}
+
+async function readFeeds(run: Run): Promise<void> {
+  const { context, payload } = run;
+  const reach = addDays(frankfurt(context.now()).day, -RECENT_DAYS);
+  const gaps = await missingDays(context);
+  const needsHistory = payload.full || gaps.days.some((day) => day < reach);
+  const hasHistory = needsHistory && (await bring(run, 'history'));
+  if (!hasHistory) await bring(run, 'recent');
+  const left = await missingDays(context);
+  if (left.isLate) await bring(run, 'latest'); // it may be out a little earlier
+}
+
+/** Whether the feed had anything to say. */
+async function bring(run: Run, feed: Feed): Promise<boolean> {
+  const { context, payload, meters } = run;
+  const { db, signal, services, now, progress } = context;
+  const url = feedUrl(services.ecbUrl, feed);
+  const known = payload.full ? undefined : await readValidators(db, url);
+  const today = frankfurt(now()).day;
+  const answer = await readFeed(feed, { baseUrl: services.ecbUrl, today, known, signal, meters });
+  run.read.push(answer ? feeds[feed] : `${feeds[feed]} (not modified)`);
+  progress({ requests: meters.requests });
+  if (!answer) await db.transaction((tx) => noteUnchanged(tx, url, now()));
+  else await keepAnswer(run, url, answer);
+  return answer !== undefined;
+}
+
+async function keepAnswer({ context, payload, ...run }: Run, url: string, answer: FeedAnswer) {
+  const now = context.now();
+  const options: KeepOptions = {
+    ...{ source: SOURCE, now, actor: fxRates.name },
+    ...(payload.now && { rollupNow: payload.now }),
+    note: (tx) => saveValidators(tx, url, answer.validators, now),
+  };
+  const kept = await context.db.transaction((tx) => keepRates(tx, answer.published, options));
+  for (const key of COUNTED) run.counts[key] += kept[key];
+  run.doubtful.push(...kept.doubtful);
+}
+
+type Missing = {
+  /** Oldest first. */
+  days: string[];
+  expected: string;
+  newest: string | undefined;
+  /** Whether the newest day that should be out is missing. */
+  isLate: boolean;
+};
+
+async function missingDays({ db, now }: TaskContext): Promise<Missing> {
+  const stored = await daysWithRates(db);
+  const expected = lastPublication(now());
+  const days = publicationDays(FIRST_PUBLICATION, expected).filter((day) => !stored.has(day));
+  return { days, expected, newest: [...stored].sort().at(-1), isLate: days.at(-1) === expected };
+}
+
+/** The time, in Frankfurt, to ask again on the day itself; nothing once it is too late, or before it is due. */
+function nextTry(now: Date): string | undefined {
+  const { day, time } = frankfurt(now);
+  const next = frankfurt(new Date(now.getTime() + ASK_AGAIN_MINUTES * 60_000));
+  const isDue = lastPublication(now) === day && time >= PUBLISHED_AT;
+  return isDue && next.time <= GIVE_UP_AT ? next.time : undefined;
+}
+
+/** The last of its transaction. A run as of another instant than now takes that along. */
+async function askAgain({ context, payload }: Run): Promise<void> {
+  const seconds = ASK_AGAIN_MINUTES * 60;
+  const now = payload.now && new Date(Date.parse(payload.now) + seconds * 1000).toISOString();
+  await context.db.transaction((tx) =>
+    enqueue(tx, fxRates, { ...(now && { now }) }, { delaySeconds: seconds }),
+  );
+}
+
+function lateText({ expected, newest }: Missing, again: string | undefined): string {
+  const late = `the rates of ${expected} are not out, the newest are of ${newest ?? 'no day at all'}`;
+  return again ? `${late}; asked again at ${again} in Frankfurt` : late;
+}
+
+function warningOf(doubtful: readonly string[], { days, expected, isLate }: Missing): string {
+  const recent = days.filter(
+    (day) => day >= addDays(expected, -RECENT_DAYS) && !(isLate && day === expected),
+  );
+  const some = (items: readonly string[]) =>
+    `${items.slice(0, NAMED_MAX).join(', ')}${items.length > NAMED_MAX ? ', …' : ''}`;
+  return [
+    ...(doubtful.length > 0
+      ? [`${doubtful.length} rates to look at, used all the same: ${some(doubtful)}`]
+      : []),
+    ...(recent.length > 0 ? [`no rates of ${recent.length} days of publication: ${some(recent)}`] : []),
+  ].join('; ');
+}
