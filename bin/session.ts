@@ -1,7 +1,8 @@
 /** What a command works with: configuration, database and log, opened in order and closed in reverse. */
 import { type Config, readConfig } from '#runtime/config.ts';
 import { type Log, makeLog } from '#runtime/log.ts';
-import { openServer } from '#sql/embedded.ts';
+import { cleanUpOnSignal } from '#runtime/shutdown.ts';
+import { openServer, type Server } from '#sql/embedded.ts';
 import { assertSchema } from '#sql/migrate.ts';
 import { type Db, openDb } from '#sql/pool.ts';
 import type { Cli } from './cli.ts';
@@ -30,7 +31,7 @@ export async function openSession(cli: Cli, options: SessionOptions = {}): Promi
   const log = makeLog(quiet ? 'error' : config.logLevel, 'cli');
   await using opening = new AsyncDisposableStack();
   const { databaseUrl, dataDir } = config;
-  const server = opening.use(await openServer({ databaseUrl, dataDir, log }));
+  const server = await openOrderly(opening, openServer({ databaseUrl, dataDir, log }));
   const db = opening.use(openDb(server.url, { applicationName: 'nightshift cli' }));
   if (!options.anySchema) await assertSchema(db);
   const opened = opening.move();
@@ -38,4 +39,10 @@ export async function openSession(cli: Cli, options: SessionOptions = {}): Promi
     ...{ config, log, db, url: server.url, lost: server.lost, embedded: databaseUrl === undefined },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** Also an interrupted command leaves the embedded server, which nobody else would stop. */
+async function openOrderly(opening: AsyncDisposableStack, server: Promise<Server>): Promise<Server> {
+  opening.use(cleanUpOnSignal(async () => (await server)[Symbol.asyncDispose]()));
+  return opening.use(await server);
 }

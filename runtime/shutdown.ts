@@ -1,6 +1,8 @@
 /** Told to stop: by a process manager (SIGTERM) or by a person (SIGINT, Ctrl-C). */
 
-export type StopSignal = 'SIGINT' | 'SIGTERM';
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+export type StopSignal = (typeof SIGNALS)[number];
 
 const exitCodes: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 }; // 128 + number, as a shell says it
 
@@ -19,7 +21,30 @@ export function stopSignal(): Promise<StopSignal> {
       firstAt ??= performance.now();
       resolve(signal);
     };
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
   });
   return stopping;
+}
+
+/**
+ * For a process that nobody has to tell to stop, because it ends soon anyway: the first signal ends it
+ * once `cleanUp` is through, a second one at once. Does nothing where somebody has asked for
+ * `stopSignal`: whoever did ends in order. Leaving the scope leaves signals alone again.
+ */
+export function cleanUpOnSignal(cleanUp: () => Promise<unknown>): Disposable {
+  let firstAt: number | undefined;
+  const onSignal = (signal: StopSignal) => {
+    if (stopping !== undefined) return;
+    const end = () => process.exit(exitCodes[signal]);
+    if (firstAt === undefined)
+      cleanUp().then(end, end); // what it could not do, the command's next run finds
+    else if (performance.now() - firstAt > ECHO_MS) end();
+    firstAt ??= performance.now();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    },
+  };
 }

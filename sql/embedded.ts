@@ -78,6 +78,7 @@ function stayIn(cluster: Cluster, { session: first, port }: Session) {
   const { promise: lost, reject } = Promise.withResolvers<never>();
   lost.catch(() => {}); // whether anybody waits for it is up to them
   let session = first;
+  let left: Promise<void> | undefined;
   let leaving = false;
 
   const watch = (entered: pg.Client) => {
@@ -100,7 +101,8 @@ function stayIn(cluster: Cluster, { session: first, port }: Session) {
     lost,
     leave: () => {
       leaving = true;
-      return leave(cluster, session);
+      left ??= leave(cluster, session);
+      return left;
     },
   };
 }
