@@ -38,12 +38,12 @@ export async function recordCheck(
   });
 }
 
-// Two results say the same if both pass, or both fail by the same difference.
+// Two results say the same if both pass, or both fail by the same difference. The row as it was is read
+// without a lock: with one it would not be seen any more once the statement itself has replaced it.
 const RECORD_CHECK = `
   with before as materialized (
     select * from ops.completeness
     where brand_id = $1 and connection_id = $2 and stream = $3 and check_name = $4
-    for update
   ), kept as (
     insert into ops.completeness_history
       (brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at)

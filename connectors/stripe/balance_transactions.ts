@@ -11,6 +11,7 @@ import { firstLoad, OVERLAP_MS } from './first_load.ts';
 import { sourceChecks } from './ledger_sources.ts';
 import { secondOf } from './position.ts';
 import { contentsOf, emptyPage, openReading, type Reading, store } from './reading.ts';
+import { reconcile } from './reconcile.ts';
 import { readAgain } from './sync.ts';
 import { currencyOf, instantAt, money, numberIfAny, refIfAny, textIfAny } from './values.ts';
 
@@ -79,12 +80,14 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
     return;
   }
   const { load, changesTo } = reading.position;
-  if (load || context.full || !changesTo) {
+  const isLoaded = context.full || load !== undefined || changesTo === undefined;
+  if (isLoaded) {
     reading.phase = 'first_load';
     yield* firstLoad(reading, collection);
     reading.phase = 'changes';
   }
   yield* balancePages(reading, (isFirst) => listAgain(reading, isFirst));
+  if (context.reconcile && !isLoaded) yield* reconcile(reading, collection);
   yield await sourceChecks(reading);
 }
 

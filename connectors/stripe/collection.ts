@@ -24,6 +24,8 @@ export type Collection = {
   expand?: readonly string[];
   /** Types of events after which an object has to be read again; Stripe takes 20 at most. */
   events: readonly string[];
+  /** Few enough that each reconciliation lists them all: fields of old ones change without an event. */
+  listsAllWeekly?: boolean;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
   /** The ids of those that an event about an object of another kind tells of. */

@@ -1,4 +1,4 @@
-/** Coupons. How often one was redeemed changes without an event, and is as of its last change. */
+/** Coupons. How often one was redeemed changes without an event, and is as of the last reconciliation. */
 import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, integerOrNull, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
@@ -29,6 +29,7 @@ const collection: Collection = {
   object: 'coupon',
   target: { tables: [coupons] },
   canVanish: true,
+  listsAllWeekly: true,
   events: ['coupon.created', 'coupon.updated', 'coupon.deleted'],
   toItem,
 };

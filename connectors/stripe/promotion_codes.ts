@@ -24,6 +24,7 @@ const collection: Collection = {
   name: 'promotion_codes',
   object: 'promotion_code',
   target: { tables: [promotionCodes] },
+  listsAllWeekly: true,
   events: ['promotion_code.created', 'promotion_code.updated'],
   toItem,
 };

@@ -5,6 +5,7 @@ import type { Collection } from './collection.ts';
 import { firstLoad } from './first_load.ts';
 import { secondOf } from './position.ts';
 import { contentsOf, emptyPage, openReading, type Reading } from './reading.ts';
+import { reconcile } from './reconcile.ts';
 
 /** Stripe keeps events for 30 days. */
 const EVENTS_KEPT_MS = 29 * 24 * 60 * 60_000;
@@ -16,12 +17,14 @@ export async function* collectionPages(context: StreamContext, collection: Colle
     yield* readAgain(reading, collection, context.window);
     return;
   }
-  if (isLoadDue(reading)) {
+  const isLoaded = isLoadDue(reading); // which has just listed everything
+  if (isLoaded) {
     reading.phase = 'first_load';
     yield* firstLoad(reading, collection);
     reading.phase = 'changes';
   }
   yield* readChanges(reading, collection);
+  if (context.reconcile && !isLoaded) yield* reconcile(reading, collection);
 }
 
 /** What was created in a window, without moving the position. */
