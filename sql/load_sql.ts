@@ -19,6 +19,8 @@ export type TableStatements = {
   prepareStaging: string;
   copyToStaging: string;
   copyToRaw: string;
+  /** Of a table that remembers: fills in, from stored rows of roots `$3`, what staged ones say no more. */
+  recall: Statement | undefined;
   /** How the stored rows of roots `$3` differ from the staged ones. */
   compare: Statement;
   /** Stages a tombstone for each stored row of roots `$3` (read as of `$4`) that is not staged. */
@@ -125,6 +127,7 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
       delete from ${staging}`,
     copyToStaging: `copy ${staging} (${list}, changed_at${digest}) from stdin`,
     copyToRaw: `copy ${name} (${list}, changed_at${digest}, brand_id, connection_id, seen_at) from stdin`,
+    recall: recallStatement(table),
     compare: compareStatement(table, isRoot),
     stageMissing: statement(`${tombstones(root)}
     where o.deleted_at is null and not exists (select from ${staging} s where ${sameKey(key)})`),
@@ -142,6 +145,18 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
       update ${name} set digest = null
       where brand_id = $1 and connection_id = $2 and ${root} = any($3::text[])`),
   };
+}
+
+const forgotten = (column: string) => `s.${column} is null and o.${column} is not null`;
+
+function recallStatement(table: Table): Statement | undefined {
+  const { remembers = [] } = table;
+  if (remembers.length === 0) return undefined;
+  return statement(`
+      update ${stagingName(table)} s
+      set ${remembers.map((column) => `${column} = coalesce(s.${column}, o.${column})`).join(', ')}
+      from (${rowsOfRoots(table)}) o
+      where ${sameKey(table.key)} and (${remembers.map(forgotten).join(' or ')})`);
 }
 
 // All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
@@ -180,10 +195,14 @@ export function rowsWhere(table: string, column: string): string {
 }
 
 function storedRows(table: Table): string {
-  return `(
+  return `(${rowsOfRoots(table)}) o on ${sameKey(table.key)}`;
+}
+
+function rowsOfRoots(table: Table): string {
+  return `
       select o.* from unnest($3::text[]) as w (id)
       cross join lateral (${rowsWhere(table.name, rootColumnOf(table))}) o
-    ) o on ${sameKey(table.key)}`;
+    `;
 }
 
 /** Of dated rows the newest that is not later than the staged one. */

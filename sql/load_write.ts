@@ -48,6 +48,8 @@ export async function stageAndCompare(load: Load, plan: Plan): Promise<Differenc
   for (const staged of staging) {
     const { table, statements, items, deletions } = staged;
     await copyLines(load.tx, statements.copyToStaging, linesOf(table, items, load.digests));
+    const forgetful = items.filter((item) => saysLess(table, item));
+    if (statements.recall && forgetful.length > 0) await run(load, statements.recall, [idsOf(forgetful)]);
     const { rows } = await load.tx.query<Difference>({
       ...statements.compare,
       values: [load.brandId, load.connectionId, idsOf(items)],
@@ -69,6 +71,13 @@ export async function stageAndCompare(load: Load, plan: Plan): Promise<Differenc
   if (root?.table.digested && differences.content.size > 0 && !isWritten)
     differences.writes.push({ ...root, missing: new Set() });
   return differences;
+}
+
+/** Whether a row of the item leaves something empty that is remembered. */
+function saysLess({ name, remembers = [] }: Table, { rows }: Item): boolean {
+  return (
+    remembers.length > 0 && (rows[name] ?? []).some((row) => remembers.some((column) => row[column] == null))
+  );
 }
 
 /** Stores what differs from the staged rows. */

@@ -26,6 +26,11 @@ export type Table = {
    */
   keepsHistory?: boolean;
   /**
+   * Columns that the provider empties when what they name is deleted elsewhere. A null in them says that
+   * it has forgotten, not that there never was anything: what is stored stays.
+   */
+  remembers?: readonly string[];
+  /**
    * Of a root whose provider gives no version, so that `changedAt` is the instant of our request: a
    * newer one with the same content is then no change and rewrites nothing.
    */

@@ -33,6 +33,7 @@ export const orderLines = table({
   name: 'raw.shopify_order_lines',
   key: ['id'],
   rootColumn: 'order_id',
+  remembers: ['product_id', 'variant_id'], // Shopify empties both when the product is deleted
   columns: {
     id: 'text',
     order_id: 'text',
