@@ -1,6 +1,6 @@
 /** Rates from bytes: any of the ECB's layouts, as they are or packed as zip or gzip. What it is shows by itself. */
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { crc32, gunzip } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf } from '#runtime/errors.ts';
 import { readCsv } from './csv.ts';
@@ -36,7 +36,7 @@ async function unpacked(bytes: Buffer, source: string): Promise<Unpacked> {
   }
 }
 
-/** The one file in a zip. yauzl holds sizes and checksum against what comes out. */
+/** The one file in a zip. yauzl holds its size against what comes out, and leaves the checksum to us. */
 async function unzipped(bytes: Buffer, source: string): Promise<Unpacked> {
   const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true });
   const files: Unpacked[] = [];
@@ -47,7 +47,13 @@ async function unzipped(bytes: Buffer, source: string): Promise<Unpacked> {
       throw new RatesNotUnderstood(source, `${entry.fileName} is larger than ${BYTES_MAX} bytes`);
     const pieces: Buffer[] = [];
     for await (const piece of await zip.openReadStreamPromise(entry)) pieces.push(piece);
-    files.push({ name: `${source}:${entry.fileName}`, content: Buffer.concat(pieces) });
+    const content = Buffer.concat(pieces);
+    if (crc32(content) !== entry.crc32)
+      throw new RatesNotUnderstood(
+        source,
+        `it cannot be unpacked (the checksum of ${entry.fileName} is wrong)`,
+      );
+    files.push({ name: `${source}:${entry.fileName}`, content });
   }
   const [file] = files;
   if (!file) throw new RatesNotUnderstood(source, 'there is no file in the zip');
