@@ -36,10 +36,12 @@ test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
   (_, rollup) => {
     const code = rollup.sql.replaceAll(/--.*$/gm, '');
     const mentioned = new Set(code.match(/\b(fact|raw|agg)\.\w+/g));
-    for (const helper of ['fact.day_start', 'fact.exchange_rate']) mentioned.delete(helper);
+    for (const helper of ['fact.day_start', 'fact.exchange_rate', 'fact.round_to_currency'])
+      mentioned.delete(helper);
     expect([...mentioned].sort()).toEqual([...rollup.reads, rollup.writes].sort());
     const written = code.match(/(?<=insert into |delete from |update )[a-z_]+\.\w+/g);
-    expect(new Set(written)).toEqual(new Set([rollup.writes]));
+    const marks = rollup.marksDays ? ['ops.dirty_days'] : [];
+    expect(new Set(written)).toEqual(new Set([rollup.writes, ...marks]));
   },
 );
 

@@ -17,8 +17,12 @@ function nodes(plan: Plan): Plan[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 }
 
+const ofSales = rollups.filter(({ reads }) =>
+  reads.some((read) => read.endsWith('sales') || read === 'fact.ledger'),
+);
+
 // 300 days with 60 sales each: a plan that begins elsewhere than at the day's sales reads many more.
-test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
+test.each(ofSales.map((rollup) => [rollup.name, rollup] as const))(
   '%s of one day reads the rows of that day, whatever else there is',
   async (_, { sql }) => {
     await using db = await freshDb();

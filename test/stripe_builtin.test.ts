@@ -19,9 +19,9 @@ afterAll(() => sandbox[Symbol.asyncDispose]());
 function decimalOf(fraction: string): string {
   const [over = '0', under = '1'] = fraction.split('/');
   if (under === '1') return over;
-  const scaled = (BigInt(over) * 10n ** 12n * 2n + BigInt(under)) / (BigInt(under) * 2n);
-  const digits = scaled.toString().padStart(13, '0');
-  return `${digits.slice(0, -12)}.${digits.slice(-12)}`.replace(/\.?0+$/, '');
+  const scaled = (BigInt(over) * 10n ** 18n * 2n + BigInt(under)) / (BigInt(under) * 2n);
+  const digits = scaled.toString().padStart(19, '0');
+  return `${digits.slice(0, -18)}.${digits.slice(-18)}`.replace(/\.?0+$/, '');
 }
 
 test('each subscription of the made-up club is worth what its life says', async () => {

@@ -45,7 +45,7 @@ const PRICES = [
 ];
 
 test.each([
-  ['year', 1, '8.333333333333'],
+  ['year', 1, '8.333333333333333333'],
   ['week', 1, '13'],
   ['day', 1, '36.5'],
   ['quarter', 2, '20'],
@@ -97,7 +97,7 @@ test('coupons that last for ever count, others and metered prices do not', async
     {
       id: 'sub_2',
       items: [
-        { price: 'quarter', monthly: '19.333333333333', undiscounted: '20' },
+        { price: 'quarter', monthly: '19.333333333333333333', undiscounted: '20' },
         { price: 'metered', monthly: '0', metered: true },
       ],
     },

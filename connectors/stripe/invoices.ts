@@ -1,4 +1,5 @@
 /** Invoices with all their lines. The period of a line is the one of the service, that of an invoice is not. */
+import { statesOfBills, statesOfLines } from '#sql/subscription_dependents.ts';
 import { type Item, table } from '#sql/table.ts';
 import { each, type Fields, object as objectAt, payloadOf, text, under } from '../fields.ts';
 import { defineStream } from '../stream.ts';
@@ -47,7 +48,6 @@ export const invoiceLines = table({
   name: 'raw.stripe_invoice_lines',
   key: ['id'],
   rootColumn: 'invoice_id',
-  days: ['period_start'],
   columns: {
     id: 'text',
     invoice_id: 'text',
@@ -82,7 +82,7 @@ const TYPES = [
 const collection: Collection = {
   name: 'invoices',
   object: 'invoice',
-  target: { tables: [invoices, invoiceLines] },
+  target: { tables: [invoices, invoiceLines], dependents: [statesOfBills, statesOfLines] },
   canVanish: true,
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],
   changed: async (_, other) => [refIfAny(other, 'invoice')].filter((id) => id !== null),

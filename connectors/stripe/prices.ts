@@ -1,4 +1,5 @@
 /** Prices, with their tiers. The amount of one never changes: a new amount is a new price. */
+import { statesOfPrices } from '#sql/subscription_dependents.ts';
 import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
@@ -32,7 +33,7 @@ const TYPES = ['created', 'updated', 'deleted'];
 const collection: Collection = {
   name: 'prices',
   object: 'price',
-  target: { tables: [prices] },
+  target: { tables: [prices], dependents: [statesOfPrices] },
   expand: ['tiers'],
   canVanish: true,
   events: [...TYPES.map((type) => `price.${type}`), ...TYPES.map((type) => `plan.${type}`)],

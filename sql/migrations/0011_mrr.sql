@@ -26,7 +26,7 @@ create table agg.subscription_states (
 comment on table agg.subscription_states is
   'states of subscriptions that are active, past_due or trialing, one row per plan (price) in them; other times have no row';
 comment on column agg.subscription_states.valid_until is 'the instant at which another state or none begins; infinity while it holds';
-comment on column agg.subscription_states.monthly is 'major units a month after discounts without end, 24 places; 0 in a trial and for metered plans';
+comment on column agg.subscription_states.monthly is 'major units a month after discounts without end, 18 places; 0 in a trial and for metered plans';
 comment on column agg.subscription_states.is_paused is 'whether collection was paused; null where that was not seen, because it leaves no trace';
 comment on column agg.subscription_states.created_at is 'when the subscription was created: the rollup of that day makes its states';
 comment on column agg.subscription_states.time_zone is 'zone of the brand by which its days were marked; another one marks them again';
@@ -98,3 +98,15 @@ comment on column bi.daily_mrr.reactivated_mrr is 'of customers whose total in t
 comment on column bi.daily_mrr.net_new_mrr is 'mrr - mrr of the day before';
 comment on column bi.daily_mrr.churned_subscriptions is 'subscriptions active in this row the day before that are active in no plan now: ended, unpaid or paused as a whole; a change of plan is none, and one of several of a customer counts';
 comment on column bi.daily_mrr.computed_at is 'when the figures of this row last changed';
+
+create table ops.days_carried (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  carried_to timestamptz not null,
+  primary key (brand_id, retailer_id)
+);
+comment on table ops.days_carried is
+  'up to which instant a retailer''s rollups have carried states forward: figures of a state change with the day, though nothing else does';
+
+create index stripe_subscriptions_by_time on raw.stripe_subscriptions (brand_id, connection_id, created_at);
+create index stripe_invoice_lines_of_price on raw.stripe_invoice_lines (brand_id, connection_id, price_id) where subscription_id is not null;

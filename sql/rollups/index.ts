@@ -1,8 +1,17 @@
 import { dailyCountrySales } from './daily_country_sales.ts';
+import { dailyMrr } from './daily_mrr.ts';
 import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { inOrder } from './rollup.ts';
+import { subscriptionStates } from './subscription_states.ts';
 
 /** Every rollup there is, in the order in which they run. */
-export const rollups = inOrder([dailySales, dailyProductSales, dailyCountrySales, dailyPayments]);
+export const rollups = inOrder([
+  dailySales,
+  dailyProductSales,
+  dailyCountrySales,
+  dailyPayments,
+  subscriptionStates,
+  dailyMrr,
+]);

@@ -17,6 +17,8 @@ export type Rollup = {
   grain: readonly string[];
   /** Names of the rollups that must have run before it: those whose tables it reads. */
   after: readonly string[];
+  /** It marks further days in `ops.dirty_days`: those of other rows that follow from what it wrote. */
+  marksDays?: boolean;
   sql: string;
 };
 

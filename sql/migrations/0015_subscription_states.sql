@@ -1,0 +1,301 @@
+-- What a subscription was, from an instant to another. Amounts a month are stored with 18 places;
+-- whoever rounds a sum of them to money rounds it to 12 places first.
+
+-- Digits after the point of Stripe's amounts: its own list, which is not ISO's.
+-- https://docs.stripe.com/currencies#zero-decimal
+create function fact.stripe_exponent(currency text) returns integer
+language sql immutable parallel safe as $$
+  select case
+    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV',
+                      'XAF', 'XOF', 'XPF') then 0
+    when currency in ('BHD', 'JOD', 'KWD', 'OMR', 'TND') then 3
+    else 2 end
+$$;
+
+-- An amount of each interval of a price as an amount a month: a year is 12 months, a week 12/52 of one, a
+-- day 12/365. Null without an interval that we know.
+create function fact.per_month(amount numeric, recurring jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select round(amount * i.times, 36) / (i.parts * coalesce((recurring ->> 'interval_count')::numeric, 1))
+  from (values ('day', 365, 12), ('week', 52, 12), ('month', 1, 1), ('year', 1, 12)) as i (name, times, parts)
+  where i.name = recurring ->> 'interval'
+$$;
+
+-- What one interval of a price costs for a quantity, in minor units: by the pack where it is sold so, by
+-- tiers where it has them. Null for a tiered price without its tiers.
+create function fact.billed(price jsonb, quantity numeric) returns numeric
+language sql immutable parallel safe as $$
+  with sold as (
+    select case
+      when t.pack is null then quantity
+      else div(quantity, t.pack)
+           + case when price -> 'transform_quantity' ->> 'round' = 'up' and mod(quantity, t.pack) <> 0 then 1 else 0 end
+      end as packs
+    from (select (price -> 'transform_quantity' ->> 'divide_by')::numeric as pack) t
+  ), tiers as (
+    select t.number, (t.tier ->> 'up_to')::numeric as up_to,
+           coalesce(lag((t.tier ->> 'up_to')::numeric) over (order by t.number), 0) as above,
+           coalesce(t.tier ->> 'unit_amount_decimal', t.tier ->> 'unit_amount', '0')::numeric as unit,
+           coalesce(t.tier ->> 'flat_amount_decimal', t.tier ->> 'flat_amount', '0')::numeric as flat
+    from jsonb_array_elements(case when jsonb_typeof(price -> 'tiers') = 'array' then price -> 'tiers' else '[]' end)
+         with ordinality as t (tier, number)
+  )
+  select case
+    when price ->> 'billing_scheme' is distinct from 'tiered' then
+      s.packs * coalesce(price ->> 'unit_amount_decimal', price ->> 'unit_amount', '0')::numeric
+    when price ->> 'tiers_mode' = 'volume' then
+      (select t.unit * s.packs + t.flat from tiers t where t.up_to is null or s.packs <= t.up_to order by t.number limit 1)
+    else
+      (select sum(t.unit * (least(s.packs, coalesce(t.up_to, s.packs)) - t.above) + t.flat) from tiers t
+       where t.number = 1 or s.packs > t.above)
+    end
+  from sold s
+$$;
+
+-- The coupons without end among discounts as Stripe gives them, of those that had begun.
+create function fact.lasting_coupons(discounts jsonb, at timestamptz)
+returns table (percent_off numeric, amount_off numeric, currency text)
+language sql immutable parallel safe as $$
+  select (c.coupon ->> 'percent_off')::numeric, (c.coupon ->> 'amount_off')::numeric, upper(c.coupon ->> 'currency')
+  from jsonb_array_elements(case when jsonb_typeof(discounts) = 'array' then discounts else '[]' end) as d (discount)
+  cross join lateral (select d.discount -> 'source' -> 'coupon' as coupon) c
+  where c.coupon ->> 'duration' = 'forever'
+    and coalesce(to_timestamp((d.discount ->> 'start')::numeric), '-infinity') <= at
+$$;
+
+-- What is left of 1 after percentages, one taken off after the other.
+create function fact.left_of_one(percents numeric[]) returns numeric
+language plpgsql immutable parallel safe as $$
+declare
+  percent numeric;
+  remaining numeric := 1;
+begin
+  foreach percent in array percents loop
+    remaining := remaining * (100 - percent) / 100;
+  end loop;
+  return remaining;
+end
+$$;
+
+-- When a subscription, as we first saw it, had begun to count, and until when it can have done so. No row
+-- if it never did: its first invoice was not paid, or not within the 23 hours after which Stripe gives up.
+create function fact.counted_before_seen(p_brand uuid, p_connection uuid, p_id text, p_status text, p_seen timestamptz)
+returns table (began timestamptz, stopped timestamptz, trial_start timestamptz, trial_end timestamptz)
+language plpgsql stable as $$
+declare
+  sub raw.stripe_subscriptions;
+  bill record;
+begin
+  select * into sub from raw.stripe_subscriptions s
+  where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id and s.deleted_at is null;
+  if not found or p_status in ('incomplete', 'incomplete_expired') then return; end if;
+  began := sub.created_at;
+  stopped := p_seen;
+  trial_end := sub.trial_end;
+  trial_start := case when sub.trial_end is not null then coalesce(sub.trial_start, sub.created_at) end;
+  select i.paid_at, i.status, i.total into bill from raw.stripe_invoices i
+  where i.brand_id = p_brand and i.connection_id = p_connection and i.subscription_id = p_id
+    and i.billing_reason = 'subscription_create' and i.deleted_at is null
+  order by i.created_at, i.id limit 1;
+  if found and bill.total > 0 and sub.payload ->> 'collection_method' = 'charge_automatically' then
+    if bill.paid_at <= began + interval '23 hours' then
+      began := greatest(began, bill.paid_at);
+    elsif bill.paid_at is null and sub.ended_at <= began + interval '24 hours' then
+      return;
+    end if;
+  end if;
+  if p_status = 'paused' then -- a trial that ended without a way to pay
+    stopped := least(stopped, sub.trial_end);
+  elsif p_status = 'unpaid' then -- its bills stay drafts, which else they are for an hour
+    select least(stopped, min(i.created_at)) into stopped from raw.stripe_invoices i
+    where i.brand_id = p_brand and i.connection_id = p_connection and i.subscription_id = p_id
+      and i.billing_reason = 'subscription_cycle' and i.status = 'draft' and i.deleted_at is null
+      and i.created_at < p_seen - interval '1 day';
+  end if;
+  if began < stopped then return next; end if;
+end
+$$;
+
+-- What the items of a subscription were before we saw them (p_items, as they were then), as its invoice
+-- lines tell. A line of a whole period says what is sold from its start on; of a change in the midst of one
+-- the charge for the rest says what is sold from then on, and the credit for the rest what is no more.
+create function fact.items_before_seen(
+  p_brand uuid, p_connection uuid, p_id text, p_currency text, p_items jsonb, p_began timestamptz, p_stopped timestamptz)
+returns table (item text, price text, is_metered boolean, worth numeric, recurring jsonb, discounts jsonb,
+               starts timestamptz, ends timestamptz)
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return query
+  with seen as (
+    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'quantity')::numeric as quantity
+    from jsonb_array_elements(p_items) i
+  ), stored as (
+    select o.id as item, o.price_id as price, o.payload from raw.stripe_subscription_items o
+    where o.brand_id = p_brand and o.connection_id = p_connection and o.subscription_id = p_id
+  ), lines as (
+    select l.subscription_item_id, l.price_id, l.period_start, l.period_end, l.quantity, l.amount,
+           not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit
+    from raw.stripe_invoice_lines l
+    where l.brand_id = p_brand and l.connection_id = p_connection and l.subscription_id = p_id
+      and l.deleted_at is null and l.price_id is not null and l.period_start < p_stopped
+  ), of_items as (
+    -- A change that is billed with the next period names its price but no item.
+    select coalesce(l.subscription_item_id, n.item, 'price ' || l.price_id) as item, l.price_id, l.quantity, l.amount,
+           l.is_whole, l.is_credit, greatest(l.period_start, p_began) as at, l.period_start, l.period_end
+    from lines l
+    left join lateral (
+      select min(k.item) as item
+      from (select s.item, s.price from seen s
+            union all select o.subscription_item_id, o.price_id from lines o) k
+      where l.subscription_item_id is null and k.price = l.price_id
+    ) n on true
+  ), told as (
+    -- The parts of a price by tiers are lines of their own. What begins with a change goes before it.
+    select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount
+    from (select o.item, o.at, o.period_start, o.price_id, o.is_whole,
+                 sum(o.quantity) as quantity, sum(o.amount) as amount
+          from of_items o where not o.is_credit group by o.item, o.at, o.period_start, o.price_id, o.is_whole) t
+    order by t.item, t.at, t.period_start desc, t.is_whole desc, t.amount desc, t.price_id
+  ), known as (
+    select k.item, min(k.at) as first_at,
+           case when bool_or(k.is_seen) then p_stopped
+                when max(k.at) filter (where k.is_credit)
+                     > coalesce(max(k.at) filter (where not k.is_credit), '-infinity')
+                  then max(k.at) filter (where k.is_credit)
+                else least(max(k.period_end), p_stopped) end as ends
+    from (select o.item, o.at, o.is_credit, o.period_end, false as is_seen from of_items o
+          union all
+          select s.item, greatest(p_began, to_timestamp((o.payload ->> 'created')::numeric)), null, null, true
+          from seen s left join stored o on o.item = s.item) k
+    group by k.item
+  ), spans as (
+    select k.item, coalesce(t.price_id, s.price) as price, coalesce(t.quantity, s.quantity, 1) as quantity,
+           case when t.is_whole then t.amount end as amount,
+           case when lag(t.at) over w is null then coalesce(k.first_at, p_began) else t.at end as starts,
+           least(coalesce(lead(t.at) over w, k.ends), k.ends) as ends
+    from known k
+    left join told t on t.item = k.item
+    left join seen s on s.item = k.item
+    window w as (partition by k.item order by t.at)
+  )
+  select s.item, s.price, p.is_metered,
+         case when p.is_metered then 0
+              when p.price ->> 'billing_scheme' = 'tiered' and s.amount > 0 then fact.per_month(s.amount, p.recurring)
+              else fact.per_month(fact.billed(p.price, s.quantity) * power(0.1, fact.stripe_exponent(p_currency)), p.recurring)
+         end,
+         p.recurring, o.payload -> 'discounts', s.starts, s.ends
+  from spans s
+  left join lateral (
+    select f.price, f.price -> 'recurring' as recurring,
+           coalesce(f.price -> 'recurring' ->> 'usage_type' = 'metered', false) as is_metered
+    from (select coalesce(
+            (select r.payload from raw.stripe_prices r
+             where r.brand_id = p_brand and r.connection_id = p_connection and r.id = s.price),
+            (select i.payload -> 'price' from stored i where i.price = s.price limit 1)) as price) f
+  ) p on true
+  left join stored o on o.item = s.item
+  where s.starts < s.ends;
+end
+$$;
+
+-- The states of a subscription before we first saw it (p_status, p_items: as it was then, at p_seen). Coupons
+-- without end count as in connectors/stripe/subscription_versions.ts: percentages of an item, then those of
+-- the subscription, then amounts off all items by their worth, as often a month as the first is billed.
+create function fact.states_before_seen(
+  p_brand uuid, p_connection uuid, p_id text, p_status text, p_currency text, p_items jsonb, p_seen timestamptz)
+returns table (plan text, valid_from timestamptz, valid_until timestamptz, is_trialing boolean, is_metered boolean,
+               monthly numeric)
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+  counted record;
+  given jsonb;
+begin
+  select * into counted from fact.counted_before_seen(p_brand, p_connection, p_id, p_status, p_seen);
+  if not found then return; end if;
+  select s.payload -> 'discounts' into given from raw.stripe_subscriptions s
+  where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id;
+  return query
+  with items as materialized (
+    select * from fact.items_before_seen(p_brand, p_connection, p_id, p_currency, p_items, counted.began, counted.stopped)
+  ), times as (
+    select t.at, coalesce(lead(t.at) over (order by t.at), counted.stopped) as until
+    from (select i.starts as at from items i union select i.ends from items i
+          union select counted.began union select counted.trial_start union select counted.trial_end
+          union select to_timestamp((d ->> 'start')::numeric)
+          from jsonb_array_elements(case when jsonb_typeof(given) = 'array' then given else '[]' end) d) t
+    where t.at >= counted.began and t.at < counted.stopped
+  ), parts as (
+    select t.at, t.until, i.item, i.price, i.is_metered, i.recurring,
+           i.worth * fact.left_of_one(array(
+             select c.percent_off from fact.lasting_coupons(i.discounts, t.at) c where c.percent_off is not null
+             union all
+             select c.percent_off from fact.lasting_coupons(given, t.at) c where c.percent_off is not null)) as worth
+    from times t join items i on i.starts <= t.at and i.ends > t.at
+  ), wholes as (
+    select p.at, sum(p.worth) as worth, (array_agg(p.recurring order by p.item) filter (where not p.is_metered))[1] as recurring
+    from parts p group by p.at
+  ), shares as (
+    -- What is left of all items after amounts, of what they are worth.
+    select w.at, w.worth, greatest(w.worth - coalesce(fact.per_month(
+             (select sum(c.amount_off) from fact.lasting_coupons(given, w.at) c where c.currency = p_currency)
+             * power(0.1, fact.stripe_exponent(p_currency)), w.recurring), 0), 0) as remaining
+    from wholes w
+  )
+  select p.price, p.at, p.until, s.is_trialing, bool_and(p.is_metered),
+         round(sum(case when s.is_trialing or p.worth is null then 0 when h.worth = h.remaining then p.worth
+                        else round(p.worth * h.remaining, 48) / h.worth end), 18)
+  from parts p
+  join shares h on h.at = p.at
+  cross join lateral (
+    select coalesce(p.at >= counted.trial_start and p.at < counted.trial_end, false) as is_trialing) s
+  group by p.price, p.at, p.until, s.is_trialing;
+end
+$$;
+
+-- The states of a subscription in which it counts, one row per plan: those that we saw, and before the first
+-- of them those that are reconstructed. A function of raw alone.
+create function fact.states_of_subscription(p_brand uuid, p_connection uuid, p_id text)
+returns table (plan text, valid_from timestamptz, valid_until timestamptz, customer_id text, currency text,
+               is_trialing boolean, is_paused boolean, is_metered boolean, monthly numeric, is_reconstructed boolean)
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return query
+  with versions as (
+    select v.*, coalesce(lead(v.valid_from) over w, 'infinity') as valid_until, row_number() over w as number
+    from raw.stripe_subscription_versions v
+    where v.brand_id = p_brand and v.connection_id = p_connection and v.id = p_id and v.deleted_at is null
+    window w as (order by v.valid_from)
+  ), seen as (
+    select i.item ->> 'price' as plan, v.valid_from, v.valid_until, v.customer_id, v.currency,
+           v.status = 'trialing' as is_trialing, v.is_paused,
+           bool_and((i.item ->> 'metered')::boolean) as is_metered,
+           sum(case when v.status = 'trialing' then 0 else (i.item ->> 'monthly')::numeric end) as monthly,
+           false as is_reconstructed
+    from versions v cross join lateral jsonb_array_elements(v.items) as i (item)
+    where v.status in ('active', 'past_due', 'trialing')
+    group by i.item ->> 'price', v.valid_from, v.valid_until, v.customer_id, v.currency, v.status, v.is_paused
+  ), unseen as (
+    select u.plan, u.valid_from, u.valid_until, v.customer_id, v.currency, u.is_trialing, null::boolean, u.is_metered,
+           u.monthly, true
+    from versions v
+    cross join lateral fact.states_before_seen(p_brand, p_connection, p_id, v.status, v.currency, v.items, v.valid_from) u
+    where v.number = 1
+  ), steps as (
+    -- A state that says what the one before it said goes on.
+    select s.*, lag(s.valid_until) over w is distinct from s.valid_from
+           or lag((s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.is_reconstructed)) over w
+              is distinct from (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.is_reconstructed)
+             as is_new
+    from (select * from seen union all select * from unseen) s
+    window w as (partition by s.plan order by s.valid_from)
+  ), runs as (
+    select s.*, count(*) filter (where s.is_new) over (partition by s.plan order by s.valid_from) as run from steps s
+  )
+  select r.plan, min(r.valid_from), max(r.valid_until), min(r.customer_id), min(r.currency), bool_or(r.is_trialing),
+         bool_or(r.is_paused), bool_or(r.is_metered), min(r.monthly), bool_or(r.is_reconstructed)
+  from runs r group by r.plan, r.run;
+end
+$$;

@@ -1,0 +1,71 @@
+/**
+ * What a subscription was before it was first seen is reconstructed from its bills. So a bill of that time
+ * that comes, goes or changes, and a price that it names, marks the day on which the subscription was
+ * created: the rollup of that day makes its states anew. Later bills say nothing that was not seen.
+ */
+import type { Dependents } from './dependents.ts';
+import { rowsWhere, statement } from './load_sql.ts';
+
+/** The subscriptions `w.id`, and when each was first seen. */
+const SUBSCRIPTIONS = `
+  cross join lateral (${rowsWhere('raw.stripe_subscriptions', 'id')}) s
+  cross join lateral (
+    select v.valid_from as seen_at from raw.stripe_subscription_versions v
+    where v.brand_id = $1 and v.connection_id = $2 and v.id >= w.id and v.id <= w.id and v.deleted_at is null
+    order by v.id, v.valid_from
+    limit 1
+  ) v`;
+
+/** Whether the first bill was paid, and when; and bills that stayed drafts. */
+export const statesOfBills: Dependents = {
+  table: 'raw.stripe_invoices',
+  column: 'subscription_id',
+  pairs: statement(`
+    select concat_ws(' ', b.id, b.billing_reason, b.status, b.created_at, b.paid_at, trim_scale(b.total)) as key,
+           (s.created_at at time zone $4)::date as day
+    from unnest($3::text[]) as w (id)
+    ${SUBSCRIPTIONS}
+    cross join lateral (${rowsWhere('raw.stripe_invoices', 'subscription_id')}) b
+    where b.deleted_at is null and b.created_at < v.seen_at
+      and (b.billing_reason = 'subscription_create' or b.status = 'draft')`),
+};
+
+export const statesOfLines: Dependents = {
+  table: 'raw.stripe_invoice_lines',
+  column: 'subscription_id',
+  pairs: statement(`
+    select concat_ws(' ', l.id, l.subscription_item_id, l.price_id, l.period_start, l.period_end,
+                     trim_scale(l.quantity), trim_scale(l.amount), l.is_proration) as key,
+           (s.created_at at time zone $4)::date as day
+    from unnest($3::text[]) as w (id)
+    ${SUBSCRIPTIONS}
+    cross join lateral (${rowsWhere('raw.stripe_invoice_lines', 'subscription_id')}) l
+    where l.deleted_at is null and l.period_start < v.seen_at`),
+};
+
+/** What a price costs how often; its name and state do not matter. */
+export const statesOfPrices: Dependents = {
+  table: 'raw.stripe_prices',
+  column: 'id',
+  pairs: statement(`
+    select distinct concat_ws(' ', p.id, md5(concat_ws(' ', p.payload -> 'recurring', p.payload -> 'billing_scheme',
+                     p.payload -> 'unit_amount', p.payload -> 'unit_amount_decimal', p.payload -> 'tiers_mode',
+                     p.payload -> 'tiers', p.payload -> 'transform_quantity'))) as key,
+           (s.created_at at time zone $4)::date as day
+    from unnest($3::text[]) as w (id)
+    cross join lateral (${rowsWhere('raw.stripe_prices', 'id')}) p
+    cross join lateral (
+      select distinct l.subscription_id as id
+      from (select p.id) w
+      cross join lateral (
+        select * from raw.stripe_invoice_lines o
+        where o.brand_id = $1 and o.connection_id = $2 and o.price_id >= w.id and o.price_id <= w.id
+          and o.subscription_id is not null
+        order by o.price_id
+      ) l
+    ) u
+    cross join lateral (
+      select s.created_at from (select u.id) w
+      cross join lateral (${rowsWhere('raw.stripe_subscriptions', 'id')}) s
+    ) s`),
+};
