@@ -40,6 +40,8 @@ type Batch = Rebuilt & { days: number; unclassified: number };
 export const rollup = defineTask({
   name: 'rollup',
   payload,
+  // They exclude each other in any case; one that only waited would keep a worker from other work.
+  lane: ({ brandId, retailerId }) => `rollup:${brandId}:${retailerId}`,
   key: ({ brandId, retailerId, from }) => (from === undefined ? `${brandId}:${retailerId}` : undefined),
   attempts: 8,
   timeoutSeconds: 3_600,

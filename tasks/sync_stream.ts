@@ -26,6 +26,8 @@ const ROLLUP_DELAY_SECONDS = 1;
 const ROLLUP_DELAY_OF_LOAD_SECONDS = 60;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
+/** A load that goes on is looked at again when it has grown to so many times of what it was. */
+const GROWTH_WORTH_STATISTICS = 8;
 /** Causes of earlier runs that the state of a stream names. */
 const FAILURES_NAMED_MAX = 5;
 const EPOCH = new Date(0);
@@ -82,6 +84,11 @@ async function sync(run: Run): Promise<Tally> {
   const warnings = new Set<string>();
   const causes = new Set<string>();
   let isFirstLoad = false;
+  let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
+  const keepStatistics = async () => {
+    rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
+    await db.transaction((tx) => refreshStatistics(tx, run.stream.tables));
+  };
   for await (const page of await pagesOf(run, meters, warnings)) {
     isFirstLoad ||= page.phase === 'first_load';
     progress({
@@ -93,10 +100,9 @@ async function sync(run: Run): Promise<Tally> {
     add(tally, loaded, page);
     if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
     if (page.incomplete) causes.add(page.incomplete);
+    if (isFirstLoad && tally.rows >= rowsWorthStatistics) await keepStatistics(); // a rollup may not wait for the end
   }
-  if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) {
-    await db.transaction((tx) => refreshStatistics(tx, run.stream.tables));
-  }
+  if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) await keepStatistics();
   await db.transaction(async (tx) => {
     const rejected = await countRejected(tx, run);
     if (rejected > 0) causes.add(`${rejected} records could not be understood: see ops.rejected_rows`);
@@ -121,13 +127,13 @@ async function sync(run: Run): Promise<Tally> {
 
 async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise<AsyncIterable<Page>> {
   const { connection, stream, payload, context } = run;
-  const { db, services, now, signal, log } = context;
+  const { job, db, services, now, signal, log } = context;
   const { since, until, full = false, reconcile = false } = payload;
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
   return stream.pages({
-    ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
+    ...{ job, connection, db, position, full, reconcile, now, signal, meters, log, warn },
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
   });
@@ -164,15 +170,31 @@ function delayOf({ phase }: Page): number {
 /**
  * Whether this run ends a load that has left marks, so that their rollup need not wait any longer. An
  * earlier run may have begun it, and made all the marks: then the stream has not been whole until now.
+ * While the retailer's other streams are loaded for the first time, days would only be computed twice, and
+ * by tables that PostgreSQL knows nothing of yet: the last of those loads sees to it.
  */
 async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolean): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `select from app.connections c
+    `with loading as (
+       select j.connection_id, j.payload ->> 'stream' as stream from ops.job_runs j
+       where j.outcome = 'running' and j.task = 'sync_stream' and j.brand_id = $1
+       union
+       select c.id, split_part(j.key, ':', 3) from app.connections c
+       join graphile_worker.jobs j on j.key like 'sync_stream:' || c.id || ':%' and j.run_at <= now()
+       where c.brand_id = $1
+     )
+     select from app.connections c
      where c.brand_id = $1 and c.id = $2
        and ($4 or exists (
          select from ops.positions
          where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
-       and exists (select from ops.dirty_days where brand_id = $1 and retailer_id = c.retailer_id)`,
+       and exists (select from ops.dirty_days where brand_id = $1 and retailer_id = c.retailer_id)
+       and not exists (
+         select from loading l
+         join app.connections o on o.brand_id = $1 and o.id = l.connection_id and o.retailer_id = c.retailer_id
+         where (l.connection_id, l.stream) <> ($2, $3) and not exists (
+           select from ops.positions p where p.brand_id = $1 and p.connection_id = l.connection_id
+             and p.stream = l.stream and p.last_success_at is not null))`,
     [connection.brandId, connection.id, stream.name, isFirstLoad],
   );
   return rowCount === 1;
