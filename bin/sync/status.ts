@@ -7,41 +7,76 @@ import { everyConnection, type Found } from '../find_connection.ts';
 import { span } from '../format.ts';
 import type { Row } from '../output.ts';
 import { openSession } from '../session.ts';
+import { failedOf, lineOf, readChecks, type ShownCheck, summaryOf } from './checks.ts';
 
 export function addStatus(command: Command, cli: Cli): void {
   command
     .command('status')
     .description('how far each stream is, and how its last run ended')
     .option('--brand <brand>', 'only of this brand')
-    .action(async ({ brand }: { brand?: string }) => {
+    .option(
+      '--checks',
+      'the newest result of each check against what the provider says, the failed ones first',
+    )
+    .action(async ({ brand, checks }: Options) => {
       await using session = await openSession(cli);
-      const rows = [];
-      for (const found of await everyConnection(session.db, brand))
-        rows.push(...(await streamRows(session.db, found)));
-      const columns = [
-        'brand',
-        'connection',
-        'stream',
-        'state',
-        'last_success_at',
-        'lag',
-        'rejected',
-        'cause',
-      ];
-      cli.out.list(cli.out.json ? rows.map(({ lag, ...row }) => row) : rows, columns);
+      const found = await everyConnection(session.db, brand);
+      await (checks ? listChecks(cli, session.db, found) : listStreams(cli, session.db, found));
     });
 }
 
-async function streamRows(db: Db, { brand, connection }: Found): Promise<Row[]> {
+type Options = { brand?: string; checks?: boolean };
+
+const STREAM_COLUMNS = [
+  ...['brand', 'connection', 'stream', 'state', 'last_success_at', 'lag', 'checks', 'rejected'],
+  'cause',
+];
+
+async function listStreams(cli: Cli, db: Db, found: readonly Found[]): Promise<void> {
+  const rows = [];
+  for (const one of found) rows.push(...(await streamRows(db, one)));
+  if (cli.out.json)
+    return cli.out.list(
+      rows.map(({ lag, ...row }) => row),
+      STREAM_COLUMNS,
+    );
+  cli.out.list(
+    rows.map((row) => ({ ...row, checks: summaryOf(row.checks) })),
+    STREAM_COLUMNS,
+  );
+  for (const { connection, stream, checks } of rows)
+    for (const check of failedOf(checks)) cli.out.say(`${connection} ${stream}: ${lineOf(check)}`);
+}
+
+const CHECK_COLUMNS = [
+  ...['brand', 'connection', 'stream', 'check', 'result', 'expected', 'found', 'difference', 'since'],
+  ...['checked_at', 'cause'],
+];
+
+async function listChecks(cli: Cli, db: Db, found: readonly Found[]): Promise<void> {
+  const rows = [];
+  for (const { brand, connection } of found)
+    for (const check of await readChecks(db, connection))
+      rows.push({ brand: brand.slug, connection: connection.name, ...check });
+  cli.out.list(rows, CHECK_COLUMNS);
+}
+
+type StreamRow = Row & { connection: string; stream: string; checks: ShownCheck[] };
+
+async function streamRows(db: Db, { brand, connection }: Found): Promise<StreamRow[]> {
   const { rows } = await db.query(STREAMS, [connection.brandId, connection.id]);
+  const all = await readChecks(db, connection);
   return streamsOf(connection.provider).map(({ name: stream }) => {
     const known = rows.find((row) => row.stream === stream);
+    const checks = all.filter((check) => check.stream === stream);
     const base = { brand: brand.slug, connection: connection.name, provider: connection.provider, stream };
-    if (!known)
-      return { ...base, state: connection.heldAt === null ? 'never' : 'held', cause: connection.heldReason };
+    if (!known) {
+      const state = connection.heldAt === null ? 'never' : 'held';
+      return { ...base, state, cause: connection.heldReason, checks };
+    }
     const lag = known.lag_seconds === null ? null : span(known.lag_seconds * 1000);
     const held = connection.heldAt === null ? {} : { state: 'held', cause: connection.heldReason };
-    return { ...base, ...known, lag, ...held };
+    return { ...base, ...known, lag, checks, ...held };
   });
 }
 
@@ -50,5 +85,5 @@ const STREAMS = `
          extract(epoch from now() - p.last_success_at)::float8 as lag_seconds,
          (select count(*) from ops.rejected_rows r
           where (r.brand_id, r.connection_id, r.stream) = (p.brand_id, p.connection_id, p.stream)) as rejected,
-         p.cause, p.position
+         p.cause, p.position, p.complete_to, p.reconciled_at
   from ops.positions p where p.brand_id = $1 and p.connection_id = $2`;

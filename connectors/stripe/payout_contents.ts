@@ -81,7 +81,7 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
   }
 }
 
-/** Payouts whose check failed in an earlier run: nothing may ever be told of them again. */
+/** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
 export async function* failedPayoutsAgain(reading: Reading): AsyncGenerator<Page> {
   const { brandId, id: connectionId } = reading.context.connection;
   const failed = await failedChecks(reading.context.db, { brandId, connectionId, stream: STREAM });

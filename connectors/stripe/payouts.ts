@@ -63,11 +63,11 @@ const NOTHING: ReadonlySet<string> = new Set();
 /** Before a page moves the position, what its payouts contain is stored and checked. */
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const reading = openReading(context);
-  yield* failedPayoutsAgain(reading);
   for await (const page of collectionPages(context, collection)) {
     yield* contentsOfPayouts(reading, page.items);
     yield page;
   }
+  yield* failedPayoutsAgain(reading); // at last, when their state is the newest
 }
 
 export const payoutsStream = defineStream({
