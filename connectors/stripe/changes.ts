@@ -7,9 +7,9 @@ import { type Fields, isObject } from '../fields.ts';
 import type { Page } from '../stream.ts';
 import type { Collection } from './collection.ts';
 import { OVERLAP_MS } from './first_load.ts';
-import { listAll } from './list.ts';
+import { listPages } from './list.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
-import { type Changed, readEach } from './read_each.ts';
+import { type Changed, changedAtOf, readEach } from './read_each.ts';
 import { contentsOf, emptyPage, type Reading, store } from './reading.ts';
 
 const LAG_MS = 60_000;
@@ -19,21 +19,29 @@ const STEP_SECONDS = 24 * 60 * 60;
 const NEW_OBJECTS_LISTED_MIN = 20;
 
 export async function* readChanges(reading: Reading, collection: Collection): AsyncGenerator<Page> {
-  const end = secondOf(new Date(reading.context.now().getTime() - LAG_MS));
+  const now = secondOf(reading.context.now());
+  const end = now - LAG_MS / 1000;
   for (;;) {
     const { changesTo } = reading.position;
     const from = changesTo === undefined ? end : secondOf(changesTo);
     if (from >= end) return;
-    const step = { from, before: Math.min(end, from + STEP_SECONDS) };
-    yield* readStep(reading, collection, step);
-    yield store(reading, { changesTo: dateOf(step.before) });
+    // What is read is as it is now, so it is dated by the newest of all events that there are by now.
+    const before = collection.isDated ? end : Math.min(end, from + STEP_SECONDS);
+    yield* readStep(reading, collection, { from, before }, collection.isDated ? now + 1 : before);
+    yield store(reading, { changesTo: dateOf(before) });
   }
 }
 
-async function* readStep(reading: Reading, collection: Collection, step: Window): AsyncGenerator<Page> {
-  const { changed, created } = await changedIn(reading, collection, step);
+async function* readStep(
+  reading: Reading,
+  collection: Collection,
+  step: Window,
+  eventsBefore: number,
+): AsyncGenerator<Page> {
+  const { changed, created } = await changedIn(reading, collection, step, eventsBefore);
   if (created >= NEW_OBJECTS_LISTED_MIN) {
-    for await (const { content, ids } of contentsOf(reading, collection, [step])) {
+    const changedAt = (id: string) => changedAtOf(changed.get(id), step.from);
+    for await (const { content, ids } of contentsOf(reading, collection, [step], changedAt)) {
       for (const id of ids) changed.delete(id);
       yield { ...emptyPage(reading), ...content };
     }
@@ -45,10 +53,11 @@ async function changedIn(
   { stripe }: Reading,
   collection: Collection,
   { from, before }: Window,
+  eventsBefore: number,
 ): Promise<{ changed: Changed; created: number }> {
-  const events = await listAll(stripe, '/v1/events', [
+  const pages = listPages(stripe, '/v1/events', [
     ['created[gte]', String(from - OVERLAP_MS / 1000)],
-    ['created[lt]', String(before)],
+    ['created[lt]', String(eventsBefore)],
     ...collection.events.map((type) => ['types[]', type] as const),
   ]);
   const changed: Changed = new Map();
@@ -59,7 +68,7 @@ async function changedIn(
     const isDeleted = String(event.type).endsWith('.deleted') || changed.get(id)?.isDeleted === true;
     changed.set(id, { at, isDeleted });
   };
-  for (const event of events) {
+  const hear = (event: Fields) => {
     const object = isObject(event.data) && isObject(event.data.object) ? event.data.object : {};
     const isNew = typeof object.created === 'number' && object.created >= from && object.created < before;
     if (object.object !== collection.object) others.push({ object, event });
@@ -67,7 +76,8 @@ async function changedIn(
       if (isNew && !changed.has(object.id)) created++;
       note(object.id, event);
     }
-  }
+  };
+  for await (const { objects } of pages) objects.forEach(hear);
   for (const { object, event } of others) {
     for (const id of (await collection.changed?.(stripe, object)) ?? []) note(id, event);
   }

@@ -9,7 +9,7 @@ export type Seen = {
   /** When it was asked for: Stripe gives no version of an object. */
   sentAt: Date;
   /** When the change happened that made us ask; absent where nothing tells. */
-  changedAt?: Date;
+  changedAt?: Date | undefined;
 };
 
 export type Collection = {
@@ -26,6 +26,8 @@ export type Collection = {
   events: readonly string[];
   /** Few enough that each reconciliation lists them all: fields of old ones change without an event. */
   listsAllWeekly?: boolean;
+  /** Its versions are kept, each from the instant of its change on. */
+  isDated?: boolean;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
   /** The ids of those that an event about an object of another kind tells of. */

@@ -13,7 +13,15 @@ const READERS_MAX = 4;
 /** Ids with the second of the newest sign of a change, and whether it may be that the object is gone. */
 export type Changed = Map<string, { at: number; isDeleted: boolean }>;
 
-/** A change since `newSince` is dated by its sign; an older sign was seen before and dates nothing. */
+/**
+ * When an object became what it is now: at the sign of its change, if that is not older than `newSince`.
+ * One that is older was seen before and says nothing of it.
+ */
+export function changedAtOf(sign: { at: number } | undefined, newSince: number): Date | undefined {
+  return sign && sign.at >= newSince ? dateOf(sign.at) : undefined;
+}
+
+/** A change since `newSince` is dated by its sign; an older sign dates nothing. */
 export async function* readEach(
   reading: Reading,
   collection: Collection,
@@ -46,9 +54,8 @@ async function readBatch(
         `${pathOf(collection)}/${encodeURIComponent(id)}`,
         collection.expand ?? [],
       );
-      // An event that was seen before says nothing of when the object became what it is now.
-      const changedAt = at >= newSince ? { changedAt: dateOf(at) } : {};
-      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...changedAt } });
+      const changedAt = changedAtOf({ at }, newSince);
+      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, changedAt } });
       else if (isDeleted) gone.push({ id, deletedAt: asked });
       else unread.push(id);
     }

@@ -1,5 +1,6 @@
 /** What one run of a stream of Stripe works with. */
 import type { Json } from '#sql/table.ts';
+import type { Fields } from '../fields.ts';
 import type { Page, StreamContext } from '../stream.ts';
 import { openStripe, type Params, type Stripe } from './client.ts';
 import type { Collection, Content } from './collection.ts';
@@ -42,6 +43,7 @@ export async function* contentsOf(
   { stripe }: Reading,
   collection: Collection,
   windows: readonly Window[],
+  changedAt: (id: string) => Date | undefined = () => undefined,
 ): AsyncGenerator<{ content: Content; ids: readonly string[]; left: Window[] }> {
   const fixed: Params = [
     ...(collection.params ?? []),
@@ -54,7 +56,8 @@ export async function* contentsOf(
     ] as const;
     const page = await listPage(stripe, pathOf(collection), [...fixed, ...bounds], after);
     const { sentAt } = page;
-    const found = page.objects.map((object) => ({ object, seen: { sentAt } }));
+    const seen = ({ id }: Fields) => ({ sentAt, changedAt: changedAt(String(id)) });
+    const found = page.objects.map((object) => ({ object, seen: seen(object) }));
     return { ...page, content: await contentOf(stripe, collection, found) };
   }, windows);
   for await (const { answers, left } of pages) {

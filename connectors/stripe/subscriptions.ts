@@ -61,6 +61,7 @@ const collection: Collection = {
   target: { tables: [subscriptions, subscriptionItems, subscriptionVersions] },
   params: [['status', 'all']], // else those that are over are left out
   expand: ['discounts.source.coupon'],
+  isDated: true,
   events: TYPES.map((type) => `customer.subscription.${type}`),
   whole: async (stripe, subscription) => ({ ...subscription, items: await itemsOf(stripe, subscription) }),
   toItem,
@@ -144,5 +145,6 @@ export const subscriptionsStream = defineStream({
   provider: 'stripe',
   scopes: ['rak_subscription_read', 'rak_event_read'],
   ...collection.target,
+  hasStates: true,
   pages: (context) => collectionPages(context, collection),
 });
