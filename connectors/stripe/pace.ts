@@ -65,7 +65,8 @@ const TAKE = `
   cross join (select set_config('synchronous_commit', 'off', true)) as unsafe
   left join app.connections c on c.brand_id = $7 and c.id = $8
   cross join lateral (
-    select coalesce(greatest(1, floor(c.requests_per_second * $5::numeric)), w.maximum) as maximum,
+    select case when c.requests_per_second is null then w.maximum
+                else greatest(1, floor(c.requests_per_second * $5::numeric)) end as maximum,
            coalesce(c.requests_per_second * $6::numeric, w.restore) as restore
   ) l
   order by w.place
