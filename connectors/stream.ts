@@ -58,6 +58,8 @@ export type Page = {
 };
 
 export type StreamContext = {
+  /** Names the request that this run serves, alike in each attempt: it knows what it has behind it. */
+  request: string;
   connection: OpenConnection;
   db: ConnectorDb;
   sealer: Sealer;
@@ -84,6 +86,8 @@ export type Stream = Target & {
   scopes: readonly string[];
   /** Permissions that add to it. */
   scopesOptional?: readonly string[];
+  /** Figures of each day follow from it, also where nothing changed: a run on a new day makes them go on. */
+  hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;
 };
 

@@ -10,6 +10,7 @@ import type { Page, Stream } from '#connectors/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { failedChecks, forgetPassedChecks, recordCheck } from '#sql/completeness.ts';
 import { type OpenConnection, openConnection } from '#sql/connections.ts';
+import { isDayDue } from '#sql/days_carried.ts';
 import { type LoadTally, loadItems } from '#sql/load.ts';
 import type { Tx } from '#sql/pool.ts';
 import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/positions.ts';
@@ -43,6 +44,8 @@ const payload = z.strictObject({
   until: instant.optional(),
   /** Read everything again. */
   full: z.boolean().optional(),
+  /** Of a full one, who asked: a retry has the same, and does not repeat what it has behind it. */
+  request: z.uuid().optional(),
   /** Hold what is stored of the last weeks against a fresh list, and mend what differs. */
   reconcile: z.boolean().optional(),
   now: instant.optional(),
@@ -109,7 +112,7 @@ async function sync(run: Run): Promise<Tally> {
     if (!isWindow(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
-    const isRollupDue = await endsLoad(tx, run, isFirstLoad);
+    const isRollupDue = (await endsLoad(tx, run, isFirstLoad)) || (await beginsDay(tx, run));
     await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
     if (isRollupDue) await enqueueRollup(tx, run, { keyMode: 'replace' });
   });
@@ -133,7 +136,8 @@ async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
   return stream.pages({
-    ...{ job, connection, db, position, full, reconcile, now, signal, meters, log, warn },
+    ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
+    request: payload.request ?? job,
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
   });
@@ -198,6 +202,12 @@ async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolea
     [connection.brandId, connection.id, stream.name, isFirstLoad],
   );
   return rowCount === 1;
+}
+
+/** Whether figures of states, which change with the day alone, have yet to come to this one. */
+async function beginsDay(tx: Tx, { connection: { brandId, retailerId }, stream, context }: Run) {
+  if (!stream.hasStates || retailerId === null) return false;
+  return isDayDue(tx, { brandId, retailerId, now: context.now() });
 }
 
 /** For the retailer to whom the marks belong: the connection may have been moved since this run began. */

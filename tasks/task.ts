@@ -31,6 +31,8 @@ export type JobDb = {
 };
 
 export type TaskContext = {
+  /** Id of the job, the same in each of its attempts. */
+  job: string;
   db: JobDb;
   /** Aborts at the task's timeout and when the worker has to stop; every request takes it along. */
   signal: AbortSignal;

@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freshDb } from './support/db.ts';
+import { syncStream } from '#tasks/sync_stream.ts';
+import { freshDb, type TestDb } from './support/db.ts';
 import { eventually } from './support/eventually.ts';
+import { testKeyring } from './support/factory.ts';
+import { claimJob, runClaimed } from './support/run.ts';
 import { NOW, post } from './support/sandbox.ts';
-import { aShopOf, dyingAfter, ordersIn } from './support/shopify.ts';
+import { aShopOf, dyingAfter, ordersIn, type ShopUnderTest } from './support/shopify.ts';
 
 const ORDERS = 'shopify.orders';
 
@@ -87,6 +90,38 @@ test('a load that dies before any of its commits goes on with the same operation
     expect(count(asked, 'BulkRun'), `operations after commit ${at}`).toBe(1);
   }
 }, 240_000);
+
+/** A full sync that dies behind its bulk operation, with what changed meanwhile still to be read. Gives its job. */
+async function aFullSyncThatCatchesUp(db: TestDb, shop: ShopUnderTest): Promise<string> {
+  const catchingUp = async () =>
+    (await db.column("select position ->> 'catchingUp' from ops.positions")).some((job) => job !== null);
+  for (let at = 1; !(await catchingUp()); at++) {
+    await db.query('delete from graphile_worker._private_jobs');
+    await expect(shop.sync(ORDERS, { full: true }, dyingAfter(db, at))).rejects.toThrow();
+  }
+  const [id] = await db.column("select id from graphile_worker.jobs where task_identifier = 'sync_stream'");
+  return String(id);
+}
+
+test('a full sync that is tried again does not repeat its bulk operation; another one does', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, { 'orders.ndjson': few });
+  await shop.sync(ORDERS);
+  const operations = async () => count(await shop.asked(), 'BulkRun');
+  const same = await aFullSyncThatCatchesUp(db, shop);
+  expect(await operations()).toBe(2);
+  const options = { services: testKeyring };
+  expect(await runClaimed(syncStream, await claimJob(db, same), db, options)).toMatchObject({
+    outcome: 'succeeded',
+  });
+  expect(await operations()).toBe(2);
+
+  await aFullSyncThatCatchesUp(db, shop);
+  const before = await operations();
+  const another = { full: true, request: crypto.randomUUID() };
+  expect(await shop.sync(ORDERS, another)).toMatchObject({ read: 12, unchanged: 12 });
+  expect(await operations()).toBe(before + 1);
+});
 
 // While a load runs, rollups wait for a minute. The run that ends it may find nothing new to mark.
 test('wherever a load is broken off, its end makes the rollup due', async () => {

@@ -86,7 +86,8 @@ async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOpti
     const payload = parsePayload(task, job.payload);
     const { db, log, services } = given;
     const now = () => instantOf(payload) ?? new Date();
-    const work = task.run(payload, { db, log, services, signal, now, progress: db.progress });
+    const context = { job: String(job.id), db, log, services, signal, now, progress: db.progress };
+    const work = task.run(payload, context);
     const tally = await Promise.race([work, outstayed]);
     return { tally, end: endOfSuccess(tally, attempts) };
   } catch (thrown) {

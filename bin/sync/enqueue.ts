@@ -1,4 +1,5 @@
 /** Puts syncs on the queue, a job for each stream. */
+import { randomUUID } from 'node:crypto';
 import type { Db } from '#sql/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
@@ -7,7 +8,13 @@ import type { Row } from '../output.ts';
 import type { Choice } from './choose.ts';
 
 /** What to read, if not what is new. */
-export type Reading = { full?: boolean; since?: string; until?: string; now?: string };
+export type Reading = {
+  full?: boolean;
+  reconcile?: boolean;
+  since?: string;
+  until?: string;
+  now?: string;
+};
 
 export type QueuedSync = Followed & { retailerId: string | null; row: Row };
 
@@ -19,7 +26,9 @@ export async function enqueueSyncs(
   const queued: QueuedSync[] = [];
   for (const { connection, stream, row } of choices) {
     const { brandId, id: connectionId, retailerId, name } = connection;
-    const payload = { brandId, connectionId, stream, ...reading };
+    // Where an earlier full sync still waits to be tried again, this one makes it begin anew.
+    const request = reading.full ? randomUUID() : undefined;
+    const payload = { brandId, connectionId, stream, ...reading, request };
     // Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
     // our calls is not asked: its budget is in the database.
     const id = await db.transaction((tx) => enqueue(tx, syncStream, payload, { keyMode: 'replace' }));

@@ -152,5 +152,5 @@ async function finish(reading: Reading, { name, target }: Collection): Promise<P
     return { ...store(reading, { ...position, bulk: undefined }), checks: [check], incomplete };
   }
   const changesTo = new Date(askedAt.getTime() - LAG_MS);
-  return store(reading, { lastOperation: position.lastOperation, changesTo, catchingUp: true });
+  return store(reading, { lastOperation: position.lastOperation, changesTo, catchingUp: context.request });
 }

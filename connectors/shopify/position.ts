@@ -31,8 +31,8 @@ const positionSchema = z.object({
   window: windowSchema.optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
-  /** Everything was read, and the run that did it has yet to read what changed meanwhile. */
-  catchingUp: z.boolean().optional(),
+  /** The request for which everything was read; its run has yet to read what changed meanwhile. */
+  catchingUp: z.string().optional(),
 });
 
 export type Part = z.output<typeof partSchema>;

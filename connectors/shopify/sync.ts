@@ -52,7 +52,7 @@ export async function* collectionPages(
 /** Also the rest of a load that was broken off. One that a retry of the same job has behind it is not repeated. */
 function isLoadDue({ position, context }: Reading): boolean {
   if (position.bulk !== undefined || position.changesTo === undefined) return true;
-  return context.full && !position.catchingUp;
+  return context.full && position.catchingUp !== context.request;
 }
 
 export function feedOf(collection: Collection): Feed {

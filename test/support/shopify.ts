@@ -8,7 +8,7 @@ import { runTask } from './run.ts';
 import { NOW, post, SHOP, scenarioDir, setFaults, TOKEN } from './sandbox.ts';
 
 export type Rows = Parameters<typeof scenarioDir>[0];
-export type Payload = { full?: boolean; since?: string; until?: string; now?: string };
+export type Payload = { full?: boolean; request?: string; since?: string; until?: string; now?: string };
 
 export type ShopUnderTest = AsyncDisposable & {
   sandbox: Sandbox;
