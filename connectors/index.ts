@@ -37,6 +37,11 @@ export function streamsOf(provider: string): readonly Stream[] {
   return streams.filter((stream) => stream.provider === provider);
 }
 
+/** Whether its stored objects can be held against a fresh list. Shopify counts its own at each sync. */
+export function isReconcilable(stream: string): boolean {
+  return findStream(stream).provider === 'stripe';
+}
+
 /** Tries a connection. Throws what a sync would throw if the key does not work at all. */
 export function checkConnection(
   context: Pick<ShopifyContext, 'connection' | 'db' | 'sealer' | 'signal'>,

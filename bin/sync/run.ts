@@ -67,7 +67,14 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (held.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
 }
 
-async function waitFor(cli: Cli, session: Session, brand: Brand, jobs: QueuedSync[], { timeout }: Options) {
+/** Until the syncs and the rollups that they cause are done. */
+export async function waitFor(
+  cli: Cli,
+  session: Session,
+  brand: Brand,
+  jobs: QueuedSync[],
+  { timeout }: WaitOptions,
+): Promise<void> {
   const retailerIds = new Set(jobs.map(({ retailerId }) => retailerId));
   const retailers = (await listRetailers(session.db, brand.id)).filter(({ id }) => retailerIds.has(id));
   const thenAlso = () => pendingRollups(session.db, brand.id, retailers);
