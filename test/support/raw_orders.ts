@@ -53,6 +53,11 @@ export type RawOrder = {
   sales?: readonly Sale[];
   lines?: readonly Line[];
   payments?: readonly Payment[];
+  name?: string;
+  /** What it came to. */
+  total?: string;
+  /** The same as the buyer saw it, in another currency. */
+  shown?: { currency: string; total: string };
 };
 
 const NOON = '2024-05-01T12:00:00Z';
@@ -68,6 +73,9 @@ export function anOrder({
   sales = [{ total: '10.00', quantity: 1 }],
   lines = [],
   payments = [],
+  name = `#${id}`,
+  total = '0',
+  shown,
 }: RawOrder = {}): Item {
   const money = { currency, payload: null };
   const saleRows = sales.map((sale, index) => ({
@@ -95,23 +103,24 @@ export function anOrder({
       'raw.shopify_orders': [
         {
           id,
-          name: `#${id}`,
+          name,
           processed_at: new Date(at),
           created_at: new Date(at),
           cancelled_at: null,
           test,
           counted: !test && placed,
-          presentment_currency: currency,
+          presentment_currency: shown?.currency ?? currency,
           taxes_included: false,
           customer_id: customer,
           country,
           source_name: 'web',
           financial_status: 'PAID',
           discount_codes: [],
-          total_price: '0',
+          total_price: total,
           current_total_price: '0',
           total_refunded: '0',
           ...money,
+          payload: shown ? { totalPriceSet: { presentmentMoney: { amount: shown.total } } } : null,
         },
       ],
       'raw.shopify_order_lines': lines.map((line) => ({
