@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carryDays } from '#sql/days_carried.ts';
 import { claimDirtyDays, lockRollup } from '#sql/dirty_days.ts';
 import type { Tx } from '#sql/pool.ts';
 import { rollups } from '#sql/rollups/index.ts';
@@ -70,7 +71,8 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
     signal.throwIfAborted();
     yield await transaction((tx) => rebuildRange(tx, which, days, now));
   }
-  if (ranges.length > 0) return;
+  const carried = await transaction((tx) => carry(tx, which, now, ranges.length > 0));
+  if (carried) return;
   for (let count = 0; count < BATCHES_MAX; count++) {
     signal.throwIfAborted();
     const batch = await transaction((tx) => rebuildDirty(tx, which, now));
@@ -78,6 +80,18 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
     yield batch;
   }
   await transaction((tx) => enqueue(tx, rollup, which)); // the rest is another job's, with a timeout of its own
+}
+
+/** Takes states on to this day. After a range its own marks, of days outside of it, are work for another job. */
+async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
+  await carryDays(tx, { brandId, retailerId, now });
+  if (!isAfterRange) return false;
+  const { rows } = await tx.query(
+    'select from ops.dirty_days where brand_id = $1 and retailer_id = $2 and marked_at = $3 limit 1',
+    [brandId, retailerId, now],
+  );
+  if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
+  return true;
 }
 
 async function rebuildDirty(tx: Tx, which: Payload, now: Date): Promise<Batch> {

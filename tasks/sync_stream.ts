@@ -4,12 +4,12 @@
  * its dirty days and their rollup commit together: a crash costs one page at most.
  */
 import { z } from 'zod';
-import { findStream } from '#connectors/index.ts';
+import { assertAccount, findStream } from '#connectors/index.ts';
 import { type Meters, makeMeters } from '#connectors/retry.ts';
 import type { Page, Stream } from '#connectors/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { failedChecks, forgetPassedChecks, recordCheck } from '#sql/completeness.ts';
-import { type OpenConnection, openConnection } from '#sql/connections.ts';
+import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/connections.ts';
 import { isDayDue } from '#sql/days_carried.ts';
 import { type LoadTally, loadItems } from '#sql/load.ts';
 import type { Tx } from '#sql/pool.ts';
@@ -135,6 +135,11 @@ async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
+  if (connection.accountAskedAt === null) {
+    await assertAccount({ connection, db, signal, meters, warn, now });
+    const which = { brandId: connection.brandId, connectionId: connection.id };
+    await db.transaction((tx) => noteAccountAsked(tx, which, now()));
+  }
   return stream.pages({
     ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
     request: payload.request ?? job,

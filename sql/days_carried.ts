@@ -1,0 +1,65 @@
+/**
+ * Figures of states, such as MRR, change with the day although nothing else does: yesterday ends, today
+ * has a row of its own. The rollups of a retailer remember up to which instant they have carried its
+ * states, and go on from there.
+ */
+import { lockRollup } from './dirty_days.ts';
+import type { Tx } from './pool.ts';
+import type { Reader } from './reader.ts';
+
+type Which = { brandId: string; retailerId: string; now: Date };
+
+/** A retailer that nobody looked after for longer is carried on by a range command. */
+const DAYS_MAX = 3_660;
+
+/** From a time before to one after it, as far as a state of the retailer lasts. */
+const SPANS = `
+  select least(c.carried_to, $3) as starts, greatest(c.carried_to, $3) as ends, b.time_zone
+  from ops.days_carried c
+  join app.brands b on b.id = c.brand_id
+  where c.brand_id = $1 and c.retailer_id = $2 and c.carried_to <> $3
+    and exists (
+      select from agg.subscription_states s
+      where s.brand_id = $1 and s.retailer_id = $2 and s.valid_until > least(c.carried_to, $3))`;
+
+/**
+ * Marks the days from the one that was carried to last until that of `now`, each once; within one day only
+ * if a state began or ended between the two. A `now` before the last one takes the days between back.
+ */
+export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
+  await lockRollup(tx, brandId, retailerId);
+  const { rowCount } = await tx.query(
+    `insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
+     select $1, $2, d.day::date, $3::timestamptz
+     from (${SPANS}) p
+     cross join lateral generate_series(
+       (p.starts at time zone p.time_zone)::date::timestamp, (p.ends at time zone p.time_zone)::date, '1 day') as d (day)
+     where (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date
+       or exists (
+         select from agg.subscription_states s
+         where s.brand_id = $1 and s.retailer_id = $2
+           and (s.valid_from > p.starts and s.valid_from <= p.ends or s.valid_until > p.starts and s.valid_until <= p.ends))
+     limit ${DAYS_MAX}`,
+    [brandId, retailerId, now],
+  );
+  const days = rowCount ?? 0;
+  await tx.query(
+    `insert into ops.days_carried as c (brand_id, retailer_id, carried_to) values ($1, $2, $3)
+     on conflict (brand_id, retailer_id) do update set carried_to = excluded.carried_to
+     where $4 or c.carried_to < excluded.carried_to - interval '1 day' and not exists (
+       select from agg.subscription_states s
+       where s.brand_id = $1 and s.retailer_id = $2 and s.valid_until > c.carried_to)`,
+    [brandId, retailerId, now, days > 0],
+  );
+  return days;
+}
+
+/** Whether a day has begun to which the states of the retailer have not been carried yet. */
+export async function isDayDue(db: Reader, { brandId, retailerId, now }: Which): Promise<boolean> {
+  const { rows } = await db.query<{ due: boolean }>(
+    `select (p.starts at time zone p.time_zone)::date < (p.ends at time zone p.time_zone)::date and p.ends = $3 as due
+     from (${SPANS}) p`,
+    [brandId, retailerId, now],
+  );
+  return rows[0]?.due === true;
+}
