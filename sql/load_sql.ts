@@ -219,8 +219,8 @@ function differs(table: Table, isRoot: boolean): string {
   return isRoot ? `(${contentDiffers(table)} or ${versionDiffers(table)})` : contentDiffers(table);
 }
 
-function contentDiffers({ key, columns }: Table): string {
-  const compared = Object.keys(columns).filter((column) => !key.includes(column));
+function contentDiffers({ key, columns, uncompared = [] }: Table): string {
+  const compared = Object.keys(columns).filter((column) => ![...key, ...uncompared].includes(column));
   return `(${[
     'o.brand_id is null',
     '(o.deleted_at is null) <> (s.deleted_at is null)',

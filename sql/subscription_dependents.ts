@@ -1,19 +1,18 @@
 /**
- * What a subscription was before it was first seen is reconstructed from its bills. So a bill of that time
+ * What a subscription was while nobody saw it is reconstructed from its bills. So a bill of such a time
  * that comes, goes or changes, and a price that it names, marks the day on which the subscription was
  * created: the rollup of that day makes its states anew. Later bills say nothing that was not seen.
  */
 import type { Dependents } from './dependents.ts';
 import { rowsWhere, statement } from './load_sql.ts';
 
-/** The subscriptions `w.id`, and when each was first seen. */
+/** The subscriptions `w.id`, and until when there are times of each that nobody saw. */
 const SUBSCRIPTIONS = `
   cross join lateral (${rowsWhere('raw.stripe_subscriptions', 'id')}) s
   cross join lateral (
-    select v.valid_from as seen_at from raw.stripe_subscription_versions v
-    where v.brand_id = $1 and v.connection_id = $2 and v.id >= w.id and v.id <= w.id and v.deleted_at is null
-    order by v.id, v.valid_from
-    limit 1
+    select greatest(min(v.valid_from), max(v.valid_from) filter (where v.unseen_from is not null)) as seen_at
+    from (${rowsWhere('raw.stripe_subscription_versions', 'id')}) v
+    where v.deleted_at is null
   ) v`;
 
 /** Whether the first bill was paid, and when; and bills that stayed drafts. */

@@ -25,6 +25,8 @@ export type Table = {
    * says what the newest earlier one says already is not stored, and none is tombstoned for being absent.
    */
   keepsHistory?: boolean;
+  /** Columns that say how we came to know a row: another value alone makes no other row. */
+  uncompared?: readonly string[];
   /**
    * Columns that the provider empties when what they name is deleted elsewhere. A null in them says that
    * it has forgotten, not that there never was anything: what is stored stays.

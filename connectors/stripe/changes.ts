@@ -9,7 +9,7 @@ import type { Collection } from './collection.ts';
 import { OVERLAP_MS } from './first_load.ts';
 import { listPages } from './list.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
-import { type Changed, changedAtOf, readEach } from './read_each.ts';
+import { type Changed, datesOfSign, readEach } from './read_each.ts';
 import { contentsOf, emptyPage, type Reading, store } from './reading.ts';
 
 const LAG_MS = 60_000;
@@ -40,8 +40,8 @@ async function* readStep(
 ): AsyncGenerator<Page> {
   const { changed, created } = await changedIn(reading, collection, step, eventsBefore);
   if (created >= NEW_OBJECTS_LISTED_MIN) {
-    const changedAt = (id: string) => changedAtOf(changed.get(id), step.from);
-    for await (const { content, ids } of contentsOf(reading, collection, [step], changedAt)) {
+    const datesOf = (id: string) => datesOfSign(changed.get(id), step.from);
+    for await (const { content, ids } of contentsOf(reading, collection, [step], datesOf)) {
       for (const id of ids) changed.delete(id);
       yield { ...emptyPage(reading), ...content };
     }
@@ -64,9 +64,12 @@ async function changedIn(
   let created = 0;
   const others: { object: Fields; event: Fields }[] = [];
   const note = (id: string, event: Fields) => {
-    const at = Math.max(Number(event.created), changed.get(id)?.at ?? 0);
-    const isDeleted = String(event.type).endsWith('.deleted') || changed.get(id)?.isDeleted === true;
-    changed.set(id, { at, isDeleted });
+    const noted = changed.get(id);
+    const at = Math.max(Number(event.created), noted?.at ?? 0);
+    const isNewSign = Number(event.created) >= from; // older ones were read before, unless they came late
+    const first = isNewSign ? Math.min(Number(event.created), noted?.first ?? Infinity) : noted?.first;
+    const isDeleted = String(event.type).endsWith('.deleted') || noted?.isDeleted === true;
+    changed.set(id, { at, first, isDeleted });
   };
   const hear = (event: Fields) => {
     const object = isObject(event.data) && isObject(event.data.object) ? event.data.object : {};

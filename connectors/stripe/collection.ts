@@ -10,6 +10,8 @@ export type Seen = {
   sentAt: Date;
   /** When the change happened that made us ask; absent where nothing tells. */
   changedAt?: Date | undefined;
+  /** Since when it may have been something else again that nobody saw: it changed, and changed again. */
+  unseenFrom?: Date | undefined;
 };
 
 export type Collection = {

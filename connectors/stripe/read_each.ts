@@ -10,15 +10,20 @@ import { emptyPage, type Reading } from './reading.ts';
 const BATCH_SIZE = 100;
 const READERS_MAX = 4;
 
-/** Ids with the second of the newest sign of a change, and whether it may be that the object is gone. */
-export type Changed = Map<string, { at: number; isDeleted: boolean }>;
+/** The second of the newest sign of a change, and of the first that was not read before, if one was not. */
+type Sign = { at: number; first?: number | undefined };
+
+/** Ids with their signs, and whether it may be that the object is gone. */
+export type Changed = Map<string, Sign & { isDeleted: boolean }>;
 
 /**
- * When an object became what it is now: at the sign of its change, if that is not older than `newSince`.
- * One that is older was seen before and says nothing of it.
+ * When an object became what it is now: at the newest sign, if that is not older than `newSince`. One that
+ * is older was seen before and dates nothing. What it was between the first sign and that, nobody saw.
  */
-export function changedAtOf(sign: { at: number } | undefined, newSince: number): Date | undefined {
-  return sign && sign.at >= newSince ? dateOf(sign.at) : undefined;
+export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen, 'sentAt'> {
+  if (!sign || sign.at === 0) return {};
+  const unseenFrom = dateOf(sign.first ?? sign.at);
+  return sign.at >= newSince ? { changedAt: dateOf(sign.at), unseenFrom } : { unseenFrom };
 }
 
 /** A change since `newSince` is dated by its sign; an older sign dates nothing. */
@@ -47,15 +52,15 @@ async function readBatch(
   const waiting = [...changed];
   const reader = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [id, { at, isDeleted }] = next;
+      const [id, { isDeleted, ...sign }] = next;
       const asked = reading.context.now();
       const got = await getObject(
         stripe,
         `${pathOf(collection)}/${encodeURIComponent(id)}`,
         collection.expand ?? [],
       );
-      const changedAt = changedAtOf({ at }, newSince);
-      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, changedAt } });
+      const dates = datesOfSign(sign, newSince);
+      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
       else if (isDeleted) gone.push({ id, deletedAt: asked });
       else unread.push(id);
     }

@@ -3,7 +3,7 @@ import type { Json } from '#sql/table.ts';
 import type { Fields } from '../fields.ts';
 import type { Page, StreamContext } from '../stream.ts';
 import { openStripe, type Params, type Stripe } from './client.ts';
-import type { Collection, Content } from './collection.ts';
+import type { Collection, Content, Seen } from './collection.ts';
 import { contentOf, pathOf } from './collection.ts';
 import { ModeMixed } from './key.ts';
 import { expansion, listPage } from './list.ts';
@@ -40,10 +40,10 @@ export function emptyPage({ phase }: Reading): Page {
 
 /** Everything that was created in these windows, and what is left of them after each part. */
 export async function* contentsOf(
-  { stripe }: Reading,
+  { stripe, position: { changesTo } }: Reading,
   collection: Collection,
   windows: readonly Window[],
-  changedAt: (id: string) => Date | undefined = () => undefined,
+  datesOf: (id: string) => Omit<Seen, 'sentAt'> = () => ({ unseenFrom: changesTo }),
 ): AsyncGenerator<{ content: Content; ids: readonly string[]; left: Window[] }> {
   const fixed: Params = [
     ...(collection.params ?? []),
@@ -56,7 +56,7 @@ export async function* contentsOf(
     ] as const;
     const page = await listPage(stripe, pathOf(collection), [...fixed, ...bounds], after);
     const { sentAt } = page;
-    const seen = ({ id }: Fields) => ({ sentAt, changedAt: changedAt(String(id)) });
+    const seen = ({ id }: Fields) => ({ sentAt, ...datesOf(String(id)) });
     const found = page.objects.map((object) => ({ object, seen: seen(object) }));
     return { ...page, content: await contentOf(stripe, collection, found) };
   }, windows);

@@ -14,9 +14,11 @@ export const subscriptionVersions = table({
   key: ['id', 'valid_from'],
   rootColumn: 'id',
   keepsHistory: true,
+  uncompared: ['unseen_from'],
   columns: {
     id: 'text',
     valid_from: 'timestamptz',
+    unseen_from: 'timestamptz',
     status: 'text',
     currency: 'text',
     customer_id: 'text',
@@ -37,9 +39,11 @@ const MONTHLY_PLACES = 18;
 export function versionRow(subscription: Fields, items: readonly Fields[], seen: Seen) {
   const endedAt = instantAtOrNull(subscription, 'ended_at');
   const currency = currencyOf(subscription);
+  const validFrom = endedAt ?? seen.changedAt ?? seen.sentAt;
   return {
     id: text(subscription, 'id'),
-    valid_from: endedAt ?? seen.changedAt ?? seen.sentAt,
+    valid_from: validFrom,
+    unseen_from: seen.unseenFrom && seen.unseenFrom < validFrom ? seen.unseenFrom : null,
     status: text(subscription, 'status'),
     currency,
     customer_id: ref(subscription, 'customer'),

@@ -1,6 +1,10 @@
 -- Monthly recurring revenue. Stripe keeps no history of a subscription: what we saw of it is kept in
 -- raw.stripe_subscription_versions, and what came before is made from its times and invoice lines.
 
+alter table raw.stripe_subscription_versions add column unseen_from timestamptz;
+comment on column raw.stripe_subscription_versions.unseen_from is
+  'since when it may have been something that nobody saw: the first of several changes between two readings, or the reading before; null if there was one change, at valid_from';
+
 -- What each subscription was worth, from an instant to another, as far as it counts. A function of raw:
 -- the rollup makes all states of a subscription anew when anything of it has changed.
 create table agg.subscription_states (

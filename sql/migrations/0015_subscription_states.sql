@@ -117,10 +117,11 @@ end
 $$;
 
 -- What the items of a subscription were before we saw them (p_items, as they were then), as its invoice
--- lines tell. A line of a whole period says what is sold from its start on; of a change in the midst of one
+-- lines tell, and from p_began on what we had seen before (p_before, null if nothing). A line of a whole period says what is sold from its start on; of a change in the midst of one
 -- the charge for the rest says what is sold from then on, and the credit for the rest what is no more.
 create function fact.items_before_seen(
-  p_brand uuid, p_connection uuid, p_id text, p_currency text, p_items jsonb, p_began timestamptz, p_stopped timestamptz)
+  p_brand uuid, p_connection uuid, p_id text, p_currency text, p_before jsonb, p_items jsonb,
+  p_began timestamptz, p_stopped timestamptz)
 returns table (item text, price text, is_metered boolean, worth numeric, recurring jsonb, discounts jsonb,
                starts timestamptz, ends timestamptz)
 language plpgsql stable as $$
@@ -130,6 +131,9 @@ begin
   with seen as (
     select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'quantity')::numeric as quantity
     from jsonb_array_elements(p_items) i
+  ), before as (
+    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'undiscounted')::numeric as worth
+    from jsonb_array_elements(p_before) i
   ), stored as (
     select o.id as item, o.price_id as price, o.payload from raw.stripe_subscription_items o
     where o.brand_id = p_brand and o.connection_id = p_connection and o.subscription_id = p_id
@@ -139,6 +143,7 @@ begin
     from raw.stripe_invoice_lines l
     where l.brand_id = p_brand and l.connection_id = p_connection and l.subscription_id = p_id
       and l.deleted_at is null and l.price_id is not null and l.period_start < p_stopped
+      and (p_before is null or l.period_start >= p_began - interval '1 minute') -- of what we saw we need no line
   ), of_items as (
     -- A change that is billed with the next period names its price but no item.
     select coalesce(l.subscription_item_id, n.item, 'price ' || l.price_id) as item, l.price_id, l.quantity, l.amount,
@@ -146,16 +151,18 @@ begin
     from lines l
     left join lateral (
       select min(k.item) as item
-      from (select s.item, s.price from seen s
+      from (select s.item, s.price from seen s union all select b.item, b.price from before b
             union all select o.subscription_item_id, o.price_id from lines o) k
       where l.subscription_item_id is null and k.price = l.price_id
     ) n on true
   ), told as (
     -- The parts of a price by tiers are lines of their own. What begins with a change goes before it.
-    select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount
+    select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount, t.worth
     from (select o.item, o.at, o.period_start, o.price_id, o.is_whole,
-                 sum(o.quantity) as quantity, sum(o.amount) as amount
-          from of_items o where not o.is_credit group by o.item, o.at, o.period_start, o.price_id, o.is_whole) t
+                 sum(o.quantity) as quantity, sum(o.amount) as amount, null::numeric as worth
+          from of_items o where not o.is_credit group by o.item, o.at, o.period_start, o.price_id, o.is_whole
+          union all
+          select b.item, p_began, '-infinity', b.price, false, null, null, b.worth from before b) t
     order by t.item, t.at, t.period_start desc, t.is_whole desc, t.amount desc, t.price_id
   ), known as (
     select k.item, min(k.at) as first_at,
@@ -167,11 +174,13 @@ begin
     from (select o.item, o.at, o.is_credit, o.period_end, false as is_seen from of_items o
           union all
           select s.item, greatest(p_began, to_timestamp((o.payload ->> 'created')::numeric)), null, null, true
-          from seen s left join stored o on o.item = s.item) k
+          from seen s left join stored o on o.item = s.item
+          union all
+          select b.item, p_began, false, p_stopped, false from before b) k
     group by k.item
   ), spans as (
     select k.item, coalesce(t.price_id, s.price) as price, coalesce(t.quantity, s.quantity, 1) as quantity,
-           case when t.is_whole then t.amount end as amount,
+           case when t.is_whole then t.amount end as amount, t.worth,
            case when lag(t.at) over w is null then coalesce(k.first_at, p_began) else t.at end as starts,
            least(coalesce(lead(t.at) over w, k.ends), k.ends) as ends
     from known k
@@ -181,6 +190,7 @@ begin
   )
   select s.item, s.price, p.is_metered,
          case when p.is_metered then 0
+              when s.worth is not null then s.worth
               when p.price ->> 'billing_scheme' = 'tiered' and s.amount > 0 then fact.per_month(s.amount, p.recurring)
               else fact.per_month(fact.billed(p.price, s.quantity) * power(0.1, fact.stripe_exponent(p_currency)), p.recurring)
          end,
@@ -199,26 +209,40 @@ begin
 end
 $$;
 
--- The states of a subscription before we first saw it (p_status, p_items: as it was then, at p_seen). Coupons
--- without end count as in connectors/stripe/subscription_versions.ts: percentages of an item, then those of
--- the subscription, then amounts off all items by their worth, as often a month as the first is billed.
+-- The states of a subscription in a time that nobody saw, before p_seen and after p_before (null before the
+-- first version). Coupons without end count as in connectors/stripe/subscription_versions.ts: percentages of
+-- an item, then those of the subscription, then amounts off all items by their worth, as often a month as the
+-- first is billed.
 create function fact.states_before_seen(
-  p_brand uuid, p_connection uuid, p_id text, p_status text, p_currency text, p_items jsonb, p_seen timestamptz)
+  p_seen raw.stripe_subscription_versions, p_before raw.stripe_subscription_versions, p_began timestamptz)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, is_trialing boolean, is_metered boolean,
                monthly numeric)
 language plpgsql stable as $$
 #variable_conflict use_column
 declare
+  p_brand uuid := p_seen.brand_id;
+  p_connection uuid := p_seen.connection_id;
+  p_id text := p_seen.id;
+  p_currency text := p_seen.currency;
   counted record;
   given jsonb;
 begin
-  select * into counted from fact.counted_before_seen(p_brand, p_connection, p_id, p_status, p_seen);
-  if not found then return; end if;
+  if p_before.id is null then
+    select * into counted from fact.counted_before_seen(p_brand, p_connection, p_id, p_seen.status, p_seen.valid_from);
+  elsif array[p_seen.status, p_before.status] && array['active', 'past_due', 'trialing'] then
+    select p_began as began, p_seen.valid_from as stopped, s.trial_start, s.trial_end into counted
+    from raw.stripe_subscriptions s
+    where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id;
+  else
+    return;
+  end if;
+  if counted.began is null then return; end if;
   select s.payload -> 'discounts' into given from raw.stripe_subscriptions s
   where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id;
   return query
   with items as materialized (
-    select * from fact.items_before_seen(p_brand, p_connection, p_id, p_currency, p_items, counted.began, counted.stopped)
+    select * from fact.items_before_seen(p_brand, p_connection, p_id, p_currency, p_before.items, p_seen.items,
+                                             counted.began, counted.stopped)
   ), times as (
     select t.at, coalesce(lead(t.at) over (order by t.at), counted.stopped) as until
     from (select i.starts as at from items i union select i.ends from items i
@@ -264,7 +288,8 @@ language plpgsql stable as $$
 begin
   return query
   with versions as (
-    select v.*, coalesce(lead(v.valid_from) over w, 'infinity') as valid_until, row_number() over w as number
+    select v, (v).*, lag(v) over w as before,
+           greatest(coalesce(lead(least(v.unseen_from, v.valid_from)) over w, 'infinity'), v.valid_from) as valid_until
     from raw.stripe_subscription_versions v
     where v.brand_id = p_brand and v.connection_id = p_connection and v.id = p_id and v.deleted_at is null
     window w as (order by v.valid_from)
@@ -281,8 +306,8 @@ begin
     select u.plan, u.valid_from, u.valid_until, v.customer_id, v.currency, u.is_trialing, null::boolean, u.is_metered,
            u.monthly, true
     from versions v
-    cross join lateral fact.states_before_seen(p_brand, p_connection, p_id, v.status, v.currency, v.items, v.valid_from) u
-    where v.number = 1
+    cross join lateral fact.states_before_seen(v.v, v.before, greatest(v.unseen_from, (v.before).valid_from)) u
+    where (v.before).id is null or v.unseen_from < v.valid_from
   ), steps as (
     -- A state that says what the one before it said goes on.
     select s.*, lag(s.valid_until) over w is distinct from s.valid_from
