@@ -19,6 +19,8 @@ export type Config = {
   allowedHosts: string[];
   /** The directory of the ECB's feeds of exchange rates. */
   ecbUrl: string;
+  /** Of the figures over all brands; undefined leaves what the database has. */
+  platformCurrency: string | undefined;
   /** Jobs that one worker process runs at a time. */
   concurrency: number;
   drainSeconds: number;
@@ -68,6 +70,11 @@ const environment = z.object({
   NIGHTSHIFT_ECB_URL: address('http:', 'https:')
     .prefault('https://www.ecb.europa.eu/stats/eurofxref')
     .describe('Where the feeds of exchange rates lie, such as a mirror or the sandbox.'),
+  NIGHTSHIFT_PLATFORM_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'must be the three capital letters of a currency, such as EUR')
+    .optional()
+    .describe('Currency of the figures over all brands; without it that of last time, at first EUR.'),
   NIGHTSHIFT_CONCURRENCY: wholeNumber(1, CONCURRENCY_MAX)
     .prefault('4')
     .describe('Jobs that one worker process runs at a time.'),
@@ -100,6 +107,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     secretKeys: data.NIGHTSHIFT_SECRET_KEYS,
     allowedHosts: data.NIGHTSHIFT_ALLOWED_HOSTS,
     ecbUrl: data.NIGHTSHIFT_ECB_URL,
+    platformCurrency: data.NIGHTSHIFT_PLATFORM_CURRENCY,
     concurrency: data.NIGHTSHIFT_CONCURRENCY,
     drainSeconds: data.NIGHTSHIFT_DRAIN_SECONDS,
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,

@@ -147,7 +147,8 @@ function knownToNode(timeZone: string): boolean {
   }
 }
 
-function assertCurrency(currency: string): void {
+/** NS_CURRENCY_UNKNOWN unless ISO 4217 has it. */
+export function assertCurrency(currency: string): void {
   if (!Intl.supportedValuesOf('currency').includes(currency)) throw new CurrencyUnknown(currency);
 }
 

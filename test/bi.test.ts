@@ -16,6 +16,7 @@ const contract = {
     gross_sales returns net_sales`,
   daily_payments: `brand_id brand retailer_id retailer day currency charges charge_amount refunds
     refund_amount disputes dispute_amount failed_charges fees net payouts payout_amount closing_balance`,
+  platform_metrics: 'day gmv mrr brands retailers connections orders new_customers churn_rate',
   sync_status: `brand_id brand retailer_id retailer connection_id connection stream provider state position
     last_success_at lag_seconds rows error`,
 };

@@ -1,4 +1,5 @@
 import { migrate } from '#sql/migrate.ts';
+import { grantReaders, keepPlatformCurrency, rolesToMake } from '#sql/platform.ts';
 import { placeOf } from '#sql/pool.ts';
 import type { Noun } from '../cli.ts';
 import { openSession } from '../session.ts';
@@ -9,8 +10,11 @@ export const noun: Noun = (command, cli) => {
     .action(async () => {
       await using session = await openSession(cli, { anySchema: true });
       const applied = await migrate(session.db);
+      await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
+      const missing = await grantReaders(session.db);
+      for (const line of rolesToMake(missing)) cli.out.say(line);
       const database = placeOf(session.url);
-      cli.out.record({ database, applied }, () =>
+      cli.out.record({ database, applied, missing_roles: missing }, () =>
         applied.length === 0 ? [`${database} is up to date.`] : applied.map((name) => `applied ${name}`),
       );
     });

@@ -1,6 +1,7 @@
 import { startSentry } from '#runtime/sentry.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { migrate } from '#sql/migrate.ts';
+import { keepPlatformCurrency } from '#sql/platform.ts';
 import { placeOf } from '#sql/pool.ts';
 import type { Noun } from '../cli.ts';
 import { startLocalWorker } from '../local_worker.ts';
@@ -16,6 +17,7 @@ export const noun: Noun = (command, cli) => {
       await using session = await openSession(cli, { anySchema: true, longRunning: true });
       const { say } = cli.out;
       for (const name of await migrate(session.db)) say(`applied ${name}`);
+      await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
       await using sentry = await startSentry(session.config.sentryDsn, 'up');
       await using worker = await startLocalWorker(cli, session, { report: sentry.capture });
       const { concurrency, drainSeconds } = session.config;
