@@ -9,6 +9,9 @@ import type { Db, Tx } from './pool.ts';
 /** Whose a job is. `claimedAt` is `locked_at` as the task was handed it, to the millisecond. */
 export type Claim = { jobId: string; poolId: string; claimedAt: Date };
 
+/** What the record of a run is made of; `id` once it has begun and that has committed. */
+export type RunRecord = { id?: number; attempt: number; key: string | null };
+
 export type Begun = { state: 'running' | 'held'; runId: number } | { state: 'lost' };
 
 /** How a run ended: done, to run again (retrying, waiting, returned), parked, or kept as dead. */
@@ -27,22 +30,26 @@ export type RunEnd = {
   progress?: Record<string, unknown>;
 };
 
+/** What became of the job, and the number of the record that says so. */
+export type Ended = { outcome: Outcome | 'lost'; run: number | null };
+
 type Queryable = Pick<Db, 'query'>;
 
 const TEXT_LENGTH_MAX = 10_000;
 
 const BEGIN_RUN = { name: 'begin run', text: 'select state, run_id from ops.begin_run($1, $2, $3, $4, $5)' };
+const FENCE_FIRST = { name: 'fence first', text: 'select ops.fence_first($1, $2, $3, $4, $5, $6) as run_id' };
 const FENCE = { name: 'fence', text: 'select ops.fence($1, $2, $3, $4, $5) as ours' };
 const END_RUN = {
   name: 'end run',
-  text: 'select ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as outcome',
+  text: 'select ended as outcome, run from ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
 };
 
 /** Our row gives up its key, the record begins. A job of a held connection is parked instead. */
 export async function beginRun(
   db: Queryable,
   { jobId, poolId, claimedAt }: Claim,
-  { attempt, key }: { attempt: number; key: string | null },
+  { attempt, key }: RunRecord,
 ): Promise<Begun> {
   const { rows } = await db.query<{ state: Begun['state']; run_id: number }>(BEGIN_RUN, [
     jobId,
@@ -55,34 +62,37 @@ export async function beginRun(
   return state === 'lost' ? { state } : { state, runId };
 }
 
-/** Locks the job's row for this transaction; false if the job is no longer ours. */
+/**
+ * Locks the job's row for this transaction; undefined if the job is no longer ours. Else the number of the
+ * run's record, which begins with this transaction if it has not before.
+ */
 export async function fence(
   tx: Tx,
   { jobId, poolId, claimedAt }: Claim,
-  runId: number,
+  { id, attempt, key }: RunRecord,
   progress?: Record<string, unknown>,
-): Promise<boolean> {
-  const values = [jobId, poolId, claimedAt, runId, toJson(progress)];
-  const { rows } = await tx.query<{ ours: boolean }>({ ...FENCE, values });
-  return rows[0]?.ours === true;
+): Promise<number | undefined> {
+  const claim = [jobId, poolId, claimedAt];
+  if (id === undefined) {
+    const values = [...claim, attempt, key, toJson(progress)];
+    const { rows } = await tx.query<{ run_id: number | null }>({ ...FENCE_FIRST, values });
+    return rows[0]?.run_id ?? undefined;
+  }
+  const { rows } = await tx.query<{ ours: boolean }>({ ...FENCE, values: [...claim, id, toJson(progress)] });
+  return rows[0]?.ours === true ? id : undefined;
 }
 
 /** Writes the record and settles the job, in one statement. May be asked again until it answers. */
 export async function endRun(
   db: Queryable,
   { jobId, poolId, claimedAt }: Claim,
-  runId: number,
+  { id, attempt, key }: RunRecord,
   { outcome, attempts, delaySeconds = 0, error, tally, progress }: RunEnd,
-): Promise<Outcome | 'lost'> {
+): Promise<Ended> {
   const settled = [outcome, attempts, delaySeconds, toJson(error), toJson(tally), toJson(progress)];
-  const { rows } = await db.query<{ outcome: Outcome | 'lost' }>(END_RUN, [
-    jobId,
-    poolId,
-    claimedAt,
-    runId,
-    ...settled,
-  ]);
-  return rows[0]?.outcome ?? 'lost';
+  const values = [jobId, poolId, claimedAt, id, ...settled, attempt, key];
+  const { rows } = await db.query<Ended>(END_RUN, values);
+  return rows[0] ?? { outcome: 'lost', run: null };
 }
 
 /** Puts the parked jobs of a connection back, in the transaction that has just released it. */

@@ -58,17 +58,14 @@ test('the jobs of a worker that is killed run elsewhere, their effects happen on
   killed.child.kill('SIGKILL');
 
   expect([await heir.line(), await heir.line()].sort()).toEqual(['begun a', 'begun b']);
-  const records = await db.rows(
-    'select attempt, outcome, error_code, job_key from ops.job_runs order by job_id, id',
-  );
   const crashed = { attempt: 1, outcome: 'crashed', error_code: 'NS_WORKER_DIED' };
   const running = { attempt: 2, outcome: 'running', error_code: null };
-  expect(records).toEqual(
-    ['effect:a', 'effect:b'].flatMap((job_key) => [
-      { ...crashed, job_key },
-      { ...running, job_key },
-    ]),
-  );
+  const records = ['effect:a', 'effect:b'].flatMap((job_key) => [
+    { ...crashed, job_key },
+    { ...running, job_key },
+  ]);
+  const stored = 'select attempt, outcome, error_code, job_key from ops.job_runs order by job_id, id';
+  await eventually(async () => expect(await db.rows(stored)).toEqual(records));
   const workers = await db.rows(
     'select ended_how, handed_back_at is not null as clean from ops.workers order by started_at',
   );

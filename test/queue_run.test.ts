@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { enqueue } from '#tasks/enqueue.ts';
 import { defineTask } from '#tasks/task.ts';
 import { freshDb, type TestDb } from './support/db.ts';
+import { eventually } from './support/eventually.ts';
 import { effect, makeEffects } from './support/queue_tasks.ts';
 import { claimJob, runClaimed, runTask } from './support/run.ts';
 
@@ -46,7 +47,7 @@ test('a run whose job was handed back to others commits nothing, and touches nob
   await db.query("select ops.hand_back_pool($1, 'crashed', null)", [zombie.locked_by]);
   const owner = await claimJob(db, String(zombie.id));
 
-  expect(await runClaimed(effect, zombie, db)).toEqual({ outcome: 'lost' });
+  expect(await runClaimed(effect, zombie, db)).toMatchObject({ outcome: 'lost' });
 
   expect(await effects(db)).toEqual([]);
   expect(await db.column('select locked_by from graphile_worker.jobs')).toEqual([owner.locked_by]);
@@ -167,6 +168,51 @@ test('a job whose payload the task refuses is dead with the reason, and its body
   expect(await lastRun(db)).toMatchObject({ outcome: 'dead', error_code: 'NS_PAYLOAD_INVALID' });
 });
 
+test('the record of a run begins with what it first commits, and not with what is rolled back', async () => {
+  await using db = await freshDb();
+  const seen: unknown[] = [];
+  const look = async () => seen.push(await db.column('select last_commit_at is not null from ops.job_runs'));
+  const trying = defineTask({
+    name: 'trying',
+    payload: z.strictObject({}),
+    key: () => 'k',
+    attempts: 1,
+    timeoutSeconds: 30,
+    async run(_, context) {
+      const failing = context.db.transaction(async () => {
+        throw new Error('No.');
+      });
+      await failing.catch(look);
+      await context.db.transaction(async () => {});
+      await look();
+      return {};
+    },
+  });
+  await runTask(trying, {}, db);
+  expect(seen[1]).toEqual([true]);
+  expect(await lastRun(db)).toMatchObject({ outcome: 'succeeded', attempt: 1, job_key: 'trying:k' });
+  expect(await db.column('select count(*) from ops.job_runs')).toEqual([1]);
+});
+
+test('a run that commits nothing and takes a while can be seen while it does', async () => {
+  await using db = await freshDb();
+  const idle = defineTask({
+    name: 'idle',
+    payload: z.strictObject({}),
+    key: () => 'k',
+    attempts: 1,
+    timeoutSeconds: 60,
+    async run() {
+      await eventually(async () => expect(await lastRun(db)).toMatchObject({ outcome: 'running' }));
+      return { key: String(await db.column('select key from graphile_worker._private_jobs')) };
+    },
+  });
+  expect(await runTask(idle, {}, db)).toEqual({ key: '' });
+  expect(await db.rows('select outcome, attempt from ops.job_runs')).toEqual([
+    { outcome: 'succeeded', attempt: 1 },
+  ]);
+});
+
 // The beginning of a run does not wait for the disk, so a crash of the server can forget its record
 // and give its number to another run.
 test('a run whose record was forgotten ends on a record of its own, not on somebody else’s', async () => {
@@ -175,6 +221,7 @@ test('a run whose record was forgotten ends on a record of its own, not on someb
   const forgotten = defineTask({
     ...effect,
     async run(payload, context) {
+      await context.db.transaction(async () => {}); // the record begins
       await db.query(
         "update ops.job_runs set job_id = 999, pool_id = 'pool-other' where outcome = 'running'",
       );
@@ -183,7 +230,7 @@ test('a run whose record was forgotten ends on a record of its own, not on someb
   });
   expect(await runTask(forgotten, { label: 'a' }, db)).toEqual({ effects: 1 });
   expect(await db.rows('select job_id, outcome, last_commit_at from ops.job_runs order by id')).toEqual([
-    { job_id: 999, outcome: 'running', last_commit_at: null },
+    { job_id: 999, outcome: 'running', last_commit_at: expect.any(Date) },
     { job_id: 1, outcome: 'succeeded', last_commit_at: null },
   ]);
 });

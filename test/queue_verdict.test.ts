@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { enqueue } from '#tasks/enqueue.ts';
+import { defineTask } from '#tasks/task.ts';
 import {
   BACKOFF_FIRST_SECONDS,
   BACKOFF_MAX_SECONDS,
@@ -103,7 +104,28 @@ test('waiting for a provider spends no attempt, however often it happens', async
 });
 
 // The end of a run may be written and its answer lost: it is asked for again.
-test('an end that is written twice has happened once', async () => {
+test('an end that is written twice by a run without a record has happened once, with one record', async () => {
+  await using db = await freshDb();
+  const brief = defineTask({ ...effect, name: 'brief', run: async () => ({ done: 1 }) });
+  let asked = 0;
+  const deaf: TestDb = {
+    ...db,
+    async query(text, values) {
+      const answer = await db.query<never>(text, values);
+      if (JSON.stringify(text).includes('ops.end_run') && !asked++)
+        throw new Error('Connection terminated unexpectedly');
+      return answer;
+    },
+  };
+  expect(await runTask(brief, { label: 'a', key: 'k' }, deaf)).toEqual({ done: 1 });
+  expect(asked).toBe(2);
+  expect(await db.rows('select attempt, job_key, outcome, tally from ops.job_runs')).toEqual([
+    { attempt: 1, job_key: 'brief:k', outcome: 'succeeded', tally: { done: 1 } },
+  ]);
+  expect(await jobs(db)).toEqual([]);
+});
+
+test('an end that is written twice has has happened once', async () => {
   await using db = await freshDb();
   await makeEffects(db);
   const deaf: TestDb = {

@@ -3,7 +3,7 @@
  * run that lost its job (it was thought dead, or outran its timeout) can never commit again.
  */
 import { NightshiftError } from '#runtime/errors.ts';
-import { type Claim, fence } from '#sql/jobs.ts';
+import { type Claim, fence, type RunRecord } from '#sql/jobs.ts';
 import type { Db, Tx } from '#sql/pool.ts';
 import type { JobDb } from '#tasks/task.ts';
 
@@ -23,12 +23,14 @@ export type FencedDb = JobDb & {
   progress(state: Record<string, unknown>): void;
   /** What no transaction has kept yet. */
   pendingProgress(): Record<string, unknown> | undefined;
+  /** Whether a transaction is under way. */
+  isBusy(): boolean;
   /** From here on nothing of this run commits; what is under way is broken off. May be asked again. */
   close(): Promise<void>;
 };
 
 /** `control` is a connection apart: it must get through when the job has taken all of `db`. */
-export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, runId: number): FencedDb {
+export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, record: RunRecord): FencedDb {
   const underWay = new Map<symbol, number>(); // the server process of each open transaction
   let closed = false;
   let breaking: Promise<unknown> | undefined;
@@ -36,19 +38,26 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, runId
 
   const transaction = async <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
     const progress = pending;
-    const result = await db.transaction((tx) => fenced(tx, fn, progress));
+    let runId: number | undefined;
+    const result = await db.transaction(async (tx) => {
+      const { value, run } = await fenced(tx, fn, progress);
+      runId = run;
+      return value;
+    });
+    record.id = runId; // not before the commit: a record that begins here goes with what is rolled back
     if (pending === progress) pending = undefined;
     return result;
   };
 
-  const fenced = async <T>(tx: Tx, fn: (tx: Tx) => Promise<T>, progress: typeof pending): Promise<T> => {
+  const fenced = async <T>(tx: Tx, fn: (tx: Tx) => Promise<T>, progress: typeof pending) => {
     const mark = Symbol(claim.jobId);
     underWay.set(mark, await backendOf(tx));
     try {
-      if (closed || !(await fence(tx, claim, runId, progress))) throw new ClaimLost(claim);
+      const run = closed ? undefined : await fence(tx, claim, record, progress);
+      if (run === undefined) throw new ClaimLost(claim);
       const value = await fn(tx);
       if (closed) throw new ClaimLost(claim);
-      return value;
+      return { value, run };
     } finally {
       underWay.delete(mark);
       await breaking?.catch(() => {}); // it must be through before somebody else gets this connection
@@ -62,6 +71,7 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, runId
       pending = state;
     },
     pendingProgress: () => pending,
+    isBusy: () => underWay.size > 0,
     close: async () => {
       closed = true;
       if (underWay.size === 0) return;

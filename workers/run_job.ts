@@ -4,7 +4,7 @@
  * itself: its slot is free again.
  */
 import type { Log } from '#runtime/log.ts';
-import { beginRun, type Claim, endRun, type Outcome, type RunEnd } from '#sql/jobs.ts';
+import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord } from '#sql/jobs.ts';
 import type { Db } from '#sql/pool.ts';
 import { parsePayload } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
@@ -44,22 +44,56 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
   const { control, giveUp } = options;
   const claim = claimOf(job);
   const identity = { job: claim.jobId, task: task.name, attempt: job.attempts, ...subjectOf(job.payload) };
-  const begun = await untilAnswered(giveUp, () =>
-    beginRun(control, claim, { attempt: job.attempts, key: job.key }),
-  );
-  if (begun.state !== 'running') {
-    options.log.warn({ ...identity, outcome: begun.state }, 'job');
-    return { outcome: begun.state };
+  const record: RunRecord = { attempt: job.attempts, key: job.key };
+  const begin = async () => {
+    const begun = await beginRun(control, claim, record);
+    if (begun.state === 'running') record.id = begun.runId;
+    return begun.state;
+  };
+  const begun = mayBeHeld(job) ? await untilAnswered(giveUp, begin) : 'running';
+  if (begun !== 'running') {
+    options.log.warn({ ...identity, outcome: begun }, 'job');
+    return { outcome: begun };
   }
-  const log = options.log.child({ ...identity, run: begun.runId });
-  const db = fencedDb(options.db, control, claim, begun.runId);
+  const log = options.log.child(identity);
+  const db = fencedDb(options.db, control, claim, record);
+  const beginning = beginSoon(record, db, begin);
   const { end, error, tally } = await runBody(task, job, { ...options, log, db });
+  await beginning.stop();
   await untilAnswered(giveUp, () => db.close());
   const settled = { ...end, progress: db.pendingProgress() };
-  const outcome = await untilAnswered(giveUp, () => endRun(control, claim, begun.runId, settled));
+  const { outcome, run } = await untilAnswered(giveUp, () => endRun(control, claim, record, settled));
   const ms = Math.round(performance.now() - startedAt);
-  log[levels[outcome]]({ ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
+  log[levels[outcome]]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
   return { outcome, tally, error };
+}
+
+/** A run of a connection asks first: a held one must not reach the provider. */
+function mayBeHeld({ payload }: ClaimedJob): boolean {
+  return Object(payload).connectionId !== undefined;
+}
+
+const BEGIN_AFTER_MS = 25;
+
+/**
+ * A run that is short is one transaction, in which its record begins and ends. One that takes longer, and
+ * has committed nothing yet, begins its record meanwhile, so that it can be seen.
+ */
+function beginSoon(record: RunRecord, db: FencedDb, begin: () => Promise<unknown>) {
+  let beginning: Promise<unknown> | undefined;
+  const look = () => {
+    if (record.id !== undefined) return;
+    // A transaction has the row, and the record with it once it commits.
+    if (db.isBusy()) timer = setTimeout(look, BEGIN_AFTER_MS);
+    else beginning = begin().catch(() => {}); // the next transaction, or the end, makes it good
+  };
+  let timer = setTimeout(look, BEGIN_AFTER_MS);
+  return {
+    stop: async () => {
+      clearTimeout(timer);
+      await beginning;
+    },
+  };
 }
 
 // `error` means that a person must act.

@@ -119,8 +119,10 @@ begin
   return v_connection;
 end $$;
 
--- The first fenced statement of a run: our row gives up its key, the record begins. A job whose
--- connection is held parks itself here and never runs its body. State: running, held or lost.
+-- Where a run begins before its body does, or in the midst of it: our row gives up its key, the record
+-- begins. A job whose connection is held parks itself here and never runs its body, so whatever may be held
+-- begins so. Any other run begins with what it first commits (fence_first), at the latest with its end; one
+-- that dies before has its record made by whoever hands its job back. State: running, held or lost.
 -- Nothing waits for the disk: whatever the run commits afterwards takes this along, and what a crash of
 -- the server loses before that (the claim, or only the record) is noticed at the fence or made good at the end.
 create function ops.begin_run(
@@ -145,6 +147,21 @@ begin
   update graphile_worker._private_jobs set key = null where id = p_job and key is not null;
 end $$;
 
+-- The fence of a run that has no record yet: the record begins in the same transaction, whose first statement
+-- this is. Gives the number of the record, or nothing if the job is no longer ours.
+create function ops.fence_first(
+  p_job bigint, p_pool text, p_claimed_at timestamptz, p_attempt integer, p_key text, p_progress jsonb
+) returns bigint language plpgsql as $$
+declare v_run bigint;
+begin
+  if not ops.hold_claim(p_job, p_pool, p_claimed_at) then return null; end if;
+  v_run := ops.record_run(p_job, p_attempt, p_key);
+  update ops.job_runs set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
+  where id = v_run;
+  update graphile_worker._private_jobs set key = null where id = p_job and key is not null;
+  return v_run;
+end $$;
+
 -- What a run that lost its job is told: 'lost', and its record says so; or the outcome that it had
 -- written itself before, when it never heard the answer.
 create function ops.end_of_lost_run(p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint)
@@ -153,21 +170,23 @@ declare v_outcome text;
 begin
   update ops.job_runs r set outcome = 'crashed', finished_at = clock_timestamp(), error_code = 'NS_CLAIM_LOST',
     error_message = 'The job was taken from this run before it ended.'
-  where id = p_run and outcome = 'running' and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
+  where job_id = p_job and id = coalesce(p_run, id) and outcome = 'running'
+    and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
   select outcome into v_outcome from ops.job_runs r
-  where id = p_run and outcome not in ('running', 'crashed') and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
+  where job_id = p_job and id = coalesce(p_run, id) and outcome not in ('running', 'crashed') and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
   return coalesce(v_outcome, 'lost');
 end $$;
 
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
--- no job touched, if the claim was. Asked again after an answer that never came, it answers the same.
+-- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer that never came, it answers the same.
 -- A success does not wait for the disk. All that the run committed is there already; if the server crashes
 -- in the next moments and forgets the end alone, the job runs again and finds its work done. A worker
 -- that stops in order closes itself with a commit that does wait, and with it everything before.
 create function ops.end_run(
   p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint, p_outcome text, p_attempts integer,
-  p_delay_seconds double precision, p_error jsonb, p_tally jsonb, p_progress jsonb
-) returns text language plpgsql as $$
+  p_delay_seconds double precision, p_error jsonb, p_tally jsonb, p_progress jsonb, p_attempt integer, p_key text,
+  out ended text, out run bigint
+) language plpgsql as $$
 declare
   v_run ops.job_runs;
   v_outcome text := p_outcome;
@@ -175,15 +194,18 @@ declare
 begin
   if p_outcome in ('succeeded', 'partial') then perform set_config('synchronous_commit', 'off', true); end if;
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then
-    return ops.end_of_lost_run(p_job, p_pool, p_claimed_at, p_run);
+    ended := ops.end_of_lost_run(p_job, p_pool, p_claimed_at, p_run);
+    return;
   end if;
+  run := coalesce(p_run, ops.record_run(p_job, p_attempt, p_key));
   update ops.job_runs r set outcome = v_outcome, finished_at = clock_timestamp(), tally = p_tally,
     progress = coalesce(p_progress, progress), error_code = p_error ->> 'code', error_message = p_error ->> 'message',
     error_hint = p_error ->> 'hint', error_stack = p_error ->> 'stack'
-  where id = p_run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at) returning * into v_run;
+  where id = run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at) returning * into v_run;
   if not found then -- a crash of the server took the record; the job and its claim are older
-    return ops.end_run(p_job, p_pool, p_claimed_at, ops.record_run(p_job, p_attempts, null), p_outcome, p_attempts,
-      p_delay_seconds, p_error, p_tally, p_progress);
+    select e.ended, e.run into ended, run from ops.end_run(p_job, p_pool, p_claimed_at, null, p_outcome, p_attempts,
+      p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key) e;
+    return;
   end if;
   if v_outcome = 'held' then
     update app.connections set held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
@@ -191,7 +213,7 @@ begin
     where (brand_id, id) = (v_run.brand_id, v_run.connection_id);
     if not found then -- nobody could ever release it
       v_outcome := 'dead';
-      update ops.job_runs set outcome = v_outcome where id = p_run;
+      update ops.job_runs set outcome = v_outcome where id = run;
     end if;
   end if;
 
@@ -210,7 +232,7 @@ begin
     perform ops.unlock_job(p_job, p_pool, p_attempts, now() + make_interval(secs => p_delay_seconds),
       v_run.job_key, v_error);
   end if;
-  return v_outcome;
+  ended := v_outcome;
 end $$;
 
 -- How long a job rests after a crash: nothing after the first, then 5 s doubled with each further crash
