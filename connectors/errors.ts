@@ -91,6 +91,22 @@ export class AccountNotFound extends NightshiftError {
   }
 }
 
+/** Key and address lead to an account, but not to the one that the connection is for: its data would be mixed. */
+export class AccountDiffers extends NightshiftError {
+  readonly code = 'NS_ACCOUNT_DIFFERS';
+
+  constructor(provider: string, account: string, answering: string, connectionId: string) {
+    super(
+      `${provider} answers as ${answering}, but connection ${connectionId} is for ${account}: nothing of it is stored.`,
+      {
+        hint: 'Give it the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
+        verdict: 'hold',
+        context: { provider, account, answering, connectionId },
+      },
+    );
+  }
+}
+
 /** Our request is wrong, so the same request will stay wrong. */
 export class RequestRefused extends NightshiftError {
   readonly code = 'NS_REQUEST_REFUSED';

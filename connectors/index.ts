@@ -5,7 +5,8 @@ import { type ConnectionCheck, checkShopify } from './shopify/check.ts';
 import type { ShopifyContext } from './shopify/client.ts';
 import { shopifyStreams } from './shopify/index.ts';
 import type { Stream } from './stream.ts';
-import { checkStripe } from './stripe/check.ts';
+import { assertOwnAccount, checkStripe } from './stripe/check.ts';
+import { openStripe, type StripeContext } from './stripe/client.ts';
 import { stripeStreams } from './stripe/index.ts';
 
 export type { ConnectionCheck };
@@ -40,6 +41,17 @@ export function streamsOf(provider: string): readonly Stream[] {
 /** Whether its stored objects can be held against a fresh list. Shopify counts its own at each sync. */
 export function isReconcilable(stream: string): boolean {
   return findStream(stream).provider === 'stripe';
+}
+
+/**
+ * Throws NS_ACCOUNT_DIFFERS for a key of another account; tells whether the provider was asked. It is
+ * asked once for each key and address; a shop says in every run which one it is.
+ */
+export async function assertAccount(context: StripeContext): Promise<boolean> {
+  const { connection } = context;
+  if (connection.provider !== 'stripe' || connection.accountAskedAt !== null) return false;
+  await assertOwnAccount(openStripe(context), connection);
+  return true;
 }
 
 /** Tries a connection. Throws what a sync would throw if the key does not work at all. */

@@ -34,7 +34,12 @@ export type Connection = {
 };
 
 /** A connection that is ready to be used. */
-export type OpenConnection = Connection & { secret: string; timeZone: string };
+export type OpenConnection = Connection & {
+  secret: string;
+  timeZone: string;
+  /** When the provider was asked whose key it is; null where it has yet to be. */
+  accountAskedAt?: Date | null;
+};
 
 export type Keyring = { sealer: Sealer; allowedHosts: readonly string[] };
 
@@ -132,8 +137,9 @@ export async function openConnection(
   connectionId: string,
   { sealer, allowedHosts }: Keyring,
 ): Promise<OpenConnection> {
-  const { rows } = await db.query<Connection & { timeZone: string; sealed: Buffer; keyId: string }>(
-    `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.time_zone as "timeZone"
+  const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
+    `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.time_zone as "timeZone",
+            c.account_asked_at as "accountAskedAt"
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2`,
     [brandId, connectionId],
@@ -181,7 +187,8 @@ export async function replaceSecret(tx: Tx, sealer: Sealer, which: Which, secret
   const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'secret' });
   const { rows } = await tx.query<{ name: string }>(
     `update app.connections
-     set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null
+     set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null,
+         account_asked_at = null
      where brand_id = $1 and id = $2 returning name`,
     [brandId, connectionId, sealed, keyId],
   );
@@ -201,6 +208,15 @@ export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: num
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
   const details = { requestsPerSecond };
   await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
+}
+
+/** That the key is the one of the account, or that nobody can tell. */
+export async function noteAccountAsked(tx: Tx, { brandId, connectionId }: Which, now: Date): Promise<void> {
+  await tx.query('update app.connections set account_asked_at = $3 where brand_id = $1 and id = $2', [
+    brandId,
+    connectionId,
+    now,
+  ]);
 }
 
 /** What the provider says that the key may do. */

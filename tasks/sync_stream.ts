@@ -56,6 +56,8 @@ type Run = {
   stream: Stream;
   context: TaskContext;
   payload: z.output<typeof payload>;
+  /** The provider was asked whose key it is, which has yet to be noted. */
+  isAccountAsked?: boolean;
 };
 
 export const syncStream = defineTask({
@@ -100,6 +102,7 @@ async function sync(run: Run): Promise<Tally> {
       phase: page.phase,
     });
     const loaded = await db.transaction((tx) => storePage(tx, run, page));
+    run.isAccountAsked = false;
     add(tally, loaded, page);
     if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
     if (page.incomplete) causes.add(page.incomplete);
@@ -135,11 +138,7 @@ async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
-  if (connection.accountAskedAt === null) {
-    await assertAccount({ connection, db, signal, meters, warn, now });
-    const which = { brandId: connection.brandId, connectionId: connection.id };
-    await db.transaction((tx) => noteAccountAsked(tx, which, now()));
-  }
+  run.isAccountAsked = await assertAccount({ connection, db, signal, meters, warn, now });
   return stream.pages({
     ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
     request: payload.request ?? job,
@@ -164,6 +163,7 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
         page.deletions,
       )
     : NOTHING_LOADED;
+  if (run.isAccountAsked) await noteAccountAsked(tx, { brandId, connectionId }, now);
   await rejectRows(tx, brandId, connectionId, stream.name, page.rejected, now);
   for (const check of page.checks ?? [])
     await recordCheck(tx, brandId, connectionId, stream.name, check, now);

@@ -64,7 +64,7 @@ test('a key that Stripe refuses holds the connection', async () => {
 test('a key of another account, or of the other mode, is refused', async () => {
   await using db = await freshDb();
   await using other = await anAccountOf(db, {}, {}, { account: 'acct_other' });
-  await expect(check(db, other)).rejects.toMatchObject({ code: 'NS_ACCOUNT_NOT_FOUND' });
+  await expect(check(db, other)).rejects.toMatchObject({ code: 'NS_ACCOUNT_DIFFERS' });
   const live = 'rk_live_acme';
   const scenario = { stripe: { acct_acme: { keys: [KEY, live] } } };
   await using account = await anAccountOf(db, { charges: [charge('ch_1')] }, scenario);

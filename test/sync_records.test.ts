@@ -120,7 +120,7 @@ test.each([
     await using db = await freshDb();
     let nodes = [node(1), node(2, fault)];
     await using shop = await shopServing(() => nodes);
-    const connection = await aConnection(db, { baseUrl: shop.url });
+    const connection = await aConnection(db, { baseUrl: shop.url, account: 'acme.myshopify.com' });
     expect(await syncNodes(db, connection)).toMatchObject({
       changed: 1,
       rejected: 1,
@@ -158,7 +158,7 @@ test('a field that we do not know stays in the payload and fails nothing', async
   };
   const lineItems = { ...none, nodes: [line] };
   await using shop = await shopServing(() => [node(1, { mood: 'sunny', lineItems })]);
-  const connection = await aConnection(db, { baseUrl: shop.url });
+  const connection = await aConnection(db, { baseUrl: shop.url, account: 'acme.myshopify.com' });
   expect(await syncNodes(db, connection)).toMatchObject({ changed: 1, rejected: 0 });
   expect(await db.column("select payload ->> 'mood' from raw.shopify_orders")).toEqual(['sunny']);
   expect(await db.column("select payload ->> 'colour' from raw.shopify_order_lines")).toEqual(['blue']);
@@ -168,7 +168,7 @@ test('an amount that is written differently is the same amount: nothing is rewri
   await using db = await freshDb();
   let amount = '10.00';
   await using shop = await shopServing(() => [node(1, { totalPriceSet: money(amount) })]);
-  const connection = await aConnection(db, { baseUrl: shop.url });
+  const connection = await aConnection(db, { baseUrl: shop.url, account: 'acme.myshopify.com' });
   await syncNodes(db, connection);
   const version = () => db.column('select xmin::text from raw.shopify_orders');
   const before = await version();
@@ -212,7 +212,7 @@ test('a window with more objects than can be paged is read in parts, each moving
       return json({ data: { count: { count, precision: 'EXACT' } } });
     }),
   );
-  const { brandId, id } = await aConnection(db, { baseUrl: shop.url });
+  const { brandId, id } = await aConnection(db, { baseUrl: shop.url, account: 'acme.myshopify.com' });
   await db.query(
     `insert into ops.positions (brand_id, connection_id, stream, position, updated_at)
      values ($1, $2, $3, '{"changesTo": "2026-11-20T05:00:00Z"}', now())`,

@@ -51,7 +51,10 @@ function items({ from, after }: Span, last: number) {
 }
 
 async function syncProducts(db: TestDb, shop: FakeProvider) {
-  const { brandId, id: connectionId } = await aConnection(db, { baseUrl: shop.url });
+  const { brandId, id: connectionId } = await aConnection(db, {
+    baseUrl: shop.url,
+    account: 'acme.myshopify.com',
+  });
   await db.query(
     `insert into ops.positions (brand_id, connection_id, stream, position, updated_at)
      values ($1, $2, $3, '{"changesTo": "2026-11-20T05:00:00Z"}', now())`,

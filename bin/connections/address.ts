@@ -5,11 +5,10 @@ import type { Tx } from '#sql/pool.ts';
 
 export async function storeAddress(tx: Tx, connection: Connection, baseUrl: string): Promise<void> {
   const { brandId, id, name } = connection;
-  await tx.query('update app.connections set base_url = $3 where brand_id = $1 and id = $2', [
-    brandId,
-    id,
-    baseUrl,
-  ]);
+  await tx.query(
+    'update app.connections set base_url = $3, account_asked_at = null where brand_id = $1 and id = $2',
+    [brandId, id, baseUrl],
+  );
   const details = { from: connection.baseUrl, to: baseUrl };
   await recordAction(tx, { action: 'connections.set_url', brandId, target: name, details });
 }

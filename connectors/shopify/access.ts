@@ -1,8 +1,11 @@
 /** What the key of a connection may read, asked before anything is read: Shopify leaves out in silence what it hides. */
 import { z } from 'zod';
-import { ScopeMissing } from '../errors.ts';
+import type { Connection } from '#sql/connections.ts';
+import { AccountDiffers, ScopeMissing } from '../errors.ts';
+import type { ConnectorDb } from '../stream.ts';
 import { PROVIDER } from './answers.ts';
 import type { Shopify } from './client.ts';
+import { idOf } from './gid.ts';
 import { accessQuery } from './queries.ts';
 
 const ORDERS_VISIBLE_DAYS = 60;
@@ -22,6 +25,7 @@ const accessSchema = z.object({
 });
 
 export type Access = {
+  shopId: string;
   scopes: readonly string[];
   shop: string;
   domain: string;
@@ -33,6 +37,7 @@ export type Access = {
 export async function readAccess(shopify: Shopify): Promise<Access> {
   const { shop, currentAppInstallation } = await shopify.ask(accessQuery, {}, accessSchema);
   return {
+    shopId: idOf(shop),
     scopes: currentAppInstallation.accessScopes.map(({ handle }) => handle).sort(),
     shop: shop.name,
     domain: shop.myshopifyDomain,
@@ -40,6 +45,23 @@ export async function readAccess(shopify: Shopify): Promise<Access> {
     timeZone: shop.ianaTimezone,
     createdAt: shop.createdAt,
   };
+}
+
+/**
+ * Throws NS_ACCOUNT_DIFFERS where another shop answers than the one of the connection. A shop that was
+ * given another name is still the one whose id is stored.
+ */
+export async function assertShop(
+  { domain, shopId }: Access,
+  { account, brandId, id }: Pick<Connection, 'account' | 'brandId' | 'id'>,
+  db: Pick<ConnectorDb, 'query'>,
+): Promise<void> {
+  if (domain.toLowerCase() === account.toLowerCase()) return;
+  const { rows } = await db.query(
+    'select from raw.shopify_shops where brand_id = $1 and connection_id = $2 and id = $3',
+    [brandId, id, shopId],
+  );
+  if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, id);
 }
 
 /** The permission to write includes the one to read. */

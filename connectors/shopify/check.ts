@@ -1,7 +1,7 @@
 /** Tries the key of a connection and says what it may read, before anything is synced. */
 
 import type { Stream } from '../stream.ts';
-import { ALL_ORDERS, hiddenOrders, isGranted, missingScopes, readAccess } from './access.ts';
+import { ALL_ORDERS, assertShop, hiddenOrders, isGranted, missingScopes, readAccess } from './access.ts';
 import { openShopify, type ShopifyContext } from './client.ts';
 import { API_VERSION } from './queries.ts';
 
@@ -22,6 +22,7 @@ export async function checkShopify(
 ): Promise<ConnectionCheck> {
   const warnings: string[] = [];
   const access = await readAccess(openShopify({ ...context, warn: (warning) => warnings.push(warning) }));
+  await assertShop(access, context.connection, context.db);
   const missing = streams
     .map(({ name, scopes }) => ({ stream: name, scopes: missingScopes(access, scopes) }))
     .filter(({ scopes }) => scopes.length > 0);

@@ -1,7 +1,7 @@
 /** One run of a stream: what the key may read, then everything or what is left of it, then the changes. */
 import type { Fields } from '../fields.ts';
 import type { Page, StreamContext } from '../stream.ts';
-import { type Access, assertScopes, readAccess } from './access.ts';
+import { type Access, assertScopes, assertShop, readAccess } from './access.ts';
 import { endOfChanges, readAgain, readChanges, startOfChanges } from './changes.ts';
 import { openShopify, type Shopify } from './client.ts';
 import { type Collection, contentOf, type Result, read, rejectionOf } from './collection.ts';
@@ -16,6 +16,7 @@ export type StreamNeeds = { name: string; scopes: readonly string[] };
 export async function openReading(context: StreamContext, { name, scopes }: StreamNeeds): Promise<Reading> {
   const shopify = openShopify(context);
   const access = await readAccess(shopify);
+  await assertShop(access, context.connection, context.db);
   assertScopes(access, context.connection.id, name, scopes);
   return { context, shopify, access, position: parsePosition(context.position), phase: 'changes' };
 }

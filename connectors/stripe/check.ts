@@ -1,5 +1,5 @@
 /** Tries the key of a connection and says what it may read, before anything is synced. */
-import { AccountNotFound, ScopeMissing } from '../errors.ts';
+import { AccountDiffers, ScopeMissing } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import type { ConnectionCheck } from '../shopify/check.ts';
 import type { Stream } from '../stream.ts';
@@ -31,11 +31,8 @@ export async function checkStripe(
 ): Promise<ConnectionCheck> {
   const warnings: string[] = [];
   const stripe = openStripe({ ...context, warn: (warning) => warnings.push(warning) });
-  const account = await readAccount(stripe);
   const { connection } = context;
-  const named = account && textIfAny(account, 'id');
-  if (named && named !== connection.account)
-    throw new AccountNotFound(PROVIDER, connection.account, connection.id);
+  const account = await assertOwnAccount(stripe, connection);
   const used = new Set(streams.flatMap(({ scopes, scopesOptional = [] }) => [...scopes, ...scopesOptional]));
   const denied = await deniedOf(stripe, [...used]);
   const missing = streams
@@ -65,9 +62,18 @@ function described(account: Fields, id: string): ConnectionCheck['account'] {
   };
 }
 
-/** A restricted key may lack the permission to read its own account; nothing of ours needs it. */
-async function readAccount(stripe: Stripe): Promise<Fields | undefined> {
-  return answerIfAllowed(() => stripe.get('/v1/account', [], (body) => body));
+/**
+ * Throws NS_ACCOUNT_DIFFERS for the key of another account. Undefined where nothing can be told: a
+ * restricted key may lack the permission to read its own account, and nothing else of ours needs it.
+ */
+export async function assertOwnAccount(
+  stripe: Stripe,
+  { account, id }: StripeContext['connection'],
+): Promise<Fields | undefined> {
+  const answer = await answerIfAllowed(() => stripe.get('/v1/account', [], (body) => body));
+  const named = answer && textIfAny(answer, 'id');
+  if (named && named !== account) throw new AccountDiffers(PROVIDER, account, named, id);
+  return answer;
 }
 
 async function deniedOf(stripe: Stripe, scopes: readonly string[]): Promise<ReadonlySet<string>> {

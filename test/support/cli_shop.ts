@@ -24,7 +24,9 @@ export async function aShopToSync(db: TestDb, { secret = TOKEN, scopes }: ShopOp
   const brand = await aBrand(db, { slug: 'acme', timeZone: 'America/New_York', reportingCurrency: 'USD' });
   const { id: retailerId } = await aRetailer(db, { brandId: brand.id, slug: 'us' });
   const baseUrl = `${sandbox.url}/shopify/${SHOP}`;
-  const connection = await aConnection(db, { brandId: brand.id, retailerId, name: 'shop', baseUrl, secret });
+  const account = `${SHOP}.myshopify.com`;
+  const place = { brandId: brand.id, retailerId, account };
+  const connection = await aConnection(db, { ...place, name: 'shop', baseUrl, secret });
   const open = stack.move();
   return {
     sandbox,

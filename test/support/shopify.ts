@@ -35,8 +35,11 @@ export async function aShopOf(
   const scenarios = [await scenarioDir(rows, options)];
   const sandbox = await startSandbox({ data: scenarios[0]?.dir ?? '' });
   const baseUrl = `${sandbox.url}/shopify/${SHOP}`;
-  // A brand has one connection to an account: beside another shop this one counts as a shop of its own.
-  const place = brandId ? { brandId } : { account: `${SHOP}.myshopify.com` };
+  // A brand has one connection to an account: beside another shop this one is written in another way.
+  const others = await db.column('select id from app.connections where brand_id = $1', [brandId]);
+  const domain = `${SHOP}.myshopify.com`;
+  const account = others.length > 0 ? domain.toUpperCase() : domain;
+  const place = brandId ? { brandId, account } : { account };
   const { brandId: brand, id: connectionId } = await aConnection(db, { baseUrl, secret: TOKEN, ...place });
   return {
     sandbox,
