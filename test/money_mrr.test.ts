@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { limitRequests } from '#sql/connections.ts';
+import { freshDb } from './support/db.ts';
+import { rollUp } from './support/money.ts';
+import { INVOICES } from './support/money_invoices.ts';
+import { LIVES, noon, SEEN_ONLY_CHANGES, TRACEABLE, TRACEABLE_CHANGES } from './support/money_lives.ts';
+import { dailyMrr, mrrRows } from './support/money_mrr.ts';
+import { post } from './support/sandbox.ts';
+import { anAccountOf } from './support/stripe_sync.ts';
+
+const CHANGES = [...TRACEABLE_CHANGES, ...SEEN_ONLY_CHANGES];
+const LAST_DAY = '2026-11-20';
+
+// No two changes of one subscription lie between two of these.
+const OBSERVED = [
+  '10-20', '10-22T08:00:00', '10-24T08:00:00', '10-26T08:00:00', '10-28T08:00:00', '10-29T08:00:00',
+  '10-31T08:00:00', '11-02T08:00:00', '11-03T08:00:00', '11-05T08:00:00', '11-06T08:00:00', '11-08T08:00:00',
+  '11-10T08:00:00', '11-13T08:00:00', '11-20T06:00:00',
+]; // biome-ignore format: instants
+
+test('what was watched has the movements that one adds up by hand, each day and plan', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, LIVES);
+  await db.transaction((tx) => limitRequests(tx, account, 2_000));
+  for (const at of OBSERVED) {
+    const now = new Date(noon(at) * 1000).toISOString();
+    await post(account.sandbox, 'load', { dir: account.sandbox.dir, now });
+    for (const stream of ['prices', 'subscriptions'])
+      expect(await account.sync(stream, { now })).toMatchObject({ rejected: 0 });
+    await rollUp(db, account.brandId, now);
+  }
+  expect(await mrrRows(db, account.brandId)).toEqual(dailyMrr(CHANGES, LAST_DAY));
+});
+
+test('what was read at the end only is worked out backwards to the same figures, and says so', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, { ...LIVES, subscriptions: TRACEABLE, invoices: INVOICES });
+  await db.transaction((tx) => limitRequests(tx, account, 2_000));
+  for (const stream of ['prices', 'subscriptions', 'invoices'])
+    expect(await account.sync(stream)).toMatchObject({ rejected: 0 });
+  await rollUp(db, account.brandId);
+  const before = dailyMrr(TRACEABLE_CHANGES, '2026-11-19', true);
+  const today = dailyMrr(TRACEABLE_CHANGES, LAST_DAY).filter(({ day }) => day === LAST_DAY); // seen by now
+  expect(await mrrRows(db, account.brandId)).toEqual([...before, ...today]);
+});
