@@ -157,8 +157,8 @@ left join lateral (
 where p.kind = 'charge';
 
 -- Looked up when it is read, so that a late charge needs no rollup of the day of its order. A condition on
--- happened_at, order_id or charge_id reaches an index; one on the day reads the times of all orders and
--- charges of the brand, but matches those of the day only.
+-- happened_at reaches an index; one on the day reads the times of all orders and charges of the brand, but
+-- matches those of the day only; one on the order has to match all charges, because any may be its own.
 create view bi.order_payments as
 select p.brand_id, b.slug as brand, p.retailer_id, r.slug as retailer,
        (p.processed_at at time zone b.time_zone)::date as day, p.currency, p.state,
