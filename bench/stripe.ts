@@ -1,7 +1,8 @@
 /**
- * Charges of Stripe into the same PostgreSQL: by our loader, as a sync does it (each page of the list is
- * one transaction with its position), beside the published sync engine, on the same pages and in turns.
- * The clock covers parsing the pages, making rows of them and storing them; no network is in it.
+ * Charges of Stripe into the same PostgreSQL: by our loader, as a sync does it that storing holds up (the
+ * four pages that have arrived meanwhile are one transaction with their position), beside the published
+ * sync engine, on the same pages and in turns. The clock covers parsing the pages, making rows of them
+ * and storing them; no network is in it.
  */
 import { charges, toItem } from '#connectors/stripe/charges.ts';
 import { loadItems } from '#sql/load.ts';
@@ -15,6 +16,7 @@ import { addConnection, type Tenant } from './support/tenants.ts';
 
 const CHARGES = 20_000;
 const PER_PAGE = 100; // the most that Stripe gives
+const PAGES_TOGETHER = 4; // as many as are asked for at once
 const ROUNDS = 3;
 const STREAM = 'stripe.charges';
 const FIRST = new Date('2026-11-01T00:00:00Z');
@@ -81,8 +83,8 @@ async function assertWhole(db: BenchDb, table: string): Promise<void> {
 async function load(db: BenchDb, place: Tenant, pages: readonly string[], now: Date): Promise<void> {
   const { brandId, connectionId } = place;
   const target = { brandId, connectionId, tables: [charges], stream: STREAM, now };
-  for (const page of pages) {
-    const { data } = JSON.parse(page) as { data: Charge[] };
+  for (let start = 0; start < pages.length; start += PAGES_TOGETHER) {
+    const data = pages.slice(start, start + PAGES_TOGETHER).flatMap(chargesOf);
     const items = data.map((charge) => toItem(charge, { sentAt: now }));
     const position = { load: { before: data.at(-1)?.created } };
     await db.transaction(async (tx) => {
@@ -119,4 +121,8 @@ function figuresOf(ours: readonly Round[], theirs: readonly Round[]): Figure[] {
     { name: 'table after both loads', value: of(ours, ({ bytes }) => bytes) / 1e6, unit: 'MB' },
     { name: 'table after both loads, the peer', value: of(theirs, ({ bytes }) => bytes) / 1e6, unit: 'MB' },
   ];
+}
+
+function chargesOf(page: string): Charge[] {
+  return (JSON.parse(page) as { data: Charge[] }).data;
 }

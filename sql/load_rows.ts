@@ -43,14 +43,28 @@ function digestOf(tables: readonly Table[], item: Item): string {
   let text = '';
   for (const table of tables) {
     if (item.rows[table.name] === undefined) continue;
-    text += `${table.name} ${Object.keys(table.columns)}\n`;
+    text += headingOf(table);
     for (const line of writtenRows(table, item)) text += `${line}\n`;
   }
-  return hash('sha256', text).replace(UUID, '$1-$2-$3-$4-$5');
+  return uuidOf(hash('sha256', text));
 }
 
-/** The first half of the digest, as PostgreSQL writes a uuid. */
-const UUID = /^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/;
+const headings = new WeakMap<Table, string>();
+
+function headingOf(table: Table): string {
+  let heading = headings.get(table);
+  if (heading === undefined) {
+    heading = `${table.name} ${Object.keys(table.columns)}\n`;
+    headings.set(table, heading);
+  }
+  return heading;
+}
+
+/** The first half of a digest, as PostgreSQL writes a uuid. */
+function uuidOf(hex: string): string {
+  const ends = [8, 12, 16, 20, 32];
+  return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-');
+}
 
 // An item is written for its digest and then for COPY.
 const written = new WeakMap<Item, Map<Table, string[]>>();

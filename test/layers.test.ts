@@ -74,3 +74,11 @@ test('the environment is read by entry points only; every layer below gets value
   );
   expect(below.filter((file) => /process\.env\b/.test(code(file)))).toEqual([]);
 });
+
+test('the published peer that we measure against is known to the bench only', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@supabase/'))).toEqual([]);
+  const naming = files.filter((file) => readFileSync(join(root, file), 'utf8').includes('@supabase/'));
+  expect(naming.filter((file) => !file.startsWith('bench/') && file !== 'test/layers.test.ts')).toEqual([]);
+  expect(naming).toContain('bench/stripe_peer.ts');
+});

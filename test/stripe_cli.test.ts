@@ -45,3 +45,46 @@ test('a publishable key, an account without its id and a way of using keys that 
   expect(token.stderr).toContain('choose of: key, connected');
   expect(await db.column('select count(*)::int from app.connections')).toEqual([0]);
 });
+
+test('raised limits of an account are given with it or later, changed and taken back, of Stripe only', async () => {
+  await using db = await freshDb();
+  const env = await aBrandIn(db);
+  const of = ['--account', 'acct_uk'];
+  const limits = (value: string) => nightshift(['connections', 'limits', 'stripe-uk', value], { env });
+  const stored = () => db.column('select requests_per_second from app.connections order by name');
+
+  const tooMany = await nightshift(add(...of, '--requests-per-second', '0'), { env, input: BRAND_KEY });
+  expect(tooMany).toMatchObject({ code: 2, stdout: '' });
+  expect(tooMany.stderr).toContain('a whole number from 1 to 10000');
+  const added = await nightshift(add(...of, '--requests-per-second', '150'), { env, input: BRAND_KEY });
+  expect(added).toMatchObject({ code: 0 });
+  expect(await stored()).toEqual([150]);
+  const raised = await limits('400');
+  expect(raised).toMatchObject({ code: 0 });
+  expect(raised.stdout).toContain('stripe-uk keeps to 400 requests a second.');
+  expect(await stored()).toEqual([400]);
+  expect(await limits('10001')).toMatchObject({ code: 2 });
+  const listed = await nightshift(['connections', 'list', '--json'], { env });
+  expect(listed.json()).toMatchObject([{ connection: 'stripe-uk', requests_per_second: 400 }]);
+  expect(await limits('usual')).toMatchObject({ code: 0 });
+  expect(await stored()).toEqual([null]);
+  const actions =
+    "select details -> 'requestsPerSecond' from ops.audit_log where action = 'connections.limits'";
+  expect(await db.column(`${actions} order by id`)).toEqual([400, null]);
+
+  const shop = [
+    'connections',
+    'add',
+    'acme-uk',
+    '--brand',
+    'acme',
+    '--retailer',
+    'uk',
+    '--provider',
+    'shopify',
+  ];
+  const given = [...shop, '--account', 'acme', '--requests-per-second', '9'];
+  const refused = await nightshift(given, { env, input: 'shpat_of_acme' });
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toContain('The limits of shopify are not given by hand.');
+});
