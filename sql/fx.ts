@@ -127,6 +127,7 @@ const APPLY_REMOVALS = `
 const APPLY_ADDITIONS = `
   insert into app.fx_rates as r (currency, day, units_per_euro, source, seen_at, doubts)
   select currency, day, new, $1, $2::timestamptz, doubts from pg_temp.fx_changes where kind <> 'withdrawn'
+  order by currency, day
   on conflict (currency, day) do update set units_per_euro = excluded.units_per_euro,
     source = excluded.source, seen_at = excluded.seen_at, doubts = excluded.doubts`;
 

@@ -177,12 +177,16 @@ function warningOf(doubtful: readonly string[], { days, expected, isLate }: Miss
   const recent = days.filter(
     (day) => day >= addDays(expected, -RECENT_DAYS) && !(isLate && day === expected),
   );
-  const some = (items: readonly string[]) =>
-    `${items.slice(0, NAMED_MAX).join(', ')}${items.length > NAMED_MAX ? ', …' : ''}`;
-  return [
-    ...(doubtful.length > 0
-      ? [`${doubtful.length} rates to look at, used all the same: ${some(doubtful)}`]
-      : []),
-    ...(recent.length > 0 ? [`no rates of ${recent.length} days of publication: ${some(recent)}`] : []),
-  ].join('; ');
+  const parts: [string, readonly string[]][] = [
+    ['rates to look at, used all the same', doubtful],
+    ['days of publication without rates', recent],
+  ];
+  return parts
+    .filter(([, items]) => items.length > 0)
+    .map(([what, items]) => `${what} (${items.length}): ${some(items)}`)
+    .join('; ');
+}
+
+function some(items: readonly string[]): string {
+  return `${items.slice(0, NAMED_MAX).join(', ')}${items.length > NAMED_MAX ? ', …' : ''}`;
 }

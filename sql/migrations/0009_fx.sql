@@ -10,8 +10,6 @@ comment on column app.fx_rates.doubts is
   'publication), few_currencies (its day had fewer than 25, or no USD or GBP), closed_day (the ECB does '
   'not publish on such days)';
 
-create index fx_rates_of_day on app.fx_rates (day);
-
 create table ops.fx_feeds (
   url text primary key,
   etag text,
