@@ -38,6 +38,16 @@ export function clubAccount(now: number): StripeAccount {
 }
 
 function buildClub(now: number): { book: Book; lives: Life[] } {
+  const { files, lives } = clubFiles(now);
+  const drafts = new Drafts();
+  for (const [kind, objects] of Object.entries(files)) {
+    for (const [index, object] of objects.entries()) drafts.add(kind, object, new Place(kind, index + 1));
+  }
+  return { book: buildBook(drafts, false, { currency: 'gbp', warnings: [] }), lives };
+}
+
+/** The club as the files of a scenario, with the lives behind them until `now`. */
+export function clubFiles(now: number): { files: Record<string, StripeObject[]>; lives: Life[] } {
   const drafted = noDrafts();
   const all = scripts().filter(({ start }) => start <= now);
   const lives = all.map((script) => new Life(script, drafted, now).run());
@@ -49,11 +59,7 @@ function buildClub(now: number): { book: Book; lives: Life[] } {
     subscriptions: lives.flatMap(({ versions }) => versions),
     ...payOutDrafts(drafted.balance_transactions, now),
   };
-  const drafts = new Drafts();
-  for (const [kind, objects] of Object.entries(files)) {
-    for (const [index, object] of objects.entries()) drafts.add(kind, object, new Place(kind, index + 1));
-  }
-  return { book: buildBook(drafts, false, { currency: 'gbp', warnings: [] }), lives };
+  return { files, lives };
 }
 
 function customersOf(all: readonly Script[]): StripeObject[] {

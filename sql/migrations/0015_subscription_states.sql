@@ -129,7 +129,8 @@ language plpgsql stable as $$
 begin
   return query
   with seen as (
-    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'quantity')::numeric as quantity
+    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'quantity')::numeric as quantity,
+           (i ->> 'undiscounted')::numeric as worth, (i ->> 'metered')::boolean as is_metered
     from jsonb_array_elements(p_items) i
   ), before as (
     select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'undiscounted')::numeric as worth
@@ -180,7 +181,10 @@ begin
     group by k.item
   ), spans as (
     select k.item, coalesce(t.price_id, s.price) as price, coalesce(t.quantity, s.quantity, 1) as quantity,
-           case when t.is_whole then t.amount end as amount, t.worth,
+           case when t.is_whole then t.amount end as amount,
+           -- Where nothing says anything else, it was worth what it was when we saw it.
+           coalesce(t.worth, case when t.price_id is null or t.price_id = s.price and t.quantity = s.quantity
+                                  then s.worth end) as worth,
            case when lag(t.at) over w is null then coalesce(k.first_at, p_began) else t.at end as starts,
            least(coalesce(lead(t.at) over w, k.ends), k.ends) as ends
     from known k
@@ -198,7 +202,8 @@ begin
   from spans s
   left join lateral (
     select f.price, f.price -> 'recurring' as recurring,
-           coalesce(f.price -> 'recurring' ->> 'usage_type' = 'metered', false) as is_metered
+           coalesce(f.price -> 'recurring' ->> 'usage_type' = 'metered',
+                    (select n.is_metered from seen n where n.price = s.price limit 1), false) as is_metered
     from (select coalesce(
             (select r.payload from raw.stripe_prices r
              where r.brand_id = p_brand and r.connection_id = p_connection and r.id = s.price),
