@@ -19,6 +19,7 @@ const contract = {
   platform_metrics: 'day gmv mrr brands retailers connections orders new_customers churn_rate',
   sync_status: `brand_id brand retailer_id retailer connection_id connection stream provider state position
     last_success_at lag_seconds rows error`,
+  completeness: 'brand_id brand day source state cause as_of',
 };
 
 test.each(Object.entries(contract))('bi.%s has its columns', async (view, columns) => {

@@ -55,3 +55,132 @@ drop index raw.stripe_balance_transactions_by_time;
 create index stripe_balance_transactions_by_time
   on raw.stripe_balance_transactions (brand_id, connection_id, created_at)
   include (balance_type, currency, net, deleted_at);
+
+-- Which streams feed which figures. A day of a figure is final when each of them is read past its end.
+create view fact.feeds as
+select * from (values
+  ('sales', 'shopify', 'shopify.orders'), ('sales', 'shopify', 'shopify.deletions'),
+  ('product_sales', 'shopify', 'shopify.orders'), ('product_sales', 'shopify', 'shopify.deletions'),
+  ('product_sales', 'shopify', 'shopify.products'),
+  ('payments', 'stripe', 'stripe.balance_transactions'), ('payments', 'stripe', 'stripe.charges'),
+  ('payments', 'stripe', 'stripe.refunds'), ('payments', 'stripe', 'stripe.payouts'),
+  ('mrr', 'stripe', 'stripe.subscriptions'), ('mrr', 'stripe', 'stripe.invoices')
+) as f (source, provider, stream);
+
+create view bi.completeness as
+with feeds as (
+  select c.brand_id, f.source, c.retailer_id, c.name as connection, f.stream, p.complete_to,
+         case f.source
+           when 'mrr' then (select min(s.created_at) from raw.stripe_subscriptions s
+                            where s.brand_id = c.brand_id and s.connection_id = c.id)
+           when 'payments' then (select min(t.created_at) from raw.stripe_balance_transactions t
+                                 where t.brand_id = c.brand_id and t.connection_id = c.id)
+           else (select min(s.booked_at) from raw.shopify_sales s
+                 where s.brand_id = c.brand_id and s.connection_id = c.id)
+         end as begins_at,
+         case
+           when p.complete_to is null then format('%s of %s was never read to its end', f.stream, c.name)
+           when k.check_name is not null then
+             format('%s of %s fails its check %s: %s', f.stream, c.name, k.check_name, coalesce(k.cause, 'it differs'))
+           when f.stream = 'stripe.balance_transactions' and not exists (
+               select from ops.completeness b
+               where b.brand_id = c.brand_id and b.connection_id = c.id and b.stream = f.stream
+                 and starts_with(b.check_name, 'balance ')) then
+             format('%s of %s is not held against the balance: the key may not read it', f.stream, c.name)
+           when r.row_key is not null then
+             format('%s of %s has records that could not be understood', f.stream, c.name)
+           when p.state = 'partial' then format('%s of %s is not whole: %s', f.stream, c.name, coalesce(p.cause, 'no cause'))
+         end as fault
+  from fact.feeds f
+  join app.connections c on c.provider = f.provider
+  left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = f.stream
+  left join lateral (
+    select k.check_name, k.cause from ops.completeness k
+    where k.brand_id = c.brand_id and k.connection_id = c.id and k.stream = f.stream and not k.ok
+    order by k.result_since, k.check_name limit 1
+  ) k on true
+  left join lateral (
+    select r.row_key from ops.rejected_rows r
+    where r.brand_id = c.brand_id and r.connection_id = c.id and r.stream = f.stream limit 1
+  ) r on true
+), carried as (
+  -- What a subscription is worth holds for a day only once its state was carried on to the day's end.
+  select 'mrr' as source, d.brand_id, min(d.carried_to) as carried_to from ops.days_carried d
+  join feeds f on f.source = 'mrr' and f.brand_id = d.brand_id and f.retailer_id = d.retailer_id
+  where exists (
+    select from agg.subscription_states s
+    where s.brand_id = d.brand_id and s.retailer_id = d.retailer_id and s.valid_until > d.carried_to)
+  group by d.brand_id
+), sources as (
+  select f.brand_id, f.source, min(f.begins_at) as begins_at,
+         case when count(*) = count(f.complete_to) then least(min(f.complete_to), min(c.carried_to)) end as as_of,
+         min(c.carried_to) as carried_to,
+         min(f.fault) as fault,
+         (array_agg(format('%s of %s', f.stream, f.connection) order by f.complete_to nulls first))[1] as behind
+  from feeds f
+  left join carried c on c.source = f.source and c.brand_id = f.brand_id
+  group by f.brand_id, f.source
+), days as (
+  select s.*, b.slug as brand, day::date as day, fact.day_start(day::date + 1, b.time_zone) as ends_at
+  from sources s
+  join app.brands b on b.id = s.brand_id
+  cross join lateral (select (now() at time zone b.time_zone)::date as today) t
+  cross join lateral generate_series(
+    least(coalesce((s.begins_at at time zone b.time_zone)::date, t.today), t.today)::timestamp,
+    t.today::timestamp, interval '1 day') as day
+), judged as (
+  select d.*, case
+           when d.ends_at > now() then 'the day is not over'
+           when d.fault is not null then d.fault
+           when d.carried_to < d.ends_at then 'what subscriptions are worth was not carried on to the day yet'
+           when d.as_of < d.ends_at then format('%s is read up to %s only', d.behind,
+             to_char(d.as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+           when m.day is not null then 'figures of the day wait to be computed again'
+         end as cause
+  from days d
+  left join (select distinct brand_id, day from ops.dirty_days) m on m.brand_id = d.brand_id and m.day = d.day
+)
+select brand_id, brand, day, source,
+       case when cause is null then 'final' when now() > ends_at + interval '12 hours' then 'late' else 'provisional' end as state,
+       cause, as_of
+from judged;
+
+comment on view bi.completeness is 'Whether the figures of a day are final: every stream that feeds them was read past the end of the day without a fault, no check against the provider fails, and nothing waits to be computed again. It says what is known as of as_of: an edit or a correction that the provider makes later changes a day all the same. From the first day with data to today.';
+comment on column bi.completeness.brand_id is 'id of the brand';
+comment on column bi.completeness.brand is 'short name of the brand';
+comment on column bi.completeness.day is 'day in the brand''s time zone';
+comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales), product_sales (daily_product_sales), payments (daily_payments) or mrr (daily_mrr)';
+comment on column bi.completeness.state is 'final; provisional: not proven yet, and not late; late: not proven although the day has been over for 12 hours. Of a fault nobody knows which day it is in: then none is final';
+comment on column bi.completeness.cause is 'why it is not final; null where it is';
+comment on column bi.completeness.as_of is 'up to when every change is in, of the stream that is furthest behind; null where one was never read to its end';
+
+-- A check that fails makes its stream partial also where the last run did not repeat it.
+create or replace view bi.sync_status as
+select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as connection_id,
+       c.name as connection, c.provider, p.stream,
+       case when c.held_at is not null then 'held' when p.state = 'ok' and k.failed > 0 then 'partial'
+            else coalesce(p.state, 'never') end as state,
+       p.position, p.last_run_at, p.last_success_at,
+       extract(epoch from now() - p.last_success_at)::bigint as lag_seconds,
+       (run.tally ->> 'read')::bigint as rows,
+       coalesce(c.held_reason, p.cause, run.error_message, k.cause) as error,
+       p.complete_to, p.reconciled_at, k.checks, k.failed as checks_failed
+from app.connections c
+join app.brands b on b.id = c.brand_id
+left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
+left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id
+left join lateral (
+  select j.tally, j.error_message from ops.job_runs j
+  where j.brand_id = c.brand_id and j.connection_id = c.id and j.task = 'sync_stream'
+    and j.payload ->> 'stream' = p.stream and j.finished_at is not null
+  order by j.id desc limit 1
+) run on true
+left join lateral (
+  select count(*) as checks, count(*) filter (where not n.ok) as failed, min(n.cause) filter (where not n.ok) as cause
+  from ops.completeness n
+  where n.brand_id = c.brand_id and n.connection_id = c.id and n.stream = p.stream
+) k on true;
+comment on column bi.sync_status.complete_to is 'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
+comment on column bi.sync_status.reconciled_at is 'when what is stored of the last weeks was last held against a fresh list; null where that is not done';
+comment on column bi.sync_status.checks is 'checks against the provider''s own figures, each by its newest result';
+comment on column bi.sync_status.checks_failed is 'how many of them fail';
