@@ -5,10 +5,10 @@ import type { Cli } from '../cli.ts';
 import { DemoDiffers } from '../errors.ts';
 import { keyringOf } from '../keyring.ts';
 import { startLocalWorker } from '../local_worker.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
 import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
 import { ATTRIBUTION, reportLines } from './report.ts';
-import { startSandboxProcess } from './sandbox_process.ts';
+import { type SandboxProcess, startSandboxProcess } from './sandbox_process.ts';
 import { setUp } from './setup.ts';
 import { makeSteps } from './steps.ts';
 import { syncAndRollUp } from './work.ts';
@@ -25,7 +25,7 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await steps.run('schema', () => migrate(db));
   const sandbox = await steps.run('sandbox: the shops, in Shopify’s own protocol', () => comingUp);
   const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
-  await using worker = await startLocalWorker(cli, session, { concurrency: CONCURRENCY });
+  await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
   const figures = await readFigures(db, giftware.brand.id);
   const wrong = differences(figures.totals);
@@ -38,6 +38,11 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   );
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
+}
+
+/** The worker reads exchange rates from the sandbox, whatever the settings say. */
+function withFeed(session: Session, sandbox: SandboxProcess): Session {
+  return { ...session, config: { ...session.config, ecbUrl: `${sandbox.url}/ecb/stats/eurofxref` } };
 }
 
 /** Ends what is still on its way when the scope is left, so that no failure leaves it behind. */

@@ -24,7 +24,10 @@ const ACCOUNT_PREFIX = 'acct_giftware';
 
 export type Giftware = { brand: Brand; retailers: Retailer[]; connections: Connection[] };
 
-type Account = Pick<NewConnection, 'name' | 'provider' | 'account' | 'auth' | 'secret'> & { baseUrl: string };
+type Account = Omit<NewConnection, 'brandId' | 'retailerId' | 'actor' | 'baseUrl'> & { baseUrl: string };
+
+/** Stripe's own limits would make a year of one account half a minute; the sandbox has none. */
+const REQUESTS_PER_SECOND = 500;
 
 const ifMissing = true;
 
@@ -62,7 +65,19 @@ function stripeOf({ stripe }: SandboxPlaces): (Account & { slug: string })[] {
     const slug = account.replace(ACCOUNT_PREFIX, '');
     if (slug === '') return [];
     const secret = `rk_test_sandbox_giftware_${slug}`;
-    return [{ slug, name: `stripe-${slug}`, provider: 'stripe', account, baseUrl, auth: 'key', secret }];
+    const requestsPerSecond = REQUESTS_PER_SECOND;
+    return [
+      {
+        slug,
+        name: `stripe-${slug}`,
+        provider: 'stripe',
+        account,
+        baseUrl,
+        auth: 'key',
+        secret,
+        requestsPerSecond,
+      },
+    ];
   });
 }
 

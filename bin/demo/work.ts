@@ -1,6 +1,8 @@
 /** The work of the demo: syncs and rollups on the queue, and what they did as their records tell it. */
 import { streamsOf } from '#connectors/index.ts';
 import type { Db } from '#sql/pool.ts';
+import { enqueue } from '#tasks/enqueue.ts';
+import { fxRates } from '#tasks/fx_rates.ts';
 import type { Worker } from '#workers/worker.ts';
 import { DemoFailed } from '../errors.ts';
 import { complaints, exitCodeOfJobs, type Followed, follow, patience } from '../follow.ts';
@@ -29,8 +31,11 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
   const choices = connections.flatMap((connection) =>
     streamsOf(connection.provider).map(({ name: stream }) => ({ connection, stream, row: {} })),
   );
-  const syncName = `sync: ${connections.length} accounts, ${choices.length} streams`;
-  await steps.run(syncName, async () => untilDone(place, await enqueueSyncs(db, choices, { now })));
+  const syncName = `sync: ${connections.length} accounts, ${choices.length} streams, exchange rates`;
+  await steps.run(syncName, async () => {
+    const rates = await enqueueRates(place);
+    await untilDone(place, [rates, ...(await enqueueSyncs(db, choices, { now }))]);
+  });
   await steps.run('rollups: what the syncs left to do', async () => {
     for (;;) {
       const pending = await pendingRollups(db, brand.id, retailers);
@@ -41,6 +46,11 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
   const { ms = 1 } = steps.done.find(({ step }) => step === syncName) ?? {};
   const done = await recorded(db, brand.id, before);
   return { ...done, rows_per_second: Math.round(done.rows_read / (ms / 1000)) };
+}
+
+async function enqueueRates({ db, now }: Place): Promise<Followed> {
+  const id = await db.transaction((tx) => enqueue(tx, fxRates, { now }, { keyMode: 'replace' })); // means now
+  return { id, label: 'exchange rates' };
 }
 
 async function untilDone({ db, worker }: Place, jobs: readonly Followed[]): Promise<void> {
