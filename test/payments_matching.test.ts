@@ -245,3 +245,25 @@ test('the reference is read from metadata, or from where Stripe has a place for 
     ...[{ order_reference: '#1001' }, { order_reference: '8' }, { order_reference: null }],
   ]);
 });
+
+test('whoever may read the views needs no rights of its own below them', async () => {
+  await using till = await aTill();
+  const { db } = till;
+  await load(till, [anOrder({ id: '1', total: '10' })], [aCharge({ id: 'ch_1', reference: '1' })]);
+  const role = `reader_${db.name}`;
+  await db.query(`create role ${role}`);
+  try {
+    await db.query(
+      `grant usage on schema bi, fact to ${role}; grant select on all tables in schema bi to ${role}`,
+    );
+    await db.transaction(async (tx) => {
+      await tx.query(`set local role ${role}`);
+      for (const view of ['order_payments', 'daily_cash_and_sales', 'daily_payments'])
+        expect((await tx.query(`select * from bi.${view}`)).rowCount, view).toBe(
+          view === 'daily_payments' ? 0 : 1,
+        );
+    });
+  } finally {
+    await db.query(`drop owned by ${role}; drop role ${role}`);
+  }
+});

@@ -1,31 +1,7 @@
--- Which order a charge pays, so that cash and sales can be compared and a sale is never counted twice.
--- A reference is an order's id (also as gid://shopify/Order/…) or else its name,
--- with or without the leading #; an id goes before a name. Only orders of the same retailer are looked at.
--- There is always one row; two orders that fit alike, in two shops of a retailer, are told apart by nothing.
-create function fact.order_of_reference(brand_id uuid, retailer_id uuid, reference text)
-returns table (connection_id uuid, order_id text, orders bigint)
-language sql stable parallel safe as $$
-  select case when count(*) = 1 then min(f.connection_id::text)::uuid end,
-         case when count(*) = 1 then min(f.order_id) end,
-         count(*)
-  from (
-    select o.connection_id, o.order_id, o.way, min(o.way) over () as best_way
-    from app.connections c
-    cross join lateral (
-      select 1 as way, i.connection_id, i.id as order_id from raw.shopify_orders i
-      where i.brand_id = $1 and i.connection_id = c.id and i.deleted_at is null and not i.test
-        and i.id = case when $3 like 'gid://shopify/Order/%' then substr($3, 21) when $3 not like '#%' then $3 end
-      union all
-      select 2, n.connection_id, n.id from raw.shopify_orders n
-      where n.brand_id = $1 and n.connection_id = c.id and n.deleted_at is null and not n.test
-        and n.name in ($3, '#' || $3)
-    ) o
-    where c.brand_id = $1 and c.retailer_id = $2 and c.provider = 'shopify'
-  ) f
-  where f.way = f.best_way
-$$;
+-- Which order a charge pays, so that cash and sales can be compared and a sale is never counted twice. All
+-- look-ups are in views, none in a function: a function would read with the rights of who asks.
 
--- The references by which an order may be named: what order_of_reference takes, turned round.
+-- The references that may mean an order: what fact.charge_orders takes, turned round.
 create function fact.references_of_order(order_id text, name text) returns text[]
 language sql immutable parallel safe as $$
   select array[order_id, 'gid://shopify/Order/' || order_id, name]
@@ -53,27 +29,44 @@ left join lateral (
 ) i on true
 where h.status = 'succeeded' and h.captured and h.deleted_at is null;
 
--- Each of them once, with the one order that it pays or why there is none.
+-- Each of them once, with the one order that it pays or why there is none. A reference is an order's id (also
+-- as gid://shopify/Order/…) or else its name, with or without the leading #; an id goes before a name. Only
+-- orders of the same retailer are looked at. Two that fit alike, in two shops, are told apart by nothing.
 create view fact.charge_orders as
 select h.*, o.connection_id as order_connection_id, o.order_id,
        case when h.order_reference is null then 'no_reference' when o.orders = 0 then 'not_found'
             when o.orders > 1 then 'ambiguous' else 'matched' end as match
 from fact.captured_charges h
-cross join lateral fact.order_of_reference(h.brand_id, h.retailer_id, h.order_reference) o;
+cross join lateral (
+  select count(*) as orders, case when count(*) = 1 then min(f.connection_id::text)::uuid end as connection_id,
+         case when count(*) = 1 then min(f.id) end as order_id
+  from (
+    select n.connection_id, n.id, n.way, min(n.way) over () as best_way
+    from app.connections c
+    cross join lateral (
+      select 1 as way, o.connection_id, o.id from raw.shopify_orders o
+      where o.brand_id = h.brand_id and o.connection_id = c.id and o.deleted_at is null and not o.test
+        and o.id = case when h.order_reference like 'gid://shopify/Order/%' then substr(h.order_reference, 21)
+                        when h.order_reference not like '#%' then h.order_reference end
+      union all
+      select 2, o.connection_id, o.id from raw.shopify_orders o
+      where o.brand_id = h.brand_id and o.connection_id = c.id and o.deleted_at is null and not o.test
+        and o.name in (h.order_reference, '#' || h.order_reference)
+    ) n
+    where c.brand_id = h.brand_id and c.retailer_id = h.retailer_id and c.provider = 'shopify'
+  ) f
+  where f.way = f.best_way
+) o;
 
--- What went back to the buyer of a charge and did not fail. A capture below the authorization looks like a
--- refund too, but gives nothing back.
-create function fact.refunded_of_charge(brand_id uuid, connection_id uuid, charge_id text)
-returns table (refunded numeric)
-language sql stable parallel safe as $$
-  select coalesce(sum(r.amount), 0)
-  from raw.stripe_refunds r
-  where r.brand_id = $1 and r.connection_id = $2 and r.charge_id = $3 and r.deleted_at is null
-    and r.status not in ('failed', 'canceled') and not exists (
-      select from raw.stripe_balance_transactions t
-      where t.brand_id = $1 and t.connection_id = $2 and t.id = r.balance_transaction_id
-        and t.reporting_category = 'partial_capture_reversal')
-$$;
+-- What went back to buyers and did not fail. A capture below the authorization looks like a refund too, but
+-- gives nothing back.
+create view fact.charge_refunds as
+select r.brand_id, r.connection_id, r.charge_id, r.amount
+from raw.stripe_refunds r
+where r.deleted_at is null and r.status not in ('failed', 'canceled') and not exists (
+  select from raw.stripe_balance_transactions t
+  where t.brand_id = r.brand_id and t.connection_id = r.connection_id and t.id = r.balance_transaction_id
+    and t.reporting_category = 'partial_capture_reversal');
 
 -- What Shopify showed the buyer as the total, where that was in another currency than the shop's.
 create function fact.presentment_total(payload jsonb) returns numeric
@@ -104,27 +97,31 @@ cross join lateral (
          count(*) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charges,
          sum(f.charged) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charged,
          sum(f.refunded) filter (where f.is_own and f.currency = o.presentment_currency) as shown_refunded,
-         count(*) filter (where f.orders > 1) as ambiguous_charges
+         count(*) filter (where f.match = 'ambiguous') as ambiguous_charges
   from (
-    select n.currency, n.charged, r.refunded, m.orders,
-           m.order_id = o.id and m.connection_id = o.connection_id as is_own
+    select m.currency, m.charged, r.refunded, m.match,
+           m.order_id = o.id and m.order_connection_id = o.connection_id as is_own
     from app.connections s
     cross join lateral (
-      select d.id, d.currency, d.amount_captured as charged, d.order_reference
-      from raw.stripe_charges d
-      where d.brand_id = o.brand_id and d.connection_id = s.id and d.status = 'succeeded' and d.captured
-        and d.deleted_at is null and d.order_reference = any (fact.references_of_order(o.id, o.name))
+      select d.id from raw.stripe_charges d
+      where d.brand_id = o.brand_id and d.connection_id = s.id
+        and d.order_reference = any (fact.references_of_order(o.id, o.name))
       union all
-      select d.id, d.currency, d.amount_captured, i.order_reference
-      from raw.stripe_payment_intents i
+      select d.id from raw.stripe_payment_intents i
       join raw.stripe_charges d on d.brand_id = i.brand_id and d.connection_id = i.connection_id
        and d.payment_intent_id = i.id and d.order_reference is null
-      where i.brand_id = o.brand_id and i.connection_id = s.id and i.deleted_at is null
+      where i.brand_id = o.brand_id and i.connection_id = s.id
         and i.order_reference = any (fact.references_of_order(o.id, o.name))
-        and d.status = 'succeeded' and d.captured and d.deleted_at is null
     ) n
-    cross join lateral fact.order_of_reference(o.brand_id, c.retailer_id, n.order_reference) m
-    cross join lateral fact.refunded_of_charge(o.brand_id, s.id, n.id) r
+    cross join lateral (
+      select * from fact.charge_orders
+      where brand_id = o.brand_id and connection_id = s.id and charge_id = n.id
+      offset 0
+    ) m
+    cross join lateral (
+      select coalesce(sum(amount), 0) as refunded from fact.charge_refunds
+      where brand_id = o.brand_id and connection_id = s.id and charge_id = n.id
+    ) r
     where s.brand_id = o.brand_id and s.retailer_id = c.retailer_id and s.provider = 'stripe'
   ) f
 ) h
@@ -175,7 +172,10 @@ select h.brand_id, b.slug, h.retailer_id, r.slug, (h.created_at at time zone b.t
 from fact.charge_orders h
 join app.brands b on b.id = h.brand_id
 join app.retailers r on r.brand_id = h.brand_id and r.id = h.retailer_id
-cross join lateral fact.refunded_of_charge(h.brand_id, h.connection_id, h.charge_id) f
+cross join lateral (
+  select coalesce(sum(amount), 0) as refunded from fact.charge_refunds
+  where brand_id = h.brand_id and connection_id = h.connection_id and charge_id = h.charge_id
+) f
 where case when h.match <> 'matched' then true
   when h.currency = (select o.currency from raw.shopify_orders o
     where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id and o.id = h.order_id) then false
@@ -242,8 +242,7 @@ cross join lateral (
          trim_scale(coalesce(sum(e.order_charged), 0)) as order_charged,
          coalesce(sum(e.orders_matched), 0)::bigint as orders_matched,
          coalesce(sum(e.orders_open), 0)::bigint as orders_open,
-         coalesce(sum(e.orders_over), 0)::bigint as orders_over,
-         coalesce(sum(e.charges), 0)::bigint as charges,
+         coalesce(sum(e.orders_over), 0)::bigint as orders_over, coalesce(sum(e.charges), 0)::bigint as charges,
          trim_scale(coalesce(sum(e.charge_amount), 0)) as charge_amount,
          trim_scale(coalesce(sum(e.refund_amount), 0)) as refund_amount,
          coalesce(sum(e.matched_charges), 0)::bigint as matched_charges,
