@@ -43,6 +43,9 @@ export type RatesKept = {
 const JUMP = '0.2';
 /** An older publication is no measure of a jump; as old as a rate may be at most. */
 export const RATE_DAYS_MAX = 10;
+/** A day with fewer currencies than this, or without these two, is worth a look. */
+const CURRENCIES_MIN = 25;
+const CURRENCIES_EXPECTED = ['USD', 'GBP'];
 const BATCH_ROWS_MAX = 20_000;
 const DOUBTFUL_MAX = 10_000;
 /** Fewer new rows than this leave the planner right enough. */
@@ -58,6 +61,7 @@ export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query(APPLY_REMOVALS);
   await tx.query(APPLY_ADDITIONS, [rates.source, rates.now]);
   if (counts.added >= ROWS_WORTH_STATISTICS) await tx.query('analyze app.fx_rates');
+  await tx.query(FLAG_THIN_DAYS, [CURRENCIES_MIN, CURRENCIES_EXPECTED]);
   await tx.query(FLAG_JUMPS, [JUMP, RATE_DAYS_MAX]);
   await tx.query(AUDIT, [rates.actor ?? currentAccount(), rates.source]);
   const { rows: doubtful } = await tx.query<{ what: string }>(DOUBTFUL, [DOUBTFUL_MAX]);
@@ -130,6 +134,16 @@ const APPLY_ADDITIONS = `
   order by currency, day
   on conflict (currency, day) do update set units_per_euro = excluded.units_per_euro,
     source = excluded.source, seen_at = excluded.seen_at, doubts = excluded.doubts`;
+
+const FLAG_THIN_DAYS = `
+  with thin as (
+    select day from app.fx_rates where day in (select day from pg_temp.fx_changes)
+    group by day
+    having count(*) < $1::int or count(*) filter (where currency = any ($2::text[])) < cardinality($2::text[])
+  )
+  update app.fx_rates r set doubts = array_append(r.doubts, 'few_currencies')
+  from pg_temp.fx_changes c join thin using (day)
+  where (r.currency, r.day) = (c.currency, c.day)`;
 
 const FLAG_JUMPS = `
   with neighbours as (

@@ -94,7 +94,7 @@ test.skipIf(!hasPython)('another language reads the same out of the XML', async 
 test('the one-day CSV has blanks after its commas and a day in words', async () => {
   const published = await read('Date, USD, JPY, BGN, \n13 April 2026, 1.1684, 186.75, N/A, \n');
   expect(published.layout).toBe('daily CSV');
-  expect(published.days).toMatchObject([{ day: '2026-04-13', isWhole: false, doubts: ['few_currencies'] }]);
+  expect(published.days).toMatchObject([{ day: '2026-04-13', isWhole: false, doubts: [] }]);
   expect([...(published.days[0]?.rates ?? [])]).toEqual([
     ['USD', '1.1684'],
     ['JPY', '186.75'],
@@ -180,9 +180,14 @@ test('what cannot be unpacked, or is no text, is refused and named', async () =>
   expect(await refusal(gzipSync('Date,USD,\n2026-04-13,x,\n'))).toContain('f, line 2, column 12');
 });
 
-test('few currencies, and a day on which the ECB is closed, are a doubt and no fault', async () => {
+test('a day on which the ECB is closed is a doubt and no fault', async () => {
   const { days } = await read('Date,USD,GBP,\n2026-04-12,1.1,0.9,\n2026-04-13,1.1,0.9,\n');
-  expect(days.map(({ doubts }) => doubts)).toEqual([['few_currencies', 'closed_day'], ['few_currencies']]);
+  expect(days.map(({ doubts }) => doubts)).toEqual([['closed_day'], []]);
+});
+
+test('an XML day that is hardly whole does not say that the other currencies are gone', async () => {
+  const cubes = "<Cube time='2026-04-13'><Cube currency='USD' rate='1.1'/></Cube>";
+  expect((await read(xml(cubes))).days).toMatchObject([{ isWhole: false }]);
 });
 
 // Whatever is done to a file of the ECB: it is read with the values that it has, or refused by our error.

@@ -150,8 +150,22 @@ test('a jump is kept and said; an old neighbour is no measure of one', async () 
     ['ISK', '2008-12-04', '240'],
     ['ISK', '2018-02-01', '125'],
   ]);
-  expect(kept.doubtful).toEqual(['ISK 2008-12-02: jump']);
+  expect(kept.doubtful.filter((what) => what.includes('jump'))).toEqual([
+    'ISK 2008-12-02: few_currencies, jump',
+  ]);
   expect(await db.column("select day from app.fx_rates where 'jump' = any (doubts)")).toEqual(['2008-12-02']);
+});
+
+test('a day with few currencies is kept and said; a few more rates of a whole day are none', async () => {
+  await using db = await freshDb();
+  const codes = Array.from({ length: 23 }, (_, at) => `A${String.fromCharCode(65 + at)}X`);
+  const day = (count: number): Rate[] =>
+    ['USD', 'GBP', ...codes.slice(0, count - 2)].map((currency) => [currency, friday, '1']);
+  expect((await store(db, day(24))).doubtful).toHaveLength(24);
+  expect((await store(db, day(25))).doubtful).toEqual([]);
+  expect((await store(db, [['USD', friday, '1.1']])).doubtful).toEqual([]);
+  expect((await store(db, [['USD', friday, null]])).doubtful).toEqual([]);
+  expect((await store(db, [['GBP', friday, '2']])).doubtful).toEqual(['GBP 2026-04-10: few_currencies']);
 });
 
 test('a store that dies leaves neither rates nor marks nor audit', async () => {

@@ -6,7 +6,7 @@ import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
 /** Why a person should look at the rates of a day; they are used all the same. */
-export type Doubt = 'few_currencies' | 'closed_day';
+export type Doubt = 'closed_day';
 
 export type PublishedDay = {
   day: string;
@@ -22,7 +22,8 @@ export type Layout = 'XML' | 'history CSV' | 'daily CSV';
 /** Oldest day first. */
 export type Published = { layout: Layout; days: readonly PublishedDay[] };
 
-export const CURRENCIES_MIN = 25;
+/** A day with fewer, or without these two, is hardly a whole one. */
+const CURRENCIES_MIN = 25;
 const EXPECTED = ['USD', 'GBP'];
 const DAYS_MAX = 50_000;
 const CURRENCIES_MAX = 500;
@@ -79,13 +80,15 @@ export function collect({ source, today }: Origin): Collector {
 }
 
 function published(day: string, rates: ReadonlyMap<string, string | null>, layout: Layout): PublishedDay {
-  const given = [...rates].filter(([, rate]) => rate !== null).map(([currency]) => currency);
-  const isFew = given.length < CURRENCIES_MIN || EXPECTED.some((currency) => !given.includes(currency));
-  const doubts: Doubt[] = [];
-  if (isFew) doubts.push('few_currencies');
-  if (!isPublicationDay(day)) doubts.push('closed_day');
+  const given = new Set([...rates].filter(([, rate]) => rate !== null).map(([currency]) => currency));
+  const hasEnough = given.size >= CURRENCIES_MIN && EXPECTED.every((currency) => given.has(currency));
   // An XML file leaves out what was not published; a table says so, in the columns that it has.
-  return { day, rates, isWhole: layout === 'XML' && !isFew, doubts };
+  return {
+    day,
+    rates,
+    isWhole: layout === 'XML' && hasEnough,
+    doubts: isPublicationDay(day) ? [] : ['closed_day'],
+  };
 }
 
 function faultOf(text: string): string | undefined {
