@@ -23,8 +23,11 @@ import { defineTask, type Tally, type TaskContext } from './task.ts';
 const TIMEOUT_SECONDS = 6 * 60 * 60;
 /** After a change its days are rolled up at once: later pages join the waiting job and never postpone it. */
 const ROLLUP_DELAY_SECONDS = 1;
-/** During a first load rollups would only compete with it; its end makes them run. */
-const ROLLUP_DELAY_OF_LOAD_SECONDS = 60;
+/**
+ * During a first load rollups would only compete with it, and read tables that have outgrown what PostgreSQL
+ * knows of them; its end makes them run. This is for a load that takes long, or does not end.
+ */
+const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
 /** A load that goes on is looked at again when it has grown to so many times of what it was. */
@@ -183,6 +186,12 @@ function delayOf({ phase }: Page): number {
  * by tables that PostgreSQL knows nothing of yet: the last of those loads sees to it.
  */
 async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolean): Promise<boolean> {
+  // Of two loads that end at the same moment the second one sees that the first has ended.
+  await tx.query(
+    `select pg_advisory_xact_lock(hashtextextended('end of load ' || retailer_id, 0))
+     from app.connections where brand_id = $1 and id = $2`,
+    [connection.brandId, connection.id],
+  );
   const { rowCount } = await tx.query(
     `with loading as (
        select j.connection_id, j.payload ->> 'stream' as stream from ops.job_runs j
@@ -203,7 +212,7 @@ async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolea
          join app.connections o on o.brand_id = $1 and o.id = l.connection_id and o.retailer_id = c.retailer_id
          where (l.connection_id, l.stream) <> ($2, $3) and not exists (
            select from ops.positions p where p.brand_id = $1 and p.connection_id = l.connection_id
-             and p.stream = l.stream and p.last_success_at is not null))`,
+             and p.stream = l.stream and p.state in ('ok', 'partial')))`,
     [connection.brandId, connection.id, stream.name, isFirstLoad],
   );
   return rowCount === 1;
