@@ -1,6 +1,7 @@
 /** `fx status` and `fx list`: which rates there are, and whether the newest one is in. */
 import type { Command } from 'commander';
 import { addDays, lastPublication, publicationDays } from '#connectors/ecb/calendar.ts';
+import { RATE_DAYS_MAX } from '#sql/fx.ts';
 import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx_feeds.ts';
 import { isoInstant } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
@@ -9,9 +10,6 @@ import { instant } from '../output.ts';
 import { openSession } from '../session.ts';
 
 type Options = { now?: string };
-
-/** A currency whose last rate is older than this on the newest day has ended, or pauses. */
-const RATE_DAYS_MAX = 10;
 
 export function addStatus(command: Command, cli: Cli): void {
   command
@@ -84,6 +82,7 @@ function newestOf(spans: readonly CurrencySpan[]): string | undefined {
     .at(-1);
 }
 
+/** One whose last rate is too old on the newest day has ended, or pauses. */
 function stateOf({ last_day }: CurrencySpan, newest = last_day): 'current' | 'ended' {
   return last_day < addDays(newest, -RATE_DAYS_MAX) ? 'ended' : 'current';
 }
