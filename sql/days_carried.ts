@@ -11,6 +11,8 @@ type Which = { brandId: string; retailerId: string; now: Date };
 
 /** A retailer that nobody looked after for longer is carried on by a range command. */
 const DAYS_MAX = 3_660;
+/** Where nothing is to be carried, the instant is not written more often. */
+const KEPT_MS = 60 * 60_000;
 
 /** From a time before to one after it, as far as a state of the retailer lasts. */
 const SPANS = `
@@ -43,13 +45,12 @@ export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Pr
     [brandId, retailerId, now],
   );
   const days = rowCount ?? 0;
+  // Of a retailer without states every instant is as good, but none may be later than a rollup's.
   await tx.query(
     `insert into ops.days_carried as c (brand_id, retailer_id, carried_to) values ($1, $2, $3)
      on conflict (brand_id, retailer_id) do update set carried_to = excluded.carried_to
-     where $4 or c.carried_to < excluded.carried_to - interval '1 day' and not exists (
-       select from agg.subscription_states s
-       where s.brand_id = $1 and s.retailer_id = $2 and s.valid_until > c.carried_to)`,
-    [brandId, retailerId, now, days > 0],
+     where $4 or c.carried_to > excluded.carried_to or c.carried_to < $5`,
+    [brandId, retailerId, now, days > 0, new Date(now.getTime() - KEPT_MS)],
   );
   return days;
 }
