@@ -16,12 +16,11 @@ export type Ranked = { name: string; net_sales: string; orders: number };
 export type Figures = {
   totals: Totals;
   months: Ranked[];
-  retailers: Ranked[];
   products: Ranked[];
   countries: Ranked[];
 };
 
-const TOP = 8;
+const TOP = 5;
 
 export async function readFigures(db: Db, brandId: string): Promise<Figures> {
   const ranked = async (text: string) => (await db.query<Ranked>(text, [brandId])).rows;
@@ -29,7 +28,6 @@ export async function readFigures(db: Db, brandId: string): Promise<Figures> {
   return {
     totals: rows[0] ?? NOTHING,
     months: await ranked(MONTHS),
-    retailers: await ranked(top('bi.daily_sales', 'retailer')),
     products: await ranked(top('bi.daily_product_sales', 'product')),
     countries: await ranked(top('bi.daily_country_sales', 'country')),
   };

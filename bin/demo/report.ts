@@ -3,19 +3,21 @@ import { type Bar, barChart } from '../chart.ts';
 import { count, grouped, span } from '../format.ts';
 import { bold, green, red } from '../output.ts';
 import type { Figures, Ranked } from './figures.ts';
+import type { Money } from './money.ts';
+import { moneyLines } from './report_money.ts';
 import type { Step } from './steps.ts';
 import type { Work } from './work.ts';
 
 export const ATTRIBUTION =
   'Data: Chen, D. (2015). Online Retail. UCI Machine Learning Repository. https://doi.org/10.24432/C5BW33. CC BY 4.0.';
 
-export type Report = Figures & { exact: boolean; steps: Step[]; work: Work; embedded: boolean };
+export type Report = Figures & { money: Money; exact: boolean; steps: Step[]; work: Work; embedded: boolean };
 
 const BAR_WIDTH = 36;
 const NAME_WIDTH = 36;
 
 export function reportLines(report: Report): string[] {
-  const { totals, exact, months, retailers, products, countries } = report;
+  const { totals, exact, months, products, countries, money } = report;
   return [
     '',
     bold('A year of giftware'),
@@ -24,9 +26,9 @@ export function reportLines(report: Report): string[] {
       exact ? green('= the published totals, to the last digit') : red('not the published totals'),
     ),
     ...chart('Net sales by month', months, totals.currency),
-    ...chart('Retailers', retailers, totals.currency),
     ...chart('Products', products, totals.currency),
     ...chart('Countries', countries, totals.currency),
+    ...moneyLines(money),
     ...workLines(report),
     '',
     ATTRIBUTION,
@@ -67,7 +69,7 @@ function workLines({ steps, work }: Report): string[] {
     '',
     bold('How long it took'),
     ...steps.map(({ step, ms }) => `  ${step.padEnd(width)}  ${span(ms).padStart(8)}`),
-    `  ${count(rows_read, 'row')} read from the shops, ${grouped(rows_per_second)} a second. ${news}`,
+    `  ${count(rows_read, 'row')} read, ${grouped(rows_per_second)} a second. ${news}`,
   ];
 }
 

@@ -7,6 +7,7 @@ import { keyringOf } from '../keyring.ts';
 import { startLocalWorker } from '../local_worker.ts';
 import { openSession, type Session } from '../session.ts';
 import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
+import { readMoney, wrongMoney } from './money.ts';
 import { ATTRIBUTION, reportLines } from './report.ts';
 import { type SandboxProcess, startSandboxProcess } from './sandbox_process.ts';
 import { setUp } from './setup.ts';
@@ -23,19 +24,22 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await using session = await steps.run('PostgreSQL', () => openSession(cli, { anySchema: true }));
   const { db, embedded } = session;
   await steps.run('schema', () => migrate(db));
-  const sandbox = await steps.run('sandbox: the shops, in Shopify’s own protocol', () => comingUp);
+  const sandbox = await steps.run(
+    'sandbox: Shopify, Stripe and the ECB, in their own protocols',
+    () => comingUp,
+  );
   const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
   const figures = await readFigures(db, giftware.brand.id);
+  const money = await readMoney(db, giftware.brand.id);
   const wrong = differences(figures.totals);
-  const record = {
-    ...{ ...figures, known_totals: KNOWN_TOTALS, exact: wrong.length === 0, work, steps: steps.done },
-    ...{ database: placeOf(session.url), attribution: ATTRIBUTION },
-  };
-  cli.out.record(record, () =>
-    reportLines({ ...figures, exact: wrong.length === 0, work, steps: steps.done, embedded }),
+  const shown = { ...figures, exact: wrong.length === 0, money, work, steps: steps.done };
+  const where = { database: placeOf(session.url), attribution: ATTRIBUTION };
+  cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
+    reportLines({ ...shown, embedded }),
   );
+  wrong.push(...wrongMoney(money));
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
 }
