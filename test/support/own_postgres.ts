@@ -14,7 +14,7 @@ import { eventually } from './eventually.ts';
 import { quiet } from './run.ts';
 
 export type OwnPostgres = AsyncDisposable & {
-  /** Migrated; its connections come back by themselves when the server does. */
+  /** Migrated, if not asked otherwise; its connections come back by themselves when the server does. */
   db: TestDb;
   /** `immediate`: nobody is told, nothing is written down; the next start recovers. */
   stop(how: 'immediate' | 'fast'): Promise<void>;
@@ -22,7 +22,7 @@ export type OwnPostgres = AsyncDisposable & {
   start(): Promise<void>;
 };
 
-export async function ownPostgres(): Promise<OwnPostgres> {
+export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres> {
   await using opening = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
   opening.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -34,7 +34,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
     if (home) await rm(home, { recursive: true, force: true });
   });
   const db = opening.use(testDb(server.url));
-  await migrate(db);
+  if (migrated) await migrate(db);
   const opened = opening.move();
   return {
     db,
