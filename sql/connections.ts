@@ -188,7 +188,7 @@ export async function replaceSecret(tx: Tx, sealer: Sealer, which: Which, secret
   const { rows } = await tx.query<{ name: string }>(
     `update app.connections
      set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null,
-         account_asked_at = null
+         account_asked_at = null, secret_changed_at = clock_timestamp()
      where brand_id = $1 and id = $2 returning name`,
     [brandId, connectionId, sealed, keyId],
   );

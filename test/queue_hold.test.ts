@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { replaceSecret } from '#sql/connections.ts';
 import { releaseJobs } from '#sql/jobs.ts';
 import { enqueue } from '#tasks/enqueue.ts';
+import { defineTask } from '#tasks/task.ts';
 import { freshDb, type TestDb } from './support/db.ts';
+import { testSealer } from './support/factory.ts';
 import { effect, makeEffects, Trouble } from './support/queue_tasks.ts';
 import { claimJob, runClaimed, runTask } from './support/run.ts';
 import { openTransaction, untilSomebodyWaitsFor } from './support/sessions.ts';
@@ -117,6 +120,32 @@ test('a job that meets a hold while it is being released runs instead of being p
   await releasing.commit();
 
   expect(await run).toMatchObject({ outcome: 'succeeded' });
+});
+
+// A key is replaced while a run still uses the old one, which the provider refuses at that moment.
+test('a run that was refused with an older key holds nothing, and is tried with the new one', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [a, b] = await twoBrands(db);
+  const rotated = defineTask({
+    ...effect,
+    name: 'rotated',
+    async run(payload, context) {
+      if (payload.label === 'old key') {
+        await db.transaction((tx) => replaceSecret(tx, testSealer, { ...a, actor: 'test' }, 'a new key'));
+      }
+      return effect.run(payload, context);
+    },
+  });
+  await expect(runTask(rotated, { ...a, label: 'old key', fail: 'hold' }, db)).rejects.toThrow(Trouble);
+  expect(await heldAs(db)).toEqual([]);
+  expect(await outcomes(db)).toEqual(['retrying']);
+  const due = 'select attempts, run_at <= now() as due from graphile_worker.jobs';
+  expect(await db.rows(due)).toEqual([{ attempts: 0, due: true }]);
+
+  await expect(runTask(rotated, { ...b, label: 'x', fail: 'hold' }, db)).rejects.toThrow(Trouble);
+  await expect(runTask(rotated, { ...a, label: 'new key', fail: 'hold' }, db)).rejects.toThrow(Trouble);
+  expect((await heldAs(db)).map(({ slug }) => slug).sort()).toEqual(['a', 'b']);
 });
 
 test('a hold without a connection that could be released makes the job dead, with the reason', async () => {

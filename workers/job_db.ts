@@ -23,7 +23,7 @@ export type FencedDb = JobDb & {
   progress(state: Record<string, unknown>): void;
   /** What no transaction has kept yet. */
   pendingProgress(): Record<string, unknown> | undefined;
-  /** Whether a transaction is under way. */
+  /** Whether a transaction is under way, or about to be. */
   isBusy(): boolean;
   /** From here on nothing of this run commits; what is under way is broken off. May be asked again. */
   close(): Promise<void>;
@@ -32,6 +32,7 @@ export type FencedDb = JobDb & {
 /** `control` is a connection apart: it must get through when the job has taken all of `db`. */
 export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, record: RunRecord): FencedDb {
   const underWay = new Map<symbol, number>(); // the server process of each open transaction
+  let transactions = 0;
   let closed = false;
   let breaking: Promise<unknown> | undefined;
   let pending: Record<string, unknown> | undefined;
@@ -39,11 +40,16 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
   const transaction = async <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
     const progress = pending;
     let runId: number | undefined;
-    const result = await db.transaction(async (tx) => {
-      const { value, run } = await fenced(tx, fn, progress);
-      runId = run;
-      return value;
-    });
+    transactions += 1;
+    const result = await db
+      .transaction(async (tx) => {
+        const { value, run } = await fenced(tx, fn, progress);
+        runId = run;
+        return value;
+      })
+      .finally(() => {
+        transactions -= 1;
+      });
     record.id = runId; // not before the commit: a record that begins here goes with what is rolled back
     if (pending === progress) pending = undefined;
     return result;
@@ -71,7 +77,7 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
       pending = state;
     },
     pendingProgress: () => pending,
-    isBusy: () => underWay.size > 0,
+    isBusy: () => transactions > 0,
     close: async () => {
       closed = true;
       if (underWay.size === 0) return;

@@ -11,6 +11,11 @@ comment on column ops.job_runs.job_key is 'key of the job; its row has none whil
 comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of waiting, held or returned gives it back';
 comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after one was no crash without progress';
 
+alter table app.connections add column secret_changed_at timestamptz;
+comment on column app.connections.secret_changed_at is 'when another key was stored than the one it was added with';
+alter table ops.job_runs add column secret_changed_at timestamptz;
+comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
+
 alter table ops.workers add column handed_back_at timestamptz;
 comment on column ops.workers.handed_back_at is 'set once nothing is locked any more by a worker that has ended';
 create index workers_to_watch on ops.workers (started_at) where handed_back_at is null;
@@ -61,13 +66,17 @@ language plpgsql as $$
 declare v_run bigint;
 begin
   insert into ops.job_runs
-    (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at)
-  select j.id, t.identifier, q.queue_name, ops.uuid_in(p.payload, 'brandId'), ops.uuid_in(p.payload, 'connectionId'),
-         p.payload, p_attempt, p_key, j.locked_by, j.locked_at, clock_timestamp()
+    (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at,
+     secret_changed_at)
+  select j.id, t.identifier, q.queue_name, w.brand_id, w.connection_id,
+         p.payload, p_attempt, p_key, j.locked_by, j.locked_at, clock_timestamp(),
+         (select c.secret_changed_at from app.connections c where (c.brand_id, c.id) = (w.brand_id, w.connection_id))
   from graphile_worker._private_jobs j
   join graphile_worker._private_tasks t on t.id = j.task_id
   left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
   cross join lateral (select ops.payload_of(j.payload) as payload) p
+  cross join lateral (
+    select ops.uuid_in(p.payload, 'brandId') as brand_id, ops.uuid_in(p.payload, 'connectionId') as connection_id) w
   where j.id = p_job and not exists (
     select from ops.job_runs r where (r.job_id, r.pool_id, r.claimed_at) = (j.id, j.locked_by, j.locked_at))
   returning id into v_run;
@@ -210,9 +219,11 @@ begin
   if v_outcome = 'held' then
     update app.connections set held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
       held_reason = coalesce(held_reason, p_error ->> 'message')
-    where (brand_id, id) = (v_run.brand_id, v_run.connection_id);
-    if not found then -- nobody could ever release it
-      v_outcome := 'dead';
+    where (brand_id, id) = (v_run.brand_id, v_run.connection_id)
+      and secret_changed_at is not distinct from v_run.secret_changed_at;
+    if not found then -- it has another key by now, to be tried at once; or nobody could ever release it
+      perform from app.connections where (brand_id, id) = (v_run.brand_id, v_run.connection_id);
+      v_outcome := case when found then 'retrying' else 'dead' end;
       update ops.job_runs set outcome = v_outcome where id = run;
     end if;
   end if;
