@@ -184,15 +184,12 @@ test('the sum of a large ledger comes out of the index alone', async () => {
      from generate_series(1, 20000) n, lateral (select timestamptz '2026-01-01' + n * interval '1 minute') t (at)`,
     [brandId, id],
   );
+  // Rows are visible to everybody, and so need no look at the table, once their commit is on disk.
+  await db.query('checkpoint');
   await db.query('vacuum analyze raw.stripe_balance_transactions');
   const values = [brandId, id, new Date(NOW), ['payments'], ['USD'], ['180000'], 'payments'];
   expect(await db.rows(COMPARED, values)).toMatchObject([{ isEqual: true, found: '180000' }]);
-  // A table of this size is as quickly read as a whole; one of a million rows is not.
-  const plan = await db.transaction(async (tx) => {
-    await tx.query('set local enable_seqscan = off');
-    const { rows } = await tx.query<{ 'QUERY PLAN': string }>(`explain ${COMPARED}`, values);
-    return rows.map((row) => row['QUERY PLAN']).join('\n');
-  });
+  const plan = (await db.column(`explain ${COMPARED}`, values)).join('\n');
   expect(plan).toContain('Index Only Scan using stripe_balance_transactions_by_time');
   expect(plan).not.toMatch(/(Seq|Bitmap Heap|Index) Scan (using \w+ )?on stripe_balance_transactions/);
 });
