@@ -173,17 +173,21 @@ test('equal ids in two shops of a retailer are told apart by nothing, and nothin
   const place = { brandId: shop.brandId, connectionId: second.id };
   await load(
     till,
-    [anOrder({ id: '1', total: '10' }), anOrder({ id: '2', total: '10' })],
+    [
+      anOrder({ id: '1', total: '10' }),
+      anOrder({ id: '2', total: '10' }),
+      anOrder({ id: '3', name: '#1', total: '10' }), // which the charge of order 1 does not mean
+    ],
     [aCharge({ id: 'ch_1', reference: '1' }), aCharge({ id: 'ch_2', reference: '2' })],
   );
-  await db.transaction((tx) => loadOrders(tx, place, [anOrder({ id: '1', total: '10' })]));
+  await db.transaction((tx) => loadOrders(tx, place, [anOrder({ id: '1', name: '#77', total: '10' })]));
   expect(await states(till)).toEqual([
-    ...['1: ambiguous 0', '1: ambiguous 0', '2: matched 10', 'ch_1: ambiguous 10'],
+    ...['1: ambiguous 0', '1: ambiguous 0', '2: matched 10', '3: unpaid 0', 'ch_1: ambiguous 10'],
   ]);
   await db.transaction((tx) =>
     loadOrders(tx, place, [], [{ id: '1', deletedAt: new Date('2024-06-01T00:00:00Z') }]),
   );
-  expect(await states(till)).toEqual(['1: matched 10', '2: matched 10']);
+  expect(await states(till)).toEqual(['1: matched 10', '2: matched 10', '3: unpaid 0']);
 });
 
 test('an order may be charged in the currency that its buyer saw; two currencies are never added', async () => {

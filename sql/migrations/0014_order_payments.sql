@@ -35,11 +35,11 @@ where h.status = 'succeeded' and h.captured and h.deleted_at is null;
 create view fact.charge_orders as
 select h.*, o.connection_id as order_connection_id, o.order_id,
        case when h.order_reference is null then 'no_reference' when o.orders = 0 then 'not_found'
-            when o.orders > 1 then 'ambiguous' else 'matched' end as match
+            when o.orders > 1 then 'ambiguous' else 'matched' end as match, o.is_by_id
 from fact.captured_charges h
 cross join lateral (
   select count(*) as orders, case when count(*) = 1 then min(f.connection_id::text)::uuid end as connection_id,
-         case when count(*) = 1 then min(f.id) end as order_id
+         case when count(*) = 1 then min(f.id) end as order_id, min(f.way) = 1 as is_by_id
   from (
     select n.connection_id, n.id, n.way, min(n.way) over () as best_way
     from app.connections c
@@ -97,10 +97,12 @@ cross join lateral (
          count(*) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charges,
          sum(f.charged) filter (where f.is_own and f.currency = o.presentment_currency) as shown_charged,
          sum(f.refunded) filter (where f.is_own and f.currency = o.presentment_currency) as shown_refunded,
-         count(*) filter (where f.match = 'ambiguous') as ambiguous_charges
+         count(*) filter (where f.is_shared) as ambiguous_charges
   from (
-    select m.currency, m.charged, r.refunded, m.match,
-           m.order_id = o.id and m.order_connection_id = o.connection_id as is_own
+    select m.currency, m.charged, r.refunded,
+           m.order_id = o.id and m.order_connection_id = o.connection_id as is_own,
+           m.match = 'ambiguous'
+             and m.is_by_id = (m.order_reference in (o.id, 'gid://shopify/Order/' || o.id)) as is_shared
     from app.connections s
     cross join lateral (
       select d.id from raw.stripe_charges d
