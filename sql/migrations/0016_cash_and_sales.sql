@@ -1,0 +1,120 @@
+-- Cash and sales side by side, never added: a charge is no sale.
+
+-- What the bookings of charges are for: the charge, also where a refund stands between, and its order.
+create view fact.charge_bookings as
+select p.brand_id, p.retailer_id, p.connection_id, p.transaction_id, p.created_at, p.currency, p.is_counted,
+       p.charge_amount, coalesce(o.match, 'not_found') as match
+from fact.payments p
+left join lateral (
+  select co.match from fact.charge_orders co
+  where co.brand_id = p.brand_id and co.connection_id = p.connection_id and co.charge_id = coalesce((
+    select r.charge_id from raw.stripe_refunds r
+    where r.brand_id = p.brand_id and r.connection_id = p.connection_id and r.id = p.source_id), p.source_id)
+  offset 0
+) o on true
+where p.kind = 'charge';
+
+-- Day by day, so that a condition on the day costs as much as that day, whatever else there is.
+create view bi.daily_cash_and_sales as
+select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, d.day, f.currency,
+       f.total_sales, f.orders_placed, f.order_total, f.order_charged, f.order_total - f.order_charged as difference,
+       f.orders_matched, f.orders_open, f.orders_over, f.charges, f.charge_amount, f.refund_amount,
+       f.matched_charges, f.matched_amount, f.unmatched_charges, f.unmatched_amount, f.ambiguous_charges
+from app.brands b
+join app.retailers r on r.brand_id = b.id
+cross join lateral (
+  select min(s.first_day) as first_day, max(s.last_day) as last_day
+  from (
+    select min(day), max(day) from agg.daily_sales where brand_id = b.id and retailer_id = r.id
+    union all
+    select min(day), max(day) from agg.daily_payments where brand_id = b.id and retailer_id = r.id
+    union all
+    select (t.first_at at time zone b.time_zone)::date, (t.last_at at time zone b.time_zone)::date
+    from app.connections c
+    cross join lateral (
+      (select min(o.processed_at) as first_at, max(o.processed_at) as last_at from raw.shopify_orders o
+       where o.brand_id = b.id and o.connection_id = c.id)
+      union all
+      (select min(t.created_at), max(t.created_at) from raw.stripe_balance_transactions t
+       where t.brand_id = b.id and t.connection_id = c.id)
+    ) t
+    where c.brand_id = b.id and c.retailer_id = r.id
+  ) s (first_day, last_day)
+) span
+cross join lateral (
+  select span.first_day + n as day from generate_series(0, span.last_day - span.first_day) n
+) d
+cross join lateral (
+  select fact.day_start(d.day, b.time_zone) as starts_at, fact.day_start(d.day + 1, b.time_zone) as ends_at
+) w
+cross join lateral (
+  select e.currency, trim_scale(coalesce(sum(e.total_sales), 0)) as total_sales,
+         coalesce(sum(e.orders_placed), 0)::bigint as orders_placed,
+         trim_scale(coalesce(sum(e.order_total), 0)) as order_total,
+         trim_scale(coalesce(sum(e.order_charged), 0)) as order_charged,
+         coalesce(sum(e.orders_matched), 0)::bigint as orders_matched,
+         coalesce(sum(e.orders_open), 0)::bigint as orders_open,
+         coalesce(sum(e.orders_over), 0)::bigint as orders_over, coalesce(sum(e.charges), 0)::bigint as charges,
+         trim_scale(coalesce(sum(e.charge_amount), 0)) as charge_amount,
+         trim_scale(coalesce(sum(e.refund_amount), 0)) as refund_amount,
+         coalesce(sum(e.matched_charges), 0)::bigint as matched_charges,
+         trim_scale(coalesce(sum(e.matched_amount), 0)) as matched_amount,
+         coalesce(sum(e.unmatched_charges), 0)::bigint as unmatched_charges,
+         trim_scale(coalesce(sum(e.unmatched_amount), 0)) as unmatched_amount,
+         coalesce(sum(e.ambiguous_charges), 0)::bigint as ambiguous_charges
+  from (
+    select s.currency, s.total_sales, null::bigint as orders_placed, null::numeric as order_total,
+           null::numeric as order_charged, null::bigint as orders_matched, null::bigint as orders_open,
+           null::bigint as orders_over, null::bigint as charges, null::numeric as charge_amount,
+           null::numeric as refund_amount, null::bigint as matched_charges, null::numeric as matched_amount,
+           null::bigint as unmatched_charges, null::numeric as unmatched_amount, null::bigint as ambiguous_charges
+    from bi.daily_sales s where s.brand_id = b.id and s.retailer_id = r.id and s.day = d.day
+    union all
+    select o.currency, null, count(*), sum(o.order_total), sum(o.charged),
+           count(*) filter (where o.state = 'matched'),
+           count(*) filter (where o.state in ('unpaid', 'partial', 'ambiguous')),
+           count(*) filter (where o.state = 'over'), null, null, null, null, null, null, null, null
+    from fact.order_payments o
+    where o.brand_id = b.id and o.retailer_id = r.id and o.processed_at >= w.starts_at and o.processed_at < w.ends_at
+    group by o.currency
+    union all
+    select p.currency, null, null, null, null, null, null, null, p.charges, p.charge_amount, p.refund_amount,
+           null, null, null, null, null
+    from agg.daily_payments p where p.brand_id = b.id and p.retailer_id = r.id and p.day = d.day
+    union all
+    select h.currency, null, null, null, null, null, null, null, null, null, null,
+           count(*) filter (where h.is_counted and h.match = 'matched'),
+           sum(h.charge_amount) filter (where h.match = 'matched'),
+           count(*) filter (where h.is_counted and h.match <> 'matched'),
+           sum(h.charge_amount) filter (where h.match <> 'matched'),
+           count(*) filter (where h.is_counted and h.match = 'ambiguous')
+    from fact.charge_bookings h
+    where h.brand_id = b.id and h.retailer_id = r.id and h.created_at >= w.starts_at and h.created_at < w.ends_at
+    group by h.currency
+  ) e
+  group by e.currency
+) f;
+
+comment on view bi.daily_cash_and_sales is 'Sales and cash side by side per retailer, day and currency, never added: a charge is no sale. total_sales is that of bi.daily_sales and charges, charge_amount and refund_amount are those of bi.daily_payments, row by row; the matching is that of bi.order_payments, as of now.';
+comment on column bi.daily_cash_and_sales.brand_id is 'id of the brand';
+comment on column bi.daily_cash_and_sales.brand is 'short name of the brand';
+comment on column bi.daily_cash_and_sales.retailer_id is 'id of the retailer';
+comment on column bi.daily_cash_and_sales.retailer is 'short name of the retailer, unique within its brand';
+comment on column bi.daily_cash_and_sales.day is 'day in the brand''s time zone: of sales as in bi.daily_sales, of orders when they were processed, of cash when Stripe booked it';
+comment on column bi.daily_cash_and_sales.currency is 'ISO 4217 currency: of sales the shop''s, of orders and what was charged for them as in bi.order_payments, of cash the one in which the account settles';
+comment on column bi.daily_cash_and_sales.total_sales is 'as in bi.daily_sales';
+comment on column bi.daily_cash_and_sales.orders_placed is 'orders processed on the day, neither test nor deleted, whether they hold goods or not';
+comment on column bi.daily_cash_and_sales.order_total is 'what those orders came to, with tax and shipping, before returns';
+comment on column bi.daily_cash_and_sales.order_charged is 'what was charged for those orders, whenever it was, before fees';
+comment on column bi.daily_cash_and_sales.difference is 'order_total - order_charged: what those orders still lack, negative where more was charged';
+comment on column bi.daily_cash_and_sales.orders_matched is 'those of them for which exactly their total was charged';
+comment on column bi.daily_cash_and_sales.orders_open is 'those of them for which less or nothing was charged, or for which that cannot be told';
+comment on column bi.daily_cash_and_sales.orders_over is 'those of them for which more was charged';
+comment on column bi.daily_cash_and_sales.charges is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.charge_amount is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.refund_amount is 'as in bi.daily_payments';
+comment on column bi.daily_cash_and_sales.matched_charges is 'charges of the day that pay an order';
+comment on column bi.daily_cash_and_sales.matched_amount is 'the part of charge_amount that pays orders';
+comment on column bi.daily_cash_and_sales.unmatched_charges is 'charges of the day that pay no order that we know: once the day is rolled up, matched_charges + unmatched_charges = charges';
+comment on column bi.daily_cash_and_sales.unmatched_amount is 'the rest of charge_amount: once the day is rolled up, matched_amount + unmatched_amount = charge_amount';
+comment on column bi.daily_cash_and_sales.ambiguous_charges is 'unmatched charges that name two orders alike, in two shops of the retailer';
