@@ -31,7 +31,8 @@ export function control(settings: ControlSettings) {
     },
     'GET /_sandbox/faults': () => ({ faults: faults.list() }),
     'POST /_sandbox/faults': (body) => {
-      faults.set(parseObject(body));
+      const { world } = settings.served();
+      faults.set(parseObject(body), { shops: world.shops.keys(), accounts: world.stripe.keys() });
       return { faults: faults.list() };
     },
     'DELETE /_sandbox/faults': () => {

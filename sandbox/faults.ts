@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BadRequest } from './http.ts';
 import { pseudoRandom } from './random.ts';
 
 const whole = z.int().nonnegative();
@@ -81,9 +82,14 @@ export class Faults {
   /** By shop or account: how often it had been asked before the faults were set. */
   #askedBefore = new Map<string, number>();
 
-  /** Replaces all faults; throws a ZodError when they are not as documented. */
-  set(input: unknown): void {
+  /** Replaces all faults; throws when they are not as documented, or can strike none of those that are served. */
+  set(input: unknown, served: { shops: Iterable<string>; accounts: Iterable<string> }): void {
     const { seed, faults } = requestShape.parse(input);
+    const [shops, accounts] = [[...served.shops], [...served.accounts]];
+    for (const [index, { shop, account }] of faults.entries()) {
+      assertServed(`faults[${index}].shop`, shop, [...shops, ...accounts]);
+      assertServed(`faults[${index}].account`, account, [...accounts, ...shops]);
+    }
     this.#random = pseudoRandom(seed);
     this.#setAt = Date.now();
     this.#askedBefore.clear();
@@ -135,6 +141,13 @@ export class Faults {
     live.struck++;
     return true;
   }
+}
+
+function assertServed(field: string, name: string | undefined, served: readonly string[]): void {
+  if (name === undefined || served.includes(name)) return;
+  throw new BadRequest(
+    `${field}: nobody is called "${name}" here, only ${served.join(', ') || 'nobody at all'}`,
+  );
 }
 
 function fits(fault: Fault, { shop, text, on }: Target): boolean {

@@ -4,13 +4,20 @@ import { ask, NOW, post, SHOP, scenarioDir, setFaults, TOKEN } from './support/s
 
 const QUERY =
   'query ($after: String) { orders(first: 2, after: $after) { pageInfo { hasNextPage endCursor } nodes { id name } } }';
+const OTHER = 'other';
 const gid = (n: number) => `gid://shopify/Order/${n}`;
 
 let scenario: Awaited<ReturnType<typeof scenarioDir>>;
 let sandbox: Sandbox;
 beforeAll(async () => {
   const orders = [1, 2, 3, 4, 5, 6].map((id) => ({ id, processedAt: NOW }));
-  scenario = await scenarioDir({ 'orders.ndjson': [{ id: 2, processedAt: NOW, name: 'before' }, ...orders] });
+  const place = { currency: 'USD', zone: 'America/New_York' };
+  const shops = { [SHOP]: { token: TOKEN, ...place }, [OTHER]: { token: 'shpat_other', ...place } };
+  const versions = [{ id: 2, processedAt: NOW, name: 'before' }, ...orders];
+  scenario = await scenarioDir(
+    { 'orders.ndjson': versions, [`${OTHER}/orders.ndjson`]: [] },
+    { scenario: { now: NOW, shops } },
+  );
   sandbox = await startSandbox({ data: scenario.dir });
 });
 afterEach(() => post(sandbox, 'reset', {}));
@@ -108,7 +115,7 @@ test('a revoked key, only for one shop and only where the text fits', async () =
   await setFaults(
     sandbox,
     { kind: 'revoked_key', count: 0, match: 'orders(' },
-    { kind: 'revoked_key', shop: 'other', count: 0 },
+    { kind: 'revoked_key', shop: OTHER, count: 0 },
   );
   expect((await ask(sandbox, QUERY)).status).toBe(401);
   expect((await ask(sandbox, QUERY)).status).toBe(401);
@@ -139,6 +146,17 @@ test('requests are listed with what struck them, and without keys', async () => 
     { status: 500, faults: ['status'] },
     { status: 200, faults: [], query: QUERY, requestedCost: expect.any(Number) },
   ]);
+});
+
+test('a fault for somebody who is not served here is refused, since it would strike nobody', async () => {
+  for (const field of ['shop', 'account']) {
+    const answer = await setFaults(sandbox, { kind: 'reset', [field]: 'amce' });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain(
+      `faults[0].${field}: nobody is called \\"amce\\" here, only ${SHOP}`,
+    );
+  }
+  expect((await raw()).status).toBe(200);
 });
 
 test('faults that are not as documented are refused with the reason', async () => {
