@@ -14,7 +14,7 @@ type Entry = { summary: string; load: () => Promise<{ noun: Noun }> };
 
 const nouns: Record<string, Entry> = {
   demo: {
-    summary: 'a year of real orders from a shop to exact daily sales',
+    summary: 'a year of real orders and their money, to exact daily figures',
     load: () => import('./commands/demo.ts'),
   },
   up: { summary: 'run everything in one process', load: () => import('./commands/up.ts') },

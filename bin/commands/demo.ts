@@ -6,13 +6,14 @@ type Options = { keep?: boolean };
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'a year of real orders through Shopify’s protocol into exact daily sales, on a database of its own',
+      'a year of real orders and their money, through the protocols of Shopify, Stripe and the ECB into exact daily figures',
     )
-    .option('--keep', 'leave database, shops and worker running until Ctrl-C')
+    .option('--keep', 'leave database, sandbox and worker running until Ctrl-C')
     .action(async (options: Options) => {
       // Said before anything is loaded: who waits should know for what.
       cli.out.say(
-        'Nightshift demo: a year of real orders (541,909 lines) from five shops to exact daily sales.',
+        'Nightshift demo: a year of real orders (541,909 lines) and their money, from five shops, six\n' +
+          'Stripe accounts and the ECB to exact daily figures. The subscriptions of one are made up.',
       );
       const { runDemo } = await import('../demo/run.ts');
       await runDemo(cli, { keep: () => keep(cli, options) });

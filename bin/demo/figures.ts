@@ -24,13 +24,13 @@ const TOP = 5;
 
 export async function readFigures(db: Db, brandId: string): Promise<Figures> {
   const ranked = async (text: string) => (await db.query<Ranked>(text, [brandId])).rows;
-  const { rows } = await db.query<Totals>(TOTALS, [brandId]);
-  return {
-    totals: rows[0] ?? NOTHING,
-    months: await ranked(MONTHS),
-    products: await ranked(top('bi.daily_product_sales', 'product')),
-    countries: await ranked(top('bi.daily_country_sales', 'country')),
-  };
+  const [{ rows }, months, products, countries] = await Promise.all([
+    db.query<Totals>(TOTALS, [brandId]),
+    ranked(MONTHS),
+    ranked(top('bi.daily_product_sales', 'product')),
+    ranked(top('bi.daily_country_sales', 'country')),
+  ]);
+  return { totals: rows[0] ?? NOTHING, months, products, countries };
 }
 
 /** The names of those that are not what they should be. */

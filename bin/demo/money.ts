@@ -54,14 +54,17 @@ export type Money = {
 const NAMED_MAX = 5;
 
 export async function readMoney(db: Db, brandId: string): Promise<Money> {
-  const { rows: cash } = await db.query<Cash>(CASH, [brandId]);
-  const { rows: recurring } = await db.query<Recurring>(RECURRING, [brandId]);
-  const { rows: days } = await db.query<{ days: number; reconstructed: number }>(DAYS, [brandId]);
-  const { rows: consolidated } = await db.query<Consolidated>(CONSOLIDATED, [brandId]);
+  const [compared, cash, recurring, days, consolidated] = await Promise.all([
+    compare(db, brandId),
+    db.query<Cash>(CASH, [brandId]),
+    db.query<Recurring>(RECURRING, [brandId]),
+    db.query<{ days: number; reconstructed: number }>(DAYS, [brandId]),
+    db.query<Consolidated>(CONSOLIDATED, [brandId]),
+  ]);
   return {
-    ...{ cash, recurring, compared: await compare(db, brandId), consolidated: consolidated[0] ?? null },
-    days_of_mrr: days[0]?.days ?? 0,
-    days_reconstructed: days[0]?.reconstructed ?? 0,
+    ...{ compared, cash: cash.rows, recurring: recurring.rows, consolidated: consolidated.rows[0] ?? null },
+    days_of_mrr: days.rows[0]?.days ?? 0,
+    days_reconstructed: days.rows[0]?.reconstructed ?? 0,
   };
 }
 

@@ -69,23 +69,23 @@ function workLines({ steps, work }: Report): string[] {
     '',
     bold('How long it took'),
     ...steps.map(({ step, ms }) => `  ${step.padEnd(width)}  ${span(ms).padStart(8)}`),
-    `  ${count(rows_read, 'row')} read, ${grouped(rows_per_second)} a second. ${news}`,
+    `  ${count(rows_read, 'row')} read, ${grouped(rows_per_second)} a second.`,
+    `  ${news}`,
   ];
 }
 
 function nextLines({ embedded }: Report): string[] {
   const address = embedded ? '"$(npx nightshift status --url)"' : '"$DATABASE_URL"';
-  const range = '--from 2011-11-01 --to 2011-11-30 --wait';
-  const query = "select day, orders, net_sales from bi.daily_sales where retailer = 'eire' order by day";
+  const query = "select day, charges, net, closing_balance from bi.daily_payments where retailer = 'eire'";
   return [
     '',
     bold('Where to look next'),
     '  npx nightshift status',
     '  npx nightshift sync status --brand giftware',
-    `  npx nightshift rollup run --brand giftware --retailer eire ${range}`,
     '  npx nightshift demo                 # again: reads what is new, and changes nothing',
-    '  npx nightshift demo --keep          # leaves shops, worker and database running',
+    '  npx nightshift demo --keep          # leaves sandbox, worker and database running',
     ...(embedded ? ['  npx nightshift up                   # keeps the database running for:'] : []),
-    `  psql ${address} -c "${query}"`,
+    `  psql ${address} \\`,
+    `    -c "${query}"`,
   ];
 }

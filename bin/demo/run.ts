@@ -24,15 +24,13 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await using session = await steps.run('PostgreSQL', () => openSession(cli, { anySchema: true }));
   const { db, embedded } = session;
   await steps.run('schema', () => migrate(db));
-  const sandbox = await steps.run(
-    'sandbox: Shopify, Stripe and the ECB, in their own protocols',
-    () => comingUp,
-  );
+  const sandbox = await steps.run('sandbox: Shopify, Stripe and the ECB', () => comingUp);
   const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
-  const figures = await readFigures(db, giftware.brand.id);
-  const money = await readMoney(db, giftware.brand.id);
+  const [figures, money] = await steps.run('figures: read from bi', () =>
+    Promise.all([readFigures(db, giftware.brand.id), readMoney(db, giftware.brand.id)]),
+  );
   const wrong = differences(figures.totals);
   const shown = { ...figures, exact: wrong.length === 0, money, work, steps: steps.done };
   const where = { database: placeOf(session.url), attribution: ATTRIBUTION };
