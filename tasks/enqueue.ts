@@ -12,6 +12,11 @@ export type EnqueueOptions = {
   priority?: number;
   /** What becomes of the time of a job that waits under the same key. */
   keyMode?: 'preserve_run_at' | 'replace';
+  /**
+   * A job of its own, whatever waits under the key. Making it waits for no row: for transactions that
+   * hold what a job with the key may be waiting for, and that would wait for each other otherwise.
+   */
+  unkeyed?: boolean;
 };
 
 const CALLS_MAX = 5;
@@ -48,7 +53,7 @@ export async function enqueue<S extends z.ZodObject>(
   options: EnqueueOptions = {},
 ): Promise<string> {
   const checked = parsePayload(task, payload);
-  const ownKey = task.key?.(checked);
+  const ownKey = options.unkeyed ? undefined : task.key?.(checked);
   const key = ownKey && `${task.name}:${ownKey}`; // keys are one space for all tasks
   const values = [
     task.name,

@@ -92,8 +92,11 @@ export async function keepRates(tx: Tx, { days }: Published, options: KeepOption
   const { rollupNow, note, ...how } = options;
   const kept = await storeRates(tx, { days, ...how });
   await note?.(tx, kept);
-  for (const { brandId, retailerId } of kept.retailers)
-    await enqueue(tx, rollup, { brandId, retailerId, ...(rollupNow && { now: rollupNow }) });
+  // A rollup that begins now holds the row of its job and waits for the locks that we hold.
+  for (const { brandId, retailerId } of kept.retailers) {
+    const work = { brandId, retailerId, ...(rollupNow && { now: rollupNow }) };
+    await enqueue(tx, rollup, work, { unkeyed: true });
+  }
   return kept;
 }
 
