@@ -37,8 +37,14 @@ export async function* reconcile(reading: Reading, collection: Collection): Asyn
   const listed = newTally();
   const ids = new Set<string>();
   for await (const { content, ids: found } of contentsOf(reading, collection, [window])) {
+    // The second at the edge of two windows is listed by both.
+    const items = new Map(content.items.map((item) => [item.id, item]));
+    addItems(
+      listed,
+      collection,
+      [...items.values()].filter(({ id }) => !ids.has(id)),
+    );
     for (const id of found) ids.add(id);
-    addItems(listed, collection, content.items);
     yield { ...emptyPage(reading), ...content, reconciles: true };
   }
   const unlisted = await unlistedIds(reading, collection, window, ids);

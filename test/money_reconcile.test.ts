@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { freshDb } from './support/db.ts';
+import { charge, NOW_SECONDS } from './support/stripe.ts';
+import { anAccountOf } from './support/stripe_sync.ts';
+
+const DAY = 86_400;
+
+// Windows that are read side by side both list the whole second at their edge.
+test('charges that share seconds at the edges of windows are counted once when they are reconciled', async () => {
+  await using db = await freshDb();
+  const charges = Array.from({ length: 420 }, (_, index) =>
+    charge(`ch_${index}`, {
+      created: NOW_SECONDS - 20 * DAY + Math.floor(index / 30) * DAY,
+      amount: 100 + index,
+    }),
+  );
+  await using account = await anAccountOf(db, { charges });
+  await account.sync('charges');
+  const tally = await account.sync('charges', { reconcile: true });
+  expect(tally).not.toHaveProperty('incomplete');
+  const sum = Array.from({ length: 420 }, (_, index) => 100 + index).reduce((all, one) => all + one, 0);
+  expect(
+    await db.rows(
+      'select check_name as name, expected::float8, found::float8, ok from ops.completeness order by 1',
+    ),
+  ).toEqual([
+    { name: 'listed charges of 35 days', expected: 420, found: 420, ok: true },
+    { name: 'listed charges of 35 days in USD', expected: sum / 100, found: sum / 100, ok: true },
+  ]);
+});
