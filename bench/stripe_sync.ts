@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,7 @@ type Synced = {
   peakMb: number;
   workerCpuSeconds: number;
   sandboxCpuSeconds: number;
+  databaseCpuSeconds: number;
 };
 
 export async function benchStripeSync(server: BenchServer): Promise<Figure[]> {
@@ -56,6 +58,7 @@ export async function benchStripeSync(server: BenchServer): Promise<Figure[]> {
     { name: 'waited for limits', value: large.waitedMs / 1000, unit: 's' },
     { name: 'processor time of the worker', value: large.workerCpuSeconds, unit: 's' },
     { name: 'processor time of the sandbox', value: large.sandboxCpuSeconds, unit: 's' },
+    { name: "processor time of PostgreSQL's sessions", value: large.databaseCpuSeconds, unit: 's' },
     { name: 'memory of the worker, most, a quarter', value: small.peakMb, unit: 'MB', bar: { below: 250 } },
     { name: 'memory of the worker, most', value: large.peakMb, unit: 'MB', bar: { below: 250 } },
     { name: 'memory, all / a quarter', value: large.peakMb / small.peakMb, unit: 'x', bar: { below: 1.15 } },
@@ -69,7 +72,7 @@ async function synced(db: BenchDb, count: number): Promise<Synced> {
   const env = { ...process.env, NIGHTSHIFT_SECRET_KEYS: `bench:${key.toString('base64')}` };
   await using worker = await startSyncWorker(db.url, env);
   const choice = { connection, stream: STREAM, row: {} };
-  const cpuBefore = await cpuSecondsOf(sandbox.child);
+  const cpuBefore = await cpuSecondsOf(sandbox.child.pid);
   const start = performance.now();
   const [job] = await enqueueSyncs(db, [choice], { now: NOW });
   for (;;) {
@@ -82,7 +85,8 @@ async function synced(db: BenchDb, count: number): Promise<Synced> {
     return {
       ...{ seconds, rows, requests: run.requests, waitedMs: run.waitedMs },
       ...{ peakMb: worker.peakMb(), workerCpuSeconds: worker.cpuSeconds() },
-      sandboxCpuSeconds: (await cpuSecondsOf(sandbox.child)) - cpuBefore,
+      sandboxCpuSeconds: (await cpuSecondsOf(sandbox.child.pid)) - cpuBefore,
+      databaseCpuSeconds: await sessionsCpuSeconds(db),
     };
   }
 }
@@ -153,10 +157,22 @@ async function end(child: ChildProcess): Promise<void> {
 
 const TICKS_PER_SECOND = 100; // what Linux tells everybody
 
-/** Processor time of a process so far; 0 where the system does not tell. */
-async function cpuSecondsOf({ pid }: ChildProcess): Promise<number> {
-  if (process.platform !== 'linux') return 0;
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+/** Processor time of a process so far; 0 where the system does not tell, or has no such process. */
+async function cpuSecondsOf(pid: number | undefined): Promise<number> {
+  const path = `/proc/${pid}/stat`;
+  if (process.platform !== 'linux' || !existsSync(path)) return 0;
+  const stat = await readFile(path, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime and stime
+}
+
+/** Of those that are still open; 0 where the server is on another machine. */
+async function sessionsCpuSeconds(db: BenchDb): Promise<number> {
+  if (!['127.0.0.1', 'localhost'].includes(new URL(db.url).hostname)) return 0;
+  const { rows } = await db.query<{ pid: number }>(
+    'select pid from pg_stat_activity where datname = current_database()',
+  );
+  let seconds = 0;
+  for (const { pid } of rows) seconds += await cpuSecondsOf(pid);
+  return seconds;
 }
