@@ -140,7 +140,7 @@ begin
         missing := missing || wanted;
         continue;
     end;
-    -- A function in a view reads as whoever asks. Rates are the only thing that one of ours may so read.
+    -- A function in a view runs as whoever asks: it must find what it calls, and may so read the rates only.
     -- Functions without tables, as those that round, are looked up in fact; its views stay closed.
     execute format('grant usage on schema bi, app, fact to %I', wanted);
     execute format('grant select on app.fx_rates to %I', wanted);
