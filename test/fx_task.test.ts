@@ -81,7 +81,7 @@ test('an empty table takes the history once, then the feed of 90 days, and asks 
     newest_day: '2001-06-29',
   });
   expect(await markedDays(db, seller)).toEqual(['2001-06-29', '2001-06-30']);
-  expect(await rollups(db)).toEqual([1]);
+  expect(await rollups(db)).toEqual([2]); // one for each sync that moved a day
   expect(await ecb.asked()).toEqual([
     'eurofxref-hist.zip 200',
     'eurofxref-hist-90d.xml 200',
