@@ -1,18 +1,21 @@
 /**
  * What the fence costs, and how long a killed worker is missed. Jobs per second are taken from the
  * start of the first body to the start of the last, of our worker and of graphile-worker as it comes
- * (a notification and a poll per second, no local queue), in one process each and in turns.
+ * (a notification and a poll per second, no local queue), in one process each and in turns. pg-boss and
+ * BullMQ stand beside them in the same turns.
  */
 import { Logger, run } from 'graphile-worker';
 import { z } from 'zod';
 import { makeLog } from '#runtime/log.ts';
 import { defineTask, type Services, type Task } from '#tasks/task.ts';
 import { startWorker } from '#workers/worker.ts';
+import { bullMq, pgBoss, redisVersion } from './queue_peers.ts';
 import type { Figure } from './support/bench.ts';
+import { startClock } from './support/job_clock.ts';
 import { compare } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
 
-const JOBS = 3_000;
+const JOBS = 2_000;
 const ROUNDS = 3;
 const CONCURRENCY = 4;
 const POLL_MS = 1_000;
@@ -22,13 +25,21 @@ type Body = 'nothing' | 'a row';
 
 export async function benchQueue(server: BenchServer): Promise<Figure[]> {
   const figures: Figure[] = [];
+  const redis = await redisVersion();
+  if (redis === undefined)
+    console.error('BullMQ is left out: no Redis answers at REDIS_URL, nor on this machine.');
   for (const body of ['nothing', 'a row'] as const) {
     const db = await server.freshDatabase();
     await db.query('create table public.effects (job integer not null)');
-    const { ours, plain } = await compare(ROUNDS, {
+    const work = body === 'nothing' ? async () => {} : (job: number) => db.query(WRITE, [job]);
+    const load = { jobs: JOBS, concurrency: CONCURRENCY, work };
+    const taken = await compare(ROUNDS, {
       plain: () => plainWorker(db, body),
       ours: () => ourWorker(db, body),
+      'pg-boss': () => pgBoss(db, load),
+      ...(redis && { [`BullMQ on Redis ${redis}`]: () => bullMq(load) }),
     });
+    const { ours = 0, plain = 0, ...peers } = taken as Record<string, number>;
     figures.push(
       { name: `jobs that write ${body}, fenced`, value: perSecond(ours), unit: 'jobs/s' },
       { name: `jobs that write ${body}, graphile-worker`, value: perSecond(plain), unit: 'jobs/s' },
@@ -38,6 +49,9 @@ export async function benchQueue(server: BenchServer): Promise<Figure[]> {
         unit: 'x',
         bar: { atLeast: 0.9 },
       },
+      ...Object.entries(peers).map(([name, ms]) => ({
+        ...{ name: `jobs that write ${body}, ${name}`, value: perSecond(ms), unit: 'jobs/s' },
+      })),
     );
   }
   return figures;
@@ -71,7 +85,7 @@ async function fill(db: BenchDb): Promise<void> {
 }
 
 async function ourWorker(db: BenchDb, body: Body): Promise<number> {
-  const clock = startClock();
+  const clock = startClock(JOBS);
   const task = benchTask(body, clock.started);
   await fill(db);
   await using _worker = await startWorker({
@@ -86,7 +100,7 @@ async function ourWorker(db: BenchDb, body: Body): Promise<number> {
 }
 
 async function plainWorker(db: BenchDb, body: Body): Promise<number> {
-  const clock = startClock();
+  const clock = startClock(JOBS);
   await fill(db);
   const runner = await run({
     connectionString: db.url,
@@ -111,16 +125,4 @@ async function plainWorker(db: BenchDb, body: Body): Promise<number> {
   const took = await clock.allStarted;
   await runner.stop();
   return took;
-}
-
-function startClock(): { started(): void; allStarted: Promise<number> } {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  let jobs = 0;
-  let first = 0;
-  const started = () => {
-    jobs += 1;
-    if (jobs === 1) first = performance.now();
-    if (jobs === JOBS) resolve(performance.now() - first);
-  };
-  return { started, allStarted: promise };
 }
