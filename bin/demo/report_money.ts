@@ -1,7 +1,7 @@
 /** The demo's money as a person wants to see it: cash beside sales, then what recurs. */
 import { count, grouped } from '../format.ts';
 import { bold, green, red } from '../output.ts';
-import type { Cash, Compared, Money, Recurring } from './money.ts';
+import type { Cash, Compared, Consolidated, Money, Recurring } from './money.ts';
 import { CLUB } from './setup.ts';
 
 export function moneyLines(money: Money): string[] {
@@ -29,7 +29,7 @@ function cashLines({ cash, compared }: Money): string[] {
     bold(`Cash of Stripe beside sales, whole ${main}`),
     ...table([['', ...Object.keys(CASH_COLUMNS)], ...rows]),
     `  ${proof(compared)}`,
-    `  ${CLUB}: made-up subscriptions, without a shop. Cash pays for sales and is no part of them.`,
+    `  ${CLUB}: made-up subscriptions, no shop. Cash pays for sales, it is none.`,
   ];
 }
 
@@ -61,14 +61,19 @@ function recurringLines(money: Money): string[] {
   };
   const rows = months.map((month) => [month, ...currencies.flatMap((currency) => cells(month, currency))]);
   const head = currencies.flatMap((currency) => [currency, ...Object.keys(MOVEMENTS)]);
-  const { day = '', mrr = null, currency = '', rates = [] } = consolidated ?? {};
   return [
     '',
-    bold(`Monthly recurring revenue of the ${CLUB} at the end of each month, and what moved it`),
+    bold(`Recurring revenue of the ${CLUB} at the end of each month, and what moved it`),
     ...table([['', ...head], ...rows]),
-    `  ${day}: ${mrr === null ? 'a rate is missing to add these up' : `${bold(`${grouped(mrr)} ${currency}`)} together`}${rates.length > 0 ? ` (${rates.join(', ')}, Source: ECB statistics)` : ''}`,
+    ...(consolidated ? together(consolidated) : []),
     `  ${reconstructed(money)}`,
   ];
+}
+
+function together({ day, currency, mrr, rates }: Consolidated): string[] {
+  if (mrr === null) return [`  On ${day} a rate is missing to add these up in ${currency}.`];
+  const sum = `  On ${day} together ${bold(`${grouped(mrr)} ${currency}`)} a month`;
+  return rates.length > 0 ? [`${sum}, at the ECB’s ${rates.join(', ')}`] : [sum];
 }
 
 function reconstructed({ days_of_mrr: days, days_reconstructed: made }: Money): string {
