@@ -231,6 +231,23 @@ test('a result that is shorter than announced is no success, and the next attemp
   expect(count(await shop.asked(), 'BulkRun')).toBe(2);
 });
 
+test.each([-3, 3])('a count that is wrong each time (by %i) ends in reading by pages', async (difference) => {
+  await using whole = await freshDb();
+  await using sound = await aShopOf(whole, { 'orders.ndjson': few });
+  await sound.sync(ORDERS);
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, { 'orders.ndjson': few });
+  await shop.faults({ kind: 'bulk_count', difference, count: 0 });
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await expect(shop.sync(ORDERS)).rejects.toMatchObject({ verdict: 'retry' });
+  }
+  expect(await shop.sync(ORDERS)).toMatchObject({
+    warning: expect.stringContaining('keep contradicting themselves'),
+    incomplete: null,
+  });
+  expect(await ordersIn(db)).toEqual(await ordersIn(whole));
+});
+
 test('a result whose children are scattered is read by pages instead', async () => {
   await using whole = await freshDb();
   await using sound = await aShopOf(whole, { 'orders.ndjson': few });

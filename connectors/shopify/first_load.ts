@@ -16,6 +16,8 @@ import { type Bulk, type Part, type Position, timeText } from './position.ts';
 import { BEGINNING, type Reading, store, storedRoots } from './reading.ts';
 
 const RESTARTS_MAX = 10;
+/** After so many operations that did not work out, a result that contradicts itself is not asked for again. */
+const DISTRUST_AFTER = 2;
 /** A part of a load is not made smaller than this. */
 const PART_MS_MIN = 60 * 60_000;
 
@@ -27,6 +29,19 @@ export class BulkGivenUp extends NightshiftError {
       hint: 'The next attempt begins the load again. If it stays so, ask the support of Shopify.',
       verdict: 'retry',
       context: { reason },
+    });
+  }
+}
+
+/** Results of one operation after the other hold something else than is announced: that will not change. */
+export class BulkDistrusted extends NightshiftError {
+  readonly code = 'NS_BULK_DISTRUSTED';
+
+  constructor(cause: NightshiftError) {
+    super(`Bulk operations of Shopify keep contradicting themselves: ${cause.message}`, {
+      hint: 'Nothing to do: the objects are read page by page.',
+      verdict: 'retry',
+      cause,
     });
   }
 }
@@ -48,7 +63,7 @@ export async function* firstLoad(reading: Reading, collection: Collection): Asyn
     }
   } catch (error) {
     if (error instanceof BulkGivenUp) yield store(reading, { ...reading.position, bulk: undefined });
-    if (!(error instanceof BulkUngrouped)) throw error;
+    if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
     // Pages hold whole objects, so everything is read as changes since ever.
     reading.context.warn(`${error.message} It is read page by page.`);
     yield store(reading, { ...reading.position, bulk: undefined, window: undefined, changesTo: BEGINNING });
@@ -107,7 +122,10 @@ async function* result(
   } catch (error) {
     if (error instanceof ResultGone) return again(error.message);
     // Asking for the same file again would end alike: another operation, after the pause of a retry.
-    if (error instanceof BulkResultCut || error instanceof ResultContradictory) yield again(error.message);
+    if (error instanceof BulkResultCut || error instanceof ResultContradictory) {
+      if (bulk.restarts >= DISTRUST_AFTER) throw new BulkDistrusted(error);
+      yield again(error.message);
+    }
     throw error;
   }
   const [, ...parts] = bulk.parts;
