@@ -35,13 +35,25 @@ export async function markDays(
 
 /**
  * Only one rollup of a retailer at a time, until the transaction ends: two that interleave would each
- * write what it computed from its own snapshot, and the older one could be the last.
+ * write what it computed from its own snapshot, and the older one could be the last. The lock of all
+ * comes first, and by a statement of its own: whoever waited for it behind a lock of its retailer could
+ * wait for a rollup that waits for this one.
  */
 export async function lockRollup(tx: Tx, brandId: string, retailerId: string): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock_shared(hashtextextended('rollups', 0))");
   await tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [
     brandId,
     retailerId,
   ]);
+}
+
+/**
+ * Waits for the rollups in flight, of every brand, and lets none begin until the transaction ends: for
+ * changes of what all of them compute with. One that begins now holds the row of its job while it waits,
+ * so whoever has this lock waits for no such row, and never takes it after lockRollup.
+ */
+export async function lockAllRollups(tx: Tx): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('rollups', 0))");
 }
 
 /**

@@ -3,7 +3,7 @@
  * and its cause in its rows; those rows are held against what the rates say now, and the days that
  * differ are marked. So exactly the days are marked whose figures move, whatever else the change was.
  */
-import { lockRollup } from './dirty_days.ts';
+import { lockAllRollups } from './dirty_days.ts';
 import type { Tx } from './pool.ts';
 
 /**
@@ -23,16 +23,21 @@ export type Reach = {
   to: string;
 };
 
-/** Marks the days, and gives the retailers that have any. */
+/**
+ * Marks the days, and gives the retailers that have any. A rollup in flight computes with the rates of
+ * before, and its rows cannot be seen until it commits: so all of them are waited for before any row is
+ * read.
+ */
 export async function markRatedDays(
   tx: Tx,
   reach: Reach,
   now: Date,
 ): Promise<{ days: number; retailers: RatedRetailer[] }> {
-  const brandIds = await lockEveryRollup(tx);
+  await lockAllRollups(tx);
+  const { rows: brands } = await tx.query<{ id: string }>('select id from app.brands order by id');
   const retailers: RatedRetailer[] = [];
   let days = 0;
-  for (const brandId of brandIds) {
+  for (const { id: brandId } of brands) {
     const { currencies, from, to } = reach;
     const { rows } = await tx.query<{ retailer_id: string; days: number }>(MARK, [
       ...[brandId, currencies, from, to, now],
@@ -43,18 +48,6 @@ export async function markRatedDays(
     }
   }
   return { days, retailers };
-}
-
-/**
- * A rollup in flight computes with the rates of before, and its rows cannot be seen until it commits.
- * So all of them are waited for, always in one order, before any row is read. Gives the brands.
- */
-async function lockEveryRollup(tx: Tx): Promise<string[]> {
-  const { rows } = await tx.query<{ brand_id: string; id: string }>(
-    'select brand_id, id from app.retailers order by brand_id, id',
-  );
-  for (const { brand_id, id } of rows) await lockRollup(tx, brand_id, id);
-  return [...new Set(rows.map(({ brand_id }) => brand_id))];
 }
 
 // Retailers first, so that the index on (brand_id, retailer_id, day) serves a short span of days.

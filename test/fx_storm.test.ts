@@ -1,5 +1,6 @@
 /** Rates and rollups at the same time, as they happen to meet; and a process that is killed among rates. */
 import { expect, test } from 'vitest';
+import { lockRollup } from '#sql/dirty_days.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -80,10 +81,7 @@ test('a process that is killed while it stores leaves nothing, and the next one 
   const args = [db.url, JSON.stringify({ now }), `${sandbox.url}/ecb/stats/eurofxref`];
   {
     await using holder = await openTransaction(db); // holds it up behind its rates, before its marks
-    await holder.tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [
-      shop.brand.id,
-      shop.retailer.id,
-    ]);
+    await lockRollup(holder.tx, shop.brand.id, shop.retailer.id);
     await using program = runProgram('fx_sync.ts', args);
     await untilSomebodyWaitsFor(db, holder);
     program.child.kill('SIGKILL');
