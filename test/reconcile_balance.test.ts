@@ -54,7 +54,7 @@ test('what is booked after the balance was asked for is in the list and not in t
   await using account = await anAccount(db, {
     balance: () => usd(1_000),
     ledger: () => [
-      { id: 'txn_2', net: 250, created: NOW_SECONDS },
+      { id: 'txn_2', net: 250, created: NOW_SECONDS - 5 }, // Stripe's clock is behind ours
       { id: 'txn_1', net: 1_000, created: LONG_AGO },
     ],
   });
@@ -96,6 +96,18 @@ test('of transactions in one second any part may be in the balance, but nothing 
   expect((await db.rows(CHECKS))[0]?.cause).toContain('no more than what was booked');
   balance = 1_301;
   expect((await account.sync()).incomplete).toContain("Stripe's balance is 13.01 USD");
+});
+
+test('what is booked in one currency explains no difference in another', async () => {
+  await using db = await freshDb();
+  await using account = await anAccount(db, {
+    balance: () => ({ available: amounts(['usd', 1_400], ['eur', 400]), pending: [] }),
+    ledger: () => [
+      { id: 'txn_2', net: 400, currency: 'eur', created: NOW_SECONDS },
+      { id: 'txn_1', net: 1_000, created: LONG_AGO },
+    ],
+  });
+  expect((await account.sync()).incomplete).toContain("Stripe's balance is 14 USD");
 });
 
 test('each type of balance is held to its own transactions, each currency in its own places', async () => {

@@ -40,6 +40,9 @@ test.each([2, 3, 4])('a sweep that dies at commit %i finds them when it goes on'
   await account.sync('customers');
   expect(await db.column(TOMBSTONES, [account.connectionId])).toEqual(GONE);
   expect(await db.column("select position->'load' from ops.positions")).toEqual([null]);
+  // Only who was not listed is asked for alone.
+  const alone = (await account.asked()).flatMap((path) => /\/customers\/(\w+)/.exec(path)?.[1] ?? []);
+  expect([...new Set(alone)].sort()).toEqual(GONE);
 });
 
 test('a first load that dies and goes on asks for no object one by one', async () => {
