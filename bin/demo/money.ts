@@ -1,6 +1,5 @@
-/** The money of the demo, read from `bi` as any reader would: cash beside sales, and what recurs. */
+/** The money of the demo: cash beside sales, and what recurs. */
 import type { Db } from '#sql/pool.ts';
-import { CLUB } from './setup.ts';
 
 /** A retailer's year in one currency. Amounts are decimals as text, in major units. */
 export type Cash = {
@@ -82,7 +81,7 @@ export function wrongMoney({ compared, recurring }: Money): string[] {
 
 async function compare(db: Db, brandId: string): Promise<Compared> {
   type Row = { retailer: string; day: string; order_total: string; charge_amount: string; differs: boolean };
-  const { rows } = await db.query<Row>(COMPARED, [brandId, CLUB]);
+  const { rows } = await db.query<Row>(COMPARED, [brandId]);
   const wrong = rows.filter(({ differs }) => differs);
   const said = wrong.map((row) => `${row.retailer} ${row.day} ${row.charge_amount} for ${row.order_total}`);
   return { days_compared: rows.length, days_differing: wrong.length, differing: said.slice(0, NAMED_MAX) };
@@ -104,12 +103,29 @@ const CASH = `
   from sales s full join cash c using (retailer, currency)
   order by s.net_sales desc nulls last, currency`;
 
-// Orders are kept to the tenth of a penny where a line has three places; a charge is whole pence.
+// The orders as they were read, without the matching of single charges: two ways that have nothing in common.
+// A line may have three places, a charge is whole pence: the day is rounded, and only the day.
 const COMPARED = `
-  select retailer, day, trim_scale(order_total)::text as order_total, trim_scale(charge_amount)::text as charge_amount,
-         round(order_total, 2) <> charge_amount as differs
-  from bi.daily_cash_and_sales
-  where brand_id = $1 and retailer <> $2 and (order_total <> 0 or charge_amount <> 0)
+  with shops as (
+    select r.id as retailer_id, r.slug as retailer, b.time_zone, c.id as connection_id
+    from app.brands b
+    join app.connections c on c.brand_id = b.id and c.provider = 'shopify'
+    join app.retailers r on r.brand_id = b.id and r.id = c.retailer_id
+    where b.id = $1
+  ), ordered as (
+    select s.retailer, (o.processed_at at time zone s.time_zone)::date as day, o.currency, sum(o.total_price) as order_total
+    from shops s
+    join raw.shopify_orders o on o.brand_id = $1 and o.connection_id = s.connection_id
+    where o.deleted_at is null and not o.test
+    group by 1, 2, 3 having sum(o.total_price) <> 0
+  ), paid as (
+    select p.retailer, p.day, p.currency, p.charge_amount from bi.daily_payments p
+    where p.brand_id = $1 and p.retailer_id in (select retailer_id from shops) and p.charge_amount <> 0
+  )
+  select retailer, day, trim_scale(coalesce(o.order_total, 0))::text as order_total,
+         trim_scale(coalesce(p.charge_amount, 0))::text as charge_amount,
+         fact.round_to_currency(coalesce(o.order_total, 0), currency) <> coalesce(p.charge_amount, 0) as differs
+  from ordered o full join paid p using (retailer, day, currency)
   order by day, retailer`;
 
 const RECURRING = `
