@@ -161,7 +161,16 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
   const loaded = hasRows
     ? await loadItems(
         tx,
-        { brandId, connectionId, stream: reader, tables, dependents, now },
+        // What is held against the provider's own is not believed to be what it was once.
+        {
+          brandId,
+          connectionId,
+          stream: reader,
+          tables,
+          dependents,
+          now,
+          distrustsDigests: page.reconciles === true,
+        },
         page.items,
         page.deletions,
       )

@@ -28,3 +28,25 @@ test('charges that share seconds at the edges of windows are counted once when t
     { name: 'listed charges of 35 days in USD', expected: sum / 100, found: sum / 100, ok: true },
   ]);
 });
+
+test('a row that is not what it was stored as any more is found and mended, though its digest fits', async () => {
+  await using db = await freshDb();
+  const created = NOW_SECONDS - 3 * DAY;
+  await using account = await anAccountOf(db, {
+    charges: [charge('ch_1', { created }), charge('ch_2', { created })],
+  });
+  await account.sync('charges');
+  await db.query("update raw.stripe_charges set amount = 99 where brand_id = $1 and id = 'ch_2'", [
+    account.brandId,
+  ]);
+  const tally = await account.sync('charges', { reconcile: true });
+  expect(tally).toMatchObject({
+    repaired: 1,
+    incomplete: expect.stringContaining('(listed 20, stored 109)'),
+  });
+  expect(await account.rows('charges', 'id, amount')).toEqual([
+    { id: 'ch_1', amount: '10' },
+    { id: 'ch_2', amount: '10' },
+  ]);
+  expect(await account.sync('charges', { reconcile: true })).not.toHaveProperty('incomplete');
+});
