@@ -62,6 +62,7 @@ function order(random: Random, id: number, version: number): Json {
         status: 'SUCCESS',
         test: false,
         gateway: 'shopify_payments',
+        createdAt: at(0),
         processedAt: at(0),
         parentTransaction: null,
         amountSet: total,
