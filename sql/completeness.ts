@@ -19,6 +19,7 @@ export type CheckedStream = { brandId: string; connectionId: string; stream: str
 
 /** Earlier results of one check that are kept. */
 const HISTORY_MAX = 30;
+const CAUSES_NAMED_MAX = 5;
 /** What has passed and was not looked at again for so long is over, such as the check of one payout. */
 const PASSED_KEPT_DAYS = 400;
 
@@ -85,6 +86,13 @@ export async function failedChecks(
     [brandId, connectionId, stream],
   );
   return rows;
+}
+
+/** Causes that a state can name: the first few that are not in `known` already, and how many more there are. */
+export function namedCauses(failed: readonly FailedCheck[], known: readonly string[]): string[] {
+  const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
+  const more = told.length - CAUSES_NAMED_MAX;
+  return more > 0 ? [...told.slice(0, CAUSES_NAMED_MAX), `and ${more} more checks fail`] : told;
 }
 
 /** Drops what passed so long ago that nobody asks any more; a failure stays until it is mended. */
