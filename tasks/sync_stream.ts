@@ -8,7 +8,7 @@ import { assertAccount, findStream } from '#connectors/index.ts';
 import { type Meters, makeMeters } from '#connectors/retry.ts';
 import type { Page, Stream } from '#connectors/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
-import { failedChecks, forgetPassedChecks, recordCheck } from '#sql/completeness.ts';
+import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/completeness.ts';
 import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/connections.ts';
 import { isDayDue } from '#sql/days_carried.ts';
 import { type LoadTally, loadItems } from '#sql/load.ts';
@@ -32,8 +32,6 @@ const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
 const ROWS_WORTH_STATISTICS = 10_000;
 /** A load that goes on is looked at again when it has grown to so many times of what it was. */
 const GROWTH_WORTH_STATISTICS = 8;
-/** Causes of earlier runs that the state of a stream names. */
-const FAILURES_NAMED_MAX = 5;
 const EPOCH = new Date(0);
 
 const instant = z.iso.datetime({ offset: true });
@@ -260,10 +258,7 @@ async function stillFailing(tx: Tx, run: Run, known: readonly string[]): Promise
   const { connection, stream } = run;
   const which = { brandId: connection.brandId, connectionId: connection.id, stream: stream.name };
   if (run.payload.reconcile) await forgetPassedChecks(tx, which, run.context.now());
-  const failed = await failedChecks(tx, which);
-  const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
-  const more = told.length - FAILURES_NAMED_MAX;
-  return more > 0 ? [...told.slice(0, FAILURES_NAMED_MAX), `and ${more} more checks fail`] : told;
+  return namedCauses(await failedChecks(tx, which), known);
 }
 
 function isWindow({ payload }: Run): boolean {
