@@ -42,6 +42,7 @@ const CONNECTIONS_MAX = 10;
 const CLIENT_PROBE_AFTER_MS = 3_000;
 const sessionSettings = {
   timezone: 'UTC',
+  jit: 'off', // it takes seconds to compile what then runs for milliseconds; our own server has it off too
   client_connection_check_interval: '500ms',
   tcp_keepalives_idle: '3',
   tcp_keepalives_interval: '1',
