@@ -89,6 +89,7 @@ test('coupons that last for ever count, others and metered prices do not', async
     subscriptions: [
       sub('sub_1', [{ price: 'quarter' }], [discount('di_1', 'TEN'), discount('di_2', 'ONCE')]),
       sub('sub_2', [{ price: 'quarter', quantity: 2 }, { price: 'metered' }], [discount('di_3', 'TWO')]),
+      sub('sub_3', [{ price: 'quarter', discounts: [discount('di_4', 'TEN'), discount('di_5', 'TWO')] }], []),
     ],
   });
   expect(await account.sync('subscriptions')).toMatchObject({ rejected: 0 });
@@ -101,6 +102,7 @@ test('coupons that last for ever count, others and metered prices do not', async
         { price: 'metered', monthly: '0', metered: true },
       ],
     },
+    { id: 'sub_3', items: [{ monthly: '8.333333333333333333', undiscounted: '10' }] },
   ]);
 });
 

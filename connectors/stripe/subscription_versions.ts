@@ -66,7 +66,8 @@ function worthOf(subscription: Fields, items: readonly Fields[], currency: strin
   const worths = items.map((item): Worth => {
     const price = below(item, 'price');
     const full = monthlyOf(price, item.quantity, currency);
-    return { item, price, full, left: afterPercent(full, percentsOf(item.discounts)) };
+    const left = afterPercent(full, percentsOf(item.discounts));
+    return { item, price, full, left: less(left, amountOff(item.discounts, price, currency)) };
   });
   const left = shareOut(subscription, worths, currency);
   return worths
@@ -82,16 +83,24 @@ function worthOf(subscription: Fields, items: readonly Fields[], currency: strin
     .sort((one, other) => (one.item < other.item ? -1 : 1)); // their order says nothing and may change
 }
 
-/** Coupons of the whole subscription: percents off each item, amounts off all of them by their worth. */
+/**
+ * Coupons of the whole subscription: percents off each item, amounts off all of them by their worth, as often
+ * as the first of them is billed.
+ */
 function shareOut(subscription: Fields, worths: readonly Worth[], currency: string): Fraction[] {
   const { discounts } = subscription;
   const percents = percentsOf(discounts);
   const reduced = worths.map(({ left }) => afterPercent(left, percents));
   const sum = reduced.reduce(plus, ZERO);
-  const off = amountOff(discounts, worths, currency);
+  const licensed = worths.find(({ price }) => !isMetered(price));
+  const off = licensed ? amountOff(discounts, licensed.price, currency) : ZERO;
   if (off.over === 0n || sum.over === 0n) return reduced;
-  const rest = isAbove(off, sum) ? ZERO : minus(sum, off);
+  const rest = less(sum, off);
   return reduced.map((value) => dividedBy(times(value, rest), sum));
+}
+
+function less(value: Fraction, off: Fraction): Fraction {
+  return isAbove(off, value) ? ZERO : minus(value, off);
 }
 
 function percentsOf(discounts: unknown): Fraction[] {
@@ -100,12 +109,12 @@ function percentsOf(discounts: unknown): Fraction[] {
   );
 }
 
-/** An amount is off each invoice, so it counts as often a month as the subscription is billed. */
-function amountOff(discounts: unknown, worths: readonly Worth[], currency: string): Fraction {
-  const licensed = worths.find(({ price }) => !isMetered(price));
-  if (licensed === undefined) return ZERO;
-  const often = perMonth(below(licensed.price, 'recurring'));
-  return lasting(discounts).reduce<Fraction>((sum, coupon) => {
+/** An amount is off each invoice, so it counts as often a month as the price is billed. */
+function amountOff(discounts: unknown, price: Fields, currency: string): Fraction {
+  const coupons = lasting(discounts);
+  if (coupons.length === 0) return ZERO;
+  const often = perMonth(below(price, 'recurring'));
+  return coupons.reduce<Fraction>((sum, coupon) => {
     if (isNothing(coupon.amount_off) || currencyOf(coupon) !== currency) return sum;
     return plus(sum, times(inMajor(numberIn(coupon.amount_off, 'amount_off'), currency), often));
   }, ZERO);

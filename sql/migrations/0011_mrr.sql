@@ -114,3 +114,88 @@ comment on table ops.days_carried is
 
 create index stripe_subscriptions_by_time on raw.stripe_subscriptions (brand_id, connection_id, created_at);
 create index stripe_invoice_lines_of_price on raw.stripe_invoice_lines (brand_id, connection_id, price_id) where subscription_id is not null;
+
+-- What prices and coupons make of a month.
+
+-- Digits after the point of Stripe's amounts: its own list, which is not ISO's.
+-- https://docs.stripe.com/currencies#zero-decimal
+create function fact.stripe_exponent(currency text) returns integer
+language sql immutable parallel safe as $$
+  select case
+    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV',
+                      'XAF', 'XOF', 'XPF') then 0
+    when currency in ('BHD', 'JOD', 'KWD', 'OMR', 'TND') then 3
+    else 2 end
+$$;
+
+-- An amount of each interval of a price as an amount a month: a year is 12 months, a week 12/52 of one, a
+-- day 12/365. Null without an interval that we know.
+create function fact.per_month(amount numeric, recurring jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select round(amount * i.times, 36) / (i.parts * coalesce((recurring ->> 'interval_count')::numeric, 1))
+  from (values ('day', 365, 12), ('week', 52, 12), ('month', 1, 1), ('year', 1, 12)) as i (name, times, parts)
+  where i.name = recurring ->> 'interval'
+$$;
+
+-- What one interval of a price costs for a quantity, in minor units: by the pack where it is sold so, by
+-- tiers where it has them. Null for a tiered price without its tiers.
+create function fact.billed(price jsonb, quantity numeric) returns numeric
+language sql immutable parallel safe as $$
+  with sold as (
+    select case
+      when t.pack is null then quantity
+      else div(quantity, t.pack)
+           + case when price -> 'transform_quantity' ->> 'round' = 'up' and mod(quantity, t.pack) <> 0 then 1 else 0 end
+      end as packs
+    from (select (price -> 'transform_quantity' ->> 'divide_by')::numeric as pack) t
+  ), tiers as (
+    select t.number, (t.tier ->> 'up_to')::numeric as up_to,
+           coalesce(lag((t.tier ->> 'up_to')::numeric) over (order by t.number), 0) as above,
+           coalesce(t.tier ->> 'unit_amount_decimal', t.tier ->> 'unit_amount', '0')::numeric as unit,
+           coalesce(t.tier ->> 'flat_amount_decimal', t.tier ->> 'flat_amount', '0')::numeric as flat
+    from jsonb_array_elements(case when jsonb_typeof(price -> 'tiers') = 'array' then price -> 'tiers' else '[]' end)
+         with ordinality as t (tier, number)
+  )
+  select case
+    when price ->> 'billing_scheme' is distinct from 'tiered' then
+      s.packs * coalesce(price ->> 'unit_amount_decimal', price ->> 'unit_amount', '0')::numeric
+    when price ->> 'tiers_mode' = 'volume' then
+      (select t.unit * s.packs + t.flat from tiers t where t.up_to is null or s.packs <= t.up_to order by t.number limit 1)
+    else
+      (select sum(t.unit * (least(s.packs, coalesce(t.up_to, s.packs)) - t.above) + t.flat) from tiers t
+       where t.number = 1 or s.packs > t.above)
+    end
+  from sold s
+$$;
+
+-- The coupons without end among discounts as Stripe gives them, of those that had begun.
+create function fact.lasting_coupons(discounts jsonb, at timestamptz)
+returns table (percent_off numeric, amount_off numeric, currency text)
+language sql immutable parallel safe as $$
+  select (c.coupon ->> 'percent_off')::numeric, (c.coupon ->> 'amount_off')::numeric, upper(c.coupon ->> 'currency')
+  from jsonb_array_elements(case when jsonb_typeof(discounts) = 'array' then discounts else '[]' end) as d (discount)
+  cross join lateral (select d.discount -> 'source' -> 'coupon' as coupon) c
+  where c.coupon ->> 'duration' = 'forever'
+    and coalesce(to_timestamp((d.discount ->> 'start')::numeric), '-infinity') <= at
+$$;
+
+-- What is left of 1 after percentages, one taken off after the other.
+create function fact.left_of_percents(discounts jsonb, at timestamptz) returns numeric
+language plpgsql immutable parallel safe as $$
+declare
+  coupon record;
+  remaining numeric := 1;
+begin
+  for coupon in select c.percent_off from fact.lasting_coupons(discounts, at) c where c.percent_off is not null loop
+    remaining := remaining * (100 - coupon.percent_off) * 0.01;
+  end loop;
+  return remaining;
+end
+$$;
+
+-- Amounts are off each invoice, so they count as often a month as the price is billed. Major units.
+create function fact.amounts_off(discounts jsonb, at timestamptz, currency text, recurring jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select coalesce(fact.per_month(sum(c.amount_off) * power(0.1, fact.stripe_exponent($3)), $4), 0)
+  from fact.lasting_coupons($1, $2) c where c.currency = $3
+$$;

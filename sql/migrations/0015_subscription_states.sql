@@ -1,82 +1,6 @@
 -- What a subscription was, from an instant to another. Amounts a month are stored with 18 places;
 -- whoever rounds a sum of them to money rounds it to 12 places first.
 
--- Digits after the point of Stripe's amounts: its own list, which is not ISO's.
--- https://docs.stripe.com/currencies#zero-decimal
-create function fact.stripe_exponent(currency text) returns integer
-language sql immutable parallel safe as $$
-  select case
-    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV',
-                      'XAF', 'XOF', 'XPF') then 0
-    when currency in ('BHD', 'JOD', 'KWD', 'OMR', 'TND') then 3
-    else 2 end
-$$;
-
--- An amount of each interval of a price as an amount a month: a year is 12 months, a week 12/52 of one, a
--- day 12/365. Null without an interval that we know.
-create function fact.per_month(amount numeric, recurring jsonb) returns numeric
-language sql immutable parallel safe as $$
-  select round(amount * i.times, 36) / (i.parts * coalesce((recurring ->> 'interval_count')::numeric, 1))
-  from (values ('day', 365, 12), ('week', 52, 12), ('month', 1, 1), ('year', 1, 12)) as i (name, times, parts)
-  where i.name = recurring ->> 'interval'
-$$;
-
--- What one interval of a price costs for a quantity, in minor units: by the pack where it is sold so, by
--- tiers where it has them. Null for a tiered price without its tiers.
-create function fact.billed(price jsonb, quantity numeric) returns numeric
-language sql immutable parallel safe as $$
-  with sold as (
-    select case
-      when t.pack is null then quantity
-      else div(quantity, t.pack)
-           + case when price -> 'transform_quantity' ->> 'round' = 'up' and mod(quantity, t.pack) <> 0 then 1 else 0 end
-      end as packs
-    from (select (price -> 'transform_quantity' ->> 'divide_by')::numeric as pack) t
-  ), tiers as (
-    select t.number, (t.tier ->> 'up_to')::numeric as up_to,
-           coalesce(lag((t.tier ->> 'up_to')::numeric) over (order by t.number), 0) as above,
-           coalesce(t.tier ->> 'unit_amount_decimal', t.tier ->> 'unit_amount', '0')::numeric as unit,
-           coalesce(t.tier ->> 'flat_amount_decimal', t.tier ->> 'flat_amount', '0')::numeric as flat
-    from jsonb_array_elements(case when jsonb_typeof(price -> 'tiers') = 'array' then price -> 'tiers' else '[]' end)
-         with ordinality as t (tier, number)
-  )
-  select case
-    when price ->> 'billing_scheme' is distinct from 'tiered' then
-      s.packs * coalesce(price ->> 'unit_amount_decimal', price ->> 'unit_amount', '0')::numeric
-    when price ->> 'tiers_mode' = 'volume' then
-      (select t.unit * s.packs + t.flat from tiers t where t.up_to is null or s.packs <= t.up_to order by t.number limit 1)
-    else
-      (select sum(t.unit * (least(s.packs, coalesce(t.up_to, s.packs)) - t.above) + t.flat) from tiers t
-       where t.number = 1 or s.packs > t.above)
-    end
-  from sold s
-$$;
-
--- The coupons without end among discounts as Stripe gives them, of those that had begun.
-create function fact.lasting_coupons(discounts jsonb, at timestamptz)
-returns table (percent_off numeric, amount_off numeric, currency text)
-language sql immutable parallel safe as $$
-  select (c.coupon ->> 'percent_off')::numeric, (c.coupon ->> 'amount_off')::numeric, upper(c.coupon ->> 'currency')
-  from jsonb_array_elements(case when jsonb_typeof(discounts) = 'array' then discounts else '[]' end) as d (discount)
-  cross join lateral (select d.discount -> 'source' -> 'coupon' as coupon) c
-  where c.coupon ->> 'duration' = 'forever'
-    and coalesce(to_timestamp((d.discount ->> 'start')::numeric), '-infinity') <= at
-$$;
-
--- What is left of 1 after percentages, one taken off after the other.
-create function fact.left_of_one(percents numeric[]) returns numeric
-language plpgsql immutable parallel safe as $$
-declare
-  percent numeric;
-  remaining numeric := 1;
-begin
-  foreach percent in array percents loop
-    remaining := remaining * (100 - percent) / 100;
-  end loop;
-  return remaining;
-end
-$$;
-
 -- When a subscription, as we first saw it, had begun to count, and until when it can have done so. No row
 -- if it never did: its first invoice was not paid, or not within the 23 hours after which Stripe gives up.
 create function fact.counted_before_seen(p_brand uuid, p_connection uuid, p_id text, p_status text, p_seen timestamptz)
@@ -215,9 +139,8 @@ end
 $$;
 
 -- The states of a subscription in a time that nobody saw, before p_seen and after p_before (null before the
--- first version). Coupons without end count as in connectors/stripe/subscription_versions.ts: percentages of
--- an item, then those of the subscription, then amounts off all items by their worth, as often a month as the
--- first is billed.
+-- first version). Coupons without end count as in connectors/stripe/subscription_versions.ts: percentages and
+-- amounts off an item, then percentages of the subscription, then its amounts off all items by their worth.
 create function fact.states_before_seen(
   p_seen raw.stripe_subscription_versions, p_before raw.stripe_subscription_versions, p_began timestamptz)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, is_trialing boolean, is_metered boolean,
@@ -257,19 +180,16 @@ begin
     where t.at >= counted.began and t.at < counted.stopped
   ), parts as (
     select t.at, t.until, i.item, i.price, i.is_metered, i.recurring,
-           i.worth * fact.left_of_one(array(
-             select c.percent_off from fact.lasting_coupons(i.discounts, t.at) c where c.percent_off is not null
-             union all
-             select c.percent_off from fact.lasting_coupons(given, t.at) c where c.percent_off is not null)) as worth
+           greatest(i.worth * fact.left_of_percents(i.discounts, t.at)
+                    - fact.amounts_off(i.discounts, t.at, p_currency, i.recurring), 0)
+           * fact.left_of_percents(given, t.at) as worth
     from times t join items i on i.starts <= t.at and i.ends > t.at
   ), wholes as (
     select p.at, sum(p.worth) as worth, (array_agg(p.recurring order by p.item) filter (where not p.is_metered))[1] as recurring
     from parts p group by p.at
   ), shares as (
     -- What is left of all items after amounts, of what they are worth.
-    select w.at, w.worth, greatest(w.worth - coalesce(fact.per_month(
-             (select sum(c.amount_off) from fact.lasting_coupons(given, w.at) c where c.currency = p_currency)
-             * power(0.1, fact.stripe_exponent(p_currency)), w.recurring), 0), 0) as remaining
+    select w.at, w.worth, greatest(w.worth - fact.amounts_off(given, w.at, p_currency, w.recurring), 0) as remaining
     from wholes w
   )
   select p.price, p.at, p.until, s.is_trialing, bool_and(p.is_metered),
