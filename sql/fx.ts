@@ -12,7 +12,7 @@ export type DayOfRates = {
   day: string;
   /** Decimal text by currency; null where the source says that there is none. */
   rates: ReadonlyMap<string, string | null>;
-  /** Whether a currency that is not named was not published on the day. */
+  /** Whether a currency that is not named, but on other days is, was not published on the day. */
   isWhole: boolean;
   /** Why a person should look at these rates. */
   doubts: readonly string[];
@@ -112,7 +112,8 @@ async function compare(tx: Tx): Promise<Counts> {
     from pg_temp.fx_given g
     full join app.fx_rates r on r.currency = g.currency and r.day = g.day
     where g.units_per_euro is distinct from r.units_per_euro
-      and (g.currency is not null or r.day in (select day from pg_temp.fx_whole_days))`);
+      and (g.currency is not null or r.day in (select day from pg_temp.fx_whole_days)
+        and r.currency in (select currency from pg_temp.fx_given))`);
   const { rows } = await tx.query<Counts>(`
     select count(*) filter (where kind = 'added') as added, count(*) filter (where kind = 'changed') as changed,
            count(*) filter (where kind = 'withdrawn') as withdrawn,

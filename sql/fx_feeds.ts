@@ -39,9 +39,9 @@ export async function noteUnchanged(tx: Tx, url: string, now: Date): Promise<voi
   await tx.query('update ops.fx_feeds set checked_at = $2 where url = $1', [url, now]);
 }
 
-/** Every day with at least one rate. */
+/** Every day whose publication is stored: each has had the dollar. Rates of one's own may be of any day. */
 export async function daysWithRates(db: Reader): Promise<Set<string>> {
-  const { rows } = await db.query<{ day: string }>('select distinct day from app.fx_rates');
+  const { rows } = await db.query<{ day: string }>("select day from app.fx_rates where currency = 'USD'");
   return new Set(rows.map(({ day }) => day));
 }
 

@@ -121,7 +121,11 @@ test('a whole day withdraws what it does not name; a part of a day does not', as
   await store(db, rates);
   const part: Rate[] = [['GBP', friday, '0.86']];
   expect(await store(db, part)).toMatchObject({ withdrawn: 0, unchanged: 1 });
-  expect(await store(db, part, true)).toMatchObject({ withdrawn: 1, unchanged: 1 });
+  expect(await store(db, part, true)).toMatchObject({ withdrawn: 0, unchanged: 1 }); // it names no dollar at all
+  expect(await store(db, [...part, ...rates.slice(0, 2)], true)).toMatchObject({
+    withdrawn: 1,
+    unchanged: 3,
+  });
   expect(await db.column('select currency from app.fx_rates where day = $1', [friday])).toEqual(['GBP']);
 });
 

@@ -115,13 +115,13 @@ test('rates that somebody deleted come back, although the feed has not changed',
 
 test('what the ECB corrects or withdraws is taken over and audited', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2001-06-29T18:00:00Z');
-  await sync(db, ecb.url, '2001-06-29T18:00:00Z');
+  await using ecb = await anEcb('2018-02-05T18:00:00Z');
+  await sync(db, ecb.url, '2018-02-05T18:00:00Z');
   await store(db, [
-    ['USD', '2001-06-27', '1.2'],
-    ['AED', '2001-06-27', '4.3'],
+    ['USD', '2018-01-30', '1.2'],
+    ['ISK', '2018-01-30', '120'], // which it published from two days later on
   ]);
-  expect(await sync(db, ecb.url, '2001-06-29T18:00:00Z')).toMatchObject({
+  expect(await sync(db, ecb.url, '2018-02-05T18:00:00Z')).toMatchObject({
     changed: 1,
     withdrawn: 1,
     added: 0,
@@ -130,8 +130,8 @@ test('what the ECB corrects or withdraws is taken over and audited', async () =>
     "select actor, action, target from ops.audit_log where actor = 'fx_rates' order by id",
   );
   expect(audited).toEqual([
-    { actor: 'fx_rates', action: 'fx.withdraw', target: 'AED 2001-06-27' },
-    { actor: 'fx_rates', action: 'fx.change', target: 'USD 2001-06-27' },
+    { actor: 'fx_rates', action: 'fx.withdraw', target: 'ISK 2018-01-30' },
+    { actor: 'fx_rates', action: 'fx.change', target: 'USD 2018-01-30' },
   ]);
 });
 

@@ -12,7 +12,7 @@ export type PublishedDay = {
   day: string;
   /** Decimal text by currency; null where the file says that there is none. */
   rates: ReadonlyMap<string, string | null>;
-  /** Whether a currency that is not named was not published on the day. */
+  /** Whether a currency that is not named, but on other days is, was not published on the day. */
   isWhole: boolean;
   doubts: readonly Doubt[];
 };
