@@ -136,7 +136,7 @@ const money: Money = {
     day: '2011-12-10',
     currency: 'GBP',
     mrr: '1027.05',
-    rates: ['0.63744 GBP/USD (2011-12-09)'],
+    rates: ['0.63744 GBP/USD, 2011-12-09'],
   },
 };
 
@@ -147,7 +147,7 @@ test('the report of money fits a terminal and says what is proved, made up and r
   expect(text).toContain('charged = the orders of the day, to the penny, on each of 1,126 retailer days');
   expect(text).toContain('club: made-up subscriptions');
   expect(text).toContain('369 of 370 days reconstructed');
-  expect(text).toContain('together 1,027.05 GBP a month, at the ECB’s 0.63744 GBP/USD (2011-12-09)');
+  expect(text).toContain('together 1,027.05 GBP (ECB: 0.63744 GBP/USD, 2011-12-09)');
   const differing = { ...money, compared: { days_compared: 1126, days_differing: 3, differing: ['x'] } };
   const said = moneyLines(differing).map((line) => stripVTControlCharacters(line));
   expect(said.join('\n')).toContain('charged is not what was ordered on 3 of 1,126 retailer days');

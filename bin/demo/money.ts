@@ -163,7 +163,7 @@ const CONSOLIDATED = `
          case when bool_and(x.fx_rate is not null)
               then sum(fact.round_to_currency(l.mrr * x.fx_rate, l.reporting_currency))::text end as mrr,
          coalesce(array_agg(round(x.fx_rate, 5) || ' ' || l.reporting_currency || '/' || l.currency
-                              || ' (' || x.fx_day || ')' order by l.currency)
+                              || ', ' || x.fx_day order by l.currency)
            filter (where l.currency <> l.reporting_currency and x.fx_rate is not null), '{}') as rates
   from last l
   cross join lateral fact.exchange_rate(l.currency, l.reporting_currency, l.day) x

@@ -72,8 +72,8 @@ function recurringLines(money: Money): string[] {
 
 function together({ day, currency, mrr, rates }: Consolidated): string[] {
   if (mrr === null) return [`  On ${day} a rate is missing to add these up in ${currency}.`];
-  const sum = `  On ${day} together ${bold(`${grouped(mrr)} ${currency}`)} a month`;
-  return rates.length > 0 ? [`${sum}, at the ECB’s ${rates.join(', ')}`] : [sum];
+  const sum = `  On ${day} together ${bold(`${grouped(mrr)} ${currency}`)}`;
+  return rates.length > 0 ? [`${sum} (ECB: ${rates.join(', ')})`] : [sum];
 }
 
 function reconstructed({ days_of_mrr: days, days_reconstructed: made }: Money): string {
