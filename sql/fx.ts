@@ -136,29 +136,34 @@ const APPLY_ADDITIONS = `
   on conflict (currency, day) do update set units_per_euro = excluded.units_per_euro,
     source = excluded.source, seen_at = excluded.seen_at, doubts = excluded.doubts`;
 
+// Both judge again what stands beside a change: a day that was filled up, the publication after a correction.
 const FLAG_THIN_DAYS = `
-  with thin as (
-    select day from app.fx_rates where day in (select day from pg_temp.fx_changes)
+  with judged as (
+    select day, count(*) < $1::int
+             or count(*) filter (where currency = any ($2::text[])) < cardinality($2::text[]) as is_thin
+    from app.fx_rates where day in (select day from pg_temp.fx_changes)
     group by day
-    having count(*) < $1::int or count(*) filter (where currency = any ($2::text[])) < cardinality($2::text[])
   )
-  update app.fx_rates r set doubts = array_append(r.doubts, 'few_currencies')
-  from pg_temp.fx_changes c join thin using (day)
-  where (r.currency, r.day) = (c.currency, c.day)`;
+  update app.fx_rates r
+  set doubts = array_remove(r.doubts, 'few_currencies') || case when j.is_thin then array['few_currencies'] else '{}' end
+  from judged j
+  where r.day = j.day and ('few_currencies' = any (r.doubts)) <> j.is_thin`;
 
 const FLAG_JUMPS = `
-  with neighbours as (
-    select r.currency, r.day, r.units_per_euro as rate, lag(r.units_per_euro) over w as last_rate,
-           lag(r.day) over w as last_day
-    from app.fx_rates r
-    where r.currency in (select currency from pg_temp.fx_changes)
-      and r.day >= (select min(day) - $2::int from pg_temp.fx_changes)
+  with reach as (
+    select currency, min(day) as first_day, max(day) as last_day from pg_temp.fx_changes group by currency
+  ), judged as (
+    select r.currency, r.day, coalesce(lag(r.day) over w >= r.day - $2::int
+             and abs(r.units_per_euro / lag(r.units_per_euro) over w - 1) > $1::numeric, false) as is_jump
+    from app.fx_rates r join reach using (currency)
+    where r.day between reach.first_day - $2::int and reach.last_day + $2::int
     window w as (partition by r.currency order by r.day)
   )
-  update app.fx_rates r set doubts = array_append(r.doubts, 'jump')
-  from neighbours n join pg_temp.fx_changes c using (currency, day)
-  where (r.currency, r.day) = (n.currency, n.day) and c.kind <> 'withdrawn' and n.last_day >= n.day - $2::int
-    and abs(n.rate / n.last_rate - 1) > $1::numeric`;
+  update app.fx_rates r
+  set doubts = array_remove(r.doubts, 'jump') || case when j.is_jump then array['jump'] else '{}' end
+  from judged j join reach using (currency)
+  where (r.currency, r.day) = (j.currency, j.day) and r.day >= reach.first_day
+    and ('jump' = any (r.doubts)) <> j.is_jump`;
 
 const AUDIT = `
   insert into ops.audit_log (actor, action, target, details)

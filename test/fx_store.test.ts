@@ -157,7 +157,13 @@ test('a jump is kept and said; an old neighbour is no measure of one', async () 
   expect(kept.doubtful.filter((what) => what.includes('jump'))).toEqual([
     'ISK 2008-12-02: few_currencies, jump',
   ]);
-  expect(await db.column("select day from app.fx_rates where 'jump' = any (doubts)")).toEqual(['2008-12-02']);
+  const jumps = () => db.column("select day from app.fx_rates where 'jump' = any (doubts) order by 1");
+  expect(await jumps()).toEqual(['2008-12-02']);
+  await store(db, [['ISK', '2008-12-03', '100']]); // away and back again
+  expect(await jumps()).toEqual(['2008-12-02', '2008-12-03', '2008-12-04']);
+  await store(db, [['ISK', '2008-12-02', '210']]);
+  await store(db, [['ISK', '2008-12-03', null]]);
+  expect(await jumps()).toEqual([]);
 });
 
 test('a day with few currencies is kept and said; a few more rates of a whole day are none', async () => {
@@ -167,6 +173,7 @@ test('a day with few currencies is kept and said; a few more rates of a whole da
     ['USD', 'GBP', ...codes.slice(0, count - 2)].map((currency) => [currency, friday, '1']);
   expect((await store(db, day(24))).doubtful).toHaveLength(24);
   expect((await store(db, day(25))).doubtful).toEqual([]);
+  expect(await db.column('select count(*) from app.fx_rates where doubts <> $1', [[]])).toEqual([0]);
   expect((await store(db, [['USD', friday, '1.1']])).doubtful).toEqual([]);
   expect((await store(db, [['USD', friday, null]])).doubtful).toEqual([]);
   expect((await store(db, [['GBP', friday, '2']])).doubtful).toEqual(['GBP 2026-04-10: few_currencies']);
