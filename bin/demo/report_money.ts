@@ -78,7 +78,7 @@ function together({ day, currency, mrr, rates }: Consolidated): string[] {
 
 function reconstructed({ days_of_mrr: days, days_reconstructed: made }: Money): string {
   if (made === 0) return `Every one of ${count(days, 'day')} was seen as it was.`;
-  return `${grouped(made)} of ${count(days, 'day')} reconstructed, from times and invoices: Stripe keeps no history.`;
+  return `${grouped(made)} of ${count(days, 'day')} reconstructed from times and invoices (Stripe has no past).`;
 }
 
 /** The first column to the left, all others to the right, each as wide as it must be. */
