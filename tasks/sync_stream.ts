@@ -159,7 +159,8 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
   const loaded = hasRows
     ? await loadItems(
         tx,
-        // What is held against the provider's own is not believed to be what it was once.
+        // What somebody asks to be read again whole, or held against the provider's own, is not believed to
+        // be what it was once.
         {
           brandId,
           connectionId,
@@ -167,7 +168,7 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
           tables,
           dependents,
           now,
-          distrustsDigests: page.reconciles === true,
+          distrustsDigests: page.reconciles === true || run.payload.full === true,
         },
         page.items,
         page.deletions,

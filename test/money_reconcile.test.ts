@@ -50,3 +50,14 @@ test('a row that is not what it was stored as any more is found and mended, thou
   ]);
   expect(await account.sync('charges', { reconcile: true })).not.toHaveProperty('incomplete');
 });
+
+test('a full sync believes no digest: it mends a row of any age', async () => {
+  await using db = await freshDb();
+  const created = NOW_SECONDS - 100 * DAY;
+  await using account = await anAccountOf(db, { charges: [charge('ch_1', { created })] });
+  await account.sync('charges');
+  await db.query('update raw.stripe_charges set amount = 99 where brand_id = $1', [account.brandId]);
+  expect(await account.sync('charges', { full: true })).toMatchObject({ changed: 1 });
+  expect(await account.rows('charges', 'id, amount')).toEqual([{ id: 'ch_1', amount: '10' }]);
+  expect(await account.sync('charges', { full: true })).toMatchObject({ changed: 0 });
+});
