@@ -95,10 +95,10 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
 async function* listAgain(reading: Reading, isFirst: boolean): AsyncGenerator<Page> {
   const now = reading.context.now();
   const { changesTo = now } = reading.position;
-  const pending = isFirst ? await oldestPending(reading) : undefined;
+  const due = isFirst ? await oldestDue(reading) : undefined;
   const back = isFirst ? LISTED_AGAIN_MS : OVERLAP_MS;
   const since = Math.min(changesTo.getTime(), now.getTime()) - back;
-  const from = Math.min(secondOf(new Date(since)), pending ?? Number.POSITIVE_INFINITY);
+  const from = Math.min(secondOf(new Date(since)), due ?? Number.POSITIVE_INFINITY);
   // Stripe's clock may be ahead of ours.
   const before = secondOf(new Date(now.getTime() + OVERLAP_MS));
   for await (const { content } of contentsOf(reading, collection, [{ from, before }])) {
@@ -107,13 +107,14 @@ async function* listAgain(reading: Reading, isFirst: boolean): AsyncGenerator<Pa
   yield store(reading, { changesTo: now });
 }
 
-/** Some become available only after weeks. */
-async function oldestPending({ context }: Reading): Promise<number | undefined> {
+/** Some become available only after weeks, or months: until they are due nothing of them changes. */
+async function oldestDue({ context }: Reading): Promise<number | undefined> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ oldest: Date | null }>(
     `select min(created_at) as oldest from raw.stripe_balance_transactions
-     where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null`,
-    [brandId, id],
+     where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null
+       and available_on <= $3`,
+    [brandId, id, context.now()],
   );
   const oldest = rows[0]?.oldest;
   return oldest ? secondOf(oldest) : undefined;
