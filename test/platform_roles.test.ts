@@ -73,6 +73,14 @@ test('a view that comes later is there for both, and asking again takes nothing 
 });
 
 // Roles belong to the whole server, so that its databases meet when they are made.
+test('rights that many give at the same moment are given', async () => {
+  await using db = await freshDb();
+  for (let round = 0; round < 5; round++) {
+    const all = await Promise.all(Array.from({ length: 6 }, () => grantReaders(db)));
+    expect(all.flat()).toEqual([]);
+  }
+});
+
 test('an account that may not make roles is told what to type; databases that migrate together make them once', async () => {
   await using own = await ownPostgres({ migrated: false });
   const { db } = own;

@@ -128,6 +128,8 @@ declare
   wanted text;
   missing text[] := '{}';
 begin
+  -- Rights of one schema that two sessions give at the same moment make one of them fail.
+  perform pg_advisory_xact_lock(hashtextextended('grant readers', 0));
   foreach wanted in array array['nightshift_operator', 'nightshift_reader'] loop
     begin
       if to_regrole(wanted) is null then
