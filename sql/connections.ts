@@ -39,6 +39,8 @@ export type OpenConnection = Connection & {
   timeZone: string;
   /** When the provider was asked whose key it is; null where it has yet to be. */
   accountAskedAt?: Date | null;
+  /** When another key was stored than its first one, to the microsecond. */
+  secretChangedAt?: string | null;
 };
 
 export type Keyring = { sealer: Sealer; allowedHosts: readonly string[] };
@@ -139,7 +141,7 @@ export async function openConnection(
 ): Promise<OpenConnection> {
   const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
     `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.time_zone as "timeZone",
-            c.account_asked_at as "accountAskedAt"
+            c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt"
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2`,
     [brandId, connectionId],
@@ -210,13 +212,17 @@ export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: num
   await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
 }
 
-/** That the key is the one of the account, or that nobody can tell. */
-export async function noteAccountAsked(tx: Tx, { brandId, connectionId }: Which, now: Date): Promise<void> {
-  await tx.query('update app.connections set account_asked_at = $3 where brand_id = $1 and id = $2', [
-    brandId,
-    connectionId,
-    now,
-  ]);
+/**
+ * That the key is the one of the account, or that nobody can tell. Of a key or an address that came since
+ * the connection was opened, nobody has asked.
+ */
+export async function noteAccountAsked(tx: Tx, connection: OpenConnection, now: Date): Promise<void> {
+  const { brandId, id, baseUrl, secretChangedAt } = connection;
+  await tx.query(
+    `update app.connections set account_asked_at = $3
+     where brand_id = $1 and id = $2 and base_url = $4 and secret_changed_at::text is not distinct from $5`,
+    [brandId, id, now, baseUrl, secretChangedAt],
+  );
 }
 
 /** What the provider says that the key may do. */

@@ -174,7 +174,7 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
         page.deletions,
       )
     : NOTHING_LOADED;
-  if (run.isAccountAsked) await noteAccountAsked(tx, { brandId, connectionId }, now);
+  if (run.isAccountAsked) await noteAccountAsked(tx, connection, now);
   await rejectRows(tx, brandId, connectionId, stream.name, page.rejected, now);
   for (const check of page.checks ?? [])
     await recordCheck(tx, brandId, connectionId, stream.name, check, now);

@@ -44,6 +44,27 @@ test('whose key it is is asked once, and again when there is another', async () 
   expect(await account.rows('charges', 'id')).toEqual([{ id: 'ch_1' }]);
 });
 
+// The key is replaced while a sync with the one before is under way: what that one was asked says nothing of it.
+test('a key that comes while a sync runs is asked too whose it is', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES, SCENARIO);
+  const which = { brandId: account.brandId, connectionId: account.connectionId };
+  let transactions = 0;
+  const replacing: typeof db = {
+    ...db,
+    transaction: async (fn) => {
+      // The first one makes the job, the second one stores a page.
+      if (++transactions === 2)
+        await db.transaction((tx) => replaceSecret(tx, testSealer, which, 'rk_test_other'));
+      return db.transaction(fn);
+    },
+  };
+  await account.sync('charges', {}, replacing);
+  expect(await db.column('select account_asked_at from app.connections')).toEqual([null]);
+  await expect(account.sync('charges')).rejects.toMatchObject({ code: 'NS_ACCOUNT_DIFFERS' });
+  expect(await account.rows('charges', 'id')).toEqual([{ id: 'ch_1' }]);
+});
+
 test('a key that may not tell whose it is reads all the same', async () => {
   await using db = await freshDb();
   const key = { key: 'rk_test_acme', permissions: ['rak_charge_read', 'rak_event_read'] };
