@@ -6,6 +6,7 @@ import { freshDb } from './support/db.ts';
 import { eventually } from './support/eventually.ts';
 import { add, aWorker, effects, jobsLeft, lockedLanes, runs } from './support/queue.ts';
 import { effect, hasty, makeEffects } from './support/queue_tasks.ts';
+import { claimJob, runClaimed } from './support/run.ts';
 
 test('a worker works the queue off, tells the library nothing twice and leaves nothing in its name', async () => {
   await using db = await freshDb();
@@ -125,6 +126,43 @@ test('a transaction that is open at the timeout is broken off, so that the job c
   await using _ = await aWorker(db, { tasks: [open] });
   await add(db, open, { label: 'open' });
   await eventually(async () => expect((await runs(db))[0]).toMatchObject({ outcome: 'retrying' }));
+  expect(await effects(db)).toEqual([]);
+  expect(await jobsLeft(db)).toMatchObject([{ locked: false }]);
+});
+
+// The record is to begin, and the first transaction takes the row of the job just before: then beginning
+// waits for it.
+test('a transaction that hangs is broken off even if the beginning of the run waits for it', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const hasRow = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const hanging = defineTask({
+    ...hasty,
+    async run({ label }, context) {
+      await asked.promise;
+      await context.db.transaction(async (tx) => {
+        hasRow.resolve();
+        await tx.query('insert into public.effects values ($1)', [label]);
+        await tx.query('select pg_sleep(10)');
+      });
+      return {};
+    },
+  });
+  const control: typeof db = {
+    ...db,
+    query: async (statement, values) => {
+      if (Object(statement).name === 'begin run') {
+        asked.resolve();
+        await hasRow.promise;
+      }
+      return db.query(statement, values);
+    },
+  };
+  const job = await claimJob(db, await add(db, hanging, { label: 'hanging' }));
+
+  expect(await runClaimed(hanging, job, db, { control })).toMatchObject({ outcome: 'retrying' });
+
   expect(await effects(db)).toEqual([]);
   expect(await jobsLeft(db)).toMatchObject([{ locked: false }]);
 });

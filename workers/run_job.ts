@@ -59,8 +59,9 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
   const db = fencedDb(options.db, control, claim, record);
   const beginning = beginSoon(record, db, begin);
   const { end, error, tally } = await runBody(task, job, { ...options, log, db });
-  await beginning.stop();
-  await untilAnswered(giveUp, () => db.close());
+  const begins = beginning.stop();
+  await untilAnswered(giveUp, () => db.close()); // first, because a beginning may wait for a transaction that hangs
+  await begins;
   const settled = { ...end, progress: db.pendingProgress() };
   const { outcome, run } = await untilAnswered(giveUp, () => endRun(control, claim, record, settled));
   const ms = Math.round(performance.now() - startedAt);

@@ -15,7 +15,13 @@ export const testServices: Services = {
   ecbUrl: 'http://127.0.0.1:9/no-feeds-in-this-test',
 };
 
-export type RunTaskOptions = { services?: Partial<Services>; stop?: AbortSignal; poolId?: string };
+export type RunTaskOptions = {
+  services?: Partial<Services>;
+  stop?: AbortSignal;
+  poolId?: string;
+  /** Where runs begin and end; as everything else if not said. */
+  control?: Db;
+};
 
 /** Enqueues, claims and runs; gives the tally, or throws what the run threw. */
 export async function runTask<S extends z.ZodObject>(
@@ -39,10 +45,10 @@ export function runClaimed<S extends z.ZodObject>(
   task: Task<S>,
   job: ClaimedJob,
   db: Db,
-  { services, stop = never }: RunTaskOptions = {},
+  { services, stop = never, control = db }: RunTaskOptions = {},
 ): Promise<RunReport> {
   const given = { ...testServices, ...services };
-  return runJob(task, job, { db, control: db, log: quiet, services: given, stop, giveUp: never });
+  return runJob(task, job, { db, control, log: quiet, services: given, stop, giveUp: never });
 }
 
 /** Claims one job as the library does, but this one whatever else waits, and whatever its lane does. */
