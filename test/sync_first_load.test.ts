@@ -248,6 +248,21 @@ test.each([-3, 3])('a count that is wrong each time (by %i) ends in reading by p
   expect(await ordersIn(db)).toEqual(await ordersIn(whole));
 });
 
+test('a full sync that reads by pages goes on with them when it is tried again', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, { 'orders.ndjson': few });
+  await shop.sync(ORDERS);
+  await shop.faults({ kind: 'bulk_ungrouped', count: 0 });
+  const same = await aFullSyncThatCatchesUp(db, shop);
+  const operations = async () => count(await shop.asked(), 'BulkRun');
+  const before = await operations();
+  const options = { services: testKeyring };
+  expect(await runClaimed(syncStream, await claimJob(db, same), db, options)).toMatchObject({
+    ...{ outcome: 'succeeded', tally: { read: 12 } },
+  });
+  expect(await operations()).toBe(before);
+});
+
 test('a result whose children are scattered is read by pages instead', async () => {
   await using whole = await freshDb();
   await using sound = await aShopOf(whole, { 'orders.ndjson': few });

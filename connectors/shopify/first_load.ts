@@ -64,9 +64,10 @@ export async function* firstLoad(reading: Reading, collection: Collection): Asyn
   } catch (error) {
     if (error instanceof BulkGivenUp) yield store(reading, { ...reading.position, bulk: undefined });
     if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
-    // Pages hold whole objects, so everything is read as changes since ever.
+    // Pages hold whole objects, so everything is read as changes since ever; who asked goes on with that.
     reading.context.warn(`${error.message} It is read page by page.`);
-    yield store(reading, { ...reading.position, bulk: undefined, window: undefined, changesTo: BEGINNING });
+    const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
+    yield store(reading, { ...reading.position, ...pages, catchingUp: reading.context.request });
     return;
   }
   yield await finish(reading, collection);

@@ -31,7 +31,7 @@ const positionSchema = z.object({
   window: windowSchema.optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
-  /** The request for which everything was read; its run has yet to read what changed meanwhile. */
+  /** The request for which everything was read, or is read by pages; its run has yet to read what is left. */
   catchingUp: z.string().optional(),
 });
 
