@@ -175,6 +175,21 @@ test('a crash keeps the key of the job, unless newer work has it; it never spend
   ]);
 });
 
+test('a crash that is not on record spends one attempt, also if newer work came meanwhile', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const id = await add(db, effect, { label: 'a', key: 'k', fail: 'retry' });
+  await crash(db, id, { begun: false });
+  await add(db, effect, { label: 'b', key: 'k' });
+  await sweepWorkers(db);
+  expect((await jobsLeft(db))[0]).toMatchObject({ id, attempts: 1 });
+  await runClaimed(effect, await claimJob(db, id), db);
+  expect((await runs(db)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, 'crashed'],
+    [2, 'retrying'],
+  ]);
+});
+
 test('what is locked in a name that no living worker bears is handed back after a while', async () => {
   await using db = await freshDb();
   const young = await add(db, effect, { label: 'young' });

@@ -265,9 +265,13 @@ declare
   v_run ops.job_runs;
   v_run_id bigint;
   v_run_at timestamptz;
+  v_last integer;
 begin
   select j.attempts, j.max_attempts, j.key, j.run_at into v_job from graphile_worker._private_jobs j where j.id = p_job;
-  v_run_id := ops.record_run(p_job, v_job.attempts, v_job.key); -- apart, so that the next statement sees it
+  -- Newer work with its key sets the attempts of a job that runs to the maximum: they are one more than the
+  -- last record says, at most. Apart, so that the next statement sees the record.
+  select r.attempt into v_last from ops.job_runs r where r.job_id = p_job order by r.id desc limit 1;
+  v_run_id := ops.record_run(p_job, least(v_job.attempts, coalesce(v_last, 0) + 1), v_job.key);
   select * into v_run from ops.job_runs where id = v_run_id;
   update ops.job_runs set outcome = p_outcome, finished_at = clock_timestamp(),
     error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
