@@ -40,6 +40,7 @@ const LEFT_OUT = new Set([
 const collection: Collection = {
   name: 'charges',
   object: 'charge',
+  leftOut: LEFT_OUT,
   target: { tables: [charges] },
   events: [
     ...['succeeded', 'pending', 'captured', 'updated', 'failed', 'refunded', 'expired'].map(

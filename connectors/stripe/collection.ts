@@ -30,6 +30,8 @@ export type Collection = {
   listsAllWeekly?: boolean;
   /** Its versions are kept, each from the instant of its change on. */
   isDated?: boolean;
+  /** Fields that are not kept, of objects that are set aside either: who the buyer is, secrets, signed links. */
+  leftOut?: ReadonlySet<string>;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
   /** The ids of those that an event about an object of another kind tells of. */
@@ -63,16 +65,16 @@ export async function contentOf(
     try {
       items.push(collection.toItem(whole, seen));
     } catch (error) {
-      rejected.push(rejectionOf(object, error));
+      rejected.push(rejectionOf(object, error, collection));
     }
   }
   return { items, rejected, deletions };
 }
 
 /** The record set aside, if it is at fault; anything else is thrown on. */
-function rejectionOf(object: Fields, error: unknown): Rejection {
+function rejectionOf(object: Fields, error: unknown, { leftOut = NOTHING }: Collection): Rejection {
   if (!(error instanceof FieldFault)) throw error;
-  return { key: String(object.id), reason: error.message, payload: payloadOf(object, NOTHING) };
+  return { key: String(object.id), reason: error.message, payload: payloadOf(object, leftOut) };
 }
 
 const NOTHING: ReadonlySet<string> = new Set();

@@ -29,6 +29,7 @@ const LEFT_OUT = new Set([
 const collection: Collection = {
   name: 'customers',
   object: 'customer',
+  leftOut: LEFT_OUT,
   target: { tables: [customers] },
   canVanish: true,
   events: [

@@ -34,6 +34,7 @@ const TYPES = ['created', 'updated', 'closed', 'funds_withdrawn', 'funds_reinsta
 const collection: Collection = {
   name: 'disputes',
   object: 'dispute',
+  leftOut: LEFT_OUT,
   target: { tables: [disputes] },
   events: TYPES.map((type) => `charge.dispute.${type}`),
   toItem,

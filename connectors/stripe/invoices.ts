@@ -82,6 +82,7 @@ const TYPES = [
 const collection: Collection = {
   name: 'invoices',
   object: 'invoice',
+  leftOut: LEFT_OUT,
   target: { tables: [invoices, invoiceLines], dependents: [statesOfBills, statesOfLines] },
   canVanish: true,
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],

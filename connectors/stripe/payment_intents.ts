@@ -38,6 +38,7 @@ const TYPES = [
 const collection: Collection = {
   name: 'payment_intents',
   object: 'payment_intent',
+  leftOut: LEFT_OUT,
   target: { tables: [paymentIntents] },
   events: TYPES.map((type) => `payment_intent.${type}`),
   toItem,

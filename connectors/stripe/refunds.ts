@@ -34,6 +34,7 @@ const LEFT_OUT = new Set(['destination_details', 'instructions_email', 'next_act
 const collection: Collection = {
   name: 'refunds',
   object: 'refund',
+  leftOut: LEFT_OUT,
   target: { tables: [refunds] },
   events: ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'],
   // An older account may tell of the charge only.
