@@ -45,6 +45,7 @@ test.each(['nightshift_reader', 'nightshift_operator'])(
       'select 1 from raw.shopify_orders',
       'select 1 from agg.daily_sales',
       'select secret from app.connections',
+      'select payload from ops.rejected_rows',
       "insert into app.fx_rates values ('USD', '2026-01-01', 1, 'me', now())",
       'delete from ops.job_runs',
       'select graphile_worker.complete_jobs(array[1])',
@@ -53,7 +54,11 @@ test.each(['nightshift_reader', 'nightshift_operator'])(
     ];
     for (const statement of refused)
       expect(await tried(db, role, statement), statement).toMatch(/^permission denied/);
-    const status = await tried(db, role, 'select 1 from ops.job_runs, ops.audit_log');
+    const status = await tried(
+      db,
+      role,
+      'select row_key, reason from ops.job_runs, ops.audit_log, ops.rejected_rows',
+    );
     expect(status).toBe(role === 'nightshift_operator' ? 'done' : 'permission denied for schema ops');
   },
 );

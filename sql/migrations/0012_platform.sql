@@ -155,6 +155,9 @@ begin
   if to_regrole('nightshift_operator') is not null then
     grant usage on schema ops to nightshift_operator;
     grant select on all tables in schema ops to nightshift_operator;
+    revoke all on ops.rejected_rows from nightshift_operator; -- its payload is what a provider sent
+    grant select (brand_id, connection_id, stream, row_key, reason, rejected_at) on ops.rejected_rows
+      to nightshift_operator;
     alter default privileges in schema ops grant select on tables to nightshift_operator;
   end if;
   return missing;
