@@ -20,29 +20,58 @@ const SOURCES = [
 ] as const;
 
 export async function sourceChecks(reading: Reading): Promise<Page> {
-  const since = new Date(reading.context.now().getTime() - DAYS * 24 * 60 * 60_000);
+  const failing = await failingSince(reading);
   const checks: Check[] = [];
   for (const source of SOURCES) {
     const { kind, category, prefixes } = source;
+    const name = `${kind} of ${DAYS} days`;
     const stored = await compare(reading, storedText(source), [
-      ...[since, `stripe.${kind}`, OVERLAP_MS],
+      ...[beginOf(name, reading, failing), `stripe.${kind}`, OVERLAP_MS],
       ...[category, prefixes],
     ]);
     const unlike = `the ledger names ${stored.lacking} ${kind} of the last ${DAYS} days that are not stored as it says`;
     const again = `such as ${stored.missing}: sync ${kind} again with --full`;
-    checks.push(...checkOf(`${kind} of ${DAYS} days`, stored, `${unlike}, ${again}`));
-    const booked = await compare(reading, bookedText(kind), [since]);
+    checks.push(...checkOf(name, stored, `${unlike}, ${again}`, failing));
+    const bookings = `bookings of ${name}`;
+    const booked = await compare(reading, bookedText(kind), [beginOf(bookings, reading, failing)]);
     const unbooked = `${booked.lacking} ${kind} of the last ${DAYS} days name a balance transaction that is not stored, such as ${booked.missing}`;
-    checks.push(...checkOf(`bookings of ${kind} of ${DAYS} days`, booked, unbooked));
+    checks.push(...checkOf(bookings, booked, unbooked, failing));
   }
   return withFailures({ ...emptyPage(reading), checks });
 }
 
+/** When each check that fails was all right for the last time, or made first. */
+type Failing = ReadonlyMap<string, Date>;
+
+async function failingSince({ context }: Reading): Promise<Failing> {
+  const { brandId, id } = context.connection;
+  const { rows } = await context.db.query<{ name: string; since: Date }>(
+    `select check_name as name, coalesce(ok_at, result_since) as since from ops.completeness
+     where brand_id = $1 and connection_id = $2 and stream = 'stripe.balance_transactions' and not ok`,
+    [brandId, id],
+  );
+  return new Map(rows.map(({ name, since }) => [name, since]));
+}
+
+/** What was missing once is looked for until it is there, however long that takes. */
+function beginOf(name: string, { context }: Reading, failing: Failing): Date {
+  const until = Math.min(context.now().getTime(), failing.get(name)?.getTime() ?? Number.POSITIVE_INFINITY);
+  return new Date(until - DAYS * 24 * 60 * 60_000);
+}
+
 type Compared = { expected: number; found: number; lacking: number; missing: string | null };
 
-/** None where there is nothing to compare: before the objects were read, or if there are none. */
-function checkOf(name: string, { expected, found, lacking }: Compared, cause: string): Check[] {
-  if (expected === 0) return [];
+/**
+ * None where there is nothing to compare: before the objects were read, or if there are none. But one that
+ * failed ends with what it was about.
+ */
+function checkOf(
+  name: string,
+  { expected, found, lacking }: Compared,
+  cause: string,
+  failing: Failing,
+): Check[] {
+  if (expected === 0 && !failing.has(name)) return [];
   const check = { name, expected, found, ok: lacking === 0 };
   return [check.ok ? check : { ...check, cause }];
 }
