@@ -42,3 +42,15 @@ test('a check of what is gone ends with it', async () => {
   );
   expect(await account.sync('balance_transactions')).not.toHaveProperty('incomplete');
 });
+
+test('a currency of which nothing is left is reconciled in the run that finds it gone', async () => {
+  await using db = await freshDb();
+  const [dollars, yen] = [charge('ch_1'), charge('ch_2', { currency: 'jpy' })];
+  await using account = await anAccountOf(db, { charges: [dollars, yen] });
+  await account.sync('charges');
+  await account.serve({ charges: [dollars] });
+  expect(await account.sync('charges', { reconcile: true })).toHaveProperty('incomplete');
+  const failed = 'select check_name from ops.completeness where not ok';
+  expect(await db.column(failed)).toEqual([]);
+  expect(await account.sync('charges', { reconcile: true })).not.toHaveProperty('incomplete');
+});

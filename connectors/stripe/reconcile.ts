@@ -57,9 +57,10 @@ export async function* reconcile(reading: Reading, collection: Collection): Asyn
     yield { ...page, reconciles: true };
 
   const wrong = differences(listed, before);
-  if (wrong.length > 0) yield checksOf(reading, collection, { listed, stored: before, isMended: true });
+  if (wrong.length > 0)
+    yield checksOf(reading, collection, { listed, stored: before, before, isMended: true });
   const after = await storedTally(reading, collection, window);
-  yield checksOf(reading, collection, { listed, stored: after, isMended: false });
+  yield checksOf(reading, collection, { listed, stored: after, before, isMended: false });
 }
 
 /** Whole days, up to where everything is stored. Undefined before the first load is over. */
@@ -145,17 +146,26 @@ function changedOf(ids: readonly string[]): Changed {
   return new Map(ids.map((id) => [id, { at: 0, isDeleted: true }]));
 }
 
-type Compared = { listed: Tally; stored: Tally; isMended: boolean };
+type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean };
 
-/** How many there are, and their sum in each currency. `isMended`: as it was before all was read again. */
-function checksOf(reading: Reading, collection: Collection, { listed, stored, isMended }: Compared): Page {
+/**
+ * How many there are, and their sum in each currency, also where nothing of it is left. `isMended`: as it was
+ * before all was read again.
+ */
+function checksOf(
+  reading: Reading,
+  collection: Collection,
+  { listed, stored, before, isMended }: Compared,
+): Page {
   const wrong = differences(listed, stored);
   const then = isMended ? 'they were read again' : 'they still differ: sync everything again with --full';
   const { name, listsAllWeekly } = collection;
   const check = `listed ${name}${listsAllWeekly ? '' : ` of ${DAYS} days`}`;
   const counts = wrong.filter(({ what }) => what === 'count');
   const checks: Check[] = [checkOf(check, { expected: listed.count(), found: stored.count() }, counts, then)];
-  for (const currency of [...new Set([...listed.currencies(), ...stored.currencies()])].sort()) {
+  for (const currency of [
+    ...new Set([listed, stored, before].flatMap((tally) => [...tally.currencies()])),
+  ].sort()) {
     const sums = wrong.filter((one) => one.what === 'sum' && one.currency === currency);
     const figures = { expected: listed.sum(currency), found: stored.sum(currency) };
     if (currency !== '') checks.push(checkOf(`${check} in ${currency}`, figures, sums, then));
