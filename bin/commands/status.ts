@@ -56,10 +56,11 @@ function connectionLine(
 ): string {
   const lag = lag_seconds === null ? '' : `  last complete ${span(lag_seconds * 1000)} ago`;
   const shown = (colours[state] ?? ((text: string) => text))(state.padEnd(STATE_WIDTH));
-  return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider}  ${shown}${lag}`.trimEnd();
+  return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider.padEnd(PROVIDER_WIDTH)}  ${shown}${lag}`.trimEnd();
 }
 
 const STATE_WIDTH = 'partial'.length;
+const PROVIDER_WIDTH = 'sendgrid'.length; // the longest
 
 function widest(connections: readonly ConnectionHealth[]): number {
   return Math.max(...connections.map(({ brand, connection }) => brand.length + connection.length + 1));
