@@ -83,7 +83,7 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const isLoaded = context.full || load !== undefined || changesTo === undefined;
   if (isLoaded) {
     reading.phase = 'first_load';
-    yield* firstLoad(reading, collection);
+    if (!(yield* firstLoad(reading, collection))) return;
     reading.phase = 'changes';
   }
   yield* balancePages(reading, (isFirst) => listAgain(reading, isFirst));

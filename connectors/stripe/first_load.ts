@@ -4,6 +4,7 @@ import type { Collection } from './collection.ts';
 import { secondOf, type Window } from './position.ts';
 import { readEach } from './read_each.ts';
 import { contentsOf, type Reading, store } from './reading.ts';
+import { doubtfulPage, doubtOfAccount } from './same_account.ts';
 
 /** Before anything that Stripe holds: it began in 2010. */
 export const BEGINNING = Date.UTC(2010, 0) / 1000;
@@ -12,14 +13,20 @@ export const OVERLAP_MS = 5 * 60_000;
 
 /**
  * The pages of a first load or a sweep, or what is left of one. Changes since its start are read
- * afterwards. Until a sweep is over what the position said of changes stays true.
+ * afterwards. Until a sweep is over what the position said of changes stays true. False if nothing was read,
+ * because the key seems to be of another account.
  */
-export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page> {
+export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page, boolean> {
   const { load: begun, changesTo } = reading.position;
   const askedAt = begun?.askedAt ?? reading.context.now();
   const everything = { from: BEGINNING, before: secondOf(askedAt) + 1 };
   const windows = begun?.windows ?? [everything];
   const isSweep = begun ? begun.isSweep === true : changesTo !== undefined;
+  const doubt = isSweep ? await doubtOfAccount(reading, collection, everything) : undefined;
+  if (doubt) {
+    yield doubtfulPage(reading, doubt);
+    return false;
+  }
   const listed = collection.canVanish && isSweep ? new Set<string>() : undefined;
   for await (const { content, ids, left } of contentsOf(reading, collection, windows)) {
     for (const id of ids) listed?.add(id);
@@ -31,6 +38,7 @@ export async function* firstLoad(reading: Reading, collection: Collection): Asyn
     yield* readUnlisted(reading, collection, listed, askedAt);
   }
   yield store(reading, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
+  return true;
 }
 
 async function listIds(

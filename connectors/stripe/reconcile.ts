@@ -12,6 +12,7 @@ import { BEGINNING, OVERLAP_MS } from './first_load.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
 import { type Changed, readEach } from './read_each.ts';
 import { contentsOf, emptyPage, type Reading } from './reading.ts';
+import { doubtfulPage, doubtOfAccount } from './same_account.ts';
 import { type Difference, differences, newTally, type Tally } from './tally.ts';
 
 export const DAYS = 35;
@@ -34,6 +35,12 @@ export async function* reconcile(reading: Reading, collection: Collection): Asyn
   const window = windowOf(reading, collection);
   if (!window) return;
   const before = await storedTally(reading, collection, window);
+  const doubt = await doubtOfAccount(reading, collection, window);
+  if (doubt) {
+    const figures = { name: checkName(collection), expected: 0, found: before.count() }; // none of these is there
+    yield doubtfulPage(reading, doubt, [{ ...figures, ok: false, cause: doubt }]);
+    return;
+  }
   const listed = newTally();
   const ids = new Set<string>();
   for await (const { content, ids: found } of contentsOf(reading, collection, [window])) {
@@ -159,8 +166,7 @@ function checksOf(
 ): Page {
   const wrong = differences(listed, stored);
   const then = isMended ? 'they were read again' : 'they still differ: sync everything again with --full';
-  const { name, listsAllWeekly } = collection;
-  const check = `listed ${name}${listsAllWeekly ? '' : ` of ${DAYS} days`}`;
+  const check = checkName(collection);
   const counts = wrong.filter(({ what }) => what === 'count');
   const checks: Check[] = [checkOf(check, { expected: listed.count(), found: stored.count() }, counts, then)];
   for (const currency of [
@@ -171,6 +177,10 @@ function checksOf(
     if (currency !== '') checks.push(checkOf(`${check} in ${currency}`, figures, sums, then));
   }
   return withFailures({ ...emptyPage(reading), checks });
+}
+
+function checkName({ name, listsAllWeekly }: Collection): string {
+  return `listed ${name}${listsAllWeekly ? '' : ` of ${DAYS} days`}`;
 }
 
 function checkOf(

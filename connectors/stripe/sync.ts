@@ -20,7 +20,7 @@ export async function* collectionPages(context: StreamContext, collection: Colle
   const isLoaded = isLoadDue(reading); // which has just listed everything
   if (isLoaded) {
     reading.phase = 'first_load';
-    yield* firstLoad(reading, collection);
+    if (!(yield* firstLoad(reading, collection))) return;
     reading.phase = 'changes';
   }
   yield* readChanges(reading, collection);
