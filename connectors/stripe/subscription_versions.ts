@@ -7,6 +7,7 @@ import { FieldFault, type Fields, isObject, text } from '../fields.ts';
 import type { Seen } from './collection.ts';
 import { decimalOf, dividedBy, type Fraction, isAbove, minus, plus, times, ZERO } from './fraction.ts';
 import { afterPercent, inMajor, isMetered, monthlyOf, numberIn, perMonth } from './monthly.ts';
+import { dateOf, secondOf } from './position.ts';
 import { below, currencyOf, instantAtOrNull, isNothing, ref, refIfAny } from './values.ts';
 
 export const subscriptionVersions = table({
@@ -39,7 +40,8 @@ const MONTHLY_PLACES = 18;
 export function versionRow(subscription: Fields, items: readonly Fields[], seen: Seen) {
   const endedAt = instantAtOrNull(subscription, 'ended_at');
   const currency = currencyOf(subscription);
-  const validFrom = endedAt ?? seen.changedAt ?? seen.sentAt;
+  // Stripe dates changes by whole seconds: one later in the second of our reading must not be dated before it.
+  const validFrom = endedAt ?? seen.changedAt ?? dateOf(secondOf(seen.sentAt));
   return {
     id: text(subscription, 'id'),
     valid_from: validFrom,

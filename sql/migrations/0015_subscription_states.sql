@@ -217,6 +217,11 @@ begin
            greatest(coalesce(lead(least(v.unseen_from, v.valid_from)) over w, 'infinity'), v.valid_from) as valid_until
     from raw.stripe_subscription_versions v
     where v.brand_id = p_brand and v.connection_id = p_connection and v.id = p_id and v.deleted_at is null
+      -- An end is for ever. What was seen after it was seen just before, by a clock that was ahead of Stripe's.
+      and not exists (
+        select from raw.stripe_subscription_versions e
+        where e.brand_id = p_brand and e.connection_id = p_connection and e.id = p_id and e.deleted_at is null
+          and e.ended_at <= v.valid_from and v.ended_at is null)
     window w as (order by v.valid_from)
   ), seen as (
     select i.item ->> 'price' as plan, v.valid_from, v.valid_until, v.customer_id, v.currency,
