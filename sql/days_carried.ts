@@ -9,8 +9,8 @@ import type { Reader } from './reader.ts';
 
 type Which = { brandId: string; retailerId: string; now: Date };
 
-/** A retailer that nobody looked after for longer is carried on by a range command. */
-const DAYS_MAX = 3_660;
+/** A century: older than anything there is, and a bound to what a senseless instant costs. */
+const DAYS_MAX = 36_525;
 /** Where nothing is to be carried, the instant is not written more often. */
 const KEPT_MS = 60 * 60_000;
 
@@ -26,7 +26,8 @@ const SPANS = `
 
 /**
  * Marks the days from the one that was carried to last until that of `now`, each once; within one day only
- * if a state began or ended between the two. A `now` before the last one takes the days between back.
+ * if a state began or ended between the two. A `now` before the last one takes the days between back, and so
+ * are days taken back that have not begun by now, because the brand's zone is another one than it was.
  */
 export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
   await lockRollup(tx, brandId, retailerId);
@@ -41,6 +42,11 @@ export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Pr
          select from agg.subscription_states s
          where s.brand_id = $1 and s.retailer_id = $2
            and (s.valid_from > p.starts and s.valid_from <= p.ends or s.valid_until > p.starts and s.valid_until <= p.ends))
+     union
+     select $1, $2, m.day, $3
+     from app.brands b
+     join agg.daily_mrr m on m.brand_id = b.id and m.retailer_id = $2 and m.day > ($3 at time zone b.time_zone)::date
+     where b.id = $1
      limit ${DAYS_MAX}`,
     [brandId, retailerId, now],
   );
