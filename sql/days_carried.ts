@@ -61,10 +61,10 @@ export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Pr
   return days;
 }
 
-/** Whether a day has begun to which the states of the retailer have not been carried yet. */
+/** Whether the states of the retailer have been carried to another day than this one, be it a later one. */
 export async function isDayDue(db: Reader, { brandId, retailerId, now }: Which): Promise<boolean> {
   const { rows } = await db.query<{ due: boolean }>(
-    `select (p.starts at time zone p.time_zone)::date < (p.ends at time zone p.time_zone)::date and p.ends = $3 as due
+    `select (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date as due
      from (${SPANS}) p`,
     [brandId, retailerId, now],
   );

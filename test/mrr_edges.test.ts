@@ -74,6 +74,30 @@ test('a day that has not begun in the new zone of a brand has no row', async () 
   expect(await days(other.brandId)).toEqual(['2026-11-19', '2026-11-20', '2026-11-21']);
 });
 
+// As with a demo of the past that somebody rolled up as of today, and runs again.
+test('a sync as of an earlier day asks for the rollup that takes later days back', async () => {
+  await using db = await freshDb();
+  const now = '2026-11-13T06:00:00Z';
+  await using account = await anAccountOf(
+    db,
+    { prices: PRICES, subscriptions: [sub('2026-11-10T00:00:00Z')] },
+    { now },
+  );
+  const asked = async () => {
+    await db.query("delete from graphile_worker._private_jobs where key like 'rollup:%'");
+    await account.sync('subscriptions', { now });
+    return db.column("select payload ->> 'now' from graphile_worker._private_jobs where key like 'rollup:%'");
+  };
+  await account.sync('subscriptions', { now });
+  await rollUp(db, account.brandId, now);
+  expect(await asked()).toEqual([]);
+  await rollUp(db, account.brandId, '2026-11-20T06:00:00Z');
+  expect(await asked()).toEqual([now]);
+  await rollUp(db, account.brandId, now);
+  expect((await mrrRows(db, account.brandId)).at(-1)?.day).toBe('2026-11-13');
+  expect(await asked()).toEqual([]);
+});
+
 // As with data of the past that were rolled up as of their own time, and then as of today.
 test('years without a rollup are carried to their end, and taken back', async () => {
   await using db = await freshDb();
