@@ -95,13 +95,23 @@ export async function lastWords({ logFile, logStart, ended }: Launch): Promise<s
 export async function stopServer(cluster: Cluster): Promise<void> {
   const server = await runningServer(cluster);
   if (server === undefined) return;
-  process.kill(server.pid, 'SIGINT');
+  if (!tell(server.pid, 'SIGINT')) return;
   for (let waited = 0; waited < STOP_WAIT_MS; waited += POLL_MS) {
     if ((await runningServer(cluster))?.pid !== server.pid) return;
     await sleep(POLL_MS);
   }
   const advice = `Process ${server.pid} is still running.`;
   throw new EmbeddedServerFailed('PostgreSQL did not stop in time.', { advice });
+}
+
+/** Whether there was still a process to be told: it may have ended since somebody looked. */
+function tell(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
 }
 
 async function readPidFile(file: string): Promise<{ pid?: number; port?: number }> {
