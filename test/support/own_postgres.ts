@@ -40,16 +40,12 @@ export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres
     db,
     stop: async (how) => {
       const pidFile = join((await embeddedHome(dataDir)) ?? '', 'data', 'postmaster.pid');
-      process.kill(
-        Number.parseInt(await readFile(pidFile, 'utf8'), 10),
-        how === 'fast' ? 'SIGINT' : 'SIGQUIT',
-      );
-      await eventually(() =>
-        db.query('select').then(
-          () => Promise.reject(),
-          () => {},
-        ),
-      );
+      const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+      process.kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      // Not before the process is gone: while it goes, a session may still be answered.
+      await eventually(async () => {
+        if (isAlive(pid)) throw new Error(`Process ${pid} is still there.`);
+      });
       await server[Symbol.asyncDispose](); // nobody takes part in a server that is down
     },
     start: async () => {
@@ -57,6 +53,14 @@ export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function testDb(url: string): TestDb {
