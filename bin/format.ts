@@ -7,9 +7,9 @@ export function grouped(amount: string | number): string {
   return fraction === undefined ? withCommas : `${withCommas}.${fraction}`;
 }
 
-/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. */
+/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so less than 0 is 0. */
 export function span(ms: number): string {
-  const seconds = ms / 1000;
+  const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -19,7 +19,12 @@ export function span(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** 'one job', '3 jobs'. */
+/** '3 d 4 h ago', or 'just now'; so is what was done as of an instant ahead of the clock, as in a scenario. */
+export function ago(seconds: number): string {
+  return seconds < 1 ? 'just now' : `${span(seconds * 1000)} ago`;
+}
+
+/** '1 job', '3 jobs'. */
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return number === 1 ? `1 ${noun}` : `${grouped(number)} ${plural}`;
 }

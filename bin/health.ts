@@ -1,7 +1,9 @@
 /** What `status` tells: whether database, workers, queue, connections and figures are as they should be. */
+import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/migrate.ts';
 import { type Db, placeOf } from '#sql/pool.ts';
+import { attentionOf, warningsOf } from './attention.ts';
 import { type LiveWorker, liveWorkers } from './queue_state.ts';
 
 export type Health = {
@@ -23,17 +25,32 @@ export type Health = {
   rejected_records: number;
   /** Checks of which the newest result is a failure. */
   failed_checks: FailedCheck[];
-  /** What a person should do something about, with the command. */
+  /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
+  fx: { newest_day: string | null; expected_day: string };
+  /** What is wrong and wants a person, with the command. */
   attention: string[];
+  /** What is not wrong yet but will be if nobody does anything, with the command. */
+  warnings: string[];
+  /** Neither of the two. */
+  well: boolean;
 };
+
+/** What is judged: all but the judgement. */
+export type Findings = Omit<Health, 'attention' | 'warnings' | 'well'>;
 
 export type ConnectionHealth = {
   brand: string;
   connection: string;
   provider: string;
+  /** That of the worst stream. */
   state: string;
+  /** Of the stream that is furthest behind. */
   lag_seconds: number | null;
   cause: string | null;
+  late_streams: string[];
+  never_read_streams: string[];
+  /** A sync of it runs at this moment. */
+  is_syncing: boolean;
 };
 
 export type FailedCheck = { brand: string; connection: string; stream: string; check: string; cause: string };
@@ -44,9 +61,12 @@ export async function readHealth({ db, url, embedded }: Place): Promise<Health> 
   const { rows: versions } = await db.query("select current_setting('server_version') as version");
   const schema = await assertSchema(db).then(() => 'current', messageOf);
   const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
-  if (schema !== 'current')
-    return { ...EMPTY, database, attention: [`${schema} Next: npx nightshift migrate`] };
-  const [workers, crashes, jobs, connections, dirty, rejected, checks] = await Promise.all([
+  const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
+  if (schema !== 'current') {
+    const attention = [`${schema} Next: npx nightshift migrate`];
+    return { ...EMPTY, database, fx, attention, warnings: [], well: false };
+  }
+  const [workers, crashes, jobs, connections, dirty, rejected, checks, rates] = await Promise.all([
     liveWorkers(db),
     db.query<{ n: number }>(CRASHES),
     db.query<Health['jobs']>(JOBS),
@@ -54,8 +74,9 @@ export async function readHealth({ db, url, embedded }: Place): Promise<Health> 
     db.query<Health['dirty_days']>(DIRTY_DAYS),
     db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
     db.query<FailedCheck>(FAILED_CHECKS),
+    db.query<{ day: string | null }>(NEWEST_RATES),
   ]);
-  const health = {
+  const findings = {
     database,
     workers,
     crashes_last_day: crashes.rows[0]?.n ?? 0,
@@ -64,39 +85,13 @@ export async function readHealth({ db, url, embedded }: Place): Promise<Health> 
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
+    fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
   };
-  return { ...health, attention: attentionOf(health) };
+  const [attention, warnings] = [attentionOf(findings), warningsOf(findings)];
+  return { ...findings, attention, warnings, well: attention.length + warnings.length === 0 };
 }
 
-function attentionOf(health: Omit<Health, 'attention'>): string[] {
-  const { workers, jobs, connections, rejected_records, failed_checks } = health;
-  const work = jobs.waiting + jobs.retrying;
-  const lines = connections.flatMap(({ brand, connection, state, cause }) => {
-    const name = `${connection} --brand ${brand}`;
-    const why = (cause ?? 'no reason is recorded').replace(/\.$/, ''); // a sentence of its own, mostly
-    if (state === 'held')
-      return [`${connection} is held: ${why}. Next: npx nightshift connections check ${name}`];
-    if (state === 'failing')
-      return [`${connection} fails: ${why}. Next: npx nightshift sync status --brand ${brand}`];
-    return state === 'partial'
-      ? [`${connection} is not complete: ${why}. Next: npx nightshift sync status`]
-      : [];
-  });
-  if (work > 0 && workers.length === 0) lines.push('Jobs wait and no worker runs. Next: npx nightshift up');
-  if (jobs.dead > jobs.dead_made_good)
-    lines.push('Jobs are dead. Next: npx nightshift jobs list --state dead');
-  if (rejected_records > 0) lines.push('Records were rejected; ops.rejected_rows has them with the reason.');
-  const causes = connections.map(({ cause }) => cause ?? '').join('\n');
-  for (const { brand, connection, check, cause } of failed_checks.filter(
-    (one) => !causes.includes(one.cause),
-  ))
-    lines.push(
-      `${connection} fails its check '${check}': ${cause}. Next: npx nightshift sync status --brand ${brand} --checks`,
-    );
-  return lines;
-}
-
-const EMPTY: Omit<Health, 'database'> = {
+const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   workers: [],
   crashes_last_day: 0,
   jobs: { waiting: 0, running: 0, retrying: 0, held: 0, dead: 0, dead_made_good: 0, oldest_seconds: 0 },
@@ -104,7 +99,6 @@ const EMPTY: Omit<Health, 'database'> = {
   dirty_days: { days: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
-  attention: [],
 };
 
 const CRASHES = `
@@ -135,24 +129,22 @@ const JOBS = `
 
 // The worst stream speaks for its connection, and the one that is furthest behind gives the lag.
 const CONNECTIONS = `
-  select b.slug as brand, c.name as connection, c.provider,
-         case when c.held_at is not null then 'held' else coalesce(s.state, 'never') end as state,
-         s.lag_seconds, case when c.held_at is not null then c.held_reason else s.cause end as cause
-  from app.connections c
-  join app.brands b on b.id = c.brand_id
-  left join lateral (
-    select (array_agg(p.state order by array_position('{failing,partial,never,ok}', p.state)))[1] as state,
-           (array_agg(p.cause order by array_position('{failing,partial,never,ok}', p.state)))[1] as cause,
-           extract(epoch from now() - min(p.last_success_at))::float8 as lag_seconds
-    from (
-      select state, cause, last_success_at from ops.positions p
-      where (p.brand_id, p.connection_id) = (c.brand_id, c.id)
-      union all
-      select 'partial', k.cause, null from ops.completeness k
-      where (k.brand_id, k.connection_id) = (c.brand_id, c.id) and not k.ok
-    ) p
-  ) s on true
-  order by b.slug, c.name`;
+  select s.brand, s.connection, s.provider, (array_agg(s.state order by worst))[1] as state,
+         max(s.lag_seconds) as lag_seconds, (array_agg(s.error order by worst))[1] as cause,
+         coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'late'), '{}') as late_streams,
+         coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'never'), '{}') as never_read_streams,
+         exists (
+           select from ops.job_runs r
+           where r.outcome = 'running' and r.brand_id = s.brand_id and r.connection_id = s.connection_id
+         ) as is_syncing
+  from (
+    select *, array_position('{held,failing,partial,never,late,ok}', state) as worst from bi.sync_status
+  ) s
+  group by s.brand_id, s.brand, s.connection_id, s.connection, s.provider
+  order by s.brand, s.connection`;
+
+// Each publication has the dollar; rates of one's own may be of any day.
+const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 'USD'";
 
 const DIRTY_DAYS = `
   select count(distinct (brand_id, retailer_id, day)) as days,

@@ -51,10 +51,15 @@ test('a connection shows how far each of its streams is, and whether it is held'
   const { brand, connection, retailer } = await aShop(db);
   const status = () =>
     db.rows(
-      'select retailer, stream, state, position, lag_seconds >= 3600 as late, rows, error from bi.sync_status',
+      `select retailer, stream, state, position, lag_seconds >= 3600 as late, rows, error from bi.sync_status
+       where stream in ('shopify.orders', 'shopify.shop') order by stream`,
     );
-  const never = { retailer: retailer.slug, stream: null, state: 'never', position: null };
-  expect(await status()).toEqual([{ ...never, late: null, rows: null, error: null }]);
+  const never = { retailer: retailer.slug, state: 'never', position: null, late: null, rows: null };
+  const [orders, shop] = ['shopify.orders', 'shopify.shop'].map((stream) => ({ ...never, stream }));
+  expect(await status()).toEqual([
+    { ...orders, error: null },
+    { ...shop, error: null },
+  ]);
 
   await db.query(
     `insert into ops.positions
@@ -67,9 +72,15 @@ test('a connection shows how far each of its streams is, and whether it is held'
     values (1, 'sync_stream', $1, $2, '{"stream": "shopify.orders"}', 1, 'p', now(), now(), now(), 'partial', $3)`;
   await db.query(run, [brand.id, connection.id, { read: 12 }]);
   await db.query(run, [brand.id, connection.id, { read: 34 }]);
-  const orders = { ...never, stream: 'shopify.orders', position: { until: 1 }, late: true, rows: 34 };
-  expect(await status()).toEqual([{ ...orders, state: 'partial', error: 'rows missing' }]);
+  const read = { ...orders, position: { until: 1 }, late: true, rows: 34 };
+  expect(await status()).toEqual([
+    { ...read, state: 'partial', error: 'rows missing' },
+    { ...shop, error: null },
+  ]);
 
   await db.query("update app.connections set held_at = now(), held_reason = 'bad key'");
-  expect(await status()).toEqual([{ ...orders, state: 'held', error: 'bad key' }]);
+  expect(await status()).toEqual([
+    { ...read, state: 'held', error: 'bad key' },
+    { ...shop, state: 'held', error: 'bad key' },
+  ]);
 });

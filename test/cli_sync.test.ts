@@ -65,7 +65,10 @@ test('without --wait jobs are queued, and who has no worker is told how to start
   const status = await nightshift(['status', '--json'], { env: shop.env });
   expect(status.json()[0]).toMatchObject({
     jobs: { waiting: 1 },
-    attention: [expect.stringContaining('npx nightshift up')],
+    attention: [
+      expect.stringContaining('not read to the end yet'),
+      expect.stringContaining('npx nightshift up'),
+    ],
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Noun } from '../cli.ts';
-import { count, span } from '../format.ts';
+import { exitCodes } from '../exit_codes.ts';
+import { ago, count, span } from '../format.ts';
 import { type ConnectionHealth, type Health, readHealth } from '../health.ts';
 import { green, red, yellow } from '../output.ts';
 import { openSession } from '../session.ts';
@@ -16,6 +17,8 @@ export const noun: Noun = (command, cli) => {
       if (url) return cli.out.record({ url: session.url }, () => [session.url]);
       const health = await readHealth(session);
       cli.out.record(health, () => screen(health));
+      if (health.attention.length > 0) cli.exitCode = exitCodes.failed;
+      else if (health.warnings.length > 0) cli.exitCode = exitCodes.partial;
     });
 };
 
@@ -27,11 +30,14 @@ function screen({
   connections,
   dirty_days,
   attention,
+  warnings,
+  well,
 }: Health): string[] {
   const { waiting, running, retrying, held, dead, dead_made_good } = jobs;
   const madeGood = dead_made_good > 0 ? ` (${dead_made_good} made good by a later run)` : '';
   const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
-  const marked = dirty_days.days > 0 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
+  const marked =
+    dirty_days.oldest_seconds > 1 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
   return [
     `database     ${database.place}  PostgreSQL ${database.version}${database.embedded ? ', embedded' : ''}`,
     `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
@@ -39,7 +45,9 @@ function screen({
     `days         ${dirty_days.days} to recompute${marked}`,
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
-    ...(attention.length === 0 ? [green('All is well.')] : attention.map((line) => yellow(`! ${line}`))),
+    ...attention.map((line) => red(`! ${line}`)),
+    ...warnings.map((line) => yellow(`! ${line}`)),
+    ...(well ? [green('All is well.')] : []),
   ];
 }
 
@@ -48,13 +56,15 @@ const colours: Record<string, (text: string) => string> = {
   failing: red,
   held: red,
   partial: yellow,
+  late: red,
+  never: yellow,
 };
 
 function connectionLine(
   { brand, connection, provider, state, lag_seconds }: ConnectionHealth,
   width: number,
 ): string {
-  const lag = lag_seconds === null ? '' : `  last complete ${span(lag_seconds * 1000)} ago`;
+  const lag = lag_seconds === null ? '' : `  last complete ${ago(lag_seconds)}`;
   const shown = (colours[state] ?? ((text: string) => text))(state.padEnd(STATE_WIDTH));
   return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider.padEnd(PROVIDER_WIDTH)}  ${shown}${lag}`.trimEnd();
 }

@@ -3,6 +3,7 @@ import { stopSignal } from '#runtime/shutdown.ts';
 import { migrate } from '#sql/migrate.ts';
 import { keepPlatformCurrency } from '#sql/platform.ts';
 import { placeOf } from '#sql/pool.ts';
+import { NOTHING_SCHEDULES } from '../attention.ts';
 import type { Noun } from '../cli.ts';
 import { startLocalWorker } from '../local_worker.ts';
 import { openSession } from '../session.ts';
@@ -23,6 +24,7 @@ export const noun: Noun = (command, cli) => {
       const { concurrency, drainSeconds } = session.config;
       say(`Up. PostgreSQL at ${placeOf(session.url)}${session.embedded ? ' (embedded)' : ''}.`);
       say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
+      say(NOTHING_SCHEDULES);
       // A worker that cannot go on, or a lost server, ends this process, with an exit code that says so.
       const signal = await Promise.race([stop, worker.stopped, session.lost]);
       if (signal) say(`${signal}: running jobs have ${drainSeconds} s to end; then they are handed back.`);

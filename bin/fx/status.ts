@@ -5,6 +5,7 @@ import { RATE_DAYS_MAX } from '#sql/fx.ts';
 import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx_feeds.ts';
 import { isoInstant } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
+import { exitCodes } from '../exit_codes.ts';
 import { count } from '../format.ts';
 import { instant } from '../output.ts';
 import { openSession } from '../session.ts';
@@ -72,7 +73,9 @@ async function status(cli: Cli, { now: given }: Options): Promise<void> {
     ),
     'Source: ECB statistics',
   ]);
-  if (!record.is_current) cli.out.say('Next: npx nightshift fx sync --wait, or fx import FILE');
+  if (record.is_current) return;
+  cli.exitCode = exitCodes.partial;
+  cli.out.say('Next: npx nightshift fx sync --wait, or fx import FILE');
 }
 
 function newestOf(spans: readonly CurrencySpan[]): string | undefined {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { streamsOf } from '#connectors/index.ts';
 import type { Db } from '#sql/pool.ts';
 import type { Cli } from '../cli.ts';
+import { exitCodes } from '../exit_codes.ts';
 import { everyConnection, type Found } from '../find_connection.ts';
 import { span } from '../format.ts';
 import type { Row } from '../output.ts';
@@ -35,6 +36,7 @@ const STREAM_COLUMNS = [
 async function listStreams(cli: Cli, db: Db, found: readonly Found[]): Promise<void> {
   const rows = [];
   for (const one of found) rows.push(...(await streamRows(db, one)));
+  if (rows.some(({ state }) => state !== 'ok')) cli.exitCode = exitCodes.failed;
   if (cli.out.json)
     return cli.out.list(
       rows.map(({ lag, ...row }) => row),
@@ -69,21 +71,16 @@ async function streamRows(db: Db, { brand, connection }: Found): Promise<StreamR
   return streamsOf(connection.provider).map(({ name: stream }) => {
     const known = rows.find((row) => row.stream === stream);
     const checks = all.filter((check) => check.stream === stream);
-    const base = { brand: brand.slug, connection: connection.name, provider: connection.provider, stream };
-    if (!known) {
-      const state = connection.heldAt === null ? 'never' : 'held';
-      return { ...base, state, cause: connection.heldReason, checks };
-    }
+    if (!known) throw new TypeError(`ops.streams does not list ${stream}`);
     const lag = known.lag_seconds === null ? null : span(known.lag_seconds * 1000);
-    const held = connection.heldAt === null ? {} : { state: 'held', cause: connection.heldReason };
-    return { ...base, ...known, lag, checks, ...held };
+    return { brand: brand.slug, connection: connection.name, stream, ...known, lag, checks };
   });
 }
 
+// What BI sees of it, and how many of its records wait to be understood.
 const STREAMS = `
-  select p.stream, p.state, p.last_run_at, p.last_success_at,
-         extract(epoch from now() - p.last_success_at)::float8 as lag_seconds,
+  select s.provider, s.stream, s.state, s.last_run_at, s.last_success_at, s.lag_seconds, s.late_after_seconds,
          (select count(*) from ops.rejected_rows r
-          where (r.brand_id, r.connection_id, r.stream) = (p.brand_id, p.connection_id, p.stream)) as rejected,
-         p.cause, p.position, p.complete_to, p.reconciled_at
-  from ops.positions p where p.brand_id = $1 and p.connection_id = $2`;
+          where (r.brand_id, r.connection_id, r.stream) = (s.brand_id, s.connection_id, s.stream)) as rejected,
+         s.error as cause, s.position, s.complete_to, s.reconciled_at
+  from bi.sync_status s where s.brand_id = $1 and s.connection_id = $2`;

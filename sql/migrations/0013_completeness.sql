@@ -154,33 +154,67 @@ comment on column bi.completeness.state is 'final; provisional: not proven yet, 
 comment on column bi.completeness.cause is 'why it is not final; null where it is';
 comment on column bi.completeness.as_of is 'up to when every change is in, of the stream that is furthest behind; null where one was never read to its end';
 
--- A check that fails makes its stream partial also where the last run did not repeat it.
+-- What is expected of each stream. The connectors hold the same names; a test compares the two.
+create table ops.streams (
+  stream text primary key,
+  provider text not null,
+  late_after interval not null check (late_after > interval '0')
+);
+comment on table ops.streams is 'which streams each provider has, and how soon each must be read to its end again; the same for all brands';
+comment on column ops.streams.late_after is 'a stream whose last complete reading is older than this is late';
+insert into ops.streams
+select stream, split_part(stream, '.', 1), interval '3 hours' -- syncs are meant to run each hour: two may fail
+from unnest(array[
+  'shopify.shop', 'shopify.products', 'shopify.customers', 'shopify.orders', 'shopify.deletions',
+  'stripe.products', 'stripe.prices', 'stripe.coupons', 'stripe.promotion_codes', 'stripe.customers',
+  'stripe.subscriptions', 'stripe.invoices', 'stripe.charges', 'stripe.payment_intents', 'stripe.refunds',
+  'stripe.disputes', 'stripe.payouts', 'stripe.balance_transactions'
+]) as stream;
+
+-- A check that fails makes its stream partial also where the last run did not repeat it. A stream that was
+-- whole is late once nobody has read it for too long.
 create or replace view bi.sync_status as
 select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as connection_id,
-       c.name as connection, c.provider, p.stream,
-       case when c.held_at is not null then 'held' when p.state = 'ok' and k.failed > 0 then 'partial'
-            else coalesce(p.state, 'never') end as state,
+       c.name as connection, c.provider, s.stream, judged.state,
        p.position, p.last_run_at, p.last_success_at,
-       extract(epoch from now() - p.last_success_at)::bigint as lag_seconds,
+       case when p.last_success_at > now() then 0 else extract(epoch from now() - p.last_success_at) end::bigint as lag_seconds,
        (run.tally ->> 'read')::bigint as rows,
-       coalesce(c.held_reason, p.cause, run.error_message, k.cause) as error,
-       p.complete_to, p.reconciled_at, k.checks, k.failed as checks_failed
+       case judged.state
+         when 'ok' then null
+         when 'late' then format('it was to be read to its end again within %s h',
+                                 trim_scale(round(extract(epoch from s.late_after) / 3600, 1)))
+         else coalesce(c.held_reason, p.cause, run.error_message, k.cause) end as error,
+       p.complete_to, p.reconciled_at, k.checks, k.failed as checks_failed,
+       extract(epoch from s.late_after)::bigint as late_after_seconds
 from app.connections c
 join app.brands b on b.id = c.brand_id
 left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
-left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id
+left join ops.streams s on s.provider = c.provider
+left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = s.stream
 left join lateral (
   select j.tally, j.error_message from ops.job_runs j
   where j.brand_id = c.brand_id and j.connection_id = c.id and j.task = 'sync_stream'
-    and j.payload ->> 'stream' = p.stream and j.finished_at is not null
+    and p.last_run_at is not null and j.payload ->> 'stream' = s.stream and j.finished_at is not null
   order by j.id desc limit 1
 ) run on true
 left join lateral (
   select count(*) as checks, count(*) filter (where not n.ok) as failed, min(n.cause) filter (where not n.ok) as cause
   from ops.completeness n
-  where n.brand_id = c.brand_id and n.connection_id = c.id and n.stream = p.stream
-) k on true;
+  where n.brand_id = c.brand_id and n.connection_id = c.id and n.stream = s.stream
+) k on true
+cross join lateral (
+  select case when c.held_at is not null then 'held'
+              when p.state is null then 'never'
+              when p.state <> 'ok' then p.state
+              when k.failed > 0 then 'partial'
+              when p.last_success_at < now() - s.late_after then 'late'
+              else 'ok' end as state
+) judged;
+comment on view bi.sync_status is 'How far each stream of each connection is.';
+comment on column bi.sync_status.state is 'ok; late: read to its end, but longer ago than late_after_seconds; partial: read, but not whole; failing; never: not read to its end yet; held: waits until a person acts';
+comment on column bi.sync_status.lag_seconds is 'seconds since last_success_at, 0 where that is ahead of the clock; null if there was none';
 comment on column bi.sync_status.complete_to is 'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
 comment on column bi.sync_status.reconciled_at is 'when what is stored of the last weeks was last held against a fresh list; null where that is not done';
 comment on column bi.sync_status.checks is 'checks against the provider''s own figures, each by its newest result';
 comment on column bi.sync_status.checks_failed is 'how many of them fail';
+comment on column bi.sync_status.late_after_seconds is 'how soon it must be read to its end again; later than this it is late';
