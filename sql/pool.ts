@@ -4,7 +4,8 @@
  * 'YYYY-MM-DD', a `numeric` stays decimal text, a `bigint` is a number or an error.
  */
 import pg from 'pg';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { NightshiftError } from '#runtime/errors.ts';
+import { DatabaseUnreachable, isDatabaseFault } from './faults.ts';
 import { types } from './pool_types.ts';
 
 export type Tx = pg.ClientBase;
@@ -50,19 +51,6 @@ const sessionSettings = {
   idle_in_transaction_session_timeout: `${IDLE_IN_TRANSACTION_TIMEOUT_MS}ms`,
 };
 
-export class DatabaseUnreachable extends NightshiftError {
-  readonly code = 'NS_DATABASE_UNREACHABLE';
-
-  constructor(url: string, cause: unknown) {
-    super(`Cannot work with PostgreSQL at ${placeOf(url)}: ${messageOf(cause)}.`, {
-      hint: 'Start the server, or correct DATABASE_URL; without DATABASE_URL Nightshift brings its own server.',
-      verdict: 'retry',
-      context: { database: placeOf(url) },
-      cause,
-    });
-  }
-}
-
 export class TransactionRolledBack extends NightshiftError {
   readonly code = 'NS_TRANSACTION_ROLLED_BACK';
 
@@ -86,28 +74,50 @@ export function openDb(url: string, options: DbOptions): Db {
     try {
       return await pool.connect();
     } catch (error) {
-      throw new DatabaseUnreachable(url, error);
+      throw new DatabaseUnreachable(placeOf(url), error);
+    }
+  };
+
+  const onSession = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    const client = await connect();
+    let lost: Error | undefined;
+    let unfit: Error | undefined;
+    const onError = (error: Error) => {
+      lost ??= error;
+    };
+    client.on('error', onError);
+    try {
+      return await work(client);
+    } catch (thrown) {
+      // What fails after the connection broke fails for that, whatever it says: a COPY speaks of its stream.
+      const error = lost === undefined ? thrown : lossOf(lost, url);
+      if (isDatabaseFault(error)) unfit = error as Error; // a standby would refuse the next one too
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(unfit);
     }
   };
 
   return {
     pool,
-    async query(statement, values) {
-      const client = await connect();
-      try {
+    query: (statement, values) =>
+      onSession((client) => {
         const own = typeof statement === 'string' ? statement : { ...statement }; // pg writes into it
-        return await client.query(own, values);
-      } finally {
-        client.release();
-      }
-    },
-    transaction: async (fn) => inTransaction(await connect(), fn),
+        return client.query(own, values);
+      }),
+    transaction: (fn) => onSession((client) => inTransaction(client, fn)),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
 
+/** The server says why it ended a session (one that idled in a transaction is our own fault), or says nothing. */
+function lossOf(lost: Error, url: string): Error {
+  const isOurFault = lost instanceof pg.DatabaseError && !isDatabaseFault(lost);
+  return isOurFault ? lost : new DatabaseUnreachable(placeOf(url), lost);
+}
+
 async function inTransaction<T>(client: pg.PoolClient, fn: (tx: Tx) => Promise<T>): Promise<T> {
-  let lost: Error | undefined; // a session that cannot even roll back is not handed on
   try {
     await client.query('begin');
     const result = await fn(client);
@@ -116,12 +126,8 @@ async function inTransaction<T>(client: pg.PoolClient, fn: (tx: Tx) => Promise<T
     if (command !== 'COMMIT') throw new TransactionRolledBack();
     return result;
   } catch (error) {
-    await client.query('rollback').catch((reason: Error) => {
-      lost = reason;
-    });
+    await client.query('rollback').catch(() => void client.end()); // a session that cannot is not handed on
     throw error;
-  } finally {
-    client.release(lost);
   }
 }
 

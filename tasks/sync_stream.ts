@@ -11,6 +11,7 @@ import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/completeness.ts';
 import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/connections.ts';
 import { isDayDue } from '#sql/days_carried.ts';
+import { isDatabaseFault } from '#sql/faults.ts';
 import { type LoadTally, loadItems } from '#sql/load.ts';
 import type { Tx } from '#sql/pool.ts';
 import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/positions.ts';
@@ -272,11 +273,11 @@ async function noteEnd(tx: Tx, run: Run, end: RunEnd): Promise<void> {
   await finishRun(tx, run.connection.brandId, run.connection.id, run.stream.name, end);
 }
 
-/** Waiting for the provider or being told to stop is no failure. */
+/** Waiting for the provider, being told to stop and faults of the database are no failures of the stream. */
 async function noteFailure(run: Run, error: unknown): Promise<void> {
   const { db, now, signal } = run.context;
   const isWaiting = error instanceof NightshiftError && error.retryAfterMs !== undefined;
-  if (isWaiting || signal.aborted) return;
+  if (isWaiting || signal.aborted || isDatabaseFault(error)) return;
   const end = { state: 'failing', cause: messageOf(error), now: now() } as const;
   // If this fails too, the first error is the one to tell: it is thrown on, and stored with the run.
   await db.transaction((tx) => noteEnd(tx, run, end)).catch(() => {});

@@ -6,13 +6,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { NightshiftError } from '#runtime/errors.ts';
+import { isDatabaseFault } from '#sql/faults.ts';
 
 const PAUSE_FIRST_MS = 50;
 const PAUSE_MAX_MS = 1_000;
 
-// Classes of SQLSTATE in which the statement was right and the moment was wrong: connection (08),
-// rolled back by concurrency (40), out of resources (53), waited too long (55), stopped by the operator (57).
-const PASSING_CLASSES = ['08', '40', '53', '55', '57'];
+// Besides faults of the database itself: classes of SQLSTATE in which the statement was right and the moment
+// was wrong. Rolled back by concurrency (40), over a limit (53), waited too long (55), cancelled (57).
+const PASSING_CLASSES = ['40', '53', '55', '57'];
 
 /** Asks until there is an answer; ends early only for a lasting error, or when `giveUp` aborts. */
 export async function untilAnswered<T>(giveUp: AbortSignal, ask: () => Promise<T>): Promise<T> {
@@ -32,5 +33,5 @@ export async function untilAnswered<T>(giveUp: AbortSignal, ask: () => Promise<T
 export function isPassing(error: unknown): boolean {
   if (error instanceof NightshiftError) return error.verdict === 'retry';
   if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError);
-  return PASSING_CLASSES.includes(error.code?.slice(0, 2) ?? '');
+  return isDatabaseFault(error) || PASSING_CLASSES.includes(error.code?.slice(0, 2) ?? '');
 }

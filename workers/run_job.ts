@@ -4,6 +4,7 @@
  * itself: its slot is free again.
  */
 import type { Log } from '#runtime/log.ts';
+import { isDatabaseFault } from '#sql/faults.ts';
 import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord } from '#sql/jobs.ts';
 import type { Db } from '#sql/pool.ts';
 import { parsePayload } from '#tasks/enqueue.ts';
@@ -65,7 +66,8 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
   const settled = { ...end, progress: db.pendingProgress() };
   const { outcome, run } = await untilAnswered(giveUp, () => endRun(control, claim, record, settled));
   const ms = Math.round(performance.now() - startedAt);
-  log[levels[outcome]]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
+  const level = isDatabaseFault(error) ? 'warn' : levels[outcome];
+  log[level]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
   return { outcome, tally, error };
 }
 

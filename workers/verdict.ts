@@ -1,5 +1,6 @@
 /** What becomes of a job after its run: pure, so that every rule can be seen at once. */
 import { messageOf, NightshiftError, verdictOf } from '#runtime/errors.ts';
+import { isDatabaseFault } from '#sql/faults.ts';
 import type { RunEnd, RunError } from '#sql/jobs.ts';
 import type { Tally } from '#tasks/task.ts';
 
@@ -24,12 +25,14 @@ export function endOfSuccess(tally: Tally, { attempt }: Attempts): RunEnd {
   return { outcome, attempts: attempt, tally };
 }
 
+/** A fault of the database costs the job nothing but a pause, which `ops.end_run` measures. */
 export function endOfFailure(
   error: unknown,
   { attempt, attemptsMax }: Attempts,
   random: Random = Math.random,
 ): RunEnd {
   const base = { error: describe(error), attempts: attempt };
+  if (isDatabaseFault(error)) return { ...base, outcome: 'returned', attempts: attempt - 1 };
   const verdict = verdictOf(error);
   if (verdict === 'give_up') return { ...base, outcome: 'dead' };
   if (verdict === 'hold') return { ...base, outcome: 'held', attempts: attempt - 1 };

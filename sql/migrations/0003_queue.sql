@@ -186,6 +186,32 @@ begin
   return coalesce(v_outcome, 'lost');
 end $$;
 
+-- How many of a job's last runs ended so, in a row and without having committed anything. Those that a
+-- stopping worker gave back have no error and do not count.
+create function ops.runs_in_vain(p_job bigint, p_outcome text) returns integer language sql stable as $$
+  select count(error_code)::integer from ops.job_runs
+  where job_id = p_job and id > coalesce((
+    select max(id) from ops.job_runs where job_id = p_job and (outcome <> p_outcome or last_commit_at is not null)), 0)
+$$;
+
+-- A pause that doubles with each time, 5 s at first; half of it is left to chance, so that jobs which failed
+-- together do not come back together.
+create function ops.pause(p_times integer, p_longest interval) returns interval language sql volatile as $$
+  select least(interval '5 s' * power(2::float8, least(p_times - 1, 20)::float8), p_longest) * (0.5 + random() / 2)
+$$;
+
+-- How long a job rests after a crash: nothing after the first, then longer with each in a row.
+create function ops.crash_delay(p_job bigint) returns interval language sql volatile as $$
+  select case when n < 2 then interval '0 s' else ops.pause(n - 1, '10 min') end
+  from ops.runs_in_vain(p_job, 'crashed') n
+$$;
+
+-- How long a job rests that met a fault of the database, which costs it no attempt: never nothing, so that it
+-- does not spin, and never long, so that it is back soon after the fault is mended.
+create function ops.fault_delay(p_job bigint) returns interval language sql volatile as $$
+  select ops.pause(greatest(ops.runs_in_vain(p_job, 'returned'), 1), '1 min')
+$$;
+
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
 -- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer that never came, it answers the same.
 -- A success does not wait for the disk. All that the run committed is there already; if the server crashes
@@ -239,22 +265,14 @@ begin
     from graphile_worker._private_jobs j where j.id = p_job;
   elsif v_outcome = 'held' then
     perform ops.unlock_job(p_job, p_pool, p_attempts, 'infinity', v_run.job_key, v_error);
+  elsif v_outcome = 'returned' and p_error is not null then
+    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.fault_delay(p_job), v_run.job_key, v_error);
   else
     perform ops.unlock_job(p_job, p_pool, p_attempts, now() + make_interval(secs => p_delay_seconds),
       v_run.job_key, v_error);
   end if;
   ended := v_outcome;
 end $$;
-
--- How long a job rests after a crash: nothing after the first, then 5 s doubled with each further crash
--- in a row in which nothing was committed, at most 10 min, half of it by chance.
-create function ops.crash_delay(p_job bigint) returns interval language sql volatile as $$
-  select case when count(*) < 2 then interval '0 s'
-    else least(interval '5 s' * power(2::float8, least(count(*) - 2, 10)::float8), interval '10 min') * (0.5 + random() / 2) end
-  from ops.job_runs
-  where job_id = p_job and id > coalesce((
-    select max(id) from ops.job_runs where job_id = p_job and (outcome <> 'crashed' or last_commit_at is not null)), 0)
-$$;
 
 -- Hands back one job that the caller has locked. A crash is counted, but never spends the last attempt:
 -- the job would be dead without anybody having been told why.
