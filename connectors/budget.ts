@@ -5,7 +5,7 @@
  * others. The provider's answers correct the bucket. Time is the database's: no worker's clock matters.
  */
 import { RateLimited } from './errors.ts';
-import { type Persistence, pause, TURN_WAIT_MS_MAX } from './retry.ts';
+import { type Persistence, pause, RETRY_AFTER_MS_MAX, TURN_WAIT_MS_MAX } from './retry.ts';
 import type { ConnectorDb } from './stream.ts';
 
 export type Bucket = { maximum: number; restorePerSecond: number };
@@ -19,7 +19,7 @@ export type Budget = {
   /** Puts back what a request that was never worked on had taken. */
   giveBack(cost: number): Promise<void>;
   correct(reading: Reading): Promise<void>;
-  /** Nobody may ask before so many milliseconds. */
+  /** Nobody may ask before so many milliseconds, a day at most. */
   block(ms: number): Promise<void>;
 };
 
@@ -42,7 +42,7 @@ export function makeBudget(db: ConnectorDb, provider: string, account: string, f
       await db.query(CORRECT, [...key, available, maximum, restorePerSecond, reserved - actual]);
     },
     async block(ms) {
-      await db.query(BLOCK, [...key, ...start, ms]);
+      await db.query(BLOCK, [...key, ...start, Math.min(ms, RETRY_AFTER_MS_MAX)]);
     },
   };
 }

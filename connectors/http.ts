@@ -6,7 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
-import { Again, type Meters } from './retry.ts';
+import { Again, type Meters, RETRY_AFTER_MS_MAX } from './retry.ts';
 
 export const CONNECT_TIMEOUT_MS = 10_000;
 export const HEADERS_TIMEOUT_MS = 60_000;
@@ -124,13 +124,12 @@ export function makeHttp({ provider, account, signal, meters }: HttpOptions): Ht
   };
 }
 
-/** `Retry-After` is seconds, also with decimals, or a date. */
+/** `Retry-After` is seconds, also with decimals, or a date; a day at most. */
 export function retryAfterMs(value: string | string[] | undefined, now = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.trim() === '') return undefined;
   const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, Math.ceil(seconds * 1000));
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const ms = Number.isFinite(seconds) ? Math.ceil(seconds * 1000) : Date.parse(value) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(RETRY_AFTER_MS_MAX, Math.max(0, ms));
 }
 
 function codeOf(error: unknown): string {

@@ -19,6 +19,8 @@ export const DELAY_MS_MAX = 15_000;
 export const FAILURE_WAIT_MS_MAX = 90_000;
 /** Waiting for our turn, which spends no attempt. */
 export const TURN_WAIT_MS_MAX = 10 * 60_000;
+/** A provider that names its own time is believed for no longer: it is asked again after a day. */
+export const RETRY_AFTER_MS_MAX = 24 * 60 * 60_000;
 
 export class Again extends Error {
   readonly failure: NightshiftError;

@@ -152,10 +152,37 @@ test('a damaged line is asked for again', async () => {
   expect(plain(batches)).toEqual(orders);
 });
 
-test('a file with more than was announced is no whole file either', async () => {
-  await expect(
-    read([file(text, { ranges: false })], { ...counts, lines: counts.lines - 1 }),
-  ).rejects.toMatchObject({ code: 'NS_BULK_RESULT_CUT' });
+test.each([1, 10_000])(
+  'a file with more than was announced is no whole file either, in batches of %s',
+  async (batchLines) => {
+    await expect(
+      read([file(text, { ranges: false })], { ...counts, batchLines, lines: counts.lines - 1 }),
+    ).rejects.toMatchObject({ code: 'NS_BULK_RESULT_CONTRADICTORY' });
+  },
+);
+
+/** Goes on for as long as somebody reads. */
+const endless =
+  (chunk: Buffer): Answer =>
+  (response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(chunk)) {}
+    };
+    response.on('drain', more);
+    more();
+  };
+
+test('a file without end is not read to its end', async () => {
+  await expect(read([endless(Buffer.from(text))], counts)).rejects.toMatchObject({
+    code: 'NS_BULK_RESULT_CONTRADICTORY',
+  });
+});
+
+test('a line without end is not held in memory', async () => {
+  await expect(read([endless(Buffer.alloc(1 << 20, 'x'))], counts)).rejects.toMatchObject({
+    code: 'NS_BULK_RESULT_CUT',
+    message: expect.stringContaining('a line is longer than'),
+  });
 });
 
 test('as many lines but fewer root objects than announced contradict each other', async () => {

@@ -1,35 +1,64 @@
 /** `connections limits` */
 import { type Command, InvalidArgumentError } from 'commander';
-import { limitRequests } from '#sql/connections.ts';
+import { type Connection, limitRequests } from '#sql/connections.ts';
 import type { Provider } from '#sql/hosts.ts';
+import type { Db } from '#sql/pool.ts';
+import { resetRateBudgets } from '#sql/rate_budgets.ts';
 import type { Cli } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import { findTheConnection } from '../find_connection.ts';
+import { count } from '../format.ts';
 import { openSession } from '../session.ts';
 
 const REQUESTS_PER_SECOND_MAX = 10_000;
 const USUAL = 'usual';
 
+type Options = { brand?: string; reset?: boolean };
+
 export function addLimits(command: Command, cli: Cli): void {
   command
     .command('limits')
     .description(
-      'say what Stripe allows the account, where it has raised that; running syncs keep to it at once',
+      'say what Stripe allows the account, where it has raised that (running syncs keep to it at once); or forget what is counted',
     )
     .argument('<name>', 'the connection, or its id')
-    .argument('<requests-per-second>', `a number, or ${USUAL} for what Stripe allows everybody`, limit)
+    .argument('[requests-per-second]', `a number, or ${USUAL} for what Stripe allows everybody`, limit)
     .option('--brand <brand>', 'whose it is')
-    .action(async (name: string, wanted: number | null, { brand }: { brand?: string }) => {
+    .option('--reset', 'ask again at once, though the provider said to wait; for every brand that reads it')
+    .action(async (name: string, wanted: number | null | undefined, { brand, reset }: Options) => {
+      assertOneOf(wanted, reset);
       await using session = await openSession(cli);
-      const { connection } = await findTheConnection(session.db, name, brand);
-      assertLimited(connection.provider);
-      const which = { brandId: connection.brandId, connectionId: connection.id };
-      await session.db.transaction((tx) => limitRequests(tx, which, wanted));
-      const said = wanted === null ? 'what Stripe allows everybody' : `${wanted} requests a second`;
-      cli.out.record({ connection: connection.name, requests_per_second: wanted }, () => [
-        `${connection.name} keeps to ${said}.`,
-      ]);
+      const { connection, brand: owner } = await findTheConnection(session.db, name, brand);
+      if (wanted !== undefined) await change(cli, session.db, connection, wanted);
+      else await forget(cli, session.db, connection, owner.slug);
     });
+}
+
+function assertOneOf(wanted: number | null | undefined, reset: boolean | undefined): void {
+  if ((wanted === undefined) === (reset === true)) return;
+  throw new UsageError(
+    'connections limits takes either a number of requests a second or --reset.',
+    `a number, ${USUAL} for what Stripe allows everybody, or --reset to ask again at once`,
+  );
+}
+
+async function change(cli: Cli, db: Db, connection: Connection, wanted: number | null): Promise<void> {
+  assertLimited(connection.provider);
+  const which = { brandId: connection.brandId, connectionId: connection.id };
+  await db.transaction((tx) => limitRequests(tx, which, wanted));
+  const said = wanted === null ? 'what Stripe allows everybody' : `${wanted} requests a second`;
+  cli.out.record({ connection: connection.name, requests_per_second: wanted }, () => [
+    `${connection.name} keeps to ${said}.`,
+  ]);
+}
+
+async function forget(cli: Cli, db: Db, connection: Connection, brand: string): Promise<void> {
+  const { name, account } = connection;
+  const reset = await db.transaction((tx) => resetRateBudgets(tx, connection));
+  cli.out.record({ connection: name, account, reset }, () => [
+    `${account} may be asked again at once: ${count(reset, 'count')} of its requests forgotten.`,
+  ]);
+  cli.out.say(`Next: npx nightshift sync run --brand ${brand} --connection ${name}`);
 }
 
 export function requestsPerSecond(text: string): number {

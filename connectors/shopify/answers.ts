@@ -139,33 +139,37 @@ function searchWarning(body: Fields): string | undefined {
   return first && `${first.field}: ${first.message}`;
 }
 
+/**
+ * What Shopify says of its bucket. All workers keep to it, and for long, so what no bucket can be is not
+ * believed, and what no request can do to it is cut: one odd answer must not stop everybody.
+ */
 export function costOf(body: Fields): Cost | undefined {
   const extensions = body.extensions;
   const cost = isObject(extensions) ? extensions.cost : undefined;
   const status = isObject(cost) ? cost.throttleStatus : undefined;
   if (!isObject(cost) || !isObject(status)) return undefined;
-  const numbers = [
-    cost.requestedQueryCost,
-    status.maximumAvailable,
-    status.currentlyAvailable,
-    status.restoreRate,
-  ];
-  const [requested, maximum, available, restorePerSecond] = numbers.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  if (!numbers.map(Number).every(Number.isFinite) || maximum <= 0 || restorePerSecond <= 0) return undefined;
-  const actual = cost.actualQueryCost;
+  const { requestedQueryCost: requested, actualQueryCost: actual } = cost;
+  const { maximumAvailable: maximum, currentlyAvailable: available, restoreRate: restorePerSecond } = status;
+  if (!isNumber(requested) || !isNumber(available)) return undefined;
+  if (!isNumber(maximum) || maximum < 1 || maximum > BUCKET_MAX) return undefined;
+  if (!isNumber(restorePerSecond) || restorePerSecond > BUCKET_MAX) return undefined;
+  if (restorePerSecond < maximum / FILLS_IN_SECONDS_MAX) return undefined;
   return {
-    requested,
+    requested: within(requested, 0, maximum),
     maximum,
-    available,
+    available: within(available, -maximum, maximum),
     restorePerSecond,
-    actual: typeof actual === 'number' ? actual : null,
+    actual: isNumber(actual) ? within(actual, 0, maximum) : null,
   };
 }
+
+/** The largest plan has 20,000 points. */
+const BUCKET_MAX = 1_000_000;
+/** Shopify's fill in 20 seconds. */
+const FILLS_IN_SECONDS_MAX = 1_800;
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const within = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 
 /** The JSON object of an answer. One that cannot be read may be cut: worth another try. */
 export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {

@@ -26,6 +26,8 @@ const grantSchema = z.object({
 const LIFE_LEFT_MS_MIN = 5 * 60_000;
 /** Answers without `expires_in` have been seen; they do not mean "for ever". */
 const LIFE_SECONDS_DEFAULT = 3600;
+/** Shopify's live for a day. */
+const LIFE_SECONDS_MAX = 24 * 3600;
 
 type Login = ShopifyContext & { http: Http };
 
@@ -87,7 +89,7 @@ async function validToken(context: Login, refused: string | undefined): Promise<
     }
     const grant = await requestToken(context);
     const sealed = sealer.seal(grant.access_token, place);
-    const life = grant.expires_in ?? LIFE_SECONDS_DEFAULT;
+    const life = Math.min(grant.expires_in ?? LIFE_SECONDS_DEFAULT, LIFE_SECONDS_MAX);
     await tx.query(STORE, [brandId, connectionId, sealed.sealed, sealed.keyId, life]);
     return grant.access_token;
   });

@@ -4,9 +4,12 @@
  */
 import { NightshiftError } from '#runtime/errors.ts';
 import { isObject } from '../fields.ts';
+import { ANSWER_BYTES_MAX } from '../http.ts';
 import type { Node, Shape } from './collection.ts';
 
 const NEWLINE = 10;
+/** A line is one object; what is longer is none, and is not held in memory to find out. */
+const LINE_BYTES_MAX = ANSWER_BYTES_MAX;
 
 /** A line that is no JSON object: the file is damaged or cut. */
 export class LineDamaged extends Error {}
@@ -88,29 +91,36 @@ function parse(text: string): Node {
 
 /** Cuts pieces of a file into lines, each with the offset just behind it. */
 export function lineCutter(offset: number, onLine: (text: string, end: number) => void) {
-  let rest: Buffer = Buffer.alloc(0);
+  let rest: Buffer[] = []; // put together once their line is there, so that a long one is copied once
+  let restBytes = 0;
   let end = offset;
   const emit = (bytes: Buffer, from: number, to: number) => {
     if (to > from) onLine(bytes.toString('utf8', from, to), end);
   };
   return {
     push(piece: Buffer) {
-      const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+      let bytes = piece;
       let from = 0;
-      for (;;) {
-        const to = bytes.indexOf(NEWLINE, from);
-        if (to === -1) break;
+      let to = piece.indexOf(NEWLINE);
+      if (to !== -1 && restBytes > 0) {
+        bytes = Buffer.concat([...rest, piece]);
+        to += restBytes;
+        [rest, restBytes] = [[], 0];
+      }
+      for (; to !== -1; to = bytes.indexOf(NEWLINE, from)) {
         end += to + 1 - from;
         emit(bytes, from, to);
         from = to + 1;
       }
-      rest = bytes.subarray(from);
+      if (from < bytes.length) rest.push(bytes.subarray(from));
+      restBytes += bytes.length - from;
+      if (restBytes > LINE_BYTES_MAX) throw new LineDamaged(`a line is longer than ${LINE_BYTES_MAX} bytes`);
     },
     /** The last line may come without a line end. */
     finish() {
-      end += rest.length;
-      emit(rest, 0, rest.length);
-      rest = Buffer.alloc(0);
+      end += restBytes;
+      emit(Buffer.concat(rest), 0, restBytes);
+      [rest, restBytes] = [[], 0];
     },
   };
 }

@@ -35,15 +35,17 @@ export class BulkResultCut extends NightshiftError {
   }
 }
 
-/** As many lines as announced, but not as many root objects: only a new operation can tell. */
+/** More lines than announced, or as many but not as many root objects: only a new operation can tell. */
 export class ResultContradictory extends NightshiftError {
   readonly code = 'NS_BULK_RESULT_CONTRADICTORY';
 
-  constructor(roots: number, file: ResultFile) {
-    super(`The result of a bulk operation holds ${roots} root objects where ${file.roots} are announced.`, {
+  constructor({ lines, roots }: Mark, file: ResultFile) {
+    const found = `${lines} lines with ${roots} root objects`;
+    const announced = `${file.lines} with ${file.roots}`;
+    super(`The result of a bulk operation holds ${found} or more where ${announced} are announced.`, {
       hint: 'Nothing to do: the next attempt starts a new bulk operation.',
       verdict: 'retry',
-      context: { roots, rootsAnnounced: file.roots },
+      context: { lines, roots, linesAnnounced: file.lines, rootsAnnounced: file.roots },
     });
   }
 }
@@ -88,6 +90,8 @@ async function* readOnce<T>(reader: Reader<T>, file: ResultFile, start: Mark): A
   const add = ({ node, lines, end }: Group) => {
     results.push(make(node));
     reached = { offset: end, lines: reached.lines + lines, roots: reached.roots + 1 };
+    if (reached.lines > file.lines || reached.roots > file.roots)
+      throw new ResultContradictory(reached, file);
     if (lines > 1) hasChildren = true;
   };
   const cutter = lineCutter(start.offset, (text, end) => {
@@ -112,6 +116,6 @@ async function* readOnce<T>(reader: Reader<T>, file: ResultFile, start: Mark): A
   const last = grouper.last();
   if (last) add(last);
   if (reached.lines !== file.lines) return;
-  if (reached.roots !== file.roots) throw new ResultContradictory(reached.roots, file);
+  if (reached.roots !== file.roots) throw new ResultContradictory(reached, file);
   if (reached !== mark) yield take();
 }

@@ -21,7 +21,9 @@ const DAY_MS = 24 * 60 * 60_000;
 const STRAYS_MIN = 10;
 
 const pageSchema = z.object({ page: z.record(z.string(), z.unknown()) });
-const countSchema = z.object({ count: z.object({ count: z.int(), precision: z.string() }).nullable() });
+const countSchema = z.object({
+  count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
+});
 
 /** `announced`: objects in the whole window when it was begun or resumed. */
 export type CountedWindow = { window: Window; announced: number | undefined };

@@ -65,9 +65,12 @@ async function changedIn(
   const others: { object: Fields; event: Fields }[] = [];
   const note = (id: string, event: Fields) => {
     const noted = changed.get(id);
-    const at = Math.max(Number(event.created), noted?.at ?? 0);
-    const isNewSign = Number(event.created) >= from; // older ones were read before, unless they came late
-    const first = isNewSign ? Math.min(Number(event.created), noted?.first ?? Infinity) : noted?.first;
+    // One that does not say when, or says what was not asked for, still tells that something changed.
+    const told = Number(event.created);
+    const created = Number.isSafeInteger(told) && told >= 0 && told < eventsBefore ? told : 0;
+    const at = Math.max(created, noted?.at ?? 0);
+    const isNewSign = created >= from; // older ones were read before, unless they came late
+    const first = isNewSign ? Math.min(created, noted?.first ?? Infinity) : noted?.first;
     const isDeleted = String(event.type).endsWith('.deleted') || noted?.isDeleted === true;
     changed.set(id, { at, first, isDeleted });
   };

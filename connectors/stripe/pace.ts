@@ -7,7 +7,7 @@
  */
 import type { Bucket } from '../budget.ts';
 import { RateLimited } from '../errors.ts';
-import { type Persistence, pause, TURN_WAIT_MS_MAX } from '../retry.ts';
+import { type Persistence, pause, RETRY_AFTER_MS_MAX, TURN_WAIT_MS_MAX } from '../retry.ts';
 import type { ConnectorDb } from '../stream.ts';
 import { PROVIDER } from './answers.ts';
 
@@ -23,7 +23,7 @@ const FLOW_SHARE = 0.8;
 export type Pace = {
   /** Takes a request out of the buckets of the account and of the endpoint and waits for its turn. */
   take(endpoint: string, persistence: Persistence): Promise<void>;
-  /** Nobody may ask the account before so many milliseconds. */
+  /** Nobody may ask the account before so many milliseconds, a day at most. */
   block(ms: number): Promise<void>;
 };
 
@@ -48,7 +48,7 @@ export function makePace(db: ConnectorDb, { brandId, connectionId, account, live
       if (waitMs > 0) await pause(waitMs, persistence);
     },
     async block(ms) {
-      await db.query(BLOCK, [PROVIDER_KEY, owner, ms]);
+      await db.query(BLOCK, [PROVIDER_KEY, owner, Math.min(ms, RETRY_AFTER_MS_MAX)]);
     },
   };
 }

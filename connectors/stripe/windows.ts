@@ -77,8 +77,10 @@ async function askOn<A>(ask: (asked: Asked) => Promise<A>, walk: Walk): Promise<
 function restOf(walk: Walk, { objects, hasMore }: Answer, isIdle: boolean): Walk[] {
   const last = objects.at(-1);
   if (!hasMore || last === undefined) return [];
-  const before = Math.min(walk.before, Number(last.created) + 1);
   const { from } = walk;
+  // Of an object that does not say when it was created, or something that cannot be, the cursor alone leads on.
+  const isWithin = Number.isSafeInteger(last.created) && Number(last.created) >= from;
+  const before = isWithin ? Math.min(walk.before, Number(last.created) + 1) : walk.before;
   // A page within one second moves nothing; parting it would begin that second again, for ever.
   if (!isIdle || before === walk.before || before - from < PARTED_SECONDS_MIN)
     return [{ ...walk, before, after: String(last.id) }];
