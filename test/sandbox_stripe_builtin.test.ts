@@ -126,7 +126,7 @@ test.each(RETAILERS)(
       expect(others.every(({ available_on }) => Number(available_on) <= Number(created))).toBe(true);
       expect(new Date(Number(created) * 1_000).getUTCDay()).toBe(1);
     }
-    const { available = 0, pending = 0 } = book.balance(NOW).get('gbp') ?? {};
+    const { available = 0, pending = 0 } = book.balance(NOW).get('payments')?.get('gbp') ?? {};
     expect(available + pending).toBe(sum(all(book, 'balance_transactions'), 'net'));
   },
 );

@@ -148,7 +148,7 @@ test('the balance is the sum of all transactions in both currencies, and payouts
   const source = book.source('balance_transactions');
   for (const currency of ['gbp', 'usd']) {
     const own = all('balance_transactions').filter((row) => row.currency === currency);
-    const { available = 0, pending = 0 } = book.balance(NOW).get(currency) ?? {};
+    const { available = 0, pending = 0 } = book.balance(NOW).get('payments')?.get(currency) ?? {};
     expect(available + pending).toBe(own.reduce((total, { net }) => total + Number(net), 0));
   }
   for (const { id } of all('payouts')) {

@@ -1,6 +1,6 @@
 import { Place } from '../ndjson.ts';
 import type { Question } from './answer.ts';
-import type { StripeAccount, StripeObject } from './objects.ts';
+import type { Money, StripeAccount, StripeObject } from './objects.ts';
 import { completeBySchema } from './schema.ts';
 
 /** `/v1/account` of an account. */
@@ -24,17 +24,31 @@ export function accountObject({ id, name, country, currency, created }: StripeAc
 
 /** `/v1/balance`: the sums of the balance transactions, unless a fault says otherwise. */
 export function balanceObject({ book, now, faults, caller }: Question): StripeObject {
-  const sums = book.balance(now);
-  const nothing = [[caller.account.currency, { available: 0, pending: 0 }] as const];
-  const money = [...(sums.size > 0 ? sums : nothing)].map(([currency, { available, pending }]) => {
-    const off = faults.balanceOff.filter((fault) => fault.currency === currency);
-    return { currency, pending, available: off.reduce((sum, { amount }) => sum + amount, available) };
-  });
-  const entry = (currency: string, amount: number) => ({ amount, currency, source_types: { card: amount } });
+  const types = book.balance(now);
+  const nothing = new Map([[caller.account.currency, { available: 0, pending: 0 }]]);
+  const payments = new Map(types.get('payments') ?? nothing);
+  for (const { currency, amount } of faults.balanceOff) {
+    const sum = payments.get(currency);
+    if (sum) payments.set(currency, { ...sum, available: sum.available + amount });
+  }
+  const issuing = types.get('issuing');
+  const prefunding = types.get('refund_and_dispute_prefunding');
   return {
     object: 'balance',
-    available: money.map(({ currency, available }) => entry(currency, available)),
+    ...both(payments),
     livemode: book.livemode,
-    pending: money.map(({ currency, pending }) => entry(currency, pending)),
+    // Stripe tells nothing of what is pending there, nor anything of `risk_reserved`.
+    ...(issuing ? { issuing: { available: both(issuing).available } } : {}),
+    ...(prefunding ? { refund_and_dispute_prefunding: both(prefunding) } : {}),
   };
+}
+
+function both(sums: ReadonlyMap<string, Money>) {
+  const amounts = (of: keyof Money) =>
+    [...sums].map(([currency, sum]) => ({
+      amount: sum[of],
+      currency,
+      source_types: { card: sum[of] },
+    }));
+  return { available: amounts('available'), pending: amounts('pending') };
 }

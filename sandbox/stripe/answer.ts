@@ -3,11 +3,13 @@ import type { FaultOf } from '../faults.ts';
 import { pseudoRandom, shuffle } from '../random.ts';
 import { accountObject, balanceObject } from './account_objects.ts';
 import { assertMay, type Caller } from './auth.ts';
+import { range } from './filters.ts';
 import { KINDS, type Kind } from './kinds.ts';
 import { EVENTS_KEPT_SECONDS, listPage, type Page, pageWithin } from './list.ts';
+import { assertNamesKnown } from './names_known.ts';
 import type { Book, StripeObject, StripeWorld } from './objects.ts';
-import { type Lookup, NO_TREE, present, readExpand, type Tree } from './present.ts';
-import { type Params, textParam } from './query.ts';
+import { COMPOSED, type Lookup, NO_TREE, present, readExpand, type Tree } from './present.ts';
+import { assertKnown, type Params, textParam } from './query.ts';
 import { missing, StripeError } from './stripe_error.ts';
 
 export type Question = {
@@ -34,34 +36,59 @@ export type QuestionFaults = {
 
 /** Throws a StripeError for what Stripe refuses. */
 export function answer(question: Question): StripeObject {
-  const { method, path, params, caller, world } = question;
+  const { method, path, params, caller } = question;
   const [, , resource = '', id, below, more] = path.split('/').map(decodeURIComponent);
   const tree = readExpand(params.expand);
   if (method !== 'GET' || more !== undefined) throw unrecognized(question);
   if (resource === 'balance' && id === undefined) {
     assertMay(caller, 'rak_balance_read');
+    assertKnown(params, []);
     return balanceObject(question);
   }
-  if (resource === 'account' || resource === 'accounts') return anAccount(question, id, world);
+  if (resource === 'account' && id === undefined) return anAccount(question, caller.account.id);
+  if (resource === 'accounts' && id !== undefined && below === undefined) return anAccount(question, id);
+  if (resource === 'accounts' && id === undefined) return accounts(question, tree);
   if (resource === 'subscription_items') return items(question, id, tree);
   const kind = KINDS.get(resource);
   if (!kind) throw unrecognized(question);
   assertMay(caller, kind.permission);
   if (id === undefined) return list(question, kind, params, tree, `/v1/${resource}`);
-  if (below === undefined) return presentOne(question, getObject(question, kind, id), tree);
+  if (below === undefined) {
+    assertKnown(params, []);
+    return presentOne(question, getObject(question, kind, id), tree);
+  }
   return listBelow(question, kind, id, below, tree);
 }
 
 function listBelow(question: Question, kind: Kind, id: string, below: string, tree: Tree): StripeObject {
-  const { params, path } = question;
-  if (kind.name === 'invoices' && below === 'lines') {
-    const lines = listData(getObject(question, kind, id).lines);
-    return asList(question, pageWithin(lines, params), tree, path);
+  const { params, path, caller } = question;
+  const owner = getObject(question, kind, id);
+  if (LINES.has(kind.name) && below === 'lines') {
+    assertKnown(params, PAGING);
+    return asList(question, pageWithin(listData(owner.lines), params), tree, path);
   }
-  const refunds = KINDS.get('refunds');
-  if (kind.name !== 'charges' || below !== 'refunds' || !refunds) throw unrecognized(question);
-  getObject(question, kind, id);
-  return list(question, refunds, { ...params, charge: id }, tree, path);
+  const composed = COMPOSED[`${kind.object}.${below}`];
+  const others = composed?.url(id) === path ? KINDS.get(composed.kind) : undefined;
+  if (!composed || !others) throw unrecognized(question);
+  assertMay(caller, others.permission);
+  return list(question, others, { ...params, [composed.field]: id }, tree, path);
+}
+
+/** Kinds whose lines have a list of their own. */
+const LINES: ReadonlySet<string> = new Set(['invoices', 'credit_notes']);
+const PAGING = ['limit', 'starting_after', 'ending_before'];
+
+/** The accounts that are connected to the key's own, the newest first. */
+function accounts(question: Question, tree: Tree): StripeObject {
+  const { caller, params, world } = question;
+  assertMay(caller, 'rak_accounts_kyc_basic_read');
+  assertKnown(params, [...PAGING, 'created']);
+  const within = params.created === undefined ? undefined : range('created').read(params.created, 'created');
+  const rows = caller.account.connected
+    .flatMap((id) => world.get(id) ?? [])
+    .map(accountObject)
+    .filter((account) => within?.(account) !== false);
+  return asList(question, pageWithin(rows.reverse(), params), tree, '/v1/accounts');
 }
 
 function list(question: Question, kind: Kind, params: Params, tree: Tree, url: string): StripeObject {
@@ -70,6 +97,7 @@ function list(question: Question, kind: Kind, params: Params, tree: Tree, url: s
     const param = params.starting_after === undefined ? 'ending_before' : 'starting_after';
     throw missing(kind.object, textParam(params, param) ?? '', param, 400);
   }
+  assertNamesKnown(kind, params, book, now);
   const page = listPage({
     kind,
     source: book.source(kind.name),
@@ -106,16 +134,27 @@ function presentOne(question: Question, object: StripeObject, tree: Tree): Strip
   return object.deleted === true ? object : present(object, tree, lookupOf(question));
 }
 
-function lookupOf({ book, now, faults }: Question): Lookup {
+/** Kinds whose deleted objects are expanded to what is left of them. */
+const EXPANDS_TO_TOMBSTONE: ReadonlySet<string> = new Set(['customers', 'products']);
+
+function lookupOf({ book, now, faults, caller }: Question): Lookup {
   return {
-    find: (kind, id) => {
-      const source = book.source(kind);
+    find: (name, id) => {
+      const source = book.source(name);
       const position = source.positionOf(id);
-      return position === undefined ? undefined : source.objectAt(position, now);
+      if (position === undefined) return undefined;
+      const kind = KINDS.get(name);
+      if (kind) assertMay(caller, kind.permission);
+      const object = source.objectAt(position, now);
+      if (object?.deleted !== true || EXPANDS_TO_TOMBSTONE.has(name)) return object;
+      // A discount outlives its coupon, which nobody can use any more.
+      const before = source.objectAt(position, now, 1);
+      return name === 'coupons' ? { ...before, valid: false } : before;
     },
     naming: (name, field, id) => {
       const kind = KINDS.get(name);
       if (!kind) return { data: [], hasMore: false };
+      assertMay(caller, kind.permission);
       const request = {
         kind,
         source: book.source(name),
@@ -130,7 +169,12 @@ function lookupOf({ book, now, faults }: Question): Lookup {
   };
 }
 
-function getObject({ book, now, faults, caller }: Question, kind: Kind, id: string): StripeObject {
+function getObject(
+  { book, now, faults, caller }: Question,
+  kind: Kind,
+  id: string,
+  [param, status]: [param: string, status: number] = ['id', 404],
+): StripeObject {
   const find = (source = book.source(kind.name)) => {
     const position = source.positionOf(id);
     return position === undefined ? undefined : source.objectAt(position, now, faults.showsOlder(id) ? 1 : 0);
@@ -142,12 +186,12 @@ function getObject({ book, now, faults, caller }: Question, kind: Kind, id: stri
   }
   if (object && (object.deleted !== true || kind.leavesTombstone)) return object;
   const other = caller.account.book(!caller.livemode).source(kind.name);
-  if (object || find(other) === undefined) throw missing(kind.object, id);
+  if (object || find(other) === undefined) throw missing(kind.object, id, param, status);
   const [there, here] = caller.livemode ? ['test', 'live'] : ['live', 'test'];
   throw new StripeError(
-    404,
+    status,
     `No such ${kind.object}: '${id}'; a similar object exists in ${there} mode, but a ${here} mode key was used to make this request.`,
-    { code: 'resource_missing', param: 'id' },
+    { code: 'resource_missing', param },
   );
 }
 
@@ -157,6 +201,7 @@ function items(question: Question, id: string | undefined, tree: Tree): StripeOb
   if (!kind) throw unrecognized(question);
   assertMay(caller, kind.permission);
   if (id === undefined) {
+    assertKnown(params, [...PAGING, 'subscription']);
     const subscription = textParam(params, 'subscription');
     if (subscription === undefined) {
       throw new StripeError(400, 'Missing required param: subscription.', {
@@ -164,7 +209,7 @@ function items(question: Question, id: string | undefined, tree: Tree): StripeOb
         param: 'subscription',
       });
     }
-    const rows = listData(getObject(question, kind, subscription).items);
+    const rows = listData(getObject(question, kind, subscription, ['subscription', 400]).items);
     return asList(question, pageWithin(rows, params), tree, '/v1/subscription_items');
   }
   const source = book.source('subscriptions');
@@ -175,10 +220,10 @@ function items(question: Question, id: string | undefined, tree: Tree): StripeOb
   throw missing('subscription_item', id);
 }
 
-function anAccount(question: Question, id: string | undefined, world: StripeWorld): StripeObject {
-  const { caller } = question;
+function anAccount({ caller, params, world }: Question, id: string): StripeObject {
   assertMay(caller, 'rak_accounts_kyc_basic_read');
-  if (id === undefined || id === caller.account.id) return accountObject(caller.account);
+  assertKnown(params, []);
+  if (id === caller.account.id) return accountObject(caller.account);
   const named = caller.account.connected.includes(id) ? world.get(id) : undefined;
   if (!named) throw missing('account', id);
   return accountObject(named);

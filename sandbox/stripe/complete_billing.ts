@@ -34,15 +34,20 @@ const COMPLETIONS: Readonly<Record<string, (given: Given) => StripeObject>> = {
     subtotal: object.subtotal ?? object.amount,
     total: object.total ?? object.amount,
     type: object.type ?? 'post_payment',
-    lines: object.lines ?? {
-      object: 'list',
-      data: [],
-      has_more: false,
-      url: `/v1/credit_notes/${object.id}/lines`,
-    },
+    lines: creditNoteLines(object),
   }),
   events: ({ object }) => ({ api_version: object.api_version ?? '2026-10-28.endive' }),
 };
+
+function creditNoteLines({ id, livemode, lines = [] }: StripeObject): unknown {
+  const given = isPlain(lines) ? (lines as StripeObject).data : lines;
+  if (!Array.isArray(given)) return lines; // refused with its place by the schema
+  return given.map((line: unknown, index) =>
+    isPlain(line)
+      ? { id: `cnli_${String(id)}_${index + 1}`, livemode, ...line, object: 'credit_note_line_item' }
+      : line,
+  );
+}
 
 export function completePrice(price: StripeObject): StripeObject {
   const { unit_amount: amount, recurring } = price;

@@ -7,25 +7,31 @@ import type { Version } from './versions.ts';
 type Naming = (now: StripeObject, before: StripeObject | undefined) => string | undefined;
 
 /** `kinds`: the objects of each kind with their versions. */
-export function deriveEvents(kinds: Iterable<[kind: string, objects: Iterable<readonly Version[]>]>): Source {
+export function deriveEvents(
+  kinds: Iterable<[kind: string, objects: Iterable<readonly Version[]>]>,
+  livemode: boolean,
+): Source {
   const rows: Row[] = [];
   for (const [kind, objects] of kinds) {
     const name = NAMES[kind];
     if (!name) continue;
-    for (const versions of objects) rows.push(...eventsOf(versions, name));
+    for (const versions of objects) rows.push(...eventsOf(versions, name, livemode));
   }
   return rowSource(rows);
 }
 
-function eventsOf(versions: readonly Version[], name: Naming): Row[] {
+function eventsOf(versions: readonly Version[], name: Naming, livemode: boolean): Row[] {
   return versions.flatMap(({ at, object }, index) => {
     // States of one and the same second: only the last of them was ever there to be seen.
     if (versions[index + 1]?.at === at) return [];
-    const type = name(object, versions[index - 1]?.object);
+    const before = versions[index - 1]?.object;
+    const type = name(object, before);
     if (type === undefined) return [];
     const id = `evt_${String(object.id)}_${index + 1}`;
-    const shown = object.deleted === true ? { ...versions[index - 1]?.object, deleted: true } : object;
-    return [{ id, created: at, at: () => eventObject(id, type, at, shown) }];
+    const shown = object.deleted === true ? { ...before, deleted: true } : object;
+    return [
+      { id, created: at, at: () => eventObject({ id, type, created: at, object: shown, before, livemode }) },
+    ];
   });
 }
 

@@ -16,6 +16,7 @@ const COLLAPSED: Readonly<Record<string, string>> = {
   charge: 'charges',
   customer: 'customers',
   default_price: 'prices',
+  dispute: 'disputes',
   failure_balance_transaction: 'balance_transactions',
   latest_charge: 'charges',
   latest_invoice: 'invoices',

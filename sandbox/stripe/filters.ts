@@ -1,12 +1,14 @@
 /** The filters of lists: what a parameter asks of an object. */
 
 import type { StripeObject } from './objects.ts';
-import { type Param, readRange, wholeNumber } from './query.ts';
+import { type Param, readRange, unknownParam, wholeNumber } from './query.ts';
 import { StripeError } from './stripe_error.ts';
 
 export type Filter = {
   /** The field by which a source may have an index. */
   index?: string;
+  /** The kind of the object whose id the parameter is: one that nobody knows is refused. */
+  names?: string;
   /** Reads the parameter once and gives the test for every object. */
   read(value: Param, param: string): (object: StripeObject) => boolean;
 };
@@ -21,15 +23,37 @@ export function valueAt(object: StripeObject, path: string): unknown {
   return value;
 }
 
-export function equal(path: string): Filter {
+export function equal(path: string, names?: string): Filter {
   return {
     index: path,
+    ...(names === undefined ? {} : { names }),
     read: (value, param) => {
       const wanted = text(value, param);
       return (object) => valueAt(object, path) === wanted;
     },
   };
 }
+
+/** One of the values that Stripe knows; any other is refused. */
+export function oneOf(path: string, values: readonly string[]): Filter {
+  return {
+    read: (value, param) => {
+      const wanted = known(value, param, values);
+      return (object) => valueAt(object, path) === wanted;
+    },
+  };
+}
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLowerCase()));
+
+export const ofCurrency: Filter = {
+  read: (value, param) => {
+    const wanted = text(value, param).toLowerCase();
+    if (CURRENCIES.has(wanted)) return (object) => object.currency === wanted;
+    const message = `Invalid currency: ${wanted}. See https://stripe.com/docs/currencies for those that are supported.`;
+    throw new StripeError(400, message, { param });
+  },
+};
 
 export function flag(path: string): Filter {
   return {
@@ -66,29 +90,36 @@ export function anyOf(path: string, valuesMax = Number.POSITIVE_INFINITY): Filte
   };
 }
 
-/** A parameter with fields of its own, `recurring[interval]=month`, each an exact match below a path. */
-export function fieldsOf(path: string, names: readonly string[]): Filter {
+/**
+ * A parameter with fields of its own, `recurring[interval]=month`, each an exact match below a path.
+ * `fields`: the values that Stripe knows, undefined where any may be.
+ */
+export function fieldsOf(
+  path: string,
+  fields: Readonly<Record<string, readonly string[] | undefined>>,
+): Filter {
   return {
     read: (value, param) => {
       const wanted = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : undefined;
-      const unknown = wanted?.find(([name]) => !names.includes(name));
+      const unknown = wanted?.find(([name]) => !(name in fields));
       if (!wanted || unknown) {
-        const name = unknown ? `${param}[${unknown[0]}]` : param;
-        throw new StripeError(400, `Received unknown parameter: ${name}`, {
-          code: 'parameter_unknown',
-          param: name,
-        });
+        throw unknownParam(unknown ? `${param}[${unknown[0]}]` : param);
       }
-      return (object) => wanted.every(([name, text]) => valueAt(object, `${path}.${name}`) === text);
+      for (const [name, one] of wanted) {
+        const values = fields[name];
+        if (values) known(one, `${param}[${name}]`, values);
+      }
+      return (object) => wanted.every(([name, one]) => String(valueAt(object, `${path}.${name}`)) === one);
     },
   };
 }
 
 /** A test of the items of a subscription: one that fits is enough. */
-export function anItem(path: string, how: (path: string) => Filter): Filter {
+export function anItem({ read, names }: Filter): Filter {
   return {
+    ...(names === undefined ? {} : { names }),
     read: (value, param) => {
-      const test = how(path).read(value, param);
+      const test = read(value, param);
       return (object) => itemsOf(object).some(test);
     },
   };
@@ -100,10 +131,14 @@ function itemsOf(object: StripeObject): StripeObject[] {
 }
 
 const ENDED = ['canceled', 'incomplete_expired'];
+const SUBSCRIPTION_STATUSES = [
+  ...['active', 'past_due', 'unpaid', 'canceled', 'incomplete', 'incomplete_expired', 'trialing', 'paused'],
+  ...['all', 'ended'],
+];
 
 export const subscriptionStatus: Filter = {
   read: (value, param) => {
-    const wanted = text(value, param);
+    const wanted = known(value, param, SUBSCRIPTION_STATUSES);
     if (wanted === 'all') return () => true;
     if (wanted === 'ended') return (object) => ENDED.includes(String(object.status));
     return (object) => object.status === wanted;
@@ -141,7 +176,16 @@ export const wholeNumberAt = (path: string): Filter => ({
   },
 });
 
+function known(value: Param, param: string, values: readonly string[]): string {
+  const wanted = text(value, param);
+  if (values.includes(wanted)) return wanted;
+  const list = `${values.slice(0, -1).join(', ')}, or ${values.at(-1)}`;
+  throw new StripeError(400, `Invalid ${param}: must be one of ${list}`, { param });
+}
+
 function text(value: Param, param: string): string {
-  if (typeof value === 'string') return value;
-  throw new StripeError(400, 'Invalid string', { param });
+  if (typeof value !== 'string') throw new StripeError(400, 'Invalid string', { param });
+  if (value !== '') return value;
+  const message = `You passed an empty string for '${param}'. We assume empty values are an attempt to unset a field; however '${param}' cannot be unset. You should remove '${param}' from your request or supply a non-empty value.`;
+  throw new StripeError(400, message, { code: 'parameter_invalid_empty', param });
 }

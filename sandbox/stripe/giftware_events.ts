@@ -47,5 +47,9 @@ function ofPayout(payout: Payout): Happening[] {
 function eventRow({ type, created, object }: Happening): Row {
   const about = object(created);
   const id = `evt_${type.replaceAll('.', '_')}_${about.id}_${created}`;
-  return { id, created, at: () => eventObject(id, type, created, object(created)) };
+  return {
+    id,
+    created,
+    at: () => eventObject({ id, type, created, object: object(created), livemode: false }),
+  };
 }

@@ -8,9 +8,12 @@ import {
   type Filter,
   fieldsOf,
   flag,
+  ofCurrency,
+  oneOf,
   range,
   subscriptionStatus,
 } from './filters.ts';
+import { knownValues } from './schema.ts';
 
 export type Kind = {
   /** As in the path. */
@@ -34,30 +37,30 @@ const kind = (
 
 const LASTING = { leavesTombstone: true } as const;
 
+const ofCustomer = { customer: equal('customer', 'customers'), customer_account: equal('customer_account') };
+const COLLECTION_METHODS = ['charge_automatically', 'send_invoice'];
+
 const list: Kind[] = [
   kind('balance_transactions', 'balance_transaction', 'balance_transaction_source', {
-    currency: equal('currency'),
-    payout: equal('payout'),
+    currency: ofCurrency,
+    payout: equal('payout', 'payouts'),
     source: equal('source'),
-    type: equal('type'),
+    type: oneOf('type', knownValues('balance_transaction', 'type')),
   }),
   kind('charges', 'charge', 'charge', {
-    customer: equal('customer'),
-    payment_intent: equal('payment_intent'),
+    customer: equal('customer', 'customers'),
+    payment_intent: equal('payment_intent', 'payment_intents'),
     transfer_group: equal('transfer_group'),
   }),
   kind('refunds', 'refund', 'charge', {
-    charge: equal('charge'),
-    payment_intent: equal('payment_intent'),
+    charge: equal('charge', 'charges'),
+    payment_intent: equal('payment_intent', 'payment_intents'),
   }),
   kind('disputes', 'dispute', 'dispute', {
-    charge: equal('charge'),
-    payment_intent: equal('payment_intent'),
+    charge: equal('charge', 'charges'),
+    payment_intent: equal('payment_intent', 'payment_intents'),
   }),
-  kind('payment_intents', 'payment_intent', 'payment_intent', {
-    customer: equal('customer'),
-    customer_account: equal('customer_account'),
-  }),
+  kind('payment_intents', 'payment_intent', 'payment_intent', ofCustomer),
   kind(
     'customers',
     'customer',
@@ -72,7 +75,7 @@ const list: Kind[] = [
     {
       active: flag('active'),
       ids: anyOf('id'),
-      type: equal('type'),
+      type: oneOf('type', ['good', 'service']),
       url: equal('url'),
       shippable: flag('shippable'),
     },
@@ -84,51 +87,60 @@ const list: Kind[] = [
     'plan',
     {
       active: flag('active'),
-      currency: equal('currency'),
-      product: equal('product'),
-      type: equal('type'),
+      currency: ofCurrency,
+      product: equal('product', 'products'),
+      type: oneOf('type', ['recurring', 'one_time']),
       lookup_keys: anyOf('lookup_key', 10),
-      recurring: fieldsOf('recurring', ['interval', 'meter', 'usage_type']),
+      recurring: fieldsOf('recurring', {
+        interval: ['month', 'day', 'week', 'year'],
+        meter: undefined,
+        usage_type: ['licensed', 'metered'],
+      }),
     },
     LASTING,
   ),
   kind('subscriptions', 'subscription', 'subscription', {
+    ...ofCustomer,
     status: subscriptionStatus,
-    customer: equal('customer'),
-    price: anItem('price.id', equal),
-    plan: anItem('plan.id', equal),
-    collection_method: equal('collection_method'),
-    current_period_start: anItem('current_period_start', range),
-    current_period_end: anItem('current_period_end', range),
+    price: anItem(equal('price.id', 'prices')),
+    plan: anItem(equal('plan.id', 'prices')),
+    automatic_tax: fieldsOf('automatic_tax', { enabled: ['true', 'false'] }),
+    collection_method: oneOf('collection_method', COLLECTION_METHODS),
+    current_period_start: anItem(range('current_period_start')),
+    current_period_end: anItem(range('current_period_end')),
     test_clock: equal('test_clock'),
   }),
   kind('invoices', 'invoice', 'invoice', {
-    status: equal('status'),
-    customer: equal('customer'),
-    subscription: equal('parent.subscription_details.subscription'),
-    collection_method: equal('collection_method'),
+    ...ofCustomer,
+    status: oneOf('status', ['void', 'draft', 'open', 'paid', 'uncollectible']),
+    subscription: equal('parent.subscription_details.subscription', 'subscriptions'),
+    collection_method: oneOf('collection_method', COLLECTION_METHODS),
     due_date: range('due_date'),
   }),
   kind('invoice_payments', 'invoice_payment', 'invoice', {
-    invoice: equal('invoice'),
-    payment: fieldsOf('payment', ['type', 'payment_intent', 'payment_record']),
-    status: equal('status'),
+    invoice: equal('invoice', 'invoices'),
+    payment: fieldsOf('payment', {
+      type: ['payment_intent', 'payment_record'],
+      payment_intent: undefined,
+      payment_record: undefined,
+    }),
+    status: oneOf('status', ['canceled', 'open', 'paid']),
   }),
   kind('credit_notes', 'credit_note', 'credit_note', {
-    customer: equal('customer'),
-    invoice: equal('invoice'),
+    ...ofCustomer,
+    invoice: equal('invoice', 'invoices'),
   }),
   kind('payouts', 'payout', 'payout', {
     arrival_date: range('arrival_date'),
     destination: equal('destination'),
-    status: equal('status'),
+    status: oneOf('status', ['pending', 'in_transit', 'paid', 'failed', 'canceled']),
   }),
   kind('coupons', 'coupon', 'coupon', {}, LASTING),
   kind('promotion_codes', 'promotion_code', 'promotion_code', {
+    ...ofCustomer,
     active: flag('active'),
     code: equal('code'),
-    coupon: equal('promotion.coupon'),
-    customer: equal('customer'),
+    coupon: equal('promotion.coupon', 'coupons'),
   }),
   kind('events', 'event', 'event', {
     type: eventType,

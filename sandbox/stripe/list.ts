@@ -2,7 +2,7 @@
 import { isNotCanceled } from './filters.ts';
 import type { Kind } from './kinds.ts';
 import type { Source, StripeObject } from './objects.ts';
-import { type Params, readLimit, readRange, textParam } from './query.ts';
+import { type Params, readLimit, readRange, textParam, unknownParam } from './query.ts';
 import { missing, StripeError } from './stripe_error.ts';
 
 export const EVENTS_KEPT_SECONDS = 30 * 86_400;
@@ -65,10 +65,7 @@ function readFilters({ kind, source, params }: ListRequest): { positions: Positi
     if (COMMON.includes(name)) continue;
     const filter = kind.filters[name];
     if (!filter) {
-      throw new StripeError(400, `Received unknown parameter: ${name}`, {
-        code: 'parameter_unknown',
-        param: name,
-      });
+      throw unknownParam(name);
     }
     const index =
       filter.index && typeof value === 'string' ? source.positionsWhere(filter.index, value) : undefined;

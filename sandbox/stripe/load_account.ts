@@ -72,7 +72,7 @@ export function buildBook(
     });
     sources.set(kind, rowSource(rows, INDEXED));
   }
-  if (!drafts.has('events')) sources.set('events', deriveEvents(histories));
+  if (!drafts.has('events')) sources.set('events', deriveEvents(histories, livemode));
   const source = (kind: string): Source => sources.get(kind) ?? rowSource([]);
   return { livemode, source, balance: (now) => balanceOf(source('balance_transactions'), now) };
 }

@@ -23,11 +23,12 @@ export type Source = {
 export type Book = {
   livemode: boolean;
   source(kind: string): Source;
-  /** Available and pending money of each currency at an instant, in minor units. */
+  /** Available and pending money at an instant, in minor units, by `balance_type` and currency. */
   balance(now: number): Balance;
 };
 
-export type Balance = ReadonlyMap<string, { available: number; pending: number }>;
+export type Money = { available: number; pending: number };
+export type Balance = ReadonlyMap<string, ReadonlyMap<string, Money>>;
 
 export type Key = {
   text: string;

@@ -9,7 +9,7 @@ export type Tree = Map<string, Tree>;
 export const NO_TREE: Tree = new Map();
 
 export type Lookup = {
-  /** An object by kind and id, as of the request's instant. */
+  /** An object by kind and id, as of the request's instant; throws where the key may not read the kind. */
   find: (kind: string, id: string) => StripeObject | undefined;
   /** The newest objects of a kind that name another one. */
   naming: (kind: string, field: string, id: string) => { data: StripeObject[]; hasMore: boolean };
@@ -21,7 +21,9 @@ const REFERENCES: Readonly<Record<string, readonly string[]>> = {
   charge: ['charges'],
   coupon: ['coupons'],
   customer: ['customers'],
+  dispute: ['disputes'],
   default_price: ['prices'],
+  discount: ['discounts'],
   discounts: ['discounts'],
   failure_balance_transaction: ['balance_transactions'],
   invoice: ['invoices'],
@@ -37,6 +39,20 @@ const REFERENCES: Readonly<Record<string, readonly string[]>> = {
   reversed_by: ['payouts'],
   source: ['charges', 'refunds', 'payouts', 'disputes'],
   subscription: ['subscriptions'],
+  // Stripe expands these too; the sandbox has no such objects, so their ids stay.
+  application: [],
+  application_fee: [],
+  default_payment_method: [],
+  default_source: [],
+  destination: [],
+  on_behalf_of: [],
+  payment_method: [],
+  payment_record: [],
+  review: [],
+  schedule: [],
+  source_transfer: [],
+  test_clock: [],
+  transfer: [],
 };
 
 /** Fields that are there only when they are asked for. */
@@ -50,7 +66,9 @@ const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Lists that are made of other objects when they are asked for: their kind, and the field that names the owner. */
-const COMPOSED: Readonly<Record<string, { kind: string; field: string; url: (id: string) => string }>> = {
+export const COMPOSED: Readonly<
+  Record<string, { kind: string; field: string; url: (id: string) => string }>
+> = {
   'charge.refunds': { kind: 'refunds', field: 'charge', url: (id) => `/v1/charges/${id}/refunds` },
   'customer.subscriptions': {
     kind: 'subscriptions',

@@ -36,6 +36,19 @@ export function textParam(params: Params, name: string): string | undefined {
   return value;
 }
 
+/** `expand` is known everywhere. */
+export function assertKnown(params: Params, names: readonly string[]): void {
+  for (const param of Object.keys(params)) {
+    if (param === 'expand' || names.includes(param)) continue;
+    throw unknownParam(param);
+  }
+}
+
+export function unknownParam(param: string): StripeError {
+  const message = `Received unknown parameter: ${param}`;
+  return new StripeError(400, message, { code: 'parameter_unknown', param });
+}
+
 export function wholeNumber(value: string, param: string): number {
   if (/^-?\d{1,15}$/.test(value)) return Number(value);
   throw new StripeError(400, `Invalid integer: ${value}`, { code: 'parameter_invalid_integer', param });
@@ -62,10 +75,7 @@ export function readRange(value: Param, param: string): { from: number; to: numb
   const range = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
   for (const [bound, text] of Object.entries(value)) {
     if (Array.isArray(value) || !BOUNDS.includes(bound)) {
-      throw new StripeError(400, `Received unknown parameter: ${param}[${bound}]`, {
-        code: 'parameter_unknown',
-        param: `${param}[${bound}]`,
-      });
+      throw unknownParam(`${param}[${bound}]`);
     }
     const second = wholeNumber(text, `${param}[${bound}]`);
     const edge = bound === 'gt' || bound === 'lte' ? second + 1 : second;

@@ -30,6 +30,17 @@ function definition(name: string): Schema {
   return found;
 }
 
+/** The values of a field that Stripe names. */
+export function knownValues(object: string, field: string): readonly string[] {
+  return definition(object).properties?.[field]?.['x-known-values'] ?? [];
+}
+
+/** Fields that the API sends though Stripe's own declarations leave them out. */
+const UNDECLARED: Readonly<Record<string, readonly string[]>> = {
+  charge: ['destination', 'dispute', 'order'],
+  subscription: ['plan', 'quantity'],
+};
+
 /** Told of what may be a slip of the pen, though it is served: a field or value that Stripe does not know. */
 export type Doubt = (place: Place, problem: string) => void;
 
@@ -70,9 +81,11 @@ function fillObject(draft: StripeObject, schema: Schema, place: Place, doubt: Do
   const filled: StripeObject = {};
   for (const [field, value] of Object.entries(draft)) {
     const inner = properties[field];
-    if (inner && value !== undefined) filled[field] = fill(value, inner, place.below(field), doubt);
-    else if (value !== undefined) filled[field] = value;
-    if (!inner && schema.additionalProperties === undefined && Object.keys(properties).length > 1) {
+    const known = inner !== undefined || UNDECLARED[properties.object?.const ?? '']?.includes(field);
+    if (inner && value !== undefined) {
+      filled[field] = fill(listOf(value, inner, draft, field), inner, place.below(field), doubt);
+    } else if (value !== undefined) filled[field] = value;
+    if (!known && schema.additionalProperties === undefined && Object.keys(properties).length > 1) {
       doubt(place.below(field), 'Stripe has no such field; it is served as it is');
     }
   }
@@ -82,6 +95,12 @@ function fillObject(draft: StripeObject, schema: Schema, place: Place, doubt: Do
       filled[field] = fill(undefined, inner, place.below(field), doubt);
   }
   return filled;
+}
+
+/** A list inside an object may be given as the plain array of what is in it. */
+function listOf(value: unknown, inner: Schema, { object, id }: StripeObject, field: string): unknown {
+  if (!Array.isArray(value) || inner.properties?.object?.const !== 'list') return value;
+  return { object: 'list', data: value, has_more: false, url: `/v1/${object}s/${id}/${field}` };
 }
 
 function resolved(schema: Schema): Schema {

@@ -87,5 +87,5 @@ function syntheticBalance({ count, currency, from, to }: Synthetic, now: number)
     const { amount, fee } = amountOf(position);
     money[created + AVAILABLE_AFTER_SECONDS <= now ? 'available' : 'pending'] += amount - fee;
   }
-  return new Map([[currency, money]]);
+  return new Map([['payments', new Map([[currency, money]])]]);
 }
