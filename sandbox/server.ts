@@ -12,6 +12,9 @@ import type { World } from './shopify/shop.ts';
 import { Stripe } from './stripe/handler.ts';
 import { loadWorld } from './world.ts';
 
+/** Longer than any client rests, be it one that computes for a while in the same process. */
+const KEEP_ALIVE_MS = 120_000;
+
 export type SandboxOptions = {
   /** 0 or absent: a free port. */
   port?: number;
@@ -66,6 +69,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const server = createServer((request, response) => {
     route(request, response, served, handle).catch((error: unknown) => fail(response, error, log));
   });
+  // A client that uses a connection in the moment in which it is ended gets an error that no fault asked for.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await listen(server, port, host);
   const { port: bound } = server.address() as AddressInfo;
   url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
