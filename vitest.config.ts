@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 const WORKERS = 2; // each test has a database of its own, and PostgreSQL wants a core too
+const LONG_MS_MAX = 12 * 60 * 60_000; // of a test that tries a law many times: test/support/property.ts
 
 export default defineConfig({
   test: {
@@ -9,7 +10,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: WORKERS,
     // Against what hangs, not against what is slow: a busy machine must never end a test that goes on.
-    testTimeout: 240_000,
+    testTimeout: process.env.NIGHTSHIFT_LONG === '1' ? LONG_MS_MAX : 600_000,
     hookTimeout: 240_000,
   },
 });

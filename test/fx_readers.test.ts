@@ -8,6 +8,7 @@ import type { Published } from '#connectors/ecb/published.ts';
 import { readRates } from '#connectors/ecb/read_rates.ts';
 import { zip } from '../sandbox/ecb/zip.ts';
 import { DAILY_GZ, HISTORY_GZ, historyCells, RECENT_GZ, readGz } from './support/fx.ts';
+import { assertHolds } from './support/property.ts';
 
 const read = (text: string | Buffer, source = 'rates') =>
   readRates(Buffer.from(text), { source, today: '2026-11-20' });
@@ -194,7 +195,7 @@ test('an XML day that is hardly whole does not say that the other currencies are
 test('a damaged file never gives another error, nor a rate that it does not hold', async () => {
   const whole = gunzipSync(readFileSync(DAILY_GZ)).toString('utf8');
   const edit = fc.record({ at: fc.nat(whole.length), cut: fc.nat(30), put: fc.string({ maxLength: 5 }) });
-  await fc.assert(
+  await assertHolds(
     fc.asyncProperty(edit, async ({ at, cut, put }) => {
       const damaged = whole.slice(0, at) + put + whole.slice(at + cut);
       const result = await read(damaged).catch((error: { code: string }) => error.code);
@@ -202,6 +203,6 @@ test('a damaged file never gives another error, nor a rate that it does not hold
       for (const { rates } of typeof result === 'string' ? [] : result.days)
         for (const rate of rates.values()) expect(damaged).toContain(rate);
     }),
-    { numRuns: 300 },
+    300,
   );
 });

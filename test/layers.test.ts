@@ -82,3 +82,10 @@ test('the published peer that we measure against is known to the bench only', ()
   expect(naming.filter((file) => !file.startsWith('bench/') && file !== 'test/layers.test.ts')).toEqual([]);
   expect(naming).toContain('bench/stripe_peer.ts');
 });
+
+test('every law is tried through test/support/property.ts, which fixes and prints the seeds', () => {
+  const direct = files.filter((file) =>
+    /\bfc\.(assert|check)\(/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(direct).toEqual(['test/support/property.ts']);
+});

@@ -13,6 +13,7 @@ import { runRollups } from '#sql/rollups/rollup.ts';
 import { freshDb } from './support/db.ts';
 import { aBrand, aConnection, aRetailer } from './support/factory.ts';
 import { aBooking, aCharge, loadMoney, moneyTables } from './support/payments.ts';
+import { assertHolds } from './support/property.ts';
 import type { Place } from './support/raw_orders.ts';
 import { aggregatesOf, rebuiltFromNothing } from './support/rebuild.ts';
 
@@ -39,7 +40,7 @@ const categories = [
 const category = fc.constantFrom(...categories);
 const currency = fc.constantFrom('USD', 'USD', 'EUR', 'JPY', 'KWD');
 const minor = fc.integer({ min: -99_999_999, max: 99_999_999 });
-const stored = { numRuns: 12 };
+const RUNS = 12;
 
 type Sums = Record<string, bigint>;
 
@@ -85,7 +86,7 @@ test('every booking is in one measure, and the measures make the net, to the las
     amount: minor,
     fee: fc.integer({ min: -9_999, max: 9_999 }),
   });
-  await fc.assert(
+  await assertHolds(
     fc.asyncProperty(fc.array(booking, { minLength: 1, maxLength: 60, size: 'max' }), async (bookings) => {
       const { brandId, retailers, accounts } = await aWorld(db);
       const expected = new Map<string, Sums>();
@@ -122,9 +123,9 @@ test('every booking is in one measure, and the measures make the net, to the las
           expect(units(row[name] ?? ''), `${name} of ${code}`).toBe(expected.get(code)?.[name] ?? 0n);
       }
     }),
-    stored,
+    RUNS,
   );
-}, 300_000);
+});
 
 test('a net that is not amount less fee is counted as it is, and the difference shown', async () => {
   await using db = await freshDb();
@@ -198,7 +199,7 @@ test('any sequence of loads, edits, deletes, moves and partial rollups equals a 
     maxLength: 30,
     size: 'max',
   });
-  await fc.assert(
+  await assertHolds(
     fc.asyncProperty(steps, async (happenings) => {
       const worlds = [await aWorld(db), await aWorld(db)]; // with equal ids
       for (const { change: happening, brand } of happenings)
@@ -211,9 +212,9 @@ test('any sequence of loads, edits, deletes, moves and partial rollups equals a 
         await assertSettled(db, world);
       }
     }),
-    { numRuns: 15 },
+    15,
   );
-}, 300_000);
+});
 
 async function aWorld(db: Db): Promise<World> {
   const { id: brandId } = await aBrand(db);

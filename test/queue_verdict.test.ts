@@ -11,6 +11,7 @@ import {
   RETRY_AFTER_SPREAD,
 } from '#workers/verdict.ts';
 import { freshDb, type TestDb } from './support/db.ts';
+import { assertHolds } from './support/property.ts';
 import { effect, makeEffects, once, Trouble } from './support/queue_tasks.ts';
 import { claimJob, runClaimed, runTask } from './support/run.ts';
 
@@ -22,9 +23,9 @@ const jobs = (db: TestDb) => db.rows(JOBS);
 const lastRun = async (db: TestDb) =>
   (await db.rows('select * from ops.job_runs order by id desc limit 1'))[0];
 
-test('the pause doubles with each attempt up to its limit, and at least half of it is kept', () => {
+test('the pause doubles with each attempt up to its limit, and at least half of it is kept', async () => {
   const chance = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
-  fc.assert(
+  await assertHolds(
     fc.property(fc.integer({ min: 1, max: 100 }), chance, (attempt, random) => {
       const full = Math.min(BACKOFF_FIRST_SECONDS * 2 ** (attempt - 1), BACKOFF_MAX_SECONDS);
       const seconds = backoffSeconds(attempt, () => random);

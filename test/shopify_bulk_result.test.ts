@@ -5,6 +5,7 @@ import { makeHttp } from '#connectors/http.ts';
 import { makeMeters } from '#connectors/retry.ts';
 import { type Batch, type Mark, readResult } from '#connectors/shopify/bulk_reader.ts';
 import type { Node, Shape } from '#connectors/shopify/collection.ts';
+import { assertHolds } from './support/property.ts';
 import { type Answer, fakeProvider, file, status } from './support/provider.ts';
 
 const SHAPE: Shape = [
@@ -78,7 +79,7 @@ const text = fileOf(lines);
 const counts = { lines: lines.length, roots: orders.length, batchLines: 1 };
 
 test('objects come whole, whatever the pieces of the file and the size of the batches', async () => {
-  await fc.assert(
+  await assertHolds(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 40 }),
       fc.integer({ min: 1, max: 500 }),
@@ -91,7 +92,7 @@ test('objects come whole, whatever the pieces of the file and the size of the ba
         expect(plain((await read([answer], { ...counts, batchLines })).batches)).toEqual(orders);
       },
     ),
-    { numRuns: 30 },
+    30,
   );
 });
 

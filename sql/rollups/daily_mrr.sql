@@ -40,7 +40,10 @@ with wanted as (
          coalesce(bool_or(not s.is_trialing) filter (where s.is_before), false) as was_active,
          bool_or(bool_or(s.is_now and not s.is_trialing)) over (
            partition by c.retailer_id, c.day, c.connection_id, s.subscription_id) as is_active_at_all,
-         coalesce(bool_or(s.is_reconstructed) filter (where s.is_before), false) and not bool_or(s.is_now) as left_unseen
+         -- Nothing has ended where the subscription still has the plan, in another currency or for another customer.
+         coalesce(bool_or(s.is_reconstructed) filter (where s.is_before), false)
+         and not bool_or(bool_or(s.is_now)) over (
+           partition by c.retailer_id, c.day, c.connection_id, s.subscription_id, s.plan) as left_unseen
   from stirred c
   cross join lateral (
     select a.*, a.valid_from <= c.before_at and a.valid_until > c.before_at as is_before,

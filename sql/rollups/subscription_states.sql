@@ -30,8 +30,9 @@ with wanted as (
   ) s
   cross join lateral fact.states_of_subscription($1, c.id, s.id) f
 ), different as (
-  -- Where only the end has moved, what lies between the two ends is different.
-  select retailer_id, connection_id, t.customer_id, t.currency, t.starts, t.ends
+  -- Where only the end has moved, what lies between the two ends is different. In another zone of the brand
+  -- a state begins and ends on other days: on those of both zones something is different.
+  select retailer_id, connection_id, t.customer_id, t.currency, t.starts, t.ends, t.time_zone
   from stored s
   full join fresh f using (retailer_id, connection_id, subscription_id, plan, valid_from)
   cross join lateral (
@@ -43,12 +44,14 @@ with wanted as (
   ) c
   cross join lateral (
     select s.customer_id, s.currency, least(s.valid_until, f.valid_until) as starts,
-           greatest(s.valid_until, f.valid_until) as ends
+           greatest(s.valid_until, f.valid_until) as ends, s.time_zone
     where c.is_same and s.valid_until <> f.valid_until
     union all
-    select s.customer_id, s.currency, valid_from, s.valid_until where not c.is_same and s.customer_id is not null
+    select s.customer_id, s.currency, valid_from, s.valid_until, s.time_zone
+    where not c.is_same and s.customer_id is not null
     union all
-    select f.customer_id, f.currency, valid_from, f.valid_until where not c.is_same and f.customer_id is not null
+    select f.customer_id, f.currency, valid_from, f.valid_until, f.time_zone
+    where not c.is_same and f.customer_id is not null
   ) t
 ), beginnings as (
   -- States of the same customers that begin later: whether these are new depends on what was before.
@@ -67,13 +70,12 @@ with wanted as (
 ), reached as (
   -- On the day of an end the state is what it was, but not what it was the day before.
   select t.retailer_id, range_agg(daterange(d.first_day, d.last_day, '[]')) as days
-  from (select retailer_id, starts, ends from different
+  from (select retailer_id, starts, ends, time_zone from different
         union all
-        select retailer_id, valid_from, valid_from from beginnings) t
-  join app.brands b on b.id = $1
+        select n.retailer_id, n.valid_from, n.valid_from, b.time_zone from beginnings n join app.brands b on b.id = $1) t
   cross join lateral (
-    select (t.starts at time zone b.time_zone)::date as first_day,
-           least((t.ends at time zone b.time_zone)::date, ($4::timestamptz at time zone b.time_zone)::date) as last_day
+    select (t.starts at time zone t.time_zone)::date as first_day,
+           least((t.ends at time zone t.time_zone)::date, ($4::timestamptz at time zone t.time_zone)::date) as last_day
   ) d
   where d.first_day <= d.last_day
   group by t.retailer_id

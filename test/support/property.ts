@@ -1,0 +1,40 @@
+/**
+ * How often laws are tried. `npm test` tries the same cases each time, so that it fails only where something
+ * was changed. `npm run test:long` tries many new ones and prints the seed of each law; a counterexample that
+ * it finds becomes a test of its own. NIGHTSHIFT_SEED repeats a run, NIGHTSHIFT_LONG_RUNS says how often.
+ */
+import fc from 'fast-check';
+import { expect } from 'vitest';
+
+type Settings = fc.Parameters<unknown>;
+type Property<T> = fc.IProperty<T> | fc.IAsyncProperty<T>;
+
+const SEED = 20_261_129;
+const LONG_FACTOR = 50;
+
+const isLong = process.env.NIGHTSHIFT_LONG === '1';
+
+/** Tries a law so many times, in a long run many more. */
+export async function assertHolds<T>(
+  property: Property<T>,
+  numRuns = 100,
+  more: Partial<Settings> = {},
+): Promise<void> {
+  await fc.assert(property as fc.IAsyncProperty<T>, { ...more, ...runs(numRuns) } as fc.Parameters<T>);
+}
+
+/** The settings themselves, for values that a test draws before it tries anything. */
+export function runs(numRuns: number): { numRuns: number; seed: number } {
+  if (!isLong) return { numRuns, seed: SEED };
+  const seed = numberIn('NIGHTSHIFT_SEED') ?? Math.floor(Math.random() * 0x7fff_ffff);
+  const many = { numRuns: numberIn('NIGHTSHIFT_LONG_RUNS') ?? numRuns * LONG_FACTOR, seed };
+  process.stdout.write(`${many.numRuns} runs with seed ${seed}: ${expect.getState().currentTestName}\n`);
+  return many;
+}
+
+function numberIn(name: string): number | undefined {
+  const text = process.env[name];
+  if (text === undefined || text === '') return undefined;
+  if (!/^-?\d{1,10}$/.test(text)) throw new Error(`${name} is no whole number: ${text}`);
+  return Number(text);
+}
