@@ -131,6 +131,47 @@ test('goods that a refund takes back less of reduce returns', async () => {
   ]);
 });
 
+test.each(['RETURN', 'UPDATE'])(
+  'a return taken back in a return (%s) reduces returns and is no sale',
+  async (action) => {
+    const sales = [
+      { quantity: 3, total: '30.00' },
+      { reason: 'RETURN', action: 'RETURN', quantity: -2, total: '-20.00', ...later },
+      { reason: 'RETURN', action, quantity: 1, total: '10.00', at: '2024-05-21T09:00:00Z' },
+      { reason: 'ORDER_EDIT', action: 'RETURN', quantity: 1, total: '10.00', at: '2024-05-22T09:00:00Z' },
+    ];
+    const back = { units_returned: -1, returns: '-10', net_sales: '10', total_sales: '10' };
+    expect(await ledger(sales)).toEqual([
+      { day, units: 3, gross_sales: '30', net_sales: '30', total_sales: '30' },
+      { day: '2024-05-20', units_returned: 2, returns: '20', net_sales: '-20', total_sales: '-20' },
+      { day: '2024-05-21', ...back },
+      { day: '2024-05-22', ...back },
+    ]);
+  },
+);
+
+// 20 % tax on top of all. Of the last edit 2.00 are a discount and the rest is a lower price.
+test('an edit that takes a discount off again or adds one changes discounts and sells nothing', async () => {
+  const edit = { reason: 'ORDER_EDIT', action: 'UPDATE', quantity: 0 };
+  const sales = [
+    { quantity: 1, total: '54.00', tax: '9.00', discount: '5.00' },
+    { ...edit, total: '6.00', tax: '1.00', discount: '-5.00', at: '2024-05-02T10:00:00Z' },
+    { ...edit, total: '-3.60', tax: '-0.60', discount: '3.00', at: '2024-05-03T10:00:00Z' },
+    { ...edit, total: '6.00', tax: '1.00', discount: '5.00', at: '2024-05-04T10:00:00Z' }, // the other sign
+    { ...edit, total: '-3.60', tax: '-0.60', discount: '2.00', at: '2024-05-05T10:00:00Z' },
+  ];
+  expect(await ledger(sales)).toEqual([
+    { day, units: 1, gross_sales: '50', discounts: '5', net_sales: '45', taxes: '9', total_sales: '54' },
+    { day: '2024-05-02', discounts: '-5', net_sales: '5', taxes: '1', total_sales: '6' },
+    { day: '2024-05-03', discounts: '3', net_sales: '-3', taxes: '-0.6', total_sales: '-3.6' },
+    { day: '2024-05-04', discounts: '-5', net_sales: '5', taxes: '1', total_sales: '6' },
+    {
+      ...{ day: '2024-05-05', gross_sales: '-1', discounts: '2', net_sales: '-3', taxes: '-0.6' },
+      total_sales: '-3.6',
+    },
+  ]);
+});
+
 test('an adjustment moves returns either way, below zero too', async () => {
   const sales = [
     { type: 'ADJUSTMENT', reason: 'REFUND', total: '-10.00', tax: '-1.50', ...later },
@@ -181,10 +222,10 @@ test('every amount of the ledger is in exactly one place', async () => {
   const reasons = ['ORDER', 'ORDER_EDIT', 'RETURN', 'REFUND', 'UNKNOWN'];
   const kinds = types.flatMap((type) => reasons.map((reason) => ({ type, reason })));
   const sales = kinds.flatMap((kind, index) =>
-    [1, -1].map((sign) => ({
+    [1, -1, 0].map((sign) => ({
       ...kind,
       quantity: sign,
-      total: `${sign * (index + 3)}.37`,
+      total: `${(sign || 1) * (index + 3)}.37`,
       tax: `${sign}.11`,
       discount: `${sign}.05`,
     })),

@@ -147,7 +147,9 @@ function completeAgreements(order: Draft, place: Place): void {
     (getList(agreement, 'sales') as Draft[]).forEach((sale, row) => {
       sale.id ??= derivedId('Sale', agreement.id, row);
       sale.lineType ??= 'PRODUCT';
-      const isReturn = agreement.reason === 'REFUND' || agreement.reason === 'RETURN';
+      // What goes out in a return is an exchange.
+      const isExchange = agreement.reason === 'RETURN' && Number(sale.quantity ?? 0) > 0;
+      const isReturn = agreement.reason === 'REFUND' || (agreement.reason === 'RETURN' && !isExchange);
       sale.actionType ??= isReturn ? 'RETURN' : 'ORDER';
       sale.totalAmount ??= at.below(`sales.${row}`).fail('a sale needs "totalAmount"');
       sale.totalTaxAmount ??= nothing;

@@ -74,8 +74,7 @@ select s.brand_id, c.retailer_id, s.connection_id, s.order_id, s.id as sale_id, 
        s.quantity,
        case k.kind when 'sold' then s.quantity end as units,
        case k.kind when 'returned' then -s.quantity end as units_returned,
-       case k.kind when 'sold' then s.total_amount - s.tax_amount + abs(s.discount_amount) end as gross_sales,
-       case k.kind when 'sold' then abs(s.discount_amount) end as discounts,
+       s.total_amount - s.tax_amount + d.discounts as gross_sales, d.discounts,
        case when k.kind in ('returned', 'adjusted') then s.tax_amount - s.total_amount end as returns,
        case when k.kind = 'sold' and s.reason = 'ORDER' then s.total_amount - s.tax_amount end as ordered_sales,
        case k.kind when 'shipping' then s.total_amount - s.tax_amount end as shipping,
@@ -89,10 +88,14 @@ from raw.shopify_sales s
 join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
 cross join lateral (select case s.line_type
   when 'PRODUCT' then
-    -- The quantity gives the sign; where there is none, the amount does. What a refund gives a
-    -- positive sign takes back an earlier return and is no sale.
-    case when coalesce(nullif(s.quantity, 0), s.total_amount - s.tax_amount) < 0 or s.reason = 'REFUND'
-         then 'returned' else 'sold' end
+    -- What a refund or return gives a positive sign takes back an earlier return and is no sale; only goods
+    -- given out in an exchange are ordered in a return. An edit of no piece that names a discount changes the
+    -- discount. Else the quantity gives the sign; where there is none, the amount does.
+    case when s.reason = 'REFUND' or s.action_type = 'RETURN' or s.reason = 'RETURN' and s.action_type <> 'ORDER'
+           then 'returned'
+         when s.quantity = 0 and s.discount_amount <> 0 and s.reason in ('ORDER_EDIT', 'UNKNOWN') then 'rediscounted'
+         when coalesce(nullif(s.quantity, 0), s.total_amount - s.tax_amount) < 0 then 'returned'
+         else 'sold' end
   when 'ADJUSTMENT' then 'adjusted'
   when 'SHIPPING' then 'shipping'
   when 'DUTY' then 'duty'
@@ -101,6 +104,10 @@ cross join lateral (select case s.line_type
   when 'GIFT_CARD' then 'gift_card'
   when 'TIP' then 'tip'
   else 'unclassified' end as kind) k
+-- Whatever sign a discount is given, goods are sold for less by it, and for more where it is taken off again.
+cross join lateral (select case k.kind
+  when 'sold' then abs(s.discount_amount)
+  when 'rediscounted' then abs(s.discount_amount) * -sign(s.total_amount - s.tax_amount) end as discounts) d
 where s.deleted_at is null;
 
 -- The rows of the ledger that count, with what their order adds.

@@ -28,8 +28,8 @@ comment on column bi.daily_sales.orders is 'counted orders processed on the day:
 comment on column bi.daily_sales.units is 'pieces sold, later additions to orders on the day of the addition';
 comment on column bi.daily_sales.units_returned is 'pieces returned or taken out of orders, on the day on which that happened';
 comment on column bi.daily_sales.gross_sales is 'goods sold before discounts, without tax (also where prices include it) and without gift cards';
-comment on column bi.daily_sales.discounts is 'discounts on those goods, as a positive amount';
-comment on column bi.daily_sales.returns is 'value of goods returned, cancelled or taken out, without tax and net of their discount, and adjustments; usually positive, negative where adjustments outweigh it';
+comment on column bi.daily_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
+comment on column bi.daily_sales.returns is 'value of goods returned, cancelled or taken out, without tax and net of their discount, and adjustments; usually positive, negative where adjustments or returns taken back outweigh it';
 comment on column bi.daily_sales.net_sales is 'gross_sales - discounts - returns';
 comment on column bi.daily_sales.shipping is 'shipping charged less shipping refunded, without tax';
 comment on column bi.daily_sales.taxes is 'taxes charged less taxes refunded, those of shipping, fees and gift cards included; tax of tips is in tips';
@@ -113,7 +113,7 @@ comment on column bi.daily_product_sales.orders is 'counted orders processed on 
 comment on column bi.daily_product_sales.units is 'pieces sold';
 comment on column bi.daily_product_sales.units_returned is 'pieces returned or taken out of orders';
 comment on column bi.daily_product_sales.gross_sales is 'goods sold before discounts, without tax';
-comment on column bi.daily_product_sales.discounts is 'discounts on those goods, as a positive amount';
+comment on column bi.daily_product_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
 comment on column bi.daily_product_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
 comment on column bi.daily_product_sales.net_sales is 'gross_sales - discounts - returns';
 comment on column bi.daily_product_sales.cost_of_goods is '(units - units_returned) x the unit cost known at the end of the day; null where the cost, or its currency, is unknown or another';
@@ -143,7 +143,7 @@ comment on column bi.daily_country_sales.customers is 'different customers among
 comment on column bi.daily_country_sales.units is 'pieces sold';
 comment on column bi.daily_country_sales.units_returned is 'pieces returned or taken out of orders';
 comment on column bi.daily_country_sales.gross_sales is 'goods sold before discounts, without tax';
-comment on column bi.daily_country_sales.discounts is 'discounts on those goods, as a positive amount';
+comment on column bi.daily_country_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
 comment on column bi.daily_country_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
 comment on column bi.daily_country_sales.net_sales is 'gross_sales - discounts - returns';
 comment on column bi.daily_country_sales.computed_at is 'when the figures of this row last changed';

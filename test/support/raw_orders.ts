@@ -13,6 +13,8 @@ export type Sale = {
   id?: string;
   /** Of the agreement; ORDER if not said. */
   reason?: string;
+  /** ORDER if not said. */
+  action?: string;
   /** When it counts; the order's own time if not said. */
   at?: string;
   type?: string;
@@ -84,7 +86,7 @@ export function anOrder({
     agreement_id: `${id}${sale.reason ?? 'ORDER'}`,
     reason: sale.reason ?? 'ORDER',
     booked_at: new Date(sale.at ?? at),
-    action_type: 'ORDER',
+    action_type: sale.action ?? 'ORDER',
     line_type: sale.type ?? 'PRODUCT',
     line_id: sale.line ?? null,
     quantity: sale.quantity ?? null,
