@@ -21,7 +21,8 @@ export async function startLocalWorker(
     import('#workers/worker.ts'),
   ]);
   const { config, url, log } = session;
-  const { concurrency, drainSeconds } = config;
+  const { concurrency, drainSeconds, stallSeconds } = config;
   const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl };
-  return startWorker({ url, concurrency, drainSeconds, log, tasks, services, ...options });
+  const usual = { concurrency, drainSeconds, stallSeconds };
+  return startWorker({ url, log, tasks, services, ...usual, ...options });
 }

@@ -32,11 +32,11 @@ async function main(): Promise<void> {
 }
 
 async function work(config: Config, { capture: report }: Sentry): Promise<void> {
-  const { databaseUrl, dataDir, concurrency, drainSeconds, allowedHosts, ecbUrl } = config;
+  const { databaseUrl, dataDir, concurrency, drainSeconds, stallSeconds, allowedHosts, ecbUrl } = config;
   await using server = await openServer({ databaseUrl, dataDir, log });
   const keys = await secretKeysOf(config, (line) => log.info(line));
   const services = { sealer: sealer(keys), allowedHosts, ecbUrl };
-  const options = { url: server.url, concurrency, drainSeconds, log, tasks, services, report };
+  const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);
   log.info({ tasks: tasks.map(({ name }) => name), concurrency }, 'worker ready');
   const signal = await Promise.race([stop, worker.stopped, server.lost]); // rejects when it cannot go on

@@ -24,12 +24,15 @@ export type Config = {
   /** Jobs that one worker process runs at a time. */
   concurrency: number;
   drainSeconds: number;
+  /** 0: the event loop of a worker may stand still for ever. */
+  stallSeconds: number;
   logLevel: LogLevel;
   sentryDsn: string | undefined;
 };
 
 const CONCURRENCY_MAX = 100;
 const DRAIN_SECONDS_MAX = 3600;
+const STALL_SECONDS_MAX = 3600;
 const KEY_BYTES = 32; // AES-256
 
 export class ConfigRejected extends NightshiftError {
@@ -81,6 +84,11 @@ const environment = z.object({
   NIGHTSHIFT_DRAIN_SECONDS: wholeNumber(0, DRAIN_SECONDS_MAX)
     .prefault('20')
     .describe('How long a worker that was told to stop may go on with its jobs before it hands them back.'),
+  NIGHTSHIFT_STALL_SECONDS: wholeNumber(0, STALL_SECONDS_MAX)
+    .prefault('30')
+    .describe(
+      'How long the event loop of a worker may stand still before the process ends itself, at most what a stop may take; 0: for ever.',
+    ),
   NIGHTSHIFT_LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .prefault('info')
@@ -110,6 +118,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     platformCurrency: data.NIGHTSHIFT_PLATFORM_CURRENCY,
     concurrency: data.NIGHTSHIFT_CONCURRENCY,
     drainSeconds: data.NIGHTSHIFT_DRAIN_SECONDS,
+    stallSeconds: data.NIGHTSHIFT_STALL_SECONDS,
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,
     sentryDsn: data.SENTRY_DSN,
   };

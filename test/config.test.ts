@@ -25,6 +25,7 @@ test('an empty environment gives the defaults', () => {
     ecbUrl: 'https://www.ecb.europa.eu/stats/eurofxref',
     concurrency: 4,
     drainSeconds: 20,
+    stallSeconds: 30,
     logLevel: 'info',
     sentryDsn: undefined,
   });

@@ -1,48 +1,13 @@
 import { once as event } from 'node:events';
 import { expect, test } from 'vitest';
 import { returnStrays, sweepStrangers, sweepWorkers } from '#sql/workers.ts';
-import { freshDb, type TestDb } from './support/db.ts';
+import { crash } from './support/crash.ts';
+import { freshDb } from './support/db.ts';
 import { eventually } from './support/eventually.ts';
 import { runProgram } from './support/program.ts';
 import { add, aWorker, effects, jobsLeft, lockedLanes, runs } from './support/queue.ts';
-import { effect, makeEffects, once } from './support/queue_tasks.ts';
-import { claimJob, runClaimed } from './support/run.ts';
-
-/** A worker that is registered and holds no lock: as one that was killed. */
-async function aDeadWorker(db: TestDb, poolId: string): Promise<string> {
-  await db.query(
-    `insert into ops.workers (id, pool_id, lock_key, host, process_id, started_at)
-     values (gen_random_uuid(), $1, (random() * 1e9)::bigint, 'gone', 1, now())`,
-    [poolId],
-  );
-  return poolId;
-}
-
-/** The job as a worker leaves it that dies in the midst of the body, or before anything was begun. */
-async function crash(db: TestDb, id: string, how: { begun: boolean; committed?: boolean }): Promise<void> {
-  const poolId = await aDeadWorker(db, `pool-${id}-${Math.random()}`);
-  const { attempts, key, locked_at } = await claimJob(db, id, poolId);
-  await db.query(
-    `update graphile_worker._private_job_queues q set locked_by = j.locked_by, locked_at = j.locked_at
-     from graphile_worker._private_jobs j where j.id = $1 and q.id = j.job_queue_id`,
-    [id],
-  );
-  if (!how.begun) return;
-  const begun = await db.rows<{ run_id: number }>('select * from ops.begin_run($1, $2, $3, $4, $5)', [
-    id,
-    poolId,
-    locked_at,
-    attempts,
-    key,
-  ]);
-  const run = begun[0]?.run_id;
-  if (how.committed) await db.query('select ops.fence($1, $2, $3, $4, null)', [id, poolId, locked_at, run]);
-}
-
-const waits = async (db: TestDb) =>
-  (
-    await db.column('select extract(epoch from run_at - now())::float8 from graphile_worker.jobs')
-  )[0] as number;
+import { effect, makeEffects } from './support/queue_tasks.ts';
+import { claimJob } from './support/run.ts';
 
 // Two processes of their own: what one has when it is killed, the other runs.
 test('the jobs of a worker that is killed run elsewhere, their effects happen once', async () => {
@@ -124,70 +89,6 @@ test('a worker that has just lost its lock does not take itself for dead', async
   expect(await sweepWorkers(db, String(self))).toBe(0);
   expect(await jobsLeft(db)).toMatchObject([{ locked: true }]);
   expect(await sweepWorkers(db, crypto.randomUUID())).toBe(1);
-});
-
-test('a job rests longer with each crash in a row, not at all after the first or after progress', async () => {
-  await using db = await freshDb();
-  const id = await add(db, effect, { label: 'a' });
-  const rest = async (how: { begun: boolean; committed?: boolean }) => {
-    await crash(db, id, how);
-    await sweepWorkers(db);
-    return waits(db);
-  };
-  expect(await rest({ begun: true })).toBeLessThanOrEqual(0);
-  for (const full of [5, 10, 20]) {
-    const seconds = await rest({ begun: full !== 10 }); // also when it crashed before its record began
-    expect(seconds).toBeGreaterThan(full / 2 - 1);
-    expect(seconds).toBeLessThanOrEqual(full);
-  }
-  expect(await rest({ begun: true, committed: true })).toBeLessThanOrEqual(0);
-  expect(await rest({ begun: true })).toBeLessThanOrEqual(0);
-  expect(await rest({ begun: true })).toBeGreaterThan(1);
-  for (let more = 0; more < 12; more++) await rest({ begun: true });
-  expect(await waits(db)).toBeLessThanOrEqual(600);
-  expect(await waits(db)).toBeGreaterThan(290);
-});
-
-test('a job whose last attempt crashed is tried once more instead of being dead without a word', async () => {
-  await using db = await freshDb();
-  await makeEffects(db);
-  const id = await add(db, once, { label: 'a', fail: 'plain' });
-  await crash(db, id, { begun: true });
-  await sweepWorkers(db);
-  expect(await jobsLeft(db)).toMatchObject([{ attempts: 0, locked: false, due: true }]);
-  await runClaimed(once, await claimJob(db, id), db);
-  expect(await runs(db)).toMatchObject([{ outcome: 'crashed' }, { outcome: 'dead', error_code: 'Error' }]);
-});
-
-test('a crash keeps the key of the job, unless newer work has it; it never spends all attempts', async () => {
-  await using db = await freshDb();
-  const id = await add(db, effect, { label: 'a', key: 'k' });
-  await crash(db, id, { begun: true });
-  await sweepWorkers(db);
-  expect(await db.column('select key from graphile_worker.jobs')).toEqual(['effect:k']);
-
-  await crash(db, id, { begun: false });
-  const newer = await add(db, effect, { label: 'b', key: 'k' }); // sets the attempts of the first to 3
-  await sweepWorkers(db);
-  expect(await db.rows('select id::text, key, attempts from graphile_worker.jobs order by id')).toEqual([
-    { id, key: null, attempts: 2 },
-    { id: newer, key: 'effect:k', attempts: 0 },
-  ]);
-});
-
-test('a crash that is not on record spends one attempt, also if newer work came meanwhile', async () => {
-  await using db = await freshDb();
-  await makeEffects(db);
-  const id = await add(db, effect, { label: 'a', key: 'k', fail: 'retry' });
-  await crash(db, id, { begun: false });
-  await add(db, effect, { label: 'b', key: 'k' });
-  await sweepWorkers(db);
-  expect((await jobsLeft(db))[0]).toMatchObject({ id, attempts: 1 });
-  await runClaimed(effect, await claimJob(db, id), db);
-  expect((await runs(db)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
-    [1, 'crashed'],
-    [2, 'retrying'],
-  ]);
 });
 
 test('what is locked in a name that no living worker bears is handed back after a while', async () => {

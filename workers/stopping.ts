@@ -12,6 +12,8 @@ import { untilAnswered } from './patience.ts';
 
 const SETTLE_MS = 3_000; // for writing the ends of runs that were broken off
 const HAND_BACK_MS = 5_000;
+/** What a stop may take beyond the time to drain. */
+export const STOP_SECONDS_MAX = (ABORT_GRACE_MS + SETTLE_MS + HAND_BACK_MS) / 1_000;
 
 export class JobsLeftBehind extends NightshiftError {
   readonly code = 'NS_JOBS_LEFT_BEHIND';

@@ -13,9 +13,10 @@ import { type Library, startLibrary } from './library.ts';
 import { join } from './membership.ts';
 import { untilAnswered } from './patience.ts';
 import { type RunOptions, runJob } from './run_job.ts';
-import { drain, handBack, makeStops } from './stopping.ts';
+import { drain, handBack, makeStops, STOP_SECONDS_MAX } from './stopping.ts';
 import { supervise } from './supervise.ts';
 import { sweep } from './sweeper.ts';
+import { watchEventLoop } from './watchdog.ts';
 
 export type WorkerOptions = {
   url: string;
@@ -23,6 +24,11 @@ export type WorkerOptions = {
   concurrency: number;
   /** How long running jobs may go on after `stop` before they are broken off and handed back. */
   drainSeconds: number;
+  /**
+   * How long the event loop may stand still before the process is ended; 0 or nothing: for ever. Never longer
+   * than a stop may take, because a process that stands still does not hear that it must stop.
+   */
+  stallSeconds?: number;
   log: Log;
   tasks: readonly Task[];
   services: Services;
@@ -54,6 +60,8 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const stops = makeStops();
   const membership = await join(control, log, stops.claiming.signal);
   opening.defer(() => membership.leave());
+  const { stallSeconds, drainSeconds } = options;
+  if (stallSeconds) opening.use(watchEventLoop(Math.min(stallSeconds, drainSeconds + STOP_SECONDS_MAX), log));
 
   const running: Running = new Set();
   const { services } = options;
@@ -92,7 +100,7 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const end = async () => {
     await using _ = opened;
     const idle = claiming.catch(() => {}); // why it ended is told at the end
-    await drain(stops, idle, options.drainSeconds);
+    await drain(stops, idle, drainSeconds);
     await sweeping;
     await handBack(control, poolId);
     await claiming;

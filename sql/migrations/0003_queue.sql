@@ -274,16 +274,17 @@ begin
   ended := v_outcome;
 end $$;
 
--- Hands back one job that the caller has locked. A crash is counted, but never spends the last attempt:
--- the job would be dead without anybody having been told why.
+-- Hands back one job that the caller has locked. A crash is counted, but does not spend the last attempt by
+-- itself: the job would be dead although nothing says that it was at fault. If it was the third in a row or
+-- more, without a commit between, the job is likely to be what ends the processes that run it, and is dead.
 create function ops.hand_back(p_job bigint, p_pool text, p_outcome text, p_error jsonb) returns void
 language plpgsql as $$
 declare
   v_job record;
   v_run ops.job_runs;
   v_run_id bigint;
-  v_run_at timestamptz;
   v_last integer;
+  v_crashes integer := 0;
 begin
   select j.attempts, j.max_attempts, j.key, j.run_at into v_job from graphile_worker._private_jobs j where j.id = p_job;
   -- Newer work with its key sets the attempts of a job that runs to the maximum: they are one more than the
@@ -294,10 +295,22 @@ begin
   update ops.job_runs set outcome = p_outcome, finished_at = clock_timestamp(),
     error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
   where id = v_run.id;
-  v_run_at := case when p_outcome = 'crashed' then now() + ops.crash_delay(p_job) else least(v_job.run_at, now()) end;
-  perform ops.unlock_job(p_job, p_pool,
-    case when p_outcome = 'crashed' then least(v_run.attempt, v_job.max_attempts - 1) else greatest(v_run.attempt - 1, 0) end,
-    v_run_at, coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
+  if p_outcome <> 'crashed' then
+    perform ops.unlock_job(p_job, p_pool, greatest(v_run.attempt - 1, 0), least(v_job.run_at, now()),
+      coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
+    return;
+  end if;
+  v_crashes := ops.runs_in_vain(p_job, 'crashed');
+  if v_run.attempt >= v_job.max_attempts and v_crashes >= 3 then
+    update ops.job_runs set outcome = 'dead',
+      error_message = format('%s So did those of the %s runs before.', p_error ->> 'message', v_crashes - 1),
+      error_hint = format('It may be what ends them: their logs tell. Then put it back: npx nightshift jobs retry %s', p_job)
+    where id = v_run.id returning * into v_run;
+    perform ops.unlock_job(p_job, p_pool, v_job.max_attempts, v_job.run_at, null, v_run.error_message);
+    return;
+  end if;
+  perform ops.unlock_job(p_job, p_pool, least(v_run.attempt, v_job.max_attempts - 1), now() + ops.crash_delay(p_job),
+    coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
 end $$;
 
 -- Hands back what a pool has locked since before an instant, but for the jobs named; a row that a

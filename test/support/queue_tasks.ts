@@ -30,6 +30,8 @@ const effectPayload = z.strictObject({
   /** A file that must be there before the effect; with `endUntil` the body waits for one behind it. */
   until: z.string().optional(),
   endUntil: z.string().optional(),
+  /** Let nothing else of the process run for so long. */
+  stallMs: z.int().optional(),
   /** Go on whatever the signal says. */
   deaf: z.boolean().optional(),
   fail: z.enum(['retry', 'hold', 'give_up', 'wait', 'plain']).optional(),
@@ -51,7 +53,11 @@ export const effect = defineTask({
   key: ({ key }) => key,
   attempts: 3,
   timeoutSeconds: 30,
-  async run({ label, ms = 0, until, endUntil, deaf, fail, retryAfterMs, incomplete }, { db, signal }) {
+  async run(
+    { label, ms = 0, stallMs = 0, until, endUntil, deaf, fail, retryAfterMs, incomplete },
+    { db, signal },
+  ) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallMs);
     const pause = () => sleep(ms / 2, undefined, deaf ? {} : { signal });
     await pause();
     await fileThere(until, signal);

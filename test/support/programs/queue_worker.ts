@@ -1,5 +1,5 @@
 /**
- * A worker of ours with the tasks of queue_tasks.ts: node queue_worker.ts <url> [drainSeconds].
+ * A worker of ours with the tasks of queue_tasks.ts: node queue_worker.ts <url> [drainSeconds [stallSeconds]].
  * Says when it is ready, when the body of a job begins, and the code of the error with which it ends.
  */
 import { makeLog } from '#runtime/log.ts';
@@ -8,13 +8,14 @@ import { startWorker } from '#workers/worker.ts';
 import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
 import { testServices } from '../run.ts';
 
-const [, , url = '', drainSeconds = '10'] = process.argv;
+const [, , url = '', drainSeconds = '10', stallSeconds = '0'] = process.argv;
 const stop = stopSignal();
 const worker = await startWorker({
   url,
   concurrency: 4,
   drainSeconds: Number(drainSeconds),
-  log: makeLog('silent', 'worker'),
+  stallSeconds: Number(stallSeconds),
+  log: makeLog('silent', 'worker'), // what the watchdog says at the end comes all the same
   tasks: [...[effect, hasty, once].map(announced), steps],
   services: testServices,
 });

@@ -1,0 +1,56 @@
+/**
+ * Ends a process whose event loop stands still. Its session lives on meanwhile, and with it the lock that
+ * says we are alive, so nobody takes its jobs over, and it hears no signal. A thread of its own looks
+ * whether the main one still counts; if not for too long it kills the process. The server frees the
+ * lock, others run the jobs within seconds, and each has one crash more on its record.
+ */
+import { Worker } from 'node:worker_threads';
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Log } from '#runtime/log.ts';
+
+const LOOKS = 10; // within the limit; a process that slept is held against one of them at most
+const BEATS_PER_LOOK = 3;
+const HEAP_MB_MAX = 8; // the thread holds next to nothing
+
+export class WorkerStalled extends NightshiftError {
+  readonly code = 'NS_WORKER_STALLED';
+
+  constructor(seconds: number) {
+    super(`The event loop stood still for ${seconds} s, so this process ends itself.`, {
+      hint: 'Its jobs run elsewhere, or here once it is started again. npx nightshift jobs list --finished names those that crashed.',
+      verdict: 'retry',
+      context: { seconds },
+    });
+  }
+}
+
+/** Watches until disposed. */
+export function watchEventLoop(limitSeconds: number, log: Log): AsyncDisposable {
+  const lookMs = (limitSeconds * 1_000) / LOOKS;
+  // The first is counted up; the second stays 0, for the thread to sleep on.
+  const beats = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  const { code, hint, message } = new WorkerStalled(limitSeconds);
+  const lastWords = {
+    ...log.bindings(),
+    pid: process.pid,
+    error: message,
+    code,
+    hint,
+    msg: 'the worker ends',
+  };
+  const thread = new Worker(new URL('./watchdog_thread.js', import.meta.url), {
+    workerData: { beats, lookMs, looks: LOOKS, lastWords },
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX, maxYoungGenerationSizeMb: 1 },
+  });
+  thread.on('error', (error) => log.error({ err: error }, 'nobody watches the event loop any more'));
+  thread.unref();
+  const beating = setInterval(() => Atomics.add(beats, 0, 1), lookMs / BEATS_PER_LOOK);
+  beating.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(beating);
+      await thread.terminate();
+    },
+  };
+}
