@@ -4,6 +4,7 @@
  * and copy it, which more than doubles the time. A field that is missing or of another type throws
  * `FieldFault`, which rejects the whole record; a field that nobody asks for is left alone.
  */
+import { isStorable, RowUnfit } from '#sql/copy.ts';
 import type { Json } from '#sql/table.ts';
 import { decimal } from './money.ts';
 
@@ -26,6 +27,11 @@ export class FieldFault extends Error {
   }
 }
 
+/** Whether a record is at fault and not we: it cannot be understood, or the database cannot hold it. */
+export function isUnfit(error: unknown): error is FieldFault | RowUnfit {
+  return error instanceof FieldFault || error instanceof RowUnfit;
+}
+
 function fault(key: string, wanted: string, value: unknown): never {
   throw new FieldFault(
     key,
@@ -45,21 +51,16 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Text, which may be empty: whoever left a title empty has sold something all the same. */
 export function text(object: Fields, key: string): string {
   const value = object[key];
-  return typeof value === 'string' && value !== '' ? value : fault(key, 'text', value);
+  return typeof value === 'string' ? value : fault(key, 'text', value);
 }
 
 /** Text that may be null; absent is a fault, because we asked for it. */
 export function textOrNull(object: Fields, key: string): string | null {
   const value = object[key];
   return value === null || typeof value === 'string' ? value : fault(key, 'text or null', value);
-}
-
-/** Text that may be empty. */
-export function anyText(object: Fields, key: string): string {
-  const value = object[key];
-  return typeof value === 'string' ? value : fault(key, 'text', value);
 }
 
 export function flag(object: Fields, key: string): boolean {
@@ -89,7 +90,12 @@ export function instant(object: Fields, key: string): Date {
   const value = object[key];
   if (typeof value !== 'string' || !INSTANT.test(value)) return fault(key, 'an instant', value);
   const date = new Date(value);
-  return Number.isNaN(date.getTime()) ? fault(key, 'an instant', value) : date;
+  return storable(date, key, value);
+}
+
+/** The instant, if it is one that the database can hold. */
+export function storable(date: Date, key: string, value: unknown): Date {
+  return isStorable(date) ? date : fault(key, 'an instant from 1900 to 9999', value);
 }
 
 export function instantOrNull(object: Fields, key: string): Date | null {
@@ -150,7 +156,16 @@ function within(error: unknown, place: string): unknown {
 export function payloadOf(object: Fields, without: ReadonlySet<string>): Json {
   const payload: Record<string, unknown> = {};
   for (const key in object) {
-    if (!without.has(key)) payload[key] = plain(object[key]);
+    if (!without.has(key)) payload[key] = plain(object[key], key, LEVELS_MAX);
+  }
+  return payload;
+}
+
+/** The whole of a record that is set aside, but for `without` and what is too deep to be held. */
+export function shownOf(object: Fields, without: ReadonlySet<string>): Json {
+  const payload: Record<string, unknown> = {};
+  for (const key in object) {
+    if (!without.has(key)) payload[key] = cut(object[key], LEVELS_MAX);
   }
   return payload;
 }
@@ -169,11 +184,22 @@ export function restOf(
 
 const NONE: ReadonlySet<string> = new Set();
 
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (!isObject(value)) return value;
+/** Levels of lists and objects below a field. PostgreSQL and JSON.stringify end at some thousand. */
+const LEVELS_MAX = 64;
+
+function plain(value: unknown, field: string, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) throw new FieldFault(field, `nested deeper than ${LEVELS_MAX} levels`);
+  if (Array.isArray(value)) return value.map((item) => plain(item, field, levels - 1));
   const copy: Record<string, unknown> = {};
-  for (const key in value) copy[key] = plain(value[key]);
+  for (const key in value as Fields) copy[key] = plain((value as Fields)[key], field, levels - 1);
   if ('currencyCode' in copy) copy.amount = decimal(copy.amount) ?? copy.amount;
   return copy;
+}
+
+function cut(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return '… nested deeper';
+  if (Array.isArray(value)) return value.map((item) => cut(item, levels - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cut(item, levels - 1)]));
 }

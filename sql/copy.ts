@@ -13,18 +13,23 @@ import type { ColumnType, Row, Table, Value } from './table.ts';
 const CHUNK_CHARS = 1 << 18;
 const INTEGER_MAX = 2 ** 31 - 1;
 const TIME_MS_MAX = Date.UTC(9999, 11, 31);
-const TIME_MS_MIN = Date.UTC(1, 0, 1);
-const DECIMAL = /^-?\d+(\.\d+)?$/;
+/** Nothing was sold on the first day of the year 1, which programs write where they know no day. */
+const TIME_MS_MIN = Date.UTC(1900, 0, 1);
+const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
+/** What an index of ours can hold, twice in one entry. */
+const KEY_CHARS_MAX = 255;
+const SHOWN_CHARS_MAX = 60;
 const REPLACEMENT = '\ufffd';
 
 export class RowUnfit extends NightshiftError {
   readonly code = 'NS_ROW_UNFIT';
 
-  constructor(table: string, column: string, id: string, wanted: string) {
-    super(`Column ${column} of ${table} wants ${wanted}, and ${id} has something else there.`, {
-      hint: 'The toRows of its stream must give that, or reject the record.',
+  constructor(table: string, column: string, id: string, wanted: string, value?: unknown) {
+    const has = value === undefined ? 'something else' : shown(value);
+    super(`Column ${column} of ${table} wants ${wanted}, and ${shown(id)} has ${has} there.`, {
+      hint: 'Its stream sets such a record aside: see ops.rejected_rows.',
       verdict: 'give_up',
-      context: { table, column, id, wanted },
+      context: { table, column, id: id.slice(0, KEY_CHARS_MAX), wanted },
     });
   }
 }
@@ -42,21 +47,54 @@ const encoders: Record<ColumnType, () => Encode> = {
   jsonb: () => (value) => escaped(jsonText(value)),
 };
 
+const INDEXED = `text of at most ${KEY_CHARS_MAX} characters`;
+const encodeKey: Encode = (value) => (isKey(value) ? escaped(value) : undefined);
+const encodeIndexed: Encode = (value) =>
+  typeof value === 'string' && isIndexable(value) ? escaped(value) : undefined;
+
 export type LineWriter = (row: Row, id: string) => string;
 
+/** Whether it can be a key of ours. NUL and half a surrogate pair cannot be stored, and replaced two keys may be one. */
+export function isKey(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && isIndexable(value);
+}
+
+function isIndexable(value: string): boolean {
+  return value.length <= KEY_CHARS_MAX && value.isWellFormed() && !value.includes('\0');
+}
+
+/** Columns that stand in a key or an index, so that what they hold must fit into one. */
+export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Table): ReadonlySet<string> {
+  const ids = Object.keys(columns).filter((column) => column.endsWith('_id'));
+  return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids, ...indexed]);
+}
+
+export function isStorable(at: Date): boolean {
+  return at.getTime() >= TIME_MS_MIN && at.getTime() <= TIME_MS_MAX;
+}
+
+/** Enough of a value to find it by. */
+function shown(value: unknown): string {
+  const text = value instanceof Date ? String(value.getTime()) : (JSON.stringify(value) ?? 'nothing');
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
+}
+
 /** Turns rows of a table into the begin of a line for COPY: its columns in their order, a tab after each. */
-export function lineWriter({ name, columns }: Table): LineWriter {
+export function lineWriter(table: Table): LineWriter {
+  const { name, columns } = table;
+  const indexed = indexedColumnsOf(table);
   const fields = Object.entries(columns).map(([column, type]) => ({
     column,
-    type,
-    encode: encoders[type](),
+    ...(type === 'text' && indexed.has(column)
+      ? { type: INDEXED, encode: table.key.includes(column) ? encodeKey : encodeIndexed }
+      : { type, encode: encoders[type]() }),
   }));
   return (row, id) => {
     let line = '';
     for (const { column, type, encode } of fields) {
       const value = row[column];
       const text = value === null || value === undefined ? '\\N' : encode(value);
-      if (text === undefined) throw new RowUnfit(name, column, id, type);
+      if (text === undefined) throw new RowUnfit(name, column, id, type, value);
       line += `${text}\t`;
     }
     return line;
@@ -111,7 +149,8 @@ export function jsonText(value: unknown): string {
   });
 }
 
-function wellFormed(text: string): string {
+/** As PostgreSQL can hold it. */
+export function wellFormed(text: string): string {
   return text.toWellFormed().replaceAll('\0', REPLACEMENT);
 }
 
@@ -134,7 +173,7 @@ function instants(): Encode {
   return (value) => {
     if (!(value instanceof Date)) return undefined;
     const ms = value.getTime();
-    if (!(ms >= TIME_MS_MIN && ms <= TIME_MS_MAX)) return undefined;
+    if (!isStorable(value)) return undefined;
     if (ms === last) return text;
     last = ms;
     text = value.toISOString();

@@ -4,6 +4,7 @@
  * marks every brand-local day that a changed item touched before or touches now.
  */
 import pg from 'pg';
+import { isKey, isStorable } from './copy.ts';
 import type { Dependents } from './dependents.ts';
 import { markDays } from './dirty_days.ts';
 import { watchDependents } from './load_dependents.ts';
@@ -55,7 +56,11 @@ export async function loadItems(
   const statements = statementsOf(tables);
   const place = await holdPlace(tx, brandId, connectionId);
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
-  const settled = settle(items, deletions);
+  // What no key can be is stored nowhere, so there is nothing of it to delete.
+  const settled = settle(
+    items,
+    deletions.filter(({ id, deletedAt }) => isKey(id) && isStorable(deletedAt)),
+  );
   assertWhole(tables, settled.items);
   const digests = digestsOf(tables);
   const believed = target.distrustsDigests ? () => undefined : digests;

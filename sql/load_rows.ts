@@ -1,6 +1,6 @@
 /** The rows of items as lines for COPY, and what else the loader reads out of them. */
 import { hash } from 'node:crypto';
-import { assertColumns, type LineWriter, lineWriter, RowUnfit } from './copy.ts';
+import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from './copy.ts';
 import { rootColumnOf } from './load_sql.ts';
 import type { Item, Row, Table } from './table.ts';
 
@@ -81,6 +81,14 @@ function writtenRows(table: Table, item: Item): readonly string[] {
     ofItem.set(table, lines);
   }
   return lines;
+}
+
+/** Throws `RowUnfit` for an item that the database cannot hold. Its lines, made for that, are those that are loaded. */
+export function assertFits(tables: readonly Table[], item: Item): void {
+  const { id, changedAt } = item;
+  if (!isStorable(changedAt))
+    throw new RowUnfit(tables[0]?.name ?? '', 'changed_at', id, 'timestamptz', changedAt);
+  for (const table of tables) writtenRows(table, item);
 }
 
 /** Refuses an item that is not one root row and rows that belong to it: they could never be compared. */

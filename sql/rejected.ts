@@ -1,10 +1,16 @@
 /** Records that a stream could not understand, kept with the reason until the same record loads or is deleted. */
-import { jsonText } from './copy.ts';
+import { hash } from 'node:crypto';
+import { isKey, jsonText, wellFormed } from './copy.ts';
 import type { Tx } from './pool.ts';
 
 export type Rejection = { key: string; reason: string; payload: unknown };
 
 const REASON_CHARS_MAX = 2000;
+
+/** As the record is known here: its own key, or what stands for one that no index can hold. */
+function rowKeyOf(key: string): string {
+  return isKey(key) ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
+}
 
 /** Keeps each record once, with the reason of its latest rejection. */
 export async function rejectRows(
@@ -27,8 +33,8 @@ export async function rejectRows(
       brandId,
       connectionId,
       stream,
-      latest.map(({ key }) => key),
-      latest.map(({ reason }) => reason.slice(0, REASON_CHARS_MAX)),
+      latest.map(({ key }) => rowKeyOf(key)),
+      latest.map(({ reason }) => wellFormed(reason.slice(0, REASON_CHARS_MAX))),
       latest.map(({ payload }) => jsonText(payload)),
       now,
     ],
@@ -48,7 +54,7 @@ export async function clearRejected(
     name: 'clear rejected rows',
     text: `delete from ops.rejected_rows
            where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])`,
-    values: [brandId, connectionId, stream, keys],
+    values: [brandId, connectionId, stream, keys.filter(isKey)],
   });
   return rowCount ?? 0;
 }

@@ -18,6 +18,8 @@ export type Table = {
   columns: Readonly<Record<string, ColumnType>>;
   /** Of a child: the column that holds the id of its root row. */
   rootColumn?: string;
+  /** Text columns that stand in an index, besides the key, the root and those that end in `_id`. */
+  indexed?: readonly string[];
   /** Timestamp columns: the brand-local day of each is touched when anything of the item changes. */
   days?: readonly string[];
   /**

@@ -42,4 +42,5 @@ test('each rule finds what breaks it', async () => {
     'raw.bad lacks payload',
     'raw.bad lacks seen_at',
   ]);
+  expect(await rules.unboundedInIndexes(db)).toEqual(['raw.bad.id']);
 });

@@ -1,86 +1,11 @@
 import { expect, test } from 'vitest';
 import { syncStream } from '#tasks/sync_stream.ts';
-import { freshDb, type TestDb } from './support/db.ts';
+import { freshDb } from './support/db.ts';
 import { aConnection, testKeyring } from './support/factory.ts';
 import { type Asked, by, fakeProvider, json } from './support/provider.ts';
 import { runTask } from './support/run.ts';
 import { NOW } from './support/sandbox.ts';
-
-const ORDERS = 'shopify.orders';
-
-/** A shop whose orders are exactly these objects: for what no sandbox would serve. */
-async function shopServing(nodes: () => object[]) {
-  const answers: Record<string, () => object> = {
-    Access: () => ({
-      shop: {
-        id: 'gid://shopify/Shop/1',
-        name: 'Acme',
-        myshopifyDomain: 'acme.myshopify.com',
-        currencyCode: 'USD',
-        ianaTimezone: 'UTC',
-        createdAt: '2020-01-01T00:00:00Z',
-      },
-      currentAppInstallation: {
-        accessScopes: ['read_orders', 'read_all_orders', 'read_customers', 'read_products'].map((handle) => ({
-          handle,
-        })),
-      },
-    }),
-    OrdersCount: () => ({ count: { count: nodes().length, precision: 'EXACT' } }),
-    OrdersPage: () => ({ page: { nodes: nodes(), pageInfo: { hasNextPage: false, endCursor: null } } }),
-  };
-  return fakeProvider(by(({ body }: Asked) => json({ data: answers[JSON.parse(body).operationName]?.() })));
-}
-
-const money = (amount: unknown, currencyCode = 'USD') => ({
-  shopMoney: { amount, currencyCode },
-  presentmentMoney: { amount, currencyCode },
-});
-const none = { nodes: [], pageInfo: { hasNextPage: false, endCursor: null } };
-const node = (id: number, more: object = {}) => ({
-  ...{
-    id: `gid://shopify/Order/${id}`,
-    name: `#${id}`,
-    test: false,
-    currencyCode: 'USD',
-    presentmentCurrencyCode: 'USD',
-  },
-  ...{
-    createdAt: '2026-11-10T10:00:00Z',
-    processedAt: '2026-11-10T10:00:00Z',
-    updatedAt: '2026-11-10T10:00:00Z',
-    cancelledAt: null,
-  },
-  ...{
-    taxesIncluded: false,
-    displayFinancialStatus: 'PAID',
-    sourceName: 'web',
-    discountCodes: [],
-    customer: null,
-  },
-  ...{
-    shippingAddress: null,
-    billingAddress: null,
-    customerJourneySummary: null,
-    refunds: [],
-    transactions: [],
-  },
-  ...{ totalPriceSet: money('10.0'), currentTotalPriceSet: money('10.0'), totalRefundedSet: money('0.0') },
-  ...{ lineItems: none, agreements: none },
-  ...more,
-});
-
-async function syncNodes(db: TestDb, connection: { brandId: string; id: string }) {
-  const which = {
-    brandId: connection.brandId,
-    connectionId: connection.id,
-    stream: ORDERS,
-    since: '2026-11-01T00:00:00Z',
-    now: NOW,
-  };
-  const tally = await runTask(syncStream, which, db, { services: testKeyring });
-  return { incomplete: null, ...tally };
-}
+import { accessAnswer, money, node, none, ORDERS, shopServing, syncNodes } from './support/shop_nodes.ts';
 
 test.each([
   ['missing', { name: undefined }, 'name: missing, text wanted'],
@@ -185,25 +110,10 @@ test('a window with more objects than can be paged is read in parts, each moving
     const [from = '', to = ''] = [...query.matchAll(/'([^']+)'/g)].map((match) => match[1] ?? '');
     return { from, to };
   };
-  const access = {
-    shop: {
-      id: 'gid://shopify/Shop/1',
-      name: 'Acme',
-      myshopifyDomain: 'acme.myshopify.com',
-      currencyCode: 'USD',
-      ianaTimezone: 'UTC',
-      createdAt: '2020-01-01T00:00:00Z',
-    },
-    currentAppInstallation: {
-      accessScopes: ['read_orders', 'read_all_orders', 'read_customers', 'read_products'].map((handle) => ({
-        handle,
-      })),
-    },
-  };
   await using shop = await fakeProvider(
     by(({ body }: Asked) => {
       const { operationName: name, variables } = JSON.parse(body);
-      if (name === 'Access') return json({ data: access });
+      if (name === 'Access') return json({ data: accessAnswer });
       const span = spanOf(variables.query);
       asked.push({ ...span, name });
       const minutes = (Date.parse(span.to) - Date.parse(span.from)) / 60_000;

@@ -3,9 +3,10 @@
  * a bulk result hang together, and how one object becomes rows. `first_load.ts` and `changes.ts`
  * read any of them.
  */
-import { createHash } from 'node:crypto';
-import type { Item } from '#sql/table.ts';
-import { FieldFault, type Fields, isObject, payloadOf } from '../fields.ts';
+import { hash } from 'node:crypto';
+import { assertFits } from '#sql/load_rows.ts';
+import type { Item, Json } from '#sql/table.ts';
+import { FieldFault, type Fields, isObject, isUnfit, shownOf } from '../fields.ts';
 import type { Page, Rejection, Target } from '../stream.ts';
 import type { Shopify } from './client.ts';
 import type { Feed } from './feed.ts';
@@ -49,9 +50,11 @@ export type Collection = {
 export type Result = { item: Item } | { rejection: Rejection };
 
 /** The object as an item, or why not. */
-export function read(collection: Pick<Collection, 'toItem'>, node: Fields): Result {
+export function read({ toItem, target }: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result {
   try {
-    return { item: collection.toItem(node) };
+    const item = toItem(node);
+    assertFits(target.tables, item);
+    return { item };
   } catch (error) {
     return { rejection: rejectionOf(node, error) };
   }
@@ -59,8 +62,9 @@ export function read(collection: Pick<Collection, 'toItem'>, node: Fields): Resu
 
 /** The record set aside, if it is at fault; anything else is thrown on. */
 export function rejectionOf(node: Fields, error: unknown): Rejection {
-  if (!(error instanceof FieldFault)) throw error;
-  return { key: keyOf(node), reason: error.message, payload: payloadOf(node, NOTHING) };
+  if (!isUnfit(error)) throw error;
+  const payload = shownOf(node, NOTHING);
+  return { key: keyOf(node, payload), reason: error.message, payload };
 }
 
 export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rejected'> {
@@ -73,10 +77,9 @@ export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rej
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** The id that the record would be stored under, so that loading it later clears the rejection. */
-function keyOf(node: Fields): string {
-  const { id } = node;
+function keyOf({ id }: Fields, payload: Json): string {
   if (typeof id === 'string' && id !== '') return id.slice(id.lastIndexOf('/') + 1);
-  return `sha256:${createHash('sha256').update(JSON.stringify(node)).digest('hex').slice(0, 32)}`;
+  return `sha256:${hash('sha256', JSON.stringify(payload)).slice(0, 32)}`;
 }
 
 export type Connection = { nodes: readonly Fields[]; next: string | null };

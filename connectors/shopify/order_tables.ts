@@ -3,6 +3,7 @@ import { table } from '#sql/table.ts';
 
 export const orders = table({
   name: 'raw.shopify_orders',
+  indexed: ['name', 'country'],
   key: ['id'],
   digested: true,
   columns: {

@@ -2,7 +2,6 @@
 import { type Item, type Row, table } from '#sql/table.ts';
 import {
   amount,
-  anyText,
   each,
   type Fields,
   flag,
@@ -115,8 +114,8 @@ function productRow(id: string, node: Fields): Row {
     id,
     title: text(node, 'title'),
     status: text(node, 'status'),
-    vendor: anyText(node, 'vendor') || null,
-    product_type: anyText(node, 'productType') || null,
+    vendor: text(node, 'vendor') || null,
+    product_type: text(node, 'productType') || null,
     category: category && under('category', () => text(category, 'fullName')),
     created_at: instant(node, 'createdAt'),
     payload: payloadOf(node, PRODUCT_PARTS),

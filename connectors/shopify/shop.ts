@@ -33,7 +33,12 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const { shopify } = await openReading(context, needs);
   const { shop } = await shopify.ask(shopQuery, {}, shopSchema);
   const position = { readAt: context.now().toISOString() };
-  yield { phase: 'changes', ...contentOf([read({ toItem }, shop)]), position, announced: 1 };
+  yield {
+    phase: 'changes',
+    ...contentOf([read({ toItem, target: { tables: [shops] } }, shop)]),
+    position,
+    announced: 1,
+  };
 }
 
 function toItem(shop: Fields): Item {

@@ -17,6 +17,7 @@ import { currencyOf, instantAt, money, numberIfAny, refIfAny, textIfAny } from '
 
 export const balanceTransactions = table({
   name: 'raw.stripe_balance_transactions',
+  indexed: ['balance_type', 'currency'],
   key: ['id'],
   digested: true,
   observed: true,

@@ -8,6 +8,7 @@ import { below, currencyOf, instantAt, money, orderReference, refIfAny, textIfAn
 
 export const charges = table({
   name: 'raw.stripe_charges',
+  indexed: ['order_reference'],
   key: ['id'],
   digested: true,
   observed: true,

@@ -1,6 +1,7 @@
 /** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
+import { assertFits } from '#sql/load_rows.ts';
 import type { Item } from '#sql/table.ts';
-import { FieldFault, type Fields, payloadOf } from '../fields.ts';
+import { type Fields, isUnfit, shownOf } from '../fields.ts';
 import type { Page, Rejection, Target } from '../stream.ts';
 import type { Params, Stripe } from './client.ts';
 
@@ -48,6 +49,11 @@ export function pathOf({ name }: Collection): string {
   return `/v1/${name}`;
 }
 
+/** Of one object. An id that is no whole text is one that Stripe has no object of. */
+export function pathTo(name: string, id: unknown): string {
+  return `/v1/${name}/${encodeURIComponent(String(id).toWellFormed())}`;
+}
+
 export async function contentOf(
   stripe: Stripe,
   collection: Collection,
@@ -63,7 +69,9 @@ export async function contentOf(
     }
     const whole = (await collection.whole?.(stripe, object)) ?? object;
     try {
-      items.push(collection.toItem(whole, seen));
+      const item = collection.toItem(whole, seen);
+      assertFits(collection.target.tables, item);
+      items.push(item);
     } catch (error) {
       rejected.push(rejectionOf(object, error, collection));
     }
@@ -73,8 +81,8 @@ export async function contentOf(
 
 /** The record set aside, if it is at fault; anything else is thrown on. */
 function rejectionOf(object: Fields, error: unknown, { leftOut = NOTHING }: Collection): Rejection {
-  if (!(error instanceof FieldFault)) throw error;
-  return { key: String(object.id), reason: error.message, payload: payloadOf(object, leftOut) };
+  if (!isUnfit(error)) throw error;
+  return { key: String(object.id), reason: error.message, payload: shownOf(object, leftOut) };
 }
 
 const NOTHING: ReadonlySet<string> = new Set();

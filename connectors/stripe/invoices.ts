@@ -3,7 +3,7 @@ import { statesOfBills, statesOfLines } from '#sql/subscription_dependents.ts';
 import { type Item, table } from '#sql/table.ts';
 import { each, type Fields, object as objectAt, payloadOf, text, under } from '../fields.ts';
 import { defineStream } from '../stream.ts';
-import type { Collection, Seen } from './collection.ts';
+import { type Collection, pathTo, type Seen } from './collection.ts';
 import { drained } from './list.ts';
 import { collectionPages } from './sync.ts';
 import {
@@ -88,7 +88,7 @@ const collection: Collection = {
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],
   changed: async (_, other) => [refIfAny(other, 'invoice')].filter((id) => id !== null),
   async whole(stripe, invoice) {
-    const path = `/v1/invoices/${encodeURIComponent(String(invoice.id))}/lines`;
+    const path = `${pathTo('invoices', invoice.id)}/lines`;
     return { ...invoice, lines: { data: await drained(stripe, invoice.lines, path) } };
   },
   toItem,

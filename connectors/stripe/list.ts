@@ -2,6 +2,7 @@
  * Lists of Stripe: newest first, bounded by the whole seconds of `created`, a page after the last id of
  * the one before. https://docs.stripe.com/api/pagination
  */
+import { isStorable } from '#sql/copy.ts';
 import { AnswerNotUnderstood } from '../errors.ts';
 import { type Fields, isObject } from '../fields.ts';
 import { paginate } from '../paginate.ts';
@@ -9,6 +10,7 @@ import { Again } from '../retry.ts';
 import { ObjectMissing, PROVIDER } from './answers.ts';
 import type { Params, Stripe } from './client.ts';
 import { ModeMixed } from './key.ts';
+import { dateOf } from './position.ts';
 
 export const PAGE_SIZE = 100;
 
@@ -87,11 +89,14 @@ export async function drained(
   return listAll(stripe, path, params);
 }
 
+/** One that says no second, or one that cannot be, is set aside when it is read; it has no place in the order. */
 function isNewestFirst(objects: readonly Fields[]): boolean {
-  return objects.every(({ created }, index) => {
-    const before = objects[index - 1]?.created;
-    return typeof created !== 'number' || typeof before !== 'number' || created <= before;
-  });
+  const seconds = objects.map(({ created }) => created).filter((created) => isSecond(created));
+  return seconds.every((second, index) => index === 0 || second <= Number(seconds[index - 1]));
+}
+
+export function isSecond(created: unknown): created is number {
+  return Number.isSafeInteger(created) && isStorable(dateOf(Number(created)));
 }
 
 /** Not every kind of object tells its mode. */

@@ -49,7 +49,7 @@ export function inMajor(minor: Fraction, currency: string): Fraction {
 export function perMonth(recurring: Fields): Fraction {
   const unit = PER_MONTH[String(recurring.interval)];
   if (unit === undefined) throw new FieldFault('price.recurring.interval', 'not day, week, month or year');
-  return dividedBy(unit, numberIn(recurring.interval_count ?? 1, 'price.recurring.interval_count'));
+  return dividedBy(unit, divisorIn(recurring.interval_count ?? 1, 'price.recurring.interval_count'));
 }
 
 /** What one interval costs, in minor units. */
@@ -65,7 +65,7 @@ function billed(price: Fields, quantity: Fraction): Fraction {
 function packsOf(price: Fields, quantity: Fraction): Fraction {
   const transform = price.transform_quantity;
   if (!isObject(transform)) return quantity;
-  const packs = dividedBy(quantity, numberIn(transform.divide_by, 'price.transform_quantity.divide_by'));
+  const packs = dividedBy(quantity, divisorIn(transform.divide_by, 'price.transform_quantity.divide_by'));
   return whole(packs, transform.round === 'up' ? 'up' : 'down');
 }
 
@@ -103,6 +103,12 @@ function unitOf(holder: Fields, key: string): Fraction {
 export function numberIn(value: unknown, key: string): Fraction {
   const fraction = typeof value === 'number' || typeof value === 'string' ? fractionOf(value) : undefined;
   if (fraction === undefined) throw new FieldFault(key, 'no decimal number');
+  return fraction;
+}
+
+function divisorIn(value: unknown, key: string): Fraction {
+  const fraction = numberIn(value, key);
+  if (fraction.over <= 0n) throw new FieldFault(key, 'not above zero');
   return fraction;
 }
 

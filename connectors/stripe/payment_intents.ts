@@ -8,6 +8,7 @@ import { currencyOf, instantAt, money, orderReference, refIfAny } from './values
 
 export const paymentIntents = table({
   name: 'raw.stripe_payment_intents',
+  indexed: ['order_reference'],
   key: ['id'],
   digested: true,
   observed: true,

@@ -4,8 +4,9 @@
  * Stripe could name; its own booking is held to it with the ledger (`ledger_sources.ts`).
  */
 import { failedChecks } from '#sql/completeness.ts';
+import { assertFits } from '#sql/load_rows.ts';
 import { type Item, type Row, table } from '#sql/table.ts';
-import { FieldFault, type Fields, integer } from '../fields.ts';
+import { type Fields, integer, isUnfit } from '../fields.ts';
 import { fromMinor } from '../money.ts';
 import type { Check, Page } from '../stream.ts';
 import { exact, withFailures } from './balance.ts';
@@ -74,9 +75,10 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
     const { id, changedAt, rows } = toItem(object, { sentAt });
     const [row = {}] = rows[paidOut.name] ?? [];
     const item = { id, changedAt, rows: { [paidOut.name]: [{ ...row, payout_id: payoutId }] } };
+    assertFits(target.tables, item);
     return { net: BigInt(integer(object, 'net')), item };
   } catch (error) {
-    if (!(error instanceof FieldFault)) throw error;
+    if (!isUnfit(error)) throw error;
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** Products: what prices are for. */
 import { type Item, table } from '#sql/table.ts';
-import { anyText, type Fields, flag, payloadOf, text } from '../fields.ts';
+import { type Fields, flag, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
@@ -26,7 +26,7 @@ function toItem(object: Fields, { sentAt }: Seen): Item {
   const id = text(object, 'id');
   const row = {
     id,
-    name: anyText(object, 'name'),
+    name: text(object, 'name'),
     active: flag(object, 'active'),
     created_at: instantAt(object, 'created'),
     payload: payloadOf(object, NOTHING),

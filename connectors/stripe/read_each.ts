@@ -2,7 +2,7 @@
 import type { Deletion } from '#sql/table.ts';
 import type { Fields } from '../fields.ts';
 import type { Page } from '../stream.ts';
-import { type Collection, contentOf, pathOf, type Seen } from './collection.ts';
+import { type Collection, contentOf, pathTo, type Seen } from './collection.ts';
 import { getObject } from './list.ts';
 import { dateOf } from './position.ts';
 import { emptyPage, type Reading } from './reading.ts';
@@ -54,11 +54,7 @@ async function readBatch(
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [id, { isDeleted, ...sign }] = next;
       const asked = reading.context.now();
-      const got = await getObject(
-        stripe,
-        `${pathOf(collection)}/${encodeURIComponent(id)}`,
-        collection.expand ?? [],
-      );
+      const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
       const dates = datesOfSign(sign, newSince);
       if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
       else if (isDeleted) gone.push({ id, deletedAt: asked });

@@ -5,7 +5,7 @@
  */
 import type { Check, Page } from '../stream.ts';
 import { assertOwnAccount } from './check.ts';
-import { type Collection, pathOf } from './collection.ts';
+import { type Collection, pathTo } from './collection.ts';
 import { getObject } from './list.ts';
 import { dateOf, type Window } from './position.ts';
 import { emptyPage, type Reading } from './reading.ts';
@@ -25,8 +25,7 @@ export async function doubtOfAccount(
   if (await assertOwnAccount(stripe, context.connection)) return undefined;
   const ids = await someStored(reading, collection, window);
   if (ids.length < ASKED_MIN) return undefined;
-  for (const one of ids)
-    if (await getObject(stripe, `${pathOf(collection)}/${encodeURIComponent(one)}`, [])) return undefined;
+  for (const one of ids) if (await getObject(stripe, pathTo(collection.name, one), [])) return undefined;
   return (
     `the key of connection ${id} knows none of ${ids.length} stored ${collection.name}, and may not tell whose it is: ` +
     `it seems to be of another account than ${account}, so nothing was read again or deleted. Give it the key of that ` +

@@ -3,7 +3,7 @@ import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, isObject, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Stripe } from './client.ts';
-import type { Collection, Seen } from './collection.ts';
+import { type Collection, pathTo, type Seen } from './collection.ts';
 import { drained, getObject } from './list.ts';
 import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
 import { collectionPages } from './sync.ts';
@@ -79,7 +79,7 @@ async function itemsOf(stripe: Stripe, subscription: Fields): Promise<Fields[]> 
 async function withTiers(stripe: Stripe, item: Fields): Promise<Fields> {
   const price = below(item, 'price');
   if (price.billing_scheme !== 'tiered' || Array.isArray(price.tiers)) return item;
-  const got = await getObject(stripe, `/v1/prices/${encodeURIComponent(String(price.id))}`, ['tiers']);
+  const got = await getObject(stripe, pathTo('prices', price.id), ['tiers']);
   return got ? { ...item, price: got.object } : item;
 }
 
@@ -89,8 +89,7 @@ async function withCoupons(stripe: Stripe, item: Fields): Promise<Fields> {
     !Array.isArray(discounts) ||
     discounts.every((one) => isObject(isObject(one) ? below(one, 'source').coupon : undefined));
   if (isWhole) return item;
-  const path = `/v1/subscription_items/${encodeURIComponent(String(item.id))}`;
-  const got = await getObject(stripe, path, ['discounts.source.coupon']);
+  const got = await getObject(stripe, pathTo('subscription_items', item.id), ['discounts.source.coupon']);
   return got ? { ...item, discounts: got.object.discounts } : item;
 }
 

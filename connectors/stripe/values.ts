@@ -1,5 +1,7 @@
 /** Fields of Stripe's objects as columns hold them. */
-import { FieldFault, type Fields, integer, isObject, text } from '../fields.ts';
+
+import { isKey } from '#sql/copy.ts';
+import { FieldFault, type Fields, integer, isObject, storable, text } from '../fields.ts';
 import { decimal, fromMinor } from '../money.ts';
 
 // Stripe's own list, which is neither ISO's nor Shopify's: it keeps two places for ISK, UGX, IQD and LYD.
@@ -42,7 +44,8 @@ function shortest(amount: string): string {
 }
 
 export function instantAt(object: Fields, key: string): Date {
-  return new Date(integer(object, key) * 1000);
+  const second = integer(object, key);
+  return storable(new Date(second * 1000), key, second);
 }
 
 export function instantAtOrNull(object: Fields, key: string): Date | null {
@@ -62,11 +65,11 @@ export function numberIfAny(object: Fields, key: string): string | null {
   throw new FieldFault(key, 'no number');
 }
 
-/** The id of another object, which Stripe gives alone or with all of that object. */
+/** The id of another object, which Stripe gives alone or with all of that object. An empty one names nothing. */
 export function refIfAny(object: Fields, key: string): string | null {
   const value = object[key];
   if (isNothing(value)) return null;
-  return isObject(value) ? text(value, 'id') : text(object, key);
+  return (isObject(value) ? text(value, 'id') : text(object, key)) || null;
 }
 
 export function ref(object: Fields, key: string): string {
@@ -92,5 +95,6 @@ export function orderReference(object: Fields): string | null {
     below(object, 'payment_details').order_reference,
   ];
   const found = named.find((value) => typeof value === 'string' && value.trim() !== '');
-  return typeof found === 'string' ? found.trim() : null;
+  const reference = typeof found === 'string' ? found.trim() : undefined;
+  return isKey(reference) ? reference : null; // what is longer names no order, and the payment counts all the same
 }

@@ -6,6 +6,7 @@
  */
 import type { Fields } from '../fields.ts';
 import { ObjectMissing } from './answers.ts';
+import { isSecond } from './list.ts';
 import type { Window } from './position.ts';
 
 const READERS_MAX = 4;
@@ -79,7 +80,7 @@ function restOf(walk: Walk, { objects, hasMore }: Answer, isIdle: boolean): Walk
   if (!hasMore || last === undefined) return [];
   const { from } = walk;
   // Of an object that does not say when it was created, or something that cannot be, the cursor alone leads on.
-  const isWithin = Number.isSafeInteger(last.created) && Number(last.created) >= from;
+  const isWithin = isSecond(last.created) && last.created >= from;
   const before = isWithin ? Math.min(walk.before, Number(last.created) + 1) : walk.before;
   // A page within one second moves nothing; parting it would begin that second again, for ever.
   if (!isIdle || before === walk.before || before - from < PARTED_SECONDS_MIN)

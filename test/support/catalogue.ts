@@ -1,4 +1,6 @@
 /** Rules of the schema, asked of PostgreSQL's own catalogue. Each gives what breaks it. */
+import { streams } from '#connectors/index.ts';
+import { indexedColumnsOf } from '#sql/copy.ts';
 import type { TestDb } from './db.ts';
 
 // Shared by all brands, so without a brand of their own.
@@ -79,4 +81,21 @@ export function rawWithoutStamps(db: TestDb): Promise<unknown[]> {
     where t.relnamespace = 'raw'::regnamespace and t.relkind in ('r', 'p')
       and not exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = c.name)
     order by 1`);
+}
+
+/** Text of raw that stands in an index as it is, but is not kept short enough for one (`indexed` of its table). */
+export async function unboundedInIndexes(db: TestDb): Promise<unknown[]> {
+  const tables = new Map(
+    streams.flatMap((stream) => stream.tables.map((table) => [table.name as string, table])),
+  );
+  const found = await db.rows<{ relation: string; column: string }>(`
+    select distinct t.oid::regclass::text as relation, a.attname::text as column from pg_index i
+    join pg_class t on t.oid = i.indrelid and t.relnamespace = 'raw'::regnamespace
+    join pg_attribute a on a.attrelid = t.oid and a.attnum = any (i.indkey::int2[]) and a.atttypid = 'text'::regtype
+    order by 1, 2`);
+  return found.flatMap(({ relation, column }) => {
+    const table = tables.get(relation);
+    const isBounded = column.endsWith('_id') || (table && indexedColumnsOf(table).has(column));
+    return isBounded ? [] : `${relation}.${column}`;
+  });
 }
