@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { rollups } from '#sql/rollups/index.ts';
+import { freshQuery } from '#sql/rollups/merge.ts';
 import { type Rollup, runRollups } from '#sql/rollups/rollup.ts';
 import type { Figure } from './support/bench.ts';
 import { compare, median, timed } from './support/measure.ts';
@@ -129,12 +130,10 @@ async function changeOneSale(db: BenchDb, { brandId, largest }: Year, day: strin
 }
 
 /** The query of a rollup, without what it does with the result, for every day and retailer. */
-function wholeQuery({ name, sql }: Rollup, { brandId, retailerIds, days }: Year): string {
-  const end = sql.indexOf('), gone as (');
-  if (end < 0) throw new Error(`The statement of ${name} no longer has the parts that this bench knows.`);
+function wholeQuery(rollup: Rollup, { brandId, retailerIds, days }: Year): string {
   const pairs = retailerIds.flatMap((retailerId) => days.map((day) => [retailerId, day] as const));
   const list = (values: readonly string[]) => `'{${values.join(',')}}'`;
-  return `${sql.slice(0, end)}) select * from fresh`
+  return `${freshQuery(rollup)} select * from fresh`
     .replaceAll('$1', `'${brandId}'::uuid`)
     .replaceAll('$2', list(pairs.map(([retailerId]) => retailerId)))
     .replaceAll('$3', list(pairs.map(([, day]) => day)))

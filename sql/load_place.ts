@@ -1,5 +1,6 @@
 /** Where the rows of a load belong, held still until its transaction ends. */
 import { NightshiftError } from '#runtime/errors.ts';
+import { FOLLOW_INDEXES } from './planner.ts';
 import type { Tx } from './pool.ts';
 
 export type LoadPlace = {
@@ -28,7 +29,7 @@ export class ConnectionGone extends NightshiftError {
  *
  * The settings last until the transaction ends. Staging tables differ in size from page to page, so a
  * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than
- * it saves; and `load_sql.ts` says why nothing is sorted that an index has in order.
+ * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
 export async function holdPlace(tx: Tx, brandId: string, connectionId: string): Promise<LoadPlace> {
   const { rows } = await tx.query<{ time_zone: string; retailer_id: string | null }>({
@@ -37,7 +38,7 @@ export async function holdPlace(tx: Tx, brandId: string, connectionId: string): 
       select b.time_zone, c.retailer_id,
              pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
              set_config('plan_cache_mode', 'force_custom_plan', true),
-             set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
+             ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
       from app.connections c
       join app.brands b on b.id = c.brand_id
       where c.brand_id = $1 and c.id = $2

@@ -3,10 +3,8 @@
  * from there. Each names one brand and connection by `$1` and `$2`.
  *
  * Staging tables have no statistics, and those of a raw table may be hours old or know nothing of this
- * connection yet. Every index then looks alike to the planner, which has been seen to read a whole
- * connection for each staged row. So stored rows are looked up as ranges of one value, in the order of
- * the one index that has them so; `holdPlace` switches sorting off, which leaves the planner no other
- * way. A page costs the same however large the table is.
+ * connection yet: so stored rows are looked up as planner.ts says. A page costs the same however large
+ * the table is.
  */
 import { createHash } from 'node:crypto';
 import type { Table } from './table.ts';

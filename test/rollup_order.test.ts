@@ -5,7 +5,8 @@ import { defineRollup, inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { freshDb } from './support/db.ts';
 
 function named(name: string, after: string[] = []): Rollup {
-  return { name, after, reads: [], writes: 'agg.x', grain: [], sql: '' };
+  const texts = { fresh: '', marks: undefined, sql: '' };
+  return { name, after, reads: [], writes: 'agg.x', grain: [], measures: [], partition: 'day', ...texts };
 }
 
 const order = (given: Rollup[]) => inOrder(given).map(({ name }) => name);
@@ -27,8 +28,7 @@ test('rollups that wait for one another, or for one that is not there, are refus
 });
 
 test('a rollup without its statement does not start', () => {
-  const { sql: _, ...descriptor } = named('not_there');
-  expect(() => defineRollup(import.meta.url, descriptor)).toThrow('not_there.sql');
+  expect(() => defineRollup(import.meta.url, named('not_there'))).toThrow('not_there.sql');
 });
 
 test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
@@ -45,15 +45,21 @@ test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
   },
 );
 
-test('a grain is the primary key of its table, and every table of agg has one rollup', async () => {
+test('a grain is the primary key of its table, its measures are the rest, and every table of agg has one rollup', async () => {
   await using db = await freshDb();
   const keys = await db.rows(`
     select c.conrelid::regclass::text as writes,
       array(select a.attname::text from unnest(c.conkey) with ordinality k (attnum, place)
-            join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum order by place) as grain
+            join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum order by place) as grain,
+      array(select a.attname::text from pg_attribute a
+            where a.attrelid = c.conrelid and a.attnum > 0 and a.attnum <> all (c.conkey) order by 1) as others
     from pg_constraint c join pg_class t on t.oid = c.conrelid
     where c.contype = 'p' and t.relnamespace = 'agg'::regnamespace order by 1`);
-  const said = rollups.map(({ writes, grain }) => ({ writes, grain }));
+  const said = rollups.map(({ writes, grain, measures }) => ({
+    writes,
+    grain,
+    others: [...measures, 'computed_at'].sort(),
+  }));
   expect(said.sort((a, b) => (a.writes < b.writes ? -1 : 1))).toEqual(keys);
 });
 

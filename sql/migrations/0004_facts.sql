@@ -1,7 +1,12 @@
 -- Facts make providers alike. They are views: nothing is stored twice, and a condition on
 -- (brand_id, connection_id, booked_at) reaches the index of the raw table below. What belongs to a row
--- is looked up with `offset 0`, which the planner does not turn round: it thinks little of how many
+-- is looked up in a subquery of its own, which the planner does not turn round: it thinks little of how many
 -- rows an order has, would begin with all orders, and one day would cost as much as the whole history.
+-- The subquery asks for a range of one value in the order of the one index that has it so. Every index of raw
+-- begins with the brand and the connection, and where statistics are missing or old any of them looks as good:
+-- another one reads the whole connection for each row. Whoever reads many rows switches sorting off
+-- (sql/planner.ts), which leaves no other way. The retailer is a left join, which costs nothing where nobody asks
+-- for it.
 
 -- The instant at which a day begins in a zone. Where the clock is set back over midnight (Havana, now
 -- and then Antarctica) a day has two midnights and PostgreSQL takes the later one; the day begins with
@@ -85,7 +90,7 @@ select s.brand_id, c.retailer_id, s.connection_id, s.order_id, s.id as sale_id, 
        case k.kind when 'gift_card' then s.total_amount - s.tax_amount end as gift_cards_sold,
        case k.kind when 'unclassified' then s.total_amount end as unclassified
 from raw.shopify_sales s
-join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
+left join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
 cross join lateral (select case s.line_type
   when 'PRODUCT' then
     -- What a refund or return gives a positive sign takes back an earlier return and is no sale; only goods
@@ -121,8 +126,9 @@ select l.*, o.country, o.customer_id,
 from fact.ledger l
 cross join lateral (
   select country, customer_id, counted from fact.real_orders
-  where brand_id = l.brand_id and connection_id = l.connection_id and order_id = l.order_id
-  offset 0
+  where brand_id = l.brand_id and connection_id = l.connection_id
+    and order_id >= l.order_id and order_id <= l.order_id
+  order by order_id
 ) o;
 
 -- What a line without variant is called. Cut, because an index entry has a largest size.
@@ -141,8 +147,8 @@ select s.*, case
 from fact.sales s
 left join lateral (
   select id, variant_id, sku, title from raw.shopify_order_lines
-  where brand_id = s.brand_id and connection_id = s.connection_id and id = s.line_id
-  offset 0
+  where brand_id = s.brand_id and connection_id = s.connection_id and id >= s.line_id and id <= s.line_id
+  order by id
 ) l on true
 where s.line_type in ('PRODUCT', 'ADJUSTMENT');
 
@@ -155,12 +161,14 @@ select o.brand_id, c.retailer_id, o.connection_id, o.id as order_id, o.processed
        o.customer_id, o.country,
        o.customer_id is not null and not exists (
          select from raw.shopify_orders e
-         where e.brand_id = o.brand_id and e.connection_id = o.connection_id and e.customer_id = o.customer_id
+         where e.brand_id = o.brand_id and e.connection_id = o.connection_id
+           and e.customer_id >= o.customer_id and e.customer_id <= o.customer_id
            and e.counted and e.deleted_at is null and e.processed_at <= o.processed_at
            and (e.processed_at, e.id::numeric) < (o.processed_at, o.id::numeric)
+         order by e.customer_id, e.processed_at offset 0
        ) as is_first_of_customer
 from raw.shopify_orders o
-join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id
+left join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id
 where o.counted and o.deleted_at is null;
 
 -- Money that went back to buyers: successful refunds, on the day of the money.
@@ -170,8 +178,9 @@ select t.brand_id, c.retailer_id, t.connection_id, t.order_id, t.id as transacti
 from raw.shopify_transactions t
 cross join lateral (
   select from fact.real_orders
-  where brand_id = t.brand_id and connection_id = t.connection_id and order_id = t.order_id
-  offset 0
+  where brand_id = t.brand_id and connection_id = t.connection_id
+    and order_id >= t.order_id and order_id <= t.order_id
+  order by order_id
 ) o
-join app.connections c on c.brand_id = t.brand_id and c.id = t.connection_id
+left join app.connections c on c.brand_id = t.brand_id and c.id = t.connection_id
 where t.kind = 'REFUND' and t.status = 'SUCCESS' and not t.test and t.deleted_at is null;

@@ -24,7 +24,7 @@ select t.brand_id, c.retailer_id, t.connection_id, t.id as transaction_id, t.sou
        case when k.kind <> 'elsewhere' then t.net end as balance_change,
        case when k.kind = 'elsewhere' then t.net end as other_balances
 from raw.stripe_balance_transactions t
-join app.connections c on c.brand_id = t.brand_id and c.id = t.connection_id
+left join app.connections c on c.brand_id = t.brand_id and c.id = t.connection_id
 cross join lateral (select case
   -- Balances of their own (cards issued, prefunding, reserves): GET /v1/balance counts them elsewhere.
   when t.balance_type <> 'payments' then 'elsewhere'
@@ -43,7 +43,7 @@ where t.deleted_at is null;
 create view fact.failed_charges as
 select h.brand_id, c.retailer_id, h.connection_id, h.id as charge_id, h.created_at, h.currency, h.amount
 from raw.stripe_charges h
-join app.connections c on c.brand_id = h.brand_id and c.id = h.connection_id
+left join app.connections c on c.brand_id = h.brand_id and c.id = h.connection_id
 where h.status = 'failed' and h.deleted_at is null;
 
 create table agg.daily_payments (

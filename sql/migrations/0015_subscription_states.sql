@@ -1,26 +1,30 @@
 -- What a subscription was, from an instant to another. Amounts a month are stored with 18 places;
--- whoever rounds a sum of them to money rounds it to 12 places first.
+-- whoever rounds a sum of them to money rounds it to 12 places first. Rows are looked up as sql/planner.ts says;
+-- a plan of a function is kept, so each function switches sorting off by itself.
 
 -- When a subscription, as we first saw it, had begun to count, and until when it can have done so. No row
 -- if it never did: its first invoice was not paid, or not within the 23 hours after which Stripe gives up.
 create function fact.counted_before_seen(p_brand uuid, p_connection uuid, p_id text, p_status text, p_seen timestamptz)
 returns table (began timestamptz, stopped timestamptz, trial_start timestamptz, trial_end timestamptz)
-language plpgsql stable as $$
+language plpgsql stable set enable_sort = off as $$
 declare
   sub raw.stripe_subscriptions;
   bill record;
 begin
   select * into sub from raw.stripe_subscriptions s
-  where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id and s.deleted_at is null;
+  where s.brand_id = p_brand and s.connection_id = p_connection and s.id >= p_id and s.id <= p_id
+    and s.deleted_at is null
+  order by s.id;
   if not found or p_status in ('incomplete', 'incomplete_expired') then return; end if;
   began := sub.created_at;
   stopped := p_seen;
   trial_end := sub.trial_end;
   trial_start := case when sub.trial_end is not null then coalesce(sub.trial_start, sub.created_at) end;
   select i.paid_at, i.status, i.total into bill from raw.stripe_invoices i
-  where i.brand_id = p_brand and i.connection_id = p_connection and i.subscription_id = p_id
+  where i.brand_id = p_brand and i.connection_id = p_connection
+    and i.subscription_id >= p_id and i.subscription_id <= p_id
     and i.billing_reason = 'subscription_create' and i.deleted_at is null
-  order by i.created_at, i.id limit 1;
+  order by i.subscription_id, i.created_at, i.id limit 1;
   if found and bill.total > 0 and sub.payload ->> 'collection_method' = 'charge_automatically' then
     if bill.paid_at <= began + interval '23 hours' then
       began := greatest(began, bill.paid_at);
@@ -31,10 +35,15 @@ begin
   if p_status = 'paused' then -- a trial that ended without a way to pay
     stopped := least(stopped, sub.trial_end);
   elsif p_status = 'unpaid' then -- its bills stay drafts, which else they are for an hour
-    select least(stopped, min(i.created_at)) into stopped from raw.stripe_invoices i
-    where i.brand_id = p_brand and i.connection_id = p_connection and i.subscription_id = p_id
-      and i.billing_reason = 'subscription_cycle' and i.status = 'draft' and i.deleted_at is null
-      and i.created_at < p_seen - interval '1 day';
+    select least(stopped, min(d.created_at)) into stopped
+    from (
+      select i.created_at from raw.stripe_invoices i
+      where i.brand_id = p_brand and i.connection_id = p_connection
+        and i.subscription_id >= p_id and i.subscription_id <= p_id
+        and i.billing_reason = 'subscription_cycle' and i.status = 'draft' and i.deleted_at is null
+        and i.created_at < p_seen - interval '1 day'
+      order by i.subscription_id
+    ) d;
   end if;
   if began < stopped then return next; end if;
 end
@@ -48,7 +57,7 @@ create function fact.items_before_seen(
   p_began timestamptz, p_stopped timestamptz)
 returns table (item text, price text, is_metered boolean, worth numeric, recurring jsonb, discounts jsonb,
                starts timestamptz, ends timestamptz)
-language plpgsql stable as $$
+language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
@@ -61,14 +70,18 @@ begin
     from jsonb_array_elements(p_before) i
   ), stored as (
     select o.id as item, o.price_id as price, o.payload from raw.stripe_subscription_items o
-    where o.brand_id = p_brand and o.connection_id = p_connection and o.subscription_id = p_id
+    where o.brand_id = p_brand and o.connection_id = p_connection
+      and o.subscription_id >= p_id and o.subscription_id <= p_id
+    order by o.subscription_id
   ), lines as (
     select l.subscription_item_id, l.price_id, l.period_start, l.period_end, l.quantity, l.amount,
            not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit
     from raw.stripe_invoice_lines l
-    where l.brand_id = p_brand and l.connection_id = p_connection and l.subscription_id = p_id
+    where l.brand_id = p_brand and l.connection_id = p_connection
+      and l.subscription_id >= p_id and l.subscription_id <= p_id
       and l.deleted_at is null and l.price_id is not null and l.period_start < p_stopped
       and (p_before is null or l.period_start >= p_began - interval '1 minute') -- of what we saw we need no line
+    order by l.subscription_id
   ), of_items as (
     -- A change that is billed with the next period names its price but no item.
     select coalesce(l.subscription_item_id, n.item, 'price ' || l.price_id) as item, l.price_id, l.quantity, l.amount,
@@ -130,7 +143,8 @@ begin
                     (select n.is_metered from seen n where n.price = s.price limit 1), false) as is_metered
     from (select coalesce(
             (select r.payload from raw.stripe_prices r
-             where r.brand_id = p_brand and r.connection_id = p_connection and r.id = s.price),
+             where r.brand_id = p_brand and r.connection_id = p_connection and r.id >= s.price and r.id <= s.price
+             order by r.id),
             (select i.payload -> 'price' from stored i where i.price = s.price limit 1)) as price) f
   ) p on true
   left join stored o on o.item = s.item
@@ -145,7 +159,7 @@ create function fact.states_before_seen(
   p_seen raw.stripe_subscription_versions, p_before raw.stripe_subscription_versions, p_began timestamptz)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, is_trialing boolean, is_metered boolean,
                monthly numeric)
-language plpgsql stable as $$
+language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
 declare
   p_brand uuid := p_seen.brand_id;
@@ -160,13 +174,15 @@ begin
   elsif array[p_seen.status, p_before.status] && array['active', 'past_due', 'trialing'] then
     select p_began as began, p_seen.valid_from as stopped, s.trial_start, s.trial_end into counted
     from raw.stripe_subscriptions s
-    where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id;
+    where s.brand_id = p_brand and s.connection_id = p_connection and s.id >= p_id and s.id <= p_id
+    order by s.id;
   else
     return;
   end if;
   if counted.began is null then return; end if;
   select s.payload -> 'discounts' into given from raw.stripe_subscriptions s
-  where s.brand_id = p_brand and s.connection_id = p_connection and s.id = p_id;
+  where s.brand_id = p_brand and s.connection_id = p_connection and s.id >= p_id and s.id <= p_id
+  order by s.id;
   return query
   with items as materialized (
     select * from fact.items_before_seen(p_brand, p_connection, p_id, p_currency, p_before.items, p_seen.items,
@@ -208,21 +224,23 @@ $$;
 create function fact.states_of_subscription(p_brand uuid, p_connection uuid, p_id text)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, customer_id text, currency text,
                is_trialing boolean, is_paused boolean, is_metered boolean, monthly numeric, is_reconstructed boolean)
-language plpgsql stable as $$
+language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
-  with versions as (
+  with stored as materialized (
+    select v from raw.stripe_subscription_versions v
+    where v.brand_id = p_brand and v.connection_id = p_connection and v.id >= p_id and v.id <= p_id
+      and v.deleted_at is null
+    order by v.id
+  ), versions as (
     select v, (v).*, lag(v) over w as before,
-           greatest(coalesce(lead(least(v.unseen_from, v.valid_from)) over w, 'infinity'), v.valid_from) as valid_until
-    from raw.stripe_subscription_versions v
-    where v.brand_id = p_brand and v.connection_id = p_connection and v.id = p_id and v.deleted_at is null
-      -- An end is for ever. What was seen after it was seen just before, by a clock that was ahead of Stripe's.
-      and not exists (
-        select from raw.stripe_subscription_versions e
-        where e.brand_id = p_brand and e.connection_id = p_connection and e.id = p_id and e.deleted_at is null
-          and e.ended_at <= v.valid_from and v.ended_at is null)
-    window w as (order by v.valid_from)
+           greatest(coalesce(lead(least((v).unseen_from, (v).valid_from)) over w, 'infinity'), (v).valid_from) as valid_until
+    from stored
+    -- An end is for ever. What was seen after it was seen just before, by a clock that was ahead of Stripe's.
+    where (v).ended_at is not null
+       or (v).valid_from < (select coalesce(min((v).ended_at), 'infinity') from stored)
+    window w as (order by (v).valid_from)
   ), seen as (
     select i.item ->> 'price' as plan, v.valid_from, v.valid_until, v.customer_id, v.currency,
            v.status = 'trialing' as is_trialing, v.is_paused,

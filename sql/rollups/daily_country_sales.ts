@@ -5,5 +5,6 @@ export const dailyCountrySales = defineRollup(import.meta.url, {
   reads: ['fact.ledger', 'fact.real_orders', 'fact.orders'],
   writes: 'agg.daily_country_sales',
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
+  measures: ['orders', 'customers', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
   after: [],
 });

@@ -1,39 +1,39 @@
 -- One row per retailer, brand-local day, currency and plan with subscriptions or movements. A day is the
--- state at its end, today the one at $4; later days have no rows. Rebuilds exactly the pairs given in
--- $2 uuid[] (retailers) and $3 date[] (days) of brand $1 as of $4. What is already right is not touched.
-with wanted as (
-  select r.id as retailer_id, pair.day, b.time_zone,
-         fact.day_start(pair.day, b.time_zone) - interval '1 microsecond' as before_at,
-         least(fact.day_start(pair.day + 1, b.time_zone) - interval '1 microsecond', $4::timestamptz) as at
-  from (select distinct * from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) pair
-  join app.brands b on b.id = $1
-  join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id
-), levels as (
-  select w.retailer_id, w.day, l.*
+-- state at its end, today the one at $4; later days have no rows.
+with moments as (
+  select w.*, w.starts_at - interval '1 microsecond' as before_at,
+         least(w.ends_at - interval '1 microsecond', $4::timestamptz) as at
   from wanted w
+), levels as (
+  select m.retailer_id, m.day, s.currency, s.plan, bool_or(s.is_metered) as is_metered,
+         bool_or(s.is_reconstructed) as is_reconstructed,
+         count(*) filter (where not s.is_trialing) as active_subscriptions,
+         count(*) filter (where s.is_trialing) as trialing,
+         count(*) filter (where s.is_paused and not s.is_trialing) as paused, sum(s.monthly) as mrr
+  from moments m
   cross join lateral (
-    select s.currency, s.plan, bool_or(s.is_metered) as is_metered, bool_or(s.is_reconstructed) as is_reconstructed,
-           count(*) filter (where not s.is_trialing) as active_subscriptions,
-           count(*) filter (where s.is_trialing) as trialing,
-           count(*) filter (where s.is_paused and not s.is_trialing) as paused, sum(s.monthly) as mrr
-    from agg.subscription_states s
-    where s.brand_id = $1 and s.retailer_id = w.retailer_id
-      and s.valid_from <= w.at and s.valid_until > w.at and w.before_at < w.at
-    group by s.currency, s.plan
-  ) l
+    select a.* from agg.subscription_states a
+    where a.brand_id = $1 and a.retailer_id = m.retailer_id
+      and a.valid_from <= m.at and a.valid_until > m.at and m.before_at < m.at
+    order by a.valid_until
+  ) s
+  group by m.retailer_id, m.day, s.currency, s.plan
 ), stirred as (
   -- Customers of whom anything began or ended on the day. Their ids are per connection.
-  select distinct w.retailer_id, w.day, w.time_zone, w.before_at, w.at, s.connection_id, s.customer_id, s.currency
-  from wanted w
+  select distinct m.retailer_id, m.day, m.time_zone, m.before_at, m.at, s.connection_id, s.customer_id, s.currency
+  from moments m
   cross join lateral (
-    select a.connection_id, a.customer_id, a.currency from agg.subscription_states a
-    where a.brand_id = $1 and a.retailer_id = w.retailer_id and a.valid_from > w.before_at and a.valid_from <= w.at
+    (select a.connection_id, a.customer_id, a.currency from agg.subscription_states a
+     where a.brand_id = $1 and a.retailer_id = m.retailer_id and a.valid_from > m.before_at and a.valid_from <= m.at
+     order by a.valid_from)
     union all
-    select a.connection_id, a.customer_id, a.currency from agg.subscription_states a
-    where a.brand_id = $1 and a.retailer_id = w.retailer_id and a.valid_until > w.before_at and a.valid_until <= w.at
+    (select a.connection_id, a.customer_id, a.currency from agg.subscription_states a
+     where a.brand_id = $1 and a.retailer_id = m.retailer_id and a.valid_until > m.before_at and a.valid_until <= m.at
+     order by a.valid_until)
   ) s
 ), held as (
-  select c.retailer_id, c.day, c.connection_id, c.customer_id, c.currency, s.plan, s.subscription_id,
+  select c.retailer_id, c.day, c.time_zone, c.before_at, c.connection_id, c.customer_id, c.currency, s.plan,
+         s.subscription_id,
          bool_or(s.is_metered) as is_metered,
          coalesce(sum(s.monthly) filter (where s.is_before), 0) as before,
          coalesce(sum(s.monthly) filter (where s.is_now), 0) as now,
@@ -50,20 +50,21 @@ with wanted as (
            a.valid_from <= c.at and a.valid_until > c.at as is_now
     from agg.subscription_states a
     where a.brand_id = $1 and a.retailer_id = c.retailer_id and a.connection_id = c.connection_id
-      and a.customer_id = c.customer_id and a.currency = c.currency
-    offset 0
+      and a.customer_id >= c.customer_id and a.customer_id <= c.customer_id and a.currency = c.currency
+    order by a.customer_id
   ) s
   where s.is_before or s.is_now
-  group by c.retailer_id, c.day, c.connection_id, c.customer_id, c.currency, s.plan, s.subscription_id
+  group by c.retailer_id, c.day, c.time_zone, c.before_at, c.connection_id, c.customer_id, c.currency, s.plan,
+           s.subscription_id
 ), moved as (
-  select h.retailer_id, h.day, h.connection_id, h.customer_id, h.currency, h.plan,
+  select h.retailer_id, h.day, h.time_zone, h.before_at, h.connection_id, h.customer_id, h.currency, h.plan,
          sum(h.now) - sum(h.before) as exact_change, round(sum(h.now) - sum(h.before), 12) as change,
          bool_or(h.is_metered) as is_metered,
          count(*) filter (where h.was_active and not h.is_active_at_all) as churned_subscriptions,
          bool_or(h.left_unseen) as left_unseen,
          sum(sum(h.before)) over customer as total_before, sum(sum(h.now)) over customer as total_now
   from held h
-  group by h.retailer_id, h.day, h.connection_id, h.customer_id, h.currency, h.plan
+  group by h.retailer_id, h.day, h.time_zone, h.before_at, h.connection_id, h.customer_id, h.currency, h.plan
   window customer as (partition by h.retailer_id, h.day, h.connection_id, h.customer_id, h.currency)
 ), classified as (
   select m.*, case
@@ -77,11 +78,11 @@ with wanted as (
     select m.total_before = 0 and m.change > 0 and exists (
       select from agg.subscription_states a
       where a.brand_id = $1 and a.retailer_id = m.retailer_id and a.connection_id = m.connection_id
-        and a.customer_id = m.customer_id and a.currency = m.currency and a.monthly > 0
-        and a.valid_from <= w.before_at
-        and a.valid_until >= fact.day_start((a.valid_from at time zone w.time_zone)::date + 1, w.time_zone)
+        and a.customer_id >= m.customer_id and a.customer_id <= m.customer_id
+        and a.currency = m.currency and a.monthly > 0 and a.valid_from <= m.before_at
+        and a.valid_until >= fact.day_start((a.valid_from at time zone m.time_zone)::date + 1, m.time_zone)
+      order by a.customer_id offset 0
     ) as was_here
-    from wanted w where (w.retailer_id, w.day) = (m.retailer_id, m.day)
   ) k
 ), movements as (
   select retailer_id, day, currency, plan, bool_or(is_metered) as is_metered, bool_or(left_unseen) as left_unseen,
@@ -122,53 +123,23 @@ with wanted as (
   cross join lateral (
     select greatest(case when f.new + f.expansion + f.reactivated > 0 then r.fall end, -f.change, 0) as fall
   ) d
-), fresh as (
-  select s.retailer_id, s.day, s.currency, s.plan, s.is_reconstructed, s.is_metered, s.active_subscriptions,
-         s.trialing, s.paused, trim_scale(s.mrr) as mrr, trim_scale(n.new_mrr) as new_mrr,
-         trim_scale(s.rise - n.new_mrr - b.reactivated_mrr) as expansion_mrr,
-         trim_scale(b.reactivated_mrr) as reactivated_mrr,
-         trim_scale(s.fall - g.churned_mrr) as contraction_mrr, trim_scale(g.churned_mrr) as churned_mrr,
-         s.churned_subscriptions
-  from settled s
-  cross join lateral (
-    select case when s.expansion + s.reactivated = 0 then s.rise else least(s.new_rounded, s.rise) end as new_mrr
-  ) n
-  cross join lateral (
-    select case when s.reactivated = 0 then 0
-                when s.expansion = 0 then s.rise - n.new_mrr
-                else least(s.reactivated_rounded, s.rise - n.new_mrr) end as reactivated_mrr
-  ) b
-  cross join lateral (
-    select case when s.contraction = 0 then s.fall else least(s.churned_rounded, s.fall) end as churned_mrr
-  ) g
-  where s.active_subscriptions + s.trialing + s.churned_subscriptions > 0 or s.rise > 0 or s.fall > 0
-), gone as (
-  delete from agg.daily_mrr a using wanted w
-  where a.brand_id = $1 and (a.retailer_id, a.day) = (w.retailer_id, w.day) and not exists (
-    select from fresh f
-    where (f.retailer_id, f.day, f.currency, f.plan) = (a.retailer_id, a.day, a.currency, a.plan))
-  returning 1
-), written as (
-  insert into agg.daily_mrr as a
-    (brand_id, retailer_id, day, currency, plan, is_reconstructed, is_metered, active_subscriptions, trialing, paused,
-     mrr, new_mrr, expansion_mrr, reactivated_mrr, contraction_mrr, churned_mrr, churned_subscriptions, computed_at)
-  select $1, f.*, $4::timestamptz from fresh f
-  -- Looked at before the insert: a conflict alone would lock the row and write to its page.
-  where not exists (
-    select from agg.daily_mrr a
-    where a.brand_id = $1 and (a.retailer_id, a.day, a.currency, a.plan) = (f.retailer_id, f.day, f.currency, f.plan)
-      and (a.is_reconstructed, a.is_metered, a.active_subscriptions, a.trialing, a.paused, a.mrr, a.new_mrr,
-           a.expansion_mrr, a.reactivated_mrr, a.contraction_mrr, a.churned_mrr, a.churned_subscriptions)
-          is not distinct from
-          (f.is_reconstructed, f.is_metered, f.active_subscriptions, f.trialing, f.paused, f.mrr, f.new_mrr,
-           f.expansion_mrr, f.reactivated_mrr, f.contraction_mrr, f.churned_mrr, f.churned_subscriptions))
-  on conflict (brand_id, retailer_id, day, currency, plan) do update
-  set is_reconstructed = excluded.is_reconstructed, is_metered = excluded.is_metered,
-      active_subscriptions = excluded.active_subscriptions, trialing = excluded.trialing, paused = excluded.paused,
-      mrr = excluded.mrr, new_mrr = excluded.new_mrr, expansion_mrr = excluded.expansion_mrr,
-      reactivated_mrr = excluded.reactivated_mrr, contraction_mrr = excluded.contraction_mrr,
-      churned_mrr = excluded.churned_mrr, churned_subscriptions = excluded.churned_subscriptions,
-      computed_at = excluded.computed_at
-  returning 1
 )
-select (select count(*) from written) as written, (select count(*) from gone) as deleted;
+select s.retailer_id, s.day, s.currency, s.plan, s.is_reconstructed, s.is_metered, s.active_subscriptions,
+       s.trialing, s.paused, trim_scale(s.mrr) as mrr, trim_scale(n.new_mrr) as new_mrr,
+       trim_scale(s.rise - n.new_mrr - b.reactivated_mrr) as expansion_mrr,
+       trim_scale(b.reactivated_mrr) as reactivated_mrr,
+       trim_scale(s.fall - g.churned_mrr) as contraction_mrr, trim_scale(g.churned_mrr) as churned_mrr,
+       s.churned_subscriptions
+from settled s
+cross join lateral (
+  select case when s.expansion + s.reactivated = 0 then s.rise else least(s.new_rounded, s.rise) end as new_mrr
+) n
+cross join lateral (
+  select case when s.reactivated = 0 then 0
+              when s.expansion = 0 then s.rise - n.new_mrr
+              else least(s.reactivated_rounded, s.rise - n.new_mrr) end as reactivated_mrr
+) b
+cross join lateral (
+  select case when s.contraction = 0 then s.fall else least(s.churned_rounded, s.fall) end as churned_mrr
+) g
+where s.active_subscriptions + s.trialing + s.churned_subscriptions > 0 or s.rise > 0 or s.fall > 0

@@ -5,5 +5,15 @@ export const dailyProductSales = defineRollup(import.meta.url, {
   reads: ['fact.product_sales', 'raw.shopify_costs'],
   writes: 'agg.daily_product_sales',
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'connection_id', 'product_key'],
+  measures: [
+    'orders',
+    'units',
+    'units_returned',
+    'gross_sales',
+    'discounts',
+    'returns',
+    'cost_of_goods',
+    'units_without_cost',
+  ],
   after: [],
 });

@@ -1,11 +1,13 @@
 /**
- * A rollup is one statement that rebuilds one `agg` table for exactly the (retailer, day) pairs it is
- * given: it deletes what is gone and writes what differs, so that a second run changes nothing. Its
- * parameters are always $1 brand, $2 uuid[] retailers, $3 date[] days, $4 the instant of the run.
+ * A rollup brings one `agg` table up to date for exactly the (retailer, day) pairs it is given. It says what
+ * the rows of these days are: `<name>.sql` selects them for the rows of `wanted`, which are the pairs with the
+ * bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes the rest of the statement.
  */
 import { readFileSync } from 'node:fs';
 import { NightshiftError } from '#runtime/errors.ts';
+import { followIndexes } from '../planner.ts';
 import type { Tx } from '../pool.ts';
+import { mergeStatement } from './merge.ts';
 
 export type Rollup = {
   /** Also the name of its `.sql`. */
@@ -15,12 +17,26 @@ export type Rollup = {
   writes: `agg.${string}`;
   /** The primary key of the table that it writes. */
   grain: readonly string[];
+  /** Its other columns, except the instant at which a row was written: what makes a row another one. */
+  measures: readonly string[];
+  /** The column that assigns a row to a day: a day itself, or an instant of it. 'day' if not said. */
+  partition: string;
   /** Names of the rollups that must have run before it: those whose tables it reads. */
   after: readonly string[];
-  /** It marks further days in `ops.dirty_days`: those of other rows that follow from what it wrote. */
+  /**
+   * It marks further days in `ops.dirty_days`, of other rows that follow from what it wrote: those that
+   * `<name>.marks.sql` selects out of `stored`, the rows as they were, and `fresh`.
+   */
   marksDays?: boolean;
+  /** The text of `<name>.sql`. */
+  fresh: string;
+  /** The text of `<name>.marks.sql`. */
+  marks: string | undefined;
+  /** The whole statement. */
   sql: string;
 };
+
+type Descriptor = Omit<Rollup, 'fresh' | 'marks' | 'sql' | 'partition'> & { partition?: string };
 
 export type RollupTarget = {
   brandId: string;
@@ -41,9 +57,14 @@ export class RollupOrderImpossible extends NightshiftError {
   }
 }
 
-/** Reads the statement beside the descriptor at import: a missing file is no start, not a failed job. */
-export function defineRollup(descriptorUrl: string, rollup: Omit<Rollup, 'sql'>): Rollup {
-  return { ...rollup, sql: readFileSync(new URL(`./${rollup.name}.sql`, descriptorUrl), 'utf8') };
+/** Reads the queries beside the descriptor at import: a missing file is no start, not a failed job. */
+export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
+  const { name, partition = 'day', marksDays } = descriptor;
+  const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
+  const fresh = read(`${name}.sql`);
+  const marks = marksDays ? read(`${name}.marks.sql`) : undefined;
+  const rollup = { ...descriptor, partition, fresh, marks };
+  return { ...rollup, sql: mergeStatement(rollup) };
 }
 
 /** Every rollup after those it depends on, otherwise in the order given. */
@@ -62,13 +83,17 @@ export function inOrder(rollups: readonly Rollup[]): Rollup[] {
 
 export type Rebuilt = { written: number; deleted: number };
 
-/** Runs rollups, each in a statement (and so a snapshot) of its own, over days of one retailer. */
+/**
+ * Runs rollups, each in a statement (and so a snapshot) of its own, over days of one retailer. Lookups follow
+ * indexes from then on, until the transaction ends.
+ */
 export async function runRollups(
   tx: Tx,
   rollups: readonly Rollup[],
   { brandId, retailerId, days, now }: RollupTarget,
 ): Promise<Rebuilt> {
   const total = { written: 0, deleted: 0 };
+  await followIndexes(tx);
   for (const { sql } of rollups) {
     const { rows } = await tx.query<Rebuilt>(sql, [brandId, days.map(() => retailerId), days, now]);
     total.written += rows[0]?.written ?? 0;

@@ -1,0 +1,90 @@
+/**
+ * The statement that brings a table of `agg` up to date, made from what its rollup declares. It reads the
+ * stored rows of the partitions asked for, joins them in full with the fresh ones, and deletes, inserts and
+ * updates where the two differ: a run that finds nothing new writes nothing.
+ *
+ * A full join on the whole grain can only be hashed or merged. Whatever the statistics say, or do not say,
+ * PostgreSQL cannot compare each stored row with each fresh one.
+ */
+import type { Rollup } from './rollup.ts';
+
+export type Merged = Pick<Rollup, 'writes' | 'grain' | 'measures' | 'partition' | 'fresh' | 'marks'>;
+
+/** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], with the bounds of each day. */
+const WANTED = `
+  select r.id as retailer_id, pair.day, b.time_zone, b.reporting_currency,
+         fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.day + 1, b.time_zone) as ends_at
+  from (select distinct * from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) pair
+  join app.brands b on b.id = $1
+  join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id`;
+
+/** The same for each connection of the retailer: an index of `raw` begins with one. */
+const SPANS = `
+  select w.*, c.id as connection_id
+  from wanted w
+  join app.connections c on c.brand_id = $1 and c.retailer_id = w.retailer_id`;
+
+/** The stored rows of `wanted`, by the column that assigns them to a day. */
+function storedRows({ writes, partition }: Merged): string {
+  const bounds =
+    partition === 'day'
+      ? 'a.day >= w.day and a.day <= w.day'
+      : `a.${partition} >= w.starts_at and a.${partition} < w.ends_at`;
+  return `
+  select s.*
+  from wanted w
+  cross join lateral (
+    select a.*, a.ctid as place from ${writes} a
+    where a.brand_id = $1 and a.retailer_id = w.retailer_id and ${bounds}
+    order by a.${partition}
+  ) s`;
+}
+
+/** The rows of the partitions asked for as they should be: what a report of them would select. */
+export function freshQuery({ fresh }: Pick<Rollup, 'fresh'>): string {
+  return `with wanted as materialized (${WANTED}
+), spans as materialized (${SPANS}
+), fresh as materialized (
+${fresh}
+)`;
+}
+
+/** Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days, $4 the instant of the run. */
+export function mergeStatement(rollup: Merged): string {
+  const { writes, grain, measures, marks } = rollup;
+  const key = grain.filter((column) => column !== 'brand_id');
+  const columns = [...key, ...measures];
+  const changed = [...measures, 'computed_at'].map((column) => `${column} = excluded.${column}`);
+  return `${freshQuery(rollup)}, stored as materialized (${storedRows(rollup)}
+), changes as materialized (
+  select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh
+  from stored s
+  full join (select true as is_fresh, * from fresh) f using (${key})
+  where s.place is null or f.is_fresh is null
+     or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
+)${marks === undefined ? '' : markedDays(marks)}, gone as (
+  delete from ${writes} where ctid = any (array(select place from changes where is_fresh is null))
+  returning 1
+), written as (
+  insert into ${writes} (brand_id, ${columns}, computed_at)
+  select $1, ${columns}, $4::timestamptz from changes where is_fresh
+  on conflict (${grain}) do update set ${changed}
+  returning 1
+)
+select (select count(*) from written) as written, (select count(*) from gone) as deleted`;
+}
+
+/** Days besides those asked for: these are marked. */
+function markedDays(marks: string): string {
+  return `, marks as materialized (
+${marks}
+), marked as (
+  insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
+  select $1, m.retailer_id, m.day, $4::timestamptz
+  from (select retailer_id, day from marks except select retailer_id, day from wanted) m
+)`;
+}
+
+function listOf(row: string, columns: readonly string[]): string {
+  return columns.map((column) => `${row}.${column}`).join(', ');
+}
