@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/output.ts';
 import { benchLoad } from './load.ts';
+import { benchMemory } from './memory.ts';
 import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
@@ -25,6 +26,7 @@ const benches: readonly Bench[] = [
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
+  { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },
 ];
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });

@@ -9,12 +9,27 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 24;
+// Without them V8 lets garbage pile up as long as the machine has memory: docs/performance.md.
+const LONG_RUNNING_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=25'];
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  if (isLongRunning()) becomeFrugal();
   const source = new URL('./nightshift.ts', import.meta.url);
   await import(existsSync(source) ? source.href : '../dist/bin/nightshift.js');
 } else {
   runOn(fittingNode());
+}
+
+function isLongRunning() {
+  return process.argv.slice(2).find((word) => !word.startsWith('-')) === 'up';
+}
+
+/** Starts this process anew with the flags, in its own place; where that cannot be it goes on without. */
+function becomeFrugal() {
+  const missing = LONG_RUNNING_FLAGS.filter((flag) => !process.execArgv.includes(flag));
+  if (missing.length === 0 || process.platform === 'win32') return;
+  const { execPath, execArgv, argv } = process;
+  process.execve(execPath, [execPath, ...execArgv, ...missing, ...argv.slice(1)], process.env);
 }
 
 /** The Node that `npm ci` brought along as a development dependency. */

@@ -1,4 +1,4 @@
-import { type SpawnOptions, spawn } from 'node:child_process';
+import { execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { freshDb } from './support/db.ts';
 
 const root = join(import.meta.dirname, '..');
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 // An older Node is played by this one that says it is old; the launcher goes by what it says.
 const pretend = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})";
@@ -39,4 +39,23 @@ test('a signal reaches the command, and its orderly end is the end', async () =>
   for await (const chunk of child.stderr) if (String(chunk).includes('worker')) break; // it is up
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
+});
+
+// Its process stays the same, so that whoever started it can stop it.
+test('what runs on, runs with the flags by which a worker keeps its memory small', async () => {
+  await using db = await freshDb();
+  const child = spawn(process.execPath, [join(root, 'bin/nightshift.mjs'), 'up'], {
+    env: { ...process.env, DATABASE_URL: db.url },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  for await (const chunk of child.stderr) if (String(chunk).includes('worker')) break; // it is up
+  const commandLine = execFileSync('ps', ['-o', 'args=', '-p', String(child.pid)], { encoding: 'utf8' });
+  const flags = String(scripts.worker)
+    .split(' ')
+    .filter((word) => word.startsWith('--'));
+  expect(flags).not.toEqual([]);
+  expect(commandLine.split(' ')).toEqual(expect.arrayContaining(flags));
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
 });
