@@ -1,6 +1,8 @@
-import { execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtempDisposable, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
@@ -25,6 +27,25 @@ test('on an older Node the command runs on the one that npm ci brought', async (
   const launched = launchOnOldNode(['--version']);
   expect(await launched.ended).toBe(0);
   expect((await launched.stdout)?.trim()).toBe(version);
+});
+
+test('what was compiled is kept where only its owner writes, and is not taken from anywhere else', async () => {
+  await using dir = await mkdtempDisposable(join(tmpdir(), 'nightshift-cache-'));
+  const cache = join(dir.path, 'nightshift');
+  const env = { PATH: process.env.PATH ?? '', XDG_CACHE_HOME: dir.path };
+  const launch = () => spawnSync(process.execPath, [join(root, 'bin/nightshift.mjs'), '--version'], { env });
+  expect(launch().status).toBe(0);
+  expect((await stat(cache)).mode & 0o777).toBe(0o700);
+  expect(await readdir(cache)).not.toEqual([]);
+
+  await rm(cache, { recursive: true });
+  await mkdir(cache);
+  await chmod(cache, 0o777);
+  expect(launch().status).toBe(0);
+  expect(await readdir(cache)).toEqual([]);
+  await rm(cache, { recursive: true });
+  await writeFile(cache, ''); // no directory at all
+  expect(launch().status).toBe(0);
 });
 
 test('its exit code is the exit code of the command', async () => {
