@@ -3,6 +3,15 @@ import { NightshiftError } from '#runtime/errors.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
+/** What a person calls a connection. */
+export type Named = { id: string; name: string; brand: string };
+
+/** As it is typed after `npx nightshift connections check`. */
+const typed = ({ name, brand }: Named) => `${name} --brand ${brand}`;
+
+/** What is left to do where everything was just read again. */
+export const FULL_DID_NOT_HELP = 'reading everything again did not help, please report it with this message';
+
 /** Network errors and answers of 5xx that went on for longer than we wait within a job. */
 export class ProviderUnavailable extends NightshiftError {
   readonly code = 'NS_PROVIDER_UNAVAILABLE';
@@ -41,11 +50,11 @@ export class RateLimited extends NightshiftError {
 export class CredentialsRejected extends NightshiftError {
   readonly code = 'NS_CREDENTIALS_REJECTED';
 
-  constructor(provider: string, connectionId: string, answer: string) {
-    super(`${provider} answered ${answer}: it refuses the key of connection ${connectionId}.`, {
-      hint: `Store a new key, which also releases it: npx nightshift connections key ${connectionId}`,
+  constructor(provider: string, connection: Named, answer: string) {
+    super(`${provider} answered ${answer}: it refuses the key of connection ${connection.name}.`, {
+      hint: `Store a new key, which also releases it: npx nightshift connections key ${typed(connection)}`,
       verdict: 'hold', // every further attempt would fail alike, until a person acts
-      context: { provider, connectionId, answer },
+      context: { provider, connectionId: connection.id, answer },
     });
   }
 }
@@ -53,11 +62,24 @@ export class CredentialsRejected extends NightshiftError {
 export class ScopeMissing extends NightshiftError {
   readonly code = 'NS_SCOPE_MISSING';
 
-  constructor(provider: string, connectionId: string, needs: string, details: string) {
-    super(`${provider} denies connection ${connectionId} what it needs (${needs}): ${details}`, {
-      hint: `Grant ${needs} to the app, then: npx nightshift connections check ${connectionId} && npx nightshift connections release ${connectionId}`,
+  constructor(provider: string, connection: Named, needs: string, details: string) {
+    super(`${provider} denies connection ${connection.name} what it needs (${needs}): ${details}`, {
+      hint: `Grant ${needs} to the app, then: npx nightshift connections check ${typed(connection)} && npx nightshift connections release ${typed(connection)}`,
       verdict: 'hold',
-      context: { provider, connectionId, needs },
+      context: { provider, connectionId: connection.id, needs },
+    });
+  }
+}
+
+/** A key that is seen to be the wrong one before anybody is asked. No message repeats any of it. */
+export class KeyUnfit extends NightshiftError {
+  readonly code = 'NS_KEY_UNFIT';
+
+  constructor(provider: string, problem: string, hint: string) {
+    super(`The key is no key that reads from ${provider}: ${problem}.`, {
+      hint: `${hint} Store it with: npx nightshift connections key`,
+      verdict: 'hold',
+      context: { provider },
     });
   }
 }
@@ -82,11 +104,11 @@ export class AccountSuspended extends NightshiftError {
 export class AccountNotFound extends NightshiftError {
   readonly code = 'NS_ACCOUNT_NOT_FOUND';
 
-  constructor(provider: string, account: string, connectionId: string) {
-    super(`${provider} knows no account ${account} at the address of connection ${connectionId}.`, {
+  constructor(provider: string, account: string, connection: Named) {
+    super(`${provider} knows no account ${account} at the address of connection ${connection.name}.`, {
       hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
       verdict: 'hold',
-      context: { provider, account, connectionId },
+      context: { provider, account, connectionId: connection.id },
     });
   }
 }
@@ -95,13 +117,13 @@ export class AccountNotFound extends NightshiftError {
 export class AccountDiffers extends NightshiftError {
   readonly code = 'NS_ACCOUNT_DIFFERS';
 
-  constructor(provider: string, account: string, answering: string, connectionId: string) {
+  constructor(provider: string, account: string, answering: string, connection: Named) {
     super(
-      `${provider} answers as ${answering}, but connection ${connectionId} is for ${account}: nothing of it is stored.`,
+      `${provider} answers as ${answering}, but connection ${connection.name} is for ${account}: nothing of it is stored.`,
       {
         hint: 'Give it the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
         verdict: 'hold',
-        context: { provider, account, answering, connectionId },
+        context: { provider, account, answering, connectionId: connection.id },
       },
     );
   }

@@ -35,6 +35,8 @@ export type Connection = {
 
 /** A connection that is ready to be used. */
 export type OpenConnection = Connection & {
+  /** Short name of the brand; with `name` it is what a person types. */
+  brand: string;
   secret: string;
   timeZone: string;
   /** When the provider was asked whose key it is; null where it has yet to be. */
@@ -140,7 +142,7 @@ export async function openConnection(
   { sealer, allowedHosts }: Keyring,
 ): Promise<OpenConnection> {
   const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
-    `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.time_zone as "timeZone",
+    `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.slug as brand, b.time_zone as "timeZone",
             c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt"
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2`,
@@ -150,7 +152,8 @@ export async function openConnection(
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
   const { sealed, keyId, ...connection } = row;
   checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
-  return { ...connection, secret: sealer.open({ sealed, keyId }, { brandId, connectionId, use: 'secret' }) };
+  const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;
+  return { ...connection, secret: sealer.open({ sealed, keyId }, place) };
 }
 
 /** Keeps jobs from using it until a person acts. The first reason stays. */

@@ -11,6 +11,7 @@ const ownHosts: Record<Provider, RegExp> = {
   ayrshare: /^api\.ayrshare\.com$/,
 };
 
+const LENGTH_MAX = 2_000;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export class HostRefused extends NightshiftError {
@@ -27,7 +28,8 @@ export class HostRefused extends NightshiftError {
 
 /** The address in its plain form, or NS_HOST_REFUSED. Anything but https only on loopback or a listed host. */
 export function checkedBaseUrl(provider: Provider, address: string, allowedHosts: readonly string[]): string {
-  if (!URL.canParse(address)) throw new HostRefused(provider, 'What was given');
+  if (address.length > LENGTH_MAX || !URL.canParse(address))
+    throw new HostRefused(provider, 'What was given');
   const url = new URL(address);
   const { protocol, hostname, host, port, username, password, search, hash } = url;
   const plain = `${username}${password}${search}${hash}` === '' && /^https?:$/.test(protocol);

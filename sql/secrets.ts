@@ -13,7 +13,13 @@ export type SecretKey = { id: string; key: Buffer };
 export type Sealed = { sealed: Buffer; keyId: string };
 
 /** Whose secret it is and what for. */
-export type SecretPlace = { brandId: string; connectionId: string; use: 'secret' | 'token' };
+export type SecretPlace = {
+  brandId: string;
+  connectionId: string;
+  use: 'secret' | 'token';
+  /** What people call the connection, for what is said of it. */
+  name?: string;
+};
 
 export type Sealer = {
   /** The key that seals from now on. */
@@ -42,8 +48,8 @@ export class SecretKeysMissing extends NightshiftError {
 export class SecretKeyUnknown extends NightshiftError {
   readonly code = 'NS_SECRET_KEY_UNKNOWN';
 
-  constructor(keyId: string, { brandId, connectionId }: SecretPlace) {
-    super(`The secret of connection ${connectionId} is sealed with key ${keyId}, which is not configured.`, {
+  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
+    super(`The secret of connection ${name} is sealed with key ${keyId}, which is not configured.`, {
       hint: 'Put that key back into NIGHTSHIFT_SECRET_KEYS behind the first one, or store the secret anew: npx nightshift connections key',
       verdict: 'hold',
       context: { keyId, brandId, connectionId },
@@ -54,9 +60,9 @@ export class SecretKeyUnknown extends NightshiftError {
 export class SecretUnreadable extends NightshiftError {
   readonly code = 'NS_SECRET_UNREADABLE';
 
-  constructor(keyId: string, { brandId, connectionId }: SecretPlace) {
+  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
     super(
-      `The stored secret of connection ${connectionId} is damaged, or key ${keyId} is another than the one that sealed it.`,
+      `The stored secret of connection ${name} is damaged, or key ${keyId} is another than the one that sealed it.`,
       {
         hint: 'Store it anew: npx nightshift connections key',
         verdict: 'hold',

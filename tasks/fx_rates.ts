@@ -61,8 +61,9 @@ export const fxRates = defineTask({
     const run: Run = { context, payload: which, meters: makeMeters(), counts, read: [], doubtful: [] };
     await readFeeds(run);
     const missing = await missingDays(context);
-    const again = missing.isLate ? nextTry(context.now()) : undefined;
-    if (again) await askAgain(run);
+    // Who plays another instant than now plays the next one too: a retry would come by the real clock.
+    const again = missing.isLate && !which.now ? nextTry(context.now()) : undefined;
+    if (again) await askAgain(context);
     const warning = warningOf(run.doubtful, missing);
     if (warning) context.log.warn({ doubtful: run.doubtful.slice(0, NAMED_MAX) }, warning);
     return {
@@ -162,13 +163,9 @@ function nextTry(now: Date): string | undefined {
   return isDue && next.time <= GIVE_UP_AT ? next.time : undefined;
 }
 
-/** The last of its transaction. A run as of another instant than now takes that along. */
-async function askAgain({ context, payload }: Run): Promise<void> {
-  const seconds = ASK_AGAIN_MINUTES * 60;
-  const now = payload.now && new Date(Date.parse(payload.now) + seconds * 1000).toISOString();
-  await context.db.transaction((tx) =>
-    enqueue(tx, fxRates, { ...(now && { now }) }, { delaySeconds: seconds }),
-  );
+/** The last of its transaction. */
+async function askAgain({ db }: TaskContext): Promise<void> {
+  await db.transaction((tx) => enqueue(tx, fxRates, {}, { delaySeconds: ASK_AGAIN_MINUTES * 60 }));
 }
 
 function lateText({ expected, newest }: Missing, again: string | undefined): string {

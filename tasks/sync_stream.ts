@@ -8,6 +8,7 @@ import { assertAccount, findStream } from '#connectors/index.ts';
 import { type Meters, makeMeters } from '#connectors/retry.ts';
 import type { Page, Stream } from '#connectors/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { count } from '#runtime/wording.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/completeness.ts';
 import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/connections.ts';
 import { isDayDue } from '#sql/days_carried.ts';
@@ -113,7 +114,8 @@ async function sync(run: Run): Promise<Tally> {
   if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) await keepStatistics();
   await db.transaction(async (tx) => {
     const rejected = await countRejected(tx, run);
-    if (rejected > 0) causes.add(`${rejected} records could not be understood: see ops.rejected_rows`);
+    if (rejected > 0)
+      causes.add(`${count(rejected, 'record')} could not be understood: see ops.rejected_rows`);
     if (!isWindow(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
     const isReconciled = run.payload.reconcile === true || isFirstLoad;

@@ -49,7 +49,7 @@ test.each([
     expect(await syncNodes(db, connection)).toMatchObject({
       changed: 1,
       rejected: 1,
-      incomplete: expect.stringContaining('1 records'),
+      incomplete: expect.stringContaining('1 record could'),
     });
     expect(await db.rows('select row_key, reason from ops.rejected_rows')).toEqual([
       { row_key: '2', reason },

@@ -1,7 +1,7 @@
 /** What the key of a connection may read, asked before anything is read: Shopify leaves out in silence what it hides. */
 import { z } from 'zod';
 import type { Connection } from '#sql/connections.ts';
-import { AccountDiffers, ScopeMissing } from '../errors.ts';
+import { AccountDiffers, type Named, ScopeMissing } from '../errors.ts';
 import type { ConnectorDb } from '../stream.ts';
 import { PROVIDER } from './answers.ts';
 import type { Shopify } from './client.ts';
@@ -53,15 +53,16 @@ export async function readAccess(shopify: Shopify): Promise<Access> {
  */
 export async function assertShop(
   { domain, shopId }: Access,
-  { account, brandId, id }: Pick<Connection, 'account' | 'brandId' | 'id'>,
+  connection: Named & Pick<Connection, 'account' | 'brandId'>,
   db: Pick<ConnectorDb, 'query'>,
 ): Promise<void> {
+  const { account, brandId, id } = connection;
   if (domain.toLowerCase() === account.toLowerCase()) return;
   const { rows } = await db.query(
     'select from raw.shopify_shops where brand_id = $1 and connection_id = $2 and id = $3',
     [brandId, id, shopId],
   );
-  if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, id);
+  if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, connection);
 }
 
 /** The permission to write includes the one to read. */
@@ -75,7 +76,7 @@ export function missingScopes({ scopes }: Access, needed: readonly string[]): st
 
 export function assertScopes(
   access: Access,
-  connectionId: string,
+  connection: Named,
   stream: string,
   needed: readonly string[],
 ): void {
@@ -83,7 +84,7 @@ export function assertScopes(
   if (missing.length === 0) return;
   throw new ScopeMissing(
     PROVIDER,
-    connectionId,
+    connection,
     missing.join(', '),
     `the stream ${stream} cannot be read without it.`,
   );

@@ -8,6 +8,7 @@ import {
   AccountNotFound,
   AccountSuspended,
   AnswerNotUnderstood,
+  type Named,
   ProviderUnavailable,
   RateLimited,
   RequestRefused,
@@ -23,7 +24,7 @@ export const SECURITY_PAUSE_MS = 15 * 60_000;
 const THROTTLED_WAIT_MS_MIN = 1_000;
 const THROTTLED_JITTER_MS = 250;
 
-export type Asked = { connectionId: string; account: string; query: string };
+export type Asked = { connection: Named; account: string; query: string };
 
 export type Cost = {
   requested: number;
@@ -51,7 +52,7 @@ export class PageTooHeavy extends NightshiftError {
 }
 
 /** Throws what the HTTP status stands for, unless it is a success. */
-export function checkStatus({ status, text }: HttpAnswer, { connectionId, account, query }: Asked): void {
+export function checkStatus({ status, text }: HttpAnswer, { connection, account, query }: Asked): void {
   if (status >= 200 && status < 300) return;
   const answer = `${status} ${errorText(text)}`.trim();
   switch (status) {
@@ -60,9 +61,9 @@ export function checkStatus({ status, text }: HttpAnswer, { connectionId, accoun
     case 402:
       throw new AccountSuspended(PROVIDER, account, answer, true);
     case 403:
-      throw new ScopeMissing(PROVIDER, connectionId, 'access to the shop', answer);
+      throw new ScopeMissing(PROVIDER, connection, 'access to the shop', answer);
     case 404:
-      throw new AccountNotFound(PROVIDER, account, connectionId);
+      throw new AccountNotFound(PROVIDER, account, connection);
     case 423:
       throw new AccountSuspended(PROVIDER, account, answer, false);
     case 430:
@@ -85,7 +86,7 @@ export function dataOf(body: Fields, asked: Asked, cost: Cost | undefined): Fiel
 }
 
 function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error {
-  const { connectionId, account, query } = asked;
+  const { connection, account, query } = asked;
   const list = Array.isArray(errors) ? errors.filter(isObject) : [];
   const codes = list.map(codeOf);
   const message = list.length > 0 ? list.map((error) => String(error.message)).join('; ') : String(errors);
@@ -96,7 +97,7 @@ function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error
     return new Again(new RateLimited(PROVIDER, account, waitMs), { waitMs, isTurn: true });
   }
   if (has('ACCESS_DENIED'))
-    return new ScopeMissing(PROVIDER, connectionId, requiredAccess(list) ?? query, message);
+    return new ScopeMissing(PROVIDER, connection, requiredAccess(list) ?? query, message);
   if (has('SHOP_INACTIVE')) return new AccountSuspended(PROVIDER, account, message, true);
   if (has('MAX_COST_EXCEEDED')) return new PageTooHeavy(query, message, 'give_up');
   if (has('INTERNAL_SERVER_ERROR')) return new Again(new PageTooHeavy(query, message, 'retry'));

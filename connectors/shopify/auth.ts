@@ -13,8 +13,6 @@ import { persist } from '../retry.ts';
 import { PROVIDER, TokenRefused } from './answers.ts';
 import type { ShopifyContext } from './client.ts';
 
-export const authKinds = ['token', 'client_credentials'] as const;
-
 /** The secret of a `client_credentials` connection, as JSON. */
 const appSchema = z.object({ client_id: z.string().min(1), client_secret: z.string().min(1) });
 const grantSchema = z.object({
@@ -38,7 +36,7 @@ export type Tokens = {
 
 export function tokenSource(context: Login): Tokens {
   const { connection } = context;
-  const rejected = (answer: string) => new CredentialsRejected(PROVIDER, connection.id, answer);
+  const rejected = (answer: string) => new CredentialsRejected(PROVIDER, connection, answer);
   if (connection.auth === 'token') {
     const { secret } = connection;
     return {
@@ -115,7 +113,7 @@ async function requestToken(context: Login) {
   if (!app.success)
     throw new CredentialsRejected(
       PROVIDER,
-      connection.id,
+      connection,
       'to nothing yet: the secret is no JSON with client_id and client_secret',
     );
   const answer = await persist(
@@ -129,7 +127,7 @@ async function requestToken(context: Login) {
     http,
   );
   if (answer.status >= 400)
-    throw new CredentialsRejected(PROVIDER, connection.id, refusalOf(answer.status, answer.text));
+    throw new CredentialsRejected(PROVIDER, connection, refusalOf(answer.status, answer.text));
   const grant = grantSchema.safeParse(parsed(answer.text));
   if (grant.success) return grant.data;
   throw new AnswerNotUnderstood(PROVIDER, 'the token request', 'it has no access_token');

@@ -5,7 +5,13 @@
  */
 import { z } from 'zod';
 import { NightshiftError } from '#runtime/errors.ts';
-import { AnswerNotUnderstood, ProviderUnavailable, RequestRefused, ScopeMissing } from '../errors.ts';
+import {
+  AnswerNotUnderstood,
+  type Named,
+  ProviderUnavailable,
+  RequestRefused,
+  ScopeMissing,
+} from '../errors.ts';
 import { pause } from '../retry.ts';
 import { PROVIDER } from './answers.ts';
 import type { ResultFile } from './bulk_reader.ts';
@@ -123,11 +129,11 @@ async function run(shopify: Shopify, query: string): Promise<string> {
 }
 
 /** Waits until the operation has ended one way or another. */
-export async function awaitBulk(shopify: Shopify, id: string, connectionId: string): Promise<Ended> {
+export async function awaitBulk(shopify: Shopify, id: string, connection: Named): Promise<Ended> {
   for (let waitedMs = 0; ; ) {
     const { bulkOperation: operation } = await shopify.ask(bulkOperation, { id }, oneSchema);
     if (operation === null) return { kind: 'again', reason: 'Shopify no longer knows it' };
-    const ended = endOf(operation, connectionId);
+    const ended = endOf(operation, connection);
     if (ended) return ended;
     const waitMs = Math.round(Math.min(POLL_MS_MAX, Math.max(POLL_MS_MIN, waitedMs * POLL_PART)));
     waitedMs += waitMs;
@@ -137,7 +143,7 @@ export async function awaitBulk(shopify: Shopify, id: string, connectionId: stri
   }
 }
 
-function endOf(operation: z.output<typeof operationSchema>, connectionId: string): Ended | undefined {
+function endOf(operation: z.output<typeof operationSchema>, connection: Named): Ended | undefined {
   const { status, errorCode, url, objectCount: lines, rootObjectCount: roots } = operation;
   switch (status) {
     case 'COMPLETED':
@@ -151,7 +157,7 @@ function endOf(operation: z.output<typeof operationSchema>, connectionId: string
       if (errorCode === 'ACCESS_DENIED') {
         throw new ScopeMissing(
           PROVIDER,
-          connectionId,
+          connection,
           'what the bulk query selects',
           'the operation failed with ACCESS_DENIED',
         );

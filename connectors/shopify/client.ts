@@ -45,8 +45,7 @@ export type ShopifyContext = Pick<
 
 export function openShopify(context: ShopifyContext): Shopify {
   const { connection, db, signal, meters, warn } = context;
-  const { id: connectionId, account } = connection;
-  const { baseUrl } = connection;
+  const { account, baseUrl } = connection;
   const http = makeHttp({ provider: PROVIDER, account, signal, meters });
   const tokens = tokenSource({ ...context, http });
   const budget = makeBudget(db, 'shopify', account, FIRST_BUCKET);
@@ -85,7 +84,7 @@ export function openShopify(context: ShopifyContext): Shopify {
   };
 
   const once = async (query: Query, variables: Variables, token: string, persistence: Persistence) => {
-    const asked: Asked = { connectionId, account, query: query.name };
+    const asked: Asked = { connection, account, query: query.name };
     const reserved = costs.get(query.text) ?? query.cost;
     await budget.take(reserved, persistence);
     const answer = await post(query, variables, token).catch(async (error: unknown) => {

@@ -110,7 +110,7 @@ async function* result(
   bulk: Bulk,
   operation: string,
 ): AsyncGenerator<Page, Page> {
-  const ended = await awaitBulk(reading.shopify, operation, reading.context.connection.id);
+  const ended = await awaitBulk(reading.shopify, operation, reading.context.connection);
   const closed = (next: Bulk) => store(reading, { ...withBulk(reading, next), lastOperation: operation });
   const again = (reason: string) => {
     if (bulk.restarts >= RESTARTS_MAX) throw new BulkGivenUp(reason);

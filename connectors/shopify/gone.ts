@@ -4,7 +4,9 @@
  * sync is whole that found some; a full one asks for each stored object by its id and deletes the rest.
  */
 import { z } from 'zod';
+import { counted, isOrAre } from '#runtime/wording.ts';
 import type { Deletion } from '#sql/table.ts';
+import { FULL_DID_NOT_HELP } from '../errors.ts';
 import type { Page, Target } from '../stream.ts';
 import type { Query } from './queries.ts';
 import { nodesById, PAGE_SIZE_MAX } from './queries.ts';
@@ -28,8 +30,10 @@ export async function* gonePages(reading: Reading, kind: Kind): AsyncGenerator<P
   const check = { name: `${name} that are gone`, expected, found: found - deletions.length };
   const page: Page = { phase: 'changes', items: [], rejected: [], deletions, target };
   if (check.found === expected) return yield { ...page, checks: [{ ...check, ok: true }] };
-  const incomplete = `${check.found} ${name} are stored, Shopify counts ${expected}: ${
-    reading.context.full ? `of ${gone.length} it says that they are gone` : 'sync deletions again with --full'
+  const incomplete = `${counted(check.found, name)} ${isOrAre(check.found)} stored, Shopify counts ${expected}: ${
+    reading.context.full
+      ? `of ${gone.length} it says that they are gone; ${FULL_DID_NOT_HELP}`
+      : 'sync deletions again with --full'
   }`;
   yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
 }

@@ -17,7 +17,7 @@ export async function openReading(context: StreamContext, { name, scopes }: Stre
   const shopify = openShopify(context);
   const access = await readAccess(shopify);
   await assertShop(access, context.connection, context.db);
-  assertScopes(access, context.connection.id, name, scopes);
+  assertScopes(access, context.connection, name, scopes);
   return { context, shopify, access, position: parsePosition(context.position), phase: 'changes' };
 }
 

@@ -1,4 +1,6 @@
 /** Shopify's own total against what is stored: finds objects that no window ever brought. */
+import { counted, isOrAre } from '#runtime/wording.ts';
+import { FULL_DID_NOT_HELP } from '../errors.ts';
 import type { Page } from '../stream.ts';
 import type { Collection } from './collection.ts';
 import { BEGINNING, type Reading, storedRoots } from './reading.ts';
@@ -19,6 +21,7 @@ export async function totalCheck(reading: Reading, stream: string, collection: C
   const found = await storedRoots(reading, stream, collection.target);
   const check = { name: `${collection.name} in all`, expected, found, ok: found >= expected };
   if (check.ok) return { ...empty, checks: [check] };
-  const incomplete = `Shopify counts ${expected} ${collection.name} in all, ${found} are stored: sync everything again with --full`;
+  const then = reading.context.full ? FULL_DID_NOT_HELP : 'sync everything again with --full';
+  const incomplete = `Shopify counts ${counted(expected, collection.name)} in all, ${found} ${isOrAre(found)} stored: ${then}`;
   return { ...empty, checks: [{ ...check, cause: incomplete }], incomplete };
 }

@@ -6,6 +6,7 @@ import {
   AccountNotFound,
   AnswerNotUnderstood,
   CredentialsRejected,
+  type Named,
   ProviderUnavailable,
   RequestRefused,
   ScopeMissing,
@@ -16,7 +17,7 @@ import { Again } from '../retry.ts';
 
 export const PROVIDER = 'Stripe';
 
-export type Asked = { connectionId: string; account: string; path: string };
+export type Asked = { connection: Named; account: string; path: string };
 
 /** Stripe knows no such object; `param` says whether the one asked for or the one in a cursor. */
 export class ObjectMissing extends Error {
@@ -42,14 +43,14 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, as
   const request = headers['request-id'];
   const said = [status, code, message].filter((part) => part !== undefined).join(' ');
   const answer = typeof request === 'string' ? `${said} (${request})` : said;
-  const { connectionId, account, path } = asked;
+  const { connection, account, path } = asked;
   const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
   if (mayPass) return new Again(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
   if (code === 'resource_missing') return new ObjectMissing(answer, String(param ?? 'id'));
-  if (status === 401) return new CredentialsRejected(PROVIDER, connectionId, answer);
-  if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connectionId);
+  if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
+  if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);
   if (status === 403)
-    return new ScopeMissing(PROVIDER, connectionId, permissionIn(message) ?? `to read ${path}`, answer);
+    return new ScopeMissing(PROVIDER, connection, permissionIn(message) ?? `to read ${path}`, answer);
   return new RequestRefused(PROVIDER, path, answer);
 }
 

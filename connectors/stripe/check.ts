@@ -68,11 +68,12 @@ function described(account: Fields, id: string): ConnectionCheck['account'] {
  */
 export async function assertOwnAccount(
   stripe: Stripe,
-  { account, id }: StripeContext['connection'],
+  connection: StripeContext['connection'],
 ): Promise<Fields | undefined> {
+  const { account } = connection;
   const answer = await answerIfAllowed(() => stripe.get('/v1/account', [], (body) => body));
   const named = answer && textIfAny(answer, 'id');
-  if (named && named !== account) throw new AccountDiffers(PROVIDER, account, named, id);
+  if (named && named !== account) throw new AccountDiffers(PROVIDER, account, named, connection);
   return answer;
 }
 

@@ -2,13 +2,13 @@
  * Asks Stripe's API, version pinned. Every request waits for its turn among those of all workers, and
  * is tried again where that can help.
  */
-import { RateLimited } from '../errors.ts';
+import { KeyUnfit, type Named, RateLimited } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type HttpAnswer, makeHttp } from '../http.ts';
 import { Again, type Persistence, persist } from '../retry.ts';
 import type { StreamContext } from '../stream.ts';
 import { bodyOf, PROVIDER } from './answers.ts';
-import { KeyUnfit, readKey, SECRET_KEY_WARNING } from './key.ts';
+import { keyForm, readKey, SECRET_KEY_WARNING } from './key.ts';
 import { makePace } from './pace.ts';
 
 export const API_VERSION = '2026-10-28.endive';
@@ -21,7 +21,7 @@ export type Params = readonly (readonly [name: string, value: string])[];
 
 export type Stripe = {
   livemode: boolean;
-  connectionId: string;
+  connection: Named;
   now(): Date;
   /** Reads an answer; `sentAt` is when it was asked for. What `read` throws as `Again` is asked again. */
   get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
@@ -32,7 +32,8 @@ export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' |
 export function openStripe(context: StripeContext): Stripe {
   const { connection, db, signal, meters, warn, now } = context;
   const { id: connectionId, account, auth, baseUrl, secret } = connection;
-  if (auth !== 'key' && auth !== 'connected') throw new KeyUnfit(`'${auth}' is no way to use one`);
+  if (!keyForm.auth.includes(auth))
+    throw new KeyUnfit(PROVIDER, `'${auth}' is no way to use one`, keyForm.hint);
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);
   const http = makeHttp({ provider: PROVIDER, account, signal, meters });
@@ -55,7 +56,7 @@ export function openStripe(context: StripeContext): Stripe {
       throw error;
     });
     noteVersion(answer);
-    return { body: bodyOf(answer, { connectionId, account, path }), sentAt };
+    return { body: bodyOf(answer, { connection, account, path }), sentAt };
   };
 
   const noteVersion = ({ headers: { 'stripe-version': version } }: HttpAnswer) => {
@@ -65,7 +66,7 @@ export function openStripe(context: StripeContext): Stripe {
 
   return {
     livemode,
-    connectionId,
+    connection,
     now,
     get: (path, params, read) =>
       persist(async () => {

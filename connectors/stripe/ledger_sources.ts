@@ -3,6 +3,8 @@
  * moved money has booked it, and the ledger is held to the balance: so an object that no list and no event
  * ever brought is found, and so is a booking that is missing.
  */
+import { counted } from '#runtime/wording.ts';
+import { FULL_DID_NOT_HELP } from '../errors.ts';
 import type { Check, Page } from '../stream.ts';
 import { withFailures } from './balance.ts';
 import { OVERLAP_MS } from './first_load.ts';
@@ -29,12 +31,12 @@ export async function sourceChecks(reading: Reading): Promise<Page> {
       ...[beginOf(name, reading, failing), `stripe.${kind}`, OVERLAP_MS],
       ...[category, prefixes],
     ]);
-    const unlike = `the ledger names ${stored.lacking} ${kind} of the last ${DAYS} days that are not stored as it says`;
-    const again = `such as ${stored.missing}: sync ${kind} again with --full`;
+    const unlike = `not stored as the ledger says: ${counted(stored.lacking, kind)} of the last ${DAYS} days`;
+    const again = `such as ${stored.missing}: sync ${kind} again with --full${reading.context.full ? `, if that was not done; else ${FULL_DID_NOT_HELP}` : ''}`;
     checks.push(...checkOf(name, stored, `${unlike}, ${again}`, failing));
     const bookings = `bookings of ${name}`;
     const booked = await compare(reading, bookedText(kind), [beginOf(bookings, reading, failing)]);
-    const unbooked = `${booked.lacking} ${kind} of the last ${DAYS} days name a balance transaction that is not stored, such as ${booked.missing}`;
+    const unbooked = `their balance transactions are not stored: ${counted(booked.lacking, kind)} of the last ${DAYS} days, such as ${booked.missing}`;
     checks.push(...checkOf(bookings, booked, unbooked, failing));
   }
   return withFailures({ ...emptyPage(reading), checks });

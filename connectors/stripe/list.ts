@@ -100,9 +100,9 @@ export function isSecond(created: unknown): created is number {
 }
 
 /** Not every kind of object tells its mode. */
-function assertMode({ livemode, connectionId }: Stripe, objects: readonly Fields[]): void {
+function assertMode({ livemode, connection }: Stripe, objects: readonly Fields[]): void {
   const stray = objects.find(
     (object) => typeof object.livemode === 'boolean' && object.livemode !== livemode,
   );
-  if (stray) throw new ModeMixed(connectionId, String(stray.id), livemode);
+  if (stray) throw new ModeMixed(connection, String(stray.id), livemode);
 }

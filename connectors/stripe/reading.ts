@@ -24,7 +24,7 @@ export function openReading(context: StreamContext): Reading {
   const position = parsePosition(context.position);
   const { livemode } = position;
   if (livemode !== undefined && livemode !== stripe.livemode)
-    throw new ModeMixed(context.connection.id, 'The key', livemode);
+    throw new ModeMixed(context.connection, 'The key', livemode);
   return { context, stripe, position: { ...position, livemode: stripe.livemode }, phase: 'changes' };
 }
 

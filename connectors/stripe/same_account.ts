@@ -21,13 +21,13 @@ export async function doubtOfAccount(
   window: Window,
 ): Promise<string | undefined> {
   const { stripe, context } = reading;
-  const { id, account } = context.connection;
+  const { name, account } = context.connection;
   if (await assertOwnAccount(stripe, context.connection)) return undefined;
   const ids = await someStored(reading, collection, window);
   if (ids.length < ASKED_MIN) return undefined;
   for (const one of ids) if (await getObject(stripe, pathTo(collection.name, one), [])) return undefined;
   return (
-    `the key of connection ${id} knows none of ${ids.length} stored ${collection.name}, and may not tell whose it is: ` +
+    `the key of connection ${name} knows none of ${ids.length} stored ${collection.name}, and may not tell whose it is: ` +
     `it seems to be of another account than ${account}, so nothing was read again or deleted. Give it the key of that ` +
     `account (connections key), or, if they are truly gone, a key that may read its own account`
   );

@@ -11,7 +11,7 @@ create schema if not exists ops; -- the migration runner keeps its table here an
 create table app.brands (
   id uuid primary key default gen_random_uuid(),
   slug text not null unique check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-  name text not null,
+  name text not null check (length(name) between 1 and 200),
   time_zone text not null,
   reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
   created_at timestamptz not null default now()
@@ -22,7 +22,7 @@ create table app.retailers (
   brand_id uuid not null references app.brands (id),
   id uuid not null default gen_random_uuid(),
   slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-  name text not null,
+  name text not null check (length(name) between 1 and 200),
   created_at timestamptz not null default now(),
   primary key (brand_id, id),
   unique (brand_id, slug)

@@ -1,0 +1,18 @@
+/** The forms of keys of every provider that connections can be added for. */
+import { KeyUnfit } from './errors.ts';
+import { type KeyForm, problemOf } from './key_form.ts';
+import { keyForm as shopify } from './shopify/key.ts';
+import { keyForm as stripe } from './stripe/key.ts';
+
+export const keyForms: Readonly<Record<string, KeyForm>> = { shopify, stripe };
+
+/** Throws NS_KEY_UNFIT for a key that is seen to be another provider's, or to read nothing. */
+export function assertKey(provider: string, key: string): void {
+  const form = keyForms[provider];
+  if (form === undefined) throw new TypeError(`the keys of ${provider} have no form`);
+  const owner = Object.entries(keyForms).find(
+    ([name, { prefixes }]) => name !== provider && prefixes.some((prefix) => key.startsWith(prefix)),
+  );
+  const problem = owner ? `it is one of ${owner[0]}` : problemOf(form, key);
+  if (problem !== undefined) throw new KeyUnfit(provider, problem, form.hint);
+}
