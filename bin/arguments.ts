@@ -1,5 +1,9 @@
 /** Readers for what is typed. Each refuses with a sentence that shows what would have been right. */
 import { InvalidArgumentError } from 'commander';
+import { z } from 'zod';
+
+/** As the database has it: see app.brands. */
+const TITLE_LENGTH_MAX = 200;
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600 };
 
@@ -13,21 +17,32 @@ export function duration(text: string): number {
 
 /** A calendar day that exists, as 'YYYY-MM-DD'. */
 export function day(text: string): string {
-  const parsed = new Date(`${text}T00:00:00Z`);
-  const exists = /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(parsed.getTime());
-  if (!exists || parsed.toISOString().slice(0, 10) !== text) {
-    throw new InvalidArgumentError('It should be a day like 2026-03-29');
-  }
-  return text;
+  if (z.iso.date().safeParse(text).success && hasYear(text)) return text;
+  throw new InvalidArgumentError('It should be a day that exists, like 2026-03-29');
 }
 
-/** An instant with its offset, so that nobody's local clock decides. */
+/** An instant with its offset, so that nobody's local clock decides. JavaScript alone would take 30 February for 2 March. */
 export function isoInstant(text: string): string {
-  const parsed = new Date(text);
-  if (!/^\d{4}-\d{2}-\d{2}T.+(?:Z|[+-]\d{2}:\d{2})$/.test(text) || Number.isNaN(parsed.getTime())) {
-    throw new InvalidArgumentError('It should be an instant with its offset, like 2026-03-29T02:00:00Z');
-  }
-  return parsed.toISOString();
+  const exists = [{}, { precision: -1 }].some(
+    (seconds) => z.iso.datetime({ offset: true, ...seconds }).safeParse(text).success,
+  );
+  const inUtc = exists ? new Date(text).toISOString() : '';
+  if (hasYear(inUtc)) return inUtc;
+  throw new InvalidArgumentError(
+    'It should be an instant that exists, with its offset, like 2026-03-29T02:00:00Z',
+  );
+}
+
+/** PostgreSQL has no year 0, and five digits are none of ISO 8601. */
+function hasYear(text: string): boolean {
+  return /^\d{4}-/.test(text) && !text.startsWith('0000');
+}
+
+/** What people call something, or why they do it: one line of some length. */
+export function title(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed !== '' && trimmed.length <= TITLE_LENGTH_MAX && !/\p{Cc}/u.test(trimmed)) return trimmed;
+  throw new InvalidArgumentError(`It should be one line of 1 to ${TITLE_LENGTH_MAX} characters`);
 }
 
 export function slug(text: string): string {

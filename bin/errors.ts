@@ -9,6 +9,38 @@ export function firstCause(error: unknown): unknown {
   return error instanceof SuppressedError ? firstCause(error.suppressed) : error;
 }
 
+/** What PostgreSQL does not allow us, by its SQLSTATE. */
+export function databaseRefusal(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code } = error as { code?: unknown };
+  if (code === '25006') return new DatabaseReadOnly(error);
+  return code === '42501' ? new DatabaseDenied(error) : error;
+}
+
+export class DatabaseReadOnly extends NightshiftError {
+  readonly code = 'NS_DATABASE_READ_ONLY';
+
+  constructor(cause: Error) {
+    super(`The database takes no changes: ${cause.message}.`, {
+      hint: 'Name the primary server in DATABASE_URL: a standby, or one with default_transaction_read_only, is only read',
+      verdict: 'give_up',
+      cause,
+    });
+  }
+}
+
+export class DatabaseDenied extends NightshiftError {
+  readonly code = 'NS_DATABASE_DENIED';
+
+  constructor(cause: Error) {
+    super(`The account of DATABASE_URL lacks a right: ${cause.message}.`, {
+      hint: 'Commands need the account that ran npx nightshift migrate; nightshift_reader and nightshift_operator are for psql and BI',
+      verdict: 'give_up',
+      cause,
+    });
+  }
+}
+
 export class UsageError extends NightshiftError {
   readonly code = 'NS_USAGE';
 
@@ -59,6 +91,17 @@ export class JobNotDead extends NightshiftError {
         state === 'held'
           ? 'Release its connection, which puts it back: npx nightshift connections release NAME --brand B'
           : 'It runs by itself: npx nightshift jobs list',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class ScenarioMissing extends NightshiftError {
+  readonly code = 'NS_SCENARIO_MISSING';
+
+  constructor(directory: string) {
+    super(`There is no directory ${directory}.`, {
+      hint: 'docs/sandbox.md describes what a scenario directory holds',
       verdict: 'give_up',
     });
   }

@@ -1,11 +1,6 @@
-/** How numbers and spans of time look to a person. Amounts are decimal text and stay exact. */
+/** How numbers and spans of time look to a person. */
 
-/** '1234567.5' → '1,234,567.5'. Works on the text, so that no digit of an amount is lost. */
-export function grouped(amount: string | number): string {
-  const [whole = '', fraction] = String(amount).split('.');
-  const withCommas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
-  return fraction === undefined ? withCommas : `${withCommas}.${fraction}`;
-}
+export { count, grouped } from '#runtime/wording.ts';
 
 /** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so less than 0 is 0. */
 export function span(ms: number): string {
@@ -22,9 +17,4 @@ export function span(ms: number): string {
 /** '3 d 4 h ago', or 'just now'; so is what was done as of an instant ahead of the clock, as in a scenario. */
 export function ago(seconds: number): string {
   return seconds < 1 ? 'just now' : `${span(seconds * 1000)} ago`;
-}
-
-/** '1 job', '3 jobs'. */
-export function count(number: number, noun: string, plural = `${noun}s`): string {
-  return number === 1 ? `1 ${noun}` : `${grouped(number)} ${plural}`;
 }

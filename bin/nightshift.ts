@@ -2,15 +2,25 @@
 /** The operator's command line: `nightshift <noun> <verb>`. */
 import { exitCodes } from './exit_codes.ts';
 import { run } from './program.ts';
+import { isStdoutClosed } from './stdout.ts';
 
 // Whoever reads us may stop early (`| head`): that is no failure, and what we do goes on to its
-// orderly end. What cannot be written for another reason (a full disk) fails the command.
-let isWritten = true;
+// orderly end. What cannot be written for another reason (a full disk, a closed output) fails the command.
+let unwritten: string | undefined;
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-    isWritten &&= code === 'EPIPE';
+  stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') unwritten ??= message;
   });
 }
+if (isStdoutClosed())
+  process.stdout.write = () => {
+    unwritten ??= 'standard output is closed';
+    return true;
+  };
 
 const exitCode = await run(process.argv.slice(2));
-process.exitCode = exitCode === exitCodes.ok && !isWritten ? exitCodes.failed : exitCode;
+process.exitCode = exitCode === exitCodes.ok && unwritten ? exitCodes.failed : exitCode;
+if (unwritten)
+  process.stderr.write(
+    `nightshift: What was to be said could not be written: ${unwritten}.\n  next: give it an output; >/dev/null leaves it out\n`,
+  );

@@ -1,9 +1,11 @@
 /**
  * What a command says. Data goes to stdout: NDJSON with --json, a table on a terminal, lines of
- * tab-separated values otherwise. Everything else goes to stderr, so that a pipe gets data only.
+ * tab-separated values otherwise. Everything else goes to stderr, so that a pipe gets data only. A terminal
+ * gets lines that fit it.
  */
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { visibleLength, widthOf, wrapped } from './wrap.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -29,15 +31,19 @@ export function makeOutput(
     json,
     list(rows, columns) {
       if (json) for (const row of rows) print(JSON.stringify(row));
-      else if (stdout.isTTY) print(rows.length === 0 ? dim('(none)') : tableOf(rows, columns));
+      else if (stdout.isTTY)
+        print(rows.length === 0 ? dim('(none)') : tableOf(rows, columns, widthOf(stdout)));
       else
         for (const cells of [columns, ...rows.map((row) => cellsOf(row, columns))]) print(cells.join('\t'));
     },
     record(record, lines) {
       if (json) print(JSON.stringify(record));
-      else for (const line of lines()) print(line);
+      else for (const line of lines()) for (const part of wrapped(line, widthOf(stdout))) print(part);
     },
-    say: (line) => stderr.write(`${line}\n`),
+    // A line of JSON stays one.
+    say: (line) => {
+      for (const part of json ? [line] : wrapped(line, widthOf(stderr))) stderr.write(`${part}\n`);
+    },
   };
 }
 
@@ -48,16 +54,53 @@ export const green = (text: string) => styleText('green', text, { stream: proces
 export const red = (text: string) => styleText('red', text, { stream: process.stdout });
 export const yellow = (text: string) => styleText('yellow', text, { stream: process.stdout });
 
-function tableOf(rows: readonly Row[], columns: readonly string[]): string {
+/** As a table if it fits; else with its last column, which says most, in several lines; else row by row. */
+function tableOf(rows: readonly Row[], columns: readonly string[], width: number): string {
+  const whole = table(rows, columns);
+  const excess = widest(whole) - width;
+  if (excess <= 0) return whole;
+  const last = widest(table(rows, columns.slice(-1))) - excess;
+  if (last < LAST_WIDTH_MIN) return rows.map((row) => card(row, columns, width)).join('\n\n');
+  return table(rows, columns, last);
+}
+
+const LAST_WIDTH_MIN = 24;
+const VALUE_WIDTH_MIN = 10;
+const GAP = 2;
+
+function widest(text: string): number {
+  return Math.max(...text.split('\n').map((line) => visibleLength(line.trimEnd())));
+}
+
+/** A row on lines of its own, a value a line. */
+function card(row: Row, columns: readonly string[], width: number): string {
+  const names = columns.map((column) => column.replaceAll('_', ' '));
+  const room = Math.max(...names.map((name) => name.length)) + GAP;
+  return cellsOf(row, columns)
+    .flatMap((cell, at) => {
+      if (cell === '') return [];
+      const [first = '', ...more] = wrapped(cell, Math.max(width - room, VALUE_WIDTH_MIN)).map((line) =>
+        line.trim(),
+      );
+      return [bold((names[at] ?? '').padEnd(room)) + first, ...more.map((line) => ' '.repeat(room) + line)];
+    })
+    .join('\n');
+}
+
+function table(rows: readonly Row[], columns: readonly string[], lastWidth?: number): string {
   const rightAligned = columns.map((column) => rows.every((row) => isNumberLike(row[column])));
-  const table = new Table({
+  const drawn = new Table({
     head: columns.map((column) => bold(column.replaceAll('_', ' '))),
     colAligns: rightAligned.map((right) => (right ? 'right' : 'left')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
+    ...(lastWidth !== undefined && {
+      colWidths: columns.map((_, at) => (at === columns.length - 1 ? lastWidth + GAP : null)),
+      wordWrap: true,
+    }),
     chars: Object.fromEntries(borders.map((border) => [border, ''])),
   });
-  for (const row of rows) table.push(cellsOf(row, columns));
-  return table.toString();
+  for (const row of rows) drawn.push(cellsOf(row, columns));
+  return drawn.toString();
 }
 
 const borders = [

@@ -5,7 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Cli, Noun } from './cli.ts';
-import { firstCause } from './errors.ts';
+import { databaseRefusal, firstCause } from './errors.ts';
 import { exitCodeOf, exitCodes } from './exit_codes.ts';
 import { makeOutput } from './output.ts';
 import { reportLines, usageError } from './report.ts';
@@ -43,7 +43,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = proc
     await program.parseAsync([...argv], { from: 'user' });
     return cli.exitCode;
   } catch (error) {
-    return explain(firstCause(error), cli, argv, noun);
+    return explain(databaseRefusal(firstCause(error)), cli, argv, noun);
   }
 }
 

@@ -2,6 +2,8 @@
  * Shows how far something is, on stderr. A terminal gets a block of lines that is drawn over itself;
  * anything else gets each line when it changes, not more often than every few seconds.
  */
+import { widthOf, wrapped } from './wrap.ts';
+
 const PLAIN_INTERVAL_MS = 5_000;
 const DEFAULT_WIDTH = 100;
 const DEFAULT_HEIGHT = 24;
@@ -33,7 +35,7 @@ function redrawn(stream: Stream): Progress {
   return {
     show: draw,
     note(line) {
-      stream.write(`${erase()}${line}\n`);
+      stream.write(`${erase()}${wrapped(line, widthOf(stream)).join('\n')}\n`);
       const block = drawn;
       drawn = [];
       draw(block);

@@ -4,7 +4,8 @@
  */
 import { UsageError } from './errors.ts';
 
-const BYTES_MAX = 16 * 1024;
+/** The longest key that a provider hands out has a few hundred characters. */
+const LENGTH_MAX = 4096;
 const HINT = 'name a variable with --key-env SHOP_KEY, or pipe the key in: pass show shop | npx nightshift …';
 
 export type KeySource = { keyEnv?: string };
@@ -12,9 +13,14 @@ export type KeySource = { keyEnv?: string };
 export async function readKey({ keyEnv }: KeySource, env: NodeJS.ProcessEnv): Promise<string> {
   const key = (keyEnv === undefined ? await fromStdin() : fromVariable(keyEnv, env)).trim();
   if (key === '') throw new UsageError('The key is empty.', HINT);
+  if (key.length > LENGTH_MAX) throw tooLong();
   if (/[\r\n]/.test(key)) throw new UsageError('The key has more than one line.', HINT);
   if (/[^\x20-\x7e]/.test(key)) throw new UsageError('The key has characters that no key has.', HINT);
   return key;
+}
+
+function tooLong(): UsageError {
+  return new UsageError(`The key is longer than ${LENGTH_MAX} characters.`, HINT);
 }
 
 function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
@@ -35,7 +41,7 @@ async function piped(): Promise<string> {
   let text = '';
   for await (const chunk of process.stdin.setEncoding('utf8')) {
     text += chunk;
-    if (text.length > BYTES_MAX) throw new UsageError('What came in is too long for a key.', HINT);
+    if (text.length > LENGTH_MAX) throw tooLong();
   }
   return text;
 }

@@ -75,7 +75,6 @@ test.each([
   ['rollup run --brand a --from 1900-01-01 --to 2100-01-01 --dry-run', 'at most 3660 days'],
   ['jobs list --finished --state dead', 'cannot be used with'],
   ['sandbox --port x', 'npx nightshift sandbox --help lists'],
-  ['sandbox --data nowhere', 'nowhere'],
 ])('%s is refused before anything is opened', async (line, why) => {
   const { code, stdout, stderr } = await nightshift(line.split(' '));
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -10,7 +10,7 @@ import {
   type Marked,
 } from '#sql/brands.ts';
 import type { Tx } from '#sql/pool.ts';
-import { currency, slug, zone } from '../arguments.ts';
+import { currency, slug, title, zone } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { confirm } from '../confirm.ts';
 import { count } from '../format.ts';
@@ -42,7 +42,7 @@ function addAdd(command: Command, cli: Cli): void {
     .command('add')
     .description('add a brand')
     .argument('<slug>', 'its short name, such as acme', slug)
-    .option('--name <name>', 'as people write it; the slug when left out')
+    .option('--name <name>', 'as people write it; the slug when left out', title)
     .requiredOption(
       '--zone <zone>',
       'IANA time zone whose days its figures have, such as Europe/London',

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { keyForms } from '#connectors/keys.ts';
 import { findBrand, listBrands } from '#sql/brands.ts';
 import { addRetailer, findRetailer, listRetailers } from '#sql/retailers.ts';
-import { slug } from '../arguments.ts';
+import { slug, title } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { addUnlessThere } from '../if_missing.ts';
 import { openSession } from '../session.ts';
@@ -20,7 +21,7 @@ function addAdd(command: Command, cli: Cli): void {
     .description('add a retailer to a brand')
     .argument('<slug>', 'its short name, such as uk', slug)
     .requiredOption('--brand <brand>', 'the brand that sells through it')
-    .option('--name <name>', 'as people write it; the slug when left out')
+    .option('--name <name>', 'as people write it; the slug when left out', title)
     .option('--if-missing', 'do nothing when it is there already')
     .action(async (retailer: string, { brand, name = retailer, ifMissing }: AddOptions) => {
       await using session = await openSession(cli);
@@ -35,8 +36,11 @@ function addAdd(command: Command, cli: Cli): void {
         ? `Added retailer ${retailer} of ${brand}.`
         : `Retailer ${retailer} is there already.`;
       cli.out.record({ brand, retailer, name: row.name, id: row.id, added }, () => [said]);
-      const options = `--brand ${brand} --retailer ${retailer} --provider shopify --account SHOP.myshopify.com`;
-      cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env SHOP_KEY`);
+      const options = `--brand ${brand} --retailer ${retailer} --provider PROVIDER --account ACCOUNT`;
+      cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env VARIABLE`);
+      cli.out.say(
+        `PROVIDER is ${Object.keys(keyForms).join(' or ')}; npx nightshift connections add --help says more.`,
+      );
     });
 }
 

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { ScenarioError } from '../../sandbox/scenario_error.ts';
 import { type SandboxOptions, startSandbox } from '../../sandbox/server.ts';
 import type { Noun } from '../cli.ts';
-import { UsageError } from '../errors.ts';
+import { ScenarioMissing, UsageError } from '../errors.ts';
 
 const PORT_MAX = 65_535;
 
@@ -17,6 +20,9 @@ export const noun: Noun = (command, cli) => {
     .option('--host <address>', 'on which address to listen', '127.0.0.1')
     .action(async (options: SandboxOptions) => {
       const { say } = cli.out;
+      // Before a minute of reading.
+      await assertThere(options.data);
+      await assertFree(options).catch(refuse);
       say('Reading the data …');
       await using sandbox = await startSandbox({ ...options, log: say }).catch(refuse);
       const { url, now = null } = sandbox;
@@ -35,6 +41,20 @@ function refuse(error: unknown): never {
     throw new UsageError(`It cannot listen there: ${message}.`, 'without --host and --port it always can');
   if (!(error instanceof ScenarioError)) throw error;
   throw new UsageError(error.message, 'docs/sandbox.md describes what a scenario directory holds');
+}
+
+async function assertThere(directory: string | undefined): Promise<void> {
+  if (directory === undefined) return;
+  const found = await stat(directory).catch(() => undefined);
+  if (!found?.isDirectory()) throw new ScenarioMissing(directory);
+}
+
+/** Listens there for a moment; whoever comes in between is told by the sandbox itself. */
+async function assertFree({ host, port = 0 }: SandboxOptions): Promise<void> {
+  const server = createServer().listen(port, host);
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
 }
 
 function port(text: string): number {

@@ -1,7 +1,9 @@
 /** `connections add` */
 import { type Command, Option } from 'commander';
+import { keyForms } from '#connectors/keys.ts';
 import { findBrand } from '#sql/brands.ts';
 import { addConnection, findConnection, type NewConnection } from '#sql/connections.ts';
+import type { Provider } from '#sql/hosts.ts';
 import { findRetailer } from '#sql/retailers.ts';
 import { slug } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
@@ -12,15 +14,15 @@ import { readKey } from '../secret_input.ts';
 import { openSession } from '../session.ts';
 import { assertLimited, requestsPerSecond } from './limits.ts';
 import { connectionRow } from './list.ts';
-import { type Auth, authKinds, storedKey } from './stored_key.ts';
+import { storedKey } from './stored_key.ts';
 
 type Options = {
   brand: string;
   retailer: string;
-  provider: keyof typeof authKinds;
+  provider: Provider;
   account: string;
   baseUrl?: string;
-  auth?: Auth;
+  auth?: string;
   keyEnv?: string;
   requestsPerSecond?: number;
   ifMissing?: boolean;
@@ -35,7 +37,7 @@ export function addAdd(command: Command, cli: Cli): void {
     .requiredOption('--retailer <retailer>', 'whose sales it brings')
     .addOption(
       new Option('--provider <provider>', 'who is asked')
-        .choices(Object.keys(authKinds))
+        .choices(Object.keys(keyForms))
         .makeOptionMandatory(),
     )
     .requiredOption('--account <account>', 'of a Shopify shop: its SHOP.myshopify.com; of Stripe: its acct_…')
@@ -44,7 +46,7 @@ export function addAdd(command: Command, cli: Cli): void {
       new Option(
         '--auth <kind>',
         'how the key is used; of Stripe: for its own account, or for a connected one',
-      ).choices(Object.values(authKinds).flat()),
+      ).choices(Object.values(keyForms).flatMap((form) => [...form.auth])),
     )
     .option(
       '--key-env <variable>',
@@ -64,12 +66,13 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const auth = authOf(options);
   const account = accountOf(options);
   if (options.requestsPerSecond !== undefined) assertLimited(options.provider);
-  const secret = storedKey(auth, await readKey(options, cli.env));
+  const { provider } = options;
+  const secret = storedKey({ provider, auth, key: await readKey(options, cli.env) });
   await using session = await openSession(cli);
   const { db } = session;
   const brand = await findBrand(db, options.brand);
   const { id: retailerId } = await findRetailer(db, brand.id, options.retailer);
-  const { provider, baseUrl } = options;
+  const { baseUrl } = options;
   const wanted: NewConnection = {
     brandId: brand.id,
     retailerId,
@@ -94,10 +97,10 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
 }
 
-function authOf({ provider, auth }: Options): Auth {
-  const kinds: readonly Auth[] = authKinds[provider];
-  const chosen = auth ?? authKinds[provider][0];
-  if (kinds.includes(chosen)) return chosen;
+function authOf({ provider, auth }: Options): string {
+  const kinds: readonly string[] = keyForms[provider]?.auth ?? [];
+  const chosen = auth ?? kinds[0];
+  if (chosen !== undefined && kinds.includes(chosen)) return chosen;
   throw new UsageError(
     `--auth ${chosen} is no way to use a key of ${provider}.`,
     `choose of: ${kinds.join(', ')}`,
@@ -106,7 +109,7 @@ function authOf({ provider, auth }: Options): Auth {
 
 function accountOf({ provider, account }: Options): string {
   if (provider === 'shopify') return shop(account);
-  if (/^acct_[A-Za-z0-9_]+$/.test(account)) return account;
+  if (/^acct_[A-Za-z0-9_]{1,60}$/.test(account)) return account;
   throw new UsageError(
     'The account of Stripe is its id, acct_….',
     'Stripe shows it in the dashboard under Settings, Account details',
@@ -115,7 +118,7 @@ function accountOf({ provider, account }: Options): string {
 
 function shop(text: string): string {
   const account = text.includes('.') ? text : `${text}.myshopify.com`;
-  if (/^[a-z0-9][a-z0-9-]*\.myshopify\.com$/.test(account)) return account;
+  if (/^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/.test(account)) return account;
   throw new UsageError(
     'The account of a shop is its SHOP.myshopify.com, not its public domain.',
     'Shopify shows it in the admin under Settings, Domains',

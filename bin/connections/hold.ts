@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Connection, holdConnection, releaseConnection } from '#sql/connections.ts';
 import { releaseJobs } from '#sql/jobs.ts';
 import type { Db, Tx } from '#sql/pool.ts';
+import { title } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { findTheConnection } from '../find_connection.ts';
 import { count } from '../format.ts';
@@ -16,7 +17,7 @@ export function addHold(command: Command, cli: Cli): void {
     .description('let no job use it until it is released; what is queued waits')
     .argument('<name>', 'the connection, or its id')
     .option('--brand <brand>', 'whose it is')
-    .option('--reason <text>', 'why, for whoever looks at status', 'held by hand')
+    .option('--reason <text>', 'why, for whoever looks at status', title, 'held by hand')
     .action(async (name: string, { brand, reason }: { brand?: string; reason: string }) => {
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);

@@ -25,7 +25,7 @@ export function addKey(command: Command, cli: Cli): void {
       const key = await readKey({ keyEnv }, cli.env);
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);
-      const secret = storedKey(connection.auth, key);
+      const secret = storedKey({ ...connection, key });
       const { sealer } = await keyringOf(cli, session);
       const which = { brandId: connection.brandId, connectionId: connection.id };
       const { released, jobs } = await session.db.transaction(async (tx) => {

@@ -1,21 +1,21 @@
 /** A key as it is typed, and as connectors want it stored. */
 import { z } from 'zod';
-import { readKey as readStripeKey } from '#connectors/stripe/key.ts';
+import { assertKey } from '#connectors/keys.ts';
 import { UsageError } from '../errors.ts';
-
-/** How the keys of each provider are used; the first is meant when nothing is said. */
-export const authKinds = {
-  shopify: ['token', 'client_credentials'],
-  stripe: ['key', 'connected'],
-} as const;
-export type Auth = (typeof authKinds)[keyof typeof authKinds][number];
 
 const credentials = z.strictObject({ client_id: z.string().min(1), client_secret: z.string().min(1) });
 
-/** Client credentials are typed as `client-id:client-secret`, or as the JSON that is stored. */
-export function storedKey(auth: string, key: string): string {
-  if (auth === 'key' || auth === 'connected') readStripeKey(key); // refuses what could never read
-  if (auth !== 'client_credentials') return key;
+export type TypedKey = { provider: string; auth: string; key: string };
+
+/**
+ * Refuses what could never read. Client credentials are typed as `client-id:client-secret`, or as the
+ * JSON that is stored.
+ */
+export function storedKey({ provider, auth, key }: TypedKey): string {
+  if (auth !== 'client_credentials') {
+    assertKey(provider, key);
+    return key;
+  }
   const { data, success } = credentials.safeParse(asObject(key));
   if (success) return JSON.stringify(data);
   throw new UsageError(

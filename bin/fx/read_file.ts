@@ -17,6 +17,18 @@ export class RateFileUnreadable extends NightshiftError {
   }
 }
 
+export class RateFileMissing extends NightshiftError {
+  readonly code = 'NS_FX_FILE_MISSING';
+
+  constructor(path: string) {
+    super(`There is no file ${path}.`, {
+      hint: 'Give the name of a file of the ECB, or - for standard input',
+      verdict: 'give_up',
+      context: { path },
+    });
+  }
+}
+
 export type RateFile = { name: string; bytes: Buffer };
 
 export async function readRateFile(path: string): Promise<RateFile> {
@@ -31,6 +43,7 @@ export async function readRateFile(path: string): Promise<RateFile> {
     }
   } catch (error) {
     if (error instanceof RateFileUnreadable) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new RateFileMissing(path);
     throw new RateFileUnreadable(path, messageOf(error), error);
   }
   return { name, bytes: Buffer.concat(pieces) };

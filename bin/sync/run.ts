@@ -67,6 +67,12 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (held.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
 }
 
+/** What was read has changed something, or not, or was older than what is stored. */
+const DONE_COLUMNS = [
+  ...['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'stale', 'deleted', 'rejected'],
+  'error',
+];
+
 /** Until the syncs and the rollups that they cause are done. */
 export async function waitFor(
   cli: Cli,
@@ -86,6 +92,6 @@ export async function waitFor(
     error_code: states[at]?.error_code,
     error: states[at]?.error_message ?? states[at]?.tally?.incomplete,
   }));
-  cli.out.list(rows, ['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'rejected', 'error']);
+  cli.out.list(rows, DONE_COLUMNS);
   cli.out.say(`${count(jobs.length, 'sync')} done. See: npx nightshift sync status --brand ${brand.slug}`);
 }

@@ -1,0 +1,44 @@
+/**
+ * Whether standard output was closed (`>&-`) before we came. Node opens /dev/null in its place, so that
+ * what is written would be lost in silence and the command end with 0. Who wants that says `>/dev/null`,
+ * which is opened for writing only; a program that starts us without output opens it for both, as Node
+ * does. So what tells is a shell above us that has an output itself.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+
+const SHELLS = /^-?(ba|da|z|k|mk|fi|a)?sh$/;
+const ANCESTORS_MAX = 20;
+const ACCESS_MODE = 0o3; // O_ACCMODE
+const READ_AND_WRITE = 0o2; // O_RDWR
+
+export function isStdoutClosed(): boolean {
+  try {
+    let process = 'self';
+    for (let step = 0; step < ANCESTORS_MAX && isNullForBoth(process); step++) process = parentOf(process);
+    return process !== 'self' && SHELLS.test(readFileSync(`/proc/${process}/comm`, 'utf8').trim());
+  } catch {
+    return false; // no /proc, or a process that is not ours to look at: then nothing can be told
+  }
+}
+
+function isNullForBoth(process: string): boolean {
+  if (outputOf(process) !== '/dev/null') return false;
+  const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/${process}/fdinfo/1`, 'utf8'))?.[1] ?? '';
+  return (Number.parseInt(flags, 8) & ACCESS_MODE) === READ_AND_WRITE;
+}
+
+/** Some shells close their own while they start a command. */
+function outputOf(process: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${process}/fd/1`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
+}
+
+function parentOf(process: string): string {
+  const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${process}/status`, 'utf8'))?.[1];
+  if (parent === undefined) throw new TypeError(`process ${process} has no parent`);
+  return parent;
+}

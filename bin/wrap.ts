@@ -1,0 +1,44 @@
+/**
+ * Fits what is said to the width of a terminal. Between words only: an address or a name that is wider
+ * stays whole, because it is there to be copied. A command after "Next:" goes on behind a backslash, so
+ * that it can still be pasted.
+ */
+import { stripVTControlCharacters } from 'node:util';
+
+type Stream = { isTTY?: boolean; columns?: number };
+
+/** Widths below this are no widths: some terminals say 0. */
+const WIDTH_MIN = 20;
+const HANGING = 2;
+const CONTINUED = ' \\';
+
+/** The width to keep to; none in a pipe, where lines are data. */
+export function widthOf({ isTTY, columns = 0 }: Stream): number {
+  return isTTY && columns >= WIDTH_MIN ? columns : Number.POSITIVE_INFINITY;
+}
+
+export function visibleLength(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+/** The lines of a text, each at most `width` wide; the later ones hang in by as much as the first, and a bit. */
+export function wrapped(text: string, width: number): string[] {
+  return text.split('\n').flatMap((line) => (visibleLength(line) <= width ? [line] : broken(line, width)));
+}
+
+function broken(line: string, width: number): string[] {
+  const indent = ' '.repeat((/^ */.exec(line)?.[0].length ?? 0) + HANGING);
+  const lines: string[] = [];
+  let current = '';
+  let isCommand = false;
+  for (const [word] of line.matchAll(/ *[^ ]+/g)) {
+    const room = width - (isCommand ? CONTINUED.length : 0);
+    if (current.trim() === '' || visibleLength(current + word) <= room) current += word;
+    else {
+      lines.push(isCommand ? current + CONTINUED : current);
+      current = indent + word.trimStart();
+    }
+    isCommand ||= word.trim() === 'npx' && /\bnext: +npx$/i.test([...lines, current].join(' ').trimEnd());
+  }
+  return [...lines, current];
+}
