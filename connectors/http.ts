@@ -1,10 +1,11 @@
 /**
- * HTTP to providers: one request at a time, with a limit on every wait and every size. Redirects are
- * refused, and no error carries more of an address than its path, because queries and headers hold
- * keys. What may pass is thrown as `Again`, for the retry policy in `retry.ts`.
+ * HTTP to providers: one request at a time, with a limit on every wait, every size and the whole.
+ * Redirects are refused, and no error carries more of an address than its path, because queries and
+ * headers hold keys. What may pass is thrown as `Again`, for the retry policy in `retry.ts`.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import { type BodyLimits, BodyTooSlow, inTime, USUAL_PACE } from './body.ts';
 import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
 import { Again, type Meters, RETRY_AFTER_MS_MAX } from './retry.ts';
 
@@ -13,6 +14,11 @@ export const HEADERS_TIMEOUT_MS = 60_000;
 /** Between two pieces of a body. */
 export const BODY_TIMEOUT_MS = 60_000;
 export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** Of an answer that is read as a whole, from its head to its end. */
+export const ANSWER_MS_MAX = 5 * 60_000;
+/** For the rest of an answer that nobody wants, so that its connection can serve on. */
+const LEFT_MS_MAX = 5_000;
+const LEFT_BYTES_MAX = 128 * 1024;
 export const USER_AGENT = 'Nightshift/0.1';
 
 /** Statuses that mean "later". 530 and 540 are Shopify's: name not resolved at the edge, switched off for now. */
@@ -29,6 +35,7 @@ export type HttpRequest = {
 };
 
 export type HttpAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
+export type HttpBytes = { status: number; headers: IncomingHttpHeaders; bytes: Buffer };
 export type HttpStream = { status: number; headers: IncomingHttpHeaders; body: AsyncIterable<Buffer> };
 
 export type Http = {
@@ -36,16 +43,25 @@ export type Http = {
   signal: AbortSignal;
   /** The whole answer of one request. */
   once(request: HttpRequest): Promise<HttpAnswer>;
+  /** The same as it came, of another size. */
+  whole(request: HttpRequest, bytesMax: number): Promise<HttpBytes>;
   /** The head of an answer, its body to be read piece by piece. */
   open(request: HttpRequest): Promise<HttpStream>;
 };
 
-export type HttpOptions = { provider: string; account: string; signal: AbortSignal; meters: Meters };
+export type HttpOptions = {
+  provider: string;
+  account: string;
+  signal: AbortSignal;
+  meters: Meters;
+  /** For tests. */
+  limits?: BodyLimits;
+};
 
 // One pool of connections for the process: idle ones close by themselves and keep nothing alive.
 const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
 
-export function makeHttp({ provider, account, signal, meters }: HttpOptions): Http {
+export function makeHttp({ provider, account, signal, meters, limits }: HttpOptions): Http {
   const head = async (request: HttpRequest): Promise<Dispatcher.ResponseData> => {
     meters.requests++;
     try {
@@ -66,19 +82,23 @@ export function makeHttp({ provider, account, signal, meters }: HttpOptions): Ht
   const lost = (error: unknown, request: HttpRequest): unknown => {
     if (signal.aborted) return signal.reason;
     if (error instanceof TypeError) return error; // an address that is none: waiting does not mend it
-    const what = `${codeOf(error)} at ${placeOf(request.url)}`;
+    const slow = error instanceof BodyTooSlow ? `too slow, ${error.message}` : undefined;
+    const what = `${slow ?? codeOf(error)} at ${placeOf(request.url)}`;
     return new Again(new ProviderUnavailable(provider, what, { cause: error }));
   };
 
-  const open = async (request: HttpRequest): Promise<HttpStream> => {
+  const open = async (request: HttpRequest, totalMsMax?: number): Promise<HttpStream> => {
     const answer = await head(request);
     const { statusCode: status, headers, body } = answer;
     const refusal = refused(status, headers, request);
     if (refusal) {
-      await body.dump().catch(() => {}); // what we do not read must not block the connection
+      // What we do not read must not block the connection, nor keep us.
+      const enough = AbortSignal.any([signal, AbortSignal.timeout(LEFT_MS_MAX)]);
+      await body.dump({ limit: LEFT_BYTES_MAX, signal: enough }).catch(() => {});
       throw refusal;
     }
-    return { status, headers, body: pieces(body, request) };
+    const within = limits ?? { ...USUAL_PACE, ...(totalMsMax && { totalMsMax }) };
+    return { status, headers, body: pieces(inTime(body, within), request) };
   };
 
   const refused = (status: number, headers: IncomingHttpHeaders, request: HttpRequest): Error | undefined => {
@@ -105,21 +125,26 @@ export function makeHttp({ provider, account, signal, meters }: HttpOptions): Ht
     }
   }
 
+  const whole = async (request: HttpRequest, bytesMax: number): Promise<HttpBytes> => {
+    const { status, headers, body } = await open(request, ANSWER_MS_MAX);
+    const read: Buffer[] = [];
+    let size = 0;
+    for await (const piece of body) {
+      size += piece.length;
+      if (size > bytesMax) throw new AnswerTooLarge(provider, placeOf(request.url), bytesMax);
+      read.push(piece);
+    }
+    return { status, headers, bytes: Buffer.concat(read) };
+  };
+
   return {
     meters,
     signal,
-    open,
+    whole,
+    open: (request) => open(request),
     async once(request) {
-      const { status, headers, body } = await open(request);
-      const read: Buffer[] = [];
-      let bytes = 0;
-      for await (const piece of body) {
-        bytes += piece.length;
-        if (bytes > ANSWER_BYTES_MAX)
-          throw new AnswerTooLarge(provider, placeOf(request.url), ANSWER_BYTES_MAX);
-        read.push(piece);
-      }
-      return { status, headers, text: Buffer.concat(read).toString('utf8') };
+      const { status, headers, bytes } = await whole(request, ANSWER_BYTES_MAX);
+      return { status, headers, text: bytes.toString('utf8') };
     },
   };
 }

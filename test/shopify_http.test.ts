@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { BodyLimits } from '#connectors/body.ts';
 import { makeHttp, retryAfterMs } from '#connectors/http.ts';
-import { ATTEMPTS_MAX, makeMeters, persist } from '#connectors/retry.ts';
-import { fakeProvider, file, hangUp, json, silence, status } from './support/provider.ts';
+import { type Again, ATTEMPTS_MAX, makeMeters, persist } from '#connectors/retry.ts';
+import { type Answer, fakeProvider, file, hangUp, json, silence, status } from './support/provider.ts';
 
 const ok = json({ fine: true });
 
@@ -80,13 +82,13 @@ test('a stopped job leaves its request at once, also while it waits for another 
   await using provider = await fakeProvider(silence);
   const stop = new AbortController();
   const asking = client(stop.signal).get(provider.url);
-  setTimeout(() => stop.abort(new Error('told to stop')), 50);
+  void setTimeout(50).then(() => stop.abort(new Error('told to stop')));
   await expect(asking).rejects.toThrow('told to stop');
 
   await using waiting = await fakeProvider(status(429, { 'retry-after': '60' }));
   const again = new AbortController();
   const pausing = client(again.signal).get(waiting.url);
-  setTimeout(() => again.abort(new Error('told to stop')), 100);
+  void setTimeout(100).then(() => again.abort(new Error('told to stop')));
   await expect(pausing).rejects.toThrow('told to stop');
 });
 
@@ -110,4 +112,70 @@ test('Retry-After comes as seconds or as a date', () => {
     undefined,
     undefined,
   ]);
+});
+
+/** Sends a piece again and again, for as long as somebody listens. */
+const dribble =
+  (piece: Buffer, head = 200): Answer =>
+  (response) => {
+    response.writeHead(head);
+    const timer = setInterval(() => response.write(piece), 5);
+    response.on('close', () => clearInterval(timer));
+  };
+
+/** A minute as short as a test can wait for. */
+const limited = (limits: BodyLimits) => {
+  const meters = makeMeters();
+  const signal = new AbortController().signal;
+  return makeHttp({ provider: 'Shopify', account: 'acme', signal, meters, limits });
+};
+
+const failureOf = (error: Again) => error.failure;
+const TOO_SLOW = {
+  code: 'NS_PROVIDER_UNAVAILABLE',
+  verdict: 'retry',
+  message: expect.stringContaining('too slow'),
+};
+
+test('a body of a byte now and then is left, though it is never silent', async () => {
+  await using provider = await fakeProvider(dribble(Buffer.from('x')));
+  const http = limited({ paceMs: 100, paceBytesMin: 60_000 });
+  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  expect(await answer).toMatchObject(TOO_SLOW);
+});
+
+test('so is a download, in the middle of it', async () => {
+  await using provider = await fakeProvider(dribble(Buffer.from('x')));
+  const http = limited({ paceMs: 100, paceBytesMin: 60_000 });
+  const { body } = await http.open({ method: 'GET', url: provider.url });
+  const read = async () => {
+    for await (const piece of body) expect(piece.length).toBeGreaterThan(0);
+  };
+  expect(await read().catch(failureOf)).toMatchObject(TOO_SLOW);
+});
+
+test('a body that keeps its pace has an end all the same, where it is read as a whole', async () => {
+  await using provider = await fakeProvider(dribble(Buffer.alloc(10)));
+  const http = limited({ paceMs: 10, paceBytesMin: 1, totalMsMax: 200 });
+  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  expect(await answer).toMatchObject(TOO_SLOW);
+});
+
+test('the body of a refusal is not waited for', async () => {
+  await using provider = await fakeProvider(dribble(Buffer.from('x'), 503));
+  const http = limited({ paceMs: 100, paceBytesMin: 60_000 });
+  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  expect(await answer).toMatchObject({ code: 'NS_PROVIDER_UNAVAILABLE', context: { status: 503 } });
+});
+
+test('a reader that pauses for longer than a pace costs the provider nothing', async () => {
+  await using provider = await fakeProvider(file(Buffer.alloc(4 << 20, 'x')));
+  const http = limited({ paceMs: 50, paceBytesMin: 1 });
+  const { body } = await http.open({ method: 'GET', url: provider.url });
+  let bytes = 0;
+  for await (const piece of body) {
+    if (bytes === 0) await setTimeout(200);
+    bytes += piece.length;
+  }
+  expect(bytes).toBe(4 << 20);
 });

@@ -2,16 +2,14 @@
  * The ECB's feeds over HTTP: no key, one file a request, and asked with what it said last time, so
  * that it need not send what we have.
  */
-import { AnswerTooLarge, ProviderUnavailable, RedirectRefused } from '../errors.ts';
-import { type HttpStream, makeHttp } from '../http.ts';
-import { Again, type Meters, persist } from '../retry.ts';
+import { RedirectRefused } from '../errors.ts';
+import { makeHttp } from '../http.ts';
+import { type Meters, persist } from '../retry.ts';
 import { FeedNotServed } from './errors.ts';
 import type { Published } from './published.ts';
 import { BYTES_MAX, readRates } from './read_rates.ts';
 
 const PROVIDER = 'The ECB';
-/** However slowly it comes, a file takes no longer than this. */
-const READ_MS_MAX = 5 * 60_000;
 
 export const feeds = {
   history: 'eurofxref-hist.zip',
@@ -47,13 +45,10 @@ export async function readFeed(feed: Feed, request: FeedRequest): Promise<FeedAn
     ...(known?.etag && { 'if-none-match': known.etag }),
     ...(known?.lastModified && { 'if-modified-since': known.lastModified }),
   };
-  const answer = await persist(
-    async () => {
-      const stream = await http.open({ method: 'GET', url, headers });
-      return { ...stream, bytes: await wholeOf(stream, url) };
-    },
-    { signal, meters },
-  ).catch((error: unknown) => {
+  const answer = await persist(() => http.whole({ method: 'GET', url, headers }, BYTES_MAX), {
+    signal,
+    meters,
+  }).catch((error: unknown) => {
     if (error instanceof RedirectRefused) throw new FeedNotServed(url, error.message, error);
     throw error;
   });
@@ -62,20 +57,6 @@ export async function readFeed(feed: Feed, request: FeedRequest): Promise<FeedAn
   const published = await readRates(answer.bytes, { source: url, today });
   const { etag = null, 'last-modified': lastModified = null } = answer.headers;
   return { published, validators: { etag: oneOf(etag), lastModified } };
-}
-
-async function wholeOf({ body }: HttpStream, url: string): Promise<Buffer> {
-  const endsAt = performance.now() + READ_MS_MAX;
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.length;
-    if (bytes > BYTES_MAX) throw new AnswerTooLarge(PROVIDER, url, BYTES_MAX);
-    if (performance.now() > endsAt)
-      throw new Again(new ProviderUnavailable(PROVIDER, `${url} takes longer than ${READ_MS_MAX / 1000} s`));
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 const oneOf = (value: string | string[] | null) => (Array.isArray(value) ? (value[0] ?? null) : value);
