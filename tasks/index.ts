@@ -1,11 +1,12 @@
 /** Every task that a worker runs. A new one is added here. */
 import { fxRates } from './fx_rates.ts';
 import { reconcile } from './reconcile.ts';
+import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
 
-export const tasks: readonly Task[] = [syncStream, rollup, reconcile, fxRates];
+export const tasks: readonly Task[] = [syncStream, rollup, reconcile, fxRates, retention];
 
 export function findTask(name: string): Task | undefined {
   return tasks.find((task) => task.name === name);

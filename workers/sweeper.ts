@@ -1,12 +1,16 @@
-/** What every worker does each second: look for workers that died, and hand their jobs back. */
+/**
+ * What every worker does each second: look for workers that died, and hand their jobs back. Now and then it
+ * also sees to it that old records are deleted once a day.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/pool.ts';
 import { returnStrays, sweepStrangers, sweepWorkers } from '#sql/workers.ts';
+import { enqueueIfDue } from '#tasks/retention.ts';
 
 export const SWEEP_MS = 1_000;
-// These two read the whole queue, and find what happens once in a blue moon.
+// These two read the whole queue, and find what happens once in a blue moon; retention is due once a day.
 const SLOW_EVERY = 10;
 export const GRACE_SECONDS = 10;
 // When our own lock was lost, a restarted server lost everybody's: they get this long to come back.
@@ -43,6 +47,7 @@ async function sweepOnce(
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
   const own = { poolId: poolId(), running: running(), graceSeconds: GRACE_SECONDS };
   const ofOurs = slow ? await returnStrays(db, own) : 0;
+  if (slow) await enqueueIfDue(db);
   const jobs = ofDead + ofStrangers + ofOurs;
   if (jobs > 0) log.warn({ jobs, ofDead, ofStrangers, ofOurs }, 'handed jobs back');
 }

@@ -2,6 +2,7 @@ import { Argument, type Command, Option } from 'commander';
 import type { Db } from '#sql/pool.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { JobNotDead, JobNotFound } from '../errors.ts';
+import { addPrune } from '../jobs/prune.ts';
 import { instant } from '../output.ts';
 import { jobStates } from '../queue_state.ts';
 import { openSession } from '../session.ts';
@@ -15,6 +16,7 @@ export const noun: Noun = (command, cli) => {
   addList(command, cli);
   addShow(command, cli);
   addRetry(command, cli);
+  addPrune(command, cli);
 };
 
 function addList(command: Command, cli: Cli): void {

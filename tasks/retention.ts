@@ -1,0 +1,48 @@
+/** Deletes records of the platform's own work that are older than sql/retention.ts keeps them. */
+import { z } from 'zod';
+import type { Db, Tx } from '#sql/pool.ts';
+import { type Batch, deleteOthers, deleteRuns, readLastRuns, takeTurn } from '#sql/retention.ts';
+import { enqueue } from './enqueue.ts';
+import { defineTask, type TaskContext } from './task.ts';
+
+/** In one run, of each kind of record. What is left then is the next day's. */
+const BATCHES_MAX = 1_000;
+
+export const retention = defineTask({
+  name: 'retention',
+  payload: z.strictObject({ now: z.iso.datetime({ offset: true }).optional() }),
+  lane: () => 'retention',
+  key: () => 'all',
+  attempts: 8,
+  timeoutSeconds: 3_600,
+  async run(_, context) {
+    const now = context.now();
+    const lastRuns = await readLastRuns(context.db);
+    return {
+      job_runs: await batches(context, (tx, after) => deleteRuns(tx, now, lastRuns, after)),
+      workers: await batches(context, (tx) => deleteOthers(tx, 'workers', now)),
+      audit_log: await batches(context, (tx) => deleteOthers(tx, 'audit_log', now)),
+    };
+  },
+});
+
+/** How many were deleted. */
+async function batches({ db, signal }: TaskContext, one: (tx: Tx, after: number) => Promise<Batch>) {
+  let [deleted, after] = [0, 0];
+  for (let count = 0; count < BATCHES_MAX; count++) {
+    signal.throwIfAborted();
+    const from = after;
+    const batch = await db.transaction((tx) => one(tx, from));
+    deleted += batch.deleted;
+    if (batch.isLast) break;
+    after = batch.after;
+  }
+  return deleted;
+}
+
+/** Queues it once a day, by the time of the database, however many ask. Schedules will do this. */
+export async function enqueueIfDue(db: Db): Promise<void> {
+  await db.transaction(async (tx) => {
+    if (await takeTurn(tx)) await enqueue(tx, retention, {});
+  });
+}
