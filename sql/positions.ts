@@ -59,12 +59,15 @@ export async function finishRun(
 ): Promise<void> {
   await tx.query(
     `insert into ops.positions as p
-       (brand_id, connection_id, stream, position, state, cause, last_run_at, last_success_at, reconciled_at, updated_at)
+       (brand_id, connection_id, stream, position, state, cause, last_run_at, last_success_at, whole_by_clock_at,
+        reconciled_at, updated_at)
      values ($1, $2, $3, 'null', $4, $5, $6::timestamptz, case when $4 = 'ok' then $6::timestamptz end,
+             case when $4 = 'ok' then clock_timestamp() end,
              case when $7 then $6::timestamptz end, $6::timestamptz)
      on conflict (brand_id, connection_id, stream) do update
      set state = excluded.state, cause = excluded.cause, last_run_at = excluded.last_run_at,
          last_success_at = coalesce(excluded.last_success_at, p.last_success_at),
+         whole_by_clock_at = coalesce(excluded.whole_by_clock_at, p.whole_by_clock_at),
          complete_to = case when excluded.state = 'ok' then (p.position ->> 'changesTo')::timestamptz else p.complete_to end,
          reconciled_at = coalesce(excluded.reconciled_at, p.reconciled_at), updated_at = excluded.updated_at`,
     [brandId, connectionId, stream, state, cause, now, isReconciled],

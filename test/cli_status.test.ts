@@ -1,6 +1,7 @@
 /** What an operator is told of the whole: green only while nothing is wrong and nothing will be. */
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/index.ts';
+import { finishRun } from '#sql/positions.ts';
 import { nightshift, type Ran } from './support/cli.ts';
 import { freshDb, type TestDb } from './support/db.ts';
 import { type Shop, twoShops } from './support/factory.ts';
@@ -140,4 +141,17 @@ test('what was read as of an instant ahead of the clock was read just now', asyn
   expect(await db.column('select distinct lag_seconds from bi.sync_status')).toEqual(
     expect.arrayContaining([0]),
   );
+});
+
+test('what was read as of another instant is late by the clock, not by that instant', async () => {
+  await using db = await freshDb();
+  const [shop] = await twoShops(db);
+  await wholeSince(db, shop, '21 days');
+  const orders = [shop.brand.id, shop.connection.id, 'shopify.orders'] as const;
+  const end = { state: 'ok', now: new Date('2020-01-01T00:00:00Z') } as const;
+  await db.transaction((tx) => finishRun(tx, ...orders, end));
+  const ok = async () => (await statesOf(db, shop)).filter(({ state }) => state === 'ok');
+  expect(await ok()).toEqual([{ stream: 'shopify.orders', state: 'ok' }]);
+  await db.query("update ops.positions set whole_by_clock_at = whole_by_clock_at - interval '4 hours'");
+  expect(await ok()).toEqual([]);
 });

@@ -39,7 +39,10 @@ delete from ops.completeness_history h using ops.completeness c
 where (c.brand_id, c.connection_id, c.stream, c.check_name, c.checked_at)
     = (h.brand_id, h.connection_id, h.stream, h.check_name, h.checked_at);
 
-alter table ops.positions add column complete_to timestamptz, add column reconciled_at timestamptz;
+alter table ops.positions add column complete_to timestamptz, add column reconciled_at timestamptz,
+  add column whole_by_clock_at timestamptz;
+comment on column ops.positions.whole_by_clock_at is
+  'when, by the clock, it last ended whole; last_success_at is the instant as of which it was read, which may be played';
 comment on column ops.positions.complete_to is
   'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
 comment on column ops.positions.reconciled_at is
@@ -207,7 +210,7 @@ cross join lateral (
               when p.state is null then 'never'
               when p.state <> 'ok' then p.state
               when k.failed > 0 then 'partial'
-              when p.last_success_at < now() - s.late_after then 'late'
+              when coalesce(p.whole_by_clock_at, p.last_success_at) < now() - s.late_after then 'late'
               else 'ok' end as state
 ) judged;
 comment on view bi.sync_status is 'How far each stream of each connection is.';
