@@ -7,8 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,6 +19,7 @@ import { addRetailer } from '#sql/retailers.ts';
 import { sealer } from '#sql/secrets.ts';
 import { enqueueSyncs } from '../bin/sync/enqueue.ts';
 import type { Figure } from './support/bench.ts';
+import { cpuSecondsOf, sessionsClock } from './support/processor.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
 import { startSyncWorker } from './support/sync_worker.ts';
 
@@ -73,11 +73,13 @@ async function synced(db: BenchDb, count: number): Promise<Synced> {
   await using worker = await startSyncWorker(db.url, env);
   const choice = { connection, stream: STREAM, row: {} };
   const cpuBefore = await cpuSecondsOf(sandbox.child.pid);
+  const sessions = await sessionsClock(db);
   const start = performance.now();
   const [job] = await enqueueSyncs(db, [choice], { now: NOW });
   for (;;) {
     await sleep(POLL_MS);
     worker.assertAlive();
+    await sessions.look();
     const run = await runOf(db, job?.id);
     if (run?.outcome !== 'succeeded') continue;
     const seconds = (performance.now() - start) / 1000;
@@ -86,7 +88,7 @@ async function synced(db: BenchDb, count: number): Promise<Synced> {
       ...{ seconds, rows, requests: run.requests, waitedMs: run.waitedMs },
       ...{ peakMb: worker.peakMb(), workerCpuSeconds: worker.cpuSeconds() },
       sandboxCpuSeconds: (await cpuSecondsOf(sandbox.child.pid)) - cpuBefore,
-      databaseCpuSeconds: await sessionsCpuSeconds(db),
+      databaseCpuSeconds: sessions.seconds(),
     };
   }
 }
@@ -153,26 +155,4 @@ async function end(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
   await exit;
-}
-
-const TICKS_PER_SECOND = 100; // what Linux tells everybody
-
-/** Processor time of a process so far; 0 where the system does not tell, or has no such process. */
-async function cpuSecondsOf(pid: number | undefined): Promise<number> {
-  const path = `/proc/${pid}/stat`;
-  if (process.platform !== 'linux' || !existsSync(path)) return 0;
-  const stat = await readFile(path, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime and stime
-}
-
-/** Of those that are still open; 0 where the server is on another machine. */
-async function sessionsCpuSeconds(db: BenchDb): Promise<number> {
-  if (!['127.0.0.1', 'localhost'].includes(new URL(db.url).hostname)) return 0;
-  const { rows } = await db.query<{ pid: number }>(
-    'select pid from pg_stat_activity where datname = current_database()',
-  );
-  let seconds = 0;
-  for (const { pid } of rows) seconds += await cpuSecondsOf(pid);
-  return seconds;
 }

@@ -12,6 +12,7 @@ import { type Giftware, setUp } from '../bin/demo/setup.ts';
 import { enqueueSyncs, type Reading } from '../bin/sync/enqueue.ts';
 import type { Figure } from './support/bench.ts';
 import { rememberVersions, rewrittenSince } from './support/measure.ts';
+import { sessionsClock } from './support/processor.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
 import { startSyncWorker } from './support/sync_worker.ts';
 
@@ -19,7 +20,15 @@ const POLL_MS = 100;
 
 type Progress = { open: number; failed: number; rows: number; objects: number };
 type Sample = { objects: number; peakMb: number };
-type Synced = { seconds: number; rows: number; changed: number; peakMb: number; samples: Sample[] };
+type Synced = {
+  seconds: number;
+  rows: number;
+  changed: number;
+  peakMb: number;
+  samples: Sample[];
+  workerCpuSeconds: number;
+  databaseCpuSeconds: number;
+};
 
 export async function benchSync(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
@@ -43,6 +52,13 @@ export async function benchSync(server: BenchServer): Promise<Figure[]> {
     { name: "of which the sandbox's own production", value: produced, unit: 's' },
     { name: 'first load without it', value: first.seconds - produced, unit: 's', bar: { below: 60 } },
     { name: 'first load', value: first.rows / first.seconds, unit: 'rows/s' },
+    { name: 'processor time of the worker', value: first.workerCpuSeconds, unit: 's', bar: { below: 30 } },
+    {
+      name: "processor time of PostgreSQL's sessions",
+      value: first.databaseCpuSeconds,
+      unit: 's',
+      bar: { below: 28 },
+    },
     { name: 'memory of the worker, most until a quarter', value: peakAt(first, 0.25), unit: 'MB' },
     { name: 'memory of the worker, most until half', value: peakAt(first, 0.5), unit: 'MB' },
     { name: 'memory of the worker, most', value: first.peakMb, unit: 'MB', bar: { below: 250 } },
@@ -50,6 +66,12 @@ export async function benchSync(server: BenchServer): Promise<Figure[]> {
     { name: "of which the sandbox's own production", value: producedAgain, unit: 's' },
     { name: 'read again in full', value: again.rows / again.seconds, unit: 'rows/s' },
     { name: 'read again in full, first load / it', value: first.seconds / again.seconds, unit: 'x' },
+    { name: 'read again in full, processor time of the worker', value: again.workerCpuSeconds, unit: 's' },
+    {
+      name: "read again in full, processor time of PostgreSQL's sessions",
+      value: again.databaseCpuSeconds,
+      unit: 's',
+    },
     { name: 'read again in full, objects changed', value: again.changed, unit: 'objects', bar: { below: 1 } },
     { name: 'read again in full, rows rewritten', value: rewritten, unit: 'rows', bar: { below: 1 } },
     {
@@ -72,17 +94,20 @@ async function synced(
   );
   await using worker = await startSyncWorker(db.url, env);
   const jobs = (await enqueueSyncs(db, choices, reading)).map(({ id }) => id);
+  const sessions = await sessionsClock(db);
   const start = performance.now();
   const samples: Sample[] = [];
   for (;;) {
     const { open, failed, objects, rows } = await progressOf(db, jobs);
     worker.assertAlive();
     if (failed > 0) throw new Error('A sync did not succeed.');
+    await sessions.look();
     const peakMb = worker.peakMb();
     samples.push({ objects, peakMb });
     if (open === 0) {
       const seconds = (performance.now() - start) / 1000;
-      return { seconds, rows, changed: await changedBy(db, jobs), peakMb, samples };
+      const cpu = { workerCpuSeconds: worker.cpuSeconds(), databaseCpuSeconds: sessions.seconds() };
+      return { seconds, rows, changed: await changedBy(db, jobs), peakMb, samples, ...cpu };
     }
     await sleep(POLL_MS);
   }

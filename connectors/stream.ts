@@ -5,6 +5,7 @@
 import type { Log } from '#runtime/log.ts';
 import type { OpenConnection } from '#sql/connections.ts';
 import type { Dependents } from '#sql/dependents.ts';
+import type { PackedItem } from '#sql/pack.ts';
 import type { Tx } from '#sql/pool.ts';
 import type { Sealer } from '#sql/secrets.ts';
 import type { Deletion, Item, Json, Table } from '#sql/table.ts';
@@ -41,7 +42,8 @@ export type Target = {
 export type Page = {
   /** A first load fills tables that nobody reads yet; a change is waited for. */
   phase: 'first_load' | 'changes';
-  items: readonly Item[];
+  /** Packed where a page is large. */
+  items: readonly (Item | PackedItem)[];
   rejected: readonly Rejection[];
   deletions?: readonly Deletion[];
   /** Where the rows go, if not into the stream's own tables; `stream` is the one that reads them else. */

@@ -79,25 +79,39 @@ function shown(value: unknown): string {
   return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
 }
 
-/** Turns rows of a table into the begin of a line for COPY: its columns in their order, a tab after each. */
+/** The columns of a line: the key, so that it is found without reading on, then all others. */
+export function lineColumns({ key, columns }: Table): string[] {
+  return [...key, ...Object.keys(columns).filter((column) => !key.includes(column))];
+}
+
+/** Turns rows of a table into the begin of a line for COPY. */
 export function lineWriter(table: Table): LineWriter {
-  const { name, columns } = table;
+  const { name, columns, key } = table;
   const indexed = indexedColumnsOf(table);
-  const fields = Object.entries(columns).map(([column, type]) => ({
-    column,
-    ...(type === 'text' && indexed.has(column)
-      ? { type: INDEXED, encode: table.key.includes(column) ? encodeKey : encodeIndexed }
-      : { type, encode: encoders[type]() }),
-  }));
+  const fields = lineColumns(table).map((column) => {
+    const type = columns[column] as ColumnType;
+    if (type === 'text' && indexed.has(column))
+      return { column, type: INDEXED, encode: key.includes(column) ? encodeKey : encodeIndexed };
+    return { column, type, encode: encoders[type]() };
+  });
+  const texts: string[] = [];
   return (row, id) => {
-    let line = '';
-    for (const { column, type, encode } of fields) {
+    for (const [index, { column, type, encode }] of fields.entries()) {
       const value = row[column];
       const text = value === null || value === undefined ? '\\N' : encode(value);
       if (text === undefined) throw new RowUnfit(name, column, id, type, value);
-      line += `${text}\t`;
+      texts[index] = text;
     }
-    return line;
+    return texts.join('\t'); // in one piece, where adding up would leave a tree of pieces
+  };
+}
+
+/** Cuts the key off a line. */
+export function keyCut({ key }: Table): (line: string) => string {
+  return (line) => {
+    let end = -1;
+    for (let count = 0; count < key.length; count++) end = line.indexOf('\t', end + 1);
+    return end === -1 ? line : line.slice(0, end);
   };
 }
 
@@ -116,14 +130,17 @@ export async function copyLines(tx: Tx, statement: string, lines: Iterable<strin
 }
 
 function* chunks(lines: Iterable<string>): Generator<string> {
-  let chunk = '';
+  let chunk: string[] = [];
+  let chars = 0;
   for (const line of lines) {
-    chunk += `${line}\n`;
-    if (chunk.length < CHUNK_CHARS) continue;
-    yield chunk;
-    chunk = '';
+    chunk.push(line);
+    chars += line.length + 1;
+    if (chars < CHUNK_CHARS) continue;
+    yield `${chunk.join('\n')}\n`;
+    chunk = [];
+    chars = 0;
   }
-  if (chunk !== '') yield chunk;
+  if (chars > 0) yield `${chunk.join('\n')}\n`;
 }
 
 // PostgreSQL's text holds no NUL. A record is not worth losing for one, so it becomes the character

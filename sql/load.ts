@@ -9,9 +9,9 @@ import type { Dependents } from './dependents.ts';
 import { markDays } from './dirty_days.ts';
 import { watchDependents } from './load_dependents.ts';
 import { holdPlace, type LoadPlace } from './load_place.ts';
-import { assertWhole, digestsOf, instantsOf } from './load_rows.ts';
 import { statementsOf } from './load_sql.ts';
 import { type Load, type Plan, stageAndCompare, writeDirect, writeStaged } from './load_write.ts';
+import { type PackedItem, pack } from './pack.ts';
 import type { Tx } from './pool.ts';
 import { clearRejected } from './rejected.ts';
 import { settle } from './settle.ts';
@@ -34,6 +34,8 @@ export type LoadTarget = {
 
 export type LoadTally = {
   read: number;
+  /** Rows of the items. */
+  rows: number;
   /** Items of which any row was written. */
   changed: number;
   unchanged: number;
@@ -49,33 +51,32 @@ export type LoadTally = {
 export async function loadItems(
   tx: Tx,
   target: LoadTarget,
-  items: readonly Item[],
+  items: readonly (Item | PackedItem)[],
   deletions: readonly Deletion[] = [],
 ): Promise<LoadTally> {
   const { brandId, connectionId, tables, stream, now } = target;
   const statements = statementsOf(tables);
   const place = await holdPlace(tx, brandId, connectionId);
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
+  const packed = items.map((item) => pack(target, item));
   // What no key can be is stored nowhere, so there is nothing of it to delete.
   const settled = settle(
-    items,
+    packed,
     deletions.filter(({ id, deletedAt }) => isKey(id) && isStorable(deletedAt)),
   );
-  assertWhole(tables, settled.items);
-  const digests = digestsOf(tables);
-  const believed = target.distrustsDigests ? () => undefined : digests;
-  const page = await sortOut(tx, root, statements, settled, believed);
+  const page = await sortOut(tx, root, statements, settled, !target.distrustsDigests);
   await rememberEarly(tx, root, page, now);
   if (stream !== undefined) {
     const settles = ids([...page.current, ...settled.deletions]);
     await clearRejected(tx, brandId, connectionId, stream, settles);
   }
 
-  const load = { tx, brandId, connectionId, statements, digests, now };
+  const load = { tx, brandId, connectionId, statements, now };
   const plan = { staged: page.known, direct: page.fresh, deletions: page.deletions };
   const { changed, days } = await writePage(load, target, place, plan);
   return {
     read: items.length,
+    rows: packed.reduce((sum, { parts }) => sum + rowsIn(parts), 0),
     changed,
     unchanged: page.current.length - changed,
     stale: settled.items.length - page.current.length + settled.superseded,
@@ -109,23 +110,25 @@ async function write(load: Load, target: LoadTarget, place: LoadPlace, plan: Pla
   const { tables, dependents = [] } = target;
   const { timeZone, retailerId } = place;
   const differences = await stageAndCompare(load, plan);
+  const fresh = new Set(ids(plan.direct));
+  const stored = new Set([...differences.content].filter((id) => !fresh.has(id)));
   const touched = [...plan.staged.filter(({ id }) => differences.content.has(id)), ...plan.direct];
   const changed = plan.staged.filter(({ id }) => differences.ids.has(id)).length + plan.direct.length;
   if (changed + differences.content.size === 0) return { changed: 0, days: 0 };
 
-  const days = await storedDays(load, timeZone, differences.content);
+  const days = await storedDays(load, timeZone, stored);
   const changedTables = new Set([...differences.tables, ...tablesOf(tables, plan.direct)]);
   const dependentDays = await watchDependents(
     tx,
     { brandId, connectionId, timeZone, tables, dependents },
-    { ids: differences.content, items: touched, tables: changedTables },
+    { ids: stored, items: touched, tables: changedTables },
   );
   await writeDirect(load, plan.direct);
   await writeStaged(load, differences);
   for (const day of await dependentDays()) days.add(day);
 
   if (retailerId === null) return { changed, days: 0 };
-  const instants = instantsOf(tables, touched);
+  const instants = new Set(touched.flatMap((item) => item.instants));
   return { changed, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days, instants }) };
 }
 
@@ -137,8 +140,14 @@ async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<strin
   return new Set(rows.map(({ day }) => day));
 }
 
-function tablesOf(tables: readonly Table[], items: readonly Item[]): Table[] {
-  return tables.filter(({ name }) => items.some(({ rows }) => rows[name]?.length));
+function tablesOf(tables: readonly Table[], items: readonly PackedItem[]): Table[] {
+  return tables.filter((table) => items.some(({ parts }) => parts.get(table)?.rows));
+}
+
+function rowsIn(parts: PackedItem['parts']): number {
+  let sum = 0;
+  for (const { rows } of parts.values()) sum += rows;
+  return sum;
 }
 
 function ids(items: readonly { id: string }[]): string[] {

@@ -1,8 +1,9 @@
 /** Asks for the pairs of sql/dependents.ts before and after a write, and names the days that differ. */
 import type { Dependents } from './dependents.ts';
 import { rootColumnOf, rowsWhere, statement } from './load_sql.ts';
+import type { PackedItem } from './pack.ts';
 import type { Tx } from './pool.ts';
-import type { Item, Table } from './table.ts';
+import type { Table } from './table.ts';
 
 export type Asking = {
   brandId: string;
@@ -13,10 +14,10 @@ export type Asking = {
 };
 
 export type Touched = {
-  /** Roots that change, as they are stored now. */
+  /** Stored roots that change. */
   ids: ReadonlySet<string>;
   /** Items that will be stored. */
-  items: readonly Item[];
+  items: readonly PackedItem[];
   /** Tables in which any row changes. */
   tables: ReadonlySet<Table>;
 };
@@ -51,16 +52,11 @@ async function keysOf(
   tx: Tx,
   { brandId, connectionId }: Asking,
   { ids, items }: Touched,
-  { column }: Dependents,
+  dependents: Dependents,
   table: Table,
 ): Promise<string[]> {
-  const keys = new Set<string>();
-  for (const { rows } of items) {
-    for (const row of rows[table.name] ?? []) {
-      const value = row[column];
-      if (typeof value === 'string') keys.add(value);
-    }
-  }
+  const { column } = dependents;
+  const keys = new Set(items.flatMap((item) => item.keys.get(dependents) ?? []));
   if (ids.size > 0) {
     const { rows } = await tx.query<{ key: string }>({
       ...statement(`

@@ -7,6 +7,7 @@
  * the table is.
  */
 import { createHash } from 'node:crypto';
+import { lineColumns } from './copy.ts';
 import type { Table } from './table.ts';
 
 /** Prepared by name, so that a session parses it once. */
@@ -99,7 +100,7 @@ function makeStatements(tables: readonly Table[]): StreamStatements {
 
 function tableStatements(table: Table, isRoot: boolean): TableStatements {
   const { name, key } = table;
-  const columns = Object.keys(table.columns);
+  const columns = lineColumns(table);
   const staging = stagingName(table);
   const root = rootColumnOf(table);
   const list = columns.join(', ');

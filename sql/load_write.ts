@@ -1,9 +1,10 @@
 /** How the rows of a page get from items into their tables. */
 import { copyLines } from './copy.ts';
-import { type Digests, linesOf } from './load_rows.ts';
+import { linesOf } from './load_rows.ts';
 import type { Difference, Statement, StreamStatements, TableStatements } from './load_sql.ts';
+import type { PackedItem } from './pack.ts';
 import type { Tx } from './pool.ts';
-import type { Deletion, Item, Table } from './table.ts';
+import type { Deletion, Table } from './table.ts';
 import { columnsOf } from './versions.ts';
 
 export type Load = {
@@ -11,12 +12,15 @@ export type Load = {
   brandId: string;
   connectionId: string;
   statements: StreamStatements;
-  digests: Digests;
   now: Date;
 };
 
 /** What goes through staging, and what is new enough to go straight into its table. */
-export type Plan = { staged: readonly Item[]; direct: readonly Item[]; deletions: readonly Deletion[] };
+export type Plan = {
+  staged: readonly PackedItem[];
+  direct: readonly PackedItem[];
+  deletions: readonly Deletion[];
+};
 
 /** What will differ once the staged rows are written. */
 export type Differences = {
@@ -47,8 +51,8 @@ export async function stageAndCompare(load: Load, plan: Plan): Promise<Differenc
   await load.tx.query(staging.map(({ statements }) => statements.prepareStaging).join(';'));
   for (const staged of staging) {
     const { table, statements, items, deletions } = staged;
-    await copyLines(load.tx, statements.copyToStaging, linesOf(table, items, load.digests));
-    const forgetful = items.filter((item) => saysLess(table, item));
+    await copyLines(load.tx, statements.copyToStaging, linesOf(table, items));
+    const forgetful = items.filter(({ parts }) => parts.get(table)?.saysLess);
     if (statements.recall && forgetful.length > 0) await run(load, statements.recall, [idsOf(forgetful)]);
     const { rows } = await load.tx.query<Difference>({
       ...statements.compare,
@@ -73,13 +77,6 @@ export async function stageAndCompare(load: Load, plan: Plan): Promise<Differenc
   return differences;
 }
 
-/** Whether a row of the item leaves something empty that is remembered. */
-function saysLess({ name, remembers = [] }: Table, { rows }: Item): boolean {
-  return (
-    remembers.length > 0 && (rows[name] ?? []).some((row) => remembers.some((column) => row[column] == null))
-  );
-}
-
 /** Stores what differs from the staged rows. */
 export async function writeStaged(load: Load, { writes, content, robbed }: Differences): Promise<void> {
   for (const { table, statements, items, deletions, missing } of writes) {
@@ -96,19 +93,19 @@ export async function writeStaged(load: Load, { writes, content, robbed }: Diffe
  * New objects have nothing to be compared with: their rows skip staging, in half the time. A row that
  * is there nevertheless (a child that had another root) fails this as a unique violation.
  */
-export async function writeDirect(load: Load, items: readonly Item[]): Promise<void> {
+export async function writeDirect(load: Load, items: readonly PackedItem[]): Promise<void> {
   if (items.length === 0) return;
   const stamps = `\t${load.brandId}\t${load.connectionId}\t${load.now.toISOString()}`;
   for (const [table, statements] of load.statements.tables) {
-    if (table.keepsHistory || !items.some(({ rows }) => rows[table.name]?.length)) continue;
-    await copyLines(load.tx, statements.copyToRaw, withSuffix(linesOf(table, items, load.digests), stamps));
+    if (table.keepsHistory || !items.some(({ parts }) => parts.get(table)?.rows)) continue;
+    await copyLines(load.tx, statements.copyToRaw, linesOf(table, items, stamps));
   }
 }
 
 type Staging = {
   table: Table;
   statements: TableStatements;
-  items: readonly Item[];
+  items: readonly PackedItem[];
   /** Of the root table only. */
   deletions: readonly Deletion[];
 };
@@ -119,7 +116,7 @@ function stagedTables({ tables }: StreamStatements, { staged, direct, deletions 
   const [root] = tables.keys();
   return [...tables].flatMap(([table, statements]) => {
     const candidates = table.keepsHistory ? [...staged, ...direct] : staged;
-    const items = candidates.filter(({ rows }) => rows[table.name] !== undefined);
+    const items = candidates.filter(({ parts }) => parts.has(table));
     const gone = table === root ? deletions : [];
     return items.length + gone.length > 0 ? [{ table, statements, items, deletions: gone }] : [];
   });
@@ -133,12 +130,8 @@ async function run(
   await tx.query({ ...statement, values: [brandId, connectionId, ...values] });
 }
 
-function versionsOf(items: readonly Item[]): [string[], string[]] {
+function versionsOf(items: readonly PackedItem[]): [string[], string[]] {
   return columnsOf(items.map(({ id, changedAt }) => ({ id, deletedAt: changedAt })));
-}
-
-function* withSuffix(lines: Iterable<string>, suffix: string): Generator<string> {
-  for (const line of lines) yield line + suffix;
 }
 
 function idsOf(things: readonly { id: string }[]): string[] {

@@ -1,17 +1,18 @@
 /** Settles what one page says several times: of each object only its newest version goes on. */
-import type { Deletion, Item } from './table.ts';
+import type { PackedItem } from './pack.ts';
+import type { Deletion } from './table.ts';
 
 export type Settled = {
   /** Oldest version first, so that the newest has the last word about a child that two items claim. */
-  items: Item[];
+  items: PackedItem[];
   deletions: Deletion[];
   /** Items that a newer version or a deletion in the same page has overtaken. */
   superseded: number;
 };
 
 /** The newest version wins, of equal ones the last; a deletion wins against a version of its own instant. */
-export function settle(items: readonly Item[], deletions: readonly Deletion[]): Settled {
-  const newest = new Map<string, Item>();
+export function settle(items: readonly PackedItem[], deletions: readonly Deletion[]): Settled {
+  const newest = new Map<string, PackedItem>();
   for (const item of items) {
     const other = newest.get(item.id);
     if (other === undefined || other.changedAt <= item.changedAt) newest.set(item.id, item);

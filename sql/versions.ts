@@ -1,20 +1,20 @@
 /** Tells by their versions which of a page's items and deletions may still change what is stored. */
-import type { Digests } from './load_rows.ts';
 import type { StreamStatements } from './load_sql.ts';
+import type { PackedItem } from './pack.ts';
 import type { Tx } from './pool.ts';
 import type { Settled } from './settle.ts';
-import type { Deletion, Item, Table } from './table.ts';
+import type { Deletion, Table } from './table.ts';
 
 /** The root table in which the ids of a load stand. */
 export type Place = { brandId: string; connectionId: string; rootTable: string };
 
 export type SortedOut = {
   /** Never stored. */
-  fresh: Item[];
+  fresh: PackedItem[];
   /** Stored in the same version or an older one, or as an older tombstone, and not known to be equal. */
-  known: Item[];
+  known: PackedItem[];
   /** All that are not older than what is stored: those above, and those that are known to be equal. */
-  current: Item[];
+  current: PackedItem[];
   /** Deletions of stored objects. */
   deletions: Deletion[];
   /** How many of those are not tombstones yet. */
@@ -32,7 +32,7 @@ export async function sortOut(
   { brandId, connectionId, rootTable }: Place,
   { root, versions: asked }: StreamStatements,
   { items, deletions }: Settled,
-  digests: Digests,
+  believesDigests: boolean,
 ): Promise<SortedOut> {
   const ids = [...items, ...deletions].map(({ id }) => id);
   const { rows } = await tx.query<Version>({
@@ -43,7 +43,7 @@ export async function sortOut(
   const accepted = items.filter((item) => isCurrent(item, versions.get(item.id)));
   const isStored = ({ id }: { id: string }) => versions.get(id)?.stored === true;
   const known = accepted.filter(isStored);
-  const isSame = (item: Item) => isUnchanged(item, versions.get(item.id), root, digests);
+  const isSame = (item: PackedItem) => believesDigests && isUnchanged(item, versions.get(item.id), root);
   const applied = deletions.filter((deletion) => ends(deletion, versions.get(deletion.id)));
   return {
     fresh: accepted.filter((item) => !isStored(item)),
@@ -57,20 +57,15 @@ export async function sortOut(
 }
 
 /** Whether an item says just what it said when it was stored; its version too, unless that is an instant of ours. */
-function isUnchanged(
-  item: Item,
-  version: Version | undefined,
-  { observed }: Table,
-  digests: Digests,
-): boolean {
+function isUnchanged(item: PackedItem, version: Version | undefined, { observed }: Table): boolean {
   if (!version?.digest || version.deleted) return false;
   if (!observed && version.changed_at.getTime() !== item.changedAt.getTime()) return false;
-  return version.digest === digests(item);
+  return version.digest === item.digest;
 }
 
 // Providers tell time in seconds: of a version and a deletion of the same instant the deletion is
 // the later one, because nothing changes an object that is gone.
-function isCurrent({ changedAt }: Item, version: Version | undefined): boolean {
+function isCurrent({ changedAt }: PackedItem, version: Version | undefined): boolean {
   if (version === undefined) return true;
   return version.deleted ? version.changed_at < changedAt : version.changed_at <= changedAt;
 }

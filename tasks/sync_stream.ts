@@ -32,8 +32,9 @@ const ROLLUP_DELAY_SECONDS = 1;
 const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
-/** A load that goes on is looked at again when it has grown to so many times of what it was. */
+/** A load that goes on is looked at again when it has grown to so many times of what it was, at its end to fewer. */
 const GROWTH_WORTH_STATISTICS = 8;
+const GROWTH_WORTH_STATISTICS_AT_END = 2;
 const EPOCH = new Date(0);
 
 const instant = z.iso.datetime({ offset: true });
@@ -92,9 +93,10 @@ async function sync(run: Run): Promise<Tally> {
   const warnings = new Set<string>();
   const causes = new Set<string>();
   let isFirstLoad = false;
-  let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
-  const keepStatistics = async () => {
-    rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
+  let rowsLookedAt = 0;
+  const keepStatistics = async (growth: number) => {
+    if (!isFirstLoad || tally.rows < Math.max(ROWS_WORTH_STATISTICS, growth * rowsLookedAt)) return;
+    rowsLookedAt = tally.rows;
     await db.transaction((tx) => refreshStatistics(tx, run.stream.tables));
   };
   for await (const page of await pagesOf(run, meters, warnings)) {
@@ -109,9 +111,9 @@ async function sync(run: Run): Promise<Tally> {
     add(tally, loaded, page);
     if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
     if (page.incomplete) causes.add(page.incomplete);
-    if (isFirstLoad && tally.rows >= rowsWorthStatistics) await keepStatistics(); // a rollup may not wait for the end
+    await keepStatistics(GROWTH_WORTH_STATISTICS); // a rollup may not wait for the end
   }
-  if (isFirstLoad && tally.rows >= ROWS_WORTH_STATISTICS) await keepStatistics();
+  await keepStatistics(GROWTH_WORTH_STATISTICS_AT_END);
   await db.transaction(async (tx) => {
     const rejected = await countRejected(tx, run);
     if (rejected > 0)
@@ -285,18 +287,17 @@ async function noteFailure(run: Run, error: unknown): Promise<void> {
   await db.transaction((tx) => noteEnd(tx, run, end)).catch(() => {});
 }
 
-const NOTHING_LOADED: LoadTally = { read: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 };
+const NOTHING_LOADED: LoadTally = {
+  ...{ read: 0, rows: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 },
+};
 
 function newTally() {
-  return { ...NOTHING_LOADED, rejected: 0, rows: 0, pages: 0, repaired: 0 };
+  return { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
 }
 
 function add(tally: ReturnType<typeof newTally>, loaded: LoadTally, page: Page): void {
-  for (const key of ['read', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
+  for (const key of ['read', 'rows', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
     tally[key] += loaded[key];
   tally.rejected += page.rejected.length;
   tally.pages++;
-  for (const { rows } of page.items) {
-    for (const table in rows) tally.rows += rows[table]?.length ?? 0;
-  }
 }

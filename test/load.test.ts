@@ -19,7 +19,7 @@ test('an item is stored with all its rows, and each day that they touch is marke
     parts: [{ id: 'p1' }, { id: 'p2', booked_at: late }],
   });
   expect(await bench.load([item])).toEqual({
-    ...{ read: 1, changed: 1, unchanged: 0, stale: 0, deleted: 0, days: 2 },
+    ...{ read: 1, rows: 3, changed: 1, unchanged: 0, stale: 0, deleted: 0, days: 2 },
   });
   expect(
     await db.rows('select id, tags, amount, payload, changed_at, seen_at, deleted_at from raw.things'),

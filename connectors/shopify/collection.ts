@@ -4,7 +4,7 @@
  * read any of them.
  */
 import { hash } from 'node:crypto';
-import { assertFits } from '#sql/load_rows.ts';
+import { type PackedItem, pack } from '#sql/pack.ts';
 import type { Item, Json } from '#sql/table.ts';
 import { FieldFault, type Fields, isObject, isUnfit, shownOf } from '../fields.ts';
 import type { Page, Rejection, Target } from '../stream.ts';
@@ -47,14 +47,12 @@ export type Collection = {
   toItem(node: Fields): Item;
 };
 
-export type Result = { item: Item } | { rejection: Rejection };
+export type Result = { item: PackedItem } | { rejection: Rejection };
 
 /** The object as an item, or why not. */
 export function read({ toItem, target }: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result {
   try {
-    const item = toItem(node);
-    assertFits(target.tables, item);
-    return { item };
+    return { item: pack(target, toItem(node)) };
   } catch (error) {
     return { rejection: rejectionOf(node, error) };
   }

@@ -27,18 +27,15 @@ export const shops = table({
 const shopSchema = z.object({ shop: z.record(z.string(), z.unknown()) });
 const needs = { name: 'shopify.shop', scopes: [] } as const;
 
-export const shopStream = defineStream({ ...needs, provider: 'shopify', tables: [shops], pages });
+const target = { tables: [shops] };
+
+export const shopStream = defineStream({ ...needs, ...target, provider: 'shopify', pages });
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const { shopify } = await openReading(context, needs);
   const { shop } = await shopify.ask(shopQuery, {}, shopSchema);
   const position = { readAt: context.now().toISOString() };
-  yield {
-    phase: 'changes',
-    ...contentOf([read({ toItem, target: { tables: [shops] } }, shop)]),
-    position,
-    announced: 1,
-  };
+  yield { phase: 'changes', ...contentOf([read({ target, toItem }, shop)]), position, announced: 1 };
 }
 
 function toItem(shop: Fields): Item {

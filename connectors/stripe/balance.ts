@@ -178,7 +178,7 @@ function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compare
 }
 
 /** A run whose checks failed is not whole. */
-export function withFailures(page: Page): Page {
+export function withFailures<P extends Page>(page: P): P {
   const causes = (page.checks ?? []).flatMap(({ ok, cause }) => (ok ? [] : (cause ?? [])));
   return causes.length === 0 ? page : { ...page, incomplete: causes.join('; ') };
 }

@@ -4,8 +4,7 @@
  * out of order: the last minute is left for later, and some minutes before the position are read again.
  */
 import { type Fields, isObject } from '../fields.ts';
-import type { Page } from '../stream.ts';
-import type { Collection } from './collection.ts';
+import type { Collection, Page } from './collection.ts';
 import { OVERLAP_MS } from './first_load.ts';
 import { listPages } from './list.ts';
 import { dateOf, secondOf, type Window } from './position.ts';

@@ -1,8 +1,8 @@
 /** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
-import { assertFits } from '#sql/load_rows.ts';
+import { pack } from '#sql/pack.ts';
 import type { Item } from '#sql/table.ts';
 import { type Fields, isUnfit, shownOf } from '../fields.ts';
-import type { Page, Rejection, Target } from '../stream.ts';
+import type { Page as AnyPage, Rejection, Target } from '../stream.ts';
 import type { Params, Stripe } from './client.ts';
 
 /** How we came to know an object. */
@@ -43,6 +43,9 @@ export type Collection = {
   toItem(object: Fields, seen: Seen): Item;
 };
 
+/** Payouts and tallies read its rows, so nothing is packed before it is loaded: 400 objects are not many. */
+export type Page = Omit<AnyPage, 'items'> & { items: readonly Item[] };
+
 export type Content = Pick<Page, 'items' | 'rejected'> & Required<Pick<Page, 'deletions'>>;
 
 export function pathOf({ name }: Collection): string {
@@ -70,7 +73,7 @@ export async function contentOf(
     const whole = (await collection.whole?.(stripe, object)) ?? object;
     try {
       const item = collection.toItem(whole, seen);
-      assertFits(collection.target.tables, item);
+      pack(collection.target, item); // throws if it cannot be stored
       items.push(item);
     } catch (error) {
       rejected.push(rejectionOf(object, error, collection));

@@ -1,6 +1,5 @@
 /** Reads everything there is, in windows of `created`. What is left is stored with each page. */
-import type { Page } from '../stream.ts';
-import type { Collection } from './collection.ts';
+import type { Collection, Page } from './collection.ts';
 import { secondOf, type Window } from './position.ts';
 import { readEach } from './read_each.ts';
 import { contentsOf, type Reading, store } from './reading.ts';

@@ -4,7 +4,7 @@
  * Stripe could name; its own booking is held to it with the ledger (`ledger_sources.ts`).
  */
 import { failedChecks } from '#sql/completeness.ts';
-import { assertFits } from '#sql/load_rows.ts';
+import { pack } from '#sql/pack.ts';
 import { type Item, type Row, table } from '#sql/table.ts';
 import { type Fields, integer, isUnfit } from '../fields.ts';
 import { fromMinor } from '../money.ts';
@@ -75,7 +75,7 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
     const { id, changedAt, rows } = toItem(object, { sentAt });
     const [row = {}] = rows[paidOut.name] ?? [];
     const item = { id, changedAt, rows: { [paidOut.name]: [{ ...row, payout_id: payoutId }] } };
-    assertFits(target.tables, item);
+    pack(target, item); // throws if it cannot be stored
     return { net: BigInt(integer(object, 'net')), item };
   } catch (error) {
     if (!isUnfit(error)) throw error;

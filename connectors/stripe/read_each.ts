@@ -1,8 +1,7 @@
 /** Reads objects one by one, because something says that they changed or are gone. */
 import type { Deletion } from '#sql/table.ts';
 import type { Fields } from '../fields.ts';
-import type { Page } from '../stream.ts';
-import { type Collection, contentOf, pathTo, type Seen } from './collection.ts';
+import { type Collection, contentOf, type Page, pathTo, type Seen } from './collection.ts';
 import { getObject } from './list.ts';
 import { dateOf } from './position.ts';
 import { emptyPage, type Reading } from './reading.ts';

@@ -1,9 +1,9 @@
 /** What one run of a stream of Stripe works with. */
 import type { Json } from '#sql/table.ts';
 import type { Fields } from '../fields.ts';
-import type { Page, StreamContext } from '../stream.ts';
+import type { StreamContext } from '../stream.ts';
 import { openStripe, type Params, type Stripe } from './client.ts';
-import type { Collection, Content, Seen } from './collection.ts';
+import type { Collection, Content, Page, Seen } from './collection.ts';
 import { contentOf, pathOf } from './collection.ts';
 import { ModeMixed } from './key.ts';
 import { expansion, listPage } from './list.ts';

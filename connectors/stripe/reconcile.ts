@@ -5,9 +5,9 @@
  * stored but not listed any more are asked for one by one, and so are those that were set aside.
  */
 import type { Item } from '#sql/table.ts';
-import type { Check, Page } from '../stream.ts';
+import type { Check } from '../stream.ts';
 import { withFailures } from './balance.ts';
-import type { Collection } from './collection.ts';
+import type { Collection, Page } from './collection.ts';
 import { BEGINNING, OVERLAP_MS } from './first_load.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
 import { type Changed, readEach } from './read_each.ts';

@@ -3,9 +3,9 @@
  * may not read its own account says nothing of it, and with one of another account everything that is stored
  * would seem deleted. So such a key is asked for some of what is stored: of another account it knows nothing.
  */
-import type { Check, Page } from '../stream.ts';
+import type { Check } from '../stream.ts';
 import { assertOwnAccount } from './check.ts';
-import { type Collection, pathTo } from './collection.ts';
+import { type Collection, type Page, pathTo } from './collection.ts';
 import { getObject } from './list.ts';
 import { dateOf, type Window } from './position.ts';
 import { emptyPage, type Reading } from './reading.ts';

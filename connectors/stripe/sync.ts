@@ -1,7 +1,7 @@
 /** One run of a stream: everything or what is left of it, then the changes. */
-import type { Page, StreamContext } from '../stream.ts';
+import type { StreamContext } from '../stream.ts';
 import { readChanges } from './changes.ts';
-import type { Collection } from './collection.ts';
+import type { Collection, Page } from './collection.ts';
 import { firstLoad } from './first_load.ts';
 import { secondOf } from './position.ts';
 import { contentsOf, emptyPage, openReading, type Reading } from './reading.ts';

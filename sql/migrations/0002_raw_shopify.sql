@@ -234,6 +234,7 @@ create table raw.shopify_costs (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id, valid_from)
 );
+create index shopify_costs_of_product on raw.shopify_costs (brand_id, connection_id, product_id);
 comment on table raw.shopify_costs is 'unit cost of a variant (id) from valid_from on; null = unknown, not zero';
 
 create table raw.shopify_inventory_levels (
