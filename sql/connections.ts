@@ -160,11 +160,12 @@ export async function openConnection(
     `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.slug as brand, b.time_zone as "timeZone",
             c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt"
      from app.connections c join app.brands b on b.id = c.brand_id
-     where c.brand_id = $1 and c.id = $2 and c.removing_at is null`,
+     where c.brand_id = $1 and c.id = $2`,
     [brandId, connectionId],
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name);
   const { sealed, keyId, ...connection } = row;
   checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
   const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;

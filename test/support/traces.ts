@@ -55,6 +55,7 @@ export async function fillEveryTable(
     retailer_id: retailerId,
     connection_id: connectionId,
     currency: 'GBP',
+    time_zone: 'UTC',
     reporting_currency: 'GBP',
     payload: JSON.stringify({ brandId, connectionId }),
   };
