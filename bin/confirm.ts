@@ -2,16 +2,28 @@
 import { createInterface } from 'node:readline/promises';
 import { UsageError } from './errors.ts';
 
+/** For what cannot be undone: returns when the person types its name, or gave it with --yes. */
+export async function confirmName(question: string, name: string, given: string | undefined): Promise<void> {
+  if (given === undefined && !process.stdin.isTTY)
+    throw new UsageError('Nobody can be asked here.', `add --yes ${name} when you mean it`);
+  if ((given ?? (await answerTo(question))) === name) return;
+  throw new UsageError(`That is not ${name}. Nothing was changed.`, `type ${name}, or add --yes ${name}`);
+}
+
 /** Returns when the person agrees or `yes` was given; without a terminal there is nobody to ask. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY) {
     throw new UsageError(`${question} Nobody can be asked here.`, 'add --yes when you mean it');
   }
+  const answer = await answerTo(`${question} [y/N] `);
+  if (!/^y(es)?$/i.test(answer)) throw new UsageError('Nothing was changed.', 'answer y to go on');
+}
+
+async function answerTo(question: string): Promise<string> {
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await reader.question(`${question} [y/N] `).catch(() => 'n'); // Ctrl-C, Ctrl-D
-    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was changed.', 'answer y to go on');
+    return (await reader.question(question).catch(() => '')).trim(); // Ctrl-C, Ctrl-D
   } finally {
     reader.close();
   }

@@ -31,6 +31,8 @@ export type Connection = {
   heldAt: Date | null;
   heldCode: string | null;
   heldReason: string | null;
+  /** Since when it is being removed, for good. */
+  removingAt: Date | null;
 };
 
 /** A connection that is ready to be used. */
@@ -67,7 +69,8 @@ export type Which = { brandId: string; connectionId: string; actor?: string };
 
 const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
   c.base_url as "baseUrl", c.auth, c.requests_per_second as "requestsPerSecond",
-  c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason"`;
+  c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason",
+  c.removing_at as "removingAt"`;
 
 export class AccountTaken extends NightshiftError {
   readonly code = 'NS_ACCOUNT_TAKEN';
@@ -81,6 +84,18 @@ export class AccountTaken extends NightshiftError {
         context: { provider, account },
       },
     );
+  }
+}
+
+export class ConnectionBeingRemoved extends NightshiftError {
+  readonly code = 'NS_CONNECTION_REMOVING';
+
+  constructor(name: string) {
+    super(`Connection ${name} is being removed, and nothing brings it back.`, {
+      hint: `Go on with that, it asks nothing of the provider: npx nightshift connections remove ${name}`,
+      verdict: 'give_up',
+      context: { name },
+    });
   }
 }
 
@@ -150,6 +165,7 @@ export async function openConnection(
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name);
   const { sealed, keyId, ...connection } = row;
   checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
   const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;
@@ -175,31 +191,42 @@ export async function holdConnection(
 
 /** True if it was held. Its parked jobs are the queue's to put back, in the same transaction. */
 export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }: Which): Promise<boolean> {
-  const { rows } = await tx.query<{ name: string }>(
-    `update app.connections set held_at = null, held_code = null, held_reason = null
-     where brand_id = $1 and id = $2 and held_at is not null returning name`,
+  const { rows } = await tx.query<{ name: string; removingAt: Date | null }>(
+    `select name, removing_at as "removingAt" from app.connections
+     where brand_id = $1 and id = $2 and held_at is not null for no key update`,
     [brandId, connectionId],
   );
   const [row] = rows;
   if (row === undefined) return false;
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name);
+  await tx.query(
+    `update app.connections set held_at = null, held_code = null, held_reason = null
+     where brand_id = $1 and id = $2`,
+    [brandId, connectionId],
+  );
   await recordAction(tx, { action: 'connections.release', brandId, target: row.name, actor });
   return true;
 }
 
-/** Stores another key; a token made with the old one goes with it. */
-export async function replaceSecret(tx: Tx, sealer: Sealer, which: Which, secret: string): Promise<void> {
-  const { brandId, connectionId, actor } = which;
+/** Stores another key, or another way of using one; a token made with the old one goes with it. */
+export async function replaceSecret(
+  tx: Tx,
+  sealer: Sealer,
+  { brandId, connectionId, actor, auth }: Which & { auth?: string | undefined },
+  secret: string,
+): Promise<void> {
   const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'secret' });
   const { rows } = await tx.query<{ name: string }>(
     `update app.connections
      set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null,
-         account_asked_at = null, secret_changed_at = clock_timestamp()
+         account_asked_at = null, secret_changed_at = clock_timestamp(), auth = coalesce($5, auth)
      where brand_id = $1 and id = $2 returning name`,
-    [brandId, connectionId, sealed, keyId],
+    [brandId, connectionId, sealed, keyId, auth ?? null],
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  await recordAction(tx, { action: 'connections.key', brandId, target: row.name, actor });
+  const details = auth === undefined ? {} : { auth };
+  await recordAction(tx, { action: 'connections.key', brandId, target: row.name, details, actor });
 }
 
 /** Jobs that run keep to it from their next request on; null is what the provider allows everybody. */
@@ -246,14 +273,16 @@ export type Move = Which & { retailerId: string; tables: readonly Table[]; now: 
 /** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
 export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
   const { brandId, connectionId, retailerId, tables, now, actor } = move;
-  const { rows } = await tx.query<{ name: string; retailer_id: string | null; time_zone: string }>(
-    `select c.name, c.retailer_id, b.time_zone
+  type Before = { name: string; retailer_id: string | null; time_zone: string; removing: boolean };
+  const { rows } = await tx.query<Before>(
+    `select c.name, c.retailer_id, b.time_zone, c.removing_at is not null as removing
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
     [brandId, connectionId],
   );
   const [before] = rows;
   if (before === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (before.removing) throw new ConnectionBeingRemoved(before.name);
   const from = before.retailer_id;
   if (from === retailerId) return { days: 0, retailerIds: [] };
   await tx.query('update app.connections set retailer_id = $3 where brand_id = $1 and id = $2', [

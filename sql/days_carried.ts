@@ -53,7 +53,8 @@ export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Pr
   const days = rowCount ?? 0;
   // Of a retailer without states every instant is as good, but none may be later than a rollup's.
   await tx.query(
-    `insert into ops.days_carried as c (brand_id, retailer_id, carried_to) values ($1, $2, $3)
+    `insert into ops.days_carried as c (brand_id, retailer_id, carried_to)
+     select r.brand_id, r.id, $3::timestamptz from app.retailers r where r.brand_id = $1 and r.id = $2
      on conflict (brand_id, retailer_id) do update set carried_to = excluded.carried_to
      where $4 or c.carried_to > excluded.carried_to or c.carried_to < $5`,
     [brandId, retailerId, now, days > 0, new Date(now.getTime() - KEPT_MS)],

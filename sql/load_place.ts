@@ -21,8 +21,17 @@ export class ConnectionGone extends NightshiftError {
   }
 }
 
+/** For what must not outlive the connection, such as a job: it stays until the transaction ends. */
+export async function keepConnection(tx: Tx, brandId: string, connectionId: string): Promise<void> {
+  const { rows } = await tx.query(
+    'select from app.connections where brand_id = $1 and id = $2 and removing_at is null for key share',
+    [brandId, connectionId],
+  );
+  if (rows.length === 0) throw new ConnectionGone(brandId, connectionId);
+}
+
 /**
- * `for key share` lets everything pass but a change of zone, reporting currency or retailer, which
+ * `for key share` lets everything pass but a change of zone, reporting currency or retailer and a removal, which
  * take `for update`: they come wholly before this load or wholly after it, and mark what it wrote.
  *
  * Loads of one connection follow each other, so what was compared is still so when it is written.
@@ -41,7 +50,7 @@ export async function holdPlace(tx: Tx, brandId: string, connectionId: string): 
              ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
       from app.connections c
       join app.brands b on b.id = c.brand_id
-      where c.brand_id = $1 and c.id = $2
+      where c.brand_id = $1 and c.id = $2 and c.removing_at is null
       for key share of b, c`,
     values: [brandId, connectionId],
   });

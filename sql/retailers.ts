@@ -42,3 +42,12 @@ export async function findRetailer(db: Reader, brandId: string, slug: string): P
     );
   return found;
 }
+
+/** For what must not outlive the retailer, such as a job: it stays until the transaction ends. */
+export async function keepRetailer(tx: Tx, { brandId, id, slug }: Retailer): Promise<void> {
+  const { rows } = await tx.query('select from app.retailers where brand_id = $1 and id = $2 for key share', [
+    brandId,
+    id,
+  ]);
+  if (rows.length === 0) throw new NameNotFound('retailer', slug, []);
+}

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { isReconcilable } from '#connectors/index.ts';
+import { keepConnection } from '#sql/load_place.ts';
 import type { Reader } from '#sql/reader.ts';
 import { enqueue } from './enqueue.ts';
 import { syncStream } from './sync_stream.ts';
@@ -29,7 +30,10 @@ export const reconcile = defineTask({
     const due = await dueReconciliations(db, { brandId, connectionId, now: now() });
     for (const one of due) {
       const payload = { brandId, ...one, reconcile: true, ...(instant && { now: instant }) };
-      await db.transaction((tx) => enqueue(tx, syncStream, payload));
+      await db.transaction(async (tx) => {
+        await keepConnection(tx, brandId, one.connectionId);
+        await enqueue(tx, syncStream, payload);
+      });
     }
     return { streams: due.length };
   },

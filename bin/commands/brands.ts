@@ -9,13 +9,14 @@ import {
   listBrands,
   type Marked,
 } from '#sql/brands.ts';
-import type { Tx } from '#sql/pool.ts';
+import type { Db, Tx } from '#sql/pool.ts';
 import { currency, slug, title, zone } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { confirm } from '../confirm.ts';
 import { count } from '../format.ts';
 import { addUnlessThere } from '../if_missing.ts';
 import { recompute } from '../recompute.ts';
+import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../remove.ts';
 import { openSession } from '../session.ts';
 
 export const noun: Noun = (command, cli) => {
@@ -33,7 +34,33 @@ export const noun: Noun = (command, cli) => {
     change: changeReportingCurrency,
     description: 'change the currency that sums are reported in; recomputes every day of the brand',
   });
+  addRename(command, cli);
+  addRemove(command, cli);
 };
+
+async function found(db: Db, name: string): Promise<Found> {
+  const brand = await findBrand(db, name);
+  return { brand, owner: { kind: 'brand', brandId: brand.id, id: brand.id }, name };
+}
+
+function addRename(command: Command, cli: Cli): void {
+  command
+    .command('rename')
+    .description('give a brand another short name; nothing else changes')
+    .argument('<slug>', 'the brand')
+    .argument('<new slug>', 'its short name from now on', slug)
+    .action((name: string, to: string) => renameFound(cli, to, (db) => found(db, name)));
+}
+
+function addRemove(command: Command, cli: Cli): void {
+  const verb = command
+    .command('remove')
+    .description('remove a brand with its retailers and connections, all their rows and its figures')
+    .argument('<slug>', 'the brand');
+  addRemoveOptions(verb).action((name: string, options: RemoveOptions) =>
+    remove(cli, options, (db) => found(db, name)),
+  );
+}
 
 type AddOptions = { name?: string; zone: string; currency: string; ifMissing?: boolean };
 

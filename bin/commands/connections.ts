@@ -6,6 +6,7 @@ import { addKey, addReseal } from '../connections/key.ts';
 import { addLimits } from '../connections/limits.ts';
 import { addList } from '../connections/list.ts';
 import { addMove, addSetUrl } from '../connections/move.ts';
+import { addRemove, addRename } from '../connections/remove.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('connections: accounts at providers, and the sealed keys to them');
@@ -18,6 +19,8 @@ export const noun: Noun = (command, cli) => {
     addKey,
     addReseal,
     addMove,
+    addRename,
+    addRemove,
     addSetUrl,
     addLimits,
   ]) {

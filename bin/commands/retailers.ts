@@ -1,17 +1,50 @@
 import type { Command } from 'commander';
 import { keyForms } from '#connectors/keys.ts';
 import { findBrand, listBrands } from '#sql/brands.ts';
+import type { Db } from '#sql/pool.ts';
 import { addRetailer, findRetailer, listRetailers } from '#sql/retailers.ts';
 import { slug, title } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { addUnlessThere } from '../if_missing.ts';
+import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../remove.ts';
 import { openSession } from '../session.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('retailers: through whom a brand sells');
   addAdd(command, cli);
   addList(command, cli);
+  addRename(command, cli);
+  addRemove(command, cli);
 };
+
+async function found(db: Db, brandSlug: string, name: string): Promise<Found> {
+  const brand = await findBrand(db, brandSlug);
+  const { id } = await findRetailer(db, brand.id, name);
+  return { brand, owner: { kind: 'retailer', brandId: brand.id, id }, name };
+}
+
+function addRename(command: Command, cli: Cli): void {
+  command
+    .command('rename')
+    .description('give a retailer another short name; nothing else changes')
+    .argument('<slug>', 'the retailer')
+    .argument('<new slug>', 'its short name from now on', slug)
+    .requiredOption('--brand <brand>', 'the brand that sells through it')
+    .action((name: string, to: string, { brand }: { brand: string }) =>
+      renameFound(cli, to, (db) => found(db, brand, name)),
+    );
+}
+
+function addRemove(command: Command, cli: Cli): void {
+  const verb = command
+    .command('remove')
+    .description('remove a retailer with its connections, all their rows and its figures')
+    .argument('<slug>', 'the retailer')
+    .requiredOption('--brand <brand>', 'the brand that sells through it');
+  addRemoveOptions(verb).action((name: string, options: RemoveOptions & { brand: string }) =>
+    remove(cli, options, (db) => found(db, options.brand, name)),
+  );
+}
 
 type AddOptions = { brand: string; name?: string; ifMissing?: boolean };
 

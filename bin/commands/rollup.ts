@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Brand, findBrand } from '#sql/brands.ts';
-import { findRetailer, listRetailers, type Retailer } from '#sql/retailers.ts';
+import { findRetailer, keepRetailer, listRetailers, type Retailer } from '#sql/retailers.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import { day, isoInstant } from '../arguments.ts';
@@ -54,7 +54,10 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
   const jobs: Followed[] = [];
   for (const retailer of retailers) {
     const payload = { brandId: brand.id, retailerId: retailer.id, ...range, now: options.now };
-    const id = await db.transaction((tx) => enqueue(tx, rollup, payload, { keyMode: 'replace' })); // means now
+    const id = await db.transaction(async (tx) => {
+      await keepRetailer(tx, retailer);
+      return enqueue(tx, rollup, payload, { keyMode: 'replace' }); // means now
+    });
     jobs.push({ id, label: `rollup ${retailer.slug}` });
   }
   if (!options.wait) {

@@ -14,7 +14,7 @@ import { readKey } from '../secret_input.ts';
 import { openSession } from '../session.ts';
 import { assertLimited, requestsPerSecond } from './limits.ts';
 import { connectionRow } from './list.ts';
-import { storedKey } from './stored_key.ts';
+import { authOf, storedKey } from './stored_key.ts';
 
 type Options = {
   brand: string;
@@ -95,16 +95,6 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     : `Connection ${name} is there already; its key was left alone.`;
   cli.out.record({ ...connectionRow(brand.slug, row), added }, () => [said]);
   cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
-}
-
-function authOf({ provider, auth }: Options): string {
-  const kinds: readonly string[] = keyForms[provider]?.auth ?? [];
-  const chosen = auth ?? kinds[0];
-  if (chosen !== undefined && kinds.includes(chosen)) return chosen;
-  throw new UsageError(
-    `--auth ${chosen} is no way to use a key of ${provider}.`,
-    `choose of: ${kinds.join(', ')}`,
-  );
 }
 
 function accountOf({ provider, account }: Options): string {

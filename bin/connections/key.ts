@@ -1,5 +1,6 @@
 /** `connections key` and `connections reseal` */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { keyForms } from '#connectors/keys.ts';
 import { replaceSecret } from '#sql/connections.ts';
 import { resealAll } from '#sql/secrets.ts';
 import type { Cli } from '../cli.ts';
@@ -9,33 +10,43 @@ import { keyringOf } from '../keyring.ts';
 import { readKey } from '../secret_input.ts';
 import { openSession } from '../session.ts';
 import { releaseIn } from './hold.ts';
-import { storedKey } from './stored_key.ts';
+import { authOf, storedKey } from './stored_key.ts';
+
+type KeyOptions = { brand?: string; keyEnv?: string; auth?: string };
 
 export function addKey(command: Command, cli: Cli): void {
   command
     .command('key')
-    .description('store a new key, from --key-env or standard input; a held connection is released by it')
+    .description('store a new key, or another way of signing in; a held connection is released by it')
     .argument('<name>', 'the connection, or its id')
     .option('--brand <brand>', 'whose it is')
     .option(
       '--key-env <variable>',
       'environment variable that holds the key; else it is read from standard input',
     )
-    .action(async (name: string, { brand, keyEnv }: { brand?: string; keyEnv?: string }) => {
+    .addOption(
+      new Option('--auth <kind>', 'how the key is used from now on').choices(
+        Object.values(keyForms).flatMap((form) => [...form.auth]),
+      ),
+    )
+    .action(async (name: string, { brand, keyEnv, auth: wanted }: KeyOptions) => {
       const key = await readKey({ keyEnv }, cli.env);
       await using session = await openSession(cli);
-      const { connection } = await findTheConnection(session.db, name, brand);
-      const secret = storedKey({ ...connection, key });
+      const { brand: owner, connection } = await findTheConnection(session.db, name, brand);
+      const { provider } = connection;
+      const auth = wanted === undefined ? undefined : authOf({ provider, auth: wanted });
+      const secret = storedKey({ provider, auth: auth ?? connection.auth, key });
       const { sealer } = await keyringOf(cli, session);
       const which = { brandId: connection.brandId, connectionId: connection.id };
       const { released, jobs } = await session.db.transaction(async (tx) => {
-        await replaceSecret(tx, sealer, which, secret);
+        await replaceSecret(tx, sealer, { ...which, auth }, secret);
         return releaseIn(tx, connection);
       });
       const also = released ? ` It is released; ${count(jobs, 'job')} put back.` : '';
-      cli.out.record({ connection: connection.name, released, jobs }, () => [
-        `${connection.name} has a new key.${also}`,
-      ]);
+      const how = auth === undefined ? '' : `, used as ${auth}`;
+      const row = { connection: connection.name, auth: auth ?? connection.auth, released, jobs };
+      cli.out.record(row, () => [`${connection.name} has a new key${how}.${also}`]);
+      cli.out.say(`Next: npx nightshift connections check ${connection.name} --brand ${owner.slug}`);
     });
 }
 

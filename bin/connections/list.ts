@@ -27,7 +27,7 @@ export function connectionRow(brand: string, connection: Connection): Row {
   return {
     ...{ brand, connection: connection.name, provider: connection.provider, account: connection.account },
     ...{ base_url: connection.baseUrl, auth: connection.auth, id: connection.id },
-    state: connection.heldAt === null ? 'free' : 'held',
+    state: connection.removingAt ? 'removing' : connection.heldAt === null ? 'free' : 'held',
     ...{ held_at: connection.heldAt, held_code: connection.heldCode, held_reason: connection.heldReason },
     ...{ granted_scopes: connection.grantedScopes, checked_at: connection.checkedAt },
     ...{ retailer_id: connection.retailerId, requests_per_second: connection.requestsPerSecond },

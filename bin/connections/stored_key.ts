@@ -1,7 +1,18 @@
 /** A key as it is typed, and as connectors want it stored. */
 import { z } from 'zod';
-import { assertKey } from '#connectors/keys.ts';
+import { assertKey, keyForms } from '#connectors/keys.ts';
 import { UsageError } from '../errors.ts';
+
+/** The way that is meant, if the provider has it. */
+export function authOf({ provider, auth }: { provider: string; auth?: string | undefined }): string {
+  const kinds: readonly string[] = keyForms[provider]?.auth ?? [];
+  const chosen = auth ?? kinds[0];
+  if (chosen !== undefined && kinds.includes(chosen)) return chosen;
+  throw new UsageError(
+    `--auth ${chosen} is no way to use a key of ${provider}.`,
+    `choose of: ${kinds.join(', ')}`,
+  );
+}
 
 const credentials = z.strictObject({ client_id: z.string().min(1), client_secret: z.string().min(1) });
 

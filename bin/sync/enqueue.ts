@@ -1,5 +1,6 @@
 /** Puts syncs on the queue, a job for each stream. */
 import { randomUUID } from 'node:crypto';
+import { keepConnection } from '#sql/load_place.ts';
 import type { Db } from '#sql/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
@@ -31,7 +32,10 @@ export async function enqueueSyncs(
     const payload = { brandId, connectionId, stream, ...reading, request };
     // Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
     // our calls is not asked: its budget is in the database.
-    const id = await db.transaction((tx) => enqueue(tx, syncStream, payload, { keyMode: 'replace' }));
+    const id = await db.transaction(async (tx) => {
+      await keepConnection(tx, brandId, connectionId);
+      return enqueue(tx, syncStream, payload, { keyMode: 'replace' });
+    });
     queued.push({ id, label: `${name} ${stream}`, retailerId, row: { job_id: id, ...row } });
   }
   return queued;

@@ -48,16 +48,20 @@ create table app.connections (
   held_at timestamptz,
   held_code text,
   held_reason text,
+  removing_at timestamptz,
   created_at timestamptz not null default now(),
   primary key (brand_id, id),
   unique (brand_id, name),
   constraint account_once unique (brand_id, provider, account), -- a second one would count every sale twice
   foreign key (brand_id, retailer_id) references app.retailers (brand_id, id),
-  constraint shop_belongs_to_one_retailer check (retailer_id is not null or provider not in ('shopify', 'stripe'))
+  constraint shop_belongs_to_one_retailer
+    check (retailer_id is not null or removing_at is not null or provider not in ('shopify', 'stripe')),
+  constraint removed_is_held check (removing_at is null or held_at is not null and retailer_id is null)
 );
 comment on column app.connections.requests_per_second is
   'what the provider allows the account, where that is not what it allows everybody; null: the usual';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
+comment on column app.connections.removing_at is 'since when it is being removed: it belongs to nobody, nothing of it is loaded, and its rows go';
 
 create table app.fx_rates (
   currency text not null check (currency ~ '^[A-Z]{3}$'),

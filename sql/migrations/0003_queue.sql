@@ -395,3 +395,29 @@ begin
   perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_jobs)::text) where v_jobs > 0;
   return v_jobs;
 end $$;
+
+-- Jobs for a connection, a retailer or a brand, by its id in their payload.
+create function ops.jobs_naming(p_id uuid) returns setof bigint language sql stable as $$
+  select j.id from graphile_worker._private_jobs j
+  cross join lateral (select ops.payload_of(j.payload) as payload) p
+  where p_id in (ops.uuid_in(p.payload, 'brandId'), ops.uuid_in(p.payload, 'retailerId'), ops.uuid_in(p.payload, 'connectionId'))
+$$;
+
+-- Takes them off the queue, with the lanes that are named after it. One that runs finds its fence broken; one
+-- that is in the midst of a transaction is waited for.
+create function ops.remove_jobs(p_id uuid) returns integer language plpgsql as $$
+declare
+  v_ids bigint[];
+begin
+  select array_agg(id) into v_ids from (
+    select j.id from graphile_worker._private_jobs j
+    where j.id in (select ops.jobs_naming(p_id)) order by j.id for update) locked;
+  delete from graphile_worker._private_jobs where id = any (v_ids);
+  delete from graphile_worker._private_job_queues q
+  where position(p_id::text in q.queue_name) > 0
+    and not exists (select from graphile_worker._private_jobs j where j.job_queue_id = q.id);
+  return coalesce(cardinality(v_ids), 0);
+end $$;
+
+-- Whose rollups a run was of, so that a retailer that goes takes them along.
+alter table ops.job_runs add column retailer_id uuid generated always as (ops.uuid_in(payload, 'retailerId')) stored;

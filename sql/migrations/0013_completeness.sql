@@ -95,7 +95,7 @@ with feeds as (
            when p.state = 'partial' then format('%s of %s is not whole: %s', f.stream, c.name, coalesce(p.cause, 'no cause'))
          end as fault
   from fact.feeds f
-  join app.connections c on c.provider = f.provider
+  join app.connections c on c.provider = f.provider and c.removing_at is null
   left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = f.stream
   left join lateral (
     select k.check_name, k.cause from ops.completeness k

@@ -1,0 +1,80 @@
+/** What the database holds of an id, wherever it stands; and rows in every table that could hold one. */
+import type { TestDb } from './db.ts';
+
+const SCHEMAS = ['app', 'raw', 'agg', 'ops', 'graphile_worker'];
+
+async function allTables(db: TestDb): Promise<string[]> {
+  const tables = await db.column(
+    `select oid::regclass::text from pg_class
+     where relkind in ('r', 'p') and relnamespace = any ($1::regnamespace[]) order by 1`,
+    [SCHEMAS],
+  );
+  return tables.map(String);
+}
+
+/** Rows by table that name one of the ids anywhere in them. */
+export async function rowsNaming(db: TestDb, ids: readonly string[]): Promise<Record<string, unknown[]>> {
+  const found: Record<string, unknown[]> = {};
+  for (const table of await allTables(db)) {
+    const rows = await db.column(
+      `select t::text from ${table} t
+       where exists (select from unnest($1::text[]) i where position(i in t::text) > 0) order by 1`,
+      [ids],
+    );
+    if (rows.length > 0) found[table] = rows;
+  }
+  return found;
+}
+
+/** Their tables, each with how many rows it has. */
+export async function tracesOf(db: TestDb, ...ids: string[]): Promise<Record<string, number>> {
+  const found = await rowsNaming(db, ids);
+  return Object.fromEntries(Object.entries(found).map(([table, rows]) => [table, rows.length]));
+}
+
+export type Ids = { brandId: string; retailerId: string; connectionId: string };
+
+const INSTANT = '2024-05-01T12:00:00Z';
+const VALUES: Readonly<Record<string, string>> = {
+  uuid: '00000000-0000-4000-8000-000000000000',
+  text: 'x',
+  boolean: 'false',
+  jsonb: '{}',
+  date: '2024-05-01',
+  'timestamp with time zone': INSTANT,
+  bytea: '\\x00',
+};
+
+/** A row in every table of a tenant that has none of these: a table that somebody adds is filled too. */
+export async function fillEveryTable(
+  db: TestDb,
+  { brandId, retailerId, connectionId }: Ids,
+): Promise<string[]> {
+  const given: Record<string, string> = {
+    brand_id: brandId,
+    retailer_id: retailerId,
+    connection_id: connectionId,
+    currency: 'GBP',
+    time_zone: 'UTC',
+    reporting_currency: 'GBP',
+    payload: JSON.stringify({ brandId, connectionId }),
+  };
+  const tables = await db.rows<{ name: string; columns: { name: string; type: string }[] }>(`
+    select t.oid::regclass::text as name,
+           jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null))) as columns
+    from pg_class t join pg_attribute a on a.attrelid = t.oid
+    where t.relkind in ('r', 'p') and t.relnamespace in ('raw'::regnamespace, 'agg'::regnamespace, 'ops'::regnamespace)
+      and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
+      and (a.attnotnull and not a.atthasdef or a.attname in ('brand_id', 'retailer_id', 'connection_id'))
+      and exists (select from pg_attribute b where b.attrelid = t.oid and b.attname = 'brand_id')
+    group by t.oid order by 1`);
+  for (const { name, columns } of tables) {
+    const values = columns.map(
+      (column) => given[column.name] ?? VALUES[column.type] ?? (column.type.endsWith('[]') ? '{}' : '0'),
+    );
+    const names = columns.map((column) => column.name).join(', ');
+    const places = columns.map((_, at) => `$${at + 1}`).join(', ');
+    await db.query(`insert into ${name} (${names}) values (${places}) on conflict do nothing`, values);
+  }
+  return tables.map(({ name }) => name);
+}
