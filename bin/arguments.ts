@@ -1,6 +1,7 @@
 /** Readers for what is typed. Each refuses with a sentence that shows what would have been right. */
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { isCurrency } from '#runtime/currencies.ts';
 
 /** As the database has it: see app.brands. */
 const TITLE_LENGTH_MAX = 200;
@@ -53,10 +54,8 @@ export function slug(text: string): string {
 }
 
 export function currency(text: string): string {
-  if (!Intl.supportedValuesOf('currency').includes(text)) {
-    throw new InvalidArgumentError('It should be an ISO 4217 code like GBP');
-  }
-  return text;
+  if (isCurrency(text)) return text;
+  throw new InvalidArgumentError('It should be an ISO 4217 code like GBP');
 }
 
 /** A zone that this runtime knows; PostgreSQL is asked as well before it is stored. */

@@ -4,6 +4,7 @@
  * and copy it, which more than doubles the time. A field that is missing or of another type throws
  * `FieldFault`, which rejects the whole record; a field that nobody asks for is left alone.
  */
+import { isCurrency } from '#runtime/currencies.ts';
 import { isStorable, RowUnfit } from '#sql/copy.ts';
 import type { Json } from '#sql/table.ts';
 import { decimal } from './money.ts';
@@ -100,6 +101,15 @@ export function storable(date: Date, key: string, value: unknown): Date {
 
 export function instantOrNull(object: Fields, key: string): Date | null {
   return object[key] === null ? null : instant(object, key);
+}
+
+/** Three capital letters that ISO 4217 gives to money: nothing else is ever summed up. */
+export function currency(object: Fields, key: string): string {
+  return currencyNamed(text(object, key), key);
+}
+
+export function currencyNamed(code: string, key: string): string {
+  return isCurrency(code) ? code : fault(key, 'a currency of ISO 4217', code);
 }
 
 /** An amount as decimal text, in its shortest form. */

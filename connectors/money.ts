@@ -13,24 +13,8 @@ export function decimal(text: unknown): string | undefined {
   return short === '-0' ? '0' : short;
 }
 
-// ISO 4217 where it is not 2 (https://www.six-group.com/en/products-services/financial-information/data-standards.html).
-const EXPONENTS: Readonly<Record<string, number>> = {
-  BIF: 0, CLP: 0, DJF: 0, GNF: 0, ISK: 0, JPY: 0, KMF: 0, KRW: 0, PYG: 0, RWF: 0, UGX: 0, UYI: 0,
-  VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0,
-  BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3,
-}; // biome-ignore format: a table of two groups
-
-/** Decimal places of a currency. */
-export function exponentOf(currency: string): number {
-  return EXPONENTS[currency.toUpperCase()] ?? 2;
-}
-
-/** Minor units as a provider counts them (an integer) as exact decimal text in major units. */
-export function fromMinor(
-  minor: number | bigint | string,
-  currency: string,
-  places = exponentOf(currency),
-): string {
+/** Minor units as a provider counts them (an integer, of so many decimal places) as exact decimal text in major units. */
+export function fromMinor(minor: number | bigint | string, places: number): string {
   const value = BigInt(minor);
   const digits = (value < 0n ? -value : value).toString().padStart(places + 1, '0');
   const sign = value < 0n ? '-' : '';

@@ -3,6 +3,7 @@
  * layers get values. All faults come in one message. A variable that is set to nothing is not set.
  */
 import { z } from 'zod';
+import { isCurrency } from './currencies.ts';
 import { NightshiftError } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
 
@@ -75,7 +76,7 @@ const environment = z.object({
     .describe('Where the feeds of exchange rates lie, such as a mirror or the sandbox.'),
   NIGHTSHIFT_PLATFORM_CURRENCY: z
     .string()
-    .regex(/^[A-Z]{3}$/, 'must be the three capital letters of a currency, such as EUR')
+    .refine(isCurrency, 'must be the three capital letters of a currency, such as EUR')
     .optional()
     .describe('Currency of the figures over all brands; without it that of last time, at first EUR.'),
   NIGHTSHIFT_CONCURRENCY: wholeNumber(1, CONCURRENCY_MAX)

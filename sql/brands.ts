@@ -1,4 +1,5 @@
 /** Brands: the tenants. Their zone decides what a day is, their reporting currency what is summed up. */
+import { isCurrency } from '#runtime/currencies.ts';
 import { NightshiftError } from '#runtime/errors.ts';
 import { recordAction } from './audit.ts';
 import { markAllDays } from './dirty_days.ts';
@@ -149,7 +150,7 @@ function knownToNode(timeZone: string): boolean {
 
 /** NS_CURRENCY_UNKNOWN unless ISO 4217 has it. */
 export function assertCurrency(currency: string): void {
-  if (!Intl.supportedValuesOf('currency').includes(currency)) throw new CurrencyUnknown(currency);
+  if (!isCurrency(currency)) throw new CurrencyUnknown(currency);
 }
 
 /** The row of a statement that returns one or throws. */

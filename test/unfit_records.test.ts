@@ -53,11 +53,20 @@ const UNFIT_ORDERS: Record<string, [fault: Record<string, unknown>, shown: strin
   ],
   'a quantity beyond the column': [{ lineItems: line({ quantity: 2 ** 31 }) }, '2147483648'],
   'an amount beyond all': [{ totalPriceSet: money('9'.repeat(200_000)) }, '"9999'],
+  'a currency of two letters': [{ currencyCode: 'US' }, 'currencyCode: the string "US"'],
+  'no currency': [{ currencyCode: 'XXX', totalPriceSet: money('1', 'XXX') }, '"XXX"'],
+  'a currency for tests': [{ currencyCode: 'XTS' }, '"XTS"'],
+  'a currency that is a picture': [{ currencyCode: '\u{1F4B6}' }, '"\u{1F4B6}"'],
+  'a currency in small letters': [
+    { presentmentCurrencyCode: 'usd' },
+    'presentmentCurrencyCode: the string "usd"',
+  ],
   'fields nested too deep': [{ customAttributes: [NESTED] }, 'customAttributes: nested deeper'],
 };
 
 /** NUL and half characters in what is no key are no reason to lose an order. */
 const FIT = {
+  ...{ presentmentCurrencyCode: 'DEM' }, // historic, and money all the same
   ...{
     note: `a${NUL}b`,
     sourceName: `web${NUL}${HALF}`,
@@ -134,6 +143,8 @@ const UNFIT_CHARGES: Record<string, [fault: Record<string, unknown>, shown: stri
   'an id that fills an index': [{ id: LONG }, 'xxx'],
   'NUL in the id of a customer': [{ customer: NUL }, 'customer_id'],
   'metadata nested too deep': [{ metadata: { order: NESTED } }, 'metadata: nested deeper'],
+  'a currency of two letters in small ones': [{ currency: 'us' }, 'currency: the string "US"'],
+  'no money': [{ currency: 'xxx' }, '"XXX"'],
   'an amount that is no whole number': [{ amount: 1e300 }, 'amount: the number 1e+300'],
 };
 

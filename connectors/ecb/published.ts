@@ -2,6 +2,7 @@
  * Rates as the ECB publishes them, whatever the layout they came in: units of a currency per euro, on
  * the days of publication only. A file is understood as a whole or refused as a whole.
  */
+import { isCurrency } from '#runtime/currencies.ts';
 import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
@@ -63,7 +64,7 @@ export function collect({ source, today }: Origin): Collector {
     },
     rate(currency, text, place) {
       if (!current) return fail(`the rate of ${cut(currency)} belongs to no day`, place);
-      if (!/^[A-Z]{3}$/.test(currency)) fail(`"${cut(currency)}" is no code of a currency`, place);
+      if (!isCurrency(currency)) fail(`"${cut(currency)}" is no code of a currency`, place);
       if (currency === 'EUR') fail('the euro has no rate: it is the unit of the others', place);
       if (current.has(currency)) fail(`${currency} stands there twice on one day`, place);
       if (current.size >= CURRENCIES_MAX) fail(`more than ${CURRENCIES_MAX} currencies on one day`, place);

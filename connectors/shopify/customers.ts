@@ -2,12 +2,12 @@
 import { type Item, table } from '#sql/table.ts';
 import {
   amount,
+  currency,
   type Fields,
   instant,
   integerText,
   object,
   payloadOf,
-  text,
   textOrNull,
   under,
 } from '../fields.ts';
@@ -46,7 +46,7 @@ const collection: Collection = {
   toItem,
 };
 
-function toItem(node: Fields): Item {
+export function toItem(node: Fields): Item {
   const id = idOf(node);
   const spent = object(node, 'amountSpent');
   const row = {
@@ -54,7 +54,7 @@ function toItem(node: Fields): Item {
     created_at: instant(node, 'createdAt'),
     state: textOrNull(node, 'state'),
     orders_count: integerText(node, 'numberOfOrders'),
-    currency: under('amountSpent', () => text(spent, 'currencyCode')),
+    currency: under('amountSpent', () => currency(spent, 'currencyCode')),
     amount_spent: under('amountSpent', () => amount(spent, 'amount')),
     payload: payloadOf(node, new Set()),
   };

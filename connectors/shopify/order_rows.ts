@@ -2,6 +2,7 @@
 import type { Item, Row } from '#sql/table.ts';
 import {
   amount,
+  currency,
   each,
   FieldFault,
   type Fields,
@@ -69,7 +70,7 @@ type Ledger = { agreements: Row[]; sales: Row[]; hasProduct: boolean };
 export function orderItem(node: Fields): Item {
   const order = {
     id: numberOf(node),
-    currency: text(node, 'currencyCode'),
+    currency: currency(node, 'currencyCode'),
     processedAt: instant(node, 'processedAt'),
   };
   const refundRows = each(node, 'refunds', (refund) => refundRow(order, refund));
@@ -106,7 +107,7 @@ function orderRow(order: Order, node: Fields, ledger: Ledger): Row {
     test,
     counted: !test && ledger.hasProduct,
     currency: order.currency,
-    presentment_currency: text(node, 'presentmentCurrencyCode'),
+    presentment_currency: currency(node, 'presentmentCurrencyCode'),
     taxes_included: flag(node, 'taxesIncluded'),
     customer_id: idWithinOrNull(node, 'customer'),
     country: countryOf(node, 'shippingAddress') ?? countryOf(node, 'billingAddress') ?? 'ZZ',

@@ -2,6 +2,7 @@
 import { type Item, type Row, table } from '#sql/table.ts';
 import {
   amount,
+  currency,
   each,
   type Fields,
   flag,
@@ -154,7 +155,7 @@ function costRow(variantId: string, productId: string, item: Fields): Row {
     id: variantId,
     valid_from: instant(item, 'updatedAt'),
     product_id: productId,
-    currency: unitCost && under('unitCost', () => text(unitCost, 'currencyCode')),
+    currency: unitCost && under('unitCost', () => currency(unitCost, 'currencyCode')),
     cost: unitCost && under('unitCost', () => amount(unitCost, 'amount')),
     payload: null,
   };

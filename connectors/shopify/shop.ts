@@ -1,7 +1,7 @@
 /** The shop itself: its currency and zone can change, so it is read with every sync. */
 import { z } from 'zod';
 import { type Item, table } from '#sql/table.ts';
-import { type Fields, flag, instant, payloadOf, text } from '../fields.ts';
+import { currency, type Fields, flag, instant, payloadOf, text } from '../fields.ts';
 import { defineStream, type Page, type StreamContext } from '../stream.ts';
 import { contentOf, read } from './collection.ts';
 import { idOf } from './gid.ts';
@@ -44,7 +44,7 @@ function toItem(shop: Fields): Item {
     id,
     name: text(shop, 'name'),
     domain: text(shop, 'myshopifyDomain'),
-    currency: text(shop, 'currencyCode'),
+    currency: currency(shop, 'currencyCode'),
     time_zone: text(shop, 'ianaTimezone'),
     taxes_included: flag(shop, 'taxesIncluded'),
     created_at: instant(shop, 'createdAt'),

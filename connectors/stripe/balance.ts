@@ -68,9 +68,7 @@ function sumsOf(body: Fields, keys: readonly string[]): Map<string, string> {
       minor.set(currency, (minor.get(currency) ?? 0n) + BigInt(integer(entry, 'amount')));
     });
   }
-  return new Map(
-    [...minor].map(([currency, sum]) => [currency, exact(fromMinor(sum, currency, placesOf(currency)))]),
-  );
+  return new Map([...minor].map(([currency, sum]) => [currency, exact(fromMinor(sum, placesOf(currency)))]));
 }
 
 /**

@@ -4,7 +4,7 @@ import { type Fields, flag, integerOrNull, payloadOf, text } from '../fields.ts'
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
-import { instantAt, moneyOrNull, numberIfAny, textIfAny } from './values.ts';
+import { currencyIfAny, instantAt, moneyOrNull, numberIfAny, textIfAny } from './values.ts';
 
 export const coupons = table({
   name: 'raw.stripe_coupons',
@@ -36,7 +36,7 @@ const collection: Collection = {
 
 function toItem(object: Fields, { sentAt }: Seen): Item {
   const id = text(object, 'id');
-  const currency = textIfAny(object, 'currency')?.toUpperCase() ?? null;
+  const currency = currencyIfAny(object);
   const row = {
     id,
     name: textIfAny(object, 'name'),

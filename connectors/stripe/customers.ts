@@ -4,7 +4,7 @@ import { type Fields, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
-import { instantAt, moneyOrNull, refIfAny, textIfAny } from './values.ts';
+import { currencyIfAny, instantAt, moneyOrNull, refIfAny } from './values.ts';
 
 export const customers = table({
   name: 'raw.stripe_customers',
@@ -42,7 +42,7 @@ const collection: Collection = {
 
 function toItem(object: Fields, { sentAt }: Seen): Item {
   const id = text(object, 'id');
-  const currency = textIfAny(object, 'currency')?.toUpperCase() ?? null;
+  const currency = currencyIfAny(object);
   const row = {
     id,
     currency,

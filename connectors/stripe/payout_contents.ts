@@ -61,7 +61,7 @@ async function* contentsOfPayout(reading: Reading, payout: Row): AsyncGenerator<
     yield { ...emptyPage(reading), target, items };
   }
   const expected = exact(String(payout.amount));
-  const found = exact(fromMinor(sum, currency, placesOf(currency)));
+  const found = exact(fromMinor(sum, placesOf(currency)));
   const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
   if (check.ok) return yield { ...emptyPage(reading), checks: [check] };
   const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';

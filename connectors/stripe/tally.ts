@@ -66,5 +66,5 @@ function scaled(amount: string): bigint {
 }
 
 function amountOf(sum: bigint): string {
-  return exact(fromMinor(sum, '', PLACES));
+  return exact(fromMinor(sum, PLACES));
 }

@@ -1,28 +1,31 @@
 /** Fields of Stripe's objects as columns hold them. */
 
+import { exponentOf } from '#runtime/currencies.ts';
 import { isKey } from '#sql/copy.ts';
-import { FieldFault, type Fields, integer, isObject, storable, text } from '../fields.ts';
+import { currencyNamed, FieldFault, type Fields, integer, isObject, storable, text } from '../fields.ts';
 import { decimal, fromMinor } from '../money.ts';
 
-// Stripe's own list, which is neither ISO's nor Shopify's: it keeps two places for ISK, UGX, IQD and LYD.
-// https://docs.stripe.com/currencies#zero-decimal
+// Where Stripe counts otherwise than ISO 4217. https://docs.stripe.com/currencies#zero-decimal
 const PLACES: Readonly<Record<string, number>> = {
-  BIF: 0, CLP: 0, DJF: 0, GNF: 0, JPY: 0, KMF: 0, KRW: 0, MGA: 0, PYG: 0, RWF: 0, VND: 0, VUV: 0,
-  XAF: 0, XOF: 0, XPF: 0,
-  BHD: 3, JOD: 3, KWD: 3, OMR: 3, TND: 3,
-}; // biome-ignore format: a table of two groups
+  ...{ CLF: 2, IQD: 2, ISK: 2, LYD: 2, UGX: 2, UYI: 2, UYW: 2 },
+  MGA: 0,
+};
 
 export function placesOf(currency: string): number {
-  return PLACES[currency] ?? 2;
+  return PLACES[currency] ?? exponentOf(currency);
 }
 
 /** ISO 4217 in capitals, as all our tables have it. */
 export function currencyOf(object: Fields, key = 'currency'): string {
-  return text(object, key).toUpperCase();
+  return currencyNamed(text(object, key).toUpperCase(), key);
+}
+
+export function currencyIfAny(object: Fields, key = 'currency'): string | null {
+  return isNothing(object[key]) ? null : currencyOf(object, key);
 }
 
 export function money(object: Fields, key: string, currency: string): string {
-  return shortest(fromMinor(integer(object, key), currency, placesOf(currency)));
+  return shortest(fromMinor(integer(object, key), placesOf(currency)));
 }
 
 export function moneyOrNull(object: Fields, key: string, currency: string): string | null {
@@ -36,7 +39,7 @@ export function fineMoneyOrNull(object: Fields, key: string, currency: string): 
   const minor = decimal(value);
   if (minor === undefined) throw new FieldFault(key, 'no decimal number as text');
   const [whole = '', fraction = ''] = minor.split('.');
-  return shortest(fromMinor(whole + fraction || '0', currency, placesOf(currency) + fraction.length));
+  return shortest(fromMinor(whole + fraction || '0', placesOf(currency) + fraction.length));
 }
 
 function shortest(amount: string): string {

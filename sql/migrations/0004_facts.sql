@@ -19,11 +19,11 @@ language sql immutable parallel safe as $$
        lateral (select (day - ((evening at time zone zone) - (evening at time zone 'UTC'))) at time zone 'UTC' as early) m
 $$;
 
--- Digits after the decimal point of a currency, as ISO 4217 says.
+-- Digits after the decimal point of a currency, as ISO 4217 says (runtime/currencies.ts; a test compares them).
 create function fact.currency_exponent(currency text) returns integer
 language sql immutable parallel safe as $$
   select case
-    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI',
+    when currency in ('BIF', 'BYR', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI',
                       'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 0
     when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
     when currency in ('CLF', 'UYW') then 4
