@@ -23,7 +23,33 @@ const rollupWorks = rollups.flatMap((rollup): [string, Work][] => {
     runRollups(tx, [rollup], { brandId, retailerId, days: DAYS, now: NOW });
   return [[`${rollup.name} of days that are as they were`, run]];
 });
-const works: [string, Work][] = [...rollupWorks];
+const viewed = (sql: string): [string, Work] => [
+  sql,
+  (tx, { brandId, retailerId }) =>
+    tx.query(sql, [brandId, retailerId, DAYS[0], DAYS[4]].slice(0, sql.split('$').length - 1)),
+];
+const viewWorks = [
+  ...['day = $3', 'day between $3 and $4'].flatMap((days) =>
+    [
+      'cash_and_sales',
+      'sales',
+      'product_sales',
+      'country_sales',
+      'payments',
+      'mrr',
+      'sales_consolidated',
+    ].map((name) =>
+      viewed(`select * from bi.daily_${name} where brand_id = $1 and retailer_id = $2 and ${days}`),
+    ),
+  ),
+  viewed(
+    'select * from bi.order_payments where brand_id = $1 and retailer_id = $2 and happened_at >= $3 and happened_at < $4',
+  ),
+  viewed('select * from bi.completeness where brand_id = $1'),
+  viewed('select * from bi.sync_status where brand_id = $1'),
+  viewed('select * from bi.platform_metrics'),
+];
+const works: [string, Work][] = [...rollupWorks, ...viewWorks];
 
 const costs = new Map<string, Record<string, number>>();
 beforeAll(async () => {
@@ -40,7 +66,7 @@ beforeAll(async () => {
   await costsOf(db, 'absent', sellers[0]);
   await db.query('vacuum analyze');
   await costsOf(db, 'fresh', sellers[0]);
-});
+}, 600_000);
 
 async function costsOf(db: TestDb, statistics: string, seller: Seller) {
   for (const [name, work] of works) {

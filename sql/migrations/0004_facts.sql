@@ -49,16 +49,20 @@ language sql stable parallel safe as $$
     select 'EUR', r.day, 1 from app.fx_rates r
     where 'EUR' in ($1, $2) and r.currency in ($1, $2) and r.day between $3 - 10 and $3
   ), rate as (
-    select round(wanted.units_per_euro / theirs.units_per_euro, 12) as rate, theirs.day
-    from published theirs join published wanted on wanted.day = theirs.day
-    where theirs.currency = $1 and wanted.currency = $2
-    order by theirs.day desc limit 1
+    select round(p.wanted / p.theirs, 12) as rate, p.day
+    from (
+      select p.day, min(p.units_per_euro) filter (where p.currency = $1) as theirs,
+             min(p.units_per_euro) filter (where p.currency = $2) as wanted
+      from published p group by p.day
+    ) p
+    where p.theirs is not null and p.wanted is not null
+    order by p.day desc limit 1
   )
   select case when $1 = $2 then 1 else rate.rate end,
          case when $1 = $2 then $3 else rate.day end,
          case when $1 = $2 or rate.rate is not null then null
-              when exists (select from unnest(array[$1, $2]) side where side <> 'EUR' and not exists (
-                select from app.fx_rates r where r.currency = side and r.day <= $3)) then 'no_rate'
+              when exists (select from unnest(array[$1, $2]) side where side <> 'EUR' and coalesce((
+                select r.day from app.fx_rates r where r.currency = side order by r.day limit 1) > $3, true)) then 'no_rate'
               else 'stale_rate' end
   from (values (true)) one (row) left join rate on true
 $$;

@@ -76,22 +76,29 @@ cross join lateral (
          case when a.product_key like 'line:%' then substr(a.product_key, 6) end as line_name
 ) k
 cross join lateral (select a.gross_sales - a.discounts - a.returns as net_sales) n
-left join raw.shopify_variants v
-  on v.brand_id = a.brand_id and v.connection_id = a.connection_id and v.id = a.product_key
+left join lateral (
+  select * from raw.shopify_variants
+  where brand_id = a.brand_id and connection_id = a.connection_id and id >= a.product_key and id <= a.product_key
+  order by id
+) v on true
 -- A product without a stored variant is called what its newest order line calls it.
 left join lateral (
   (select o.product_id, o.sku, o.title, o.variant_title, o.changed_at from raw.shopify_order_lines o
    where o.brand_id = a.brand_id and o.connection_id = a.connection_id and v.id is null
-     and o.variant_id = k.variant_id
-   order by o.changed_at desc limit 1)
+     and o.variant_id >= k.variant_id and o.variant_id <= k.variant_id
+   order by o.variant_id desc, o.changed_at desc limit 1)
   union all
   (select o.product_id, nullif(o.sku, ''), o.title, o.variant_title, o.changed_at from raw.shopify_order_lines o
    where o.brand_id = a.brand_id and o.connection_id = a.connection_id and o.variant_id is null
-     and fact.line_name(o.sku, o.title) = k.line_name
-   order by o.changed_at desc limit 1)
+     and fact.line_name(o.sku, o.title) >= k.line_name and fact.line_name(o.sku, o.title) <= k.line_name
+   order by fact.line_name(o.sku, o.title) desc, o.changed_at desc limit 1)
 ) l on true
-left join raw.shopify_products p on p.brand_id = a.brand_id and p.connection_id = a.connection_id
-  and p.id = coalesce(v.product_id, l.product_id);
+left join lateral (
+  select * from raw.shopify_products
+  where brand_id = a.brand_id and connection_id = a.connection_id
+    and id >= coalesce(v.product_id, l.product_id) and id <= coalesce(v.product_id, l.product_id)
+  order by id
+) p on true;
 
 comment on view bi.daily_product_sales is 'Sales of goods per product variant, retailer, day and currency. Its sums over products equal bi.daily_sales; names, sku and category are those of today.';
 comment on column bi.daily_product_sales.brand_id is 'id of the brand';

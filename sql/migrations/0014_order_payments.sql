@@ -20,12 +20,13 @@ create view fact.captured_charges as
 select h.brand_id, c.retailer_id, h.connection_id, h.id as charge_id, h.created_at, h.currency,
        h.amount_captured as charged, coalesce(h.order_reference, i.order_reference) as order_reference
 from raw.stripe_charges h
-join app.connections c on c.brand_id = h.brand_id and c.id = h.connection_id
+left join app.connections c on c.brand_id = h.brand_id and c.id = h.connection_id
 left join lateral (
   select order_reference from raw.stripe_payment_intents
-  where brand_id = h.brand_id and connection_id = h.connection_id and id = h.payment_intent_id
+  where brand_id = h.brand_id and connection_id = h.connection_id
+    and id >= h.payment_intent_id and id <= h.payment_intent_id
     and h.order_reference is null and deleted_at is null
-  offset 0
+  order by id
 ) i on true
 where h.status = 'succeeded' and h.captured and h.deleted_at is null;
 
@@ -44,14 +45,24 @@ cross join lateral (
     select n.connection_id, n.id, n.way, min(n.way) over () as best_way
     from app.connections c
     cross join lateral (
-      select 1 as way, o.connection_id, o.id from raw.shopify_orders o
-      where o.brand_id = h.brand_id and o.connection_id = c.id and o.deleted_at is null and not o.test
-        and o.id = case when h.order_reference like 'gid://shopify/Order/%' then substr(h.order_reference, 21)
-                        when h.order_reference not like '#%' then h.order_reference end
+      select 1 as way, i.* from (
+        select case when h.order_reference like 'gid://shopify/Order/%' then substr(h.order_reference, 21)
+                    when h.order_reference not like '#%' then h.order_reference end as id
+      ) w
+      cross join lateral (
+        select o.connection_id, o.id from raw.shopify_orders o
+        where o.brand_id = h.brand_id and o.connection_id = c.id and o.id >= w.id and o.id <= w.id
+          and o.deleted_at is null and not o.test
+        order by o.id
+      ) i
       union all
-      select 2, o.connection_id, o.id from raw.shopify_orders o
-      where o.brand_id = h.brand_id and o.connection_id = c.id and o.deleted_at is null and not o.test
-        and o.name in (h.order_reference, '#' || h.order_reference)
+      select 2, i.* from (values (h.order_reference), ('#' || h.order_reference)) w (name)
+      cross join lateral (
+        select o.connection_id, o.id from raw.shopify_orders o
+        where o.brand_id = h.brand_id and o.connection_id = c.id and o.name >= w.name and o.name <= w.name
+          and o.deleted_at is null and not o.test
+        order by o.name
+      ) i
     ) n
     where c.brand_id = h.brand_id and c.retailer_id = h.retailer_id and c.provider = 'shopify'
   ) f
@@ -65,8 +76,10 @@ select r.brand_id, r.connection_id, r.charge_id, r.amount
 from raw.stripe_refunds r
 where r.deleted_at is null and r.status not in ('failed', 'canceled') and not exists (
   select from raw.stripe_balance_transactions t
-  where t.brand_id = r.brand_id and t.connection_id = r.connection_id and t.id = r.balance_transaction_id
-    and t.reporting_category = 'partial_capture_reversal');
+  where t.brand_id = r.brand_id and t.connection_id = r.connection_id
+    and t.id >= r.balance_transaction_id and t.id <= r.balance_transaction_id
+    and t.reporting_category = 'partial_capture_reversal'
+  order by t.id offset 0);
 
 -- What Shopify showed the buyer as the total, where that was in another currency than the shop's.
 create function fact.presentment_total(payload jsonb) returns numeric
@@ -89,7 +102,7 @@ select o.brand_id, c.retailer_id, o.connection_id, o.id as order_id, o.name, o.p
             when t.charged > fact.round_to_currency(t.total, t.currency) then 'over'
             when t.charged = 0 then 'unpaid' else 'partial' end as state
 from raw.shopify_orders o
-join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id
+left join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id
 cross join lateral (
   select count(*) filter (where f.is_own and f.currency = o.currency) as shop_charges,
          sum(f.charged) filter (where f.is_own and f.currency = o.currency) as shop_charged,
@@ -105,24 +118,40 @@ cross join lateral (
              and m.is_by_id = (m.order_reference in (o.id, 'gid://shopify/Order/' || o.id)) as is_shared
     from app.connections s
     cross join lateral (
-      select d.id from raw.stripe_charges d
-      where d.brand_id = o.brand_id and d.connection_id = s.id
-        and d.order_reference = any (fact.references_of_order(o.id, o.name))
+      select d.id from unnest(fact.references_of_order(o.id, o.name)) w (reference)
+      cross join lateral (
+        select id from raw.stripe_charges
+        where brand_id = o.brand_id and connection_id = s.id
+          and order_reference >= w.reference and order_reference <= w.reference
+        order by order_reference
+      ) d
       union all
-      select d.id from raw.stripe_payment_intents i
-      join raw.stripe_charges d on d.brand_id = i.brand_id and d.connection_id = i.connection_id
-       and d.payment_intent_id = i.id and d.order_reference is null
-      where i.brand_id = o.brand_id and i.connection_id = s.id
-        and i.order_reference = any (fact.references_of_order(o.id, o.name))
+      select d.id from unnest(fact.references_of_order(o.id, o.name)) w (reference)
+      cross join lateral (
+        select id from raw.stripe_payment_intents
+        where brand_id = o.brand_id and connection_id = s.id
+          and order_reference >= w.reference and order_reference <= w.reference
+        order by order_reference
+      ) i
+      cross join lateral (
+        select id from raw.stripe_charges
+        where brand_id = o.brand_id and connection_id = s.id and order_reference is null
+          and payment_intent_id >= i.id and payment_intent_id <= i.id
+        order by payment_intent_id
+      ) d
     ) n
     cross join lateral (
       select * from fact.charge_orders
-      where brand_id = o.brand_id and connection_id = s.id and charge_id = n.id
-      offset 0
+      where brand_id = o.brand_id and connection_id = s.id and charge_id >= n.id and charge_id <= n.id
+      order by charge_id
     ) m
     cross join lateral (
-      select coalesce(sum(amount), 0) as refunded from fact.charge_refunds
-      where brand_id = o.brand_id and connection_id = s.id and charge_id = n.id
+      select coalesce(sum(p.amount), 0) as refunded
+      from (
+        select amount from fact.charge_refunds
+        where brand_id = o.brand_id and connection_id = s.id and charge_id >= n.id and charge_id <= n.id
+        order by charge_id
+      ) p
     ) r
     where s.brand_id = o.brand_id and s.retailer_id = c.retailer_id and s.provider = 'stripe'
   ) f
@@ -161,14 +190,21 @@ from fact.charge_orders h
 join app.brands b on b.id = h.brand_id
 join app.retailers r on r.brand_id = h.brand_id and r.id = h.retailer_id
 cross join lateral (
-  select coalesce(sum(amount), 0) as refunded from fact.charge_refunds
-  where brand_id = h.brand_id and connection_id = h.connection_id and charge_id = h.charge_id
+  select coalesce(sum(p.amount), 0) as refunded
+  from (
+    select amount from fact.charge_refunds
+    where brand_id = h.brand_id and connection_id = h.connection_id
+      and charge_id >= h.charge_id and charge_id <= h.charge_id
+    order by charge_id
+  ) p
 ) f
 where case when h.match <> 'matched' then true
   when h.currency = (select o.currency from raw.shopify_orders o
-    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id and o.id = h.order_id) then false
+    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id
+      and o.id >= h.order_id and o.id <= h.order_id order by o.id) then false
   else h.currency <> (select o.currency from fact.order_payments o
-    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id and o.order_id = h.order_id) end;
+    where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id
+      and o.order_id >= h.order_id and o.order_id <= h.order_id order by o.order_id) end;
 
 comment on view bi.order_payments is 'What was charged for each order, and charges of no order: one row per order that is neither test nor deleted, and one per captured charge that is in no order''s row. So every charge is in exactly one row. Matched by the order''s id or name that the charge, or its payment intent, carries; as of now, without waiting for a rollup.';
 comment on column bi.order_payments.brand_id is 'id of the brand';

@@ -6,11 +6,18 @@ select p.brand_id, p.retailer_id, p.connection_id, p.transaction_id, p.created_a
        p.charge_amount, coalesce(o.match, 'not_found') as match
 from fact.payments p
 left join lateral (
-  select co.match from fact.charge_orders co
-  where co.brand_id = p.brand_id and co.connection_id = p.connection_id and co.charge_id = coalesce((
-    select r.charge_id from raw.stripe_refunds r
-    where r.brand_id = p.brand_id and r.connection_id = p.connection_id and r.id = p.source_id), p.source_id)
-  offset 0
+  select co.match
+  from (
+    select coalesce((
+      select r.charge_id from raw.stripe_refunds r
+      where r.brand_id = p.brand_id and r.connection_id = p.connection_id
+        and r.id >= p.source_id and r.id <= p.source_id order by r.id), p.source_id) as id
+  ) w
+  cross join lateral (
+    select match from fact.charge_orders
+    where brand_id = p.brand_id and connection_id = p.connection_id and charge_id >= w.id and charge_id <= w.id
+    order by charge_id
+  ) co
 ) o on true
 where p.kind = 'charge';
 
@@ -32,11 +39,15 @@ cross join lateral (
     select (t.first_at at time zone b.time_zone)::date, (t.last_at at time zone b.time_zone)::date
     from app.connections c
     cross join lateral (
-      (select min(o.processed_at) as first_at, max(o.processed_at) as last_at from raw.shopify_orders o
-       where o.brand_id = b.id and o.connection_id = c.id)
+      select (select o.processed_at from raw.shopify_orders o
+              where o.brand_id = b.id and o.connection_id = c.id order by o.processed_at limit 1) as first_at,
+             (select o.processed_at from raw.shopify_orders o
+              where o.brand_id = b.id and o.connection_id = c.id order by o.processed_at desc limit 1) as last_at
       union all
-      (select min(t.created_at), max(t.created_at) from raw.stripe_balance_transactions t
-       where t.brand_id = b.id and t.connection_id = c.id)
+      select (select t.created_at from raw.stripe_balance_transactions t
+              where t.brand_id = b.id and t.connection_id = c.id order by t.created_at limit 1),
+             (select t.created_at from raw.stripe_balance_transactions t
+              where t.brand_id = b.id and t.connection_id = c.id order by t.created_at desc limit 1)
     ) t
     where c.brand_id = b.id and c.retailer_id = r.id
   ) s (first_day, last_day)
@@ -74,8 +85,13 @@ cross join lateral (
            count(*) filter (where o.state = 'matched'),
            count(*) filter (where o.state in ('unpaid', 'partial', 'ambiguous')),
            count(*) filter (where o.state = 'over'), null, null, null, null, null, null, null, null
-    from fact.order_payments o
-    where o.brand_id = b.id and o.retailer_id = r.id and o.processed_at >= w.starts_at and o.processed_at < w.ends_at
+    from app.connections c
+    cross join lateral (
+      select currency, order_total, charged, state from fact.order_payments
+      where brand_id = b.id and connection_id = c.id and processed_at >= w.starts_at and processed_at < w.ends_at
+      order by processed_at
+    ) o
+    where c.brand_id = b.id and c.retailer_id = r.id
     group by o.currency
     union all
     select p.currency, null, null, null, null, null, null, null, p.charges, p.charge_amount, p.refund_amount,
@@ -88,8 +104,13 @@ cross join lateral (
            count(*) filter (where h.is_counted and h.match <> 'matched'),
            sum(h.charge_amount) filter (where h.match <> 'matched'),
            count(*) filter (where h.is_counted and h.match = 'ambiguous')
-    from fact.charge_bookings h
-    where h.brand_id = b.id and h.retailer_id = r.id and h.created_at >= w.starts_at and h.created_at < w.ends_at
+    from app.connections c
+    cross join lateral (
+      select currency, is_counted, match, charge_amount from fact.charge_bookings
+      where brand_id = b.id and connection_id = c.id and created_at >= w.starts_at and created_at < w.ends_at
+      order by created_at
+    ) h
+    where c.brand_id = b.id and c.retailer_id = r.id
     group by h.currency
   ) e
   group by e.currency

@@ -10,7 +10,22 @@ import { aBrand, aConnection, aRetailer } from './factory.ts';
 export const PER_DAY = 50;
 export const FIRST_DAY = '2024-01-01';
 const CUSTOMERS = 700;
-const VARIANTS = 60;
+const CURRENCIES = [
+  'USD',
+  'GBP',
+  'JPY',
+  'CHF',
+  'SEK',
+  'NOK',
+  'DKK',
+  'PLN',
+  'CZK',
+  'HUF',
+  'AUD',
+  'CAD',
+  'NZD',
+];
+const VARIANTS = 1_500;
 
 export type Seller = { brandId: string; retailerId: string; shopId: string; stripeId: string };
 
@@ -110,8 +125,8 @@ export async function addHistory(db: TestDb, sellers: readonly Seller[], from: n
   await db.query(
     `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
      select c, date '${FIRST_DAY}' + n / ${PER_DAY}, 1.1, 'test', now()
-     from generate_series($1::int, $2::int - 1) n, unnest(array['USD', 'GBP']) c on conflict do nothing`,
-    [from, to],
+     from generate_series($1::int, $2::int - 1) n, unnest($3::text[]) c on conflict do nothing`,
+    [from, to, CURRENCIES],
   );
 }
 
