@@ -34,7 +34,8 @@ export const statesOfLines: Dependents = {
   column: 'subscription_id',
   pairs: statement(`
     select concat_ws(' ', l.id, l.subscription_item_id, l.price_id, l.period_start, l.period_end,
-                     trim_scale(l.quantity), trim_scale(l.amount), l.is_proration) as key,
+                     trim_scale(l.quantity), trim_scale(l.amount), l.is_proration,
+                     md5(concat_ws(' ', l.payload -> 'taxes', l.payload -> 'discount_amounts'))) as key,
            (s.created_at at time zone $4)::date as day
     from unnest($3::text[]) as w (id)
     ${SUBSCRIPTIONS}
@@ -49,7 +50,8 @@ export const statesOfPrices: Dependents = {
   pairs: statement(`
     select distinct concat_ws(' ', p.id, md5(concat_ws(' ', p.payload -> 'recurring', p.payload -> 'billing_scheme',
                      p.payload -> 'unit_amount', p.payload -> 'unit_amount_decimal', p.payload -> 'tiers_mode',
-                     p.payload -> 'tiers', p.payload -> 'transform_quantity'))) as key,
+                     p.payload -> 'tiers', p.payload -> 'transform_quantity', p.payload -> 'currency_options',
+                     p.payload -> 'tax_behavior'))) as key,
            (s.created_at at time zone $4)::date as day
     from unnest($3::text[]) as w (id)
     cross join lateral (${rowsWhere('raw.stripe_prices', 'id')}) p

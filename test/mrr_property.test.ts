@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import { freshDb } from './support/db.ts';
 import { assertLawOfMrr, type Seen, type Step } from './support/mrr_law.ts';
+import type { Part } from './support/mrr_model.ts';
 import { assertHolds } from './support/property.ts';
 
 const RUNS = 12;
@@ -14,8 +15,9 @@ const instant = fc
     fc.constantFrom('00:00:00', '03:59:59', '04:00:00', '12:00:00', '22:59:59', '23:00:00', '23:30:00'),
   )
   .map(([day, time]) => new Date(Date.parse(`2024-03-28T${time}Z`) + day * 86_400_000));
-const item = fc.record({
-  price: fc.constantFrom('p1', 'p2', 'p3'),
+const price = fc.constantFrom('p1', 'p2', 'p3');
+const known = fc.record({
+  price,
   monthly: fc.constantFrom(
     '12',
     '8.333333333333333333',
@@ -27,6 +29,13 @@ const item = fc.record({
   ),
   metered: fc.constant(false),
 });
+const unknown = fc.record({
+  price,
+  monthly: fc.constant(null),
+  metered: fc.constant(false),
+  cause: fc.constantFrom('price_unknown', 'tax_unknown'),
+});
+const item: fc.Arbitrary<Part> = fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: unknown });
 const version: fc.Arbitrary<Seen> = fc.record({
   id: fc.constantFrom('s1', 's2', 's3', 's4'),
   customer: fc.constantFrom('c1', 'c1', 'c2'),

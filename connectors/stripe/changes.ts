@@ -10,6 +10,7 @@ import { listPages } from './list.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
 import { type Changed, datesOfSign, readEach } from './read_each.ts';
 import { contentsOf, emptyPage, type Reading, store } from './reading.ts';
+import { below } from './values.ts';
 
 const LAG_MS = 60_000;
 /** A longer time is read in steps, each with a position of its own. */
@@ -84,7 +85,8 @@ async function changedIn(
   };
   for await (const { objects } of pages) objects.forEach(hear);
   for (const { object, event } of others) {
-    for (const id of (await collection.changed?.(stripe, object)) ?? []) note(id, event);
+    const before = below(below(event, 'data'), 'previous_attributes');
+    for (const id of (await collection.changed?.(stripe, object, before)) ?? []) note(id, event);
   }
   return { changed, created };
 }

@@ -35,8 +35,8 @@ export type Collection = {
   leftOut?: ReadonlySet<string>;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
-  /** The ids of those that an event about an object of another kind tells of. */
-  changed?(stripe: Stripe, other: Fields): Promise<readonly string[]>;
+  /** The ids of those that an event about an object of another kind tells of, with the fields that it says changed. */
+  changed?(stripe: Stripe, other: Fields, before: Fields): Promise<readonly string[]>;
   /** Adds what did not come with an object. */
   whole?(stripe: Stripe, object: Fields): Promise<Fields>;
   /** Throws `FieldFault` for an object that cannot be stored. */
@@ -70,8 +70,8 @@ export async function contentOf(
       deletions.push({ id: String(object.id), deletedAt: seen.sentAt });
       continue;
     }
-    const whole = (await collection.whole?.(stripe, object)) ?? object;
     try {
+      const whole = (await collection.whole?.(stripe, object)) ?? object;
       const item = collection.toItem(whole, seen);
       pack(collection.target, item); // throws if it cannot be stored
       items.push(item);

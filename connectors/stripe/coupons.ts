@@ -30,6 +30,7 @@ const collection: Collection = {
   target: { tables: [coupons] },
   canVanish: true,
   listsAllWeekly: true,
+  expand: ['applies_to', 'currency_options'],
   events: ['coupon.created', 'coupon.updated', 'coupon.deleted'],
   toItem,
 };

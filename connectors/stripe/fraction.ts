@@ -4,6 +4,7 @@ import { decimal } from '../money.ts';
 export type Fraction = { over: bigint; under: bigint };
 
 export const ZERO: Fraction = { over: 0n, under: 1n };
+export const ONE: Fraction = { over: 1n, under: 1n };
 
 /** Of decimal text or a whole number; undefined for any other text. */
 export function fractionOf(value: string | number): Fraction | undefined {

@@ -25,8 +25,6 @@ const PER_MONTH: Readonly<Record<string, Fraction>> = {
   year: { over: 1n, under: 12n },
 };
 
-const ONE: Fraction = { over: 1n, under: 1n };
-
 export function isMetered(price: Fields): boolean {
   return below(price, 'recurring').usage_type === 'metered';
 }
@@ -110,12 +108,4 @@ function divisorIn(value: unknown, key: string): Fraction {
   const fraction = numberIn(value, key);
   if (fraction.over <= 0n) throw new FieldFault(key, 'not above zero');
   return fraction;
-}
-
-/** What is left after coupons that last for ever; others do not count for monthly recurring revenue. */
-export function afterPercent(value: Fraction, percents: readonly Fraction[]): Fraction {
-  return percents.reduce(
-    (left, percent) => times(left, minus(ONE, dividedBy(percent, { over: 100n, under: 1n }))),
-    value,
-  );
 }

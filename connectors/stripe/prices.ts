@@ -34,7 +34,7 @@ const collection: Collection = {
   name: 'prices',
   object: 'price',
   target: { tables: [prices], dependents: [statesOfPrices] },
-  expand: ['tiers'],
+  expand: ['tiers', 'currency_options'],
   canVanish: true,
   events: [...TYPES.map((type) => `price.${type}`), ...TYPES.map((type) => `plan.${type}`)],
   // A plan is the old form of a price, with the same id.

@@ -3,12 +3,15 @@
  * holds from `valid_from` until the next one of its subscription does.
  */
 import { table } from '#sql/table.ts';
-import { FieldFault, type Fields, isObject, text } from '../fields.ts';
+import { type Fields, isObject, text } from '../fields.ts';
 import type { Seen } from './collection.ts';
-import { decimalOf, dividedBy, type Fraction, isAbove, minus, plus, times, ZERO } from './fraction.ts';
-import { afterPercent, inMajor, isMetered, monthlyOf, numberIn, perMonth } from './monthly.ts';
+import { afterDiscounts, type Worth } from './discounts.ts';
+import { decimalOf, type Fraction, ONE, times, ZERO } from './fraction.ts';
+import { isMetered, monthlyOf } from './monthly.ts';
 import { dateOf, secondOf } from './position.ts';
 import { below, currencyOf, instantAtOrNull, isNothing, ref, refIfAny } from './values.ts';
+import { discountsOf, priceIn } from './whole_subscription.ts';
+import { shareWithoutTax } from './without_tax.ts';
 
 export const subscriptionVersions = table({
   name: 'raw.stripe_subscription_versions',
@@ -61,74 +64,58 @@ export function isPaused(subscription: Fields): boolean {
   return isObject(subscription.pause_collection);
 }
 
-type Worth = { item: Fields; price: Fields; full: Fraction; left: Fraction };
-
-/** The items with what they are worth a month, `monthly` after coupons that last for ever, `undiscounted` before. */
+/**
+ * The items with what they are worth a month: `monthly` after coupons that last for ever and without tax,
+ * `undiscounted` before both. What nobody can tell is null and has a cause.
+ */
 function worthOf(subscription: Fields, items: readonly Fields[], currency: string) {
-  const worths = items.map((item): Worth => {
+  const prices = items.map((item) => {
     const price = below(item, 'price');
-    const full = monthlyOf(price, item.quantity, currency);
-    const left = afterPercent(full, percentsOf(item.discounts));
-    return { item, price, full, left: less(left, amountOff(item.discounts, price, currency)) };
+    return priceIn(price, currency) ?? price;
   });
-  const left = shareOut(subscription, worths, currency);
-  return worths
-    .map(({ item, price, full }, index) => ({
-      item: text(item, 'id'),
-      price: text(price, 'id'),
-      product: refIfAny(price, 'product'),
-      quantity: isNothing(item.quantity) ? null : String(item.quantity),
-      monthly: decimalOf(left[index] ?? ZERO, MONTHLY_PLACES),
-      undiscounted: decimalOf(full, MONTHLY_PLACES),
-      metered: isMetered(price),
-    }))
+  const full = items.map((item) => fullOf(item, currency));
+  const own = items.flatMap((item, index) =>
+    afterDiscounts(full.slice(index, index + 1), prices.slice(index, index + 1), item.discounts, currency),
+  );
+  const left = afterDiscounts(own, prices, discountsOf(subscription), currency);
+  const billed = Array.isArray(subscription.billed) ? subscription.billed.filter(isObject) : [];
+  return items
+    .map((item, index) => {
+      const price = prices[index] ?? {};
+      const share = isMetered(price) ? ONE : shareWithoutTax(subscription, item, price, billed);
+      const worth = withoutTax(left[index] ?? ZERO, share);
+      return {
+        item: text(item, 'id'),
+        price: text(price, 'id'),
+        product: refIfAny(price, 'product'),
+        quantity: isNothing(item.quantity) ? null : String(item.quantity),
+        monthly: decimalOrNull(worth),
+        undiscounted: decimalOrNull(full[index] ?? ZERO),
+        metered: isMetered(price),
+        ...(typeof worth === 'string' && { cause: worth }),
+        ...(share !== ONE && { share: share ? [String(share.over), String(share.under)] : null }),
+      };
+    })
     .sort((one, other) => (one.item < other.item ? -1 : 1)); // their order says nothing and may change
 }
 
-/**
- * Coupons of the whole subscription: percents off each item, amounts off all of them by their worth, as often
- * as the first of them is billed.
- */
-function shareOut(subscription: Fields, worths: readonly Worth[], currency: string): Fraction[] {
-  const { discounts } = subscription;
-  const percents = percentsOf(discounts);
-  const reduced = worths.map(({ left }) => afterPercent(left, percents));
-  const sum = reduced.reduce(plus, ZERO);
-  const licensed = worths.find(({ price }) => !isMetered(price));
-  const off = licensed ? amountOff(discounts, licensed.price, currency) : ZERO;
-  if (off.over === 0n || sum.over === 0n) return reduced;
-  const rest = less(sum, off);
-  return reduced.map((value) => dividedBy(times(value, rest), sum));
+function fullOf(item: Fields, currency: string): Worth {
+  const own = below(item, 'price');
+  const price = priceIn(own, currency);
+  // Of other currencies an account may not be told the tiers; its own have them, or the record is at fault.
+  if (
+    price === undefined ||
+    (price !== own && price.billing_scheme === 'tiered' && !Array.isArray(price.tiers))
+  )
+    return isMetered(own) ? ZERO : 'price_unknown';
+  return monthlyOf(price, item.quantity, currency);
 }
 
-function less(value: Fraction, off: Fraction): Fraction {
-  return isAbove(off, value) ? ZERO : minus(value, off);
+function withoutTax(worth: Worth, share: Fraction | undefined): Worth {
+  if (typeof worth === 'string') return worth;
+  return share === undefined ? 'tax_unknown' : times(worth, share);
 }
 
-function percentsOf(discounts: unknown): Fraction[] {
-  return lasting(discounts).flatMap(({ percent_off: percent }) =>
-    isNothing(percent) ? [] : [numberIn(percent, 'percent_off')],
-  );
-}
-
-/** An amount is off each invoice, so it counts as often a month as the price is billed. */
-function amountOff(discounts: unknown, price: Fields, currency: string): Fraction {
-  const coupons = lasting(discounts);
-  if (coupons.length === 0) return ZERO;
-  const often = perMonth(below(price, 'recurring'));
-  return coupons.reduce<Fraction>((sum, coupon) => {
-    if (isNothing(coupon.amount_off) || currencyOf(coupon) !== currency) return sum;
-    return plus(sum, times(inMajor(numberIn(coupon.amount_off, 'amount_off'), currency), often));
-  }, ZERO);
-}
-
-/** The coupons among discounts that last for ever. */
-function lasting(discounts: unknown): Fields[] {
-  const list = Array.isArray(discounts) ? discounts : [];
-  return list.flatMap((discount) => {
-    const coupon = isObject(discount) ? below(discount, 'source').coupon : discount;
-    if (isNothing(coupon)) return [];
-    if (!isObject(coupon)) throw new FieldFault('discounts', 'a coupon that is not expanded');
-    return coupon.duration === 'forever' ? [coupon] : [];
-  });
+function decimalOrNull(worth: Worth): string | null {
+  return typeof worth === 'string' ? null : decimalOf(worth, MONTHLY_PLACES);
 }

@@ -3,11 +3,12 @@ import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, isObject, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Stripe } from './client.ts';
-import { type Collection, pathTo, type Seen } from './collection.ts';
-import { drained, getObject } from './list.ts';
+import type { Collection, Seen } from './collection.ts';
+import { listAll } from './list.ts';
 import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
 import { collectionPages } from './sync.ts';
 import { below, currencyOf, instantAt, instantAtOrNull, numberIfAny, ref, refIfAny } from './values.ts';
+import { wholeSubscription } from './whole_subscription.ts';
 
 export const subscriptions = table({
   name: 'raw.stripe_subscriptions',
@@ -48,7 +49,7 @@ export const subscriptionItems = table({
   },
 });
 
-const LEFT_OUT = new Set(['items', 'invoice_settings', 'payment_settings']);
+const LEFT_OUT = new Set(['billed', 'items', 'invoice_settings', 'payment_settings']);
 
 const TYPES = [
   'created', 'updated', 'deleted', 'paused', 'resumed', 'pending_update_applied', 'pending_update_expired',
@@ -60,37 +61,29 @@ const collection: Collection = {
   object: 'subscription',
   target: { tables: [subscriptions, subscriptionItems, subscriptionVersions] },
   params: [['status', 'all']], // else those that are over are left out
-  expand: ['discounts.source.coupon'],
+  expand: ['discounts.source.coupon', 'customer'],
+  leftOut: new Set(['customer', ...LEFT_OUT]), // who the buyer is: `wholeSubscription` keeps the id only
   isDated: true,
-  events: TYPES.map((type) => `customer.subscription.${type}`),
-  whole: async (stripe, subscription) => ({ ...subscription, items: await itemsOf(stripe, subscription) }),
+  events: [
+    ...TYPES.map((type) => `customer.subscription.${type}`),
+    ...['created', 'updated', 'deleted'].map((type) => `customer.discount.${type}`),
+    'customer.updated',
+  ],
+  changed: discounted,
+  whole: wholeSubscription,
   toItem,
 };
 
-/** All items, their prices with tiers and their discounts with coupons: none of these come with the list. */
-async function itemsOf(stripe: Stripe, subscription: Fields): Promise<Fields[]> {
-  const of = [['subscription', String(subscription.id)]] as const;
-  const items = await drained(stripe, subscription.items, '/v1/subscription_items', of);
-  const whole: Fields[] = [];
-  for (const item of items) whole.push(await withTiers(stripe, await withCoupons(stripe, item)));
-  return whole;
-}
-
-async function withTiers(stripe: Stripe, item: Fields): Promise<Fields> {
-  const price = below(item, 'price');
-  if (price.billing_scheme !== 'tiered' || Array.isArray(price.tiers)) return item;
-  const got = await getObject(stripe, pathTo('prices', price.id), ['tiers']);
-  return got ? { ...item, price: got.object } : item;
-}
-
-async function withCoupons(stripe: Stripe, item: Fields): Promise<Fields> {
-  const { discounts } = item;
-  const isWhole =
-    !Array.isArray(discounts) ||
-    discounts.every((one) => isObject(isObject(one) ? below(one, 'source').coupon : undefined));
-  if (isWhole) return item;
-  const got = await getObject(stripe, pathTo('subscription_items', item.id), ['discounts.source.coupon']);
-  return got ? { ...item, discounts: got.object.discounts } : item;
+/** A discount of a customer holds for those subscriptions of the customer that have none of their own. */
+async function discounted(stripe: Stripe, other: Fields, before: Fields): Promise<readonly string[]> {
+  const isCustomer = other.object === 'customer';
+  if (isCustomer && !('discount' in before)) return [];
+  const subscription = isCustomer ? null : refIfAny(other, 'subscription');
+  if (subscription !== null) return [subscription];
+  const customer = refIfAny(other, isCustomer ? 'id' : 'customer');
+  if (customer === null) return [];
+  const all = await listAll(stripe, '/v1/subscriptions', [['customer', customer]]);
+  return all.map(({ id }) => String(id));
 }
 
 function toItem(object: Fields, seen: Seen): Item {
@@ -142,7 +135,14 @@ const ITEM_LEFT_OUT = new Set(['plan']); // the price says the same
 export const subscriptionsStream = defineStream({
   name: 'stripe.subscriptions',
   provider: 'stripe',
-  scopes: ['rak_subscription_read', 'rak_event_read'],
+  scopes: [
+    'rak_subscription_read',
+    'rak_customer_read',
+    'rak_coupon_read',
+    'rak_plan_read',
+    'rak_event_read',
+  ],
+  scopesOptional: ['rak_invoice_read'],
   ...collection.target,
   hasStates: true,
   pages: (context) => collectionPages(context, collection),

@@ -20,17 +20,20 @@ create table agg.subscription_states (
   is_trialing boolean not null,
   is_paused boolean,
   is_metered boolean not null,
-  monthly numeric not null,
+  monthly numeric,
+  cause text,
   is_reconstructed boolean not null,
   created_at timestamptz not null,
   time_zone text not null,
   computed_at timestamptz not null,
-  primary key (brand_id, retailer_id, connection_id, subscription_id, plan, valid_from)
+  primary key (brand_id, retailer_id, connection_id, subscription_id, plan, valid_from),
+  constraint known_or_caused check ((monthly is null) = (cause is not null))
 );
 comment on table agg.subscription_states is
   'states of subscriptions that are active, past_due or trialing, one row per plan (price) in them; other times have no row';
 comment on column agg.subscription_states.valid_until is 'the instant at which another state or none begins; infinity while it holds';
-comment on column agg.subscription_states.monthly is 'major units a month after discounts without end, 18 places; 0 in a trial and for metered plans';
+comment on column agg.subscription_states.monthly is 'major units a month after discounts without end and without tax, 18 places; 0 in a trial and for metered plans; null where nobody can tell';
+comment on column agg.subscription_states.cause is 'why monthly is null: price_unknown, coupon_unknown or tax_unknown';
 comment on column agg.subscription_states.is_paused is 'whether collection was paused; null where that was not seen, because it leaves no trace';
 comment on column agg.subscription_states.created_at is 'when the subscription was created: the rollup of that day makes its states';
 comment on column agg.subscription_states.time_zone is 'zone of the brand by which its days were marked; another one marks them again';
@@ -50,15 +53,20 @@ create table agg.daily_mrr (
   active_subscriptions bigint not null,
   trialing bigint not null,
   paused bigint,
-  mrr numeric not null,
-  new_mrr numeric not null,
-  expansion_mrr numeric not null,
-  reactivated_mrr numeric not null,
-  contraction_mrr numeric not null,
-  churned_mrr numeric not null,
+  mrr numeric,
+  mrr_cause text,
+  new_mrr numeric,
+  expansion_mrr numeric,
+  reactivated_mrr numeric,
+  contraction_mrr numeric,
+  churned_mrr numeric,
   churned_subscriptions bigint not null,
   computed_at timestamptz not null,
-  primary key (brand_id, retailer_id, day, currency, plan)
+  primary key (brand_id, retailer_id, day, currency, plan),
+  constraint moved_or_caused check (
+    num_nulls(new_mrr, expansion_mrr, reactivated_mrr, contraction_mrr, churned_mrr)
+      = case when mrr_cause is null then 0 else 5 end
+    and (mrr is not null or mrr_cause is not null))
 );
 
 create view bi.daily_mrr as
@@ -66,7 +74,7 @@ select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.
        p.plan_name, a.is_reconstructed, a.is_metered, a.active_subscriptions, a.trialing, a.paused, a.mrr,
        a.new_mrr, a.expansion_mrr, a.contraction_mrr, a.churned_mrr, a.reactivated_mrr,
        a.new_mrr + a.expansion_mrr + a.reactivated_mrr - a.contraction_mrr - a.churned_mrr as net_new_mrr,
-       a.churned_subscriptions, a.computed_at
+       a.churned_subscriptions, a.mrr_cause, a.computed_at
 from agg.daily_mrr a
 join app.brands b on b.id = a.brand_id
 join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id
@@ -79,7 +87,7 @@ left join lateral (
   order by c.name limit 1
 ) p on true;
 
-comment on view bi.daily_mrr is 'Monthly recurring revenue per retailer, day of the brand''s time zone, currency and plan: what subscriptions are worth at the end of the day (today: now), by Stripe''s definition. Every day from the first on has its rows, also without a change; a row without subscriptions and movements is left out. mrr = mrr of the day before + new_mrr + expansion_mrr + reactivated_mrr - contraction_mrr - churned_mrr, exactly.';
+comment on view bi.daily_mrr is 'Monthly recurring revenue per retailer, day of the brand''s time zone, currency and plan: what subscriptions are worth at the end of the day (today: now), by Stripe''s definition. Every day from the first on has its rows, also without a change; a row without subscriptions and movements is left out. mrr = mrr of the day before + new_mrr + expansion_mrr + reactivated_mrr - contraction_mrr - churned_mrr, exactly, where all are known. Days before the first look are reconstructed, and some things leave no trace: since when a subscription that we first saw unpaid was so, if no draft of a bill tells; that one was unpaid or paused and came back; that one was paused after its trial, but went on before we looked; that a coupon, a quantity or a tax was another, if no bill tells; that a bill was not by card.';
 comment on column bi.daily_mrr.brand_id is 'id of the brand';
 comment on column bi.daily_mrr.brand is 'short name of the brand';
 comment on column bi.daily_mrr.retailer_id is 'id of the retailer';
@@ -93,7 +101,7 @@ comment on column bi.daily_mrr.is_metered is 'true where the price is charged by
 comment on column bi.daily_mrr.active_subscriptions is 'subscriptions that are active or past_due at the end of the day, metered ones and those with paused collection included; one with two plans counts in each row';
 comment on column bi.daily_mrr.trialing is 'subscriptions in a trial at the end of the day; worth 0';
 comment on column bi.daily_mrr.paused is 'of active_subscriptions those whose collection is paused (their status and worth stay); null where is_reconstructed, because a past pause leaves no trace';
-comment on column bi.daily_mrr.mrr is 'what the active subscriptions are worth a month, rounded once to the currency''s smallest unit: a year / 12, a week x 52 / 12, a day x 365 / 12; without tax, and less only those discounts that last for ever';
+comment on column bi.daily_mrr.mrr is 'what the active subscriptions are worth a month, rounded once to the currency''s smallest unit: a year / 12, a week x 52 / 12, a day x 365 / 12; without tax, also where the price includes it, and less only those discounts that last for ever: of the item, then of the subscription, or of its customer where the subscription has none; null where Stripe cannot tell, with mrr_cause';
 comment on column bi.daily_mrr.new_mrr is 'of customers whose total in this currency was 0 on every day before';
 comment on column bi.daily_mrr.expansion_mrr is 'rise in this plan by customers who had a total above 0 the day before and have one now; a change of plan is expansion of one plan and contraction of the other';
 comment on column bi.daily_mrr.contraction_mrr is 'fall in this plan by such customers, as a positive amount; the loss of one of several subscriptions too';
@@ -101,6 +109,7 @@ comment on column bi.daily_mrr.churned_mrr is 'of customers whose total in this 
 comment on column bi.daily_mrr.reactivated_mrr is 'of customers whose total in this currency was 0 the day before and above 0 on an earlier day';
 comment on column bi.daily_mrr.net_new_mrr is 'mrr - mrr of the day before';
 comment on column bi.daily_mrr.churned_subscriptions is 'subscriptions active in this row the day before that are active in no plan now: ended, unpaid or paused as a whole; a change of plan is none, and one of several of a customer counts';
+comment on column bi.daily_mrr.mrr_cause is 'why an amount of this row is null: price_unknown (what a price is in the currency of the subscription, or a price that is gone), coupon_unknown (a discount whose coupon is gone), tax_unknown (the price includes a tax that Stripe computes, and no bill with an amount says how much); the movements are null too, and also on the day on which such a subscription leaves';
 comment on column bi.daily_mrr.computed_at is 'when the figures of this row last changed';
 
 create table ops.days_carried (
@@ -157,6 +166,7 @@ language sql immutable parallel safe as $$
          with ordinality as t (tier, number)
   )
   select case
+    when price is null then null
     when price ->> 'billing_scheme' is distinct from 'tiered' then
       s.packs * coalesce(price ->> 'unit_amount_decimal', price ->> 'unit_amount', '0')::numeric
     when price ->> 'tiers_mode' = 'volume' then
@@ -168,34 +178,75 @@ language sql immutable parallel safe as $$
   from sold s
 $$;
 
--- The coupons without end among discounts as Stripe gives them, of those that had begun.
-create function fact.lasting_coupons(discounts jsonb, at timestamptz)
-returns table (percent_off numeric, amount_off numeric, currency text)
+-- A price in the currency of a subscription: its own, or one of its options. Null if it is neither.
+create function fact.price_in(price jsonb, currency text) returns jsonb
 language sql immutable parallel safe as $$
-  select (c.coupon ->> 'percent_off')::numeric, (c.coupon ->> 'amount_off')::numeric, upper(c.coupon ->> 'currency')
-  from jsonb_array_elements(case when jsonb_typeof(discounts) = 'array' then discounts else '[]' end) as d (discount)
-  cross join lateral (select d.discount -> 'source' -> 'coupon' as coupon) c
-  where c.coupon ->> 'duration' = 'forever'
-    and coalesce(to_timestamp((d.discount ->> 'start')::numeric), '-infinity') <= at
+  select case
+    when price ->> 'currency' is null or upper(price ->> 'currency') = $2 then price
+    when jsonb_typeof(o.option) = 'object' then price - '{tiers,unit_amount,unit_amount_decimal}'::text[] || o.option
+    end
+  from (select price -> 'currency_options' -> lower($2) as option) o
 $$;
 
--- What is left of 1 after percentages, one taken off after the other.
-create function fact.left_of_percents(discounts jsonb, at timestamptz) returns numeric
+-- The coupons without end among discounts as Stripe gives them, of those that had begun, in their order. Of one
+-- that is gone nobody can say what it was. `products`: what it is for; null for all.
+create function fact.lasting_coupons(discounts jsonb, at timestamptz, currency text)
+returns table (is_unknown boolean, percent_off numeric, amount_off numeric, products jsonb)
+language sql immutable parallel safe as $$
+  select jsonb_typeof(c.coupon) is distinct from 'object', (c.coupon ->> 'percent_off')::numeric,
+         case when upper(c.coupon ->> 'currency') = $3 then (c.coupon ->> 'amount_off')::numeric
+              else (c.coupon -> 'currency_options' -> lower($3) ->> 'amount_off')::numeric end,
+         c.coupon -> 'applies_to' -> 'products'
+  from jsonb_array_elements(case when jsonb_typeof(discounts) = 'array' then discounts else '[]' end)
+       with ordinality as d (discount, number)
+  cross join lateral (select d.discount -> 'source' -> 'coupon' as coupon) c
+  where (jsonb_typeof(c.coupon) is distinct from 'object' or c.coupon ->> 'duration' = 'forever')
+    and coalesce(to_timestamp((d.discount ->> 'start')::numeric), '-infinity') <= at
+  order by d.number
+$$;
+
+-- What discounts leave of what items are worth a month, as connectors/stripe/discounts.ts says it: percentages
+-- first, then amounts, which are off each invoice and so count as often a month as the first item that they
+-- are for is billed. `recurrings` has null for metered items. Null where nobody can tell.
+create function fact.after_discounts(
+  worths numeric[], products text[], recurrings jsonb[], discounts jsonb, at timestamptz, currency text)
+returns numeric[]
 language plpgsql immutable parallel safe as $$
 declare
   coupon record;
-  remaining numeric := 1;
+  remaining numeric[] := worths;
+  is_off boolean[];
+  total numeric;
+  amount numeric;
 begin
-  for coupon in select c.percent_off from fact.lasting_coupons(discounts, at) c where c.percent_off is not null loop
-    remaining := remaining * (100 - coupon.percent_off) * 0.01;
+  if discounts is null or discounts in ('null', '[]') then return worths; end if;
+  if exists (select from fact.lasting_coupons(discounts, at, currency) c where c.is_unknown) then
+    return array(select case when r.recurring is null then r.worth end
+                 from unnest(worths, recurrings) with ordinality as r (worth, recurring, number) order by r.number);
+  end if;
+  for coupon in select * from fact.lasting_coupons(discounts, at, currency) c where c.percent_off is not null loop
+    for i in 1 .. cardinality(worths) loop
+      if coupon.products is null or coupon.products ? products[i] then
+        remaining[i] := remaining[i] * (100 - coupon.percent_off) * 0.01;
+      end if;
+    end loop;
+  end loop;
+  for coupon in select * from fact.lasting_coupons(discounts, at, currency) c where c.amount_off <> 0 loop
+    is_off := array(
+      select r.recurring is not null and (coupon.products is null or coalesce(coupon.products ? r.product, false))
+      from unnest(products, recurrings) with ordinality as r (product, recurring, number) order by r.number);
+    continue when not true = any (is_off);
+    amount := fact.per_month(coupon.amount_off * power(0.1, fact.stripe_exponent(currency)),
+                             recurrings[array_position(is_off, true)]);
+    select case when count(*) = count(r.worth) then sum(r.worth) end into total
+    from unnest(remaining, is_off) as r (worth, is_off) where r.is_off;
+    continue when total = 0;
+    for i in 1 .. cardinality(worths) loop
+      if is_off[i] then -- all of them null where one is
+        remaining[i] := round(remaining[i] * greatest(total - amount, 0), 48) / total;
+      end if;
+    end loop;
   end loop;
   return remaining;
 end
-$$;
-
--- Amounts are off each invoice, so they count as often a month as the price is billed. Major units.
-create function fact.amounts_off(discounts jsonb, at timestamptz, currency text, recurring jsonb) returns numeric
-language sql immutable parallel safe as $$
-  select coalesce(fact.per_month(sum(c.amount_off) * power(0.1, fact.stripe_exponent($3)), $4), 0)
-  from fact.lasting_coupons($1, $2) c where c.currency = $3
 $$;

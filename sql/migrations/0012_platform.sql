@@ -17,18 +17,20 @@ with sales as (
          count(*) filter (where gross_sales <> 0) as sales_rows
   from agg.daily_sales group by day, currency
 ), recurring as (
-  select day, currency, sum(mrr) as mrr, count(*) filter (where mrr <> 0) as mrr_rows
+  select day, currency, sum(mrr) as mrr, count(*) filter (where mrr <> 0) as mrr_rows,
+         count(*) filter (where mrr is null) as unknown_rows
   from agg.daily_mrr group by day, currency
 ), money as (
   select m.day, m.currency, m.orders, m.new_customers, x.fx_day, k.is_unconverted,
          case when m.gross_sales = 0 then 0 else fact.round_to_currency(m.gross_sales * x.fx_rate, p.currency) end as gmv,
          case when m.mrr = 0 then 0 else fact.round_to_currency(m.mrr * x.fx_rate, p.currency) end as mrr,
-         case when k.is_unconverted then m.sales_rows + m.mrr_rows else 0 end as unconverted_rows
+         case when k.is_unconverted then m.sales_rows + m.mrr_rows else 0 end as unconverted_rows,
+         m.unknown_rows
   from ops.platform_settings p
   cross join (
     select day, currency, coalesce(orders, 0) as orders, coalesce(new_customers, 0) as new_customers,
            coalesce(gross_sales, 0) as gross_sales, coalesce(sales_rows, 0) as sales_rows,
-           coalesce(mrr, 0) as mrr, coalesce(mrr_rows, 0) as mrr_rows
+           coalesce(mrr, 0) as mrr, coalesce(mrr_rows, 0) as mrr_rows, coalesce(unknown_rows, 0) as unknown_rows
     from sales full join recurring using (day, currency)
   ) m
   cross join lateral fact.exchange_rate(m.currency, p.currency, m.day) x
@@ -38,7 +40,7 @@ with sales as (
 ), figures as (
   select day, sum(gmv) as gmv, sum(mrr) as mrr, sum(orders)::bigint as orders,
          sum(new_customers)::bigint as new_customers, min(fx_day) as oldest_fx_day,
-         sum(unconverted_rows)::bigint as unconverted_rows,
+         sum(unconverted_rows)::bigint as unconverted_rows, sum(unknown_rows)::bigint as unknown_mrr_rows,
          coalesce(array_agg(currency order by currency) filter (where is_unconverted), '{}') as unconverted_currencies
   from money group by day
 ), days as (
@@ -51,7 +53,7 @@ with sales as (
   select s.brand_id, s.connection_id, s.customer_id, (s.valid_from at time zone b.time_zone)::date as from_day,
          (s.valid_until at time zone b.time_zone)::date as until_day
   from agg.subscription_states s join app.brands b on b.id = s.brand_id
-  where s.monthly > 0
+  where s.monthly > 0 or s.cause is not null
 ), subscribers as (
   select unnest(range_agg(daterange(from_day, until_day))) as span
   from subscriptions where from_day < until_day
@@ -92,10 +94,10 @@ select d.day, p.currency,
        coalesce(f.orders, 0) as orders, coalesce(f.new_customers, 0) as new_customers,
        round(s.churned / nullif(s.subscribers + s.churned, 0), 4) as churn_rate,
        s.subscribers::bigint as subscribers, s.churned::bigint as churned_subscribers,
-       coalesce(f.unconverted_rows, 0) = 0 and s.uncarried = 0 as is_complete,
+       coalesce(f.unconverted_rows, 0) = 0 and coalesce(f.unknown_mrr_rows, 0) = 0 and s.uncarried = 0 as is_complete,
        coalesce(f.unconverted_currencies, '{}') as unconverted_currencies,
        coalesce(f.unconverted_rows, 0) as unconverted_rows, s.uncarried::bigint as retailers_without_mrr,
-       f.oldest_fx_day
+       coalesce(f.unknown_mrr_rows, 0) as unknown_mrr_rows, f.oldest_fx_day
 from days d
 cross join ops.platform_settings p
 join standing s using (day)
@@ -114,10 +116,11 @@ comment on column bi.platform_metrics.new_customers is 'new customers of bi.dail
 comment on column bi.platform_metrics.churn_rate is 'churned_subscribers / (subscribers 30 days before + those who came or came back in these 30 days), 4 places; null where that is 0. Who came and left within them counts on both sides, so that it never exceeds 1';
 comment on column bi.platform_metrics.subscribers is 'customers whose subscriptions are worth something at the end of the day, as Stripe counts subscribers: not those in a trial, and one of several retailers in each';
 comment on column bi.platform_metrics.churned_subscribers is 'how often a customer fell from worth something to nothing in the 30 days up to this one; who left twice counts twice, who kept one of several subscriptions does not';
-comment on column bi.platform_metrics.is_complete is 'whether gmv and mrr hold everything: nothing without a rate, and no subscriptions that have not been carried on to this day';
+comment on column bi.platform_metrics.is_complete is 'whether gmv and mrr hold everything: nothing without a rate, no unknown mrr, and no subscriptions that have not been carried on to this day';
 comment on column bi.platform_metrics.unconverted_currencies is 'currencies whose amounts are missing in gmv or mrr for want of a rate; bi.daily_sales and bi.daily_mrr have the amounts';
 comment on column bi.platform_metrics.unconverted_rows is 'how many rows of bi.daily_sales and bi.daily_mrr with an amount are missing for that';
 comment on column bi.platform_metrics.retailers_without_mrr is 'retailers with running subscriptions whose mrr has not been carried on to this day';
+comment on column bi.platform_metrics.unknown_mrr_rows is 'how many rows of bi.daily_mrr are missing in mrr because Stripe cannot tell it; they say why (mrr_cause)';
 comment on column bi.platform_metrics.oldest_fx_day is 'oldest day of publication among the rates used';
 
 -- Who may read what. Roles belong to the whole server: they may be there already, another database may be

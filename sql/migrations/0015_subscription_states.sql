@@ -49,24 +49,46 @@ begin
 end
 $$;
 
+-- What of an item, as we saw it, is left without the tax that its price includes. Null where nobody could tell.
+create function fact.share_without_tax(item jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select case when not item ? 'share' then 1
+              when jsonb_typeof(item -> 'share') = 'array'
+                then round((item #>> '{share,0}')::numeric / (item #>> '{share,1}')::numeric, 36) end
+$$;
+
+create function fact.sum_of_amounts(list jsonb) returns numeric
+language sql immutable parallel safe as $$
+  select coalesce(sum((e ->> 'amount')::numeric), 0)
+  from jsonb_array_elements(case when jsonb_typeof(list) = 'array' then list else '[]' end) e
+$$;
+
 -- What the items of a subscription were before we saw them (p_items, as they were then), as its invoice
 -- lines tell, and from p_began on what we had seen before (p_before, null if nothing). A line of a whole period says what is sold from its start on; of a change in the midst of one
 -- the charge for the rest says what is sold from then on, and the credit for the rest what is no more.
 create function fact.items_before_seen(
   p_brand uuid, p_connection uuid, p_id text, p_currency text, p_before jsonb, p_items jsonb,
   p_began timestamptz, p_stopped timestamptz)
-returns table (item text, price text, is_metered boolean, worth numeric, recurring jsonb, discounts jsonb,
-               starts timestamptz, ends timestamptz)
+returns table (item text, price text, product text, is_metered boolean, worth numeric, share numeric,
+               recurring jsonb, discounts jsonb, starts timestamptz, ends timestamptz)
 language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
+declare
+  is_computed boolean; -- the tax, by Stripe: without a bill nobody can tell it
 begin
+  select coalesce((s.payload #>> '{automatic_tax,enabled}')::boolean, false) into is_computed
+  from raw.stripe_subscriptions s
+  where s.brand_id = p_brand and s.connection_id = p_connection and s.id >= p_id and s.id <= p_id
+  order by s.id;
   return query
   with seen as (
     select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'quantity')::numeric as quantity,
-           (i ->> 'undiscounted')::numeric as worth, (i ->> 'metered')::boolean as is_metered
+           (i ->> 'undiscounted')::numeric as worth, (i ->> 'metered')::boolean as is_metered,
+           fact.share_without_tax(i) as share
     from jsonb_array_elements(p_items) i
   ), before as (
-    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'undiscounted')::numeric as worth
+    select i ->> 'item' as item, i ->> 'price' as price, (i ->> 'undiscounted')::numeric as worth,
+           fact.share_without_tax(i) as share
     from jsonb_array_elements(p_before) i
   ), stored as (
     select o.id as item, o.price_id as price, o.payload from raw.stripe_subscription_items o
@@ -75,8 +97,12 @@ begin
     order by o.subscription_id
   ), lines as (
     select l.subscription_item_id, l.price_id, l.period_start, l.period_end, l.quantity, l.amount,
-           not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit
+           not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit, t.paid, t.included
     from raw.stripe_invoice_lines l
+    cross join lateral (
+      select (l.payload ->> 'amount')::numeric - fact.sum_of_amounts(l.payload -> 'discount_amounts') as paid,
+             fact.sum_of_amounts(jsonb_path_query_array(l.payload, '$.taxes[*] ? (@.tax_behavior == "inclusive")')) as included
+    ) t
     where l.brand_id = p_brand and l.connection_id = p_connection
       and l.subscription_id >= p_id and l.subscription_id <= p_id
       and l.deleted_at is null and l.price_id is not null and l.period_start < p_stopped
@@ -85,7 +111,8 @@ begin
   ), of_items as (
     -- A change that is billed with the next period names its price but no item.
     select coalesce(l.subscription_item_id, n.item, 'price ' || l.price_id) as item, l.price_id, l.quantity, l.amount,
-           l.is_whole, l.is_credit, greatest(l.period_start, p_began) as at, l.period_start, l.period_end
+           l.is_whole, l.is_credit, greatest(l.period_start, p_began) as at, l.period_start, l.period_end,
+           l.paid, l.included
     from lines l
     left join lateral (
       select min(k.item) as item
@@ -95,12 +122,13 @@ begin
     ) n on true
   ), told as (
     -- The parts of a price by tiers are lines of their own. What begins with a change goes before it.
-    select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount, t.worth
+    select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount, t.worth, t.share
     from (select o.item, o.at, o.period_start, o.price_id, o.is_whole,
-                 sum(o.quantity) as quantity, sum(o.amount) as amount, null::numeric as worth
+                 sum(o.quantity) as quantity, sum(o.amount) as amount, null::numeric as worth,
+                 case when sum(o.paid) > 0 then round((sum(o.paid) - sum(o.included)) / sum(o.paid), 36) end as share
           from of_items o where not o.is_credit group by o.item, o.at, o.period_start, o.price_id, o.is_whole
           union all
-          select b.item, p_began, '-infinity', b.price, false, null, null, b.worth from before b) t
+          select b.item, p_began, '-infinity', b.price, false, null, null, b.worth, b.share from before b) t
     order by t.item, t.at, t.period_start desc, t.is_whole desc, t.amount desc, t.price_id
   ), known as (
     select k.item, min(k.at) as first_at,
@@ -122,30 +150,37 @@ begin
            -- Where nothing says anything else, it was worth what it was when we saw it.
            coalesce(t.worth, case when t.price_id is null or t.price_id = s.price and t.quantity = s.quantity
                                   then s.worth end) as worth,
+           -- The tax is taken for the one that we saw, which is exact where rates are set; else for that of the bill.
+           coalesce(s.share, b.share, t.share) as share, s.item is not null and s.share is null as is_tax_unknown,
            case when lag(t.at) over w is null then coalesce(k.first_at, p_began) else t.at end as starts,
            least(coalesce(lead(t.at) over w, k.ends), k.ends) as ends
     from known k
     left join told t on t.item = k.item
     left join seen s on s.item = k.item
+    left join before b on b.item = k.item
     window w as (partition by k.item order by t.at)
   )
-  select s.item, s.price, p.is_metered,
+  select s.item, s.price, p.product, p.is_metered,
          case when p.is_metered then 0
               when s.worth is not null then s.worth
               when p.price ->> 'billing_scheme' = 'tiered' and s.amount > 0 then fact.per_month(s.amount, p.recurring)
               else fact.per_month(fact.billed(p.price, s.quantity) * power(0.1, fact.stripe_exponent(p_currency)), p.recurring)
          end,
+         coalesce(s.share, case when p.is_metered or not s.is_tax_unknown and not (
+                                       is_computed and p.price ->> 'tax_behavior' is distinct from 'exclusive') then 1 end),
          p.recurring, o.payload -> 'discounts', s.starts, s.ends
   from spans s
   left join lateral (
-    select f.price, f.price -> 'recurring' as recurring,
+    select fact.price_in(f.price, p_currency) as price, f.price -> 'recurring' as recurring,
+           f.price ->> 'product' as product,
            coalesce(f.price -> 'recurring' ->> 'usage_type' = 'metered',
                     (select n.is_metered from seen n where n.price = s.price limit 1), false) as is_metered
+    -- The price in an item is there in the currency of the subscription with its tiers; others need not be.
     from (select coalesce(
+            (select i.payload -> 'price' from stored i where i.price = s.price limit 1),
             (select r.payload from raw.stripe_prices r
              where r.brand_id = p_brand and r.connection_id = p_connection and r.id >= s.price and r.id <= s.price
-             order by r.id),
-            (select i.payload -> 'price' from stored i where i.price = s.price limit 1)) as price) f
+             order by r.id)) as price) f
   ) p on true
   left join stored o on o.item = s.item
   where s.starts < s.ends;
@@ -153,12 +188,12 @@ end
 $$;
 
 -- The states of a subscription in a time that nobody saw, before p_seen and after p_before (null before the
--- first version). Coupons without end count as in connectors/stripe/subscription_versions.ts: percentages and
--- amounts off an item, then percentages of the subscription, then its amounts off all items by their worth.
+-- first version). Coupons without end count as in connectors/stripe/discounts.ts, those of an item first, then
+-- those of the subscription, or of its customer where it has none.
 create function fact.states_before_seen(
   p_seen raw.stripe_subscription_versions, p_before raw.stripe_subscription_versions, p_began timestamptz)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, is_trialing boolean, is_metered boolean,
-               monthly numeric)
+               monthly numeric, cause text)
 language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
 declare
@@ -180,7 +215,10 @@ begin
     return;
   end if;
   if counted.began is null then return; end if;
-  select s.payload -> 'discounts' into given from raw.stripe_subscriptions s
+  select case when s.payload #> '{discounts,0}' is not null then s.payload -> 'discounts'
+              when jsonb_typeof(s.payload #> '{customer,discount}') = 'object'
+                then jsonb_build_array(s.payload #> '{customer,discount}') end into given
+  from raw.stripe_subscriptions s
   where s.brand_id = p_brand and s.connection_id = p_connection and s.id >= p_id and s.id <= p_id
   order by s.id;
   return query
@@ -195,27 +233,30 @@ begin
           from jsonb_array_elements(case when jsonb_typeof(given) = 'array' then given else '[]' end) d) t
     where t.at >= counted.began and t.at < counted.stopped
   ), parts as (
-    select t.at, t.until, i.item, i.price, i.is_metered, i.recurring,
-           greatest(i.worth * fact.left_of_percents(i.discounts, t.at)
-                    - fact.amounts_off(i.discounts, t.at, p_currency, i.recurring), 0)
-           * fact.left_of_percents(given, t.at) as worth
+    select t.at, t.until, i.*, case when not i.is_metered then i.recurring end as billed_by,
+           (fact.after_discounts(array[i.worth], array[i.product], array[case when not i.is_metered then i.recurring end],
+                                 i.discounts, t.at, p_currency))[1] as own_worth
     from times t join items i on i.starts <= t.at and i.ends > t.at
   ), wholes as (
-    select p.at, sum(p.worth) as worth, (array_agg(p.recurring order by p.item) filter (where not p.is_metered))[1] as recurring
+    select p.at, array_agg(p.item order by p.item, p.price) as items,
+           fact.after_discounts(array_agg(p.own_worth order by p.item, p.price), array_agg(p.product order by p.item, p.price),
+                                array_agg(p.billed_by order by p.item, p.price), given, p.at, p_currency) as worths,
+           bool_or(p.worth is null) as is_price_unknown
     from parts p group by p.at
-  ), shares as (
-    -- What is left of all items after amounts, of what they are worth.
-    select w.at, w.worth, greatest(w.worth - fact.amounts_off(given, w.at, p_currency, w.recurring), 0) as remaining
-    from wholes w
+  ), known as (
+    select p.price, p.at, p.until, p.is_metered, t.is_trialing, w.worths[array_position(w.items, p.item)] * p.share as monthly,
+           case when w.worths[array_position(w.items, p.item)] is not null then 'tax_unknown'
+                when w.is_price_unknown then 'price_unknown' else 'coupon_unknown' end as cause
+    from parts p
+    join wholes w on w.at = p.at
+    cross join lateral (
+      select coalesce(p.at >= counted.trial_start and p.at < counted.trial_end, false) as is_trialing) t
   )
-  select p.price, p.at, p.until, s.is_trialing, bool_and(p.is_metered),
-         round(sum(case when s.is_trialing or p.worth is null then 0 when h.worth = h.remaining then p.worth
-                        else round(p.worth * h.remaining, 48) / h.worth end), 18)
-  from parts p
-  join shares h on h.at = p.at
-  cross join lateral (
-    select coalesce(p.at >= counted.trial_start and p.at < counted.trial_end, false) as is_trialing) s
-  group by p.price, p.at, p.until, s.is_trialing;
+  select k.price, k.at, k.until, k.is_trialing, bool_and(k.is_metered),
+         case when k.is_trialing then 0 when count(*) = count(k.monthly) then round(sum(k.monthly), 18) end,
+         min(k.cause) filter (where k.monthly is null and not k.is_trialing)
+  from known k
+  group by k.price, k.at, k.until, k.is_trialing;
 end
 $$;
 
@@ -223,7 +264,8 @@ $$;
 -- of them those that are reconstructed. A function of raw alone.
 create function fact.states_of_subscription(p_brand uuid, p_connection uuid, p_id text)
 returns table (plan text, valid_from timestamptz, valid_until timestamptz, customer_id text, currency text,
-               is_trialing boolean, is_paused boolean, is_metered boolean, monthly numeric, is_reconstructed boolean)
+               is_trialing boolean, is_paused boolean, is_metered boolean, monthly numeric, cause text,
+               is_reconstructed boolean)
 language plpgsql stable set enable_sort = off as $$
 #variable_conflict use_column
 begin
@@ -245,22 +287,23 @@ begin
     select i.item ->> 'price' as plan, v.valid_from, v.valid_until, v.customer_id, v.currency,
            v.status = 'trialing' as is_trialing, v.is_paused,
            bool_and((i.item ->> 'metered')::boolean) as is_metered,
-           sum(case when v.status = 'trialing' then 0 else (i.item ->> 'monthly')::numeric end) as monthly,
-           false as is_reconstructed
+           case when v.status = 'trialing' then 0
+                when count(*) = count(i.item ->> 'monthly') then sum((i.item ->> 'monthly')::numeric) end as monthly,
+           case when v.status <> 'trialing' then min(i.item ->> 'cause') end as cause, false as is_reconstructed
     from versions v cross join lateral jsonb_array_elements(v.items) as i (item)
     where v.status in ('active', 'past_due', 'trialing')
     group by i.item ->> 'price', v.valid_from, v.valid_until, v.customer_id, v.currency, v.status, v.is_paused
   ), unseen as (
     select u.plan, u.valid_from, u.valid_until, v.customer_id, v.currency, u.is_trialing, null::boolean, u.is_metered,
-           u.monthly, true
+           u.monthly, u.cause, true
     from versions v
     cross join lateral fact.states_before_seen(v.v, v.before, greatest(v.unseen_from, (v.before).valid_from)) u
     where (v.before).id is null or v.unseen_from < v.valid_from
   ), steps as (
     -- A state that says what the one before it said goes on.
     select s.*, lag(s.valid_until) over w is distinct from s.valid_from
-           or lag((s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.is_reconstructed)) over w
-              is distinct from (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.is_reconstructed)
+           or lag((s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.cause, s.is_reconstructed)) over w
+              is distinct from (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.cause, s.is_reconstructed)
              as is_new
     from (select * from seen union all select * from unseen) s
     window w as (partition by s.plan order by s.valid_from)
@@ -268,7 +311,7 @@ begin
     select s.*, count(*) filter (where s.is_new) over (partition by s.plan order by s.valid_from) as run from steps s
   )
   select r.plan, min(r.valid_from), max(r.valid_until), min(r.customer_id), min(r.currency), bool_or(r.is_trialing),
-         bool_or(r.is_paused), bool_or(r.is_metered), min(r.monthly), bool_or(r.is_reconstructed)
+         bool_or(r.is_paused), bool_or(r.is_metered), min(r.monthly), min(r.cause), bool_or(r.is_reconstructed)
   from runs r group by r.plan, r.run;
 end
 $$;

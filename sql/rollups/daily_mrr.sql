@@ -9,7 +9,8 @@ with moments as (
          bool_or(s.is_reconstructed) as is_reconstructed,
          count(*) filter (where not s.is_trialing) as active_subscriptions,
          count(*) filter (where s.is_trialing) as trialing,
-         count(*) filter (where s.is_paused and not s.is_trialing) as paused, sum(s.monthly) as mrr
+         count(*) filter (where s.is_paused and not s.is_trialing) as paused,
+         case when count(*) = count(s.monthly) then sum(s.monthly) end as mrr, min(s.cause) as cause
   from moments m
   cross join lateral (
     select a.* from agg.subscription_states a
@@ -37,6 +38,8 @@ with moments as (
          bool_or(s.is_metered) as is_metered,
          coalesce(sum(s.monthly) filter (where s.is_before), 0) as before,
          coalesce(sum(s.monthly) filter (where s.is_now), 0) as now,
+         min(s.cause) as cause, coalesce(bool_or(s.cause is not null) filter (where s.is_before), false) as was_unknown,
+         coalesce(bool_or(s.cause is not null) filter (where s.is_now), false) as is_unknown,
          coalesce(bool_or(not s.is_trialing) filter (where s.is_before), false) as was_active,
          bool_or(bool_or(s.is_now and not s.is_trialing)) over (
            partition by c.retailer_id, c.day, c.connection_id, s.subscription_id) as is_active_at_all,
@@ -61,25 +64,27 @@ with moments as (
          sum(h.now) - sum(h.before) as exact_change, round(sum(h.now) - sum(h.before), 12) as change,
          bool_or(h.is_metered) as is_metered,
          count(*) filter (where h.was_active and not h.is_active_at_all) as churned_subscriptions,
-         bool_or(h.left_unseen) as left_unseen,
-         sum(sum(h.before)) over customer as total_before, sum(sum(h.now)) over customer as total_now
+         bool_or(h.left_unseen) as left_unseen, min(h.cause) as cause,
+         -- What nobody can tell is something: who has it is a customer.
+         sum(sum(h.before)) over customer = 0 and not bool_or(bool_or(h.was_unknown)) over customer as had_nothing,
+         sum(sum(h.now)) over customer = 0 and not bool_or(bool_or(h.is_unknown)) over customer as has_nothing
   from held h
   group by h.retailer_id, h.day, h.time_zone, h.before_at, h.connection_id, h.customer_id, h.currency, h.plan
   window customer as (partition by h.retailer_id, h.day, h.connection_id, h.customer_id, h.currency)
 ), classified as (
   select m.*, case
-    when m.total_before = 0 and m.change > 0 then case when k.was_here then 'reactivated' else 'new' end
-    when m.total_now = 0 and m.change < 0 then 'churned'
+    when m.had_nothing and m.change > 0 then case when k.was_here then 'reactivated' else 'new' end
+    when m.has_nothing and m.change < 0 then 'churned'
     when m.change > 0 then 'expansion'
     when m.change < 0 then 'contraction' end as class
   from moved m
   cross join lateral (
     -- Worth something at the end of any day before.
-    select m.total_before = 0 and m.change > 0 and exists (
+    select m.had_nothing and m.change > 0 and exists (
       select from agg.subscription_states a
       where a.brand_id = $1 and a.retailer_id = m.retailer_id and a.connection_id = m.connection_id
         and a.customer_id >= m.customer_id and a.customer_id <= m.customer_id
-        and a.currency = m.currency and a.monthly > 0 and a.valid_from <= m.before_at
+        and a.currency = m.currency and (a.monthly > 0 or a.cause is not null) and a.valid_from <= m.before_at
         and a.valid_until >= fact.day_start((a.valid_from at time zone m.time_zone)::date + 1, m.time_zone)
       order by a.customer_id offset 0
     ) as was_here
@@ -91,7 +96,7 @@ with moments as (
          coalesce(sum(change) filter (where class = 'reactivated'), 0) as reactivated,
          coalesce(-sum(change) filter (where class = 'contraction'), 0) as contraction,
          coalesce(-sum(change) filter (where class = 'churned'), 0) as churned,
-         sum(churned_subscriptions)::bigint as churned_subscriptions
+         sum(churned_subscriptions)::bigint as churned_subscriptions, min(cause) as cause
   from classified
   group by retailer_id, day, currency, plan
 ), figures as (
@@ -100,16 +105,17 @@ with moments as (
          coalesce(l.is_reconstructed, false) or coalesce(m.left_unseen, false) as is_reconstructed,
          coalesce(l.active_subscriptions, 0) as active_subscriptions, coalesce(l.trialing, 0) as trialing,
          case when l.is_reconstructed then null else coalesce(l.paused, 0) end as paused,
-         t.mrr, t.mrr - b.mrr as change,
+         t.mrr, t.mrr - b.mrr as change, c.cause,
          coalesce(m.new, 0) as new, coalesce(m.expansion, 0) as expansion, coalesce(m.reactivated, 0) as reactivated,
          coalesce(m.contraction, 0) as contraction, coalesce(m.churned, 0) as churned,
          coalesce(m.churned_subscriptions, 0) as churned_subscriptions
   from levels l
   full join movements m using (retailer_id, day, currency, plan)
   cross join lateral (
-    select fact.round_to_currency(round(coalesce(l.mrr, 0), 12), currency) as mrr) t
+    select fact.round_to_currency(round(case when l.cause is null then coalesce(l.mrr, 0) end, 12), currency) as mrr) t
   cross join lateral (
     select fact.round_to_currency(round(coalesce(l.mrr, 0) - coalesce(m.exact_change, 0), 12), currency) as mrr) b
+  cross join lateral (select coalesce(l.cause, m.cause) as cause) c
 ), settled as (
   select f.*, d.fall, f.change + d.fall as rise, r.new as new_rounded, r.reactivated as reactivated_rounded,
          r.churned as churned_rounded
@@ -125,11 +131,8 @@ with moments as (
   ) d
 )
 select s.retailer_id, s.day, s.currency, s.plan, s.is_reconstructed, s.is_metered, s.active_subscriptions,
-       s.trialing, s.paused, trim_scale(s.mrr) as mrr, trim_scale(n.new_mrr) as new_mrr,
-       trim_scale(s.rise - n.new_mrr - b.reactivated_mrr) as expansion_mrr,
-       trim_scale(b.reactivated_mrr) as reactivated_mrr,
-       trim_scale(s.fall - g.churned_mrr) as contraction_mrr, trim_scale(g.churned_mrr) as churned_mrr,
-       s.churned_subscriptions
+       s.trialing, s.paused, trim_scale(s.mrr) as mrr, s.cause as mrr_cause, m.new_mrr, m.expansion_mrr,
+       m.reactivated_mrr, m.contraction_mrr, m.churned_mrr, s.churned_subscriptions
 from settled s
 cross join lateral (
   select case when s.expansion + s.reactivated = 0 then s.rise else least(s.new_rounded, s.rise) end as new_mrr
@@ -142,4 +145,9 @@ cross join lateral (
 cross join lateral (
   select case when s.contraction = 0 then s.fall else least(s.churned_rounded, s.fall) end as churned_mrr
 ) g
-where s.active_subscriptions + s.trialing + s.churned_subscriptions > 0 or s.rise > 0 or s.fall > 0
+left join lateral (
+  select trim_scale(n.new_mrr) as new_mrr, trim_scale(s.rise - n.new_mrr - b.reactivated_mrr) as expansion_mrr,
+         trim_scale(b.reactivated_mrr) as reactivated_mrr, trim_scale(s.fall - g.churned_mrr) as contraction_mrr,
+         trim_scale(g.churned_mrr) as churned_mrr
+) m on s.cause is null
+where s.cause is not null or s.active_subscriptions + s.trialing + s.churned_subscriptions > 0 or s.rise > 0 or s.fall > 0

@@ -12,6 +12,7 @@ export const dailyMrr = defineRollup(import.meta.url, {
     'trialing',
     'paused',
     'mrr',
+    'mrr_cause',
     'new_mrr',
     'expansion_mrr',
     'reactivated_mrr',

@@ -7,10 +7,10 @@ with different as (
   from stored s
   full join fresh f using (retailer_id, connection_id, subscription_id, plan, valid_from)
   cross join lateral (
-    select (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.is_reconstructed,
+    select (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.cause, s.is_reconstructed,
             s.created_at, s.time_zone)
            is not distinct from
-           (f.customer_id, f.currency, f.is_trialing, f.is_paused, f.is_metered, f.monthly, f.is_reconstructed,
+           (f.customer_id, f.currency, f.is_trialing, f.is_paused, f.is_metered, f.monthly, f.cause, f.is_reconstructed,
             f.created_at, f.time_zone) as is_same
   ) c
   cross join lateral (

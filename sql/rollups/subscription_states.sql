@@ -2,7 +2,7 @@
 -- subscription marks the day of its creation.
 select p.retailer_id, p.connection_id, s.id as subscription_id, f.plan, f.valid_from, f.valid_until,
        f.customer_id, f.currency, f.is_trialing, f.is_paused, f.is_metered, trim_scale(f.monthly) as monthly,
-       f.is_reconstructed, s.created_at, p.time_zone
+       f.cause, f.is_reconstructed, s.created_at, p.time_zone
 from spans p
 cross join lateral (
   select o.id, o.created_at from raw.stripe_subscriptions o

@@ -13,6 +13,7 @@ export const subscriptionStates = defineRollup(import.meta.url, {
     'is_paused',
     'is_metered',
     'monthly',
+    'cause',
     'is_reconstructed',
     'created_at',
     'time_zone',

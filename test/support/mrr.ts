@@ -20,6 +20,7 @@ export type TruthRow = {
 export type MrrRow = Omit<TruthRow, 'paused'> & {
   paused: number | null;
   is_reconstructed: boolean;
+  mrr_cause: string | null;
   new_mrr: string;
   expansion_mrr: string;
   reactivated_mrr: string;
@@ -78,21 +79,22 @@ export async function aWatchedClub(db: TestDb, end: string) {
 
 /** Each row is the one of the day before plus what moved, to the digit, and nothing moves backwards. */
 export function assertAddsUp(rows: readonly MrrRow[]): void {
-  const before = new Map<string, { day: string; mrr: bigint }>();
+  const before = new Map<string, { day: string; mrr: bigint | null }>();
   for (const row of rows.toSorted((one, other) => (one.day < other.day ? -1 : 1))) {
     const plan = `${row.currency} ${row.plan}`;
     const last = before.get(plan);
     const follows = last && Date.parse(row.day) - Date.parse(last.day) === 86_400_000;
+    if (last && !follows && last.mrr !== 0n) throw new Error(`${plan} has no row after ${last.day}`);
+    before.set(plan, { day: row.day, mrr: row.mrr === null ? null : thousandths(row.mrr) });
+    if (row.mrr_cause !== null) continue;
     const rises = [row.new_mrr, row.expansion_mrr, row.reactivated_mrr].map(thousandths);
     const falls = [row.contraction_mrr, row.churned_mrr].map(thousandths);
     if ([...rises, ...falls].some((amount) => amount < 0n))
       throw new Error(`${row.day} ${plan} moves backwards`);
     const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
-    const expected = (follows ? last.mrr : 0n) + sum(rises) - sum(falls);
-    if (expected !== thousandths(row.mrr))
+    const start = follows ? last.mrr : 0n;
+    if (start === null || start + sum(rises) - sum(falls) !== thousandths(row.mrr))
       throw new Error(`${row.day} ${plan} does not add up: ${JSON.stringify(row)}`);
-    if (last && !follows && last.mrr !== 0n) throw new Error(`${plan} has no row after ${last.day}`);
-    before.set(plan, { day: row.day, mrr: thousandths(row.mrr) });
   }
 }
 

@@ -15,8 +15,11 @@ export type Version = {
   status: string;
   currency: string;
   paused: boolean;
-  items: { price: string; monthly: string; metered: boolean }[];
+  items: Part[];
 };
+
+/** What nobody can tell has a cause instead of an amount. */
+export type Part = { price: string; monthly: string | null; metered: boolean; cause?: string };
 
 export type ModelRow = {
   currency: string;
@@ -24,8 +27,9 @@ export type ModelRow = {
   trialing: number;
   paused: number | null;
   reconstructed: boolean;
-  mrr: bigint; // of the smallest unit of the currency
-  moves: Record<'new' | 'expansion' | 'reactivated' | 'contraction' | 'churned', bigint>; // exact
+  mrr: bigint | null; // of the smallest unit of the currency
+  cause: string | null; // the first by name, of what is and of what was the day before
+  moves: Record<'new' | 'expansion' | 'reactivated' | 'contraction' | 'churned', bigint>; // exact, without a cause
   churned: number;
 };
 
@@ -34,7 +38,7 @@ const PLACES: Readonly<Record<string, number>> = { GBP: 2, JPY: 0, KWD: 3 };
 const COUNTED = ['active', 'past_due', 'trialing'];
 
 /** What is held of a subscription in a plan, at one instant. */
-type Held = Version & { plan: string; worth: bigint; isSeen: boolean };
+type Held = Version & { plan: string; worth: bigint; cause: string | null; isSeen: boolean };
 type At = Map<string, Held>;
 
 export function exact(amount: string): bigint {
@@ -60,13 +64,13 @@ export function mrrModel(versions: readonly Version[], zone: string, days: reado
     const held = heldAt(versions, Math.min(end - 1, now));
     addLevels(rows, day, held);
     addMoves(rows, day, before, held, everPaid);
-    for (const one of held.values()) if (one.worth > 0n) everPaid.add(payer(one));
+    for (const one of held.values()) if (isWorthSomething(one)) everPaid.add(payer(one));
     before = held;
   }
   for (const [key, row] of rows) {
     // Of a plan that nobody has any more all that moved is what it was worth the day before.
     const left = unitsOf(row.moves.contraction + row.moves.churned, row.currency);
-    if (row.active + row.trialing + row.churned === 0 && left === 0n) rows.delete(key);
+    if (row.active + row.trialing + row.churned === 0 && left === 0n && row.cause === null) rows.delete(key);
   }
   return rows;
 }
@@ -79,14 +83,29 @@ function heldAt(versions: readonly Version[], at: number): At {
     const current = sorted.findLast((version) => version.valid_from_ms <= at);
     const state = current ?? unseen(sorted[0], at);
     if (!state || !COUNTED.includes(state.status)) continue;
-    for (const { price, monthly } of state.items) {
-      const worth = state.status === 'trialing' ? 0n : exact(monthly);
+    for (const { price, monthly, cause } of state.items) {
+      const isTrial = state.status === 'trialing';
+      const worth = isTrial ? 0n : exact(monthly ?? '0');
       const key = `${subscription} ${price}`;
-      const one = held.get(key) ?? { ...state, plan: price, worth: 0n, isSeen: current !== undefined };
-      held.set(key, { ...one, worth: one.worth + worth });
+      const one = held.get(key) ?? {
+        ...state,
+        plan: price,
+        worth: 0n,
+        cause: null,
+        isSeen: current !== undefined,
+      };
+      held.set(key, { ...one, worth: one.worth + worth, cause: isTrial ? null : firstOf(one.cause, cause) });
     }
   }
   return held;
+}
+
+function firstOf(...causes: (string | null | undefined)[]): string | null {
+  return causes.filter((cause) => typeof cause === 'string').toSorted()[0] ?? null;
+}
+
+function isWorthSomething({ worth, cause }: Held): boolean {
+  return worth > 0n || cause !== null;
 }
 
 function unseen(first: Version | undefined, at: number): Version | undefined {
@@ -105,7 +124,8 @@ function addLevels(rows: Map<string, ModelRow>, day: string, held: At): void {
     if (!one.isSeen) row.paused = null;
     const key = keyOf(day, one);
     worth.set(key, (worth.get(key) ?? 0n) + one.worth);
-    row.mrr = unitsOf(worth.get(key) ?? 0n, one.currency);
+    row.cause = firstOf(row.cause, one.cause);
+    row.mrr = row.cause === null ? unitsOf(worth.get(key) ?? 0n, one.currency) : null;
   }
 }
 
@@ -121,15 +141,16 @@ function addMoves(
   const sum = (held: At, wanted: (one: Held) => boolean) =>
     [...held.values()].filter(wanted).reduce((total, { worth }) => total + worth, 0n);
   for (const customer of customers) {
-    const was = sum(before, (one) => payer(one) === customer);
-    const is = sum(now, (one) => payer(one) === customer);
+    const hasAny = (held: At) =>
+      [...held.values()].some((one) => payer(one) === customer && isWorthSomething(one));
+    const [had, has] = [hasAny(before), hasAny(now)];
     const plans = new Map(all.filter((one) => payer(one) === customer).map((one) => [keyOf(day, one), one]));
     for (const one of plans.values()) {
       const inPlan = (other: Held) => payer(other) === customer && other.plan === one.plan;
       const change = sum(now, inPlan) - sum(before, inPlan);
       if (change === 0n) continue;
-      const rise = was === 0n ? (everPaid.has(customer) ? 'reactivated' : 'new') : 'expansion';
-      const fall = is === 0n ? 'churned' : 'contraction';
+      const rise = had ? 'expansion' : everPaid.has(customer) ? 'reactivated' : 'new';
+      const fall = has ? 'contraction' : 'churned';
       rowOf(rows, day, one).moves[change > 0n ? rise : fall] += change > 0n ? change : -change;
     }
   }
@@ -139,6 +160,11 @@ function addMoves(
     );
     const stays = now.get(key);
     if (one.status !== 'trialing' && isOver) rowOf(rows, day, one).churned++;
+    // What it was worth the day before, and so what moved.
+    if (one.cause !== null) {
+      const row = rowOf(rows, day, one);
+      if (row.mrr !== null) row.cause = firstOf(row.cause, one.cause);
+    }
     // A state that ended without having been seen.
     if (!one.isSeen && !stays) rowOf(rows, day, one).reconstructed = true;
   }
@@ -155,6 +181,7 @@ function rowOf(rows: Map<string, ModelRow>, day: string, one: Held): ModelRow {
       paused: 0,
       reconstructed: false,
       mrr: 0n,
+      cause: null,
       moves,
       churned: 0,
     },
