@@ -10,7 +10,11 @@ const ok = json({ fine: true });
 function client(signal = new AbortController().signal) {
   const meters = makeMeters();
   const http = makeHttp({ provider: 'Shopify', account: 'acme', signal, meters });
-  return { http, meters, get: (url: string) => persist(() => http.once({ method: 'GET', url }), http) };
+  return {
+    http,
+    meters,
+    get: (url: string) => persist(() => http.once({ method: 'GET', url, secrets: [] }), http),
+  };
 }
 
 test.each([

@@ -2,6 +2,7 @@
  * Rates as the ECB publishes them, whatever the layout they came in: units of a currency per euro, on
  * the days of publication only. A file is understood as a whole or refused as a whole.
  */
+import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
@@ -108,5 +109,5 @@ function isDay(text: string): boolean {
 
 /** As much of a text as a message needs. */
 export function cut(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return quote(text, VALUE_CHARS_MAX);
 }
