@@ -1,6 +1,7 @@
 /** Asks before something is changed that people rely on. */
 import { createInterface } from 'node:readline/promises';
 import { UsageError } from './errors.ts';
+import { printable } from './printable.ts';
 
 /** Returns when the person agrees or `yes` was given; without a terminal there is nobody to ask. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
@@ -10,7 +11,7 @@ export async function confirm(question: string, yes: boolean | undefined): Promi
   }
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await reader.question(`${question} [y/N] `).catch(() => 'n'); // Ctrl-C, Ctrl-D
+    const answer = await reader.question(`${printable(question)} [y/N] `).catch(() => 'n'); // Ctrl-C, Ctrl-D
     if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was changed.', 'answer y to go on');
   } finally {
     reader.close();
