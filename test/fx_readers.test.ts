@@ -144,6 +144,16 @@ test.each([
   expect(await refusal(text)).toContain(message);
 });
 
+test('nothing is told of what stands in a file that is none of rates', async () => {
+  for (const text of [
+    'root:x:0:0:secret\n',
+    '{"password":"secret"}',
+    '<secret>secret</secret>',
+    '-----secret',
+  ])
+    expect(await refusal(text)).not.toContain('secret');
+});
+
 test.each([
   [
     xml("<Cube time='2026-04-13'><Cube currency='USD' rate='1,1684'/></Cube>"),
