@@ -1,6 +1,7 @@
 /** Asks before something is changed that people rely on. */
 import { createInterface } from 'node:readline/promises';
 import { UsageError } from './errors.ts';
+import { printable } from './printable.ts';
 
 /** For what cannot be undone: returns when the person types its name, or gave it with --yes. */
 export async function confirmName(question: string, name: string, given: string | undefined): Promise<void> {
@@ -23,7 +24,7 @@ export async function confirm(question: string, yes: boolean | undefined): Promi
 async function answerTo(question: string): Promise<string> {
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return (await reader.question(question).catch(() => '')).trim(); // Ctrl-C, Ctrl-D
+    return (await reader.question(printable(question)).catch(() => '')).trim(); // Ctrl-C, Ctrl-D
   } finally {
     reader.close();
   }

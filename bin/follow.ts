@@ -95,7 +95,7 @@ function line({ label, state: job }: Open): string {
   const { state, started_at, progress, error_message, run_at } = job;
   const name = label.padEnd(LABEL_WIDTH);
   if (state !== 'running')
-    return `${name}  ${state} at ${run_at ? time(run_at) : '?'}: ${error_message ?? ''}`;
+    return `${name}  ${state}, next at ${run_at ? time(run_at) : '?'}${error_message === null ? '' : `: ${error_message}`}`;
   const since = started_at ? span(Math.max(0, Date.now() - started_at.getTime())) : '';
   return `${name}  ${since.padStart(SPAN_WIDTH)}  ${progress ? howFar(progress) : ''}`.trimEnd();
 }

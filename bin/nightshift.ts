@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /** The operator's command line: `nightshift <noun> <verb>`. */
+import { endOnUncaught } from '#runtime/uncaught.ts';
 import { exitCodes } from './exit_codes.ts';
 import { run } from './program.ts';
 import { isStdoutClosed } from './stdout.ts';
+
+endOnUncaught();
 
 // Whoever reads us may stop early (`| head`): that is no failure, and what we do goes on to its
 // orderly end. What cannot be written for another reason (a full disk, a closed output) fails the command.

@@ -5,6 +5,8 @@
  */
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { withoutControls } from '#runtime/scrub.ts';
+import { printable, printableJson } from './printable.ts';
 import { visibleLength, widthOf, wrapped } from './wrap.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -30,19 +32,21 @@ export function makeOutput(
   return {
     json,
     list(rows, columns) {
-      if (json) for (const row of rows) print(JSON.stringify(row));
+      if (json) for (const row of rows) print(printableJson(row));
       else if (stdout.isTTY)
         print(rows.length === 0 ? dim('(none)') : tableOf(rows, columns, widthOf(stdout)));
       else
         for (const cells of [columns, ...rows.map((row) => cellsOf(row, columns))]) print(cells.join('\t'));
     },
     record(record, lines) {
-      if (json) print(JSON.stringify(record));
-      else for (const line of lines()) for (const part of wrapped(line, widthOf(stdout))) print(part);
+      if (json) print(printableJson(record));
+      else
+        for (const line of lines()) for (const part of wrapped(printable(line), widthOf(stdout))) print(part);
     },
     // A line of JSON stays one.
     say: (line) => {
-      for (const part of json ? [line] : wrapped(line, widthOf(stderr))) stderr.write(`${part}\n`);
+      for (const part of json ? [printable(line)] : wrapped(printable(line), widthOf(stderr)))
+        stderr.write(`${part}\n`);
     },
   };
 }
@@ -112,13 +116,13 @@ function cellsOf(row: Row, columns: readonly string[]): string[] {
   return columns.map((column) => cellOf(row[column]));
 }
 
-/** One line whatever the value is: a tab or a line break in it would move every later column. */
+/** One line whatever the value is: a tab or a line break in it would move every later column, an escape more. */
 export function cellOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return instant(value);
   if (Array.isArray(value)) return value.map(cellOf).join(', ');
-  if (typeof value === 'object') return JSON.stringify(value);
-  return String(value).replace(/[\t\r\n]+/g, ' ');
+  if (typeof value === 'object') return printableJson(value);
+  return withoutControls(String(value).replace(/[\t\r\n]+/g, ' '));
 }
 
 /** To the second, in UTC. */

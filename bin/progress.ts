@@ -2,6 +2,7 @@
  * Shows how far something is, on stderr. A terminal gets a block of lines that is drawn over itself;
  * anything else gets each line when it changes, not more often than every few seconds.
  */
+import { printable } from './printable.ts';
 import { widthOf, wrapped } from './wrap.ts';
 
 const PLAIN_INTERVAL_MS = 5_000;
@@ -28,14 +29,18 @@ function redrawn(stream: Stream): Progress {
     const width = stream.columns ?? DEFAULT_WIDTH;
     const height = stream.rows ?? DEFAULT_HEIGHT;
     // A line that wraps, or has scrolled away, could not be erased again.
-    const fitting = lines.slice(0, height - 2).map((line) => line.slice(0, width - 1));
+    const fitting = lines.slice(0, height - 2).map((line) =>
+      printable(line)
+        .replaceAll('\n', ' ')
+        .slice(0, width - 1),
+    );
     stream.write(erase() + fitting.map((line) => `${line}\n`).join(''));
     drawn = fitting;
   };
   return {
     show: draw,
     note(line) {
-      stream.write(`${erase()}${wrapped(line, widthOf(stream)).join('\n')}\n`);
+      stream.write(`${erase()}${wrapped(printable(line), widthOf(stream)).join('\n')}\n`);
       const block = drawn;
       drawn = [];
       draw(block);
@@ -54,10 +59,10 @@ function plain(stream: Stream): Progress {
     show(lines) {
       if (performance.now() < nextAt) return;
       nextAt = performance.now() + PLAIN_INTERVAL_MS;
-      for (const line of lines) if (!shown.has(line)) stream.write(`${line}\n`);
+      for (const line of lines) if (!shown.has(line)) stream.write(`${printable(line)}\n`);
       shown = new Set(lines);
     },
-    note: (line) => stream.write(`${line}\n`),
+    note: (line) => stream.write(`${printable(line)}\n`),
     [Symbol.dispose]() {},
   };
 }

@@ -1,7 +1,7 @@
 /** How an error looks to the person at the command line: what happened, then what to type next. */
 import type { CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
-import { scrub } from '#runtime/scrub.ts';
+import { scrub, scrubJson } from '#runtime/scrub.ts';
 import { UsageError } from './errors.ts';
 
 /** The lines for stderr; one line of JSON with --json. */
@@ -10,10 +10,10 @@ export function reportLines(error: unknown, json: boolean): string[] {
   const message = messageOf(error);
   if (json) {
     const { code, hint, context } = known ?? { code: 'unexpected', hint: undefined, context: {} };
-    return [scrub(JSON.stringify({ error: { code, message, hint, context } }))];
+    return [scrubJson(JSON.stringify({ error: { code, message, hint, context } }))];
   }
   const next = known ? [`  next: ${known.hint}`] : stackOf(error);
-  return [`nightshift: ${message}`, ...next].map(scrub);
+  return [`nightshift: ${message}`, ...next].map((line) => scrub(line));
 }
 
 /** An error that nobody foresaw is ours to mend: without its origin it could not be reported. */

@@ -4,6 +4,7 @@ import { type Config, readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
 import { type Sentry, startSentry } from '#runtime/sentry.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
+import { endOnUncaught } from '#runtime/uncaught.ts';
 import { openServer } from '#sql/embedded.ts';
 import { sealer } from '#sql/secrets.ts';
 import { tasks } from '#tasks/index.ts';
@@ -12,6 +13,7 @@ import { firstCause } from './errors.ts';
 import { exitCodeOf } from './exit_codes.ts';
 import { secretKeysOf } from './secret_keys.ts';
 
+endOnUncaught();
 const stop = stopSignal(); // from here on, so that a signal during the start is not lost
 const log = makeLog('info', 'worker');
 

@@ -1,5 +1,6 @@
 /** What can go wrong with a provider, sorted by what becomes of the job that met it. */
 import { NightshiftError } from '#runtime/errors.ts';
+import { quote } from '#runtime/scrub.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -119,7 +120,7 @@ export class AccountDiffers extends NightshiftError {
 
   constructor(provider: string, account: string, answering: string, connection: Named) {
     super(
-      `${provider} answers as ${answering}, but connection ${connection.name} is for ${account}: nothing of it is stored.`,
+      `${provider} answers as ${quote(answering)}, but connection ${connection.name} is for ${account}: nothing of it is stored.`,
       {
         hint: 'Give it the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
         verdict: 'hold',

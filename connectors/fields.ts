@@ -5,6 +5,7 @@
  * `FieldFault`, which rejects the whole record; a field that nobody asks for is left alone.
  */
 import { isCurrency } from '#runtime/currencies.ts';
+import { shown } from '#runtime/scrub.ts';
 import { isStorable, RowUnfit } from '#sql/copy.ts';
 import type { Json } from '#sql/table.ts';
 import { decimal } from './money.ts';
@@ -43,9 +44,7 @@ function fault(key: string, wanted: string, value: unknown): never {
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object'
-    ? 'an object'
-    : `the ${typeof value} ${JSON.stringify(value)?.slice(0, 40)}`;
+  return typeof value === 'object' ? 'an object' : `the ${typeof value} ${shown(value)}`;
 }
 
 export function isObject(value: unknown): value is Fields {

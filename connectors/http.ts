@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import { SECRET } from '#runtime/shapes.ts';
 import { type BodyLimits, BodyTooSlow, inTime, USUAL_PACE } from './body.ts';
 import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
 import { Again, type Meters, RETRY_AFTER_MS_MAX } from './retry.ts';
@@ -34,6 +35,9 @@ export type HttpRequest = {
   body?: string;
 };
 
+/** `secrets` are what we are known by: an answer that repeats one is read without it, whatever it looks like. */
+export type KeyedRequest = HttpRequest & { secrets: readonly string[] };
+
 export type HttpAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
 export type HttpBytes = { status: number; headers: IncomingHttpHeaders; bytes: Buffer };
 export type HttpStream = { status: number; headers: IncomingHttpHeaders; body: AsyncIterable<Buffer> };
@@ -42,7 +46,7 @@ export type Http = {
   meters: Meters;
   signal: AbortSignal;
   /** The whole answer of one request. */
-  once(request: HttpRequest): Promise<HttpAnswer>;
+  once(request: KeyedRequest): Promise<HttpAnswer>;
   /** The same as it came, of another size. */
   whole(request: HttpRequest, bytesMax: number): Promise<HttpBytes>;
   /** The head of an answer, its body to be read piece by piece. */
@@ -144,9 +148,16 @@ export function makeHttp({ provider, account, signal, meters, limits }: HttpOpti
     open: (request) => open(request),
     async once(request) {
       const { status, headers, bytes } = await whole(request, ANSWER_BYTES_MAX);
-      return { status, headers, text: bytes.toString('utf8') };
+      return { status, headers, text: withoutSecrets(bytes.toString('utf8'), request) };
     },
   };
+}
+
+/** As a provider may write it: plain, or escaped for JSON. */
+function withoutSecrets(text: string, { secrets }: KeyedRequest): string {
+  return secrets
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    .reduce((clean, secret) => (secret === '' ? clean : clean.replaceAll(secret, SECRET)), text);
 }
 
 /** `Retry-After` is seconds, also with decimals, or a date; a day at most. */

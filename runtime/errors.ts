@@ -2,6 +2,7 @@
  * Every error that a person or a job can meet: a stable code, what happened, what to do next and
  * what becomes of the job that met it. `docs/errors.md` lists the codes; a test holds the two together.
  */
+import { scrub } from './scrub.ts';
 
 /** What becomes of a job: tried again later, its connection held until a person acts, or kept as dead. */
 export type Verdict = 'retry' | 'hold' | 'give_up';
@@ -24,7 +25,7 @@ export abstract class NightshiftError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, { hint, verdict, context = {}, cause, retryAfterMs }: ErrorDetails) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(scrub(message), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.hint = hint;
     this.verdict = verdict;
@@ -38,8 +39,9 @@ export function verdictOf(error: unknown): Verdict {
   return error instanceof NightshiftError ? error.verdict : 'retry';
 }
 
-/** One line for a person, from anything thrown. */
+/** For a person, from anything thrown. */
 export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof AggregateError && error.message === '')
+    return scrub(error.errors.map(messageOf).join('; '));
+  return scrub(error instanceof Error ? error.message : String(error));
 }

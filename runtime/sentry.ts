@@ -6,6 +6,7 @@
 import type { ErrorEvent } from '@sentry/node';
 import { NightshiftError } from './errors.ts';
 import { scrubJson } from './scrub.ts';
+import { onUncaught } from './uncaught.ts';
 
 export type Sentry = AsyncDisposable & {
   /** `tags` are short names and ids, to search by: the task, the stream. */
@@ -20,18 +21,19 @@ export async function startSentry(dsn: string | undefined, process: string): Pro
   const sdk = await import('@sentry/node');
   sdk.initWithoutDefaultIntegrations({
     dsn,
-    // The usual set also records console output, outgoing requests and local variables.
-    integrations: [
-      sdk.linkedErrorsIntegration(),
-      sdk.onUncaughtExceptionIntegration(),
-      sdk.onUnhandledRejectionIntegration({ mode: 'strict' }),
-    ],
+    // The usual set also records console output, outgoing requests and local variables, and prints what
+    // nobody caught as it is.
+    integrations: [sdk.linkedErrorsIntegration()],
     dataCollection: { userInfo: false },
     includeServerName: false,
     enableRuntimeChannelInjection: false,
     sendClientReports: false,
     initialScope: { tags: { process } },
     beforeSend: clean,
+  });
+  const uncaught = onUncaught((error) => {
+    sdk.captureException(error, { mechanism: { handled: false, type: 'uncaught' } });
+    return sdk.flush(FLUSH_MS_MAX);
   });
   return {
     capture(error, tags = {}) {
@@ -40,6 +42,7 @@ export async function startSentry(dsn: string | undefined, process: string): Pro
       sdk.captureException(error, { tags: { ...tags, ...known }, extra });
     },
     [Symbol.asyncDispose]: async () => {
+      uncaught[Symbol.dispose]();
       await sdk.close(FLUSH_MS_MAX);
     },
   };

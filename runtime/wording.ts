@@ -3,7 +3,10 @@
 /** '1234567.5' → '1,234,567.5'. Works on the text, so that no digit of an amount is lost. */
 export function grouped(amount: string | number): string {
   const [whole = '', fraction] = String(amount).split('.');
-  const withCommas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  const withCommas = whole.replace(/(?<!\d)\d{4,}$/, (digits) => {
+    const first = digits.length % 3 || 3;
+    return [digits.slice(0, first), ...(digits.slice(first).match(/\d{3}/g) ?? [])].join(',');
+  });
   return fraction === undefined ? withCommas : `${withCommas}.${fraction}`;
 }
 

@@ -1,5 +1,6 @@
 /** What operators did, kept in the transaction that did it. Details never hold a secret. */
 import { userInfo } from 'node:os';
+import { scrubValue } from '#runtime/scrub.ts';
 import type { Tx } from './pool.ts';
 
 export type Action = {
@@ -19,7 +20,7 @@ export async function recordAction(
 ): Promise<void> {
   await tx.query(
     `insert into ops.audit_log (actor, action, brand_id, target, details) values ($1, $2, $3, $4, $5)`,
-    [actor ?? currentAccount(), action, brandId ?? null, target, JSON.stringify(details)],
+    [actor ?? currentAccount(), action, brandId ?? null, target, JSON.stringify(details, scrubValue)],
   );
 }
 

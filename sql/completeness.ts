@@ -2,6 +2,7 @@
  * Checks of what was read against what the provider says there is. The newest result of each check
  * counts: a failed one keeps its stream from being whole until a later one of the same name passes.
  */
+import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
 
@@ -35,7 +36,18 @@ export async function recordCheck(
   await tx.query({
     name: 'record check',
     text: RECORD_CHECK,
-    values: [brandId, connectionId, stream, name, expected, found, ok, cause, now, HISTORY_MAX],
+    values: [
+      brandId,
+      connectionId,
+      stream,
+      name,
+      expected,
+      found,
+      ok,
+      cause && scrub(cause),
+      now,
+      HISTORY_MAX,
+    ],
   });
 }
 

@@ -1,5 +1,6 @@
 /** Connections: one account of one provider, and the sealed key to it. */
 import { NightshiftError } from '#runtime/errors.ts';
+import { scrub } from '#runtime/scrub.ts';
 import { recordAction } from './audit.ts';
 import { only } from './brands.ts';
 import { markAllDays } from './dirty_days.ts';
@@ -181,7 +182,7 @@ export async function holdConnection(
   const { rows } = await tx.query<{ name: string }>(
     `update app.connections set held_at = $3, held_code = $4, held_reason = $5
      where brand_id = $1 and id = $2 and held_at is null returning name`,
-    [brandId, connectionId, now, code, reason],
+    [brandId, connectionId, now, code, scrub(reason)],
   );
   const [row] = rows;
   if (row === undefined) return;

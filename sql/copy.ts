@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
 import { NightshiftError } from '#runtime/errors.ts';
+import { shown } from '#runtime/scrub.ts';
 import type { Tx } from './pool.ts';
 import type { ColumnType, Row, Table, Value } from './table.ts';
 
@@ -18,14 +19,14 @@ const TIME_MS_MIN = Date.UTC(1900, 0, 1);
 const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
 /** What an index of ours can hold, twice in one entry. */
 const KEY_CHARS_MAX = 255;
-const SHOWN_CHARS_MAX = 60;
 const REPLACEMENT = '\ufffd';
 
 export class RowUnfit extends NightshiftError {
   readonly code = 'NS_ROW_UNFIT';
 
   constructor(table: string, column: string, id: string, wanted: string, value?: unknown) {
-    const has = value === undefined ? 'something else' : shown(value);
+    const has =
+      value === undefined ? 'something else' : shown(value instanceof Date ? value.getTime() : value);
     super(`Column ${column} of ${table} wants ${wanted}, and ${shown(id)} has ${has} there.`, {
       hint: 'Its stream sets such a record aside: see ops.rejected_rows.',
       verdict: 'give_up',
@@ -71,12 +72,6 @@ export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Tab
 
 export function isStorable(at: Date): boolean {
   return at.getTime() >= TIME_MS_MIN && at.getTime() <= TIME_MS_MAX;
-}
-
-/** Enough of a value to find it by. */
-function shown(value: unknown): string {
-  const text = value instanceof Date ? String(value.getTime()) : (JSON.stringify(value) ?? 'nothing');
-  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
 }
 
 /** The columns of a line: the key, so that it is found without reading on, then all others. */
@@ -167,7 +162,7 @@ export function jsonText(value: unknown): string {
 }
 
 /** As PostgreSQL can hold it. */
-export function wellFormed(text: string): string {
+function wellFormed(text: string): string {
   return text.toWellFormed().replaceAll('\0', REPLACEMENT);
 }
 

@@ -37,7 +37,7 @@ export function checkedBaseUrl(provider: Provider, address: string, allowedHosts
   const allowed =
     own || LOOPBACK.test(hostname) || allowedHosts.includes(hostname) || allowedHosts.includes(host);
   if (!plain || !allowed) throw new HostRefused(provider, `${protocol}//${host}`);
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  return `${url.origin}${url.pathname.replace(/(?<!\/)\/+$/, '')}`;
 }
 
 /** Where a provider lives when nobody says otherwise. */

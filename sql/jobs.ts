@@ -3,7 +3,7 @@
  * back. The statements stand in migrations/0003_queue.sql, the only place that knows the private
  * tables of the queue; here are their types.
  */
-import { scrub } from '#runtime/scrub.ts';
+import { scrubValue } from '#runtime/scrub.ts';
 import type { Db, Tx } from './pool.ts';
 
 /** Whose a job is. `claimedAt` is `locked_at` as the task was handed it, to the millisecond. */
@@ -34,8 +34,6 @@ export type RunEnd = {
 export type Ended = { outcome: Outcome | 'lost'; run: number | null };
 
 type Queryable = Pick<Db, 'query'>;
-
-const TEXT_LENGTH_MAX = 10_000;
 
 const BEGIN_RUN = { name: 'begin run', text: 'select state, run_id from ops.begin_run($1, $2, $3, $4, $5)' };
 const FENCE_FIRST = { name: 'fence first', text: 'select ops.fence_first($1, $2, $3, $4, $5, $6) as run_id' };
@@ -104,12 +102,7 @@ export async function releaseJobs(tx: Tx, brandId: string, connectionId: string)
   return rows[0]?.jobs ?? 0;
 }
 
-/** Text that PostgreSQL takes: jsonb knows neither NUL nor half a surrogate pair. No secret gets in. */
+/** Scrubbed, which also makes it text that PostgreSQL takes: jsonb knows neither NUL nor half a surrogate pair. */
 function toJson(value: object | undefined): string | null {
-  if (value === undefined) return null;
-  return JSON.stringify(value, (_, item: unknown) => (typeof item === 'string' ? storable(item) : item));
-}
-
-function storable(text: string): string {
-  return scrub(text.replaceAll('\0', '').toWellFormed().slice(0, TEXT_LENGTH_MAX).toWellFormed());
+  return value === undefined ? null : JSON.stringify(value, scrubValue);
 }

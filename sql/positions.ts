@@ -1,4 +1,5 @@
 /** Where each stream goes on from, and how its last run ended. */
+import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
 import type { Json } from './table.ts';
@@ -70,6 +71,6 @@ export async function finishRun(
          whole_by_clock_at = coalesce(excluded.whole_by_clock_at, p.whole_by_clock_at),
          complete_to = case when excluded.state = 'ok' then (p.position ->> 'changesTo')::timestamptz else p.complete_to end,
          reconciled_at = coalesce(excluded.reconciled_at, p.reconciled_at), updated_at = excluded.updated_at`,
-    [brandId, connectionId, stream, state, cause, now, isReconciled],
+    [brandId, connectionId, stream, state, cause && scrub(cause), now, isReconciled],
   );
 }

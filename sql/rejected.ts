@@ -1,11 +1,10 @@
 /** Records that a stream could not understand, kept with the reason until the same record loads or is deleted. */
 import { hash } from 'node:crypto';
-import { isKey, jsonText, wellFormed } from './copy.ts';
+import { scrub, scrubbed } from '#runtime/scrub.ts';
+import { isKey, jsonText } from './copy.ts';
 import type { Tx } from './pool.ts';
 
 export type Rejection = { key: string; reason: string; payload: unknown };
-
-const REASON_CHARS_MAX = 2000;
 
 /** As the record is known here: its own key, or what stands for one that no index can hold. */
 function rowKeyOf(key: string): string {
@@ -34,8 +33,8 @@ export async function rejectRows(
       connectionId,
       stream,
       latest.map(({ key }) => rowKeyOf(key)),
-      latest.map(({ reason }) => wellFormed(reason.slice(0, REASON_CHARS_MAX))),
-      latest.map(({ payload }) => jsonText(payload)),
+      latest.map(({ reason }) => scrub(reason)),
+      latest.map(({ payload }) => jsonText(scrubbed(payload))),
       now,
     ],
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bar, barChart } from '../bin/chart.ts';
 import { grouped, span } from '../bin/format.ts';
-import { makeOutput } from '../bin/output.ts';
+import { bold, makeOutput } from '../bin/output.ts';
 import { startProgress } from '../bin/progress.ts';
 
 function sink(terminal = false) {
@@ -39,6 +39,35 @@ test('messages never reach stdout', () => {
   const [stdout, stderr] = [sink(), sink()];
   makeOutput(true, stdout, stderr).say('working');
   expect([stdout.written, stderr.written]).toEqual([[], ['working\n']]);
+});
+
+const HOSTILE = 'a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\u202egnp\u001b[8mhidden';
+
+test('a name or an answer of others cannot act on a terminal, in whatever it is shown', () => {
+  const [stdout, stderr] = [sink(true), sink(true)];
+  const out = makeOutput(false, stdout, stderr);
+  out.list([{ slug: HOSTILE, extra: { deep: HOSTILE } }], ['slug', 'extra']);
+  makeOutput(false, sink(), stderr).list([{ slug: HOSTILE }], ['slug']);
+  out.record({}, () => [`${bold('ours')} ${HOSTILE}`]);
+  out.say(HOSTILE);
+  {
+    using progress = startProgress(stderr);
+    progress.show([HOSTILE]);
+    progress.note(HOSTILE);
+  }
+  const own = /\p{Cc}\[(?:(?:1|22)m|\d[AJ])/gu; // bold, and what progress draws itself over with
+  const shown = [...stdout.written, ...stderr.written].join('').replaceAll(own, '');
+  expect(shown).toContain('a]0;owned');
+  expect(shown.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+});
+
+test('JSON keeps what it holds, and escapes all that would act on a terminal', () => {
+  const stdout = sink(true);
+  const out = makeOutput(true, stdout, sink());
+  out.list([{ slug: HOSTILE }], ['slug']);
+  out.record({ slug: HOSTILE }, () => []);
+  expect(stdout.written.map((line) => JSON.parse(line))).toEqual([{ slug: HOSTILE }, { slug: HOSTILE }]);
+  expect(stdout.written.join('').replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
 });
 
 test('progress on a terminal is drawn over itself and leaves nothing behind', () => {

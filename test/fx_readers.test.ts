@@ -136,12 +136,22 @@ test.each([
   ['Date,Dollar,\n2026-04-13,1,\n', 'f, line 2, column 12: "Dollar" is no code'],
   ['Date,EUR,\n2026-04-13,1,\n', 'f, line 2, column 12: the euro has no rate'],
   ['Date,USD,\n2027-01-04,1,\n', 'f, line 2, column 1: 2027-01-04 lies in the future'],
-  ['Date;USD;\n2026-04-13;1,1684;\n', 'f, line 1, column 1: "Date;USD;" is no header'],
+  ['Date;USD;\n2026-04-13;1,1684;\n', 'f, line 1, column 1: it begins with no header'],
   ['Date,USD,\n', 'f: there is no day with rates in it'],
-  ['{"rates":{}}', 'f, line 1, column 1: "{"rates":{}}" is no header'],
+  ['{"rates":{}}', 'f, line 1, column 1: it begins with no header'],
   ['', 'f: it is empty'],
 ])('the table %j is refused whole, with the place', async (text, message) => {
   expect(await refusal(text)).toContain(message);
+});
+
+test('nothing is told of what stands in a file that is none of rates', async () => {
+  for (const text of [
+    'root:x:0:0:secret\n',
+    '{"password":"secret"}',
+    '<secret>secret</secret>',
+    '-----secret',
+  ])
+    expect(await refusal(text)).not.toContain('secret');
 });
 
 test.each([

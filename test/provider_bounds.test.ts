@@ -71,7 +71,9 @@ test('nor does a 503 keep a job away for longer', async () => {
     ...{ provider: 'Shopify', account: 'acme', meters: makeMeters() },
     signal: new AbortController().signal,
   });
-  await expect(persist(() => http.once({ method: 'GET', url: provider.url }), http)).rejects.toMatchObject({
+  await expect(
+    persist(() => http.once({ secrets: [], method: 'GET', url: provider.url }), http),
+  ).rejects.toMatchObject({
     code: 'NS_PROVIDER_UNAVAILABLE',
     retryAfterMs: DAY_MS,
   });

@@ -1,38 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
-import { text } from 'node:stream/consumers';
-import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { runProgram } from './support/program.ts';
-
-type Report = {
-  tags: Record<string, string>;
-  extra: Record<string, unknown>;
-  exception: { values: { type: string; value: string }[] };
-};
-
-/** Speaks Sentry's envelope protocol: a line of header, then for each item a line of header and one of payload. */
-async function sentryServer() {
-  const received: { path: string; raw: string; event: Report }[] = [];
-  const server = createServer(async (request, response) => {
-    const body =
-      request.headers['content-encoding'] === 'gzip'
-        ? gunzipSync(Buffer.concat(await Array.fromAsync(request))).toString()
-        : await text(request);
-    const [header, item, payload] = body.split('\n').map((line) => (line ? JSON.parse(line) : undefined));
-    if (item?.type === 'event') received.push({ path: request.url ?? '', raw: body, event: payload });
-    response.end(JSON.stringify({ id: header?.event_id }));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    dsn: `http://public@127.0.0.1:${port}/42`,
-    received,
-    [Symbol.asyncDispose]: async () => void server.close().closeAllConnections(),
-  };
-}
+import { sentryServer } from './support/sentry.ts';
 
 test('an error is reported with code, verdict, tags and context, and without any secret', async () => {
   await using sentry = await sentryServer();
@@ -61,14 +30,22 @@ test('an error is reported with code, verdict, tags and context, and without any
   expect(report?.raw).not.toContain(hostname());
 });
 
-test('what nobody caught is reported too, and still ends the process as a failure', async () => {
-  await using sentry = await sentryServer();
-  await using program = runProgram('report.ts', [sentry.dsn, 'uncaught']);
-  expect(await program.ended()).toBe(1);
-  expect(sentry.received.map(({ event }) => event.exception.values[0]?.value)).toEqual([
-    'nobody caught this [secret]',
-  ]);
-});
+test.each([
+  ['thrown', 'uncaught'],
+  ['a rejection', 'unhandled'],
+])(
+  'what nobody caught is reported too, %s, and said without secrets, and ends the process',
+  async (_, way) => {
+    await using sentry = await sentryServer();
+    await using program = runProgram('report.ts', [sentry.dsn, way]);
+    expect(await program.ended()).toBe(1);
+    expect(sentry.received.map(({ event }) => event.exception.values[0]?.value)).toEqual([
+      'nobody caught this [secret]',
+    ]);
+    expect(await program.complaints).toMatch(/nobody caught this \[secret\]\n\s+at /);
+    expect(await program.complaints).not.toContain('sk_live_');
+  },
+);
 
 test('without a DSN nothing is sent, whatever Sentry itself would read from the environment', async () => {
   await using sentry = await sentryServer();

@@ -10,7 +10,11 @@ const ok = json({ fine: true });
 function client(signal = new AbortController().signal) {
   const meters = makeMeters();
   const http = makeHttp({ provider: 'Shopify', account: 'acme', signal, meters });
-  return { http, meters, get: (url: string) => persist(() => http.once({ method: 'GET', url }), http) };
+  return {
+    http,
+    meters,
+    get: (url: string) => persist(() => http.once({ method: 'GET', url, secrets: [] }), http),
+  };
 }
 
 test.each([
@@ -140,7 +144,7 @@ const TOO_SLOW = {
 test('a body of a byte now and then is left, though it is never silent', async () => {
   await using provider = await fakeProvider(dribble(Buffer.from('x')));
   const http = limited({ paceMs: 100, paceBytesMin: 60_000 });
-  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  const answer = http.once({ secrets: [], method: 'GET', url: provider.url }).catch(failureOf);
   expect(await answer).toMatchObject(TOO_SLOW);
 });
 
@@ -157,14 +161,14 @@ test('so is a download, in the middle of it', async () => {
 test('a body that keeps its pace has an end all the same, where it is read as a whole', async () => {
   await using provider = await fakeProvider(dribble(Buffer.alloc(10)));
   const http = limited({ paceMs: 10, paceBytesMin: 1, totalMsMax: 200 });
-  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  const answer = http.once({ secrets: [], method: 'GET', url: provider.url }).catch(failureOf);
   expect(await answer).toMatchObject(TOO_SLOW);
 });
 
 test('the body of a refusal is not waited for', async () => {
   await using provider = await fakeProvider(dribble(Buffer.from('x'), 503));
   const http = limited({ paceMs: 100, paceBytesMin: 60_000 });
-  const answer = http.once({ method: 'GET', url: provider.url }).catch(failureOf);
+  const answer = http.once({ secrets: [], method: 'GET', url: provider.url }).catch(failureOf);
   expect(await answer).toMatchObject({ code: 'NS_PROVIDER_UNAVAILABLE', context: { status: 503 } });
 });
 

@@ -104,6 +104,6 @@ test('an order whose id is no number is set aside, and stops nothing', async () 
   await using shop = await aShopOf(db, rows);
   expect(await shop.sync(ORDERS)).toMatchObject({ changed: 1, rejected: 1 });
   expect(await db.rows('select row_key, reason from ops.rejected_rows')).toEqual([
-    { row_key: 'A2', reason: "id: 'A2' is no number" },
+    { row_key: 'A2', reason: 'id: "A2" is no number' },
   ]);
 });

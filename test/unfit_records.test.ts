@@ -38,7 +38,7 @@ const UNFIT_ORDERS: Record<string, [fault: Record<string, unknown>, shown: strin
   'a day that stands for none': [{ processedAt: '0001-01-01T00:00:00Z' }, '"0001-01-01T00:00:00Z"'],
   'the year 10000': [{ createdAt: '+010000-01-01T00:00:00Z' }, '"+010000-01-01T00:00:00Z"'],
   'no day of the calendar': [{ processedAt: '2026-13-45T00:00:00Z' }, '"2026-13-45T00:00:00Z"'],
-  'NUL in its id': [{ id: `gid://shopify/Order/1${NUL}2` }, 'id:'],
+  'NUL in its id': [{ id: `gid://shopify/Order/1${NUL}2` }, '"1\ufffd2"'],
   'half a character in its id': [{ id: `gid://shopify/Order/1${HALF}` }, 'id:'],
   'an id that fills an index': [{ id: `gid://shopify/Order/${LONG}` }, 'xxx'],
   'NUL in the id of a customer': [{ customer: { id: `gid://shopify/Customer/${NUL}` } }, 'customer_id'],

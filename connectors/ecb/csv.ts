@@ -40,7 +40,8 @@ export function readCsv(text: string, origin: Origin): Published {
 function headerCells(header: string, collector: Collector): Cell[] {
   const cells = cellsOf(header);
   const place = { line: 1, column: 1 };
-  if (cells[0]?.text !== 'Date') collector.fail(`"${cut(header)}" is no header like "Date,USD,JPY,"`, place);
+  // What it says is not repeated: a file that was named by mistake may hold anything.
+  if (cells[0]?.text !== 'Date') collector.fail('it begins with no header like "Date,USD,JPY,"', place);
   if (cells.length < 2) collector.fail('the header names no currency', place);
   const seen = new Set<string>();
   for (const { text, column } of cells) {

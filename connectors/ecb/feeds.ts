@@ -33,7 +33,7 @@ export type FeedRequest = {
 export type FeedAnswer = { published: Published; validators: Validators };
 
 export function feedUrl(baseUrl: string, feed: Feed): string {
-  return `${baseUrl.replace(/\/+$/, '')}/${feeds[feed]}`;
+  return `${baseUrl.replace(/(?<!\/)\/+$/, '')}/${feeds[feed]}`;
 }
 
 /** Nothing if the feed is what we know. */

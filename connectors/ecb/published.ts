@@ -3,6 +3,7 @@
  * the days of publication only. A file is understood as a whole or refused as a whole.
  */
 import { isCurrency } from '#runtime/currencies.ts';
+import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
@@ -109,5 +110,5 @@ function isDay(text: string): boolean {
 
 /** As much of a text as a message needs. */
 export function cut(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return quote(text, VALUE_CHARS_MAX);
 }

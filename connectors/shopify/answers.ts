@@ -4,6 +4,7 @@
  * https://shopify.dev/docs/api/usage/response-codes
  */
 import { NightshiftError } from '#runtime/errors.ts';
+import { quote } from '#runtime/scrub.ts';
 import {
   AccountNotFound,
   AccountSuspended,
@@ -89,7 +90,8 @@ function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error
   const { connection, account, query } = asked;
   const list = Array.isArray(errors) ? errors.filter(isObject) : [];
   const codes = list.map(codeOf);
-  const message = list.length > 0 ? list.map((error) => String(error.message)).join('; ') : String(errors);
+  const message =
+    list.length > 0 ? quote(list.map((error) => quote(error.message)).join('; ')) : quote(errors);
   const has = (code: string) => codes.includes(code);
 
   if (has('THROTTLED')) {
@@ -115,7 +117,7 @@ function codeOf(error: Fields): string | undefined {
 function requiredAccess(errors: readonly Fields[]): string | undefined {
   for (const { extensions, message } of errors) {
     const given = isObject(extensions) ? extensions.requiredAccess : undefined;
-    const access = typeof given === 'string' ? given : String(message);
+    const access = quote(given ?? message);
     const scopes = access.match(/\b(?:read|write)_[a-z_]+/g);
     if (scopes) return scopes.join(' or ');
   }
@@ -137,7 +139,7 @@ function searchWarning(body: Fields): string | undefined {
     ? search.flatMap((part) => (isObject(part) ? part.warnings : []))
     : [];
   const first = warnings.find(isObject);
-  return first && `${first.field}: ${first.message}`;
+  return first && `${quote(first.field)}: ${quote(first.message)}`;
 }
 
 /**
@@ -190,8 +192,7 @@ function errorText(text: string): string {
   try {
     const body: unknown = JSON.parse(text);
     if (!isObject(body)) return '';
-    const said = body.errors ?? body.error_description ?? body.error ?? '';
-    return (typeof said === 'string' ? said : JSON.stringify(said)).slice(0, 300);
+    return quote(body.errors ?? body.error_description ?? body.error ?? '');
   } catch {
     return '';
   }

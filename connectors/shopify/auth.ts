@@ -123,6 +123,7 @@ async function requestToken(context: Login) {
         url: `${connection.baseUrl}/admin/oauth/access_token`,
         headers: { 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify({ ...app.data, grant_type: 'client_credentials' }),
+        secrets: [app.data.client_secret],
       }),
     http,
   );

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { NightshiftError } from '#runtime/errors.ts';
+import { quote } from '#runtime/scrub.ts';
 import {
   AnswerNotUnderstood,
   type Named,
@@ -123,7 +124,7 @@ async function run(shopify: Shopify, query: string): Promise<string> {
   if (error?.code === 'LIMIT_REACHED' || error?.code === 'OPERATION_IN_PROGRESS') {
     throw new BulkNotReady('all places for bulk operations of this app and shop are taken');
   }
-  if (error) throw new RequestRefused(PROVIDER, bulkRun.name, error.message);
+  if (error) throw new RequestRefused(PROVIDER, bulkRun.name, quote(error.message));
   if (answer.bulkOperation) return answer.bulkOperation.id;
   throw new AnswerNotUnderstood(PROVIDER, bulkRun.name, 'neither an operation nor an error');
 }
@@ -162,7 +163,7 @@ function endOf(operation: z.output<typeof operationSchema>, connection: Named): 
           'the operation failed with ACCESS_DENIED',
         );
       }
-      return { kind: 'too_large', reason: errorCode ?? status };
+      return { kind: 'too_large', reason: quote(errorCode ?? status) };
     default:
       return undefined;
   }

@@ -3,6 +3,7 @@
  * again where that can help, and either gives the whole data or throws an error with its verdict.
  */
 import type { z } from 'zod';
+import { quote } from '#runtime/scrub.ts';
 import { makeBudget } from '../budget.ts';
 import { AnswerNotUnderstood, RateLimited } from '../errors.ts';
 import { type Http, type HttpAnswer, makeHttp } from '../http.ts';
@@ -62,6 +63,7 @@ export function openShopify(context: ShopifyContext): Shopify {
           'x-shopify-access-token': token,
         },
         body: JSON.stringify({ query: query.text, variables, operationName: query.name }),
+        secrets: [token],
       });
     } catch (error) {
       if (error instanceof Again && error.failure instanceof RateLimited)
@@ -79,7 +81,7 @@ export function openShopify(context: ShopifyContext): Shopify {
   const noteVersion = ({ headers }: HttpAnswer) => {
     const version = headers['x-shopify-api-version'];
     if (typeof version === 'string' && version !== API_VERSION) {
-      warn(`Shopify answered with API version ${version} instead of ${API_VERSION}`);
+      warn(`Shopify answered with API version ${quote(version)} instead of ${API_VERSION}`);
     }
   };
 
@@ -118,7 +120,7 @@ export function openShopify(context: ShopifyContext): Shopify {
       throw new AnswerNotUnderstood(
         PROVIDER,
         query.name,
-        error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+        quote(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')),
       );
     },
   };

@@ -1,4 +1,5 @@
 /** How an order of Shopify becomes rows. Definitions: docs/data-dictionary.md. */
+import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import type { Item, Row } from '#sql/table.ts';
 import {
   amount,
@@ -92,7 +93,7 @@ export function orderItem(node: Fields): Item {
 /** The first order of a customer is found by comparing ids as numbers, so an order has no other. */
 function numberOf(node: Fields): string {
   const id = idOf(node);
-  if (!/^\d{1,30}$/.test(id)) throw new FieldFault('id', `'${id.slice(0, 60)}' is no number`);
+  if (!/^\d{1,30}$/.test(id)) throw new FieldFault('id', `${shown(id)} is no number`);
   return id;
 }
 
@@ -241,7 +242,10 @@ function money({ currency }: Order, parent: Fields, key: string): string {
   if (inner === undefined || inner === null)
     return under(key, () => amount(object(object(parent, key), 'shopMoney'), 'amount'));
   if (inner.currencyCode !== currency) {
-    throw new FieldFault(key, `in ${String(inner.currencyCode)} though the order is in ${currency}`);
+    throw new FieldFault(
+      key,
+      `in ${quote(inner.currencyCode, VALUE_CHARS_MAX)} though the order is in ${currency}`,
+    );
   }
   return under(key, () => amount(inner, 'amount'));
 }

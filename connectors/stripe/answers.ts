@@ -2,6 +2,7 @@
  * What an answer of Stripe means for the job: a value, a wait, or an error with its verdict.
  * https://docs.stripe.com/error-low-level
  */
+import { quote } from '#runtime/scrub.ts';
 import {
   AccountNotFound,
   AnswerNotUnderstood,
@@ -41,12 +42,12 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, as
   const error = isObject(body?.error) ? body.error : {};
   const { code, message, param } = error;
   const request = headers['request-id'];
-  const said = [status, code, message].filter((part) => part !== undefined).join(' ');
-  const answer = typeof request === 'string' ? `${said} (${request})` : said;
+  const said = [status, code, message].flatMap((part) => (part === undefined ? [] : quote(part))).join(' ');
+  const answer = request === undefined ? said : `${said} (${quote(request)})`;
   const { connection, account, path } = asked;
   const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
   if (mayPass) return new Again(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
-  if (code === 'resource_missing') return new ObjectMissing(answer, String(param ?? 'id'));
+  if (code === 'resource_missing') return new ObjectMissing(answer, quote(param ?? 'id'));
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
   if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);
   if (status === 403)
@@ -56,7 +57,7 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, as
 
 /** Stripe names the permission in its refusal: "Having the 'rak_charge_read' permission would allow…". */
 function permissionIn(message: unknown): string | undefined {
-  return /\brak_[a-z_]+/.exec(String(message))?.[0];
+  return /\brak_[a-z_]{1,64}/.exec(String(message))?.[0];
 }
 
 function parsed(text: string): Fields | undefined {

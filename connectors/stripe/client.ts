@@ -2,6 +2,7 @@
  * Asks Stripe's API, version pinned. Every request waits for its turn among those of all workers, and
  * is tried again where that can help.
  */
+import { quote } from '#runtime/scrub.ts';
 import { KeyUnfit, type Named, RateLimited } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type HttpAnswer, makeHttp } from '../http.ts';
@@ -50,18 +51,20 @@ export function openStripe(context: StripeContext): Stripe {
     const sentAt = now();
     const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
     const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
-    const answer = await http.once({ method: 'GET', url, headers }).catch(async (error: unknown) => {
-      if (error instanceof Again && error.failure instanceof RateLimited)
-        await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
-      throw error;
-    });
+    const answer = await http
+      .once({ method: 'GET', url, headers, secrets: [secret] })
+      .catch(async (error: unknown) => {
+        if (error instanceof Again && error.failure instanceof RateLimited)
+          await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
+        throw error;
+      });
     noteVersion(answer);
     return { body: bodyOf(answer, { connection, account, path }), sentAt };
   };
 
   const noteVersion = ({ headers: { 'stripe-version': version } }: HttpAnswer) => {
     if (typeof version === 'string' && version !== API_VERSION)
-      warn(`Stripe answered with API version ${version} instead of ${API_VERSION}`);
+      warn(`Stripe answered with API version ${quote(version)} instead of ${API_VERSION}`);
   };
 
   return {

@@ -2,9 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 
 export type Program = AsyncDisposable & {
   child: ChildProcess;
+  /** All that it said on standard error, once it has ended. */
+  complaints: Promise<string>;
   /** The next line of its standard output. */
   line(): Promise<string>;
   /** How it ended: an exit code, or the signal that killed it. */
@@ -16,9 +19,10 @@ export function runProgram(name: string, args: string[] = [], env: NodeJS.Proces
   const file = join(import.meta.dirname, 'programs', name);
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exit = once(child, 'exit');
+  const complaints = text(child.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = async () => {
     const [code, signal] = await exit;
@@ -26,6 +30,7 @@ export function runProgram(name: string, args: string[] = [], env: NodeJS.Proces
   };
   return {
     child,
+    complaints,
     ended,
     line: async () => (await lines.next()).value ?? '',
     async [Symbol.asyncDispose]() {

@@ -1,11 +1,13 @@
 /** Fails in the way that it is told, with Sentry on: node report.ts <dsn> <way>. */
 import { NightshiftError } from '#runtime/errors.ts';
 import { startSentry } from '#runtime/sentry.ts';
+import { endOnUncaught } from '#runtime/uncaught.ts';
 
 class KeyRefused extends NightshiftError {
   readonly code = 'NS_TEST_KEY_REFUSED';
 }
 
+endOnUncaught();
 const [, , dsn, way] = process.argv;
 await using sentry = await startSentry(dsn || undefined, 'worker');
 if (way === 'known') {
@@ -17,8 +19,11 @@ if (way === 'known') {
   });
   sentry.capture(error, { task: 'sync_stream' });
 } else {
-  setTimeout(() => {
-    throw new Error('nobody caught this sk_live_0123456789abcdef');
-  });
+  const error = new Error('nobody caught this sk_live_0123456789abcdef');
+  if (way === 'unhandled') void Promise.reject(error);
+  else
+    setTimeout(() => {
+      throw error;
+    });
   await new Promise(() => {}); // the work that this process was doing
 }

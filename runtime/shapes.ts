@@ -1,0 +1,147 @@
+/**
+ * What must not leave the process looks like this: keys, by the shape that each provider gives them, and
+ * personal data. It is data, so that a provider can declare its own. Each pattern meets text that somebody
+ * else wrote, so its time must grow as the text does; `test/patterns.test.ts` holds that.
+ */
+
+export type Shape = {
+  /** Whose keys, or which kind of personal data. */
+  of: string;
+  /** One of these is in every such text. They are looked for first, because most texts have none. */
+  signs: readonly string[];
+  pattern: RegExp;
+  /** What stands there instead; `$1` is what may stay. */
+  blank: string;
+};
+
+export const SECRET = '[secret]';
+export const PERSONAL = '[personal]';
+
+/** Keys by the prefix or the build that their provider gives them. */
+const keys: readonly Shape[] = [
+  { of: 'Shopify', signs: ['shp'], pattern: /\bshp[a-z]{2,4}_[\w-]{4,}/g, blank: SECRET },
+  {
+    of: 'Stripe',
+    signs: ['_live_', '_test_'],
+    pattern: /\b[a-z]{2}_(?:org_)?(?:live|test)_\w{4,}/g,
+    blank: SECRET,
+  },
+  { of: 'Stripe', signs: ['whsec_'], pattern: /\bwhsec_[\w+/=]{4,}/g, blank: SECRET },
+  {
+    of: 'Stripe',
+    signs: ['_secret_'],
+    pattern: /\b[a-z]{2,8}_[A-Za-z0-9]{1,64}_secret_\w{4,}/g,
+    blank: SECRET,
+  },
+  // Also without what follows the second point, which a cut may have taken.
+  { of: 'SendGrid', signs: ['SG.'], pattern: /\bSG\.[\w-]{6,}(?:\.[\w-]+)?/g, blank: SECRET },
+  // Four groups; a digit in the first two tells them from words with hyphens.
+  {
+    of: 'Ayrshare',
+    signs: ['-'],
+    pattern: /(?<![\w-])(?=[A-Za-z-]{0,15}\d)[A-Za-z0-9]{6,8}(?:-[A-Za-z0-9]{6,8}){3}(?![\w-])/g,
+    blank: SECRET,
+  },
+  {
+    of: 'HTTP',
+    signs: ['earer', 'EARER', 'asic', 'ASIC'],
+    pattern: /\b(Bearer|Basic)\s{1,9}[\w.~+/=-]{8,}/gi,
+    blank: `$1 ${SECRET}`,
+  },
+  { of: 'JSON Web Token', signs: ['eyJ'], pattern: /\beyJ[\w-]{8,}(?:\.[\w-]+){0,2}/g, blank: SECRET },
+  {
+    of: 'PEM',
+    signs: ['-----BEGIN'],
+    pattern: /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]*/g,
+    blank: SECRET,
+  },
+  // user:password@ in an address.
+  {
+    of: 'address',
+    signs: ['://'],
+    pattern: /(:\/\/[^\s:/@"]{0,128}):[^\s/"]{1,256}@/g,
+    blank: `$1:${SECRET}@`,
+  },
+];
+
+const PHONE = '[phone]';
+
+const person: readonly Shape[] = [
+  {
+    of: 'e-mail',
+    signs: ['@', '%40', '\\u0040', '&#64;'],
+    pattern: /[\p{L}\p{N}._+'-]{1,64}(?:@|%40|\\u0040|&#64;)(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu,
+    blank: '[e-mail]',
+  },
+  // With the code of a country: +44 7700 900123, +1 (555) 010-9999.
+  { of: 'phone', signs: ['+'], pattern: /(?<![\w+.-])\+[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\d)/g, blank: PHONE },
+  // Within a country: (020) 7946 0958, 0049 30 901820; no day such as 01.12.2026.
+  {
+    of: 'phone',
+    signs: ['0'],
+    pattern: /(?<![\w+.,:/-])(?!\d\d[./-]\d\d[./-]\d{4})\(?0\d(?:[ ./()-]{0,2}\d){7,12}(?![\w-])/g,
+    blank: PHONE,
+  },
+  {
+    of: 'phone',
+    signs: [' ', '.', '-'],
+    pattern: /(?<![\w+.,:/-])(?:1[ .-])?\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?![\w-])/g,
+    blank: PHONE,
+  },
+  {
+    of: 'phone',
+    signs: ['hone', 'HONE'],
+    pattern: /\b((?:tele)?phone\w{0,16}\W{1,4})[+(\d][\d ().-]{5,24}/gi,
+    blank: `$1${PHONE}`,
+  },
+];
+
+/** Fields that are never written, whatever they hold: `apiKey`, `api_key` and `X-API-Key` alike. */
+const fieldNames = {
+  [SECRET]: [
+    ...['password', 'secret', 'token', 'api key', 'access token', 'refresh token', 'authorization'],
+    ...['client secret', 'api secret', 'private key', 'profile key', 'signature', 'secret keys', 'cookie'],
+  ],
+  [PERSONAL]: [
+    ...['email', 'email address', 'customer email', 'receipt email', 'phone', 'phone number', 'mobile'],
+    ...['customer phone', 'first name', 'last name', 'full name', 'customer name', 'address 1', 'address 2'],
+  ],
+};
+
+const NAME_CHARS_MAX = 64;
+const blankOfName = new Map(
+  Object.entries(fieldNames).flatMap(([blank, list]) =>
+    list.map((name): [string, string] => [name.replaceAll(' ', ''), blank]),
+  ),
+);
+
+/** What stands for the value of such a field, whatever is before its name; nothing for any other. */
+export function blankOf(name: string): string | undefined {
+  if (name.length > NAME_CHARS_MAX) return undefined;
+  const words = name.toLowerCase().split(/[_-]/);
+  for (let from = 0; from < words.length; from++) {
+    const blank = blankOfName.get(words.slice(from).join(''));
+    if (blank) return blank;
+  }
+  return undefined;
+}
+
+/** "token":"…", the same in JSON within JSON, "phone":123 and token=… inside a text. */
+const fields: readonly Shape[] = Object.entries(fieldNames).flatMap(([blank, list]) => {
+  const spelled = list.map((name) => [...name.replaceAll(' ', '')].join('[_-]?')).join('|');
+  const field = (sign: string, source: string, instead: string): Shape => ({
+    ...{ of: 'field', signs: [sign], blank: instead },
+    pattern: new RegExp(
+      source.replace('NAME', `(?:[a-z]{1,16}[_-]){0,3}(?:${spelled})`).replace('COLON', '\\s{0,9}:\\s{0,9}'),
+      'gi',
+    ),
+  });
+  return [
+    field('"', String.raw`("NAME"COLON")(?:\\.|[^"\\])*`, `$1${blank}`),
+    field('\\"', String.raw`(\\"NAME\\"COLON\\")[^"\\]*`, `$1${blank}`),
+    field('"', String.raw`("NAME"COLON)(?!null\b|true\b|false\b)[\w.+-]+`, `$1"${blank}"`),
+    field('=', String.raw`\b(NAME=)[^\s&"',;]+`, `$1${blank}`),
+  ];
+});
+
+export const shapes: readonly Shape[] = [...keys, ...fields, ...person];
