@@ -27,7 +27,7 @@ export function scrub(text: string, charsMax = TEXT_CHARS_MAX): string {
   const told = `… (${text.length} characters)`;
   return (
     clean
-      .slice(0, Math.min(isCut ? clean.length - CUT_CHARS : charsMax, charsMax - told.length))
+      .slice(0, Math.max(0, Math.min(isCut ? clean.length - CUT_CHARS : charsMax, charsMax - told.length)))
       .toWellFormed() + told
   );
 }
