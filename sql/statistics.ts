@@ -1,25 +1,42 @@
 /**
- * What PostgreSQL knows of its tables. One that was empty a moment ago counts as empty still, and is
- * then joined in a way that takes minutes instead of milliseconds. Autovacuum would mend that in a
- * minute or so, which is too late for the rollup that follows a first load at once.
+ * What PostgreSQL knows of its tables. Autovacuum may be off or late, so whoever has written looks which tables
+ * have changed much since they were analyzed, whoever changed them, and has them analyzed. Nothing of ours needs
+ * that to end in time (planner.ts); reports that somebody writes over `bi` do.
  */
 import type { Tx } from './pool.ts';
-import type { Table } from './table.ts';
 
+/** In pages: a smaller table is read in a moment by any plan. */
+const SIZE_MIN = 16;
 /**
  * PostgreSQL's own sample (100) takes a second of the processor for the tables of an order, many times in
- * a first load. A fifth of it tells large from small and frequent from rare. Autovacuum takes this for
- * part of an analyze and makes a whole one when it gets round to it.
+ * a first load. A fifth of it tells large from small and frequent from rare.
  */
 const STATISTICS_TARGET = 20;
+/** Times as many pages as when it was analyzed, or changes of so large a part of its rows. */
+const GROWTH = 2;
+const CHANGED_PART = 0.2;
 
-export async function refreshStatistics(tx: Tx, tables: readonly Table[]): Promise<void> {
+// The size is told by the file itself. Changes are counted by each session and told by and by, which is late
+// for a table that has just been filled, but in time for one that is rewritten.
+const CHANGED = `
+  select t.oid::regclass::text as name
+  from pg_class t
+  join pg_namespace n on n.oid = t.relnamespace and n.nspname in ('app', 'raw', 'agg', 'ops')
+  cross join lateral (
+    select pg_relation_size(t.oid) / current_setting('block_size')::bigint as pages,
+           coalesce(pg_stat_get_mod_since_analyze(t.oid), 0) as changes
+  ) s
+  where t.relkind = 'r' and s.pages >= ${SIZE_MIN}
+    and (s.pages >= ${GROWTH} * t.relpages or s.changes > ${CHANGED_PART} * t.reltuples
+         or not exists (select from pg_stats p where p.schemaname = n.nspname and p.tablename = t.relname))
+  order by name`;
+
+/** Analyzes what has changed much, and names it. A table that another session analyzes is left to it. */
+export async function analyzeChanged(tx: Tx): Promise<string[]> {
+  const { rows } = await tx.query<{ name: string }>(CHANGED);
+  const names = rows.map(({ name }) => name);
+  if (names.length === 0) return names;
   await tx.query(`set local default_statistics_target = ${STATISTICS_TARGET}`);
-  await tx.query(`analyze ${tables.map((table) => `${table.name} (${columnsOf(table)})`).join(', ')}`);
-}
-
-/** All by which rows are found: no query looks for a payload, and comparing samples of it is dearest. */
-function columnsOf({ columns }: Table): string {
-  const typed = Object.keys(columns).filter((column) => columns[column] !== 'jsonb');
-  return ['brand_id', 'connection_id', ...typed, 'changed_at', 'deleted_at'].join(', ');
+  await tx.query(`analyze (skip_locked) ${names.join(', ')}`);
+  return names;
 }

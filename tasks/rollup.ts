@@ -4,6 +4,7 @@ import { claimDirtyDays, lockRollup } from '#sql/dirty_days.ts';
 import type { Tx } from '#sql/pool.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { type Rebuilt, runRollups } from '#sql/rollups/rollup.ts';
+import { analyzeChanged } from '#sql/statistics.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
@@ -55,6 +56,7 @@ export const rollup = defineTask({
       total.unclassified += batch.unclassified;
       progress({ days: total.days });
     }
+    if (total.written + total.deleted > 0) await db.transaction(analyzeChanged);
     if (total.unclassified > 0) {
       const { brandId, retailerId } = which;
       log.warn({ brandId, retailerId, rows: total.unclassified }, 'sales rows of a kind that we do not know');

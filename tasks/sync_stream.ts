@@ -17,7 +17,7 @@ import { type LoadTally, loadItems } from '#sql/load.ts';
 import type { Tx } from '#sql/pool.ts';
 import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/positions.ts';
 import { rejectRows } from '#sql/rejected.ts';
-import { refreshStatistics } from '#sql/statistics.ts';
+import { analyzeChanged } from '#sql/statistics.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
@@ -30,11 +30,9 @@ const ROLLUP_DELAY_SECONDS = 1;
  * knows of them; its end makes them run. This is for a load that takes long, or does not end.
  */
 const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
-/** Fewer new rows than this leave the planner right enough. */
+/** A run that goes on looks after so many rows, and each time that they are so many times more, what it changed. */
 const ROWS_WORTH_STATISTICS = 10_000;
-/** A load that goes on is looked at again when it has grown to so many times of what it was, at its end to fewer. */
-const GROWTH_WORTH_STATISTICS = 8;
-const GROWTH_WORTH_STATISTICS_AT_END = 2;
+const GROWTH_WORTH_STATISTICS = 2;
 const EPOCH = new Date(0);
 
 const instant = z.iso.datetime({ offset: true });
@@ -93,12 +91,7 @@ async function sync(run: Run): Promise<Tally> {
   const warnings = new Set<string>();
   const causes = new Set<string>();
   let isFirstLoad = false;
-  let rowsLookedAt = 0;
-  const keepStatistics = async (growth: number) => {
-    if (!isFirstLoad || tally.rows < Math.max(ROWS_WORTH_STATISTICS, growth * rowsLookedAt)) return;
-    rowsLookedAt = tally.rows;
-    await db.transaction((tx) => refreshStatistics(tx, run.stream.tables));
-  };
+  let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
   for await (const page of await pagesOf(run, meters, warnings)) {
     isFirstLoad ||= page.phase === 'first_load';
     progress({
@@ -111,9 +104,11 @@ async function sync(run: Run): Promise<Tally> {
     add(tally, loaded, page);
     if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
     if (page.incomplete) causes.add(page.incomplete);
-    await keepStatistics(GROWTH_WORTH_STATISTICS); // a rollup may not wait for the end
+    if (tally.rows < rowsWorthStatistics) continue;
+    rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
+    await db.transaction(analyzeChanged);
   }
-  await keepStatistics(GROWTH_WORTH_STATISTICS_AT_END);
+  if (tally.changed + tally.deleted > 0) await db.transaction(analyzeChanged);
   await db.transaction(async (tx) => {
     const rejected = await countRejected(tx, run);
     if (rejected > 0)

@@ -29,13 +29,12 @@ export async function storedRoots({ context }: Reading, stream: string, { tables
   if (!root) return 0;
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ n: number }>(
-    `with here as (
+    `select count(*)::int as n
+     from (
        select id from ${root.name} where brand_id = $1 and connection_id = $2 and deleted_at is null
-     )
-     select (select count(*) from here)::int
-          + (select count(*) from ops.rejected_rows
-             where brand_id = $1 and connection_id = $2 and stream = $3
-               and row_key not in (select id from here))::int as n`,
+       union
+       select row_key from ops.rejected_rows where brand_id = $1 and connection_id = $2 and stream = $3
+     ) here`,
     [brandId, id, stream],
   );
   return rows[0]?.n ?? 0;

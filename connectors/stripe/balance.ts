@@ -1,4 +1,5 @@
 /** The balance that Stripe says there is, against the sum of all balance transactions that are stored. */
+import { lookUp } from '#sql/planner.ts';
 import { ScopeMissing } from '../errors.ts';
 import { each, type Fields, integer, isObject, text } from '../fields.ts';
 import { decimal, fromMinor } from '../money.ts';
@@ -116,12 +117,11 @@ type Compared = {
 
 async function compare({ context }: Reading, { at, amounts }: Balance): Promise<Compared[]> {
   const { brandId, id } = context.connection;
-  const { rows } = await context.db.query<Compared>(COMPARED, [
+  return lookUp<Compared>(context.db, COMPARED, [
     ...[brandId, id, new Date(at.getTime() - UNCERTAIN_MS)],
     ...[amounts.map(({ type }) => type), amounts.map(({ currency }) => currency)],
     ...[amounts.map(({ amount }) => amount), PAYMENTS],
   ]);
-  return rows;
 }
 
 // The balance must be the sum up to some second of those in question. Stripe names no currency of which an
@@ -132,13 +132,19 @@ export const COMPARED = `
     select balance_type, currency, sum(net) filter (where created_at < $3) as settled,
            coalesce(sum(net) filter (where created_at >= $3 and net < 0), 0) as least,
            coalesce(sum(net) filter (where created_at >= $3 and net > 0), 0) as most
-    from raw.stripe_balance_transactions
-    where brand_id = $1 and connection_id = $2 and deleted_at is null
+    from (
+      select balance_type, currency, net, created_at from raw.stripe_balance_transactions
+      where brand_id = $1 and connection_id = $2 and deleted_at is null
+      order by created_at
+    ) ledger
     group by balance_type, currency
   ), recent as (
     select balance_type, currency, sum(sum(net)) over (partition by balance_type, currency order by created_at) as net
-    from raw.stripe_balance_transactions
-    where brand_id = $1 and connection_id = $2 and created_at >= $3 and deleted_at is null
+    from (
+      select balance_type, currency, net, created_at from raw.stripe_balance_transactions
+      where brand_id = $1 and connection_id = $2 and created_at >= $3 and deleted_at is null
+      order by created_at
+    ) latest
     group by balance_type, currency, created_at
   ), told as (
     select * from unnest($4::text[], $5::text[], $6::numeric[]) as t (balance_type, currency, amount)

@@ -112,9 +112,12 @@ async function* listAgain(reading: Reading, isFirst: boolean): AsyncGenerator<Pa
 async function oldestDue({ context }: Reading): Promise<number | undefined> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ oldest: Date | null }>(
-    `select min(created_at) as oldest from raw.stripe_balance_transactions
-     where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null
-       and available_on <= $3`,
+    `select min(created_at) as oldest
+     from (
+       select created_at from raw.stripe_balance_transactions
+       where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null and available_on <= $3
+       order by available_on
+     ) due`,
     [brandId, id, context.now()],
   );
   const oldest = rows[0]?.oldest;

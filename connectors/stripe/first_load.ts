@@ -72,9 +72,9 @@ async function* readUnlisted(
   const [root] = collection.target.tables;
   if (!root) return;
   const { rows } = await reading.context.db.query<{ id: string }>(
-    `select id from ${root.name} t
+    `select id from ${root.name}
      where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at < $3
-       and not exists (select from unnest($4::text[]) as l (id) where l.id = t.id)`,
+     except select unnest($4::text[])`,
     [brandId, id, new Date(askedAt.getTime() - OVERLAP_MS), [...listed]],
   );
   const unlisted = rows.map((row) => [row.id, { at: 0, isDeleted: true }] as const);

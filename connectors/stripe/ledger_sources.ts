@@ -4,6 +4,7 @@
  * ever brought is found, and so is a booking that is missing.
  */
 import { counted } from '#runtime/wording.ts';
+import { lookUp } from '#sql/planner.ts';
 import { FULL_DID_NOT_HELP } from '../errors.ts';
 import type { Check, Page } from '../stream.ts';
 import { withFailures } from './balance.ts';
@@ -15,7 +16,7 @@ const DAYS = 35;
 type Kind = (typeof SOURCES)[number]['kind'];
 
 /** `isSame`: a payout is in the currency of the ledger, so that the amounts can be held together. */
-const SOURCES = [
+export const SOURCES = [
   { kind: 'charges', category: 'charge', prefixes: ['ch_', 'py_'], isSame: 'true' },
   { kind: 'refunds', category: 'refund', prefixes: ['re_', 'pyr_'], isSame: 'true' },
   { kind: 'payouts', category: 'payout', prefixes: ['po_'], isSame: 'o.amount = -s.amount' },
@@ -84,37 +85,52 @@ async function compare(
   values: readonly (string | number | Date | readonly string[])[],
 ): Promise<Compared> {
   const { brandId, id } = context.connection;
-  const { rows } = await context.db.query<Omit<Compared, 'lacking'>>(text, [brandId, id, ...values]);
+  const rows = await lookUp<Omit<Compared, 'lacking'>>(context.db, text, [brandId, id, ...values]);
   const { expected = 0, found = 0, missing = null } = rows[0] ?? {};
   return { expected, found, lacking: expected - found, missing };
 }
 
 /** Sources that the ledger names. What their own stream is not read up to yet is left out. */
-function storedText({ kind, isSame }: { kind: Kind; isSame: string }): string {
+export function storedText({ kind, isSame }: { kind: Kind; isSame: string }): string {
   return `
     select count(*)::int as expected, count(*) filter (where o.id is not null)::int as found,
            min(s.id) filter (where o.id is null) as missing
     from ops.positions p
     cross join lateral (
-      select b.source_id as id, sum(b.amount) as amount from raw.stripe_balance_transactions b
-      where b.brand_id = $1 and b.connection_id = $2 and b.deleted_at is null
-        and b.created_at >= $3 and b.created_at < (p.position->>'changesTo')::timestamptz - $5 * interval '1 ms'
-        and b.reporting_category = $6
-        and exists (select from unnest($7::text[]) as w (prefix) where starts_with(b.source_id, w.prefix))
-      group by b.source_id
+      select l.source_id as id, sum(l.amount) as amount
+      from (
+        select b.source_id, b.amount from raw.stripe_balance_transactions b
+        where b.brand_id = $1 and b.connection_id = $2 and b.deleted_at is null
+          and b.created_at >= $3 and b.created_at < (p.position->>'changesTo')::timestamptz - $5 * interval '1 ms'
+          and b.reporting_category = $6
+          and exists (select from unnest($7::text[]) as w (prefix) where starts_with(b.source_id, w.prefix))
+        order by b.created_at
+      ) l
+      group by l.source_id
     ) s
-    left join raw.stripe_${kind} o on o.brand_id = $1 and o.connection_id = $2 and o.id = s.id and ${isSame}
+    left join lateral (
+      select * from raw.stripe_${kind}
+      where brand_id = $1 and connection_id = $2 and id >= s.id and id <= s.id
+      order by id
+    ) o on ${isSame}
     where p.brand_id = $1 and p.connection_id = $2 and p.stream = $4
       and p.position->>'changesTo' is not null`;
 }
 
 /** Bookings that the objects name; whatever they name had been booked before the ledger was listed. */
-function bookedText(kind: Kind): string {
+export function bookedText(kind: Kind): string {
   return `
     select count(*)::int as expected, count(b.id)::int as found, min(o.id) filter (where b.id is null) as missing
-    from raw.stripe_${kind} o
-    left join raw.stripe_balance_transactions b
-      on b.brand_id = $1 and b.connection_id = $2 and b.id = o.balance_transaction_id and b.deleted_at is null
-    where o.brand_id = $1 and o.connection_id = $2 and o.deleted_at is null and o.created_at >= $3
-      and o.balance_transaction_id is not null`;
+    from (
+      select id, balance_transaction_id from raw.stripe_${kind}
+      where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3
+        and balance_transaction_id is not null
+      order by created_at
+    ) o
+    left join lateral (
+      select id from raw.stripe_balance_transactions
+      where brand_id = $1 and connection_id = $2 and id >= o.balance_transaction_id and id <= o.balance_transaction_id
+        and deleted_at is null
+      order by id
+    ) b on true`;
 }

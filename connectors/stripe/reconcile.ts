@@ -123,9 +123,9 @@ async function unlistedIds(
 ): Promise<string[]> {
   const { brandId, id } = reading.context.connection;
   const { rows } = await reading.context.db.query<{ id: string }>(
-    `select id from ${rootOf(collection).name} t
+    `select id from ${rootOf(collection).name}
      where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
-       and not exists (select from unnest($5::text[]) as l (id) where l.id = t.id)
+     except select unnest($5::text[])
      order by id limit $6`,
     [brandId, id, dateOf(window.from), dateOf(window.before), [...listed], ASKED_MAX],
   );

@@ -29,7 +29,7 @@ create table raw.stripe_balance_transactions (
 comment on column raw.stripe_balance_transactions.payout_id is
   'the automatic payout that contains it, as far as Stripe has told; null until then';
 create index stripe_balance_transactions_by_time on raw.stripe_balance_transactions (brand_id, connection_id, created_at);
-create index stripe_balance_transactions_pending on raw.stripe_balance_transactions (brand_id, connection_id, created_at) where status = 'pending';
+create index stripe_balance_transactions_pending on raw.stripe_balance_transactions (brand_id, connection_id, available_on) where status = 'pending';
 create index stripe_balance_transactions_of_source on raw.stripe_balance_transactions (brand_id, connection_id, source_id);
 create index stripe_balance_transactions_of_payout on raw.stripe_balance_transactions (brand_id, connection_id, payout_id) where payout_id is not null;
 

@@ -118,7 +118,7 @@ cross join lateral (
              and m.is_by_id = (m.order_reference in (o.id, 'gid://shopify/Order/' || o.id)) as is_shared
     from app.connections s
     cross join lateral (
-      select d.id from unnest(fact.references_of_order(o.id, o.name)) w (reference)
+      select d.id from (select distinct unnest(fact.references_of_order(o.id, o.name)) as reference) w
       cross join lateral (
         select id from raw.stripe_charges
         where brand_id = o.brand_id and connection_id = s.id
@@ -126,7 +126,7 @@ cross join lateral (
         order by order_reference
       ) d
       union all
-      select d.id from unnest(fact.references_of_order(o.id, o.name)) w (reference)
+      select d.id from (select distinct unnest(fact.references_of_order(o.id, o.name)) as reference) w
       cross join lateral (
         select id from raw.stripe_payment_intents
         where brand_id = o.brand_id and connection_id = s.id
