@@ -107,8 +107,8 @@ export function currency(object: Fields, key: string): string {
   return currencyNamed(text(object, key), key);
 }
 
-export function currencyNamed(code: string, key: string): string {
-  return isCurrency(code) ? code : fault(key, 'a currency of ISO 4217', code);
+export function currencyNamed(code: string, key: string, given = code): string {
+  return isCurrency(code) ? code : fault(key, 'a currency of ISO 4217', given);
 }
 
 /** An amount as decimal text, in its shortest form. */

@@ -17,7 +17,8 @@ export function placesOf(currency: string): number {
 
 /** ISO 4217 in capitals, as all our tables have it. */
 export function currencyOf(object: Fields, key = 'currency'): string {
-  return currencyNamed(text(object, key).toUpperCase(), key);
+  const given = text(object, key);
+  return currencyNamed(given.toUpperCase(), key, given); // a fault shows what came: in capitals a key looks like none
 }
 
 export function currencyIfAny(object: Fields, key = 'currency'): string | null {
