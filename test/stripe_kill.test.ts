@@ -135,4 +135,4 @@ test('a first load whose workers are killed again and again ends as one that nob
   expect(expected.subscription_versions).toHaveLength(SUBSCRIPTIONS);
   expect(expected.positions).toEqual(STREAMS.toSorted().map(() => expect.objectContaining({ state: 'ok' })));
   expect(expected.checks).toContainEqual(expect.objectContaining({ check_name: 'balance USD', ok: true }));
-}, 60_000);
+});

@@ -81,7 +81,7 @@ const STORMS: [string, object[]][] = [
   ]],
 ]; // biome-ignore format: a storm a paragraph
 
-test('whatever goes wrong on the way, the end is the same', { timeout: 120_000 }, async () => {
+test('whatever goes wrong on the way, the end is the same', { timeout: 600_000 }, async () => {
   const expected = await undisturbed();
   for (const [name, faults] of STORMS) {
     await using db = await freshDb();
