@@ -102,7 +102,7 @@ test('a refused key holds the connection, and a new key lets its sync go on', as
     env: shop.env,
     input: TOKEN,
   });
-  expect(key.json()).toEqual([{ connection: 'shop', released: true, jobs: 1 }]);
+  expect(key.json()).toEqual([{ connection: 'shop', auth: 'token', released: true, jobs: 1 }]);
   expect(await nightshift(sync, { env: shop.env })).toMatchObject({ code: 0 });
   expect(await figures(db)).toEqual(NET);
 });
