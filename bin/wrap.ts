@@ -31,7 +31,7 @@ function broken(line: string, width: number): string[] {
   const lines: string[] = [];
   let current = '';
   let isCommand = false;
-  for (const [word] of line.matchAll(/ *[^ ]+/g)) {
+  for (const word of line.trimEnd().split(/(?<=[^ ])(?= )/)) {
     const room = width - (isCommand ? CONTINUED.length : 0);
     if (current.trim() === '' || visibleLength(current + word) <= room) current += word;
     else {
