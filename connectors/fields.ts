@@ -199,11 +199,16 @@ const LEVELS_MAX = 64;
 function plain(value: unknown, field: string, levels: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (levels === 0) throw new FieldFault(field, `nested deeper than ${LEVELS_MAX} levels`);
-  if (Array.isArray(value)) return value.map((item) => plain(item, field, levels - 1));
-  const copy: Record<string, unknown> = {};
-  for (const key in value as Fields) copy[key] = plain((value as Fields)[key], field, levels - 1);
-  if ('currencyCode' in copy) copy.amount = decimal(copy.amount) ?? copy.amount;
-  return copy;
+  const object = value as Fields;
+  let copy: Record<string, unknown> | undefined; // most objects are plain as they are
+  for (const key in object) {
+    const inner = plain(object[key], field, levels - 1);
+    const shortest = key === 'amount' && 'currencyCode' in object ? (decimal(inner) ?? inner) : inner;
+    if (shortest === object[key]) continue;
+    copy ??= (Array.isArray(object) ? [...object] : { ...object }) as Record<string, unknown>;
+    copy[key] = shortest;
+  }
+  return copy ?? object;
 }
 
 function cut(value: unknown, levels: number): unknown {

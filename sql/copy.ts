@@ -11,7 +11,8 @@ import { shown } from '#runtime/scrub.ts';
 import type { Tx } from './pool.ts';
 import type { ColumnType, Row, Table, Value } from './table.ts';
 
-const CHUNK_CHARS = 1 << 18;
+/** Larger texts and buffers are mapped into memory and out of it each time, which costs more than making them. */
+const CHUNK_CHARS = 1 << 16;
 const INTEGER_MAX = 2 ** 31 - 1;
 const TIME_MS_MAX = Date.UTC(9999, 11, 31);
 /** Nothing was sold on the first day of the year 1, which programs write where they know no day. */
