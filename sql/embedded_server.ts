@@ -41,6 +41,7 @@ const settings = {
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
+  log_min_messages: 'log', // errors of statements hold values of rows; whoever sent one tells of it, scrubbed
   dynamic_shared_memory_type: 'mmap', // a container's /dev/shm is too small for parallel queries
 };
 

@@ -68,6 +68,20 @@ test('without it PostgreSQL 18 runs, in UTF8 that sorts and folds alike on every
   expect(new URL(server.url).hostname).toBe('127.0.0.1');
 });
 
+test('its log repeats no value of a statement that fails', async () => {
+  await using place = await dataDirectory();
+  await using server = await openServer({ dataDir: place.dataDir, log });
+  const failing = [
+    `select 'anna@example.com'::int as answer`,
+    `with a as (select 1) select raise.answer from (select 1/0 as answer, 'anna@example.com') raise`,
+    `do $$ begin raise warning 'anna@example.com'; raise exception 'no' using detail = 'anna@example.com'; end $$`,
+  ];
+  for (const statement of failing) await ask(server.url, statement).catch(() => {});
+  const told = await readFile(join(await place.home(), 'postgres.log'), 'utf8');
+  expect(told).toContain('ready to accept connections');
+  expect(told).not.toContain('anna');
+});
+
 test('nobody gets in without the random password, and it lies in no file that others can read', async () => {
   await using place = await dataDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
