@@ -174,7 +174,9 @@ beforeAll(async () => {
 
 async function costsOf(db: TestDb, statistics: string, seller: Seller) {
   for (const [name, work] of works) {
+    const t0 = Date.now();
     const cost = await visitsOf(db, (tx) => work(tx, seller));
+    console.log(statistics, name, cost, Date.now() - t0);
     costs.set(name, { ...costs.get(name), [statistics]: cost });
   }
 }

@@ -143,8 +143,8 @@ const UNFIT_CHARGES: Record<string, [fault: Record<string, unknown>, shown: stri
   'an id that fills an index': [{ id: LONG }, 'xxx'],
   'NUL in the id of a customer': [{ customer: NUL }, 'customer_id'],
   'metadata nested too deep': [{ metadata: { order: NESTED } }, 'metadata: nested deeper'],
-  'a currency of two letters in small ones': [{ currency: 'us' }, 'currency: the string "US"'],
-  'no money': [{ currency: 'xxx' }, '"XXX"'],
+  'a currency of two letters in small ones': [{ currency: 'us' }, 'currency: the string "us"'],
+  'no money': [{ currency: 'xxx' }, '"xxx"'],
   'an amount that is no whole number': [{ amount: 1e300 }, 'amount: the number 1e+300'],
 };
 

@@ -58,13 +58,12 @@ export async function visitsOf(db: TestDb, work: (tx: Tx) => Promise<unknown>): 
           get: (target, key) => {
             const value = Reflect.get(target, key);
             if (key !== 'query') return typeof value === 'function' ? value.bind(target) : value;
-            return async (statement: string | { text?: string; values?: unknown[] }, values?: unknown[]) => {
-              const text = typeof statement === 'string' ? statement : statement.text;
-              const given = values ?? (typeof statement === 'string' ? undefined : statement.values);
-              if (text !== undefined && PLANNED.test(text)) await explain(tx, text, given);
-              return typeof statement === 'string'
-                ? tx.query(statement, values)
-                : tx.query(statement as never);
+            // What is no plain statement, such as a stream that copies rows, is handed on as it is.
+            return (statement: string | { text?: string; values?: unknown[] }, values?: unknown[]) => {
+              const given = typeof statement === 'string' ? { text: statement, values } : statement;
+              const run = () => tx.query(statement as string, values);
+              if (given.text === undefined || !PLANNED.test(given.text)) return run();
+              return explain(tx, given.text, given.values).then(run);
             };
           },
         }),
