@@ -4,6 +4,7 @@
  * states, and go on from there.
  */
 import { lockRollup } from './dirty_days.ts';
+import { followIndexes } from './planner.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
 
@@ -14,15 +15,21 @@ const DAYS_MAX = 36_525;
 /** Where nothing is to be carried, the instant is not written more often. */
 const KEPT_MS = 60 * 60_000;
 
+/** Whether there is a state of the retailer, looked up by the index on an end of it. */
+function anyState(end: 'valid_from' | 'valid_until', condition: string): string {
+  return `(
+    select true from agg.subscription_states s
+    where s.brand_id = $1 and s.retailer_id = $2 and ${condition}
+    order by s.${end} limit 1)`;
+}
+
 /** From a time before to one after it, as far as a state of the retailer lasts. */
 const SPANS = `
   select least(c.carried_to, $3) as starts, greatest(c.carried_to, $3) as ends, b.time_zone
   from ops.days_carried c
   join app.brands b on b.id = c.brand_id
   where c.brand_id = $1 and c.retailer_id = $2 and c.carried_to <> $3
-    and exists (
-      select from agg.subscription_states s
-      where s.brand_id = $1 and s.retailer_id = $2 and s.valid_until > least(c.carried_to, $3))`;
+    and ${anyState('valid_until', 's.valid_until > least(c.carried_to, $3)')}`;
 
 /**
  * Marks the days from the one that was carried to last until that of `now`, each once; within one day only
@@ -31,6 +38,7 @@ const SPANS = `
  */
 export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
   await lockRollup(tx, brandId, retailerId);
+  await followIndexes(tx);
   const { rowCount } = await tx.query(
     `insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
      select $1, $2, d.day::date, $3::timestamptz
@@ -38,14 +46,16 @@ export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Pr
      cross join lateral generate_series(
        (p.starts at time zone p.time_zone)::date::timestamp, (p.ends at time zone p.time_zone)::date, '1 day') as d (day)
      where (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date
-       or exists (
-         select from agg.subscription_states s
-         where s.brand_id = $1 and s.retailer_id = $2
-           and (s.valid_from > p.starts and s.valid_from <= p.ends or s.valid_until > p.starts and s.valid_until <= p.ends))
+       or ${anyState('valid_from', 's.valid_from > p.starts and s.valid_from <= p.ends')}
+       or ${anyState('valid_until', 's.valid_until > p.starts and s.valid_until <= p.ends')}
      union
      select $1, $2, m.day, $3
      from app.brands b
-     join agg.daily_mrr m on m.brand_id = b.id and m.retailer_id = $2 and m.day > ($3 at time zone b.time_zone)::date
+     cross join lateral (
+       select m.day from agg.daily_mrr m
+       where m.brand_id = $1 and m.retailer_id = $2 and m.day > ($3 at time zone b.time_zone)::date
+       order by m.day
+     ) m
      where b.id = $1
      limit ${DAYS_MAX}`,
     [brandId, retailerId, now],

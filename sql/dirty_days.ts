@@ -4,6 +4,7 @@
  * An upserted mark gets lost: a load finds the old one and keeps it, the rollup deletes it before the
  * load has committed, and nothing is left to say that the day has changed since.
  */
+import { followIndexes } from './planner.ts';
 import type { Tx } from './pool.ts';
 import type { Table } from './table.ts';
 
@@ -68,12 +69,14 @@ export async function claimDirtyDays(
   limit: number,
 ): Promise<string[]> {
   await lockRollup(tx, brandId, retailerId);
+  await followIndexes(tx);
   const { rows } = await tx.query<{ day: string }>(
     `with wanted as (
        select distinct day from ops.dirty_days where brand_id = $1 and retailer_id = $2 order by day limit $3
      ), seen as (
        select ctid from ops.dirty_days
-       where brand_id = $1 and retailer_id = $2 and day in (select day from wanted)
+       where brand_id = $1 and retailer_id = $2 and day <= (select max(day) from wanted)
+       order by day
        for update skip locked
      ), claimed as (
        delete from ops.dirty_days where ctid = any (array(select ctid from seen)) returning day

@@ -18,7 +18,7 @@ export type TableStatements = {
   prepareStaging: string;
   copyToStaging: string;
   copyToRaw: string;
-  /** Of a table that remembers: fills in, from stored rows of roots `$3`, what staged ones say no more. */
+  /** Of a table that remembers: fills in, from stored rows, what staged ones of roots `$3` say no more. */
   recall: Statement | undefined;
   /** How the stored rows of roots `$3` differ from the staged ones. */
   compare: Statement;
@@ -142,20 +142,26 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
       where t.changed_at <= excluded.changed_at`),
     forgetDigests: statement(`
       update ${name} set digest = null
-      where brand_id = $1 and connection_id = $2 and ${root} = any($3::text[])`),
+      where ctid = any (array(
+        select o.ctid from unnest($3::text[]) as w (id)
+        cross join lateral (${rowsWhere(name, root, 'ctid')}) o))`),
   };
 }
 
-const forgotten = (column: string) => `s.${column} is null and o.${column} is not null`;
-
+// A lookup per column that is empty: an update that joins compares each staged row with each stored one
+// wherever the staging table seems small.
 function recallStatement(table: Table): Statement | undefined {
-  const { remembers = [] } = table;
+  const { name, key, remembers = [] } = table;
   if (remembers.length === 0) return undefined;
+  const stored = (column: string) => `(
+        select o.${column} from ${name} o
+        where o.brand_id = $1 and o.connection_id = $2
+          and (${listOf('o', key)}) >= (${listOf('s', key)}) and (${listOf('o', key)}) <= (${listOf('s', key)})
+        order by ${listOf('o', key)} limit 1)`;
   return statement(`
       update ${stagingName(table)} s
-      set ${remembers.map((column) => `${column} = coalesce(s.${column}, o.${column})`).join(', ')}
-      from (${rowsOfRoots(table)}) o
-      where ${sameKey(table.key)} and (${remembers.map(forgotten).join(' or ')})`);
+      set ${remembers.map((column) => `${column} = coalesce(s.${column}, ${stored(column)})`).join(', ')}
+      where s.${rootColumnOf(table)} = any($3::text[]) and (${remembers.map((column) => `s.${column} is null`).join(' or ')})`);
 }
 
 // All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
@@ -186,9 +192,9 @@ function compareStatement(table: Table, isRoot: boolean): Statement {
 }
 
 /** The stored rows whose `column` is `w.id`. */
-export function rowsWhere(table: string, column: string): string {
+export function rowsWhere(table: string, column: string, selected = '*'): string {
   return `
-    select * from ${table} o
+    select ${selected} from ${table} o
     where o.brand_id = $1 and o.connection_id = $2 and o.${column} >= w.id and o.${column} <= w.id
     order by o.${column}`;
 }
