@@ -5,7 +5,7 @@ import { freshDb } from './support/db.ts';
 import { charge, type Files } from './support/stripe.ts';
 
 const ALL = `charges, charge_amount, refunds, refund_amount, disputes, dispute_amount, failed_charges, failed_amount,
-  fees, payout_fees, other, net, payouts, payout_amount, topup_amount, transfer_amount, other_balances, closing_balance`;
+  fees, payout_fees, application_fees, other, net, payouts, payout_amount, topup_amount, transfer_amount, other_balances, closing_balance`;
 
 async function daysOf(files: Files, columns = ALL) {
   await using db = await freshDb();
@@ -156,6 +156,27 @@ test('a charge in another currency counts in the one in which the account settle
     {
       ...{ day: DAY, currency: 'USD', charges: 1, charge_amount: '108.5' },
       ...{ fees: '3.45', net: '105.05', closing_balance: '105.05' },
+    },
+  ]);
+});
+
+test('of a connected account what the platform takes is part of the fees, and shown apart', async () => {
+  const details = (stripe: number, application: number) => [
+    { amount: stripe, application: null, currency: 'usd', description: null, type: 'stripe_fee' },
+    { amount: application, application: 'ca_1', currency: 'usd', description: null, type: 'application_fee' },
+  ];
+  const days = await daysOf({
+    charges: [charge('ch_1', { created, amount: 10_000 }), charge('ch_2', { created, amount: 1_000 })],
+    balance_transactions: [
+      booked({ source: 'ch_1', amount: 10_000, fee: 820, fee_details: details(320, 500) }),
+      booked({ source: 'ch_2', amount: 1_000, fee: 59 }),
+      booked({ source: 'ch_1', amount: -4_000, fee: -200, type: 'refund', fee_details: details(0, -200) }),
+    ],
+  });
+  expect(days).toEqual([
+    {
+      ...{ day: DAY, currency: 'USD', charges: 2, charge_amount: '110', refunds: 1, refund_amount: '40' },
+      ...{ fees: '6.79', application_fees: '3', net: '63.21', closing_balance: '63.21' },
     },
   ]);
 });

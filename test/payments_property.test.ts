@@ -85,27 +85,34 @@ test('every booking is in one measure, and the measures make the net, to the las
     currency,
     amount: minor,
     fee: fc.integer({ min: -9_999, max: 9_999 }),
+    application: fc.integer({ min: -9_999, max: 9_999 }),
   });
   await assertHolds(
     fc.asyncProperty(fc.array(booking, { minLength: 1, maxLength: 60, size: 'max' }), async (bookings) => {
       const { brandId, retailers, accounts } = await aWorld(db);
       const expected = new Map<string, Sums>();
-      const items = bookings.map(({ amount, fee, ...given }, index) => {
+      const items = bookings.map(({ amount, fee, application, ...given }, index) => {
         const row = { amount: BigInt(amount), fee: BigInt(fee) };
+        const everywhere = {
+          closing_balance: row.amount - row.fee,
+          application_fees: BigInt(application),
+        };
         const sums = expected.get(given.currency) ?? {};
         const measures = MEASURES[KINDS.get(given.category) ?? 'other']?.(row) ?? {};
-        for (const [name, units] of Object.entries({ ...measures, closing_balance: row.amount - row.fee }))
+        for (const [name, units] of Object.entries({ ...measures, ...everywhere }))
           sums[name] = (sums[name] ?? 0n) + units;
         expected.set(given.currency, sums);
         const text = {
           amount: decimalOf(row.amount, given.currency),
           fee: decimalOf(row.fee, given.currency),
+          applicationFee: decimalOf(BigInt(application), given.currency),
         };
         return aBooking({ ...given, ...text, id: `txn_${index}` });
       });
       await db.transaction((tx) => loadMoney(tx, at(accounts, 0), items));
       await rollEverything(db, { brandId, retailers, accounts });
       const names = [
+        'application_fees',
         ...new Set(Object.values(MEASURES).flatMap((of) => Object.keys(of({ amount: 0n, fee: 0n })))),
       ];
       const found = await db.rows<Record<string, string>>(

@@ -3,7 +3,7 @@
  * them, and nothing of one changes but its status, so the last days are listed again at each run.
  */
 import { type Item, table } from '#sql/table.ts';
-import { type Fields, payloadOf, text } from '../fields.ts';
+import { each, type Fields, integer, payloadOf, text } from '../fields.ts';
 import { defineStream, type Page, type StreamContext } from '../stream.ts';
 import { balancePages } from './balance.ts';
 import type { Collection, Seen } from './collection.ts';
@@ -13,7 +13,16 @@ import { secondOf } from './position.ts';
 import { contentsOf, emptyPage, openReading, type Reading, store } from './reading.ts';
 import { reconcile } from './reconcile.ts';
 import { readAgain } from './sync.ts';
-import { currencyOf, instantAt, money, numberIfAny, refIfAny, textIfAny } from './values.ts';
+import {
+  currencyOf,
+  inMajor,
+  instantAt,
+  isNothing,
+  money,
+  numberIfAny,
+  refIfAny,
+  textIfAny,
+} from './values.ts';
 
 export const balanceTransactions = table({
   name: 'raw.stripe_balance_transactions',
@@ -32,6 +41,7 @@ export const balanceTransactions = table({
     currency: 'text',
     amount: 'numeric',
     fee: 'numeric',
+    application_fee: 'numeric',
     net: 'numeric',
     exchange_rate: 'numeric',
     available_on: 'timestamptz',
@@ -63,6 +73,7 @@ export function toItem(object: Fields, { sentAt }: Seen): Item {
     currency,
     amount: money(object, 'amount', currency),
     fee: money(object, 'fee', currency),
+    application_fee: applicationFee(object, currency),
     net: money(object, 'net', currency),
     exchange_rate: numberIfAny(object, 'exchange_rate'),
     available_on: instantAt(object, 'available_on'),
@@ -70,6 +81,18 @@ export function toItem(object: Fields, { sentAt }: Seen): Item {
     payload: payloadOf(object, LEFT_OUT),
   };
   return { id, changedAt: sentAt, rows: { [balanceTransactions.name]: [row] } };
+}
+
+/** The part of the fee that the platform of a connected account takes. https://docs.stripe.com/api/balance_transactions/object */
+function applicationFee(object: Fields, currency: string): string {
+  if (isNothing(object.fee_details)) return '0';
+  const parts = each(object, 'fee_details', (detail) =>
+    detail.type === 'application_fee' ? BigInt(integer(detail, 'amount')) : 0n,
+  );
+  return inMajor(
+    parts.reduce((sum, minor) => sum + minor, 0n),
+    currency,
+  );
 }
 
 const LEFT_OUT = new Set(['source']);

@@ -26,7 +26,11 @@ export function currencyIfAny(object: Fields, key = 'currency'): string | null {
 }
 
 export function money(object: Fields, key: string, currency: string): string {
-  return shortest(fromMinor(integer(object, key), placesOf(currency)));
+  return inMajor(integer(object, key), currency);
+}
+
+export function inMajor(minor: number | bigint, currency: string): string {
+  return shortest(fromMinor(minor, placesOf(currency)));
 }
 
 export function moneyOrNull(object: Fields, key: string, currency: string): string | null {

@@ -16,6 +16,7 @@ export const dailyPayments = defineRollup(import.meta.url, {
     'failed_amount',
     'fees',
     'payout_fees',
+    'application_fees',
     'other',
     'net',
     'payouts',

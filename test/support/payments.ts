@@ -21,6 +21,7 @@ type Given = { id: string; at?: string; version?: string; currency?: string; amo
 export type Booking = Given & {
   category?: string;
   fee?: string;
+  applicationFee?: string;
   net?: string;
   balance?: string;
   source?: string;
@@ -30,6 +31,7 @@ export type Booking = Given & {
 export function aBooking({
   category = 'charge',
   fee = '0',
+  applicationFee = '0',
   net,
   balance = 'payments',
   source,
@@ -44,6 +46,7 @@ export function aBooking({
     source_id: source ?? null,
     amount,
     fee,
+    application_fee: applicationFee,
     net: net ?? difference(amount, fee),
     exchange_rate: null,
     available_on: new Date(given.at ?? NOON),
