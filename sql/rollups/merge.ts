@@ -74,14 +74,15 @@ export function mergeStatement(rollup: Merged): string {
 select (select count(*) from written) as written, (select count(*) from gone) as deleted`;
 }
 
-/** Days besides those asked for: these are marked. */
+/** Days besides those asked for, each once: these are marked. */
 function markedDays(marks: string): string {
   return `, marks as materialized (
 ${marks}
 ), marked as (
   insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
   select $1, m.retailer_id, m.day, $4::timestamptz
-  from (select retailer_id, day from marks except select retailer_id, day from wanted) m
+  from marks m
+  where not exists (select from wanted w where w.retailer_id = m.retailer_id and w.day = m.day)
 )`;
 }
 
