@@ -3,12 +3,14 @@
  * ours, so it only says that the object changed, and the object is read again. Events come to be listed
  * out of order: the last minute is left for later, and some minutes before the position are read again.
  */
-import { type Fields, isObject } from '../fields.ts';
-import type { Collection, Page } from './collection.ts';
+import type { Fields } from '../fields.ts';
+import { ObjectMissing } from './answers.ts';
+import type { Stripe } from './client.ts';
+import { type Collection, type Page, pathOf } from './collection.ts';
 import { OVERLAP_MS } from './first_load.ts';
 import { listPages } from './list.ts';
 import { dateOf, secondOf, type Window } from './position.ts';
-import { type Changed, datesOfSign, readEach } from './read_each.ts';
+import { type Changed, datesOfSign, type Noted, readEach } from './read_each.ts';
 import { contentsOf, emptyPage, type Reading, store } from './reading.ts';
 import { below } from './values.ts';
 
@@ -49,6 +51,7 @@ async function* readStep(
   yield* readEach(reading, collection, changed, step.from);
 }
 
+/** An event is let go as soon as it is heard: there may be any number of them, each with its whole object. */
 async function changedIn(
   { stripe }: Reading,
   collection: Collection,
@@ -61,32 +64,57 @@ async function changedIn(
     ...collection.events.map((type) => ['types[]', type] as const),
   ]);
   const changed: Changed = new Map();
+  const owners: Changed = new Map();
   let created = 0;
-  const others: { object: Fields; event: Fields }[] = [];
-  const note = (id: string, event: Fields) => {
-    const noted = changed.get(id);
-    // One that does not say when, or says what was not asked for, still tells that something changed.
-    const told = Number(event.created);
-    const created = Number.isSafeInteger(told) && told >= 0 && told < eventsBefore ? told : 0;
-    const at = Math.max(created, noted?.at ?? 0);
-    const isNewSign = created >= from; // older ones were read before, unless they came late
-    const first = isNewSign ? Math.min(created, noted?.first ?? Infinity) : noted?.first;
-    const isDeleted = String(event.type).endsWith('.deleted') || noted?.isDeleted === true;
-    changed.set(id, { at, first, isDeleted });
-  };
   const hear = (event: Fields) => {
-    const object = isObject(event.data) && isObject(event.data.object) ? event.data.object : {};
-    const isNew = typeof object.created === 'number' && object.created >= from && object.created < before;
-    if (object.object !== collection.object) others.push({ object, event });
-    else if (typeof object.id === 'string') {
+    const data = below(event, 'data');
+    const object = below(data, 'object');
+    const sign = signOf(event, from, eventsBefore);
+    if (object.object !== collection.object) {
+      const told = collection.toldBy?.(object, below(data, 'previous_attributes')) ?? { id: null };
+      if ('id' in told) note(changed, told.id, sign);
+      else note(owners, told.owner, sign);
+    } else if (typeof object.id === 'string') {
+      const isNew = typeof object.created === 'number' && object.created >= from && object.created < before;
       if (isNew && !changed.has(object.id)) created++;
-      note(object.id, event);
+      note(changed, object.id, sign);
     }
   };
   for await (const { objects } of pages) objects.forEach(hear);
-  for (const { object, event } of others) {
-    const before = below(below(event, 'data'), 'previous_attributes');
-    for (const id of (await collection.changed?.(stripe, object, before)) ?? []) note(id, event);
-  }
+  for (const [owner, sign] of owners)
+    for (const id of await ownedBy(stripe, collection, owner)) note(changed, id, sign);
   return { changed, created };
+}
+
+/** One that does not say when, or says what was not asked for, still tells that something changed. */
+function signOf(event: Fields, from: number, before: number): Noted {
+  const told = Number(event.created);
+  const at = Number.isSafeInteger(told) && told >= 0 && told < before ? told : 0;
+  const isNew = at >= from; // older ones were read before, unless they came late
+  return { at, first: isNew ? at : undefined, isDeleted: String(event.type).endsWith('.deleted') };
+}
+
+function note(changed: Changed, id: string | null, sign: Noted): void {
+  if (id === null) return;
+  const noted = changed.get(id) ?? sign;
+  const first = Math.min(sign.first ?? Infinity, noted.first ?? Infinity);
+  changed.set(id, {
+    at: Math.max(sign.at, noted.at),
+    first: first === Infinity ? undefined : first,
+    isDeleted: sign.isDeleted || noted.isDeleted,
+  });
+}
+
+/** None of an owner that Stripe does not know any more. */
+async function ownedBy(stripe: Stripe, collection: Collection, owner: string): Promise<readonly string[]> {
+  const { ownedBy: by } = collection;
+  if (by === undefined) throw new TypeError(`${collection.name} of an owner have no parameter of their list`);
+  const ids: string[] = [];
+  try {
+    for await (const { objects } of listPages(stripe, pathOf(collection), [[by, owner]]))
+      for (const { id } of objects) if (typeof id === 'string') ids.push(id);
+  } catch (error) {
+    if (!(error instanceof ObjectMissing && error.param === by)) throw error;
+  }
+  return ids;
 }

@@ -4,7 +4,16 @@ import { type Fields, flag, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
-import { below, currencyOf, instantAt, money, orderReference, refIfAny, textIfAny } from './values.ts';
+import {
+  below,
+  currencyOf,
+  instantAt,
+  money,
+  orderReference,
+  refIfAny,
+  refTold,
+  textIfAny,
+} from './values.ts';
 
 export const charges = table({
   name: 'raw.stripe_charges',
@@ -51,7 +60,7 @@ const collection: Collection = {
     'charge.refund.updated',
   ],
   // A dispute or a refund changes the charge that it is about.
-  changed: async (_, other) => [refIfAny(other, 'charge')].filter((id) => id !== null),
+  toldBy: (other) => ({ id: refTold(other, 'charge') }),
   toItem,
 };
 

@@ -15,6 +15,9 @@ export type Seen = {
   unseenFrom?: Date | undefined;
 };
 
+/** The id of an object of ours, or of the owner of some that have to be asked for. */
+export type Told = { id: string | null } | { owner: string | null };
+
 export type Collection = {
   /** As in the address, `/v1/charges`, and in the name of the stream. */
   name: string;
@@ -35,8 +38,10 @@ export type Collection = {
   leftOut?: ReadonlySet<string>;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
-  /** The ids of those that an event about an object of another kind tells of, with the fields that it says changed. */
-  changed?(stripe: Stripe, other: Fields, before: Fields): Promise<readonly string[]>;
+  /** What an event about an object of another kind tells of; `before` are the fields that changed, as they were. */
+  toldBy?(other: Fields, before: Fields): Told | undefined;
+  /** The parameter by which its list gives those of one owner. */
+  ownedBy?: string;
   /** Adds what did not come with an object. */
   whole?(stripe: Stripe, object: Fields): Promise<Fields>;
   /** Throws `FieldFault` for an object that cannot be stored. */

@@ -4,7 +4,7 @@ import { type Fields, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
-import { currencyIfAny, instantAt, moneyOrNull, refIfAny } from './values.ts';
+import { currencyIfAny, instantAt, moneyOrNull, refTold } from './values.ts';
 
 export const customers = table({
   name: 'raw.stripe_customers',
@@ -36,7 +36,7 @@ const collection: Collection = {
     ...['created', 'updated', 'deleted'].map((type) => `customer.${type}`),
     ...['created', 'updated', 'deleted'].map((type) => `customer.discount.${type}`),
   ],
-  changed: async (_, other) => [refIfAny(other, 'customer')].filter((id) => id !== null),
+  toldBy: (other) => ({ id: refTold(other, 'customer') }),
   toItem,
 };
 

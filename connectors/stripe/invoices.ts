@@ -15,6 +15,7 @@ import {
   money,
   numberIfAny,
   refIfAny,
+  refTold,
   textIfAny,
 } from './values.ts';
 
@@ -86,7 +87,7 @@ const collection: Collection = {
   target: { tables: [invoices, invoiceLines], dependents: [statesOfBills, statesOfLines] },
   canVanish: true,
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],
-  changed: async (_, other) => [refIfAny(other, 'invoice')].filter((id) => id !== null),
+  toldBy: (other) => ({ id: refTold(other, 'invoice') }),
   async whole(stripe, invoice) {
     const path = `${pathTo('invoices', invoice.id)}/lines`;
     return { ...invoice, lines: { data: await drained(stripe, invoice.lines, path) } };

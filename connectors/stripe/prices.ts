@@ -5,7 +5,16 @@ import { type Fields, flag, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
 import { collectionPages } from './sync.ts';
-import { below, currencyOf, fineMoneyOrNull, instantAt, moneyOrNull, ref, textIfAny } from './values.ts';
+import {
+  below,
+  currencyOf,
+  fineMoneyOrNull,
+  instantAt,
+  moneyOrNull,
+  ref,
+  refTold,
+  textIfAny,
+} from './values.ts';
 
 export const prices = table({
   name: 'raw.stripe_prices',
@@ -38,7 +47,7 @@ const collection: Collection = {
   canVanish: true,
   events: [...TYPES.map((type) => `price.${type}`), ...TYPES.map((type) => `plan.${type}`)],
   // A plan is the old form of a price, with the same id.
-  changed: async (_, { object, id }) => (object === 'plan' && typeof id === 'string' ? [id] : []),
+  toldBy: (other) => (other.object === 'plan' ? { id: refTold(other, 'id') } : undefined),
   toItem,
 };
 

@@ -12,8 +12,9 @@ const READERS_MAX = 4;
 /** The second of the newest sign of a change, and of the first that was not read before, if one was not. */
 type Sign = { at: number; first?: number | undefined };
 
-/** Ids with their signs, and whether it may be that the object is gone. */
-export type Changed = Map<string, Sign & { isDeleted: boolean }>;
+/** What was heard of an object, and whether it may be that it is gone. */
+export type Noted = Sign & { isDeleted: boolean };
+export type Changed = Map<string, Noted>;
 
 /**
  * When an object became what it is now: at the newest sign, if that is not older than `newSince`. One that

@@ -3,9 +3,8 @@ import { type Item, table } from '#sql/table.ts';
 import { type Fields, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
 import type { Collection, Seen } from './collection.ts';
-import { listAll } from './list.ts';
 import { collectionPages } from './sync.ts';
-import { currencyOf, instantAt, money, refIfAny, textIfAny } from './values.ts';
+import { currencyOf, instantAt, money, refIfAny, refTold, textIfAny } from './values.ts';
 
 export const refunds = table({
   name: 'raw.stripe_refunds',
@@ -38,11 +37,8 @@ const collection: Collection = {
   target: { tables: [refunds] },
   events: ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'],
   // An older account may tell of the charge only.
-  changed: async (stripe, { object, id }) => {
-    if (object !== 'charge' || typeof id !== 'string') return [];
-    const found = await listAll(stripe, '/v1/refunds', [['charge', id]]);
-    return found.map((refund) => String(refund.id));
-  },
+  toldBy: (other) => (other.object === 'charge' ? { owner: refTold(other, 'id') } : undefined),
+  ownedBy: 'charge',
   toItem,
 };
 

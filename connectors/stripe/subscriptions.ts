@@ -2,12 +2,19 @@
 import { type Item, table } from '#sql/table.ts';
 import { type Fields, flag, isObject, payloadOf, text } from '../fields.ts';
 import { defineStream } from '../stream.ts';
-import type { Stripe } from './client.ts';
-import type { Collection, Seen } from './collection.ts';
-import { listAll } from './list.ts';
+import type { Collection, Seen, Told } from './collection.ts';
 import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
 import { collectionPages } from './sync.ts';
-import { below, currencyOf, instantAt, instantAtOrNull, numberIfAny, ref, refIfAny } from './values.ts';
+import {
+  below,
+  currencyOf,
+  instantAt,
+  instantAtOrNull,
+  numberIfAny,
+  ref,
+  refIfAny,
+  refTold,
+} from './values.ts';
 import { wholeSubscription } from './whole_subscription.ts';
 
 export const subscriptions = table({
@@ -69,21 +76,17 @@ const collection: Collection = {
     ...['created', 'updated', 'deleted'].map((type) => `customer.discount.${type}`),
     'customer.updated',
   ],
-  changed: discounted,
+  toldBy: discounted,
+  ownedBy: 'customer',
   whole: wholeSubscription,
   toItem,
 };
 
 /** A discount of a customer holds for those subscriptions of the customer that have none of their own. */
-async function discounted(stripe: Stripe, other: Fields, before: Fields): Promise<readonly string[]> {
-  const isCustomer = other.object === 'customer';
-  if (isCustomer && !('discount' in before)) return [];
-  const subscription = isCustomer ? null : refIfAny(other, 'subscription');
-  if (subscription !== null) return [subscription];
-  const customer = refIfAny(other, isCustomer ? 'id' : 'customer');
-  if (customer === null) return [];
-  const all = await listAll(stripe, '/v1/subscriptions', [['customer', customer]]);
-  return all.map(({ id }) => String(id));
+function discounted(other: Fields, before: Fields): Told | undefined {
+  if (other.object === 'customer') return 'discount' in before ? { owner: refTold(other, 'id') } : undefined;
+  const id = refTold(other, 'subscription');
+  return id === null ? { owner: refTold(other, 'customer') } : { id };
 }
 
 function toItem(object: Fields, seen: Seen): Item {

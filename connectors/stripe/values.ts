@@ -80,6 +80,13 @@ export function refIfAny(object: Fields, key: string): string | null {
   return (isObject(value) ? text(value, 'id') : text(object, key)) || null;
 }
 
+/** The same of an event's object, where what is no id names nothing: an event that is odd stops no stream. */
+export function refTold(object: Fields, key: string): string | null {
+  const value = object[key];
+  const id = isObject(value) ? value.id : value;
+  return typeof id === 'string' && id !== '' ? id : null;
+}
+
 export function ref(object: Fields, key: string): string {
   return refIfAny(object, key) ?? text(object, key);
 }
