@@ -159,6 +159,7 @@ test('an edit that takes a discount off again or adds one changes discounts and 
     { ...edit, total: '-3.60', tax: '-0.60', discount: '3.00', at: '2024-05-03T10:00:00Z' },
     { ...edit, total: '6.00', tax: '1.00', discount: '5.00', at: '2024-05-04T10:00:00Z' }, // the other sign
     { ...edit, total: '-3.60', tax: '-0.60', discount: '2.00', at: '2024-05-05T10:00:00Z' },
+    { ...edit, quantity: null, total: '5.00', discount: '-5.00', at: '2024-05-06T10:00:00Z' },
   ];
   expect(await ledger(sales)).toEqual([
     { day, units: 1, gross_sales: '50', discounts: '5', net_sales: '45', taxes: '9', total_sales: '54' },
@@ -169,6 +170,7 @@ test('an edit that takes a discount off again or adds one changes discounts and 
       ...{ day: '2024-05-05', gross_sales: '-1', discounts: '2', net_sales: '-3', taxes: '-0.6' },
       total_sales: '-3.6',
     },
+    { day: '2024-05-06', discounts: '-5', net_sales: '5', total_sales: '5' },
   ]);
 });
 

@@ -102,7 +102,8 @@ cross join lateral (select case s.line_type
     -- discount. Else the quantity gives the sign; where there is none, the amount does.
     case when s.reason = 'REFUND' or s.action_type = 'RETURN' or s.reason = 'RETURN' and s.action_type <> 'ORDER'
            then 'returned'
-         when s.quantity = 0 and s.discount_amount <> 0 and s.reason in ('ORDER_EDIT', 'UNKNOWN') then 'rediscounted'
+         when coalesce(s.quantity, 0) = 0 and s.discount_amount <> 0 and s.reason in ('ORDER_EDIT', 'UNKNOWN')
+           then 'rediscounted'
          when coalesce(nullif(s.quantity, 0), s.total_amount - s.tax_amount) < 0 then 'returned'
          else 'sold' end
   when 'ADJUSTMENT' then 'adjusted'
