@@ -15,15 +15,22 @@ for (const stream of [process.stdout, process.stderr]) {
     if (code !== 'EPIPE') unwritten ??= message;
   });
 }
-if (isStdoutClosed())
+const isClosed = isStdoutClosed();
+if (isClosed)
   process.stdout.write = () => {
     unwritten ??= 'standard output is closed';
     return true;
   };
 
 const exitCode = await run(process.argv.slice(2));
+await Promise.all([...(isClosed ? [] : [process.stdout]), process.stderr].map(flushed));
 process.exitCode = exitCode === exitCodes.ok && unwritten ? exitCodes.failed : exitCode;
 if (unwritten)
   process.stderr.write(
     `nightshift: What was to be said could not be written: ${unwritten}.\n  next: give it an output; >/dev/null leaves it out\n`,
   );
+
+/** An error of the last write comes after it. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => setImmediate(resolve)));
+}

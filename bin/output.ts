@@ -64,7 +64,9 @@ function tableOf(rows: readonly Row[], columns: readonly string[], width: number
   const excess = widest(whole) - width;
   if (excess <= 0) return whole;
   const last = widest(table(rows, columns.slice(-1))) - excess;
-  if (last < LAST_WIDTH_MIN) return rows.map((row) => card(row, columns, width)).join('\n\n');
+  const words = rows.flatMap((row) => cellsOf(row, columns.slice(-1)).flatMap((cell) => cell.split(' ')));
+  const isTooNarrow = last < LAST_WIDTH_MIN || words.some((word) => visibleLength(word) > last);
+  if (isTooNarrow) return rows.map((row) => card(row, columns, width)).join('\n\n');
   return table(rows, columns, last);
 }
 

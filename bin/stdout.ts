@@ -5,6 +5,7 @@
  * does. So what tells is a shell above us that has an output itself.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const SHELLS = /^-?(ba|da|z|k|mk|fi|a)?sh$/;
 const ANCESTORS_MAX = 20;
@@ -15,7 +16,7 @@ export function isStdoutClosed(): boolean {
   try {
     let process = 'self';
     for (let step = 0; step < ANCESTORS_MAX && isNullForBoth(process); step++) process = parentOf(process);
-    return process !== 'self' && SHELLS.test(readFileSync(`/proc/${process}/comm`, 'utf8').trim());
+    return process !== 'self' && SHELLS.test(basename(readlinkSync(`/proc/${process}/exe`)));
   } catch {
     return false; // no /proc, or a process that is not ours to look at: then nothing can be told
   }

@@ -13,9 +13,9 @@ import { firstCause } from './errors.ts';
 import { exitCodeOf } from './exit_codes.ts';
 import { secretKeysOf } from './secret_keys.ts';
 
-endOnUncaught();
 const stop = stopSignal(); // from here on, so that a signal during the start is not lost
 const log = makeLog('info', 'worker');
+endOnUncaught((error) => log.fatal({ err: error }, 'nobody caught this'));
 
 await main().catch((thrown) => {
   const error = firstCause(thrown);

@@ -1,7 +1,7 @@
 /**
  * Fits what is said to the width of a terminal. Between words only: an address or a name that is wider
- * stays whole, because it is there to be copied. A command after "Next:" goes on behind a backslash, so
- * that it can still be pasted.
+ * stays whole, because it is there to be copied. A command after a colon goes on behind a backslash, so
+ * that it can still be pasted; a semicolon or comma ends it.
  */
 import { stripVTControlCharacters } from 'node:util';
 
@@ -31,14 +31,17 @@ function broken(line: string, width: number): string[] {
   const lines: string[] = [];
   let current = '';
   let isCommand = false;
+  let before = '';
   for (const word of line.trimEnd().split(/(?<=[^ ])(?= )/)) {
+    if (/[;,]$/.test(before)) isCommand = false;
     const room = width - (isCommand ? CONTINUED.length : 0);
     if (current.trim() === '' || visibleLength(current + word) <= room) current += word;
     else {
       lines.push(isCommand ? current + CONTINUED : current);
       current = indent + word.trimStart();
     }
-    isCommand ||= word.trim() === 'npx' && /\bnext: +npx$/i.test([...lines, current].join(' ').trimEnd());
+    isCommand ||= word.trim() === 'npx' && before.endsWith(':');
+    before = word.trim();
   }
   return [...lines, current];
 }

@@ -13,6 +13,8 @@ export const QUOTE_CHARS_MAX = 500;
 export const VALUE_CHARS_MAX = 80;
 /** A stack repeats the message and those of its causes. */
 export const STACK_CHARS_MAX = 10_000;
+/** Levels of a value. */
+const DEPTH_MAX = 64;
 /** A cut may halve an e-mail, whose half looks like nothing: so much before a cut is not kept. */
 const CUT_CHARS = 256;
 
@@ -34,7 +36,7 @@ export function scrub(text: string, charsMax = TEXT_CHARS_MAX): string {
 
 /** Words of somebody else within a text of ours: on one line. What is no text is shown as JSON, each text in it clean. */
 export function quote(said: unknown, charsMax = QUOTE_CHARS_MAX): string {
-  const text = typeof said === 'string' ? said : (JSON.stringify(said, scrubValue) ?? '');
+  const text = typeof said === 'string' ? said : (JSON.stringify(shallow(said), scrubValue) ?? '');
   return scrub(text, charsMax)
     .replace(/[\t\n]/g, ' ')
     .trim();
@@ -56,12 +58,20 @@ export function scrubValue(name: string, value: unknown): unknown {
 
 /** The same for whatever JSON can hold. */
 export function scrubJson(json: string): string {
-  return JSON.stringify(JSON.parse(json), scrubValue);
+  return JSON.stringify(shallow(JSON.parse(json)), scrubValue);
 }
 
 /** A copy of it, scrubbed. */
 export function scrubbed(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null, scrubValue));
+  return JSON.parse(JSON.stringify(shallow(value ?? null), scrubValue));
+}
+
+/** Without what is nested deeper than anybody reads: writing it as JSON would overflow the stack. */
+function shallow(value: unknown, depth = 0): unknown {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  if (depth === DEPTH_MAX) return '…';
+  if (Array.isArray(value)) return value.map((item) => shallow(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shallow(item, depth + 1)]));
 }
 
 /** Nothing that moves a cursor, colours what follows or hides it. */

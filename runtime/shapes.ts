@@ -17,35 +17,37 @@ export type Shape = {
 export const SECRET = '[secret]';
 export const PERSONAL = '[personal]';
 
-/** Keys by the prefix or the build that their provider gives them. */
+/** Keys by the prefix or the build that their provider gives them, whatever stands before it: `%3D`, `\\n`, `STRIPE_`. */
 const keys: readonly Shape[] = [
-  { of: 'Shopify', signs: ['shp'], pattern: /\bshp[a-z]{2,4}_[\w-]{4,}/g, blank: SECRET },
+  { of: 'Shopify', signs: ['shp'], pattern: /shp[a-z]{2,4}_[\w-]{4,}/g, blank: SECRET },
   {
     of: 'Stripe',
     signs: ['_live_', '_test_'],
-    pattern: /\b[a-z]{2}_(?:org_)?(?:live|test)_\w{4,}/g,
+    pattern: /[a-z]{2}_(?:org_)?(?:live|test)_\w{4,}/g,
     blank: SECRET,
   },
-  { of: 'Stripe', signs: ['whsec_'], pattern: /\bwhsec_[\w+/=]{4,}/g, blank: SECRET },
+  { of: 'Stripe', signs: ['whsec_'], pattern: /whsec_[\w+/=]{4,}/g, blank: SECRET },
   {
     of: 'Stripe',
     signs: ['_secret_'],
-    pattern: /\b[a-z]{2,8}_[A-Za-z0-9]{1,64}_secret_\w{4,}/g,
+    pattern: /[a-z]{2,8}_[A-Za-z0-9]{1,64}_secret_\w{4,}/g,
     blank: SECRET,
   },
   // Also without what follows the second point, which a cut may have taken.
-  { of: 'SendGrid', signs: ['SG.'], pattern: /\bSG\.[\w-]{6,}(?:\.[\w-]+)?/g, blank: SECRET },
+  { of: 'SendGrid', signs: ['SG.'], pattern: /SG\.[\w-]{6,}(?:\.[\w-]+)?/g, blank: SECRET },
   // Four groups; a digit in the first two tells them from words with hyphens.
   {
     of: 'Ayrshare',
     signs: ['-'],
-    pattern: /(?<![\w-])(?=[A-Za-z-]{0,15}\d)[A-Za-z0-9]{6,8}(?:-[A-Za-z0-9]{6,8}){3}(?![\w-])/g,
+    pattern:
+      /(?<=^|[^\w-]|%[\dA-F]{2}|\\[nrt]|\\u[\da-f]{4})(?=[A-Za-z-]{0,15}\d)[A-Za-z0-9]{6,8}(?:-[A-Za-z0-9]{6,8}){3}(?![\w-])/g,
     blank: SECRET,
   },
+  // A digit, a sign or its length tells a key from a word: `Basic authentication is required`.
   {
     of: 'HTTP',
     signs: ['earer', 'EARER', 'asic', 'ASIC'],
-    pattern: /\b(Bearer|Basic)\s{1,9}[\w.~+/=-]{8,}/gi,
+    pattern: /\b(Bearer|Basic)\s{1,9}(?=[A-Za-z]{0,200}[\d.~+/=_-]|[A-Za-z]{24})[\w.~+/=-]{8,}/gi,
     blank: `$1 ${SECRET}`,
   },
   { of: 'JSON Web Token', signs: ['eyJ'], pattern: /\beyJ[\w-]{8,}(?:\.[\w-]+){0,2}/g, blank: SECRET },
@@ -75,11 +77,12 @@ const person: readonly Shape[] = [
   },
   // With the code of a country: +44 7700 900123, +1 (555) 010-9999.
   { of: 'phone', signs: ['+'], pattern: /(?<![\w+.-])\+[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\d)/g, blank: PHONE },
-  // Within a country: (020) 7946 0958, 0049 30 901820; no day such as 01.12.2026.
+  // Within a country: (020) 7946 0958, 0049 30 901820; no day such as 01.12.2026, no code of a product, which is digits alone.
   {
     of: 'phone',
     signs: ['0'],
-    pattern: /(?<![\w+.,:/-])(?!\d\d[./-]\d\d[./-]\d{4})\(?0\d(?:[ ./()-]{0,2}\d){7,12}(?![\w-])/g,
+    pattern:
+      /(?<![\w+.,:/-])(?!\d\d[./-]\d\d[./-]\d{4})(?=\(|\d{1,12}[ ./()-])\(?0\d(?:[ ./()-]{0,2}\d){7,12}(?![\w-])/g,
     blank: PHONE,
   },
   {
@@ -100,7 +103,16 @@ const person: readonly Shape[] = [
 const fieldNames = {
   [SECRET]: [
     ...['password', 'secret', 'token', 'api key', 'access token', 'refresh token', 'authorization'],
-    ...['client secret', 'api secret', 'private key', 'profile key', 'signature', 'secret keys', 'cookie'],
+    ...[
+      'client secret',
+      'api secret',
+      'private key',
+      'profile key',
+      'signature',
+      'secret key',
+      'secret keys',
+      'cookie',
+    ],
   ],
   [PERSONAL]: [
     ...['email', 'email address', 'customer email', 'receipt email', 'phone', 'phone number', 'mobile'],
@@ -141,6 +153,8 @@ const fields: readonly Shape[] = Object.entries(fieldNames).flatMap(([blank, lis
     field('\\"', String.raw`(\\"NAME\\"COLON\\")[^"\\]*`, `$1${blank}`),
     field('"', String.raw`("NAME"COLON)(?!null\b|true\b|false\b)[\w.+-]+`, `$1"${blank}"`),
     field('=', String.raw`\b(NAME=)[^\s&"',;]+`, `$1${blank}`),
+    // As in a header; a digit tells a value from a word, as in "token: expired".
+    field(':', String.raw`\b(NAMECOLON)(?=[\w.+/=-]{0,64}\d)[\w.+/=-]{8,}`, `$1${blank}`),
   ];
 });
 

@@ -9,17 +9,17 @@ import { STACK_CHARS_MAX, scrub } from './scrub.ts';
 type Report = (error: unknown) => Promise<unknown>;
 
 const STDERR = 2;
+const CAUSES_MAX = 5;
 const reports = new Set<Report>();
 
-/** For the entry of a process, once. A rejection that nobody handles counts as well. */
-export function endOnUncaught(): void {
+/** For the entry of a process, once. A rejection that nobody handles counts as well. `tell` writes it at once. */
+export function endOnUncaught(tell: (error: unknown) => void = tellOnStderr): void {
   let isEnding = false;
   process.on('uncaughtException', async (error: unknown) => {
     if (isEnding) return; // the first one says why
     isEnding = true;
-    const told = error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error);
     try {
-      writeSync(STDERR, `nobody caught this: ${scrub(told, STACK_CHARS_MAX)}\n`);
+      tell(error);
       await Promise.allSettled([...reports].map((report) => report(error)));
     } finally {
       process.exit(1);
@@ -31,4 +31,13 @@ export function endOnUncaught(): void {
 export function onUncaught(report: Report): Disposable {
   reports.add(report);
   return { [Symbol.dispose]: () => void reports.delete(report) };
+}
+
+function tellOnStderr(error: unknown): void {
+  const told: string[] = [];
+  for (let next = error; next !== undefined && told.length < CAUSES_MAX; ) {
+    told.push((next instanceof Error && next.stack) || messageOf(next));
+    next = next instanceof Error ? next.cause : undefined;
+  }
+  writeSync(STDERR, `nobody caught this: ${scrub(told.join('\ncause: '), STACK_CHARS_MAX)}\n`);
 }

@@ -1,5 +1,7 @@
 /** How it looks on a terminal, tried on real ones where the machine has script(1). */
 import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
@@ -55,6 +57,27 @@ test.each([100, 60, 30])('a list on a terminal of %i columns fits it, and nothin
     expect(words, word).toContain(word);
 });
 
+test('a word that is wider than its column is shown whole', () => {
+  const stdout = terminal(60);
+  const address = `https://example.com/${'a'.repeat(60)}`;
+  makeOutput(false, stdout, terminal(60)).list(
+    [{ stream: 'shopify.orders', state: 'failing', cause: `503 at ${address}` }],
+    ['stream', 'state', 'cause'],
+  );
+  expect(textOf(stdout)).toContain(address);
+});
+
+test('a command can be pasted wherever it stands, and what follows it is prose', () => {
+  expect(wrapped('Queued 1 job. Follow: npx nightshift jobs list --finished', 40)).toEqual([
+    'Queued 1 job. Follow: npx nightshift \\',
+    '  jobs list --finished',
+  ]);
+  expect(wrapped('Next: npx nightshift sync status --brand acme; then see what is missing', 50)).toEqual([
+    'Next: npx nightshift sync status --brand acme;',
+    '  then see what is missing',
+  ]);
+});
+
 test('a line of JSON stays one, however narrow the terminal is', () => {
   const [stdout, stderr] = [terminal(30), terminal(30)];
   const out = makeOutput(true, stdout, stderr);
@@ -101,6 +124,11 @@ test.skipIf(!hasShell)('who closes standard output is told, who throws it away i
   expect(closed.status).toBe(1);
   expect(closed.stderr).toContain('standard output is closed');
   expect(end('>/dev/null')).toMatchObject({ status: 0, stderr: '' });
+  expect(end('>/dev/full').status).toBe(1);
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'script-'));
+  const script = join(folder.path, 'nightly.sh');
+  await writeFile(script, `#!/bin/sh\n${process.execPath} ${entry} brands list >&-\n`, { mode: 0o755 });
+  expect(spawnSync(script, { env: { PATH, HOME, DATABASE_URL: db.url } }).status).toBe(1);
   expect(end('', 'ignore')).toMatchObject({ status: 0, stderr: '' });
 });
 

@@ -43,6 +43,11 @@ test.each(Object.entries({ ...KEYS, ...PERSONS }))('%s is blanked wherever it st
   }
 });
 
+test.each(Object.entries(KEYS))('%s is blanked behind what is encoded too', (_, secret) => {
+  for (const text of [`token%3D${secret}`, `bad\\n${secret}`, `\\u0022${secret}\\u0022`])
+    expect(scrub(text), text).not.toContain(secret);
+});
+
 test('what only looks a little like it stays', () => {
   const texts = [
     '+010000-01-01T00:00:00Z, 2026-11-29T01:49:24.123Z and 2026-11-29T01:49:24+01:00, 01.12.2026 10:20, 29/11/2026',
@@ -50,6 +55,7 @@ test('what only looks a little like it stays', () => {
     'gid://shopify/Order/12345678901, expected 1234567.89, found 0.00 of 100 at 127.0.0.1:5432/shop',
     'Key (brand_id, id)=(1234567890123, 5) already exists.',
     'in @sentry/node@11.11.0 at file:///srv/app.ts:12:5, a task of current-window-reading-changes',
+    'Basic authentication is required, Bearer authorization header missing, token: expired, an EAN 0012345678905',
     'the token request, price_1Nabc, sub_1Nabc, 12 of 3456 rows, -1634505.1 s',
   ];
   expect(texts.map((text) => scrub(text))).toEqual(texts);
@@ -74,6 +80,9 @@ test('fields with telling names are blanked in objects, in JSON, in JSON within 
   expect(scrub('client_secret=plain&x=1; phone: 555 0109999')).toBe(
     'client_secret=[secret]&x=1; phone: [phone]',
   );
+  expect(scrub('secret_key=plain; X-Shopify-Access-Token: abc123def456; STRIPE_sk_live_51Habcdefgh')).toBe(
+    'secret_key=[secret]; X-Shopify-Access-Token: [secret]; STRIPE_[secret]',
+  );
 });
 
 test('nothing that acts on a terminal is left, and lines and columns are', () => {
@@ -97,6 +106,13 @@ test('a long text is cut and tells its length, and no half of a secret is left a
     expect(clean).not.toContain(secret.slice(0, 8));
   });
   await assertHolds(property);
+});
+
+test('what is nested too deep is cut, not refused', () => {
+  let nested: unknown = 'x';
+  for (let level = 0; level < 20_000; level++) nested = level % 2 ? [nested] : { a: nested };
+  expect(quote({ error: nested })).toMatch(/^\{"error":\[\{"a":\[/);
+  expect(JSON.stringify(scrubbed(nested)).length).toBeLessThan(1_000);
 });
 
 test('a text that is clean stays as it is', async () => {
