@@ -104,6 +104,30 @@ test('waiting for a provider spends no attempt, however often it happens', async
   expect(await db.column('select outcome from ops.job_runs')).toEqual(['waiting', 'waiting', 'waiting']);
 });
 
+test('a provider that names no time is not asked without end: each wait in vain is longer, a minute at most', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const vain = defineTask({
+    ...once,
+    name: 'vain',
+    run: async () => {
+      throw new Trouble('retry', 0);
+    },
+  });
+  const id = await db.transaction((tx) => enqueue(tx, vain, { label: 'a' }));
+  const waits: number[] = [];
+  for (let turn = 0; turn < 7; turn++) {
+    await runClaimed(vain, await claimJob(db, id), db);
+    waits.push(Number((await jobs(db))[0]?.waits));
+  }
+  for (const [index, seconds] of waits.entries()) {
+    const full = Math.min(5 * 2 ** index, 60);
+    expect(seconds).toBeGreaterThan(full / 2 - 1);
+    expect(seconds).toBeLessThanOrEqual(full);
+  }
+  expect((await jobs(db))[0]).toMatchObject({ attempts: 0 });
+});
+
 // The end of a run may be written and its answer lost: it is asked for again.
 test('an end that is written twice by a run without a record has happened once, with one record', async () => {
   await using db = await freshDb();

@@ -8,7 +8,8 @@ import type { Tally } from '#tasks/task.ts';
 // chance (equal jitter), so that jobs which failed together do not come back together.
 export const BACKOFF_FIRST_SECONDS = 5;
 export const BACKOFF_MAX_SECONDS = 3_600;
-// A provider that names its own time is believed for a day at most; a tenth on top spreads the jobs.
+// A provider that names its own time is believed for a day at most; a tenth on top spreads the jobs. Should it
+// name none, or one that is past, `ops.end_run` sees to it that the job rests all the same.
 export const RETRY_AFTER_MAX_SECONDS = 24 * 3_600;
 export const RETRY_AFTER_SPREAD = 0.1;
 

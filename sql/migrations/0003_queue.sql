@@ -206,10 +206,11 @@ create function ops.crash_delay(p_job bigint) returns interval language sql vola
   from ops.runs_in_vain(p_job, 'crashed') n
 $$;
 
--- How long a job rests that met a fault of the database, which costs it no attempt: never nothing, so that it
--- does not spin, and never long, so that it is back soon after the fault is mended.
-create function ops.fault_delay(p_job bigint) returns interval language sql volatile as $$
-  select ops.pause(greatest(ops.runs_in_vain(p_job, 'returned'), 1), '1 min')
+-- How long a job rests at least after a run that cost it no attempt, because of a fault of the database or because
+-- its provider wants it to wait, maybe for no time at all: never nothing, so that it does not spin, and never long,
+-- so that it is back soon after all is well.
+create function ops.rest(p_job bigint, p_outcome text) returns interval language sql volatile as $$
+  select ops.pause(greatest(ops.runs_in_vain(p_job, p_outcome), 1), '1 min')
 $$;
 
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
@@ -266,9 +267,10 @@ begin
   elsif v_outcome = 'held' then
     perform ops.unlock_job(p_job, p_pool, p_attempts, 'infinity', v_run.job_key, v_error);
   elsif v_outcome = 'returned' and p_error is not null then
-    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.fault_delay(p_job), v_run.job_key, v_error);
+    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
   else
-    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + make_interval(secs => p_delay_seconds),
+    perform ops.unlock_job(p_job, p_pool, p_attempts,
+      now() + greatest(make_interval(secs => p_delay_seconds), case when v_outcome = 'waiting' then ops.rest(p_job, v_outcome) end),
       v_run.job_key, v_error);
   end if;
   ended := v_outcome;
