@@ -34,7 +34,7 @@ export const statesOfLines: Dependents = {
   column: 'subscription_id',
   pairs: statement(`
     select concat_ws(' ', l.id, l.subscription_item_id, l.price_id, l.period_start, l.period_end,
-                     trim_scale(l.quantity), trim_scale(l.amount), l.is_proration,
+                     trim_scale(l.quantity), trim_scale(l.amount), l.is_proration, l.is_tax_known,
                      md5(concat_ws(' ', l.payload -> 'taxes', l.payload -> 'discount_amounts'))) as key,
            (s.created_at at time zone $4)::date as day
     from unnest($3::text[]) as w (id)

@@ -48,8 +48,8 @@ async function aYear(db: TestDb) {
   await db.query(
     `insert into raw.stripe_invoice_lines
        (brand_id, connection_id, id, invoice_id, subscription_id, subscription_item_id, price_id, currency, amount,
-        is_proration, period_start, period_end, changed_at, seen_at)
-     select $1, $2, 'l' || n || '-' || w, 'in' || n || '-' || w, 's' || n, 'i', 'p', 'GBP', 12, false,
+        is_proration, is_tax_known, period_start, period_end, changed_at, seen_at)
+     select $1, $2, 'l' || n || '-' || w, 'in' || n || '-' || w, 's' || n, 'i', 'p', 'GBP', 12, false, true,
        at + w * interval '7 days', at + (w + 1) * interval '7 days', at, at from ${subscriptions}, generate_series(0, 5) w`,
     place,
   );

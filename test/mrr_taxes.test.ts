@@ -146,6 +146,55 @@ test('a buyer who pays no tax pays the whole price for the goods', async () => {
   ]);
 });
 
+const AUTOMATIC = { enabled: true, disabled_reason: null, liability: null, provider: 'stripe' };
+
+test.each([
+  ['complete', true, '11.9'],
+  ['failed', true, 'tax_unknown'],
+  ['requires_location_inputs', true, 'tax_unknown'],
+  [null, true, 'tax_unknown'],
+  [null, false, '11.9'],
+])(
+  'a bill without any tax whose computation is “%s” (enabled: %s) leaves %s',
+  async (status, enabled, mrr) => {
+    const subscription = sub('sub_1', 'with', { ...COMPUTED, latest_invoice: 'in_sub_1' });
+    const of = (price: string) => ({
+      ...bill('sub_1', price, 1_190, []),
+      automatic_tax: { ...AUTOMATIC, status, enabled },
+    });
+    expect(await worthOf({ subscription, invoices: [of('with')] })).toEqual([mrr, mrr]);
+    const onTop = sub('sub_1', 'on_top', { ...COMPUTED, latest_invoice: 'in_sub_1' });
+    expect(await worthOf({ subscription: onTop, invoices: [of('on_top')] })).toEqual(['10', '10']);
+  },
+);
+
+// Before the first look its price and quantity were others, which the bill alone tells.
+test.each([
+  ['complete', '9.99'],
+  ['failed', 'tax_unknown'],
+])('so it does for a time that nobody saw: “%s” leaves %s', async (status, mrr) => {
+  await using db = await freshDb();
+  const line = bill('sub_1', 'less', 999, []).lines[0];
+  const gone = {
+    subscription_item_details: { proration: false, subscription: 'sub_1', subscription_item: 'si_gone' },
+  };
+  const untold = { ...line, id: 'il_gone', parent: { type: 'subscription_item_details', ...gone } };
+  const invoice = {
+    ...bill('sub_1', 'less', 999, []),
+    lines: [untold],
+    automatic_tax: { ...AUTOMATIC, status },
+  };
+  const subscriptions = [sub('sub_1', 'on_top', COMPUTED)];
+  await using account = await anAccountOf(db, { prices: PRICES, invoices: [invoice], subscriptions });
+  for (const stream of ['prices', 'invoices', 'subscriptions'])
+    expect(await account.sync(stream)).toMatchObject({ rejected: 0 });
+  await rollUp(db, account.brandId, NOW);
+  const rows = await mrrRows(db, account.brandId);
+  assertAddsUp(rows);
+  const ofLess = rows.filter(({ day, plan }) => day === yesterday && plan === 'less');
+  expect(ofLess.map((row) => row.mrr ?? row.mrr_cause)).toEqual([mrr]);
+});
+
 test('without a bill nobody can tell a computed tax, unless the price is without it', async () => {
   expect(await worthOf({ subscription: sub('sub_1', 'with', COMPUTED) })).toEqual([
     'tax_unknown',

@@ -18,6 +18,7 @@ import {
   refTold,
   textIfAny,
 } from './values.ts';
+import { isTaxKnown } from './without_tax.ts';
 
 export const invoices = table({
   name: 'raw.stripe_invoices',
@@ -61,6 +62,7 @@ export const invoiceLines = table({
     quantity: 'numeric',
     unit_amount: 'numeric',
     is_proration: 'boolean',
+    is_tax_known: 'boolean',
     period_start: 'timestamptz',
     period_end: 'timestamptz',
     payload: 'jsonb',
@@ -119,11 +121,13 @@ function toItem(object: Fields, { sentAt }: Seen): Item {
     created_at: instantAt(object, 'created'),
     payload: payloadOf(object, LEFT_OUT),
   };
-  const lines = under('lines', () => each(objectAt(object, 'lines'), 'data', (line) => lineRow(line, id)));
+  const lines = under('lines', () =>
+    each(objectAt(object, 'lines'), 'data', (line) => lineRow(line, object)),
+  );
   return { id, changedAt: sentAt, rows: { [invoices.name]: [row], [invoiceLines.name]: lines } };
 }
 
-function lineRow(line: Fields, invoiceId: string) {
+function lineRow(line: Fields, invoice: Fields) {
   const currency = currencyOf(line);
   const parent = below(line, 'parent');
   const ofItem = below(parent, 'subscription_item_details');
@@ -133,7 +137,7 @@ function lineRow(line: Fields, invoiceId: string) {
   const period = objectAt(line, 'period');
   return {
     id: text(line, 'id'),
-    invoice_id: invoiceId,
+    invoice_id: text(invoice, 'id'),
     subscription_id: refIfAny(ofItem, 'subscription') ?? refIfAny(ofInvoiceItem, 'subscription'),
     subscription_item_id: refIfAny(ofItem, 'subscription_item'),
     price_id: refIfAny(price, 'price'),
@@ -143,6 +147,7 @@ function lineRow(line: Fields, invoiceId: string) {
     quantity: textIfAny(line, 'quantity_decimal') ?? numberIfAny(line, 'quantity'),
     unit_amount: fineMoneyOrNull(pricing, 'unit_amount_decimal', currency),
     is_proration: ofItem.proration === true || ofInvoiceItem.proration === true,
+    is_tax_known: isTaxKnown(invoice, line),
     period_start: under('period', () => instantAt(period, 'start')),
     period_end: under('period', () => instantAt(period, 'end')),
     payload: payloadOf(line, NOTHING),

@@ -10,7 +10,7 @@ import type { Stripe } from './client.ts';
 import { pathTo } from './collection.ts';
 import { drained, getObject } from './list.ts';
 import { below, isNothing, refIfAny } from './values.ts';
-import { isTaxComputed } from './without_tax.ts';
+import { isTaxComputed, isTaxKnown } from './without_tax.ts';
 
 /** Prices and coupons; of more, all are asked for again. */
 const REMEMBERED_MAX = 10_000;
@@ -114,13 +114,14 @@ async function customerOf(stripe: Stripe, { customer, discounts }: Fields): Prom
   return { id, discount: Array.isArray(whole) ? whole[0] : discount };
 }
 
-/** Lines of the last bill; none where the key may not read bills. */
+/** Lines of the last bill that tell their tax; none where the key may not read bills. */
 async function linesOf(stripe: Stripe, invoice: unknown): Promise<readonly Fields[]> {
   const id = refIfAny({ invoice }, 'invoice');
   if (id === null) return [];
   try {
-    const got = await getObject(stripe, pathTo('invoices', id), []);
-    return await drained(stripe, got?.object.lines, `${pathTo('invoices', id)}/lines`);
+    const bill = (await getObject(stripe, pathTo('invoices', id), []))?.object ?? {};
+    const lines = await drained(stripe, bill.lines, `${pathTo('invoices', id)}/lines`);
+    return lines.filter((line) => isTaxKnown(bill, line));
   } catch (error) {
     if (error instanceof ScopeMissing) return [];
     throw error;

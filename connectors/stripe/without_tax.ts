@@ -27,6 +27,15 @@ export function isTaxComputed(subscription: Fields): boolean {
   return below(subscription, 'automatic_tax').enabled === true;
 }
 
+/**
+ * Whether a line names all the tax that it has. None may mean that Stripe has yet to compute it, or could not,
+ * because it does not know where the buyer is. https://docs.stripe.com/api/invoices/object#invoice_object-automatic_tax
+ */
+export function isTaxKnown(invoice: Fields, line: Fields): boolean {
+  const { enabled, status } = below(invoice, 'automatic_tax');
+  return enabled !== true || status === 'complete' || objectsOf(line.taxes).length > 0;
+}
+
 function shareOfRates(rates: readonly Fields[]): Fraction | undefined {
   const included = rates.filter(({ inclusive }) => inclusive === true);
   if (included.some((rate) => rate.rate_type === 'flat_amount' || isNothing(rate.percentage)))

@@ -343,6 +343,7 @@ create table raw.stripe_invoice_lines (
   quantity numeric,
   unit_amount numeric,
   is_proration boolean not null,
+  is_tax_known boolean not null,
   period_start timestamptz not null,
   period_end timestamptz not null,
   payload jsonb,
@@ -351,5 +352,7 @@ create table raw.stripe_invoice_lines (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on column raw.stripe_invoice_lines.is_tax_known is
+  'whether its taxes are all there are; if not, none are named because Stripe has yet to compute them, or could not';
 create index stripe_invoice_lines_of_invoice on raw.stripe_invoice_lines (brand_id, connection_id, invoice_id);
 create index stripe_invoice_lines_of_subscription on raw.stripe_invoice_lines (brand_id, connection_id, subscription_id, period_start) where subscription_id is not null;

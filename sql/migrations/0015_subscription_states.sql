@@ -97,7 +97,7 @@ begin
     order by o.subscription_id
   ), lines as (
     select l.subscription_item_id, l.price_id, l.period_start, l.period_end, l.quantity, l.amount,
-           not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit, t.paid, t.included
+           not l.is_proration as is_whole, l.is_proration and l.amount < 0 as is_credit, l.is_tax_known, t.paid, t.included
     from raw.stripe_invoice_lines l
     cross join lateral (
       select (l.payload ->> 'amount')::numeric - fact.sum_of_amounts(l.payload -> 'discount_amounts') as paid,
@@ -112,7 +112,7 @@ begin
     -- A change that is billed with the next period names its price but no item.
     select coalesce(l.subscription_item_id, n.item, 'price ' || l.price_id) as item, l.price_id, l.quantity, l.amount,
            l.is_whole, l.is_credit, greatest(l.period_start, p_began) as at, l.period_start, l.period_end,
-           l.paid, l.included
+           l.is_tax_known, l.paid, l.included
     from lines l
     left join lateral (
       select min(k.item) as item
@@ -125,7 +125,7 @@ begin
     select distinct on (t.item, t.at) t.item, t.at, t.price_id, t.is_whole, t.quantity, t.amount, t.worth, t.share
     from (select o.item, o.at, o.period_start, o.price_id, o.is_whole,
                  sum(o.quantity) as quantity, sum(o.amount) as amount, null::numeric as worth,
-                 case when sum(o.paid) > 0 then round((sum(o.paid) - sum(o.included)) / sum(o.paid), 36) end as share
+                 case when bool_and(o.is_tax_known) and sum(o.paid) > 0 then round((sum(o.paid) - sum(o.included)) / sum(o.paid), 36) end as share
           from of_items o where not o.is_credit group by o.item, o.at, o.period_start, o.price_id, o.is_whole
           union all
           select b.item, p_began, '-infinity', b.price, false, null, null, b.worth, b.share from before b) t

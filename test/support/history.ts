@@ -109,8 +109,8 @@ const STRIPE = [
      total, amount_due, amount_paid, amount_remaining, created_at, paid_at, ${STAMPS})
    select $1::uuid, $2::uuid, 'in' || n, 's' || n, 'subscription_create', 'paid', 'USD', 12, 12, 12, 12, 0, at, at, at, at from ${ORDERS} where n % 5 = 0`,
   `insert into raw.stripe_invoice_lines (brand_id, connection_id, id, invoice_id, subscription_id, subscription_item_id,
-     price_id, currency, amount, is_proration, period_start, period_end, ${STAMPS})
-   select $1::uuid, $2::uuid, 'l' || n || '-' || w, 'in' || n, 's' || n, 'i', 'p', 'USD', 12, false, at + w * interval '7 days',
+     price_id, currency, amount, is_proration, is_tax_known, period_start, period_end, ${STAMPS})
+   select $1::uuid, $2::uuid, 'l' || n || '-' || w, 'in' || n, 's' || n, 'i', 'p', 'USD', 12, false, true, at + w * interval '7 days',
      at + (w + 1) * interval '7 days', at, at from ${ORDERS}, generate_series(0, 2) w where n % 5 = 0`,
   `insert into raw.stripe_prices (brand_id, connection_id, id, product_id, type, currency, active, payload, created_at, ${STAMPS})
    select $1::uuid, $2::uuid, 'p', 'prod', 'recurring', 'USD', true, '{}', at, at, at from ${ORDERS} where n = 0`,
