@@ -4,7 +4,8 @@
  * updates where the two differ: a run that finds nothing new writes nothing.
  *
  * A full join on the whole grain can only be hashed or merged. Whatever the statistics say, or do not say,
- * PostgreSQL cannot compare each stored row with each fresh one.
+ * PostgreSQL cannot compare each stored row with each fresh one. Rows that are gone are deleted by their place,
+ * which another brand's row of another partition may have too: so the brand is asked, in a form without an index.
  */
 import type { Rollup } from './rollup.ts';
 
@@ -63,7 +64,8 @@ export function mergeStatement(rollup: Merged): string {
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
 )${marks === undefined ? '' : markedDays(marks)}, gone as (
-  delete from ${writes} where ctid = any (array(select place from changes where is_fresh is null))
+  delete from ${writes}
+  where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1
 ), written as (
   insert into ${writes} (brand_id, ${columns}, computed_at)
