@@ -1,4 +1,5 @@
 /** What `status` says about what it found: what is wrong, what will be, and what to type. */
+import { removeCommand } from '#sql/removing.ts';
 import { count, span } from './format.ts';
 import type { ConnectionHealth, Findings } from './health.ts';
 
@@ -6,8 +7,10 @@ const NAMED_MAX = 3;
 
 /** What is wrong now. */
 export function attentionOf(findings: Findings): string[] {
-  const { workers, jobs, connections, rejected_records, failed_checks } = findings;
+  const { workers, jobs, connections, removals, rejected_records, failed_checks } = findings;
   const lines = connections.flatMap(troubleOf);
+  for (const { kind, name, brand } of removals)
+    lines.push(`The ${kind} ${name} is being removed. Next: ${removeCommand(kind, name, brand)}`);
   lines.push(...behind(connections));
   const work = jobs.waiting + jobs.retrying;
   if (work > 0 && workers.length === 0) lines.push('Jobs wait and no worker runs. Next: npx nightshift up');
@@ -55,7 +58,7 @@ function troubleOf({ brand, connection, state, cause }: ConnectionHealth): strin
 
 /** A line for each brand with streams that are late or were never read, however many connections it has. */
 function behind(connections: readonly ConnectionHealth[]): string[] {
-  const free = connections.filter(({ state }) => state !== 'held');
+  const free = connections.filter(({ state }) => state !== 'held' && state !== 'removing');
   const brands = [...new Set(free.map(({ brand }) => brand))];
   return brands.flatMap((brand) => {
     const ours = free.filter((one) => one.brand === brand);

@@ -34,6 +34,7 @@ const byErrorCode: Record<string, ExitCode> = {
   NS_ACCOUNT_TAKEN: exitCodes.conflict,
   NS_CONNECTION_HELD: exitCodes.conflict,
   NS_CONNECTION_REMOVING: exitCodes.conflict,
+  NS_REMOVAL_BEGUN: exitCodes.conflict,
   NS_REMOVAL_DISTURBED: exitCodes.conflict,
   NS_JOB_NOT_DEAD: exitCodes.conflict,
   NS_DATABASE_UNREACHABLE: exitCodes.databaseUnreachable,

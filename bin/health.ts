@@ -3,6 +3,7 @@ import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/migrate.ts';
 import { type Db, placeOf } from '#sql/pool.ts';
+import { type Begun, begunRemovals } from '#sql/removal_parts.ts';
 import { attentionOf, warningsOf } from './attention.ts';
 import { type LiveWorker, liveWorkers } from './queue_state.ts';
 
@@ -21,6 +22,8 @@ export type Health = {
     oldest_seconds: number;
   };
   connections: ConnectionHealth[];
+  /** Begun and not ended. */
+  removals: Begun[];
   dirty_days: { days: number; oldest_seconds: number };
   rejected_records: number;
   /** Checks of which the newest result is a failure. */
@@ -42,7 +45,7 @@ export type ConnectionHealth = {
   brand: string;
   connection: string;
   provider: string;
-  /** That of the worst stream. */
+  /** That of the worst stream; `removing` while the connection is removed. */
   state: string;
   /** Of the stream that is furthest behind. */
   lag_seconds: number | null;
@@ -66,11 +69,12 @@ export async function readHealth({ db, url, embedded }: Place): Promise<Health> 
     const attention = [`${schema} Next: npx nightshift migrate`];
     return { ...EMPTY, database, fx, attention, warnings: [], well: false };
   }
-  const [workers, crashes, jobs, connections, dirty, rejected, checks, rates] = await Promise.all([
+  const [workers, crashes, jobs, connections, removals, dirty, rejected, checks, rates] = await Promise.all([
     liveWorkers(db),
     db.query<{ n: number }>(CRASHES),
     db.query<Health['jobs']>(JOBS),
     db.query<ConnectionHealth>(CONNECTIONS),
+    begunRemovals(db),
     db.query<Health['dirty_days']>(DIRTY_DAYS),
     db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
     db.query<FailedCheck>(FAILED_CHECKS),
@@ -82,6 +86,7 @@ export async function readHealth({ db, url, embedded }: Place): Promise<Health> 
     crashes_last_day: crashes.rows[0]?.n ?? 0,
     jobs: jobs.rows[0] ?? EMPTY.jobs,
     connections: connections.rows,
+    removals,
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
@@ -96,6 +101,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   crashes_last_day: 0,
   jobs: { waiting: 0, running: 0, retrying: 0, held: 0, dead: 0, dead_made_good: 0, oldest_seconds: 0 },
   connections: [],
+  removals: [],
   dirty_days: { days: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
@@ -129,7 +135,8 @@ const JOBS = `
 
 // The worst stream speaks for its connection, and the one that is furthest behind gives the lag.
 const CONNECTIONS = `
-  select s.brand, s.connection, s.provider, (array_agg(s.state order by worst))[1] as state,
+  select s.brand, s.connection, s.provider,
+         case when c.removing_at is null then (array_agg(s.state order by worst))[1] else 'removing' end as state,
          max(s.lag_seconds) as lag_seconds, (array_agg(s.error order by worst))[1] as cause,
          coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'late'), '{}') as late_streams,
          coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'never'), '{}') as never_read_streams,
@@ -140,7 +147,8 @@ const CONNECTIONS = `
   from (
     select *, array_position('{held,failing,partial,never,late,ok}', state) as worst from bi.sync_status
   ) s
-  group by s.brand_id, s.brand, s.connection_id, s.connection, s.provider
+  join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
+  group by s.brand_id, s.brand, s.connection_id, s.connection, s.provider, c.removing_at
   order by s.brand, s.connection`;
 
 // Each publication has the dollar; rates of one's own may be of any day.

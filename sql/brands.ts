@@ -8,9 +8,17 @@ import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
 import type { Table } from './table.ts';
 
-export type Brand = { id: string; slug: string; name: string; timeZone: string; reportingCurrency: string };
+export type Brand = {
+  id: string;
+  slug: string;
+  name: string;
+  timeZone: string;
+  reportingCurrency: string;
+  /** Since when it is being removed, for good. */
+  removingAt: Date | null;
+};
 
-export type NewBrand = Omit<Brand, 'id'> & { actor?: string };
+export type NewBrand = Omit<Brand, 'id' | 'removingAt'> & { actor?: string };
 
 export class TimeZoneUnknown extends NightshiftError {
   readonly code = 'NS_TIME_ZONE_UNKNOWN';
@@ -36,7 +44,8 @@ export class CurrencyUnknown extends NightshiftError {
   }
 }
 
-const COLUMNS = 'id, slug, name, time_zone as "timeZone", reporting_currency as "reportingCurrency"';
+const COLUMNS = `id, slug, name, time_zone as "timeZone", reporting_currency as "reportingCurrency",
+  removing_at as "removingAt"`;
 
 export async function addBrand(tx: Tx, brand: NewBrand): Promise<Brand> {
   const { slug, name, timeZone, reportingCurrency, actor } = brand;
@@ -119,7 +128,7 @@ async function markChange(
   const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
   await recordAction(tx, { action, brandId: brand.id, target: brand.slug, details, actor });
   const { rows } = await tx.query<{ id: string }>(
-    'select id from app.retailers where brand_id = $1 order by slug',
+    'select id from app.retailers where brand_id = $1 and removing_at is null order by slug',
     [brand.id],
   );
   return { days, retailerIds: rows.map(({ id }) => id) };

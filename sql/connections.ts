@@ -9,6 +9,7 @@ import { ConnectionGone } from './load_place.ts';
 import { NameNotFound, taking } from './names.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
+import { keepBrand, keepRetailer, removeCommand } from './removing.ts';
 import type { Sealer } from './secrets.ts';
 import type { Table } from './table.ts';
 
@@ -91,11 +92,11 @@ export class AccountTaken extends NightshiftError {
 export class ConnectionBeingRemoved extends NightshiftError {
   readonly code = 'NS_CONNECTION_REMOVING';
 
-  constructor(name: string) {
+  constructor(name: string, brand: string) {
     super(`Connection ${name} is being removed, and nothing brings it back.`, {
-      hint: `Go on with that, it asks nothing of the provider: npx nightshift connections remove ${name}`,
+      hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
       verdict: 'give_up',
-      context: { name },
+      context: { name, brand },
     });
   }
 }
@@ -109,6 +110,7 @@ export async function addConnection(
   const { requestsPerSecond = null } = connection;
   const address = connection.baseUrl ?? defaultBaseUrl(provider, account);
   const baseUrl = checkedBaseUrl(provider, address, keyring.allowedHosts);
+  await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
   const id = crypto.randomUUID(); // made here, because the seal vouches for it
   const { sealed, keyId } = keyring.sealer.seal(secret, { brandId, connectionId: id, use: 'secret' });
   const { rows } = await taking('connection', name, () =>
@@ -166,7 +168,7 @@ export async function openConnection(
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  if (row.removingAt) throw new ConnectionBeingRemoved(row.name);
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
   const { sealed, keyId, ...connection } = row;
   checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
   const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;
@@ -192,14 +194,15 @@ export async function holdConnection(
 
 /** True if it was held. Its parked jobs are the queue's to put back, in the same transaction. */
 export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }: Which): Promise<boolean> {
-  const { rows } = await tx.query<{ name: string; removingAt: Date | null }>(
-    `select name, removing_at as "removingAt" from app.connections
-     where brand_id = $1 and id = $2 and held_at is not null for no key update`,
+  const { rows } = await tx.query<{ name: string; brand: string; removingAt: Date | null }>(
+    `select c.name, b.slug as brand, c.removing_at as "removingAt"
+     from app.connections c join app.brands b on b.id = c.brand_id
+     where c.brand_id = $1 and c.id = $2 and c.held_at is not null for no key update of c`,
     [brandId, connectionId],
   );
   const [row] = rows;
   if (row === undefined) return false;
-  if (row.removingAt) throw new ConnectionBeingRemoved(row.name);
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
   await tx.query(
     `update app.connections set held_at = null, held_code = null, held_reason = null
      where brand_id = $1 and id = $2`,
@@ -274,16 +277,23 @@ export type Move = Which & { retailerId: string; tables: readonly Table[]; now: 
 /** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
 export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
   const { brandId, connectionId, retailerId, tables, now, actor } = move;
-  type Before = { name: string; retailer_id: string | null; time_zone: string; removing: boolean };
+  type Before = {
+    name: string;
+    brand: string;
+    retailer_id: string | null;
+    time_zone: string;
+    removing: boolean;
+  };
   const { rows } = await tx.query<Before>(
-    `select c.name, c.retailer_id, b.time_zone, c.removing_at is not null as removing
+    `select c.name, b.slug as brand, c.retailer_id, b.time_zone, c.removing_at is not null as removing
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
     [brandId, connectionId],
   );
   const [before] = rows;
   if (before === undefined) throw new ConnectionGone(brandId, connectionId);
-  if (before.removing) throw new ConnectionBeingRemoved(before.name);
+  if (before.removing) throw new ConnectionBeingRemoved(before.name, before.brand);
+  await keepRetailer(tx, brandId, retailerId);
   const from = before.retailer_id;
   if (from === retailerId) return { days: 0, retailerIds: [] };
   await tx.query('update app.connections set retailer_id = $3 where brand_id = $1 and id = $2', [

@@ -56,17 +56,26 @@ export async function emptyTable(db: Db, table: string, owner: Owner): Promise<n
   let removed = 0;
   for (;;) {
     const { rowCount } = await db.transaction(async (tx) => {
-      // A rollup may be about to remove the same figures, in another order.
-      if (owner.kind === 'retailer') await lockRollup(tx, owner.brandId, owner.id);
+      // A rollup may be about to remove the same figures, in another order. Not so for the other tables:
+      // a rollup holds the row of its run while it waits for this lock.
+      if (owner.kind === 'retailer' && table.startsWith('agg.'))
+        await lockRollup(tx, owner.brandId, owner.id);
       // Statistics may say that the table is small; reading it whole for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");
-      return tx.query(
-        `delete from ${table} where ctid = any (array(
-           select ctid from ${table} where ${isOf(owner)} limit ${BATCH_ROWS}))`,
-        [owner.brandId, owner.id],
-      );
+      return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
     });
     removed += rowCount ?? 0;
     if ((rowCount ?? 0) < BATCH_ROWS) return removed;
   }
+}
+
+/**
+ * Partitions of a table use the same places, and rows of others may be there: so whose they are is asked
+ * again, in a form that no index answers, because the places alone are to find the batch.
+ */
+export function batchStatement(table: string, owner: Owner): string {
+  return `
+    delete from ${table}
+    where ctid = any (array(select ctid from ${table} where ${isOf(owner)} limit ${BATCH_ROWS}))
+      and (${isOf(owner)}) is true`;
 }

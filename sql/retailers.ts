@@ -4,14 +4,23 @@ import { only } from './brands.ts';
 import { NameNotFound, taking } from './names.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
+import { keepBrand } from './removing.ts';
 
-export type Retailer = { id: string; brandId: string; slug: string; name: string };
+export type Retailer = {
+  id: string;
+  brandId: string;
+  slug: string;
+  name: string;
+  /** Since when it is being removed, for good. */
+  removingAt: Date | null;
+};
 
-export type NewRetailer = Omit<Retailer, 'id'> & { actor?: string };
+export type NewRetailer = Omit<Retailer, 'id' | 'removingAt'> & { actor?: string };
 
-const COLUMNS = 'id, brand_id as "brandId", slug, name';
+const COLUMNS = 'id, brand_id as "brandId", slug, name, removing_at as "removingAt"';
 
 export async function addRetailer(tx: Tx, { brandId, slug, name, actor }: NewRetailer): Promise<Retailer> {
+  await keepBrand(tx, brandId);
   const { rows } = await taking('retailer', slug, () =>
     tx.query<Retailer>(
       `insert into app.retailers (brand_id, slug, name) values ($1, $2, $3) returning ${COLUMNS}`,
@@ -41,13 +50,4 @@ export async function findRetailer(db: Reader, brandId: string, slug: string): P
       retailers.map((retailer) => retailer.slug),
     );
   return found;
-}
-
-/** For what must not outlive the retailer, such as a job: it stays until the transaction ends. */
-export async function keepRetailer(tx: Tx, { brandId, id, slug }: Retailer): Promise<void> {
-  const { rows } = await tx.query('select from app.retailers where brand_id = $1 and id = $2 for key share', [
-    brandId,
-    id,
-  ]);
-  if (rows.length === 0) throw new NameNotFound('retailer', slug, []);
 }

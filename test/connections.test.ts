@@ -113,9 +113,9 @@ test('a name is taken once per brand, and what is not there is said with what is
 test('a shop belongs to a retailer of its own brand', async () => {
   await using db = await freshDb();
   const [one, other] = await twoShops(db);
-  await expect(aConnection(db, { brandId: one.brand.id, retailerId: other.retailer.id })).rejects.toThrow(
-    /foreign key/,
-  );
+  await expect(
+    aConnection(db, { brandId: one.brand.id, retailerId: other.retailer.id }),
+  ).rejects.toMatchObject({ code: 'NS_NAME_NOT_FOUND' });
   const lonely = {
     brandId: one.brand.id,
     name: 'x',

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ConnectionBeingRemoved, findConnection, listConnections, openConnection } from '#sql/connections.ts';
 import { fence } from '#sql/jobs.ts';
 import { keepConnection } from '#sql/load_place.ts';
-import { beginRemoval } from '#sql/removal.ts';
+import { beginRemoval, removeJobs } from '#sql/removal.ts';
 import { emptyTable } from '#sql/removal_tables.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
@@ -53,6 +53,7 @@ test('a run that is in the midst of a page is waited for, and can then store not
   expect(removed).toBe(false);
   end();
   await Promise.all([page, removal]);
+  await removeJobs(db, { kind: 'connection', brandId, id: connectionId });
   expect(await db.transaction((tx) => fence(tx, claim, record))).toBeUndefined();
   const gone = { code: 'NS_CONNECTION_GONE' };
   await expect(load(db, placeOf(one), '2024-05-09', '1.00')).rejects.toMatchObject(gone);
@@ -81,7 +82,7 @@ test('a removal that was begun is shown, cannot be taken back, and is ended by a
     expect([args, code, stderr]).toEqual([
       args,
       4,
-      expect.stringContaining(new ConnectionBeingRemoved(name).message),
+      expect.stringContaining(new ConnectionBeingRemoved(name, one.brand.slug).message),
     ]);
   }
   // Whoever removes its retailer ends it too.

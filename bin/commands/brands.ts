@@ -10,6 +10,7 @@ import {
   type Marked,
 } from '#sql/brands.ts';
 import type { Db, Tx } from '#sql/pool.ts';
+import { keepBrand } from '#sql/removing.ts';
 import { currency, slug, title, zone } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
 import { confirm } from '../confirm.ts';
@@ -40,7 +41,8 @@ export const noun: Noun = (command, cli) => {
 
 async function found(db: Db, name: string): Promise<Found> {
   const brand = await findBrand(db, name);
-  return { brand, owner: { kind: 'brand', brandId: brand.id, id: brand.id }, name };
+  const owner = { kind: 'brand', brandId: brand.id, id: brand.id } as const;
+  return { brand, owner, name, removing: brand.removingAt !== null };
 }
 
 function addRename(command: Command, cli: Cli): void {
@@ -86,7 +88,11 @@ function addAdd(command: Command, cli: Cli): void {
         ...{
           ifMissing,
           add: () => db.transaction((tx) => addBrand(tx, wanted)),
-          find: () => findBrand(db, name),
+          find: async () => {
+            const brand = await findBrand(db, name);
+            await db.transaction((tx) => keepBrand(tx, brand.id));
+            return brand;
+          },
         },
       });
       const said = added
@@ -104,7 +110,7 @@ function addList(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const brands = await listBrands(session.db);
-      cli.out.list(brands.map(shown), ['brand', 'name', 'time_zone', 'reporting_currency']);
+      cli.out.list(brands.map(shown), ['brand', 'name', 'time_zone', 'reporting_currency', 'state']);
     });
 }
 
@@ -145,6 +151,7 @@ function addChange(
     });
 }
 
-function shown({ slug: brand, name, timeZone, reportingCurrency, id }: Brand) {
-  return { brand, name, time_zone: timeZone, reporting_currency: reportingCurrency, id };
+function shown({ slug: brand, name, timeZone, reportingCurrency, removingAt, id }: Brand) {
+  const state = removingAt ? 'removing' : 'active';
+  return { brand, name, time_zone: timeZone, reporting_currency: reportingCurrency, state, id };
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { keyForms } from '#connectors/keys.ts';
 import { findBrand, listBrands } from '#sql/brands.ts';
 import type { Db } from '#sql/pool.ts';
+import { keepRetailer } from '#sql/removing.ts';
 import { addRetailer, findRetailer, listRetailers } from '#sql/retailers.ts';
 import { slug, title } from '../arguments.ts';
 import type { Cli, Noun } from '../cli.ts';
@@ -19,8 +20,9 @@ export const noun: Noun = (command, cli) => {
 
 async function found(db: Db, brandSlug: string, name: string): Promise<Found> {
   const brand = await findBrand(db, brandSlug);
-  const { id } = await findRetailer(db, brand.id, name);
-  return { brand, owner: { kind: 'retailer', brandId: brand.id, id }, name };
+  const { id, removingAt } = await findRetailer(db, brand.id, name);
+  const owner = { kind: 'retailer', brandId: brand.id, id } as const;
+  return { brand, owner, name, removing: removingAt !== null };
 }
 
 function addRename(command: Command, cli: Cli): void {
@@ -63,7 +65,11 @@ function addAdd(command: Command, cli: Cli): void {
       const { row, added } = await addUnlessThere({
         ifMissing,
         add: () => db.transaction((tx) => addRetailer(tx, { brandId, slug: retailer, name })),
-        find: () => findRetailer(db, brandId, retailer),
+        find: async () => {
+          const there = await findRetailer(db, brandId, retailer);
+          await db.transaction((tx) => keepRetailer(tx, brandId, there.id));
+          return there;
+        },
       });
       const said = added
         ? `Added retailer ${retailer} of ${brand}.`
@@ -94,10 +100,11 @@ function addList(command: Command, cli: Cli): void {
             brand: name,
             retailer: retailer.slug,
             name: retailer.name,
+            state: retailer.removingAt ? 'removing' : 'active',
             id: retailer.id,
           })),
         );
       }
-      cli.out.list(rows, ['brand', 'retailer', 'name']);
+      cli.out.list(rows, ['brand', 'retailer', 'name', 'state']);
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Brand, findBrand } from '#sql/brands.ts';
-import { findRetailer, keepRetailer, listRetailers, type Retailer } from '#sql/retailers.ts';
+import { keepRetailer } from '#sql/removing.ts';
+import { findRetailer, listRetailers, type Retailer } from '#sql/retailers.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import { day, isoInstant } from '../arguments.ts';
@@ -55,7 +56,7 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
   for (const retailer of retailers) {
     const payload = { brandId: brand.id, retailerId: retailer.id, ...range, now: options.now };
     const id = await db.transaction(async (tx) => {
-      await keepRetailer(tx, retailer);
+      await keepRetailer(tx, retailer.brandId, retailer.id);
       return enqueue(tx, rollup, payload, { keyMode: 'replace' }); // means now
     });
     jobs.push({ id, label: `rollup ${retailer.slug}` });
@@ -94,7 +95,8 @@ async function chosen(
 ): Promise<Retailer[]> {
   if (retailer !== undefined) return [await findRetailer(db, id, retailer)];
   const all = await listRetailers(db, id);
-  if (all.length > 0) return all;
+  const stay = all.filter(({ removingAt }) => removingAt === null);
+  if (all.length > 0) return stay.length > 0 ? stay : all; // refused by name, if all are being removed
   throw new UsageError(
     `Brand ${slug} has no retailer yet.`,
     `npx nightshift retailers add SLUG --brand ${slug}`,

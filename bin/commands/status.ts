@@ -55,6 +55,7 @@ const colours: Record<string, (text: string) => string> = {
   ok: green,
   failing: red,
   held: red,
+  removing: red,
   partial: yellow,
   late: red,
   never: yellow,
@@ -69,7 +70,7 @@ function connectionLine(
   return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider.padEnd(PROVIDER_WIDTH)}  ${shown}${lag}`.trimEnd();
 }
 
-const STATE_WIDTH = 'partial'.length;
+const STATE_WIDTH = 'removing'.length;
 const PROVIDER_WIDTH = 'sendgrid'.length; // the longest
 
 function widest(connections: readonly ConnectionHealth[]): number {

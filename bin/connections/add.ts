@@ -2,7 +2,12 @@
 import { type Command, Option } from 'commander';
 import { keyForms } from '#connectors/keys.ts';
 import { findBrand } from '#sql/brands.ts';
-import { addConnection, findConnection, type NewConnection } from '#sql/connections.ts';
+import {
+  addConnection,
+  ConnectionBeingRemoved,
+  findConnection,
+  type NewConnection,
+} from '#sql/connections.ts';
 import type { Provider } from '#sql/hosts.ts';
 import { findRetailer } from '#sql/retailers.ts';
 import { slug } from '../arguments.ts';
@@ -88,7 +93,11 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const { row, added } = await addUnlessThere({
     ifMissing,
     add: () => db.transaction((tx) => addConnection(tx, keyring, wanted)),
-    find: () => findConnection(db, brand.id, name),
+    find: async () => {
+      const there = await findConnection(db, brand.id, name);
+      if (there.removingAt) throw new ConnectionBeingRemoved(name, brand.slug);
+      return there;
+    },
   });
   const said = added
     ? `Added connection ${name}.`

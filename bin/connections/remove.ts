@@ -32,5 +32,5 @@ export function addRename(command: Command, cli: Cli): void {
 async function found(db: Db, name: string, whose: string | undefined): Promise<Found> {
   const { brand, connection } = await findTheConnection(db, name, whose);
   const owner = { kind: 'connection', brandId: brand.id, id: connection.id } as const;
-  return { brand, owner, name: connection.name };
+  return { brand, owner, name: connection.name, removing: connection.removingAt !== null };
 }

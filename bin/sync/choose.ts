@@ -1,8 +1,14 @@
 /** Which streams of which connections a sync command means. */
 import { streamNames, streamsOf } from '#connectors/index.ts';
 import type { Brand } from '#sql/brands.ts';
-import { type Connection, findConnection, listConnections } from '#sql/connections.ts';
+import {
+  type Connection,
+  ConnectionBeingRemoved,
+  findConnection,
+  listConnections,
+} from '#sql/connections.ts';
 import type { Db } from '#sql/pool.ts';
+import { removeCommand } from '#sql/removing.ts';
 import { ConnectionHeld, UsageError } from '../errors.ts';
 import type { Row } from '../output.ts';
 
@@ -10,27 +16,40 @@ export type Choice = { connection: Connection; stream: string; row: Row };
 
 export type Wish = { connection?: string; stream?: string };
 
-/** In the order in which streams are read. Held connections are named instead, and refused if they are all. */
+/** In the order in which streams are read. Held connections are left out, with what to type for each, and refused if they are all. */
 export async function choose(
   db: Db,
   brand: Brand,
   wish: Wish,
-): Promise<{ chosen: Choice[]; held: string[] }> {
+): Promise<{ chosen: Choice[]; leftOut: string[] }> {
   const { stream: wanted } = wish;
   if (wanted !== undefined && !streamNames.some((name) => name === wanted)) {
     throw new UsageError(`There is no stream ${wanted}.`, `take one of ${streamNames.join(', ')}`);
   }
   const connections = await wished(db, brand, wish);
   const free = connections.filter(({ heldAt }) => heldAt === null);
-  const [first] = connections;
-  if (first && free.length === 0) throw new ConnectionHeld(brand.slug, first.name, first.heldReason);
+  const stuck = connections.filter(({ heldAt }) => heldAt !== null);
+  if (free.length === 0) throw refusal(brand, stuck);
   const chosen = free.flatMap((connection) =>
     streamsOf(connection.provider)
       .filter(({ name }) => wanted === undefined || name === wanted)
       .map(({ name: stream }) => ({ connection, stream, row: rowOf(brand, connection, stream) })),
   );
-  const held = connections.filter(({ heldAt }) => heldAt !== null).map(({ name }) => name);
-  return { chosen, held };
+  return { chosen, leftOut: stuck.map((one) => leftOut(brand, one)) };
+}
+
+/** Names one that a person can release, if there is any. */
+function refusal({ slug }: Brand, stuck: readonly Connection[]): Error {
+  const held = stuck.find(({ removingAt }) => removingAt === null);
+  return held
+    ? new ConnectionHeld(slug, held.name, held.heldReason)
+    : new ConnectionBeingRemoved(stuck[0]?.name ?? '', slug);
+}
+
+function leftOut({ slug }: Brand, { name, removingAt }: Connection): string {
+  return removingAt
+    ? `Left out: ${name} is being removed. ${removeCommand('connection', name, slug)}`
+    : `Left out: ${name} is held. npx nightshift connections check ${name} --brand ${slug}`;
 }
 
 async function wished(db: Db, { id, slug }: Brand, { connection }: Wish): Promise<Connection[]> {

@@ -37,9 +37,8 @@ export function addReconcile(command: Command, cli: Cli): void {
 async function reconcile(cli: Cli, options: Options): Promise<void> {
   await using session = await openSession(cli);
   const brand = await findBrand(session.db, options.brand);
-  const { chosen, held } = await choose(session.db, brand, options);
-  for (const name of held)
-    cli.out.say(`Left out: ${name} is held. npx nightshift connections check ${name} --brand ${brand.slug}`);
+  const { chosen, leftOut } = await choose(session.db, brand, options);
+  for (const line of leftOut) cli.out.say(line);
   const able = chosen.filter(({ stream }) => isReconcilable(stream));
   if (able.length === 0) {
     throw new UsageError(

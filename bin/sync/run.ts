@@ -47,9 +47,8 @@ async function run(cli: Cli, options: Options): Promise<void> {
     throw new UsageError('Either everything or a window.', 'leave out --full or --since');
   await using session = await openSession(cli);
   const brand = await findBrand(session.db, options.brand);
-  const { chosen, held } = await choose(session.db, brand, options);
-  for (const name of held)
-    cli.out.say(`Left out: ${name} is held. npx nightshift connections check ${name} --brand ${brand.slug}`);
+  const { chosen, leftOut } = await choose(session.db, brand, options);
+  for (const line of leftOut) cli.out.say(line);
   if (dryRun)
     return cli.out.list(
       chosen.map(({ row }) => row),
@@ -64,7 +63,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       ['job_id', 'connection', 'stream'],
     );
   }
-  if (held.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
+  if (leftOut.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
 }
 
 /** What was read has changed something, or not, or was older than what is stored. */

@@ -14,19 +14,23 @@ create table app.brands (
   name text not null check (length(name) between 1 and 200),
   time_zone text not null,
   reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
+  removing_at timestamptz,
   created_at timestamptz not null default now()
 );
 comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
+comment on column app.brands.removing_at is 'since when it is being removed, for good: nothing is added to it any more';
 
 create table app.retailers (
   brand_id uuid not null references app.brands (id),
   id uuid not null default gen_random_uuid(),
   slug text not null check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
   name text not null check (length(name) between 1 and 200),
+  removing_at timestamptz,
   created_at timestamptz not null default now(),
   primary key (brand_id, id),
   unique (brand_id, slug)
 );
+comment on column app.retailers.removing_at is 'since when it is being removed, for good: nothing is added to it any more';
 
 create table app.connections (
   brand_id uuid not null references app.brands (id),
@@ -49,19 +53,23 @@ create table app.connections (
   held_code text,
   held_reason text,
   removing_at timestamptz,
+  removed_from uuid,
   created_at timestamptz not null default now(),
   primary key (brand_id, id),
   unique (brand_id, name),
   constraint account_once unique (brand_id, provider, account), -- a second one would count every sale twice
   foreign key (brand_id, retailer_id) references app.retailers (brand_id, id),
+  foreign key (brand_id, removed_from) references app.retailers (brand_id, id),
   constraint shop_belongs_to_one_retailer
     check (retailer_id is not null or removing_at is not null or provider not in ('shopify', 'stripe')),
-  constraint removed_is_held check (removing_at is null or held_at is not null and retailer_id is null)
+  constraint removed_is_held check (removing_at is null or held_at is not null and retailer_id is null),
+  constraint only_what_is_removed_had_another check (removed_from is null or removing_at is not null)
 );
 comment on column app.connections.requests_per_second is
   'what the provider allows the account, where that is not what it allows everybody; null: the usual';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
 comment on column app.connections.removing_at is 'since when it is being removed: it belongs to nobody, nothing of it is loaded, and its rows go';
+comment on column app.connections.removed_from is 'the retailer that it belonged to until its removal began';
 
 create table app.fx_rates (
   currency text not null check (currency ~ '^[A-Z]{3}$'),

@@ -124,9 +124,12 @@ with feeds as (
   left join carried c on c.source = f.source and c.brand_id = f.brand_id
   group by f.brand_id, f.source
 ), days as (
-  select s.*, b.slug as brand, day::date as day, fact.day_start(day::date + 1, b.time_zone) as ends_at
+  select s.*, b.slug as brand, day::date as day, fact.day_start(day::date + 1, b.time_zone) as ends_at, g.going
   from sources s
   join app.brands b on b.id = s.brand_id
+  cross join lateral (
+    select min(r.slug) as going from app.retailers r where r.brand_id = s.brand_id and r.removing_at is not null
+  ) g
   cross join lateral (select (now() at time zone b.time_zone)::date as today) t
   cross join lateral generate_series(
     least(coalesce((s.begins_at at time zone b.time_zone)::date, t.today), t.today)::timestamp,
@@ -134,6 +137,7 @@ with feeds as (
 ), judged as (
   select d.*, case
            when d.ends_at > now() then 'the day is not over'
+           when d.going is not null then format('retailer %s is being removed', d.going)
            when d.fault is not null then d.fault
            when d.carried_to < d.ends_at then 'what subscriptions are worth was not carried on to the day yet'
            when d.as_of < d.ends_at then format('%s is read up to %s only', d.behind,
