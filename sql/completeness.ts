@@ -40,7 +40,7 @@ export async function recordCheck(
       brandId,
       connectionId,
       stream,
-      name,
+      scrub(name),
       expected,
       found,
       ok,

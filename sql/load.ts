@@ -67,7 +67,7 @@ export async function loadItems(
   const page = await sortOut(tx, root, statements, settled, !target.distrustsDigests);
   await rememberEarly(tx, root, page, now);
   if (stream !== undefined) {
-    const settles = ids([...page.current, ...settled.deletions]);
+    const settles = ids([...page.current, ...settled.deletions, ...deletions.filter(({ id }) => !isKey(id))]);
     await clearRejected(tx, brandId, connectionId, stream, settles);
   }
 

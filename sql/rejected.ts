@@ -1,14 +1,18 @@
-/** Records that a stream could not understand, kept with the reason until the same record loads or is deleted. */
+/**
+ * Records that a stream could not understand, kept with the reason until the same record loads or is deleted,
+ * or somebody dismisses it.
+ */
 import { hash } from 'node:crypto';
 import { scrub, scrubbed } from '#runtime/scrub.ts';
+import { recordAction } from './audit.ts';
 import { isKey, jsonText } from './copy.ts';
 import type { Tx } from './pool.ts';
 
 export type Rejection = { key: string; reason: string; payload: unknown };
 
-/** As the record is known here: its own key, or what stands for one that no index can hold. */
+/** As the record is known here: its own key, or what stands for one that no index can hold or nobody may see. */
 function rowKeyOf(key: string): string {
-  return isKey(key) ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
+  return isKey(key) && scrub(key) === key ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
 }
 
 /** Keeps each record once, with the reason of its latest rejection. */
@@ -20,8 +24,8 @@ export async function rejectRows(
   rejections: readonly Rejection[],
   now = new Date(),
 ): Promise<void> {
-  const latest = [...new Map(rejections.map((rejection) => [rejection.key, rejection])).values()];
-  if (latest.length === 0) return;
+  const latest = new Map(rejections.map((rejection) => [rowKeyOf(rejection.key), rejection]));
+  if (latest.size === 0) return;
   await tx.query(
     `insert into ops.rejected_rows (brand_id, connection_id, stream, row_key, reason, payload, rejected_at)
      select $1::uuid, $2::uuid, $3, r.row_key, r.reason, r.payload, $7::timestamptz
@@ -32,9 +36,9 @@ export async function rejectRows(
       brandId,
       connectionId,
       stream,
-      latest.map(({ key }) => rowKeyOf(key)),
-      latest.map(({ reason }) => scrub(reason)),
-      latest.map(({ payload }) => jsonText(scrubbed(payload))),
+      [...latest.keys()],
+      [...latest.values()].map(({ reason }) => scrub(reason)),
+      [...latest.values()].map(({ payload }) => jsonText(scrubbed(payload))),
       now,
     ],
   );
@@ -53,7 +57,28 @@ export async function clearRejected(
     name: 'clear rejected rows',
     text: `delete from ops.rejected_rows
            where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])`,
-    values: [brandId, connectionId, stream, keys.filter(isKey)],
+    values: [brandId, connectionId, stream, keys.map(rowKeyOf)],
   });
   return rowCount ?? 0;
+}
+
+export type RejectedOf = { brandId: string; connectionId: string; connection: string; stream: string };
+
+/** For records of which nothing comes any more, such as one without an id. Returns the keys of those that there were. */
+export async function dismissRejected(
+  tx: Tx,
+  { brandId, connectionId, connection, stream }: RejectedOf,
+  rowKeys: readonly string[],
+): Promise<string[]> {
+  const { rows } = await tx.query<{ key: string; reason: string }>(
+    `delete from ops.rejected_rows
+     where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])
+     returning row_key as key, reason`,
+    [brandId, connectionId, stream, rowKeys],
+  );
+  for (const { key, reason } of rows) {
+    const details = { stream, record: key, reason };
+    await recordAction(tx, { action: 'sync.dismiss', brandId, target: connection, details });
+  }
+  return rows.map(({ key }) => key);
 }

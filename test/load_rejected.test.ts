@@ -38,3 +38,30 @@ test('a record that is set aside is settled when its object is deleted, stored b
   await bench.load([aThing({ id: '1', changedAt: at('2024-05-03T00:00:00Z') })]);
   expect(await leftAfter(bench, [], [{ id: '1', deletedAt: at('2024-05-04T00:00:00Z') }])).toEqual([]);
 });
+
+const keysOf = ({ db }: LoadBench) => db.column('select row_key from ops.rejected_rows order by 1');
+
+// A key is shown and logged, so what looks like a secret or a person stands there as a hash, which still finds it.
+test.each(['jane.roe@example.com', `rk_live_${'4'.repeat(24)}`, `1\0${'2'.repeat(300)}`])(
+  'a record with the key %j is set aside without it, and settled when it loads or is deleted',
+  async (key) => {
+    await using bench = await aLoadBench();
+    const target = targetOf(bench.shop, { stream: STREAM });
+    const reject = () =>
+      bench.db.transaction((tx) =>
+        rejectRows(tx, target.brandId, target.connectionId, STREAM, [{ key, reason: 'unfit', payload: {} }]),
+      );
+    const load = (items: readonly Item[], deletions: readonly Deletion[]) =>
+      bench.db.transaction((tx) => loadItems(tx, target, items, deletions));
+    await reject();
+    expect(await keysOf(bench)).toEqual([expect.stringMatching(/^sha256:[0-9a-f]{32}$/)]);
+    await load([aThing({ id: '2' })], [{ id: 'another@example.com', deletedAt: v2 }]);
+    expect(await keysOf(bench)).toHaveLength(1);
+    await load([], [{ id: key, deletedAt: v2 }]);
+    expect(await keysOf(bench)).toEqual([]);
+    if (key.includes('\0')) return; // no such key can load
+    await reject();
+    await load([aThing({ id: key, changedAt: at('2024-05-03T10:00:00Z') })], []);
+    expect(await keysOf(bench)).toEqual([]);
+  },
+);

@@ -209,3 +209,23 @@ test('the sum of a large ledger comes out of the index alone', async () => {
   expect(plan).toContain('Index Only Scan using stripe_balance_transactions_by_time');
   expect(plan).not.toMatch(/(Seq|Bitmap Heap|Index) Scan (using \w+ )?on stripe_balance_transactions/);
 });
+
+test('what Stripe names a currency or a type of balance is never told as it came', async () => {
+  await using db = await freshDb();
+  const secret = `rk_live_${'5'.repeat(24)}`;
+  const type = `${secret} ${'x'.repeat(3_000)}`;
+  await using account = await anAccount(db, {
+    balance: () => ({
+      available: amounts(['usd', 1_000], [secret, 5]),
+      pending: [],
+      [type]: { available: amounts(['usd', 70]), pending: [] },
+    }),
+    ledger: () => [{ id: 'txn_1', net: 1_000, created: LONG_AGO }],
+  });
+  const tally = await account.sync();
+  expect(tally.warning).toContain('which is none');
+  const checks = await db.rows<{ name: string; ok: boolean }>(CHECKS);
+  expect(checks.map(({ ok }) => ok)).toEqual([true, false]);
+  for (const { name } of checks) expect(name.length).toBeLessThan(120);
+  expect(JSON.stringify([tally, checks])).not.toContain(secret);
+});

@@ -106,12 +106,12 @@ test('a record that was set aside is asked for again, and leaves when it can be 
   await account.sync('charges');
   await db.query(
     `insert into ops.rejected_rows select $1, $2, 'stripe.charges', k, 'not understood then', '{}', now()
-     from unnest('{ch_old,ch_gone,undefined}'::text[]) as k`,
+     from unnest('{ch_old,ch_gone,sha256:0}'::text[]) as k`,
     [account.brandId, account.connectionId],
   );
   expect((await account.sync('charges')).incomplete).toContain('3 records');
   await account.sync('charges', { reconcile: true });
-  expect(await db.column('select row_key from ops.rejected_rows')).toEqual(['undefined']);
+  expect(await db.column('select row_key from ops.rejected_rows')).toEqual(['sha256:0']);
 });
 
 test('every stream of an account can be reconciled, and is marked as reconciled', async () => {

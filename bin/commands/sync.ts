@@ -1,4 +1,5 @@
 import type { Noun } from '../cli.ts';
+import { addDismiss } from '../sync/dismiss.ts';
 import { addReconcile } from '../sync/reconcile.ts';
 import { addRun } from '../sync/run.ts';
 import { addStatus } from '../sync/status.ts';
@@ -8,4 +9,5 @@ export const noun: Noun = (command, cli) => {
   addRun(command, cli);
   addReconcile(command, cli);
   addStatus(command, cli);
+  addDismiss(command, cli);
 };

@@ -3,10 +3,10 @@
  * a bulk result hang together, and how one object becomes rows. `first_load.ts` and `changes.ts`
  * read any of them.
  */
-import { hash } from 'node:crypto';
 import { type PackedItem, pack } from '#sql/pack.ts';
-import type { Item, Json } from '#sql/table.ts';
-import { FieldFault, type Fields, isObject, isUnfit, shownOf } from '../fields.ts';
+import type { Item } from '#sql/table.ts';
+import { FieldFault, type Fields, isObject } from '../fields.ts';
+import { rejectionOf as rejected } from '../rejection.ts';
 import type { Page, Rejection, Target } from '../stream.ts';
 import type { Shopify } from './client.ts';
 import type { Feed } from './feed.ts';
@@ -58,11 +58,9 @@ export function read({ toItem, target }: Pick<Collection, 'toItem' | 'target'>, 
   }
 }
 
-/** The record set aside, if it is at fault; anything else is thrown on. */
+/** Known by the number in its id, as its row would be. */
 export function rejectionOf(node: Fields, error: unknown): Rejection {
-  if (!isUnfit(error)) throw error;
-  const payload = shownOf(node, NOTHING);
-  return { key: keyOf(node, payload), reason: error.message, payload };
+  return rejected(node, error, { idOf: (id) => id.slice(id.lastIndexOf('/') + 1) });
 }
 
 export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rejected'> {
@@ -70,14 +68,6 @@ export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rej
     items: results.flatMap((result) => ('item' in result ? result.item : [])),
     rejected: results.flatMap((result) => ('rejection' in result ? result.rejection : [])),
   };
-}
-
-const NOTHING: ReadonlySet<string> = new Set();
-
-/** The id that the record would be stored under, so that loading it later clears the rejection. */
-function keyOf({ id }: Fields, payload: Json): string {
-  if (typeof id === 'string' && id !== '') return id.slice(id.lastIndexOf('/') + 1);
-  return `sha256:${hash('sha256', JSON.stringify(payload)).slice(0, 32)}`;
 }
 
 export type Connection = { nodes: readonly Fields[]; next: string | null };

@@ -1,4 +1,6 @@
 /** The balance that Stripe says there is, against the sum of all balance transactions that are stored. */
+import { isCurrency } from '#runtime/currencies.ts';
+import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { lookUp } from '#sql/planner.ts';
 import { ScopeMissing } from '../errors.ts';
 import { each, type Fields, integer, isObject, text } from '../fields.ts';
@@ -30,11 +32,13 @@ const PAUSE_MS = 1_500;
 
 /** Undefined where the key may not read it: then nothing tells that a row is missing. */
 export async function readBalance({ stripe, context }: Reading): Promise<Balance | undefined> {
+  const stray = (currency: string) =>
+    context.warn(`Stripe's balance names the currency ${shown(currency)}, which is none: it is not checked`);
   try {
     return await stripe.get('/v1/balance', [], (body, at) => ({
       at,
-      amounts: [...amountsOf(PAYMENTS, body), ...otherTypes(body)],
-      reserved: sumsOf(body, ['connect_reserved']),
+      amounts: [...amountsOf(PAYMENTS, body, stray), ...otherTypes(body, stray)],
+      reserved: sumsOf(body, ['connect_reserved'], stray),
     }));
   } catch (error) {
     if (!(error instanceof ScopeMissing)) throw error;
@@ -44,28 +48,32 @@ export async function readBalance({ stripe, context }: Reading): Promise<Balance
 }
 
 /** Balances beside that of payments, as far as Stripe tells what is pending in them. */
-function otherTypes(body: Fields): Amount[] {
+function otherTypes(body: Fields, stray: Stray): Amount[] {
   return Object.entries(body).flatMap(([type, value]) =>
     isObject(value) && Array.isArray(value.available) && Array.isArray(value.pending)
-      ? amountsOf(type, value)
+      ? amountsOf(type, value, stray)
       : [],
   );
 }
 
 /** `instant_available` is a part of these and so is never added. */
-function amountsOf(type: string, body: Fields): Amount[] {
-  return [...sumsOf(body, ['available', 'pending'])].map(([currency, amount]) => ({
+function amountsOf(type: string, body: Fields, stray: Stray): Amount[] {
+  return [...sumsOf(body, ['available', 'pending'], stray)].map(([currency, amount]) => ({
     type,
     currency,
     amount,
   }));
 }
 
-function sumsOf(body: Fields, keys: readonly string[]): Map<string, string> {
+/** Called with what is no currency: its transactions are set aside, and the balance of others is checked all the same. */
+type Stray = (currency: string) => void;
+
+function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string, string> {
   const minor = new Map<string, bigint>();
   for (const key of keys.filter((one) => body[one] !== undefined)) {
     each(body, key, (entry) => {
       const currency = text(entry, 'currency').toUpperCase();
+      if (!isCurrency(currency)) return stray(text(entry, 'currency'));
       minor.set(currency, (minor.get(currency) ?? 0n) + BigInt(integer(entry, 'amount')));
     });
   }
@@ -94,7 +102,9 @@ export async function* balancePages(
       continue;
     }
     for (const one of found.filter(({ isTold }) => !isTold))
-      reading.context.warn(`Stripe tells no balance of ${one.type}: its ${one.currency} is not checked`);
+      reading.context.warn(
+        `Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`,
+      );
     const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
     yield withFailures({ ...emptyPage(reading), checks });
     return;
@@ -169,16 +179,21 @@ export const COMPARED = `
   order by e.type <> $7, e.type, e.currency`;
 
 function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compared, balance: Balance): Check {
-  const name = type === PAYMENTS ? `balance ${currency}` : `balance ${currency} of ${type}`;
+  const name = type === PAYMENTS ? `balance ${currency}` : `balance ${currency} of ${named(type)}`;
   const check = { name, expected, found, ok: isEqual || isWithin };
   if (isEqual) return check;
   if (isWithin)
     return { ...check, cause: 'the difference is no more than what was booked while it was asked for' };
   const reserved = balance.reserved.get(currency) ?? '0';
   const held = reserved === '0' ? '' : `; ${reserved} ${currency} are held back for connected accounts`;
-  const whose = type === PAYMENTS ? '' : ` of ${type}`;
+  const whose = type === PAYMENTS ? '' : ` of ${named(type)}`;
   const cause = `Stripe's balance${whose} is ${expected} ${currency}, the balance transactions that are stored make ${found}${held}`;
   return { ...check, cause };
+}
+
+/** A type of balance, which is the name of a field that Stripe chose. */
+function named(type: string): string {
+  return quote(type, VALUE_CHARS_MAX);
 }
 
 /** A run whose checks failed is not whole. */

@@ -1,7 +1,8 @@
 /** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
 import { pack } from '#sql/pack.ts';
 import type { Item } from '#sql/table.ts';
-import { type Fields, isUnfit, shownOf } from '../fields.ts';
+import type { Fields } from '../fields.ts';
+import { rejectionOf } from '../rejection.ts';
 import type { Page as AnyPage, Rejection, Target } from '../stream.ts';
 import type { Params, Stripe } from './client.ts';
 
@@ -71,8 +72,8 @@ export async function contentOf(
   const rejected: Rejection[] = [];
   const deletions: { id: string; deletedAt: Date }[] = [];
   for (const { object, seen } of found) {
-    if (object.deleted === true) {
-      deletions.push({ id: String(object.id), deletedAt: seen.sentAt });
+    if (object.deleted === true && typeof object.id === 'string') {
+      deletions.push({ id: object.id, deletedAt: seen.sentAt });
       continue;
     }
     try {
@@ -86,11 +87,3 @@ export async function contentOf(
   }
   return { items, rejected, deletions };
 }
-
-/** The record set aside, if it is at fault; anything else is thrown on. */
-function rejectionOf(object: Fields, error: unknown, { leftOut = NOTHING }: Collection): Rejection {
-  if (!isUnfit(error)) throw error;
-  return { key: String(object.id), reason: error.message, payload: shownOf(object, leftOut) };
-}
-
-const NOTHING: ReadonlySet<string> = new Set();

@@ -30,7 +30,8 @@ export async function listPage(
     if (!Array.isArray(data) || typeof hasMore !== 'boolean') throw broken('it is no list');
     const objects = data.filter(isObject);
     if (hasMore && typeof objects.at(-1)?.id !== 'string') throw broken('a further page without a last id');
-    if (objects.some(({ id }) => id === after)) throw broken('the page before came again');
+    if (after !== undefined && objects.some(({ id }) => id === after))
+      throw broken('the page before came again');
     if (!isNewestFirst(objects)) throw broken('its objects are out of order');
     assertMode(stripe, objects);
     return { objects, hasMore, sentAt };

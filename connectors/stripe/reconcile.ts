@@ -141,8 +141,7 @@ async function setAside(
   const { brandId, id } = reading.context.connection;
   const { rows } = await reading.context.db.query<{ id: string }>(
     `select row_key as id from ops.rejected_rows
-     where brand_id = $1 and connection_id = $2 and stream = $3 and row_key <> 'undefined'
-       and not starts_with(row_key, 'sha256:')
+     where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
      order by rejected_at limit $4`,
     [brandId, id, `stripe.${collection.name}`, ASKED_MAX],
   );

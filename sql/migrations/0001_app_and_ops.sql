@@ -115,7 +115,7 @@ create table ops.rejected_rows (
   rejected_at timestamptz not null,
   primary key (brand_id, connection_id, stream, row_key)
 );
-comment on table ops.rejected_rows is 'records that a stream could not understand; a row leaves when its record loads';
+comment on table ops.rejected_rows is 'records that a stream could not understand; a row leaves when its record loads or is deleted, or is dismissed';
 
 create table ops.completeness (
   id bigint generated always as identity primary key,
