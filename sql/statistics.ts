@@ -17,18 +17,20 @@ const GROWTH = 2;
 const CHANGED_PART = 0.2;
 
 // The size is told by the file itself. Changes are counted by each session and told by and by, which is late
-// for a table that has just been filled, but in time for one that is rewritten.
+// for a table that has just been filled, but in time for one that is rewritten. Whether there are statistics is
+// told by when they were made: of a table whose rows are all gone none are left, however often it is analyzed.
 const CHANGED = `
   select t.oid::regclass::text as name
   from pg_class t
   join pg_namespace n on n.oid = t.relnamespace and n.nspname in ('app', 'raw', 'agg', 'ops')
   cross join lateral (
     select pg_relation_size(t.oid) / current_setting('block_size')::bigint as pages,
-           coalesce(pg_stat_get_mod_since_analyze(t.oid), 0) as changes
+           coalesce(pg_stat_get_mod_since_analyze(t.oid), 0) as changes,
+           coalesce(pg_stat_get_last_analyze_time(t.oid), pg_stat_get_last_autoanalyze_time(t.oid)) as analyzed_at
   ) s
   where t.relkind = 'r' and s.pages >= ${SIZE_MIN}
     and (s.pages >= ${GROWTH} * t.relpages or s.changes > ${CHANGED_PART} * t.reltuples
-         or not exists (select from pg_stats p where p.schemaname = n.nspname and p.tablename = t.relname))
+         or s.analyzed_at is null)
   order by name`;
 
 /** Analyzes what has changed much, and names it. A table that another session analyzes is left to it. */

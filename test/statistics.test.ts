@@ -29,6 +29,17 @@ test('a table is analyzed when it has no statistics or has doubled, and not agai
   expect(await analyzed()).toEqual(['app.fx_rates']);
 });
 
+// Its file keeps its size, and no statistics of columns can be made.
+test('a table whose rows are all gone is analyzed once, not after every run', async () => {
+  await using db = await freshDb();
+  await keepStatisticsAsTheyAre(db);
+  const analyzed = () => db.transaction(analyzeChanged);
+  await db.query(fill(0, 10_000));
+  await db.query('delete from app.fx_rates');
+  expect(await analyzed()).toEqual(['app.fx_rates']);
+  expect(await analyzed()).toEqual([]);
+});
+
 test('a rollup leaves statistics of what it and others have written', async () => {
   await using shop = await aRolledShop();
   await keepStatisticsAsTheyAre(shop.db);
