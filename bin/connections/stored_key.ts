@@ -1,6 +1,6 @@
 /** A key as it is typed, and as connectors want it stored. */
 import { z } from 'zod';
-import { assertKey, keyForms } from '#connectors/keys.ts';
+import { assertKey, assertOwn, keyForms } from '#connectors/keys.ts';
 import { UsageError } from '../errors.ts';
 
 /** The way that is meant, if the provider has it. */
@@ -28,7 +28,10 @@ export function storedKey({ provider, auth, key }: TypedKey): string {
     return key;
   }
   const { data, success } = credentials.safeParse(asObject(key));
-  if (success) return JSON.stringify(data);
+  if (success) {
+    for (const part of Object.values(data)) assertOwn(provider, part);
+    return JSON.stringify(data);
+  }
   throw new UsageError(
     'The key of --auth client_credentials has two parts.',
     'give it as client-id:client-secret, through --key-env or standard input',
