@@ -14,14 +14,18 @@ export const recordNames = Object.keys(KEPT_DAYS) as RecordName[];
 
 /** How many are looked at, or deleted, in one transaction. */
 export const BATCH_MAX = 5_000;
-const DAY_MS = 86_400_000;
 
-// Runs are asked for by the age of $1 and by $2, those that stay.
+/** Before `$1`, an instant. One that is ahead of the clock of the database would delete what is not old. */
+function cutoff(name: RecordName): string {
+  return `least($1::timestamptz, now()) - interval '${KEPT_DAYS[name]} days'`;
+}
+
+// By the instant $1; runs also by $2, those that stay.
 const EXPIRED: Record<RecordName, string> = {
-  job_runs: `r.finished_at < $1 and r.id <> all ($2::bigint[])
+  job_runs: `r.finished_at < ${cutoff('job_runs')} and r.id <> all ($2::bigint[])
     and not exists (select from graphile_worker.jobs j where j.id = r.job_id)`,
-  workers: 'r.ended_at < $1 and r.handed_back_at is not null',
-  audit_log: 'r.at < $1',
+  workers: `r.ended_at < ${cutoff('workers')} and r.handed_back_at is not null`,
+  audit_log: `r.at < ${cutoff('audit_log')}`,
 };
 
 export type Batch = { deleted: number; isLast: boolean; after: number };
@@ -41,7 +45,7 @@ const LAST_RUNS = `
   select ended as id from last union select succeeded from last where succeeded is not null`;
 
 export async function countExpired(db: Pick<Db, 'query'>, name: RecordName, now: Date): Promise<number> {
-  const values = name === 'job_runs' ? [cutoff(name, now), await readLastRuns(db)] : [cutoff(name, now)];
+  const values = name === 'job_runs' ? [now, await readLastRuns(db)] : [now];
   const text = `select count(*) as n from ops.${name} r where ${EXPIRED[name]}`;
   const { rows } = await db.query<{ n: number }>(text, values);
   return rows[0]?.n ?? 0;
@@ -56,14 +60,14 @@ export async function deleteRuns(
 ): Promise<Batch> {
   const { rows } = await tx.query<{ deleted: number; old: number; last: number | null }>(
     `with batch as (
-       select max(id) as last, count(*) filter (where started_at < $1) as old
+       select max(id) as last, count(*) filter (where started_at < ${cutoff('job_runs')}) as old
        from (select id, started_at from ops.job_runs where id > $3 order by id limit ${BATCH_MAX}) b
      ), deleted as (
        delete from ops.job_runs r using batch
        where r.id > $3 and r.id <= batch.last and ${EXPIRED.job_runs} returning 1
      )
      select (select count(*) from deleted) as deleted, old, last from batch`,
-    [cutoff('job_runs', now), lastRuns, after],
+    [now, lastRuns, after],
   );
   const { deleted = 0, old = 0, last = null } = rows[0] ?? {};
   return { deleted, isLast: old === 0, after: last ?? after };
@@ -73,7 +77,7 @@ export async function deleteOthers(tx: Tx, name: Exclude<RecordName, 'job_runs'>
   const { rowCount } = await tx.query(
     `delete from ops.${name} where ctid = any (array(
        select ctid from ops.${name} r where ${EXPIRED[name]} limit ${BATCH_MAX}))`,
-    [cutoff(name, now)],
+    [now],
   );
   const deleted = rowCount ?? 0;
   return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
@@ -85,8 +89,4 @@ export async function takeTurn(tx: Tx): Promise<boolean> {
     "update ops.retention set due_at = now() + interval '1 day' where due_at <= now()",
   );
   return rowCount === 1;
-}
-
-function cutoff(name: RecordName, now: Date): Date {
-  return new Date(now.getTime() - KEPT_DAYS[name] * DAY_MS);
 }

@@ -171,14 +171,18 @@ test('a worker queues it by itself when it is due, and runs it', async () => {
   );
 });
 
+const pruneOf =
+  (db: TestDb, instant: string) =>
+  (...options: string[]) =>
+    nightshift(['jobs', 'prune', '--now', instant, '--json', ...options], {
+      env: { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
+    });
+
 test('`jobs prune` says what would go, and deletes it', async () => {
   await using db = await freshDb();
   const [shop] = await twoShops(db);
   for (const daysAgo of [500, 400, 3]) await aRun(db, shop, { stream: 'shopify.orders', daysAgo });
-  const prune = (...options: string[]) =>
-    nightshift(['jobs', 'prune', '--now', NOW, '--json', ...options], {
-      env: { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
-    });
+  const prune = pruneOf(db, NOW);
   const dry = await prune('--dry-run');
   expect(dry.json()).toEqual([
     { records: 'ops.job_runs', kept_days: 365, to_delete: 2 },
@@ -190,4 +194,22 @@ test('`jobs prune` says what would go, and deletes it', async () => {
   expect(done.code).toBe(0);
   expect(done.json()).toMatchObject([{ state: 'succeeded', job_runs: 2, workers: 0, audit_log: 0 }]);
   expect(await left(db)).toHaveLength(1);
+});
+
+test('as of an instant that is still to come nothing more goes, and the audit log says who pruned', async () => {
+  await using db = await freshDb();
+  const [shop] = await twoShops(db);
+  for (const daysAgo of [4, 3]) await aRun(db, shop, { stream: 'shopify.orders', daysAgo });
+  const audited = await db.column('select id from ops.audit_log order by id');
+  const future = '2199-01-01T00:00:00.000Z';
+  const prune = pruneOf(db, future);
+  const dry = (await prune('--dry-run')).json() as { to_delete: number }[];
+  expect(dry.map(({ to_delete }) => to_delete)).toEqual([0, 0, 0]);
+  const done = await prune('--wait');
+  expect(done.json()).toMatchObject([{ state: 'succeeded', job_runs: 0, workers: 0, audit_log: 0 }]);
+  expect(await left(db)).toHaveLength(2);
+  expect(audited.length).toBeGreaterThan(0);
+  expect(
+    await db.rows('select action, details from ops.audit_log order by id offset $1', [audited.length]),
+  ).toEqual([{ action: 'jobs.prune', details: { now: future } }]);
 });

@@ -1,5 +1,6 @@
 /** `jobs prune` */
 import type { Command } from 'commander';
+import { recordAction } from '#sql/audit.ts';
 import { countExpired, KEPT_DAYS, recordNames } from '#sql/retention.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { retention } from '#tasks/retention.ts';
@@ -19,7 +20,11 @@ export function addPrune(command: Command, cli: Cli): void {
     .option('--dry-run', 'only say how many there are')
     .option('--wait', 'stay until it is done, and end as it did')
     .addOption(timeoutOption())
-    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+    .option(
+      '--now <instant>',
+      'as of this instant, or of now if that is earlier (for scenarios and tests)',
+      isoInstant,
+    )
     .action((options: Options) => prune(cli, options));
 }
 
@@ -37,7 +42,10 @@ async function prune(cli: Cli, { dryRun, wait, timeout, now }: Options): Promise
       });
     return cli.out.list(counts, ['records', 'kept_days', 'to_delete']);
   }
-  const id = await db.transaction((tx) => enqueue(tx, retention, { now }, { keyMode: 'replace' })); // means now
+  const id = await db.transaction(async (tx) => {
+    await recordAction(tx, { action: 'jobs.prune', target: retention.name, details: { now } });
+    return enqueue(tx, retention, { now }, { keyMode: 'replace' }); // means now
+  });
   const jobs = [{ id, label: 'retention' }];
   if (!wait) {
     await sayQueued(cli, session, jobs);
