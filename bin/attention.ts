@@ -64,11 +64,11 @@ function behind(connections: readonly ConnectionHealth[]): string[] {
     const ours = free.filter((one) => one.brand === brand);
     const late = ours.filter(({ late_streams }) => late_streams.length > 0);
     const never = ours.filter(({ never_read_streams }) => never_read_streams.length > 0);
-    const oldest = Math.max(...late.map(({ lag_seconds }) => lag_seconds ?? 0));
+    const most = Math.max(...late.map(({ late_by_seconds }) => late_by_seconds ?? 0));
     return [
       ...(late.length === 0
         ? []
-        : [`${brand}: ${named(late)} late by up to ${span(oldest * 1000)}. ${nextFor(late)}`]),
+        : [`${brand}: ${named(late)} late by up to ${span(most * 1000)}. ${nextFor(late)}`]),
       ...(never.length === 0 ? [] : [`${brand}: ${named(never)} not read to the end yet. ${nextFor(never)}`]),
     ];
   });

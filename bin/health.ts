@@ -49,6 +49,8 @@ export type ConnectionHealth = {
   state: string;
   /** Of the stream that is furthest behind. */
   lag_seconds: number | null;
+  /** How much too late the latest of `late_streams` is. */
+  late_by_seconds: number | null;
   cause: string | null;
   late_streams: string[];
   never_read_streams: string[];
@@ -137,7 +139,7 @@ const JOBS = `
 const CONNECTIONS = `
   select s.brand, s.connection, s.provider,
          case when c.removing_at is null then (array_agg(s.state order by worst))[1] else 'removing' end as state,
-         max(s.lag_seconds) as lag_seconds, (array_agg(s.error order by worst))[1] as cause,
+         max(s.lag_seconds) as lag_seconds, max(s.late_by_seconds) as late_by_seconds, (array_agg(s.error order by worst))[1] as cause,
          coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'late'), '{}') as late_streams,
          coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'never'), '{}') as never_read_streams,
          exists (

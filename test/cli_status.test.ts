@@ -50,7 +50,7 @@ test('a connection that is weeks behind is late, for status, for sync status and
   expect(ran.code).toBe(1);
   expect(status.well).toBe(false);
   expect(status.attention).toEqual([
-    `${behind.brand.slug}: ${behind.connection.name} is late by up to 21 d 0 h. ` +
+    `${behind.brand.slug}: ${behind.connection.name} is late by up to 20 d 21 h. ` +
       `Next: npx nightshift sync run --brand ${behind.brand.slug}`,
   ]);
   const [late, ok] = [behind, current].map(({ brand }) =>
@@ -154,4 +154,11 @@ test('what was read as of another instant is late by the clock, not by that inst
   expect(await ok()).toEqual([{ stream: 'shopify.orders', state: 'ok' }]);
   await db.query("update ops.positions set whole_by_clock_at = whole_by_clock_at - interval '4 hours'");
   expect(await ok()).toEqual([]);
+  const late = await db.rows<{ stream: string; late_by_seconds: number }>(
+    'select stream, late_by_seconds from bi.sync_status where late_by_seconds is not null and brand_id = $1',
+    [shop.brand.id],
+  );
+  const hours = new Map(late.map((one) => [one.stream, Math.floor(one.late_by_seconds / 3600)]));
+  expect(hours.get('shopify.orders')).toBe(1);
+  expect(hours.get('shopify.products')).toBe(21 * 24 - 3);
 });

@@ -79,7 +79,7 @@ async function streamRows(db: Db, { brand, connection }: Found): Promise<StreamR
 
 // What BI sees of it, and how many of its records wait to be understood.
 const STREAMS = `
-  select s.provider, s.stream, s.state, s.last_run_at, s.last_success_at, s.lag_seconds, s.late_after_seconds,
+  select s.provider, s.stream, s.state, s.last_run_at, s.last_success_at, s.lag_seconds, s.late_after_seconds, s.late_by_seconds,
          (select count(*) from ops.rejected_rows r
           where (r.brand_id, r.connection_id, r.stream) = (s.brand_id, s.connection_id, s.stream)) as rejected,
          s.error as cause, s.position, s.complete_to, s.reconciled_at

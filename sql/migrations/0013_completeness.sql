@@ -192,7 +192,8 @@ select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as c
                                  trim_scale(round(extract(epoch from s.late_after) / 3600, 1)))
          else coalesce(c.held_reason, p.cause, run.error_message, k.cause) end as error,
        p.complete_to, p.reconciled_at, k.checks, k.failed as checks_failed,
-       extract(epoch from s.late_after)::bigint as late_after_seconds
+       extract(epoch from s.late_after)::bigint as late_after_seconds,
+       case judged.state when 'late' then extract(epoch from now() - s.late_after - read.at) end::bigint as late_by_seconds
 from app.connections c
 join app.brands b on b.id = c.brand_id
 left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
@@ -209,12 +210,13 @@ left join lateral (
   from ops.completeness n
   where n.brand_id = c.brand_id and n.connection_id = c.id and n.stream = s.stream
 ) k on true
+cross join lateral (select coalesce(p.whole_by_clock_at, p.last_success_at) as at) read -- by the clock
 cross join lateral (
   select case when c.held_at is not null then 'held'
               when p.state is null then 'never'
               when p.state <> 'ok' then p.state
               when k.failed > 0 then 'partial'
-              when coalesce(p.whole_by_clock_at, p.last_success_at) < now() - s.late_after then 'late'
+              when read.at < now() - s.late_after then 'late'
               else 'ok' end as state
 ) judged;
 comment on view bi.sync_status is 'How far each stream of each connection is.';
@@ -225,3 +227,4 @@ comment on column bi.sync_status.reconciled_at is 'when what is stored of the la
 comment on column bi.sync_status.checks is 'checks against the provider''s own figures, each by its newest result';
 comment on column bi.sync_status.checks_failed is 'how many of them fail';
 comment on column bi.sync_status.late_after_seconds is 'how soon it must be read to its end again; later than this it is late';
+comment on column bi.sync_status.late_by_seconds is 'how much later than late_after_seconds it is by now, by the clock; null unless the state is late';
