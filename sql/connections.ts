@@ -9,7 +9,7 @@ import { ConnectionGone } from './load_place.ts';
 import { NameNotFound, taking } from './names.ts';
 import type { Tx } from './pool.ts';
 import type { Reader } from './reader.ts';
-import { keepBrand, keepRetailer, removeCommand } from './removing.ts';
+import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
 import type { Sealer } from './secrets.ts';
 import type { Table } from './table.ts';
 
@@ -86,18 +86,6 @@ export class AccountTaken extends NightshiftError {
         context: { provider, account },
       },
     );
-  }
-}
-
-export class ConnectionBeingRemoved extends NightshiftError {
-  readonly code = 'NS_CONNECTION_REMOVING';
-
-  constructor(name: string, brand: string) {
-    super(`Connection ${name} is being removed, and nothing brings it back.`, {
-      hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
-      verdict: 'give_up',
-      context: { name, brand },
-    });
   }
 }
 

@@ -8,13 +8,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NightshiftError } from '#runtime/errors.ts';
 import { recordAction } from './audit.ts';
-import { ConnectionBeingRemoved, type Which } from './connections.ts';
+import type { Which } from './connections.ts';
 import { lockRollup, markAllDays } from './dirty_days.ts';
 import { ConnectionGone } from './load_place.ts';
 import type { Db, Tx } from './pool.ts';
 import { partsOf } from './removal_parts.ts';
 import { isOf, type Owner, type OwnerKind, tablesOf } from './removal_tables.ts';
-import { removeCommand } from './removing.ts';
+import { ConnectionBeingRemoved, removeCommand } from './removing.ts';
 import type { Table } from './table.ts';
 
 const TRIES_MAX = 40;

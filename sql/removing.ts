@@ -20,6 +20,18 @@ export class RemovalBegun extends NightshiftError {
   }
 }
 
+export class ConnectionBeingRemoved extends NightshiftError {
+  readonly code = 'NS_CONNECTION_REMOVING';
+
+  constructor(name: string, brand: string) {
+    super(`Connection ${name} is being removed, and nothing brings it back.`, {
+      hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
+      verdict: 'give_up',
+      context: { name, brand },
+    });
+  }
+}
+
 type Row = { slug: string; removing: boolean };
 
 /** The brand stays, and is not being removed, until the transaction ends. Gives its slug. */

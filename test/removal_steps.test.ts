@@ -1,11 +1,12 @@
 /** A removal beside running jobs, begun and not ended, and killed. */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { ConnectionBeingRemoved, findConnection, listConnections, openConnection } from '#sql/connections.ts';
+import { findConnection, listConnections, openConnection } from '#sql/connections.ts';
 import { fence } from '#sql/jobs.ts';
 import { keepConnection } from '#sql/load_place.ts';
 import { beginRemoval, removeJobs } from '#sql/removal.ts';
 import { emptyTable } from '#sql/removal_tables.ts';
+import { ConnectionBeingRemoved } from '#sql/removing.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { nightshift } from './support/cli.ts';

@@ -2,13 +2,9 @@
 import { type Command, Option } from 'commander';
 import { keyForms } from '#connectors/keys.ts';
 import { findBrand } from '#sql/brands.ts';
-import {
-  addConnection,
-  ConnectionBeingRemoved,
-  findConnection,
-  type NewConnection,
-} from '#sql/connections.ts';
+import { addConnection, findConnection, type NewConnection } from '#sql/connections.ts';
 import type { Provider } from '#sql/hosts.ts';
+import { ConnectionBeingRemoved } from '#sql/removing.ts';
 import { findRetailer } from '#sql/retailers.ts';
 import { slug } from '../arguments.ts';
 import type { Cli } from '../cli.ts';

@@ -1,14 +1,9 @@
 /** Which streams of which connections a sync command means. */
 import { streamNames, streamsOf } from '#connectors/index.ts';
 import type { Brand } from '#sql/brands.ts';
-import {
-  type Connection,
-  ConnectionBeingRemoved,
-  findConnection,
-  listConnections,
-} from '#sql/connections.ts';
+import { type Connection, findConnection, listConnections } from '#sql/connections.ts';
 import type { Db } from '#sql/pool.ts';
-import { removeCommand } from '#sql/removing.ts';
+import { ConnectionBeingRemoved, removeCommand } from '#sql/removing.ts';
 import { ConnectionHeld, UsageError } from '../errors.ts';
 import type { Row } from '../output.ts';
 
