@@ -6,7 +6,7 @@ const LONG_MS_MAX = 12 * 60 * 60_000; // of a test that tries a law many times: 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global_setup.ts'],
+    globalSetup: ['test/support/db/global_setup.ts'],
     pool: 'forks',
     maxWorkers: WORKERS,
     // Against what hangs, not against what is slow: a busy machine must never end a test that goes on.

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { makeOutput } from '../bin/output.ts';
+import { makeOutput } from '../bin/cli/ui/output.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
 import { benchQueue } from './queue.ts';

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The operator's command line: `nightshift <noun> <verb>`. */
 import { endOnUncaught } from '#runtime/uncaught.ts';
-import { exitCodes } from './exit_codes.ts';
-import { run } from './program.ts';
-import { isStdoutClosed } from './stdout.ts';
+import { run } from './cli/program.ts';
+import { exitCodes } from './cli/ui/exit_codes.ts';
+import { isStdoutClosed } from './cli/ui/stdout.ts';
 
 endOnUncaught();
 

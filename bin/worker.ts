@@ -5,13 +5,13 @@ import { makeLog } from '#runtime/log.ts';
 import { type Sentry, startSentry } from '#runtime/sentry.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { endOnUncaught } from '#runtime/uncaught.ts';
-import { openServer } from '#sql/embedded.ts';
-import { sealer } from '#sql/secrets.ts';
+import { openServer } from '#sql/embedded/open_server.ts';
+import { sealer } from '#sql/tenants/secrets.ts';
 import { tasks } from '#tasks/index.ts';
-import { startWorker } from '#workers/worker.ts';
-import { firstCause } from './errors.ts';
-import { exitCodeOf } from './exit_codes.ts';
-import { secretKeysOf } from './secret_keys.ts';
+import { startWorker } from '#workers/queue/worker.ts';
+import { secretKeysOf } from './cli/shared/secret_keys.ts';
+import { firstCause } from './cli/ui/errors.ts';
+import { exitCodeOf } from './cli/ui/exit_codes.ts';
 
 const stop = stopSignal(); // from here on, so that a signal during the start is not lost
 const log = makeLog('info', 'worker');

@@ -1,12 +1,12 @@
 /** Every stream there is, by name. */
 import { NightshiftError } from '#runtime/errors.ts';
-import { makeMeters } from './retry.ts';
-import { type ConnectionCheck, checkShopify } from './shopify/check.ts';
-import type { ShopifyContext } from './shopify/client.ts';
+import { makeMeters } from './kit/retry.ts';
+import type { Stream } from './kit/stream.ts';
+import { type ConnectionCheck, checkShopify } from './shopify/api/check.ts';
+import type { ShopifyContext } from './shopify/api/client.ts';
 import { shopifyStreams } from './shopify/index.ts';
-import type { Stream } from './stream.ts';
-import { assertOwnAccount, checkStripe } from './stripe/check.ts';
-import { openStripe, type StripeContext } from './stripe/client.ts';
+import { assertOwnAccount, checkStripe } from './stripe/api/check.ts';
+import { openStripe, type StripeContext } from './stripe/api/client.ts';
 import { stripeStreams } from './stripe/index.ts';
 
 export type { ConnectionCheck };

@@ -1,8 +1,8 @@
 /** The forms of keys of every provider that connections can be added for. */
-import { KeyUnfit } from './errors.ts';
-import { type KeyForm, problemOf } from './key_form.ts';
-import { keyForm as shopify } from './shopify/key.ts';
-import { keyForm as stripe } from './stripe/key.ts';
+import { KeyUnfit } from './kit/errors.ts';
+import { type KeyForm, problemOf } from './kit/key_form.ts';
+import { keyForm as shopify } from './shopify/api/key.ts';
+import { keyForm as stripe } from './stripe/api/key.ts';
 
 export const keyForms: Readonly<Record<string, KeyForm>> = { shopify, stripe };
 

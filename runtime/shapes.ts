@@ -1,7 +1,7 @@
 /**
  * What must not leave the process looks like this: keys, by the shape that each provider gives them, and
  * personal data. It is data, so that a provider can declare its own. Each pattern meets text that somebody
- * else wrote, so its time must grow as the text does; `test/patterns.test.ts` holds that.
+ * else wrote, so its time must grow as the text does; `test/runtime/patterns.test.ts` holds that.
  */
 
 export type Shape = {

@@ -1,7 +1,7 @@
 /** Puts jobs on the queue, in the transaction of whatever makes them necessary. */
 import { z } from 'zod';
 import { NightshiftError } from '#runtime/errors.ts';
-import type { Tx } from '#sql/pool.ts';
+import type { Tx } from '#sql/db/pool.ts';
 import type { Task } from './task.ts';
 
 export type EnqueueOptions = {

@@ -15,10 +15,10 @@ import {
 } from '#connectors/ecb/calendar.ts';
 import { type Feed, type FeedAnswer, feeds, feedUrl, readFeed } from '#connectors/ecb/feeds.ts';
 import type { Published } from '#connectors/ecb/published.ts';
-import { type Meters, makeMeters } from '#connectors/retry.ts';
-import { type RatesKept, storeRates } from '#sql/fx.ts';
-import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx_feeds.ts';
-import type { Tx } from '#sql/pool.ts';
+import { type Meters, makeMeters } from '#connectors/kit/retry.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx/feeds.ts';
+import { type RatesKept, storeRates } from '#sql/fx/rates.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 import { defineTask, type TaskContext } from './task.ts';

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { isReconcilable } from '#connectors/index.ts';
-import { keepConnection } from '#sql/load_place.ts';
-import type { Reader } from '#sql/reader.ts';
+import type { Reader } from '#sql/db/reader.ts';
+import { keepConnection } from '#sql/load/load_lock.ts';
 import { enqueue } from './enqueue.ts';
 import { syncStream } from './sync_stream.ts';
 import { defineTask } from './task.ts';

@@ -1,7 +1,7 @@
-/** Deletes records of the platform's own work that are older than sql/retention.ts keeps them. */
+/** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
-import type { Db, Tx } from '#sql/pool.ts';
-import { type Batch, deleteOthers, deleteRuns, readLastRuns, takeTurn } from '#sql/retention.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import { type Batch, deleteOthers, deleteRuns, readLastRuns, takeTurn } from '#sql/queue/retention.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask, type TaskContext } from './task.ts';
 

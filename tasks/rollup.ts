@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { carryDays } from '#sql/days_carried.ts';
-import { claimDirtyDays, lockRollup } from '#sql/dirty_days.ts';
-import type { Tx } from '#sql/pool.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { analyzeChanged } from '#sql/db/statistics.ts';
+import { claimDirtyDays, lockRollup } from '#sql/dirty/dirty_days.ts';
+import { carryDays } from '#sql/dirty/roll_forward.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { type Rebuilt, runRollups } from '#sql/rollups/rollup.ts';
-import { analyzeChanged } from '#sql/statistics.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 

@@ -5,8 +5,8 @@
  */
 import type { z } from 'zod';
 import type { Log } from '#runtime/log.ts';
-import type { Db, Tx } from '#sql/pool.ts';
-import type { Sealer } from '#sql/secrets.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
 
 /** What a run did, in figures: its log line and its row in `ops.job_runs`. */
 export type Tally = Record<string, number | string | boolean | null | undefined> & {

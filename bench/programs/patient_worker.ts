@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { makeLog } from '#runtime/log.ts';
 import { defineTask, type Services, type Task } from '#tasks/task.ts';
-import { startWorker } from '#workers/worker.ts';
+import { startWorker } from '#workers/queue/worker.ts';
 
 const PATIENCE_MS = 60_000;
 

@@ -4,10 +4,10 @@
  */
 import { readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
-import { sealer } from '#sql/secrets.ts';
+import { sealer } from '#sql/tenants/secrets.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import type { Task } from '#tasks/task.ts';
-import { startWorker } from '#workers/worker.ts';
+import { startWorker } from '#workers/queue/worker.ts';
 
 const SAMPLE_MS = 100;
 

@@ -8,10 +8,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeLog } from '#runtime/log.ts';
-import { openServer } from '#sql/embedded.ts';
-import { migrate } from '#sql/migrate.ts';
-import { type Db, openDb } from '#sql/pool.ts';
-import { embeddedHome } from '../../test/support/embedded_home.ts';
+import { migrate } from '#sql/db/migrate.ts';
+import { type Db, openDb } from '#sql/db/pool.ts';
+import { openServer } from '#sql/embedded/open_server.ts';
+import { embeddedHome } from '../../test/support/db/embedded_home.ts';
 
 export type BenchServer = AsyncDisposable & {
   /** What the server calls itself, such as 18.4. */

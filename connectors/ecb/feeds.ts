@@ -2,9 +2,9 @@
  * The ECB's feeds over HTTP: no key, one file a request, and asked with what it said last time, so
  * that it need not send what we have.
  */
-import { RedirectRefused } from '../errors.ts';
-import { makeHttp } from '../http.ts';
-import { type Meters, persist } from '../retry.ts';
+import { RedirectRefused } from '../kit/errors.ts';
+import { makeHttp } from '../kit/http.ts';
+import { type Meters, persist } from '../kit/retry.ts';
 import { FeedNotServed } from './errors.ts';
 import type { Published } from './published.ts';
 import { BYTES_MAX, readRates } from './read_rates.ts';

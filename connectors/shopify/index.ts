@@ -1,10 +1,10 @@
 /** The streams of a shop, in the order in which they are read. */
-import type { Stream } from '../stream.ts';
-import { customersStream } from './customers.ts';
-import { deletionsStream } from './deletions.ts';
-import { ordersStream } from './orders.ts';
-import { productsStream } from './products.ts';
-import { shopStream } from './shop.ts';
+import type { Stream } from '../kit/stream.ts';
+import { customersStream } from './streams/customers.ts';
+import { ordersStream } from './streams/orders.ts';
+import { productsStream } from './streams/products.ts';
+import { shopStream } from './streams/shop.ts';
+import { deletionsStream } from './sync/deletions.ts';
 
 export const shopifyStreams: readonly Stream[] = [
   shopStream,

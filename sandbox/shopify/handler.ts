@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults, Place, Target } from '../faults.ts';
 import { BadRequest, hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
-import { BulkOperations } from './bulk.ts';
+import { BulkOperations } from './bulk/bulk.ts';
 import { Bucket } from './cost.ts';
 import { sendResult } from './download.ts';
 import { type Answer, answerQuery, type GraphqlBody } from './execute.ts';

@@ -13,8 +13,8 @@ import {
   completeLocation,
   completeProduct,
   DEFAULT_LOCATION,
-} from './complete_catalogue.ts';
-import { completeOrder } from './complete_order.ts';
+} from './complete/catalogue.ts';
+import { completeOrder } from './complete/order.ts';
 import { adminSchema } from './schema.ts';
 import type { Shop, ShopSettings } from './shop.ts';
 import { shopObject } from './shop_object.ts';

@@ -8,7 +8,7 @@ import {
 import type { Target } from '../faults.ts';
 import type { Plain } from '../plain.ts';
 import { assertAccess } from './access.ts';
-import type { BulkOperations } from './bulk.ts';
+import type { BulkOperations } from './bulk/bulk.ts';
 import { invalidCursor, type Page, type PageRequest, pageOf } from './connection.ts';
 import { type Args, readField, typeNameOf } from './fields.ts';
 import { makeFilter, type SearchWarning } from './filter.ts';

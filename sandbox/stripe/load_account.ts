@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Place, readNdjson } from '../ndjson.ts';
 import { ScenarioError } from '../scenario_error.ts';
-import { complete } from './complete.ts';
+import { complete } from './complete/complete.ts';
 import { deriveEvents } from './derive_events.ts';
 import { type Draft, Drafts, FILES } from './drafts.ts';
 import { KINDS } from './kinds.ts';

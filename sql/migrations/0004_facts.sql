@@ -5,7 +5,7 @@
 -- The subquery asks for a range of one value in the order of the one index that has it so. Every index of raw
 -- begins with the brand and the connection, and where statistics are missing or old any of them looks as good:
 -- another one reads the whole connection for each row. Whoever reads many rows switches sorting off
--- (sql/planner.ts), which leaves no other way. The retailer is a left join, which costs nothing where nobody asks
+-- (sql/db/planner.ts), which leaves no other way. The retailer is a left join, which costs nothing where nobody asks
 -- for it.
 
 -- The instant at which a day begins in a zone. Where the clock is set back over midnight (Havana, now

@@ -205,7 +205,7 @@ language sql immutable parallel safe as $$
   order by d.number
 $$;
 
--- What discounts leave of what items are worth a month, as connectors/stripe/discounts.ts says it: percentages
+-- What discounts leave of what items are worth a month, as connectors/stripe/mrr/discounts.ts says it: percentages
 -- first, then amounts, which are off each invoice and so count as often a month as the first item that they
 -- are for is billed. `recurrings` has null for metered items. Null where nobody can tell.
 create function fact.after_discounts(

@@ -1,5 +1,5 @@
 -- What a subscription was, from an instant to another. Amounts a month are stored with 18 places;
--- whoever rounds a sum of them to money rounds it to 12 places first. Rows are looked up as sql/planner.ts says;
+-- whoever rounds a sum of them to money rounds it to 12 places first. Rows are looked up as sql/db/planner.ts says;
 -- a plan of a function is kept, so each function switches sorting off by itself.
 
 -- When a subscription, as we first saw it, had begun to count, and until when it can have done so. No row
@@ -188,7 +188,7 @@ end
 $$;
 
 -- The states of a subscription in a time that nobody saw, before p_seen and after p_before (null before the
--- first version). Coupons without end count as in connectors/stripe/discounts.ts, those of an item first, then
+-- first version). Coupons without end count as in connectors/stripe/mrr/discounts.ts, those of an item first, then
 -- those of the subscription, or of its customer where it has none.
 create function fact.states_before_seen(
   p_seen raw.stripe_subscription_versions, p_before raw.stripe_subscription_versions, p_began timestamptz)

@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { NightshiftError } from '#runtime/errors.ts';
-import { followIndexes } from '../planner.ts';
-import type { Tx } from '../pool.ts';
+import { followIndexes } from '../db/planner.ts';
+import type { Tx } from '../db/pool.ts';
 import { mergeStatement } from './merge.ts';
 
 export type Rollup = {

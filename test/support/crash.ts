@@ -1,5 +1,5 @@
 /** Workers that are gone, and what they leave. */
-import type { TestDb } from './db.ts';
+import type { TestDb } from './db/db.ts';
 import { claimJob } from './run.ts';
 
 /** A worker that is registered and holds no lock: as one that was killed. */

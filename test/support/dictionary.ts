@@ -1,5 +1,5 @@
 /** The data dictionary: what the views of `bi` say of themselves. */
-import type { Db } from '#sql/pool.ts';
+import type { Db } from '#sql/db/pool.ts';
 
 export type DictionaryEntry = {
   view: string;

@@ -2,8 +2,8 @@
 import type { z } from 'zod';
 import { enqueue } from '#tasks/enqueue.ts';
 import type { Task } from '#tasks/task.ts';
-import { startWorker, type WorkerOptions } from '#workers/worker.ts';
-import type { TestDb } from './db.ts';
+import { startWorker, type WorkerOptions } from '#workers/queue/worker.ts';
+import type { TestDb } from './db/db.ts';
 import { effect, hasty, once } from './queue_tasks.ts';
 import { quiet, testServices } from './run.ts';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { NightshiftError, type Verdict } from '#runtime/errors.ts';
-import type { Db } from '#sql/pool.ts';
+import type { Db } from '#sql/db/pool.ts';
 import { defineTask, type Task } from '#tasks/task.ts';
 
 export class Trouble extends NightshiftError {

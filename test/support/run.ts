@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { makeLog } from '#runtime/log.ts';
-import type { Db, Tx } from '#sql/pool.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
-import { type ClaimedJob, type RunReport, runJob } from '#workers/run_job.ts';
-import { testSealer } from './factory.ts';
+import { type ClaimedJob, type RunReport, runJob } from '#workers/queue/run_job.ts';
+import { testSealer } from './rows/factory.ts';
 
 const never = new AbortController().signal;
 export const quiet = makeLog('silent', 'test');

@@ -1,5 +1,5 @@
 /** Runs one sync of rates to its end, to be killed on the way: `node fx_sync.ts <database> <payload> <feeds>`. */
-import { openDb } from '#sql/pool.ts';
+import { openDb } from '#sql/db/pool.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
 import { runTask } from '../run.ts';
 

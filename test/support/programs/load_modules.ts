@@ -3,7 +3,12 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const programs = ['bin/nightshift.js', 'bin/worker.js', 'sandbox/main.js', 'workers/watchdog_thread.js']; // these would run
+const programs = [
+  'bin/nightshift.js',
+  'bin/worker.js',
+  'sandbox/main.js',
+  'workers/queue/watchdog_thread.js',
+]; // these would run
 
 const [, , dist = ''] = process.argv;
 const modules = globSync('**/*.js', { cwd: dist }).filter((file) => !programs.includes(file));

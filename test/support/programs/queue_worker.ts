@@ -4,7 +4,7 @@
  */
 import { makeLog } from '#runtime/log.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
-import { startWorker } from '#workers/worker.ts';
+import { startWorker } from '#workers/queue/worker.ts';
 import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
 import { testServices } from '../run.ts';
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeLog } from '#runtime/log.ts';
-import { watchEventLoop } from '#workers/watchdog.ts';
+import { watchEventLoop } from '#workers/queue/watchdog.ts';
 
 const [, , limitSeconds, ...stalls] = process.argv;
 const stopped = new Promise((resolve) => process.once('SIGTERM', resolve));

@@ -1,7 +1,7 @@
 /** Runs one sync to its end, to be killed on the way: `node sync.ts <database> <payload>`. */
-import { openDb } from '#sql/pool.ts';
+import { openDb } from '#sql/db/pool.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
-import { testKeyring } from '../factory.ts';
+import { testKeyring } from '../rows/factory.ts';
 import { runTask } from '../run.ts';
 
 const [url = '', payload = '{}'] = process.argv.slice(2);

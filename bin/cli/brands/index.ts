@@ -1,0 +1,157 @@
+import type { Command } from 'commander';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import {
+  addBrand,
+  type Brand,
+  type BrandChange,
+  changeReportingCurrency,
+  changeTimeZone,
+  findBrand,
+  listBrands,
+  type Marked,
+} from '#sql/tenants/brands.ts';
+import { keepBrand } from '#sql/tenants/removing.ts';
+import { addUnlessThere } from '../shared/if_missing.ts';
+import type { Cli, Noun } from '../shared/noun.ts';
+import { recompute } from '../shared/recompute.ts';
+import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../shared/remove.ts';
+import { openSession } from '../shared/session.ts';
+import { currency, slug, title, zone } from '../ui/arguments.ts';
+import { confirm } from '../ui/confirm.ts';
+import { count } from '../ui/format.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description(
+    'brands: whose figures these are, in which zone a day lies, in which currency they report',
+  );
+  addAdd(command, cli);
+  addList(command, cli);
+  addChange(command, cli, {
+    ...{ verb: 'set-zone', argument: '<zone>', parse: zone, what: 'time zone', change: changeTimeZone },
+    description: 'change the zone that decides what a day is; recomputes every day of the brand',
+  });
+  addChange(command, cli, {
+    ...{ verb: 'set-currency', argument: '<currency>', parse: currency, what: 'reporting currency' },
+    change: changeReportingCurrency,
+    description: 'change the currency that sums are reported in; recomputes every day of the brand',
+  });
+  addRename(command, cli);
+  addRemove(command, cli);
+};
+
+async function found(db: Db, name: string): Promise<Found> {
+  const brand = await findBrand(db, name);
+  const owner = { kind: 'brand', brandId: brand.id, id: brand.id } as const;
+  return { brand, owner, name, removing: brand.removingAt !== null };
+}
+
+function addRename(command: Command, cli: Cli): void {
+  command
+    .command('rename')
+    .description('give a brand another short name; nothing else changes')
+    .argument('<slug>', 'the brand')
+    .argument('<new slug>', 'its short name from now on', slug)
+    .action((name: string, to: string) => renameFound(cli, to, (db) => found(db, name)));
+}
+
+function addRemove(command: Command, cli: Cli): void {
+  const verb = command
+    .command('remove')
+    .description('remove a brand with its retailers and connections, all their rows and its figures')
+    .argument('<slug>', 'the brand');
+  addRemoveOptions(verb).action((name: string, options: RemoveOptions) =>
+    remove(cli, options, (db) => found(db, name)),
+  );
+}
+
+type AddOptions = { name?: string; zone: string; currency: string; ifMissing?: boolean };
+
+function addAdd(command: Command, cli: Cli): void {
+  command
+    .command('add')
+    .description('add a brand')
+    .argument('<slug>', 'its short name, such as acme', slug)
+    .option('--name <name>', 'as people write it; the slug when left out', title)
+    .requiredOption(
+      '--zone <zone>',
+      'IANA time zone whose days its figures have, such as Europe/London',
+      zone,
+    )
+    .requiredOption('--currency <code>', 'ISO 4217 currency that sums are reported in, such as GBP', currency)
+    .option('--if-missing', 'do nothing when it is there already')
+    .action(async (name: string, options: AddOptions) => {
+      await using session = await openSession(cli);
+      const { db } = session;
+      const { zone: timeZone, currency: reportingCurrency, ifMissing } = options;
+      const wanted = { slug: name, name: options.name ?? name, timeZone, reportingCurrency };
+      const { row, added } = await addUnlessThere({
+        ...{
+          ifMissing,
+          add: () => db.transaction((tx) => addBrand(tx, wanted)),
+          find: async () => {
+            const brand = await findBrand(db, name);
+            await db.transaction((tx) => keepBrand(tx, brand.id));
+            return brand;
+          },
+        },
+      });
+      const said = added
+        ? `Added brand ${name}.`
+        : `Brand ${name} is there already, with ${row.timeZone} and ${row.reportingCurrency}.`;
+      cli.out.record({ ...shown(row), added }, () => [said]);
+      cli.out.say(`Next: npx nightshift retailers add SLUG --brand ${name}`);
+    });
+}
+
+function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description('every brand')
+    .action(async () => {
+      await using session = await openSession(cli);
+      const brands = await listBrands(session.db);
+      cli.out.list(brands.map(shown), ['brand', 'name', 'time_zone', 'reporting_currency', 'state']);
+    });
+}
+
+type Change = {
+  verb: string;
+  argument: string;
+  parse: (text: string) => string;
+  what: string;
+  description: string;
+  change: (tx: Tx, value: string, change: BrandChange) => Promise<Marked>;
+};
+
+type ChangeOptions = { yes?: boolean; dryRun?: boolean };
+
+function addChange(
+  command: Command,
+  cli: Cli,
+  { verb, argument, parse, what, description, change }: Change,
+): void {
+  command
+    .command(verb)
+    .description(description)
+    .argument('<slug>', 'the brand')
+    .argument(argument, `its new ${what}`, parse)
+    .option('--dry-run', 'say what it would recompute, and change nothing')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, value: string, { yes, dryRun }: ChangeOptions) => {
+      await using session = await openSession(cli);
+      const brand = await findBrand(session.db, name);
+      if (!dryRun) await confirm(`Change the ${what} of ${name} to ${value} and recompute its history?`, yes);
+      const result = await recompute(session, { brandId: brand.id, dryRun }, (tx, tables, now) =>
+        change(tx, value, { brandId: brand.id, tables, now }),
+      );
+      const tense = dryRun ? 'would be' : 'are';
+      cli.out.record({ brand: name, changed_to: value, dry_run: dryRun === true, ...result }, () => [
+        `${count(result.days, 'day')} of ${count(result.retailers, 'retailer')} ${tense} marked to be recomputed.`,
+      ]);
+    });
+}
+
+function shown({ slug: brand, name, timeZone, reportingCurrency, removingAt, id }: Brand) {
+  const state = removingAt ? 'removing' : 'active';
+  return { brand, name, time_zone: timeZone, reporting_currency: reportingCurrency, state, id };
+}

@@ -1,0 +1,15 @@
+/** Stores where a connection talks to. The caller has checked that its key may be sent there. */
+
+import type { Tx } from '#sql/db/pool.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import type { Connection } from '#sql/tenants/connections.ts';
+
+export async function storeAddress(tx: Tx, connection: Connection, baseUrl: string): Promise<void> {
+  const { brandId, id, name } = connection;
+  await tx.query(
+    'update app.connections set base_url = $3, account_asked_at = null where brand_id = $1 and id = $2',
+    [brandId, id, baseUrl],
+  );
+  const details = { from: connection.baseUrl, to: baseUrl };
+  await recordAction(tx, { action: 'connections.set_url', brandId, target: name, details });
+}

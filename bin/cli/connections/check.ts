@@ -1,0 +1,68 @@
+/** `connections check` */
+import type { Command } from 'commander';
+import { type ConnectionCheck, checkConnection } from '#connectors/index.ts';
+import { openConnection, saveScopes } from '#sql/tenants/connections.ts';
+import { type Found, findTheConnection } from '../shared/find_connection.ts';
+import { keyringOf } from '../shared/keyring.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { isoInstant } from '../ui/arguments.ts';
+import { exitCodes } from '../ui/exit_codes.ts';
+import { green, red, yellow } from '../ui/output.ts';
+
+const TIMEOUT_MS = 60_000;
+
+type Options = { brand?: string; now?: string };
+
+export function addCheck(command: Command, cli: Cli): void {
+  command
+    .command('check')
+    .description('ask the provider whether the key works, and what it may and may not read')
+    .argument('<name>', 'the connection, or its id')
+    .option('--brand <brand>', 'whose it is')
+    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+    .action((name: string, options: Options) => check(cli, name, options));
+}
+
+async function check(cli: Cli, name: string, { brand, now }: Options): Promise<void> {
+  await using session = await openSession(cli);
+  const found = await findTheConnection(session.db, name, brand);
+  const result = await ask(cli, session, found, now === undefined ? new Date() : new Date(now));
+  const { account, missing, warnings, scopes } = result;
+  const fit = missing.length === 0;
+  // What cannot be read at all weighs more than what is read in part.
+  if (!fit) cli.exitCode = exitCodes.failed;
+  else if (warnings.length > 0) cli.exitCode = exitCodes.partial;
+  const { name: connection, heldAt, heldReason } = found.connection;
+  cli.out.record(
+    { connection, brand: found.brand.slug, fit, held: heldAt !== null, account, scopes, missing, warnings },
+    () => [
+      `${connection} reaches ${account.name} (${account.domain}, ${account.currency}, ${account.timeZone}).`,
+      `granted: ${scopes.join(', ')}`,
+      ...missing.map(({ stream, scopes: lacking }) =>
+        red(`missing ${lacking.join(', ')}: ${stream} cannot be read`),
+      ),
+      ...warnings.map((warning) => yellow(warning)),
+      ...(fit && warnings.length === 0 ? [green('It may read everything that Nightshift uses.')] : []),
+    ],
+  );
+  const label = `${connection} --brand ${found.brand.slug}`;
+  if (!fit) cli.out.say(`Next: grant ${lackingOf(result).join(', ')} to the app, then check again`);
+  else if (heldAt)
+    cli.out.say(`It is held (${heldReason}). Next: npx nightshift connections release ${label}`);
+}
+
+function lackingOf({ missing }: ConnectionCheck): string[] {
+  return [...new Set(missing.flatMap(({ scopes }) => scopes))];
+}
+
+async function ask(cli: Cli, session: Session, { connection }: Found, now: Date): Promise<ConnectionCheck> {
+  const { db } = session;
+  const keyring = await keyringOf(cli, session);
+  const opened = await openConnection(db, connection.brandId, connection.id, keyring);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const result = await checkConnection({ connection: opened, db, sealer: keyring.sealer, signal }, now);
+  const which = { brandId: connection.brandId, connectionId: connection.id };
+  await db.transaction((tx) => saveScopes(tx, which, result.scopes, now));
+  return result;
+}

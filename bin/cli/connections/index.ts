@@ -1,0 +1,29 @@
+import type { Noun } from '../shared/noun.ts';
+import { addAdd } from './add.ts';
+import { addCheck } from './check.ts';
+import { addHold, addRelease } from './hold.ts';
+import { addKey, addReseal } from './key.ts';
+import { addLimits } from './limits.ts';
+import { addList } from './list.ts';
+import { addMove, addSetUrl } from './move.ts';
+import { addRemove, addRename } from './remove.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description('connections: accounts at providers, and the sealed keys to them');
+  for (const add of [
+    addAdd,
+    addList,
+    addCheck,
+    addHold,
+    addRelease,
+    addKey,
+    addReseal,
+    addMove,
+    addRename,
+    addRemove,
+    addSetUrl,
+    addLimits,
+  ]) {
+    add(command, cli);
+  }
+};

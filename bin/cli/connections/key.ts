@@ -1,0 +1,65 @@
+/** `connections key` and `connections reseal` */
+import { type Command, Option } from 'commander';
+import { keyForms } from '#connectors/keys.ts';
+import { replaceSecret } from '#sql/tenants/connections.ts';
+import { resealAll } from '#sql/tenants/secrets.ts';
+import { findTheConnection } from '../shared/find_connection.ts';
+import { keyringOf } from '../shared/keyring.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { count } from '../ui/format.ts';
+import { readKey } from '../ui/secret_input.ts';
+import { releaseIn } from './hold.ts';
+import { authOf, storedKey } from './stored_key.ts';
+
+type KeyOptions = { brand?: string; keyEnv?: string; auth?: string };
+
+export function addKey(command: Command, cli: Cli): void {
+  command
+    .command('key')
+    .description('store a new key, or another way of signing in; a held connection is released by it')
+    .argument('<name>', 'the connection, or its id')
+    .option('--brand <brand>', 'whose it is')
+    .option(
+      '--key-env <variable>',
+      'environment variable that holds the key; else it is read from standard input',
+    )
+    .addOption(
+      new Option('--auth <kind>', 'how the key is used from now on').choices(
+        Object.values(keyForms).flatMap((form) => [...form.auth]),
+      ),
+    )
+    .action(async (name: string, { brand, keyEnv, auth: wanted }: KeyOptions) => {
+      const key = await readKey({ keyEnv }, cli.env);
+      await using session = await openSession(cli);
+      const { brand: owner, connection } = await findTheConnection(session.db, name, brand);
+      const { provider } = connection;
+      const auth = wanted === undefined ? undefined : authOf({ provider, auth: wanted });
+      const secret = storedKey({ provider, auth: auth ?? connection.auth, key });
+      const { sealer } = await keyringOf(cli, session);
+      const which = { brandId: connection.brandId, connectionId: connection.id };
+      const { released, jobs } = await session.db.transaction(async (tx) => {
+        await replaceSecret(tx, sealer, { ...which, auth }, secret);
+        return releaseIn(tx, connection);
+      });
+      const also = released ? ` It is released; ${count(jobs, 'job')} put back.` : '';
+      const how = auth === undefined ? '' : `, used as ${auth}`;
+      const row = { connection: connection.name, auth: auth ?? connection.auth, released, jobs };
+      cli.out.record(row, () => [`${connection.name} has a new key${how}.${also}`]);
+      cli.out.say(`Next: npx nightshift connections check ${connection.name} --brand ${owner.slug}`);
+    });
+}
+
+export function addReseal(command: Command, cli: Cli): void {
+  command
+    .command('reseal')
+    .description('seal every stored key with the first of NIGHTSHIFT_SECRET_KEYS, so that older ones can go')
+    .action(async () => {
+      await using session = await openSession(cli);
+      const { sealer } = await keyringOf(cli, session);
+      const connections = await resealAll(session.db, sealer);
+      cli.out.record({ connections, key_id: sealer.keyId ?? null }, () => [
+        `${count(connections, 'connection')} sealed anew with key ${sealer.keyId}.`,
+      ]);
+    });
+}

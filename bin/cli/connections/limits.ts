@@ -1,0 +1,81 @@
+/** `connections limits` */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Db } from '#sql/db/pool.ts';
+import { type Connection, limitRequests } from '#sql/tenants/connections.ts';
+import type { Provider } from '#sql/tenants/hosts.ts';
+import { resetRateBudgets } from '#sql/tenants/rate_limits.ts';
+import { findTheConnection } from '../shared/find_connection.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { UsageError } from '../ui/errors.ts';
+import { count } from '../ui/format.ts';
+
+const REQUESTS_PER_SECOND_MAX = 10_000;
+const USUAL = 'usual';
+
+type Options = { brand?: string; reset?: boolean };
+
+export function addLimits(command: Command, cli: Cli): void {
+  command
+    .command('limits')
+    .description(
+      'say what Stripe allows the account, where it has raised that (running syncs keep to it at once); or forget what is counted',
+    )
+    .argument('<name>', 'the connection, or its id')
+    .argument('[requests-per-second]', `a number, or ${USUAL} for what Stripe allows everybody`, limit)
+    .option('--brand <brand>', 'whose it is')
+    .option('--reset', 'ask again at once, though the provider said to wait; for every brand that reads it')
+    .action(async (name: string, wanted: number | null | undefined, { brand, reset }: Options) => {
+      assertOneOf(wanted, reset);
+      await using session = await openSession(cli);
+      const { connection, brand: owner } = await findTheConnection(session.db, name, brand);
+      if (wanted !== undefined) await change(cli, session.db, connection, wanted);
+      else await forget(cli, session.db, connection, owner.slug);
+    });
+}
+
+function assertOneOf(wanted: number | null | undefined, reset: boolean | undefined): void {
+  if ((wanted === undefined) === (reset === true)) return;
+  throw new UsageError(
+    'connections limits takes either a number of requests a second or --reset.',
+    `a number, ${USUAL} for what Stripe allows everybody, or --reset to ask again at once`,
+  );
+}
+
+async function change(cli: Cli, db: Db, connection: Connection, wanted: number | null): Promise<void> {
+  assertLimited(connection.provider);
+  const which = { brandId: connection.brandId, connectionId: connection.id };
+  await db.transaction((tx) => limitRequests(tx, which, wanted));
+  const said = wanted === null ? 'what Stripe allows everybody' : `${wanted} requests a second`;
+  cli.out.record({ connection: connection.name, requests_per_second: wanted }, () => [
+    `${connection.name} keeps to ${said}.`,
+  ]);
+}
+
+async function forget(cli: Cli, db: Db, connection: Connection, brand: string): Promise<void> {
+  const { name, account } = connection;
+  const reset = await db.transaction((tx) => resetRateBudgets(tx, connection));
+  cli.out.record({ connection: name, account, reset }, () => [
+    `${account} may be asked again at once: ${count(reset, 'count')} of its requests forgotten.`,
+  ]);
+  cli.out.say(`Next: npx nightshift sync run --brand ${brand} --connection ${name}`);
+}
+
+export function requestsPerSecond(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= REQUESTS_PER_SECOND_MAX) return number;
+  throw new InvalidArgumentError(`It should be a whole number from 1 to ${REQUESTS_PER_SECOND_MAX}`);
+}
+
+function limit(text: string): number | null {
+  return text === USUAL ? null : requestsPerSecond(text);
+}
+
+/** Shopify tells its limits with every answer. */
+export function assertLimited(provider: Provider): void {
+  if (provider === 'stripe') return;
+  throw new UsageError(
+    `The limits of ${provider} are not given by hand.`,
+    'it tells them with its answers, and they are kept to without a setting',
+  );
+}

@@ -1,0 +1,59 @@
+/** `connections move` and `connections set-url` */
+import type { Command } from 'commander';
+import { moveConnection } from '#sql/tenants/connections.ts';
+import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
+import { findRetailer } from '#sql/tenants/retailers.ts';
+import { findTheConnection } from '../shared/find_connection.ts';
+import type { Cli } from '../shared/noun.ts';
+import { recompute } from '../shared/recompute.ts';
+import { openSession } from '../shared/session.ts';
+import { confirm } from '../ui/confirm.ts';
+import { count } from '../ui/format.ts';
+import { storeAddress } from './address.ts';
+
+type MoveOptions = { brand?: string; retailer: string; dryRun?: boolean; yes?: boolean };
+
+export function addMove(command: Command, cli: Cli): void {
+  command
+    .command('move')
+    .description('give its data, also those of the past, to another retailer; recomputes all their days')
+    .argument('<name>', 'the connection, or its id')
+    .option('--brand <brand>', 'whose it is')
+    .requiredOption('--retailer <retailer>', 'to whom it goes')
+    .option('--dry-run', 'say what it would recompute, and change nothing')
+    .option('--yes', 'do not ask')
+    .action((name: string, options: MoveOptions) => move(cli, name, options));
+}
+
+async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: MoveOptions): Promise<void> {
+  await using session = await openSession(cli);
+  const { connection } = await findTheConnection(session.db, name, brand);
+  const { brandId, id: connectionId } = connection;
+  const { id: retailerId } = await findRetailer(session.db, brandId, retailer);
+  if (!dryRun) await confirm(`Move ${connection.name} with all its history to ${retailer}?`, yes);
+  const result = await recompute(session, { brandId, dryRun }, (tx, tables, now) =>
+    moveConnection(tx, { brandId, connectionId, retailerId, tables, now }),
+  );
+  const tense = dryRun ? 'would be' : 'are';
+  cli.out.record({ connection: connection.name, retailer, dry_run: dryRun === true, ...result }, () => [
+    `${count(result.days, 'day')} of ${count(result.retailers, 'retailer')} ${tense} marked to be recomputed.`,
+  ]);
+}
+
+export function addSetUrl(command: Command, cli: Cli): void {
+  command
+    .command('set-url')
+    .description('change the address that it talks to')
+    .argument('<name>', 'the connection, or its id')
+    .argument('<url>', 'the provider’s own, loopback, or a host of NIGHTSHIFT_ALLOWED_HOSTS')
+    .option('--brand <brand>', 'whose it is')
+    .action(async (name: string, url: string, { brand }: { brand?: string }) => {
+      await using session = await openSession(cli);
+      const { connection } = await findTheConnection(session.db, name, brand);
+      const baseUrl = checkedBaseUrl(connection.provider, url, session.config.allowedHosts);
+      await session.db.transaction((tx) => storeAddress(tx, connection, baseUrl));
+      cli.out.record({ connection: connection.name, base_url: baseUrl }, () => [
+        `${connection.name} talks to ${baseUrl}.`,
+      ]);
+    });
+}

@@ -1,0 +1,59 @@
+/** The demo from beginning to end. A second run finds what the first has made, and changes nothing. */
+import { migrate } from '#sql/db/migrate.ts';
+import { placeOf } from '#sql/db/pool.ts';
+import { keyringOf } from '../shared/keyring.ts';
+import { startLocalWorker } from '../shared/local_worker.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { DemoDiffers } from '../ui/errors.ts';
+import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
+import { readMoney, wrongMoney } from './money.ts';
+import { ATTRIBUTION, reportLines } from './report.ts';
+import { type SandboxProcess, startSandboxProcess } from './sandbox_process.ts';
+import { setUp } from './setup.ts';
+import { makeSteps } from './steps.ts';
+import { syncAndRollUp } from './work.ts';
+
+const CONCURRENCY = 11; // shops and Stripe accounts load side by side
+
+/** `keep` returns when everything may end. */
+export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
+  const steps = makeSteps(cli.out.say);
+  const comingUp = startSandboxProcess(); // reads its data while PostgreSQL starts
+  await using _ = whenThere(comingUp);
+  await using session = await steps.run('PostgreSQL', () => openSession(cli, { anySchema: true }));
+  const { db, embedded } = session;
+  await steps.run('schema', () => migrate(db));
+  const sandbox = await steps.run('sandbox: Shopify, Stripe and the ECB', () => comingUp);
+  const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
+  await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
+  const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
+  const [figures, money] = await steps.run('figures: read from bi', () =>
+    Promise.all([readFigures(db, giftware.brand.id), readMoney(db, giftware.brand.id)]),
+  );
+  const wrong = differences(figures.totals);
+  const shown = { ...figures, exact: wrong.length === 0, money, work, steps: steps.done };
+  const where = { database: placeOf(session.url), attribution: ATTRIBUTION };
+  cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
+    reportLines({ ...shown, embedded }),
+  );
+  wrong.push(...wrongMoney(money));
+  if (wrong.length > 0) throw new DemoDiffers(wrong);
+  await keep();
+}
+
+/** The worker reads exchange rates from the sandbox, whatever the settings say. */
+function withFeed(session: Session, sandbox: SandboxProcess): Session {
+  return { ...session, config: { ...session.config, ecbUrl: `${sandbox.url}/ecb/stats/eurofxref` } };
+}
+
+/** Ends what is still on its way when the scope is left, so that no failure leaves it behind. */
+function whenThere(coming: Promise<AsyncDisposable>): AsyncDisposable {
+  coming.catch(() => {}); // whoever waits for it hears of it
+  return {
+    async [Symbol.asyncDispose]() {
+      const there = await coming.catch(() => undefined);
+      await there?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/** `fx import`: for a machine that cannot reach the feeds, and for rates of one's own making. */
+import type { Command } from 'commander';
+import { frankfurt } from '#connectors/ecb/calendar.ts';
+import { readRates } from '#connectors/ecb/read_rates.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { keepRates } from '#tasks/fx_rates.ts';
+import type { Cli } from '../shared/noun.ts';
+import { attempt } from '../shared/rehearse.ts';
+import { openSession } from '../shared/session.ts';
+import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { isoInstant } from '../ui/arguments.ts';
+import { count } from '../ui/format.ts';
+import { readRateFile } from './read_file.ts';
+import { rollupsOfAll } from './rollups.ts';
+
+const NAMED_MAX = 5;
+
+type Options = WaitOptions & { dryRun?: boolean; now?: string };
+
+export function addImport(command: Command, cli: Cli): void {
+  command
+    .command('import')
+    .description('store the rates of a file of the ECB: XML or CSV, as it is, zipped or gzipped')
+    .argument('<file>', 'the file, or - for standard input')
+    .option('--dry-run', 'say what would change and how many days would be recomputed, and change nothing')
+    .option('--wait', 'stay until the figures that the rates move are recomputed')
+    .addOption(timeoutOption())
+    .option('--now <instant>', 'import as of this instant (for scenarios and tests)', isoInstant)
+    .action((file: string, options: Options) => run(cli, file, options));
+}
+
+async function run(cli: Cli, path: string, options: Options): Promise<void> {
+  const { dryRun = false, wait } = options;
+  const now = options.now ? new Date(options.now) : new Date();
+  const { name, bytes } = await readRateFile(path);
+  const published = await readRates(bytes, { source: name, today: frankfurt(now).day });
+  await using session = await openSession(cli);
+  const { db } = session;
+  const { retailers, doubtful, ...counts } = await attempt(db, dryRun, (tx) =>
+    keepRates(tx, published, {
+      ...{ source: 'ecb, imported', now, ...(options.now && { rollupNow: options.now }) },
+      note: (_, { added, changed, withdrawn }) =>
+        recordAction(tx, { action: 'fx.import', target: name, details: { added, changed, withdrawn } }),
+    }),
+  );
+  const { layout, days } = published;
+  const [from, to] = [days[0]?.day, days.at(-1)?.day];
+  const result = { file: name, layout, from, to, dry_run: dryRun, ...counts, retailers: retailers.length };
+  cli.out.record({ ...result, doubtful }, () => [
+    `${layout} of ${count(days.length, 'day')}, ${from} to ${to}.`,
+    `${dryRun ? 'Would be' : 'Rates'} added: ${counts.added}, changed: ${counts.changed}, ` +
+      `withdrawn: ${counts.withdrawn}; unchanged: ${counts.unchanged}.`,
+    `${count(counts.days, 'day')} of ${count(retailers.length, 'retailer')} ${dryRun ? 'would be' : 'are'} marked to be recomputed.`,
+  ]);
+  sayDoubts(cli, doubtful);
+  if (dryRun || retailers.length === 0) return;
+  const jobs = await rollupsOfAll(db);
+  if (!wait) await sayQueued(cli, session, jobs);
+  else await finish(cli, session, jobs, { timeout: options.timeout, thenAlso: () => rollupsOfAll(db) });
+}
+
+function sayDoubts(cli: Cli, doubtful: readonly string[]): void {
+  if (doubtful.length === 0) return;
+  const some = doubtful.slice(0, NAMED_MAX).join('; ');
+  const more = doubtful.length > NAMED_MAX ? '; …' : '';
+  cli.out.say(`Note: ${count(doubtful.length, 'rate')} to look at, used all the same: ${some}${more}`);
+}

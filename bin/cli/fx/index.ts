@@ -1,0 +1,14 @@
+import type { Noun } from '../shared/noun.ts';
+import { addImport } from './import.ts';
+import { addShow } from './show.ts';
+import { addList, addStatus } from './status.ts';
+import { addSync } from './sync.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description('exchange rates: the ECB’s reference rates, by which figures become one currency');
+  addSync(command, cli);
+  addImport(command, cli);
+  addShow(command, cli);
+  addStatus(command, cli);
+  addList(command, cli);
+};

@@ -1,0 +1,91 @@
+/** `fx status` and `fx list`: which rates there are, and whether the newest one is in. */
+import type { Command } from 'commander';
+import { addDays, lastPublication, publicationDays } from '#connectors/ecb/calendar.ts';
+import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx/feeds.ts';
+import { RATE_DAYS_MAX } from '#sql/fx/rates.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { isoInstant } from '../ui/arguments.ts';
+import { exitCodes } from '../ui/exit_codes.ts';
+import { count } from '../ui/format.ts';
+import { instant } from '../ui/output.ts';
+
+type Options = { now?: string };
+
+export function addStatus(command: Command, cli: Cli): void {
+  command
+    .command('status')
+    .description('whether the newest rates are in, and what is missing')
+    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+    .action((options: Options) => status(cli, options));
+}
+
+export function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description('every currency with its first and its last day')
+    .action(async () => {
+      await using session = await openSession(cli);
+      const spans = await currencySpans(session.db);
+      const newest = newestOf(spans);
+      const rows = spans.map((span) => ({ ...span, state: stateOf(span, newest) }));
+      cli.out.list(rows, [
+        'currency',
+        'first_day',
+        'last_day',
+        'days',
+        'units_per_euro',
+        'state',
+        'doubtful',
+      ]);
+    });
+}
+
+async function status(cli: Cli, { now: given }: Options): Promise<void> {
+  await using session = await openSession(cli);
+  const { db } = session;
+  const [spans, days, feeds] = [await currencySpans(db), await daysWithRates(db), await feedStates(db)];
+  const newest = newestOf(spans);
+  const expected = lastPublication(given ? new Date(given) : new Date());
+  const oldest = [...days].sort()[0];
+  const missing = publicationDays(oldest ?? expected, expected).filter((day) => !days.has(day));
+  const record = {
+    ...{ newest_day: newest ?? null, expected_day: expected, is_current: !missing.includes(expected) },
+    ...{ oldest_day: oldest ?? null, days: days.size, missing_days: missing.length },
+    currencies: spans.filter((span) => stateOf(span, newest) === 'current').length,
+    ended: spans.filter((span) => stateOf(span, newest) === 'ended').map(({ currency }) => currency),
+    ...{ doubtful: spans.reduce((sum, { doubtful }) => sum + doubtful, 0), feeds },
+  };
+  cli.out.record(record, () => [
+    newest === undefined
+      ? 'There are no rates yet.'
+      : `Rates of ${count(days.size, 'day')}, ${oldest} to ${newest}.`,
+    record.is_current ? 'The newest publication is in.' : `The publication of ${expected} is missing.`,
+    ...(missing.length > 0
+      ? [`Days of publication without rates: ${missing.length}, last ${missing.at(-1)}.`]
+      : []),
+    `${count(record.currencies, 'currency', 'currencies')} now; ended: ${record.ended.join(', ') || 'none'}.`,
+    ...(record.doubtful > 0
+      ? [`${count(record.doubtful, 'rate')} to look at: app.fx_rates, column doubts.`]
+      : []),
+    ...feeds.map(
+      (feed) => `${feed.url}  read ${instant(feed.changed_at)}, looked at ${instant(feed.checked_at)}`,
+    ),
+    'Source: ECB statistics',
+  ]);
+  if (record.is_current) return;
+  cli.exitCode = exitCodes.partial;
+  cli.out.say('Next: npx nightshift fx sync --wait, or fx import FILE');
+}
+
+function newestOf(spans: readonly CurrencySpan[]): string | undefined {
+  return spans
+    .map(({ last_day }) => last_day)
+    .sort()
+    .at(-1);
+}
+
+/** One whose last rate is too old on the newest day has ended, or pauses. */
+function stateOf({ last_day }: CurrencySpan, newest = last_day): 'current' | 'ended' {
+  return last_day < addDays(newest, -RATE_DAYS_MAX) ? 'ended' : 'current';
+}

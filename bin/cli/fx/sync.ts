@@ -1,0 +1,44 @@
+/** `fx sync` */
+import type { Command } from 'commander';
+import { enqueue } from '#tasks/enqueue.ts';
+import { fxRates } from '#tasks/fx_rates.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { isoInstant } from '../ui/arguments.ts';
+import { rollupsOfAll } from './rollups.ts';
+
+type Options = WaitOptions & { full?: boolean; now?: string };
+
+export function addSync(command: Command, cli: Cli): void {
+  command
+    .command('sync')
+    .description('read the rates that are missing from the ECB')
+    .option('--full', 'read the whole history again, since 1999')
+    .option('--wait', 'stay until the rates and the figures they move are there, and end as they did')
+    .addOption(timeoutOption())
+    .option('--now <instant>', 'read as of this instant (for scenarios and tests)', isoInstant)
+    .action((options: Options) => sync(cli, options));
+}
+
+async function sync(cli: Cli, options: Options): Promise<void> {
+  const { full, now, wait } = options;
+  await using session = await openSession(cli);
+  const { db } = session;
+  const payload = { ...(full && { full }), ...(now && { now }) };
+  const id = await db.transaction((tx) => enqueue(tx, fxRates, payload, { keyMode: 'replace' })); // means now
+  const job = { id, label: 'exchange rates' };
+  if (!wait) {
+    await sayQueued(cli, session, [job]);
+    cli.out.list([{ job_id: id, task: fxRates.name }], ['job_id', 'task']);
+    return;
+  }
+  const thenAlso = () => rollupsOfAll(db);
+  const [state] = await finish(cli, session, [job], { timeout: options.timeout, thenAlso });
+  const row = {
+    ...{ job_id: id, state: state?.state, ...state?.tally, error_code: state?.error_code },
+    error: state?.error_message ?? state?.tally?.incomplete,
+  };
+  cli.out.list([row], ['state', 'newest_day', 'added', 'changed', 'withdrawn', 'unchanged', 'days', 'error']);
+  if (state?.tally?.warning) cli.out.say(`Note: ${state.tally.warning}`);
+}

@@ -1,0 +1,142 @@
+import { Argument, type Command, Option } from 'commander';
+import type { Db } from '#sql/db/pool.ts';
+import type { Cli, Noun } from '../shared/noun.ts';
+import { jobStates } from '../shared/queue_state.ts';
+import { openSession } from '../shared/session.ts';
+import { JobNotDead, JobNotFound } from '../ui/errors.ts';
+import { instant } from '../ui/output.ts';
+import { addPrune } from './prune.ts';
+
+const LIST_MAX = 200;
+
+const queueStates = ['waiting', 'running', 'retrying', 'held', 'dead'] as const;
+type QueueState = (typeof queueStates)[number];
+
+export const noun: Noun = (command, cli) => {
+  addList(command, cli);
+  addShow(command, cli);
+  addRetry(command, cli);
+  addPrune(command, cli);
+};
+
+function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description(`what is on the queue, next first (at most ${LIST_MAX})`)
+    .addOption(new Option('--state <state>', 'only these').choices(queueStates).conflicts('finished'))
+    .option('--finished', 'runs that have ended instead, latest first')
+    .action(async ({ state, finished }: { state?: QueueState; finished?: boolean }) => {
+      await using session = await openSession(cli);
+      if (finished) cli.out.list(await finishedRuns(session.db), FINISHED_COLUMNS);
+      else cli.out.list(await queued(session.db, state), QUEUED_COLUMNS);
+    });
+}
+
+function addShow(command: Command, cli: Cli): void {
+  command
+    .command('show')
+    .description('one job with every run that it had')
+    .addArgument(jobArgument())
+    .action(async (id: string) => {
+      await using session = await openSession(cli);
+      const [job] = await jobStates(session.db, [id]);
+      const { rows: runs } = await session.db.query(RUNS, [id]);
+      if (!job || (job.state === 'gone' && runs.length === 0)) throw new JobNotFound(id);
+      cli.out.record({ ...job, runs }, () => [
+        `job ${id}  ${job.task}  ${job.state}`,
+        ...(job.run_at && !runs.at(-1)?.ended ? [`runs at ${instant(job.run_at)}`] : []),
+        ...runs.flatMap((run) => runLines(run)),
+      ]);
+    });
+}
+
+function addRetry(command: Command, cli: Cli): void {
+  command
+    .command('retry')
+    .description('put a dead job back on the queue, with all its attempts')
+    .addArgument(jobArgument())
+    .action(async (id: string) => {
+      await using session = await openSession(cli);
+      const [job] = await jobStates(session.db, [id]);
+      if (!job || job.state === 'gone') throw new JobNotFound(id);
+      if (job.state !== 'dead') throw new JobNotDead(id, job.state);
+      await session.db.query(RETRY, [id]);
+      cli.out.record({ job_id: id, state: 'waiting' }, () => [`job ${id} is back on the queue`]);
+    });
+}
+
+function jobArgument(): Argument {
+  return new Argument('<job>', 'number of the job, as jobs list shows it').argParser((text) => {
+    if (!/^\d{1,18}$/.test(text)) throw new JobNotFound(text);
+    return text;
+  });
+}
+
+const QUEUED_COLUMNS = ['job_id', 'task', 'lane', 'state', 'attempts', 'run_at', 'error'];
+
+async function queued(db: Db, state: QueueState | undefined) {
+  const { rows } = await db.query(QUEUED, [state ?? null, LIST_MAX]);
+  return rows;
+}
+
+const QUEUED = `
+  with jobs as (
+    select j.id::text as job_id, j.task_identifier as task, j.queue_name as lane,
+           case when j.locked_at is not null then 'running'
+                when j.attempts >= j.max_attempts then 'dead'
+                when j.run_at = 'infinity' then 'held'
+                when j.attempts > 0 then 'retrying'
+                else 'waiting' end as state,
+           j.attempts, j.max_attempts, case when isfinite(j.run_at) then j.run_at end as run_at,
+           j.created_at, j.last_error as error, j.priority
+    from graphile_worker.jobs j
+  )
+  select job_id, task, lane, state, attempts, max_attempts, run_at, created_at, error from jobs
+  where $1::text is null or state = $1
+  order by state = 'dead', run_at nulls last, priority, job_id::bigint
+  limit $2`;
+
+const FINISHED_COLUMNS = [
+  'job_id',
+  'task',
+  'outcome',
+  'attempt',
+  'finished_at',
+  'seconds',
+  'error_code',
+  'error',
+];
+
+async function finishedRuns(db: Db) {
+  const { rows } = await db.query(FINISHED, [LIST_MAX]);
+  return rows;
+}
+
+const FINISHED = `
+  select job_id::text, task, lane, outcome, attempt, finished_at,
+         round(extract(epoch from finished_at - started_at), 1)::float8 as seconds,
+         tally, error_code, coalesce(error_message, tally ->> 'incomplete') as error, error_hint
+  from ops.job_runs where finished_at is not null
+  order by id desc limit $1`;
+
+// A record is one attempt; its id orders them.
+const RUNS = `
+  select attempt, outcome, started_at, finished_at, finished_at is not null as ended,
+         tally, progress, error_code, error_message, error_hint, payload
+  from ops.job_runs where job_id = $1 order by id`;
+
+type Run = { [column: string]: unknown };
+
+function runLines(run: Run): string[] {
+  const { attempt, outcome, started_at, error_code, error_message, error_hint, tally } = run;
+  const when = started_at instanceof Date ? instant(started_at) : '';
+  const lines = [`  attempt ${attempt}  ${when}  ${outcome}`];
+  if (tally) lines.push(`    ${JSON.stringify(tally)}`);
+  if (error_code) lines.push(`    ${error_code}: ${error_message}`);
+  if (error_hint) lines.push(`    next: ${error_hint}`);
+  return lines;
+}
+
+// The library's own function drops attempts => 0; in SQL it works. Locked jobs are none of ours.
+const RETRY =
+  'select id from graphile_worker.reschedule_jobs(array[$1]::bigint[], run_at => now(), attempts => 0)';

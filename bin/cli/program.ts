@@ -1,0 +1,74 @@
+/**
+ * Puts the command line together. Nouns load when they are used, so that `--help` and the first line
+ * of `demo` do not wait for the queue, the drivers and the schema of every provider.
+ */
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Cli, Noun } from './shared/noun.ts';
+import { databaseRefusal, firstCause } from './ui/errors.ts';
+import { exitCodeOf, exitCodes } from './ui/exit_codes.ts';
+import { makeOutput } from './ui/output.ts';
+import { reportLines, usageError } from './ui/report.ts';
+
+type Entry = { summary: string; load: () => Promise<{ noun: Noun }> };
+
+const nouns: Record<string, Entry> = {
+  demo: {
+    summary: 'a year of real orders and their money, to exact daily figures',
+    load: () => import('./demo/index.ts'),
+  },
+  up: { summary: 'run everything in one process', load: () => import('./up/index.ts') },
+  status: { summary: 'is all well? on one screen', load: () => import('./status/index.ts') },
+  migrate: { summary: 'bring the database to this version', load: () => import('./migrate/index.ts') },
+  brands: { summary: 'who sells, in which zone and currency', load: () => import('./brands/index.ts') },
+  retailers: { summary: 'through whom a brand sells', load: () => import('./retailers/index.ts') },
+  connections: {
+    summary: 'accounts at providers and their keys',
+    load: () => import('./connections/index.ts'),
+  },
+  sync: { summary: 'bring in what providers know', load: () => import('./sync/index.ts') },
+  fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
+  rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
+  jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
+  sandbox: { summary: 'the providers as a local server', load: () => import('./sandbox/index.ts') },
+};
+
+/** Runs one command line and gives its exit code. Whatever goes wrong is reported here, once. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  const first = argv.find((word) => !word.startsWith('-'));
+  const noun = first !== undefined && Object.hasOwn(nouns, first) ? first : undefined;
+  const cli: Cli = { out: makeOutput(argv.includes('--json')), env, exitCode: exitCodes.ok };
+  try {
+    const program = await buildProgram(cli, noun);
+    await program.parseAsync([...argv], { from: 'user' });
+    return cli.exitCode;
+  } catch (error) {
+    return explain(databaseRefusal(firstCause(error)), cli, argv, noun);
+  }
+}
+
+async function buildProgram(cli: Cli, noun: string | undefined): Promise<Command> {
+  const program = new Command('nightshift')
+    .description(packageJson.description)
+    .usage('<noun> <verb> [options]')
+    .version(packageJson.version)
+    .option('--json', 'data as JSON: one object, or one a line for lists')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} }) // reported by explain, with what to type next
+    .exitOverride();
+  for (const [name, { summary, load }] of Object.entries(nouns)) {
+    const command = program.command(name).description(summary);
+    if (name === noun) (await load()).noun(command, cli);
+  }
+  return program;
+}
+
+function explain(error: unknown, cli: Cli, argv: readonly string[], noun: string | undefined): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.ok; // --help and --version end this way
+    if (error.code === 'commander.help') return exitCodes.usage; // a noun without a verb: help was shown
+    return explain(usageError(error, argv, noun), cli, argv, noun);
+  }
+  for (const line of reportLines(error, cli.out.json)) cli.out.say(line);
+  return exitCodeOf(error);
+}

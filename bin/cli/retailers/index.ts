@@ -1,0 +1,110 @@
+import type { Command } from 'commander';
+import { keyForms } from '#connectors/keys.ts';
+import type { Db } from '#sql/db/pool.ts';
+import { findBrand, listBrands } from '#sql/tenants/brands.ts';
+import { keepRetailer } from '#sql/tenants/removing.ts';
+import { addRetailer, findRetailer, listRetailers } from '#sql/tenants/retailers.ts';
+import { addUnlessThere } from '../shared/if_missing.ts';
+import type { Cli, Noun } from '../shared/noun.ts';
+import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../shared/remove.ts';
+import { openSession } from '../shared/session.ts';
+import { slug, title } from '../ui/arguments.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description('retailers: through whom a brand sells');
+  addAdd(command, cli);
+  addList(command, cli);
+  addRename(command, cli);
+  addRemove(command, cli);
+};
+
+async function found(db: Db, brandSlug: string, name: string): Promise<Found> {
+  const brand = await findBrand(db, brandSlug);
+  const { id, removingAt } = await findRetailer(db, brand.id, name);
+  const owner = { kind: 'retailer', brandId: brand.id, id } as const;
+  return { brand, owner, name, removing: removingAt !== null };
+}
+
+function addRename(command: Command, cli: Cli): void {
+  command
+    .command('rename')
+    .description('give a retailer another short name; nothing else changes')
+    .argument('<slug>', 'the retailer')
+    .argument('<new slug>', 'its short name from now on', slug)
+    .requiredOption('--brand <brand>', 'the brand that sells through it')
+    .action((name: string, to: string, { brand }: { brand: string }) =>
+      renameFound(cli, to, (db) => found(db, brand, name)),
+    );
+}
+
+function addRemove(command: Command, cli: Cli): void {
+  const verb = command
+    .command('remove')
+    .description('remove a retailer with its connections, all their rows and its figures')
+    .argument('<slug>', 'the retailer')
+    .requiredOption('--brand <brand>', 'the brand that sells through it');
+  addRemoveOptions(verb).action((name: string, options: RemoveOptions & { brand: string }) =>
+    remove(cli, options, (db) => found(db, options.brand, name)),
+  );
+}
+
+type AddOptions = { brand: string; name?: string; ifMissing?: boolean };
+
+function addAdd(command: Command, cli: Cli): void {
+  command
+    .command('add')
+    .description('add a retailer to a brand')
+    .argument('<slug>', 'its short name, such as uk', slug)
+    .requiredOption('--brand <brand>', 'the brand that sells through it')
+    .option('--name <name>', 'as people write it; the slug when left out', title)
+    .option('--if-missing', 'do nothing when it is there already')
+    .action(async (retailer: string, { brand, name = retailer, ifMissing }: AddOptions) => {
+      await using session = await openSession(cli);
+      const { db } = session;
+      const { id: brandId } = await findBrand(db, brand);
+      const { row, added } = await addUnlessThere({
+        ifMissing,
+        add: () => db.transaction((tx) => addRetailer(tx, { brandId, slug: retailer, name })),
+        find: async () => {
+          const there = await findRetailer(db, brandId, retailer);
+          await db.transaction((tx) => keepRetailer(tx, brandId, there.id));
+          return there;
+        },
+      });
+      const said = added
+        ? `Added retailer ${retailer} of ${brand}.`
+        : `Retailer ${retailer} is there already.`;
+      cli.out.record({ brand, retailer, name: row.name, id: row.id, added }, () => [said]);
+      const options = `--brand ${brand} --retailer ${retailer} --provider PROVIDER --account ACCOUNT`;
+      cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env VARIABLE`);
+      cli.out.say(
+        `PROVIDER is ${Object.keys(keyForms).join(' or ')}; npx nightshift connections add --help says more.`,
+      );
+    });
+}
+
+function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description('every retailer, or those of one brand')
+    .option('--brand <brand>', 'only of this brand')
+    .action(async ({ brand }: { brand?: string }) => {
+      await using session = await openSession(cli);
+      const brands =
+        brand === undefined ? await listBrands(session.db) : [await findBrand(session.db, brand)];
+      const rows = [];
+      for (const { id, slug: name } of brands) {
+        const retailers = await listRetailers(session.db, id);
+        rows.push(
+          ...retailers.map((retailer) => ({
+            brand: name,
+            retailer: retailer.slug,
+            name: retailer.name,
+            state: retailer.removingAt ? 'removing' : 'active',
+            id: retailer.id,
+          })),
+        );
+      }
+      cli.out.list(rows, ['brand', 'retailer', 'name', 'state']);
+    });
+}

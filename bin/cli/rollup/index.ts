@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import { type Brand, findBrand } from '#sql/tenants/brands.ts';
+import { keepRetailer } from '#sql/tenants/removing.ts';
+import { findRetailer, listRetailers, type Retailer } from '#sql/tenants/retailers.ts';
+import { enqueue } from '#tasks/enqueue.ts';
+import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
+import type { Followed } from '../shared/follow.ts';
+import type { Cli, Noun } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { day, isoInstant } from '../ui/arguments.ts';
+import { UsageError } from '../ui/errors.ts';
+import type { Row } from '../ui/output.ts';
+
+export const noun: Noun = (command, cli) => {
+  command.description('rollups: what is computed from the rows that syncs bring');
+  addRun(command, cli);
+};
+
+type Range = { from?: string; to?: string };
+
+type RunOptions = WaitOptions & Range & { brand: string; retailer?: string; now?: string; dryRun?: boolean };
+
+function addRun(command: Command, cli: Cli): void {
+  command
+    .command('run')
+    .description('recompute the days that are marked, or with --from and --to every day of a range')
+    .requiredOption('--brand <brand>', 'whose figures')
+    .option('--retailer <retailer>', 'only of this one')
+    .option('--from <day>', 'first day of the range, in the brand’s zone', day)
+    .option('--to <day>', 'last day of the range', day)
+    .option('--wait', 'stay until it is done, and end as it did')
+    .addOption(timeoutOption())
+    .option('--dry-run', 'say which days it would recompute')
+    .option('--now <instant>', 'compute as of this instant (for scenarios and tests)', isoInstant)
+    .action((options: RunOptions) => run(cli, options));
+}
+
+async function run(cli: Cli, options: RunOptions): Promise<void> {
+  const range = checkedRange(options);
+  await using session = await openSession(cli);
+  const { db } = session;
+  const brand = await findBrand(db, options.brand);
+  const retailers = await chosen(session, brand, options.retailer);
+  if (options.dryRun) {
+    cli.out.list(await daysToRecompute(session, brand, retailers, range), [
+      'brand',
+      'retailer',
+      'days',
+      'from',
+      'to',
+    ]);
+    return;
+  }
+  const jobs: Followed[] = [];
+  for (const retailer of retailers) {
+    const payload = { brandId: brand.id, retailerId: retailer.id, ...range, now: options.now };
+    const id = await db.transaction(async (tx) => {
+      await keepRetailer(tx, retailer.brandId, retailer.id);
+      return enqueue(tx, rollup, payload, { keyMode: 'replace' }); // means now
+    });
+    jobs.push({ id, label: `rollup ${retailer.slug}` });
+  }
+  if (!options.wait) {
+    await sayQueued(cli, session, jobs);
+    cli.out.list(rows(brand, retailers, jobs), ['job_id', 'retailer']);
+    return;
+  }
+  const states = await finish(cli, session, jobs, options);
+  const done = rows(brand, retailers, jobs).map((row, at) => ({
+    ...row,
+    state: states[at]?.state,
+    ...states[at]?.tally,
+    error: states[at]?.error_message,
+  }));
+  cli.out.list(done, ['job_id', 'retailer', 'state', 'days', 'written', 'deleted', 'error']);
+}
+
+function checkedRange({ from, to }: Range): Range {
+  if (from === undefined && to === undefined) return {};
+  if (from === undefined || to === undefined) {
+    throw new UsageError('A range has a first and a last day.', 'give both --from and --to');
+  }
+  if (from > to)
+    throw new UsageError(`The range ends (${to}) before it begins (${from}).`, 'swap --from and --to');
+  if (daysBetween(from, to).length > RANGE_DAYS_MAX)
+    throw new UsageError(`A range has at most ${RANGE_DAYS_MAX} days.`, 'do it in several ranges');
+  return { from, to };
+}
+
+async function chosen(
+  { db }: Session,
+  { id, slug }: Brand,
+  retailer: string | undefined,
+): Promise<Retailer[]> {
+  if (retailer !== undefined) return [await findRetailer(db, id, retailer)];
+  const all = await listRetailers(db, id);
+  const stay = all.filter(({ removingAt }) => removingAt === null);
+  if (all.length > 0) return stay.length > 0 ? stay : all; // refused by name, if all are being removed
+  throw new UsageError(
+    `Brand ${slug} has no retailer yet.`,
+    `npx nightshift retailers add SLUG --brand ${slug}`,
+  );
+}
+
+function rows({ slug: brand }: Brand, retailers: readonly Retailer[], jobs: readonly Followed[]): Row[] {
+  return retailers.map(({ slug: retailer }, at) => ({ job_id: jobs[at]?.id, brand, retailer }));
+}
+
+async function daysToRecompute(
+  { db }: Session,
+  { id, slug: brand }: Brand,
+  retailers: readonly Retailer[],
+  { from, to }: Range,
+): Promise<Row[]> {
+  const { rows: found } = await db.query(
+    `select $1::text as brand, r.slug as retailer,
+            case when $4::date is null then count(distinct d.day) else $5::date - $4::date + 1 end as days,
+            coalesce($4::date, min(d.day)) as from, coalesce($5::date, max(d.day)) as to
+     from app.retailers r
+     left join ops.dirty_days d on d.brand_id = r.brand_id and d.retailer_id = r.id
+     where r.brand_id = $2 and r.id = any ($3::uuid[])
+     group by r.slug order by r.slug`,
+    [brand, id, retailers.map((retailer) => retailer.id), from ?? null, to ?? null],
+  );
+  return found;
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { stopSignal } from '#runtime/shutdown.ts';
+import { ScenarioError } from '../../../sandbox/scenario_error.ts';
+import { type SandboxOptions, startSandbox } from '../../../sandbox/server.ts';
+import type { Noun } from '../shared/noun.ts';
+import { ScenarioMissing, UsageError } from '../ui/errors.ts';
+
+const PORT_MAX = 65_535;
+
+export const noun: Noun = (command, cli) => {
+  command
+    .description(
+      'serve the providers on one local address, with the built-in orders or a scenario, until Ctrl-C',
+    )
+    .option('--data <dir>', 'a scenario directory, as docs/sandbox.md describes it')
+    .option('--port <number>', 'where to listen; a free port when left out', port)
+    .option('--host <address>', 'on which address to listen', '127.0.0.1')
+    .action(async (options: SandboxOptions) => {
+      const { say } = cli.out;
+      // Before a minute of reading.
+      await assertThere(options.data);
+      await assertFree(options).catch(refuse);
+      say('Reading the data …');
+      await using sandbox = await startSandbox({ ...options, log: say }).catch(refuse);
+      const { url, now = null } = sandbox;
+      cli.out.record({ url, now }, () => [url]);
+      if (now !== null) say(`It answers as of ${now}: give --now ${now} to what is run against it.`);
+      say(`Its shops, data and faults: ${url}/_sandbox/status. Ctrl-C stops it.`);
+      await stopSignal();
+    });
+};
+
+const NOWHERE_TO_LISTEN = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND'];
+
+function refuse(error: unknown): never {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (NOWHERE_TO_LISTEN.includes(code))
+    throw new UsageError(`It cannot listen there: ${message}.`, 'without --host and --port it always can');
+  if (!(error instanceof ScenarioError)) throw error;
+  throw new UsageError(error.message, 'docs/sandbox.md describes what a scenario directory holds');
+}
+
+async function assertThere(directory: string | undefined): Promise<void> {
+  if (directory === undefined) return;
+  const found = await stat(directory).catch(() => undefined);
+  if (!found?.isDirectory()) throw new ScenarioMissing(directory);
+}
+
+/** Listens there for a moment; whoever comes in between is told by the sandbox itself. */
+async function assertFree({ host, port = 0 }: SandboxOptions): Promise<void> {
+  const server = createServer().listen(port, host);
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number <= PORT_MAX) return number;
+  throw new InvalidArgumentError(`It should be a number from 0 to ${PORT_MAX}`);
+}

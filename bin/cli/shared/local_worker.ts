@@ -1,0 +1,28 @@
+/** A worker inside the process of a command: for `up`, `demo`, and whoever waits where no worker lives. */
+import type { Worker } from '#workers/queue/worker.ts';
+import { keyringOf } from './keyring.ts';
+import type { Cli } from './noun.ts';
+import type { Session } from './session.ts';
+
+export type LocalOptions = {
+  concurrency?: number;
+  drainSeconds?: number;
+  report?: (error: unknown, tags?: Record<string, string>) => void;
+};
+
+/** Leaving the scope drains it. */
+export async function startLocalWorker(
+  cli: Cli,
+  session: Session,
+  options: LocalOptions = {},
+): Promise<Worker> {
+  const [{ tasks }, { startWorker }] = await Promise.all([
+    import('#tasks/index.ts'),
+    import('#workers/queue/worker.ts'),
+  ]);
+  const { config, url, log } = session;
+  const { concurrency, drainSeconds, stallSeconds } = config;
+  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl };
+  const usual = { concurrency, drainSeconds, stallSeconds };
+  return startWorker({ url, log, tasks, services, ...usual, ...options });
+}

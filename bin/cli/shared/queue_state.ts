@@ -1,0 +1,69 @@
+/** What the queue looks like from outside: who lives, what waits, how a job stands. Reads only. */
+import type { Db } from '#sql/db/pool.ts';
+
+type Reader = Pick<Db, 'query'>;
+
+/** Workers that hold their advisory lock: PostgreSQL frees it the moment their process is gone. */
+export async function liveWorkers(db: Reader): Promise<LiveWorker[]> {
+  const { rows } = await db.query<LiveWorker>(`
+    select w.pool_id, w.host, w.process_id, w.started_at
+    from ops.workers w
+    where w.ended_at is null and exists (
+      select from pg_locks l
+      join pg_database d on d.oid = l.database and d.datname = current_database()
+      where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+        and (l.classid::bigint << 32) | l.objid::bigint = w.lock_key)
+    order by w.started_at`);
+  return rows;
+}
+
+export type LiveWorker = { pool_id: string; host: string; process_id: number; started_at: Date };
+
+/** How a job stands. `gone` = neither queued nor ever run: somebody took it off the queue. */
+export type JobState = {
+  id: string;
+  task: string | null;
+  state:
+    | 'waiting'
+    | 'running'
+    | 'retrying'
+    | 'returned'
+    | 'crashed'
+    | 'succeeded'
+    | 'partial'
+    | 'held'
+    | 'dead'
+    | 'gone';
+  attempt: number | null;
+  run_at: Date | null;
+  progress: Record<string, unknown> | null;
+  tally: Record<string, unknown> | null;
+  error_code: string | null;
+  error_message: string | null;
+  error_hint: string | null;
+  started_at: Date | null;
+  finished_at: Date | null;
+};
+
+/** In the order asked for. */
+export async function jobStates(db: Reader, ids: readonly string[]): Promise<JobState[]> {
+  const { rows } = await db.query<JobState>(
+    `select wanted.id::text, coalesce(j.task_identifier, r.task) as task,
+            case when j.id is null then coalesce(r.outcome, 'gone')
+                 when r.outcome = 'running' then 'running'
+                 when j.attempts >= j.max_attempts and j.locked_at is null then 'dead'
+                 when j.run_at = 'infinity' then 'held'
+                 when r.outcome in ('retrying', 'returned', 'crashed') then r.outcome
+                 else 'waiting' end as state,
+            r.attempt, case when isfinite(j.run_at) then j.run_at end as run_at, r.progress, r.tally, r.error_code, r.error_message,
+            r.error_hint, r.started_at, r.finished_at
+     from unnest($1::bigint[]) with ordinality as wanted (id, place)
+     left join lateral (
+       select * from ops.job_runs r where r.job_id = wanted.id order by r.id desc limit 1
+     ) r on true
+     left join graphile_worker.jobs j on j.id = wanted.id
+     order by wanted.place`,
+    [ids],
+  );
+  return rows;
+}

@@ -1,0 +1,29 @@
+/** A change that moves figures: its marks and the rollups that answer them commit with it. */
+
+import type { Tx } from '#sql/db/pool.ts';
+import type { Table } from '#sql/load/table.ts';
+import type { Marked } from '#sql/tenants/brands.ts';
+import { attempt } from './rehearse.ts';
+import type { Session } from './session.ts';
+
+type Change = (tx: Tx, tables: readonly Table[], now: Date) => Promise<Marked>;
+
+/** How many days are marked, of how many retailers. */
+export async function recompute(
+  { db }: Session,
+  { brandId, dryRun }: { brandId: string; dryRun: boolean | undefined },
+  change: Change,
+): Promise<{ days: number; retailers: number }> {
+  const [{ streams }, { enqueue }, { rollup }] = await Promise.all([
+    import('#connectors/index.ts'),
+    import('#tasks/enqueue.ts'),
+    import('#tasks/rollup.ts'),
+  ]);
+  const tables = streams.flatMap((stream) => [...stream.tables]);
+  const { days, retailerIds } = await attempt(db, dryRun, async (tx) => {
+    const marked = await change(tx, tables, new Date());
+    for (const retailerId of marked.retailerIds) await enqueue(tx, rollup, { brandId, retailerId });
+    return marked;
+  });
+  return { days, retailers: retailerIds.length };
+}

@@ -1,0 +1,23 @@
+/** A change that can be tried: with --dry-run it is made, measured and rolled back. */
+import type { Db, Tx } from '#sql/db/pool.ts';
+
+const ROLLED_BACK = Symbol('rolled back');
+
+/** What `fn` gives, whether it was committed or, `dryRun`, rolled back. */
+export async function attempt<T>(
+  db: Db,
+  dryRun: boolean | undefined,
+  fn: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  if (!dryRun) return db.transaction(fn);
+  const results: T[] = [];
+  await db
+    .transaction(async (tx) => {
+      results.push(await fn(tx));
+      throw ROLLED_BACK;
+    })
+    .catch((error: unknown) => {
+      if (error !== ROLLED_BACK) throw error;
+    });
+  return results[0] as T; // nothing but `fn` can throw before it is there
+}

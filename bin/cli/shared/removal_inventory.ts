@@ -1,0 +1,102 @@
+/** What a removal takes along, said before it begins. */
+
+import type { Db } from '#sql/db/pool.ts';
+import type { Reader } from '#sql/db/reader.ts';
+import { markAllDays } from '#sql/dirty/dirty_days.ts';
+import type { Table } from '#sql/load/table.ts';
+import type { Brand } from '#sql/tenants/brands.ts';
+import type { Part } from '#sql/tenants/removal_parts.ts';
+import { type Owner, rowsOf } from '#sql/tenants/removal_tables.ts';
+import { count } from '../ui/format.ts';
+import { attempt } from './rehearse.ts';
+
+/** What a person means by a name; `removing` if its removal has begun. */
+export type Found = { brand: Brand; owner: Owner; name: string; removing: boolean };
+
+export type Inventory = {
+  /** By table. */
+  rows: Record<string, number>;
+  /** Days of figures that go, or of a connection are computed again. */
+  days: number;
+  figures: number;
+  jobs: number;
+  positions: number;
+  quarantined: number;
+};
+
+export async function inventory(db: Db, { brand, owner }: Found, parts: readonly Part[]): Promise<Inventory> {
+  const owners = [...parts, owner];
+  const rows = await rowsOf(db, owner.kind === 'brand' ? [owner] : owners);
+  const jobs = await db.query<{ n: number }>(
+    'select count(distinct j) as n from unnest($1::uuid[]) as o (id) cross join lateral ops.jobs_naming(o.id) j',
+    [owners.map(({ id }) => id)],
+  );
+  return {
+    rows,
+    ...(await (owner.kind === 'connection' ? recomputed(db, brand, owner) : figuresOf(db, owner))),
+    jobs: jobs.rows[0]?.n ?? 0,
+    positions: rows['ops.positions'] ?? 0,
+    quarantined: rows['ops.rejected_rows'] ?? 0,
+  };
+}
+
+const DAILY = `
+  select a.attrelid::regclass::text as name from pg_attribute a join pg_class t on t.oid = a.attrelid
+  where t.relnamespace = 'agg'::regnamespace and t.relkind in ('r', 'p') and a.attname = 'day' and not a.attisdropped
+  order by 1`;
+
+/** The days that would be marked, and how many rows of figures they have: tried, and rolled back. */
+async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connectionId }: Owner) {
+  const { streams } = await import('#connectors/index.ts');
+  const tables: Table[] = streams.flatMap((stream) => [...stream.tables]);
+  const now = new Date();
+  return attempt(db, true, async (tx) => {
+    const days = await markAllDays(tx, { brandId, connectionId, timeZones: [timeZone], tables, now });
+    return { days, figures: (await daily(tx, DAYS_MARKED, [brandId, connectionId, now])).figures };
+  });
+}
+
+const DAYS_MARKED = `a.brand_id = $1 and (a.retailer_id, a.day) in (
+  select m.retailer_id, m.day from ops.dirty_days m
+  join app.connections c on c.brand_id = m.brand_id and c.retailer_id = m.retailer_id and c.id = $2
+  where m.brand_id = $1 and m.marked_at = $3)`;
+
+function figuresOf(db: Db, { kind, brandId, id }: Owner) {
+  return daily(db, `a.brand_id = $1 and a.${kind}_id = $2`, [brandId, id]);
+}
+
+async function daily(db: Reader, where: string, values: unknown[]) {
+  const tables = await db.query<{ name: string }>(DAILY);
+  const each = tables.rows.map(({ name }) => `select a.retailer_id, a.day from ${name} a where ${where}`);
+  const { rows } = await db.query<{ days: number; figures: number }>(
+    `select count(*) as figures, count(distinct (retailer_id, day)) as days from (${each.join(' union all ')}) f`,
+    values,
+  );
+  return rows[0] ?? { days: 0, figures: 0 };
+}
+
+/** The parts for machines. */
+export function shownParts(parts: readonly Part[]) {
+  const shown = (kind: Part['kind']) =>
+    parts.filter((one) => one.kind === kind).map(({ name, removing }) => ({ [kind]: name, removing }));
+  return { retailers: shown('retailer'), connections: shown('connection') };
+}
+
+/** All of it for people. */
+export function linesOf(
+  { brand, owner, name, removing }: Found,
+  parts: readonly Part[],
+  { rows, days, figures, jobs }: Inventory,
+): string[] {
+  const whose = owner.kind === 'brand' ? '' : ` of brand ${brand.slug}`;
+  const becomes =
+    owner.kind === 'connection' ? 'are computed again from what remains' : 'of figures go with it';
+  const begun = (is: boolean) => (is ? ' (its removal has begun)' : '');
+  return [
+    `Everything of ${owner.kind} ${name}${whose}${begun(removing)}:`,
+    ...parts.map((one) => `  ${one.kind} ${one.name}${begun(one.removing)}`),
+    ...Object.entries(rows).map(([table, n]) => `  ${table}: ${count(n, 'row')}`),
+    `  ${count(days, 'day')} (${count(figures, 'row')}) ${becomes}`,
+    `  ${count(jobs, 'job')} on the queue`,
+  ];
+}

@@ -1,0 +1,103 @@
+/** `… remove`: says what goes, asks for the name, and removes it in steps that can be interrupted. */
+import type { Command } from 'commander';
+import type { Db } from '#sql/db/pool.ts';
+import { announceRemoval, beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
+import { type Part, partsOf } from '#sql/tenants/removal_parts.ts';
+import { emptyTable, type Owner, tablesOf } from '#sql/tenants/removal_tables.ts';
+import { rename } from '#sql/tenants/rename.ts';
+import { confirmName } from '../ui/confirm.ts';
+import { count } from '../ui/format.ts';
+import type { Cli } from './noun.ts';
+import { recompute } from './recompute.ts';
+import { type Found, inventory, linesOf, shownParts } from './removal_inventory.ts';
+import { openSession, type Session } from './session.ts';
+
+export type { Found } from './removal_inventory.ts';
+export type RemoveOptions = { brand?: string; dryRun?: boolean; yes?: string };
+
+export function addRemoveOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'say what would go, and change nothing')
+    .option('--yes <name>', 'do not ask: its name once more, for scripts');
+}
+
+export async function renameFound(cli: Cli, to: string, find: (db: Db) => Promise<Found>): Promise<void> {
+  await using session = await openSession(cli);
+  const { brand, owner, name } = await find(session.db);
+  await session.db.transaction((tx) => rename(tx, owner, { from: name, to }));
+  const slug = owner.kind === 'brand' ? to : brand.slug;
+  cli.out.record({ brand: slug, [owner.kind]: to, was: name }, () => [`${name} is now called ${to}.`]);
+}
+
+export async function remove(
+  cli: Cli,
+  { dryRun, yes }: RemoveOptions,
+  find: (db: Db) => Promise<Found>,
+): Promise<void> {
+  await using session = await openSession(cli);
+  const found = await find(session.db);
+  const { brand, owner, name, removing } = found;
+  const parts = await partsOf(session.db, owner);
+  const goes = await inventory(session.db, found, parts);
+  const record = {
+    ...{ brand: brand.slug, [owner.kind]: name, removing, dry_run: dryRun === true },
+    ...(owner.kind !== 'connection' && shownParts(parts)),
+    ...goes,
+  };
+  const lines = linesOf(found, parts, goes);
+  if (dryRun) return cli.out.record({ ...record, removed: false }, () => lines);
+  if (yes === undefined) for (const line of lines) cli.out.say(line);
+  await confirmName(`It cannot be undone. Type ${name} to remove it: `, name, yes);
+  await (owner.kind === 'connection' ? removeAlone(cli, session, found) : removeWhole(cli, session, found));
+  cli.out.record({ ...record, removed: true }, () => [`Removed ${owner.kind} ${name}.`]);
+  if (goes.days > 0 && owner.kind === 'connection')
+    cli.out.say(`Next, unless a worker does it: npx nightshift rollup run --brand ${brand.slug} --wait`);
+}
+
+async function removeAlone(cli: Cli, session: Session, { owner }: Found): Promise<void> {
+  await begin(session, owner);
+  await empty(cli, session.db, owner);
+  await endRemoval(session.db, owner);
+}
+
+/**
+ * With all its parts, read again once nothing can be added to it. Each part is announced before anything goes,
+ * figures go before the rows that they are made of, and parts go before what they are parts of.
+ */
+async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promise<void> {
+  const { db } = session;
+  const now = new Date();
+  const announce = (one: Owner) => db.transaction((tx) => announceRemoval(tx, one, now));
+  await announce(owner);
+  const parts = await partsOf(db, owner);
+  const [retailers, connections] = [ofKind(parts, 'retailer'), ofKind(parts, 'connection')];
+  for (const one of retailers) await announce(one);
+  for (const one of connections) await begin(session, one);
+  for (const one of owner.kind === 'retailer' ? [owner] : retailers) await empty(cli, db, one);
+  for (const one of [...connections, ...retailers]) {
+    await empty(cli, db, one);
+    await endRemoval(db, one);
+    cli.out.say(`Removed ${one.kind} ${one.name}.`);
+  }
+  await empty(cli, db, owner);
+  await endRemoval(db, owner);
+}
+
+function ofKind(parts: readonly Part[], kind: Part['kind']): Part[] {
+  return parts.filter((one) => one.kind === kind);
+}
+
+/** Nothing of the connection counts any more, and none of its jobs stores anything. */
+async function begin(session: Session, { brandId, id: connectionId }: Owner): Promise<void> {
+  await recompute(session, { brandId, dryRun: false }, (tx, tables, now) =>
+    beginRemoval(tx, { brandId, connectionId, tables, now }),
+  );
+}
+
+async function empty(cli: Cli, db: Db, owner: Owner): Promise<void> {
+  await removeJobs(db, owner);
+  for (const table of await tablesOf(db, owner.kind)) {
+    const rows = await emptyTable(db, table, owner);
+    if (rows > 0) cli.out.say(`${table}: ${count(rows, 'row')} removed`);
+  }
+}

@@ -1,0 +1,27 @@
+/** Rollups that a brand's syncs or marks have caused and that are not done. */
+
+import type { Db } from '#sql/db/pool.ts';
+import type { Retailer } from '#sql/tenants/retailers.ts';
+import type { Followed } from './follow.ts';
+
+/** A waiting rollup is known by its key; a running one has given its key up and is known by its run. */
+export async function pendingRollups(
+  db: Db,
+  brandId: string,
+  retailers: readonly Retailer[],
+): Promise<Followed[]> {
+  const ids = retailers.map(({ id }) => id);
+  const { rows } = await db.query<{ id: string; retailer_id: string }>(
+    `select j.id::text, split_part(j.key, ':', 3) as retailer_id from graphile_worker.jobs j
+     where j.key = any (select 'rollup:' || $1::text || ':' || retailer from unnest($2::text[]) retailer)
+     union
+     select r.job_id::text, r.payload ->> 'retailerId' from ops.job_runs r
+     where r.outcome = 'running' and r.task = 'rollup' and r.brand_id = $1::uuid
+       and r.payload ->> 'retailerId' = any ($2::text[])`,
+    [brandId, ids],
+  );
+  return rows.map(({ id, retailer_id }) => {
+    const retailer = retailers.find((one) => one.id === retailer_id);
+    return { id, label: `rollup ${retailer?.slug ?? retailer_id}` };
+  });
+}

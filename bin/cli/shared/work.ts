@@ -1,0 +1,64 @@
+/**
+ * What becomes of jobs that a command has queued. With --wait it follows them to their end, and works
+ * them off itself where no worker lives; without, it says how to follow them.
+ */
+import { Option } from 'commander';
+import { duration } from '../ui/arguments.ts';
+import { count } from '../ui/format.ts';
+import { startProgress } from '../ui/progress.ts';
+import { complaints, exitCodeOfJobs, type Followed, type FollowOptions, follow, patience } from './follow.ts';
+import { startLocalWorker } from './local_worker.ts';
+import type { Cli } from './noun.ts';
+import { type JobState, liveWorkers } from './queue_state.ts';
+import type { Session } from './session.ts';
+
+export type WaitOptions = { wait?: boolean; timeout: number };
+
+const DEFAULT_TIMEOUT = '1h';
+
+export function timeoutOption(): Option {
+  return new Option('--timeout <time>', 'wait no longer than this, such as 10m')
+    .argParser(duration)
+    .default(duration(DEFAULT_TIMEOUT), DEFAULT_TIMEOUT);
+}
+
+/** Says what waits and how to follow it. */
+export async function sayQueued(cli: Cli, { db }: Session, jobs: readonly Followed[]): Promise<void> {
+  const { length } = await liveWorkers(db);
+  if (length > 0) return cli.out.say(`Queued ${count(jobs.length, 'job')}. Follow: npx nightshift jobs list`);
+  cli.out.say(`Queued ${count(jobs.length, 'job')}, but no worker runs. Start one: npx nightshift up`);
+}
+
+/**
+ * Follows the jobs, then whatever `thenAlso` names, until that names nothing new. The exit code
+ * becomes that of the worst job.
+ */
+export async function finish(
+  cli: Cli,
+  session: Session,
+  jobs: readonly Followed[],
+  { timeout, thenAlso }: { timeout: number; thenAlso?: () => Promise<Followed[]> },
+): Promise<JobState[]> {
+  await using own = await workerIfNone(cli, session);
+  using progress = startProgress();
+  const { db } = session;
+  const options: FollowOptions = { db, progress, patience: patience(timeout), broken: own.stopped };
+  const states = await follow(jobs, options);
+  const [all, allStates] = [[...jobs], [...states]];
+  for (let more = await thenAlso?.(); more && more.length > 0; more = await thenAlso?.()) {
+    all.push(...more);
+    allStates.push(...(await follow(more, options)));
+  }
+  for (const line of complaints(all, allStates)) progress.note(line);
+  cli.exitCode = exitCodeOfJobs(allStates);
+  return states;
+}
+
+type OwnWorker = AsyncDisposable & { stopped?: Promise<void> };
+
+async function workerIfNone(cli: Cli, session: Session): Promise<OwnWorker> {
+  if ((await liveWorkers(session.db)).length > 0) return { async [Symbol.asyncDispose]() {} };
+  cli.out.say('No worker runs, so this command does the work itself.');
+  // Once the wait is over nobody is to sit through what else it has in hand: that goes back at once.
+  return startLocalWorker(cli, session, { drainSeconds: 0 });
+}

@@ -1,0 +1,88 @@
+/** What `status` says about what it found: what is wrong, what will be, and what to type. */
+import { removeCommand } from '#sql/tenants/removing.ts';
+import { count, span } from '../ui/format.ts';
+import type { ConnectionHealth, Findings } from './health.ts';
+
+const NAMED_MAX = 3;
+
+/** What is wrong now. */
+export function attentionOf(findings: Findings): string[] {
+  const { workers, jobs, connections, removals, rejected_records, failed_checks } = findings;
+  const lines = connections.flatMap(troubleOf);
+  for (const { kind, name, brand } of removals)
+    lines.push(`The ${kind} ${name} is being removed. Next: ${removeCommand(kind, name, brand)}`);
+  lines.push(...behind(connections));
+  const work = jobs.waiting + jobs.retrying;
+  if (work > 0 && workers.length === 0) lines.push('Jobs wait and no worker runs. Next: npx nightshift up');
+  if (jobs.dead > jobs.dead_made_good)
+    lines.push('Jobs are dead. Next: npx nightshift jobs list --state dead');
+  if (rejected_records > 0) lines.push('Records were rejected; ops.rejected_rows has them with the reason.');
+  const causes = connections.map(({ cause }) => cause ?? '').join('\n');
+  for (const { brand, connection, check, cause } of failed_checks.filter(
+    (one) => !causes.includes(one.cause),
+  ))
+    lines.push(
+      `${connection} fails its check '${check}': ${cause}. Next: npx nightshift sync status --brand ${brand} --checks`,
+    );
+  return lines;
+}
+
+/** What goes wrong if nobody does anything. */
+export function warningsOf({ workers, jobs, connections, fx }: Findings): string[] {
+  const lines: string[] = [];
+  if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
+    lines.push('No worker runs: what is queued will wait. Next: npx nightshift up');
+  if (connections.length > 0) lines.push(NOTHING_SCHEDULES);
+  if (fx.newest_day !== null && fx.newest_day < fx.expected_day)
+    lines.push(
+      `Exchange rates end on ${fx.newest_day}; the ECB has published ${fx.expected_day}. Next: npx nightshift fx sync --wait`,
+    );
+  return lines;
+}
+
+/** True until there are schedules. */
+export const NOTHING_SCHEDULES =
+  'Nothing starts syncs by itself yet. Next: let cron type npx nightshift sync run --brand B each hour';
+
+function troubleOf({ brand, connection, state, cause }: ConnectionHealth): string[] {
+  const name = `${connection} --brand ${brand}`;
+  const why = (cause ?? 'no reason is recorded').replace(/\.$/, ''); // a sentence of its own, mostly
+  if (state === 'held')
+    return [`${connection} is held: ${why}. Next: npx nightshift connections check ${name}`];
+  if (state === 'failing')
+    return [`${connection} fails: ${why}. Next: npx nightshift sync status --brand ${brand}`];
+  return state === 'partial'
+    ? [`${connection} is not complete: ${why}. Next: npx nightshift sync status --brand ${brand}`]
+    : [];
+}
+
+/** A line for each brand with streams that are late or were never read, however many connections it has. */
+function behind(connections: readonly ConnectionHealth[]): string[] {
+  const free = connections.filter(({ state }) => state !== 'held' && state !== 'removing');
+  const brands = [...new Set(free.map(({ brand }) => brand))];
+  return brands.flatMap((brand) => {
+    const ours = free.filter((one) => one.brand === brand);
+    const late = ours.filter(({ late_streams }) => late_streams.length > 0);
+    const never = ours.filter(({ never_read_streams }) => never_read_streams.length > 0);
+    const most = Math.max(...late.map(({ late_by_seconds }) => late_by_seconds ?? 0));
+    return [
+      ...(late.length === 0
+        ? []
+        : [`${brand}: ${named(late)} late by up to ${span(most * 1000)}. ${nextFor(late)}`]),
+      ...(never.length === 0 ? [] : [`${brand}: ${named(never)} not read to the end yet. ${nextFor(never)}`]),
+    ];
+  });
+}
+
+function named(connections: readonly ConnectionHealth[]): string {
+  const some = connections.slice(0, NAMED_MAX).map(({ connection }) => connection);
+  const more = connections.length - some.length;
+  const all = more === 0 ? some.join(', ') : `${some.join(', ')} and ${count(more, 'other')}`;
+  return `${all} ${connections.length === 1 ? 'is' : 'are'}`;
+}
+
+function nextFor(connections: readonly ConnectionHealth[]): string {
+  const [first] = connections;
+  if (connections.every(({ is_syncing }) => is_syncing)) return 'A sync runs: npx nightshift jobs list';
+  return `Next: npx nightshift sync run --brand ${first?.brand}`;
+}

@@ -1,0 +1,78 @@
+import type { Noun } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { exitCodes } from '../ui/exit_codes.ts';
+import { ago, count, span } from '../ui/format.ts';
+import { green, red, yellow } from '../ui/output.ts';
+import { type ConnectionHealth, type Health, readHealth } from './health.ts';
+
+export const noun: Noun = (command, cli) => {
+  command
+    .description('database, workers, queue, connections and days to recompute on one screen')
+    .option(
+      '--url',
+      'only the address of the database, with its password: psql "$(npx nightshift status --url)"',
+    )
+    .action(async ({ url }: { url?: boolean }) => {
+      await using session = await openSession(cli, { anySchema: true });
+      if (url) return cli.out.record({ url: session.url }, () => [session.url]);
+      const health = await readHealth(session);
+      cli.out.record(health, () => screen(health));
+      if (health.attention.length > 0) cli.exitCode = exitCodes.failed;
+      else if (health.warnings.length > 0) cli.exitCode = exitCodes.partial;
+    });
+};
+
+function screen({
+  database,
+  workers,
+  crashes_last_day,
+  jobs,
+  connections,
+  dirty_days,
+  attention,
+  warnings,
+  well,
+}: Health): string[] {
+  const { waiting, running, retrying, held, dead, dead_made_good } = jobs;
+  const madeGood = dead_made_good > 0 ? ` (${dead_made_good} made good by a later run)` : '';
+  const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
+  const marked =
+    dirty_days.oldest_seconds > 1 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
+  return [
+    `database     ${database.place}  PostgreSQL ${database.version}${database.embedded ? ', embedded' : ''}`,
+    `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
+    `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${dead} dead${madeGood}`,
+    `days         ${dirty_days.days} to recompute${marked}`,
+    `connections  ${connections.length}`,
+    ...connections.map((one) => connectionLine(one, widest(connections))),
+    ...attention.map((line) => red(`! ${line}`)),
+    ...warnings.map((line) => yellow(`! ${line}`)),
+    ...(well ? [green('All is well.')] : []),
+  ];
+}
+
+const colours: Record<string, (text: string) => string> = {
+  ok: green,
+  failing: red,
+  held: red,
+  removing: red,
+  partial: yellow,
+  late: red,
+  never: yellow,
+};
+
+function connectionLine(
+  { brand, connection, provider, state, lag_seconds }: ConnectionHealth,
+  width: number,
+): string {
+  const lag = lag_seconds === null ? '' : `  last complete ${ago(lag_seconds)}`;
+  const shown = (colours[state] ?? ((text: string) => text))(state.padEnd(STATE_WIDTH));
+  return `  ${`${brand}/${connection}`.padEnd(width)}  ${provider.padEnd(PROVIDER_WIDTH)}  ${shown}${lag}`.trimEnd();
+}
+
+const STATE_WIDTH = 'removing'.length;
+const PROVIDER_WIDTH = 'sendgrid'.length; // the longest
+
+function widest(connections: readonly ConnectionHealth[]): number {
+  return Math.max(...connections.map(({ brand, connection }) => brand.length + connection.length + 1));
+}

@@ -1,0 +1,101 @@
+/**
+ * A stream is one kind of object of a provider and how to keep our copy of it up to date. It gives
+ * pages: what it read, ready to load, and the position from which to go on once the page is stored.
+ */
+import type { Log } from '#runtime/log.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import type { Dependents } from '#sql/load/invalidations.ts';
+import type { PackedItem } from '#sql/load/pack.ts';
+import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
+import type { OpenConnection } from '#sql/tenants/connections.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
+import type { Meters } from './retry.ts';
+
+/** What a connector needs of a database: a job's fenced one or a plain one. */
+export type ConnectorDb = {
+  query<R extends Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ rows: R[]; rowCount: number | null }>;
+  transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+};
+
+/** A record that we could not understand, kept with the reason. */
+export type Rejection = { key: string; reason: string; payload: Json };
+
+/** A figure of the provider's own, held against ours; amounts as decimal text. */
+export type Check = {
+  name: string;
+  expected: number | string;
+  found: number | string;
+  ok: boolean;
+  cause?: string;
+};
+
+export type Target = {
+  tables: readonly Table[];
+
+  /** See `sql/load/invalidations.ts`. */
+  dependents?: readonly Dependents[];
+};
+
+export type Page = {
+  /** A first load fills tables that nobody reads yet; a change is waited for. */
+  phase: 'first_load' | 'changes';
+  /** Packed where a page is large. */
+  items: readonly (Item | PackedItem)[];
+  rejected: readonly Rejection[];
+  deletions?: readonly Deletion[];
+  /** Where the rows go, if not into the stream's own tables; `stream` is the one that reads them else. */
+  target?: Target & { stream: string };
+  /** Where to go on from, once this page is stored. Absent: the stored position stays. */
+  position?: Json;
+  /** Objects that the provider says there are to read, for showing progress. */
+  announced?: number;
+  checks?: readonly Check[];
+  /** Its objects should be stored already as they are: what it changes is a repair. */
+  reconciles?: boolean;
+  /** Why what was read so far is not whole. */
+  incomplete?: string;
+};
+
+export type StreamContext = {
+  /** Names the request that this run serves, alike in each attempt: it knows what it has behind it. */
+  request: string;
+  connection: OpenConnection;
+  db: ConnectorDb;
+  sealer: Sealer;
+  /** As the last page left it; null before the first one. */
+  position: unknown;
+  /** A window to read again without moving the position. */
+  window?: { since: Date; until: Date };
+  /** Read everything again. */
+  full: boolean;
+  /** Hold what is stored of the last weeks against a fresh list, where the provider has no better proof. */
+  reconcile: boolean;
+  now(): Date;
+  signal: AbortSignal;
+  meters: Meters;
+  log: Log;
+  /** Something that a person should see although the sync went well. */
+  warn(warning: string): void;
+};
+
+export type Stream = Target & {
+  name: `${string}.${string}`;
+  provider: string;
+  /** Permissions without which it cannot be read. */
+  scopes: readonly string[];
+  /** Permissions that add to it. */
+  scopesOptional?: readonly string[];
+  /** Figures of each day follow from it, also where nothing changed: a run on a new day makes them go on. */
+  hasStates?: boolean;
+  pages(context: StreamContext): AsyncIterable<Page>;
+};
+
+export function defineStream(stream: Stream): Stream {
+  if (!stream.name.startsWith(`${stream.provider}.`)) {
+    throw new TypeError(`Stream ${stream.name} must be named after its provider ${stream.provider}.`);
+  }
+  return stream;
+}

@@ -1,0 +1,98 @@
+/** What the key of a connection may read, asked before anything is read: Shopify leaves out in silence what it hides. */
+import { z } from 'zod';
+import type { Connection } from '#sql/tenants/connections.ts';
+import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
+import type { ConnectorDb } from '../../kit/stream.ts';
+import { PROVIDER } from './answers.ts';
+import type { Shopify } from './client.ts';
+import { idOf } from './gid.ts';
+import { accessQuery } from './queries.ts';
+
+const ORDERS_VISIBLE_DAYS = 60;
+const DAY_MS = 24 * 60 * 60_000;
+export const ALL_ORDERS = 'read_all_orders';
+
+const accessSchema = z.object({
+  shop: z.object({
+    id: z.string(),
+    name: z.string(),
+    myshopifyDomain: z.string(),
+    currencyCode: z.string(),
+    ianaTimezone: z.string(),
+    createdAt: z.coerce.date(),
+  }),
+  currentAppInstallation: z.object({ accessScopes: z.array(z.object({ handle: z.string() })) }),
+});
+
+export type Access = {
+  shopId: string;
+  scopes: readonly string[];
+  shop: string;
+  domain: string;
+  currency: string;
+  timeZone: string;
+  createdAt: Date;
+};
+
+export async function readAccess(shopify: Shopify): Promise<Access> {
+  const { shop, currentAppInstallation } = await shopify.ask(accessQuery, {}, accessSchema);
+  return {
+    shopId: idOf(shop),
+    scopes: currentAppInstallation.accessScopes.map(({ handle }) => handle).sort(),
+    shop: shop.name,
+    domain: shop.myshopifyDomain,
+    currency: shop.currencyCode,
+    timeZone: shop.ianaTimezone,
+    createdAt: shop.createdAt,
+  };
+}
+
+/**
+ * Throws NS_ACCOUNT_DIFFERS where another shop answers than the one of the connection. A shop that was
+ * given another name is still the one whose id is stored.
+ */
+export async function assertShop(
+  { domain, shopId }: Access,
+  connection: Named & Pick<Connection, 'account' | 'brandId'>,
+  db: Pick<ConnectorDb, 'query'>,
+): Promise<void> {
+  const { account, brandId, id } = connection;
+  if (domain.toLowerCase() === account.toLowerCase()) return;
+  const { rows } = await db.query(
+    'select from raw.shopify_shops where brand_id = $1 and connection_id = $2 and id = $3',
+    [brandId, id, shopId],
+  );
+  if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, connection);
+}
+
+/** The permission to write includes the one to read. */
+export function isGranted(scopes: readonly string[], scope: string): boolean {
+  return scopes.includes(scope) || scopes.includes(scope.replace(/^read_/, 'write_'));
+}
+
+export function missingScopes({ scopes }: Access, needed: readonly string[]): string[] {
+  return needed.filter((scope) => !isGranted(scopes, scope));
+}
+
+export function assertScopes(
+  access: Access,
+  connection: Named,
+  stream: string,
+  needed: readonly string[],
+): void {
+  const missing = missingScopes(access, needed);
+  if (missing.length === 0) return;
+  throw new ScopeMissing(
+    PROVIDER,
+    connection,
+    missing.join(', '),
+    `the stream ${stream} cannot be read without it.`,
+  );
+}
+
+/** Why orders are missing without any error, if they are. */
+export function hiddenOrders(access: Access, now: Date): string | undefined {
+  if (isGranted(access.scopes, ALL_ORDERS)) return undefined;
+  if (now.getTime() - access.createdAt.getTime() <= ORDERS_VISIBLE_DAYS * DAY_MS) return undefined;
+  return `Shopify shows only the orders of the last ${ORDERS_VISIBLE_DAYS} days without the scope ${ALL_ORDERS}`;
+}

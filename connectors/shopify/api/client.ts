@@ -1,0 +1,127 @@
+/**
+ * Asks Shopify's Admin GraphQL API. Every question waits for its part of the cost bucket, is tried
+ * again where that can help, and either gives the whole data or throws an error with its verdict.
+ */
+import type { z } from 'zod';
+import { quote } from '#runtime/scrub.ts';
+import { AnswerNotUnderstood, RateLimited } from '../../kit/errors.ts';
+import { type Http, type HttpAnswer, makeHttp } from '../../kit/http.ts';
+import { makeBudget } from '../../kit/rate_limit.ts';
+import { Again, type Persistence, persist } from '../../kit/retry.ts';
+import type { StreamContext } from '../../kit/stream.ts';
+import {
+  type Asked,
+  bodyOf,
+  type Cost,
+  checkStatus,
+  costOf,
+  dataOf,
+  heavyInsteadOfLate,
+  PROVIDER,
+  SECURITY_PAUSE_MS,
+} from './answers.ts';
+import { tokenSource } from './auth.ts';
+import { API_VERSION, type Query } from './queries.ts';
+
+/** What a standard plan has; the first answer tells the real figures. */
+const FIRST_BUCKET = { maximum: 2000, restorePerSecond: 100 };
+
+export type Variables = Readonly<Record<string, string | number | null | readonly string[]>>;
+
+export type Shopify = {
+  http: Http;
+  /** `attemptsMax`: 1 for what must not be done twice when its answer is lost. */
+  ask<S extends z.ZodType>(
+    query: Query,
+    variables: Variables,
+    answer: S,
+    attemptsMax?: number,
+  ): Promise<z.output<S>>;
+};
+
+export type ShopifyContext = Pick<
+  StreamContext,
+  'connection' | 'db' | 'sealer' | 'signal' | 'meters' | 'warn'
+>;
+
+export function openShopify(context: ShopifyContext): Shopify {
+  const { connection, db, signal, meters, warn } = context;
+  const { account, baseUrl } = connection;
+  const http = makeHttp({ provider: PROVIDER, account, signal, meters });
+  const tokens = tokenSource({ ...context, http });
+  const budget = makeBudget(db, 'shopify', account, FIRST_BUCKET);
+  const costs = new Map<string, number>(); // what Shopify reserves for each query, once it has told
+
+  const post = async (query: Query, variables: Variables, token: string): Promise<HttpAnswer> => {
+    try {
+      return await http.once({
+        method: 'POST',
+        url: `${baseUrl}/admin/api/${API_VERSION}/graphql.json`,
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          'x-shopify-access-token': token,
+        },
+        body: JSON.stringify({ query: query.text, variables, operationName: query.name }),
+        secrets: [token],
+      });
+    } catch (error) {
+      if (error instanceof Again && error.failure instanceof RateLimited)
+        await budget.block(error.waitMs ?? 1000);
+      throw error;
+    }
+  };
+
+  const settle = async (reserved: number, cost: Cost | undefined) => {
+    if (!cost) return;
+    const { available, maximum, restorePerSecond, actual } = cost;
+    await budget.correct({ available, maximum, restorePerSecond, reserved, actual: actual ?? 0 });
+  };
+
+  const noteVersion = ({ headers }: HttpAnswer) => {
+    const version = headers['x-shopify-api-version'];
+    if (typeof version === 'string' && version !== API_VERSION) {
+      warn(`Shopify answered with API version ${quote(version)} instead of ${API_VERSION}`);
+    }
+  };
+
+  const once = async (query: Query, variables: Variables, token: string, persistence: Persistence) => {
+    const asked: Asked = { connection, account, query: query.name };
+    const reserved = costs.get(query.text) ?? query.cost;
+    await budget.take(reserved, persistence);
+    const answer = await post(query, variables, token).catch(async (error: unknown) => {
+      await budget.giveBack(reserved);
+      throw error;
+    });
+    noteVersion(answer);
+    if (answer.status === 430) await budget.block(SECURITY_PAUSE_MS);
+    checkStatus(answer, asked);
+    const body = bodyOf(answer, asked);
+    const cost = costOf(body);
+    if (cost) costs.set(query.text, cost.requested);
+    await settle(reserved, cost);
+    return dataOf(body, asked, cost);
+  };
+
+  return {
+    http,
+    async ask(query, variables, answer, attemptsMax) {
+      const persistence: Persistence = { signal, meters, ...(attemptsMax && { attemptsMax }) };
+      const withToken = async (token: string) => {
+        try {
+          return await persist(() => once(query, variables, token, persistence), persistence);
+        } catch (error) {
+          throw heavyInsteadOfLate(error, query.name);
+        }
+      };
+      const data = await tokens.use(withToken);
+      const { success, data: checked, error } = answer.safeParse(data);
+      if (success) return checked;
+      throw new AnswerNotUnderstood(
+        PROVIDER,
+        query.name,
+        quote(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')),
+      );
+    },
+  };
+}

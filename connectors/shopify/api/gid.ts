@@ -1,0 +1,21 @@
+/** Ids of Shopify are addresses, gid://shopify/<type>/<number>. We store the last part, as text. */
+import { shown } from '#runtime/scrub.ts';
+import { FieldFault, type Fields, object, objectOrNull, text } from '../../kit/fields.ts';
+
+const GID = /^gid:\/\/shopify\/[A-Za-z]+\/./;
+
+export function idOf(node: Fields, key = 'id'): string {
+  const gid = text(node, key);
+  if (!GID.test(gid)) throw new FieldFault(key, `${shown(gid)} is no id of Shopify`);
+  return gid.slice(gid.lastIndexOf('/') + 1);
+}
+
+/** The id of an object that the field `key` holds. */
+export function idWithin(node: Fields, key: string): string {
+  return idOf(object(node, key));
+}
+
+export function idWithinOrNull(node: Fields, key: string): string | null {
+  const inner = objectOrNull(node, key);
+  return inner && idOf(inner);
+}

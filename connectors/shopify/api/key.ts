@@ -1,0 +1,11 @@
+/** Tokens of shops. https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens */
+import type { KeyForm } from '../../kit/key_form.ts';
+
+export const keyForm: KeyForm = {
+  auth: ['token', 'client_credentials'],
+  prefixes: ['shpat_', 'shpca_', 'shppa_', 'shpua_', 'shpss_'],
+  unfit: { shpss_: 'it is the secret of an app (shpss_), and no token' },
+  fits: /^\S+$/, // tokens of old private apps have no prefix
+  otherwise: 'it has spaces',
+  hint: 'Take the Admin API access token of the app (shpat_…), or with --auth client_credentials its client id and secret, as client-id:client-secret.',
+};

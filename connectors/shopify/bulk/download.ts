@@ -1,0 +1,81 @@
+/** Fetches the result file of a bulk operation from any place in it. */
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { messageOf } from '#runtime/errors.ts';
+import { AnswerNotUnderstood } from '../../kit/errors.ts';
+import type { Http, HttpStream } from '../../kit/http.ts';
+import { Again, persist } from '../../kit/retry.ts';
+import { PROVIDER } from '../api/answers.ts';
+import { LineDamaged } from './lines.ts';
+
+const GONE = new Set([400, 403, 404, 410, 416]);
+
+/** The address of the file has ended, which it does after a week. */
+export class ResultGone extends Error {}
+
+/** The file from `offset` on, also from a server that knows no ranges. The token of the shop is not sent along. */
+export async function openAt(http: Http, url: string, offset: number): Promise<AsyncIterable<Buffer>> {
+  let answer = await request(http, url, offset);
+  if (answer.status === 206) {
+    const { headers, body } = answer;
+    if (startOf(headers['content-range']) === offset && !headers['content-encoding']) return body;
+    // A part of the compressed file, where our offset counts plain bytes: the whole of it is of use.
+    await leave(body);
+    answer = await request(http, url, 0);
+  }
+  const { status, headers, body } = answer;
+  if (GONE.has(status)) throw new ResultGone(`its file is gone (${status})`);
+  if (status !== 200) {
+    throw new AnswerNotUnderstood(PROVIDER, 'the download of a bulk result', `status ${status}`, 'retry');
+  }
+  const plain = headers['content-encoding'] === 'gzip' ? gunzip(body) : body;
+  return offset > 0 ? behind(plain, offset) : plain;
+}
+
+function request(http: Http, url: string, offset: number): Promise<HttpStream> {
+  const headers = { 'accept-encoding': 'identity', ...(offset > 0 && { range: `bytes=${offset}-` }) };
+  return persist(() => http.open({ method: 'GET', url, headers }), http);
+}
+
+/** Reads no further, which ends the request. */
+async function leave(body: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of body) break;
+}
+
+async function* gunzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const unzip = createGunzip();
+  const feeding = pipeline(body, unzip).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  try {
+    yield* unzip as AsyncIterable<Buffer>;
+  } catch {
+    const error = await feeding;
+    throw error instanceof Again ? error : new LineDamaged(messageOf(error));
+  }
+}
+
+async function* behind(body: AsyncIterable<Buffer>, offset: number): AsyncGenerator<Buffer> {
+  let skipped = 0;
+  for await (const piece of body) {
+    if (skipped + piece.length <= offset) {
+      skipped += piece.length;
+      continue;
+    }
+    yield skipped < offset ? piece.subarray(offset - skipped) : piece;
+    skipped = Math.max(offset, skipped);
+  }
+}
+
+function startOf(contentRange: unknown): number | undefined {
+  const match = typeof contentRange === 'string' ? /^bytes (\d+)-/.exec(contentRange) : null;
+  return match ? Number(match[1]) : undefined;
+}
+
+/** A result lies on another host than the shop, but never unencrypted, unless the shop is (on this machine). */
+export function assertResultAddress(url: string, baseUrl: string): void {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'https:' || hostname === new URL(baseUrl).hostname) return;
+  throw new AnswerNotUnderstood(PROVIDER, 'a bulk operation', 'its result is to be fetched unencrypted');
+}

@@ -1,0 +1,121 @@
+/**
+ * Reads the result file of a bulk operation in batches. A batch ends with a whole object, and its
+ * offset in the file is where reading goes on after a crash. A cut or damaged file is asked for
+ * again from the last batch; only a file that holds as many objects as announced is a whole one.
+ */
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Http } from '../../kit/http.ts';
+import { Again } from '../../kit/retry.ts';
+import type { Node, Shape } from '../sync/collection.ts';
+import { openAt } from './download.ts';
+import { BulkUngrouped, type Group, LineDamaged, lineCutter, makeGrouper } from './lines.ts';
+
+/** Lines of a batch: about as many rows in one transaction. */
+export const BATCH_LINES = 5_000;
+const CUTS_MAX = 3;
+
+export type Mark = { offset: number; lines: number; roots: number };
+/** `batchLines` is for tests. */
+export type ResultFile = { url: string; lines: number; roots: number; batchLines?: number };
+/** What the objects of a batch became, and how far it reaches. */
+export type Batch<T> = { results: readonly T[]; mark: Mark };
+
+/** Objects are made into results one by one as they complete, so that they need no memory beyond that. */
+export type Reader<T> = { http: Http; shape: Shape; make(node: Node): T };
+
+export class BulkResultCut extends NightshiftError {
+  readonly code = 'NS_BULK_RESULT_CUT';
+
+  constructor(reason: string, mark: Mark, file: ResultFile) {
+    super(`The result of a bulk operation ends early, ${CUTS_MAX} times at the same place: ${reason}.`, {
+      hint: 'Nothing to do: the next attempt starts a new bulk operation. What was read so far is stored.',
+      verdict: 'retry',
+      context: { offset: mark.offset, lines: mark.lines, linesAnnounced: file.lines },
+    });
+  }
+}
+
+/** More lines than announced, or as many but not as many root objects: only a new operation can tell. */
+export class ResultContradictory extends NightshiftError {
+  readonly code = 'NS_BULK_RESULT_CONTRADICTORY';
+
+  constructor({ lines, roots }: Mark, file: ResultFile) {
+    const found = `${lines} lines with ${roots} root objects`;
+    const announced = `${file.lines} with ${file.roots}`;
+    super(`The result of a bulk operation holds ${found} or more where ${announced} are announced.`, {
+      hint: 'Nothing to do: the next attempt starts a new bulk operation.',
+      verdict: 'retry',
+      context: { lines, roots, linesAnnounced: file.lines, rootsAnnounced: file.roots },
+    });
+  }
+}
+
+/** The batches behind `start`, to the end of the file. */
+export async function* readResult<T>(
+  reader: Reader<T>,
+  file: ResultFile,
+  start: Mark,
+): AsyncGenerator<Batch<T>> {
+  let mark = start;
+  for (let cuts = 0; mark.lines < file.lines; ) {
+    let reason = `${file.lines} objects are announced`;
+    try {
+      for await (const batch of readOnce(reader, file, mark)) {
+        yield batch;
+        mark = batch.mark;
+        cuts = 0; // it moves: only standing still is counted
+      }
+      if (mark.lines === file.lines) break;
+    } catch (error) {
+      if (!isCut(error)) throw error;
+      reason = error instanceof Again ? error.failure.message : error.message;
+    }
+    if (++cuts >= CUTS_MAX) throw new BulkResultCut(`${reason}, ${mark.lines} were read`, mark, file);
+  }
+}
+
+function isCut(error: unknown): error is Error {
+  return error instanceof LineDamaged || error instanceof Again;
+}
+
+/** Gives no batch that could be incomplete: the last one comes only if the file is as long as announced. */
+async function* readOnce<T>(reader: Reader<T>, file: ResultFile, start: Mark): AsyncGenerator<Batch<T>> {
+  const { http, shape, make } = reader;
+  const { url, batchLines = BATCH_LINES } = file;
+  const grouper = makeGrouper(shape);
+  let mark = start; // behind the last batch
+  let reached = start; // behind the last whole object
+  let results: T[] = [];
+  let hasChildren = file.lines === file.roots;
+  const add = ({ node, lines, end }: Group) => {
+    results.push(make(node));
+    reached = { offset: end, lines: reached.lines + lines, roots: reached.roots + 1 };
+    if (reached.lines > file.lines || reached.roots > file.roots)
+      throw new ResultContradictory(reached, file);
+    if (lines > 1) hasChildren = true;
+  };
+  const cutter = lineCutter(start.offset, (text, end) => {
+    const complete = grouper.take(text, end);
+    if (complete) add(complete);
+  });
+  const take = (): Batch<T> => {
+    const batch = { results, mark: reached };
+    results = [];
+    mark = reached;
+    return batch;
+  };
+
+  for await (const piece of await openAt(http, url, start.offset)) {
+    cutter.push(piece);
+    if (reached.lines - mark.lines < batchLines) continue;
+    // Where all objects stand alone their children come behind them all.
+    if (!hasChildren) throw new BulkUngrouped('every child', 'by a whole batch');
+    yield take();
+  }
+  cutter.finish();
+  const last = grouper.last();
+  if (last) add(last);
+  if (reached.lines !== file.lines) return;
+  if (reached.roots !== file.roots) throw new ResultContradictory(reached, file);
+  if (reached !== mark) yield take();
+}

@@ -1,0 +1,82 @@
+/** Orders with everything that belongs to them, each read and stored as one object. */
+import { firstOrders } from '#sql/load/invalidations.ts';
+import { type Fields, text } from '../../kit/fields.ts';
+import { paginate } from '../../kit/paginate.ts';
+import { defineStream } from '../../kit/stream.ts';
+import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
+import type { Shopify } from '../api/client.ts';
+import { bulkOrders, orderLedger, orderLines, ordersCount, ordersPage } from '../api/queries.ts';
+import { type Collection, connectionOf, type Node } from '../sync/collection.ts';
+import { childPage, wholeList } from '../sync/nested_pages.ts';
+import { collectionPages } from '../sync/sync.ts';
+import { orderItem } from './order_rows.ts';
+import { orderTables } from './order_tables.ts';
+
+export const ordersCollection: Collection = {
+  name: 'orders',
+  target: { tables: orderTables, dependents: [firstOrders] },
+  page: ordersPage,
+  count: ordersCount,
+  pageSize: 50,
+  bulk: bulkOrders,
+  createdFilter: 'created_at',
+  shape: [
+    { list: 'lineItems', type: 'LineItem' },
+    { list: 'agreements', children: [{ list: 'sales' }] },
+  ],
+  whole: async (shopify, node) => ({
+    ...node,
+    lineItems: await wholeList(shopify, orderLines, node, 'lineItems'),
+    agreements: await wholeLedger(shopify, node),
+  }),
+  toItem: orderItem,
+};
+
+const needs = { name: 'shopify.orders', scopes: ['read_orders', 'read_customers', 'read_products'] } as const;
+
+export const ordersStream = defineStream({
+  ...needs,
+  ...ordersCollection.target,
+  provider: 'shopify',
+  scopesOptional: [ALL_ORDERS],
+  pages: (context) => collectionPages(context, needs, () => ordersCollection, hiddenOrders),
+});
+
+/** The agreements with all their sales. A ledger that did not come whole is asked for again from its start. */
+async function wholeLedger(shopify: Shopify, node: Fields): Promise<Node[]> {
+  const { nodes, next } = connectionOf(node, 'agreements');
+  const parts = nodes.map((agreement) => ({ agreement, sales: connectionOf(agreement, 'sales') }));
+  if (next === null && parts.every(({ sales }) => sales.next === null)) {
+    return parts.map(({ agreement, sales }) => ({ ...agreement, sales: sales.nodes }));
+  }
+  const ledger: Node[] = [];
+  const id = text(node, 'id');
+  const agreements = paginate(async (after: string | null) => {
+    const page = await childPage(shopify, orderLedger, { id, after, salesAfter: null });
+    const items = await Promise.all(
+      page.nodes.map((agreement) => wholeAgreement(shopify, id, after, agreement)),
+    );
+    return { items, next: page.next };
+  });
+  for await (const items of agreements) ledger.push(...items);
+  return ledger;
+}
+
+/** An agreement has no address of its own: it is the first one behind the cursor `after`. */
+async function wholeAgreement(
+  shopify: Shopify,
+  id: string,
+  after: string | null,
+  agreement: Fields,
+): Promise<Node> {
+  const first = connectionOf(agreement, 'sales');
+  const sales = [...first.nodes];
+  let { next } = first;
+  while (next !== null) {
+    const page = await childPage(shopify, orderLedger, { id, after, salesAfter: next });
+    const further = connectionOf(page.nodes[0] ?? {}, 'sales');
+    sales.push(...further.nodes);
+    next = further.next === next ? null : further.next;
+  }
+  return { ...agreement, sales };
+}

@@ -1,0 +1,110 @@
+/** Products with their variants, unit costs and stock, each read and stored as one object. */
+import { z } from 'zod';
+import { costsOfSales } from '#sql/load/invalidations.ts';
+import type { Fields } from '../../kit/fields.ts';
+import { FieldFault, isObject } from '../../kit/fields.ts';
+import { defineStream } from '../../kit/stream.ts';
+import { isGranted } from '../api/access.ts';
+import type { Shopify } from '../api/client.ts';
+import {
+  bulkProducts,
+  itemLevels,
+  itemsPage,
+  productsById,
+  productsCount,
+  productsPage,
+  productVariants,
+} from '../api/queries.ts';
+import type { Collection, Node } from '../sync/collection.ts';
+import type { Feed } from '../sync/feed.ts';
+import { wholeList } from '../sync/nested_pages.ts';
+import { collectionPages, wholeItems } from '../sync/sync.ts';
+import { productItem, productTables } from './product_rows.ts';
+
+const LOCATION_NAMES = 'read_locations';
+const PRODUCTS_AT_ONCE = 10;
+
+/** `names`: the key may also read what the locations are called. */
+export function productsCollection(names: boolean): Collection {
+  return {
+    name: 'products',
+    target: { tables: productTables, dependents: [costsOfSales] },
+    page: productsPage(names),
+    count: productsCount,
+    pageSize: 50,
+    bulk: bulkProducts(names),
+    createdFilter: 'created_at',
+    alsoChangedBy: stockFeed(names),
+    // A level lies in the inventory item of its variant; either of the two may be called its parent.
+    shape: [{ list: 'variants', ids: variantIds, children: [{ list: 'inventoryLevels' }] }],
+    whole: (shopify, node) => wholeProduct(shopify, node, names),
+    toItem: productItem,
+  };
+}
+
+/** Changes of stock and costs, read as the products that they belong to. */
+function stockFeed(names: boolean): Feed {
+  return {
+    name: 'inventory items',
+    page: itemsPage,
+    pageSize: 100,
+    filterField: 'updated_at',
+    instantField: 'updatedAt',
+    isSorted: false,
+    contents: async (shopify, nodes) => {
+      const ids = [...new Set(nodes.flatMap(productIds))];
+      const products: Fields[] = [];
+      for (let at = 0; at < ids.length; at += PRODUCTS_AT_ONCE) {
+        const part = ids.slice(at, at + PRODUCTS_AT_ONCE);
+        const { nodes: found } = await shopify.ask(productsById(names), { ids: part }, nodesSchema);
+        products.push(...found.filter((node) => node !== null));
+      }
+      return [await wholeItems(productsCollection(names), shopify, products)];
+    },
+  };
+}
+
+/** Null where a product is gone by now: its deletion comes by itself. */
+const nodesSchema = z.object({ nodes: z.array(z.record(z.string(), z.unknown()).nullable()) });
+const variantsSchema = z.object({
+  variants: z.object({ nodes: z.array(z.object({ product: z.object({ id: z.string() }) })) }).nullable(),
+});
+
+function productIds(item: Fields): string[] {
+  const { data } = variantsSchema.safeParse(item);
+  return data?.variants?.nodes.map(({ product }) => product.id) ?? [];
+}
+
+function variantIds(variant: Node): unknown[] {
+  const item = variant.inventoryItem;
+  return [variant.id, isObject(item) ? item.id : undefined];
+}
+
+async function wholeProduct(shopify: Shopify, node: Fields, names: boolean): Promise<Node> {
+  const variants: Node[] = [];
+  for (const variant of await wholeList(shopify, productVariants(names), node, 'variants')) {
+    variants.push(await wholeVariant(shopify, variant, names));
+  }
+  return { ...node, variants };
+}
+
+/** In a bulk result the levels are children of the variant: so they are here. */
+async function wholeVariant(shopify: Shopify, variant: Fields, names: boolean): Promise<Node> {
+  const item = variant.inventoryItem;
+  if (!isObject(item)) throw new FieldFault('inventoryItem', 'no object');
+  const { inventoryLevels: _, ...inventoryItem } = item;
+  const levels = await wholeList(shopify, itemLevels(names), item, 'inventoryLevels');
+  return { ...variant, inventoryItem, inventoryLevels: levels };
+}
+
+const needs = { name: 'shopify.products', scopes: ['read_products', 'read_inventory'] } as const;
+
+export const productsStream = defineStream({
+  ...needs,
+  tables: productTables,
+  dependents: [costsOfSales],
+  provider: 'shopify',
+  scopesOptional: [LOCATION_NAMES],
+  pages: (context) =>
+    collectionPages(context, needs, ({ scopes }) => productsCollection(isGranted(scopes, LOCATION_NAMES))),
+});

@@ -1,0 +1,175 @@
+/**
+ * Reads everything there is, by bulk operation. What is intended is stored before it is done: the
+ * load, the operation, and after each batch the offset in its file. So a load that is broken off
+ * anywhere goes on with the same operation, and never starts a second one.
+ */
+import { NightshiftError } from '#runtime/errors.ts';
+import { ahead } from '../../kit/paginate.ts';
+import type { Page } from '../../kit/stream.ts';
+import { assertResultAddress, ResultGone } from '../bulk/download.ts';
+import { BulkUngrouped } from '../bulk/lines.ts';
+import { awaitBulk, startBulk } from '../bulk/operation.ts';
+import { BulkResultCut, ResultContradictory, type ResultFile, readResult } from '../bulk/reader.ts';
+import { type Collection, contentOf, type Node, read } from './collection.ts';
+import { LAG_MS } from './incremental.ts';
+import { BEGINNING, type Reading, store, storedRoots } from './sync_run.ts';
+import { type Bulk, type Part, type Position, timeText } from './sync_state.ts';
+
+const RESTARTS_MAX = 10;
+/** After so many operations that did not work out, a result that contradicts itself is not asked for again. */
+const DISTRUST_AFTER = 2;
+/** A part of a load is not made smaller than this. */
+const PART_MS_MIN = 60 * 60_000;
+
+export class BulkGivenUp extends NightshiftError {
+  readonly code = 'NS_BULK_GIVEN_UP';
+
+  constructor(reason: string) {
+    super(`Shopify did not finish ${RESTARTS_MAX} bulk operations of one load; the last one: ${reason}.`, {
+      hint: 'The next attempt begins the load again. If it stays so, ask the support of Shopify.',
+      verdict: 'retry',
+      context: { reason },
+    });
+  }
+}
+
+/** Results of one operation after the other hold something else than is announced: that will not change. */
+export class BulkDistrusted extends NightshiftError {
+  readonly code = 'NS_BULK_DISTRUSTED';
+
+  constructor(cause: NightshiftError) {
+    super(`Bulk operations of Shopify keep contradicting themselves: ${cause.message}`, {
+      hint: 'Nothing to do: the objects are read page by page.',
+      verdict: 'retry',
+      cause,
+    });
+  }
+}
+
+/** The pages of a first load, or what is left of one. Leaves a position without a load. */
+export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page> {
+  const begun = reading.position.bulk;
+  let isRepeated = begun !== undefined && begun.operation === undefined;
+  if (!begun) yield store(reading, withBulk(reading, newBulk(reading.context.now())));
+  try {
+    for (;;) {
+      const bulk = reading.position.bulk;
+      const part = bulk?.parts[0];
+      if (!bulk || !part) break;
+      yield bulk.operation === undefined
+        ? await start(reading, collection, bulk, part, isRepeated)
+        : yield* result(reading, collection, bulk, bulk.operation);
+      isRepeated = false;
+    }
+  } catch (error) {
+    if (error instanceof BulkGivenUp) yield store(reading, { ...reading.position, bulk: undefined });
+    if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
+    // Pages hold whole objects, so everything is read as changes since ever; who asked goes on with that.
+    reading.context.warn(`${error.message} It is read page by page.`);
+    const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
+    yield store(reading, { ...reading.position, ...pages, catchingUp: reading.context.request });
+    return;
+  }
+  yield await finish(reading, collection);
+}
+
+function newBulk(askedAt: Date): Bulk {
+  return { askedAt, parts: [{}], offset: 0, lines: 0, roots: 0, rootsDone: 0, restarts: 0 };
+}
+
+const withBulk = ({ position }: Reading, bulk: Bulk): Position => ({ ...position, window: undefined, bulk });
+
+/** The same part from its start, with another operation. */
+const anew = (bulk: Bulk): Bulk => ({ ...bulk, operation: undefined, offset: 0, lines: 0, roots: 0 });
+
+async function start(
+  reading: Reading,
+  collection: Collection,
+  bulk: Bulk,
+  part: Part,
+  isRepeated: boolean,
+): Promise<Page> {
+  const query = collection.bulk(filterOf(collection, part));
+  const intent = { askedAt: bulk.askedAt, previous: reading.position.lastOperation };
+  const operation = await startBulk(reading.shopify, query, intent, isRepeated);
+  return store(reading, withBulk(reading, { ...bulk, operation }));
+}
+
+function filterOf({ createdFilter }: Collection, { from, before }: Part): string {
+  const bounds = [
+    from && `${createdFilter}:>='${timeText(from)}'`,
+    before && `${createdFilter}:<'${timeText(before)}'`,
+  ];
+  return bounds.filter(Boolean).join(' AND ');
+}
+
+/** Waits for the operation and reads its file; the page that it returns closes it, whatever its end was. */
+async function* result(
+  reading: Reading,
+  collection: Collection,
+  bulk: Bulk,
+  operation: string,
+): AsyncGenerator<Page, Page> {
+  const ended = await awaitBulk(reading.shopify, operation, reading.context.connection);
+  const closed = (next: Bulk) => store(reading, { ...withBulk(reading, next), lastOperation: operation });
+  const again = (reason: string) => {
+    if (bulk.restarts >= RESTARTS_MAX) throw new BulkGivenUp(reason);
+    return closed({ ...anew(bulk), restarts: bulk.restarts + 1 });
+  };
+  if (ended.kind === 'again') return again(ended.reason);
+  if (ended.kind === 'too_large') return closed({ ...anew(bulk), parts: split(reading, bulk, ended.reason) });
+  try {
+    if (ended.file) yield* batches(reading, collection, bulk, ended.file);
+  } catch (error) {
+    if (error instanceof ResultGone) return again(error.message);
+    // Asking for the same file again would end alike: another operation, after the pause of a retry.
+    if (error instanceof BulkResultCut || error instanceof ResultContradictory) {
+      if (bulk.restarts >= DISTRUST_AFTER) throw new BulkDistrusted(error);
+      yield again(error.message);
+    }
+    throw error;
+  }
+  const [, ...parts] = bulk.parts;
+  const check = { name: 'bulk objects', expected: ended.lines, found: ended.lines, ok: true };
+  return { ...closed({ ...anew(bulk), parts, rootsDone: bulk.rootsDone + ended.roots }), checks: [check] };
+}
+
+async function* batches(
+  reading: Reading,
+  collection: Collection,
+  bulk: Bulk,
+  file: ResultFile,
+): AsyncGenerator<Page> {
+  const { http } = reading.shopify;
+  assertResultAddress(file.url, reading.context.connection.baseUrl);
+  const mark = { offset: bulk.offset, lines: bulk.lines, roots: bulk.roots };
+  const announced = bulk.rootsDone + file.roots;
+  // Rows are made while reading, so that `ahead` makes those of the next batch while the database works.
+  const reader = { http, shape: collection.shape, make: (node: Node) => read(collection, node) };
+  for await (const { results, mark: reached } of ahead(readResult(reader, file, mark))) {
+    yield { ...store(reading, withBulk(reading, { ...bulk, ...reached })), ...contentOf(results), announced };
+  }
+}
+
+function split({ access }: Reading, bulk: Bulk, reason: string): Part[] {
+  const [part = {}, ...others] = bulk.parts;
+  const from = part.from ?? access.createdAt;
+  const before = part.before ?? bulk.askedAt;
+  if (before.getTime() - from.getTime() < 2 * PART_MS_MIN) throw new BulkGivenUp(reason);
+  const middle = new Date((from.getTime() + before.getTime()) / 2);
+  return [{ ...part, before: middle }, { ...part, from: middle }, ...others];
+}
+
+/** Nothing at all where there was something before is no result, but a loss of access that nobody told us of. */
+async function finish(reading: Reading, { name, target }: Collection): Promise<Page> {
+  const { position, context } = reading;
+  const { askedAt, rootsDone } = position.bulk ?? newBulk(context.now());
+  const stored = rootsDone === 0 ? await storedRoots(reading, '', target) : 0;
+  if (stored > 0) {
+    const incomplete = `Shopify gives no ${name} at all, where ${stored} are stored`;
+    const check = { name: 'bulk roots', expected: stored, found: 0, ok: false, cause: incomplete };
+    return { ...store(reading, { ...position, bulk: undefined }), checks: [check], incomplete };
+  }
+  const changesTo = new Date(askedAt.getTime() - LAG_MS);
+  return store(reading, { lastOperation: position.lastOperation, changesTo, catchingUp: context.request });
+}

@@ -1,0 +1,86 @@
+/**
+ * A collection is a list of Shopify that we keep a copy of: which queries read it, how the lines of
+ * a bulk result hang together, and how one object becomes rows. `first_load.ts` and `changes.ts`
+ * read any of them.
+ */
+import { type PackedItem, pack } from '#sql/load/pack.ts';
+import type { Item } from '#sql/load/table.ts';
+import { FieldFault, type Fields, isObject } from '../../kit/fields.ts';
+import { rejectionOf as rejected } from '../../kit/rejection.ts';
+import type { Page, Rejection, Target } from '../../kit/stream.ts';
+import type { Shopify } from '../api/client.ts';
+import type { Query } from '../api/queries.ts';
+import type { Feed } from './feed.ts';
+
+/** An object as we work with it: connections are plain lists, however it was read. */
+export type Node = Record<string, unknown>;
+
+/** A list of children. Of several in one parent, the one with the type in the child's id, else the one without. */
+export type Branch = {
+  list: string;
+  type?: string;
+  children?: Shape;
+  /** Ids by which children name this line, if not by its own. */
+  ids?(line: Node): readonly unknown[];
+};
+export type Shape = readonly Branch[];
+
+export type Collection = {
+  name: string;
+  target: Target;
+  page: Query;
+  count: Query;
+  /** A list whose changes mean that objects of this one are to be read too. */
+  alsoChangedBy?: Feed;
+  /** Objects to ask for at once; halved when Shopify finds that too much. */
+  pageSize: number;
+  bulk(filter: string): string;
+  /** The filter field of creation, by which a bulk result that is too large is split. */
+  createdFilter: string;
+  /** Its filter by the last change knows whole days only, whatever the time in it. */
+  filtersWholeDays?: boolean;
+  /** The lists of children in an object, as lines of a bulk result fill them. */
+  shape: Shape;
+  /** Turns the connections of an object of a page into lists, and asks for what did not come with it. */
+  whole(shopify: Shopify, node: Fields): Promise<Node>;
+  /** Throws `FieldFault` for an object that cannot be stored. */
+  toItem(node: Fields): Item;
+};
+
+export type Result = { item: PackedItem } | { rejection: Rejection };
+
+/** The object as an item, or why not. */
+export function read({ toItem, target }: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result {
+  try {
+    return { item: pack(target, toItem(node)) };
+  } catch (error) {
+    return { rejection: rejectionOf(node, error) };
+  }
+}
+
+/** Known by the number in its id, as its row would be. */
+export function rejectionOf(node: Fields, error: unknown): Rejection {
+  return rejected(node, error, { idOf: (id) => id.slice(id.lastIndexOf('/') + 1) });
+}
+
+export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rejected'> {
+  return {
+    items: results.flatMap((result) => ('item' in result ? result.item : [])),
+    rejected: results.flatMap((result) => ('rejection' in result ? result.rejection : [])),
+  };
+}
+
+export type Connection = { nodes: readonly Fields[]; next: string | null };
+
+/** A `{ nodes, pageInfo }` of an answer. Anything else is no page of ours. */
+export function connectionOf(parent: Fields, key: string): Connection {
+  const connection = parent[key];
+  const nodes = isObject(connection) ? connection.nodes : undefined;
+  const info = isObject(connection) ? connection.pageInfo : undefined;
+  if (!Array.isArray(nodes) || !isObject(info))
+    throw new FieldFault(key, 'no connection with nodes and pageInfo');
+  const { hasNextPage, endCursor } = info;
+  if (hasNextPage !== true) return { nodes: nodes.filter(isObject), next: null };
+  if (typeof endCursor !== 'string') throw new FieldFault(key, 'a further page without a cursor');
+  return { nodes: nodes.filter(isObject), next: endCursor };
+}

@@ -1,0 +1,100 @@
+/**
+ * What is no longer there. A deleted order never comes in a window of changes; Shopify tells of it in
+ * its events, which it keeps for a year.
+ */
+import { firstOrders } from '#sql/load/invalidations.ts';
+import type { Deletion } from '#sql/load/table.ts';
+import { type Fields, instant, text } from '../../kit/fields.ts';
+import {
+  defineStream,
+  type Page,
+  type Rejection,
+  type StreamContext,
+  type Target,
+} from '../../kit/stream.ts';
+import { hiddenOrders } from '../api/access.ts';
+import { idOf } from '../api/gid.ts';
+import { eventsCount, eventsPage, ordersCount, productsCount } from '../api/queries.ts';
+import { customers } from '../streams/customers.ts';
+import { orderTables } from '../streams/order_tables.ts';
+import { productTables } from '../streams/product_rows.ts';
+import { rejectionOf } from './collection.ts';
+import type { Content, Feed } from './feed.ts';
+import { readAgain, readChanges } from './incremental.ts';
+import { gonePages, type Kind } from './missing_objects.ts';
+import { openReading } from './sync.ts';
+
+const EVENTS_KEPT_MS = 365 * 24 * 60 * 60_000;
+
+type Subject = Target & { stream: string };
+
+const orders: Subject = { stream: 'shopify.orders', tables: orderTables, dependents: [firstOrders] };
+const products: Subject = { stream: 'shopify.products', tables: productTables };
+const subjects: Readonly<Record<string, Subject>> = {
+  ORDER: orders,
+  PRODUCT: products,
+  CUSTOMER: { stream: 'shopify.customers', tables: [customers] },
+};
+
+/** What is also missed without an event. Customers are in no figure. */
+const counted: readonly Kind[] = [
+  { name: 'orders', type: 'Order', count: ordersCount, target: orders },
+  { name: 'products', type: 'Product', count: productsCount, target: products },
+];
+
+const feed: Feed = {
+  name: 'events',
+  page: eventsPage,
+  count: eventsCount,
+  pageSize: 250,
+  filterField: 'created_at',
+  instantField: 'createdAt',
+  terms: 'action:destroy',
+  contents: async (_, nodes) => contentsOf(nodes),
+};
+
+/** A page of events goes into several tables; the last part of it carries the position. */
+function contentsOf(nodes: readonly Fields[]): Content[] {
+  const deletions = new Map<string, Deletion[]>(Object.keys(subjects).map((subject) => [subject, []]));
+  const rejected: Rejection[] = [];
+  for (const node of nodes) {
+    try {
+      const list = deletions.get(String(node.subjectType));
+      if (text(node, 'action') === 'destroy')
+        list?.push({ id: idOf(node, 'subjectId'), deletedAt: instant(node, 'createdAt') });
+    } catch (error) {
+      rejected.push(rejectionOf(node, error));
+    }
+  }
+  const filled = [...deletions].filter(([, list]) => list.length > 0);
+  const parts = filled.map(([subject, list]) => ({
+    items: [],
+    rejected: [],
+    deletions: list,
+    target: subjects[subject],
+  }));
+  return [...parts, { items: [], rejected }];
+}
+
+const needs = {
+  name: 'shopify.deletions',
+  scopes: ['read_orders', 'read_products', 'read_customers'],
+} as const;
+
+export const deletionsStream = defineStream({ ...needs, provider: 'shopify', tables: orderTables, pages });
+
+async function* pages(context: StreamContext): AsyncGenerator<Page> {
+  const reading = await openReading(context, needs);
+  if (context.window) {
+    yield* readAgain(reading, feed, context.window.since, context.window.until);
+    return;
+  }
+  const { changesTo } = reading.position;
+  const isFirst = changesTo === undefined || (context.full && !reading.position.window);
+  if (isFirst) reading.position = { changesTo: new Date(context.now().getTime() - EVENTS_KEPT_MS) };
+  yield* readChanges(reading, feed);
+  for (const kind of counted) {
+    if (kind.type !== 'Order' || hiddenOrders(reading.access, context.now()) === undefined)
+      yield* gonePages(reading, kind);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Reads what changed since the position, by windows of time. A window is over before it is asked for
+ * (LAG), so that nothing is still being written into it, and reaches back into the one before
+ * (OVERLAP). The position moves on when as many objects were read as Shopify counts in the window.
+ */
+import type { Page } from '../../kit/stream.ts';
+import type { Feed } from './feed.ts';
+import { type Reading, store } from './sync_run.ts';
+import { type Position, type Window, wholeSecond } from './sync_state.ts';
+import { type CountedWindow, countWindow, readWindow, WINDOW_OBJECTS_MAX } from './window.ts';
+
+export const OVERLAP_MS = 5 * 60_000;
+export const LAG_MS = 60_000;
+const WINDOW_MS_MIN = 1_000;
+
+/** Up to where changes can be read now. */
+export function endOfChanges({ context }: Reading): Date {
+  return wholeSecond(new Date(context.now().getTime() - LAG_MS));
+}
+
+/** From where they have to be read; undefined before the first load. */
+export function startOfChanges({ position }: Reading): Date | undefined {
+  return position.changesTo && new Date(position.changesTo.getTime() - OVERLAP_MS);
+}
+
+export async function* readChanges(
+  reading: Reading,
+  feed: Feed,
+  end = endOfChanges(reading),
+): AsyncGenerator<Page> {
+  const { window } = reading.position;
+  let from = startOfChanges(reading);
+  if (from === undefined) return;
+  if (window) {
+    const announced = await countWindow(reading, feed, { from: window.start, to: window.to });
+    if (!(yield* settle(reading, feed, { window, announced }))) return;
+    from = window.to;
+  }
+  while (from < end) {
+    const next = await nextWindow(reading, feed, from, end);
+    if (!(yield* settle(reading, feed, next))) return;
+    from = next.window.to;
+  }
+  yield store(reading, { ...reading.position, catchingUp: undefined });
+}
+
+/** Reads a window that somebody asked for; true if all of it came. The position stays where it is. */
+export async function* readAgain(
+  reading: Reading,
+  feed: Feed,
+  since: Date,
+  until: Date,
+): AsyncGenerator<Page, boolean> {
+  let isWhole = true;
+  let to = until;
+  for (let from = wholeSecond(since); from < until; ) {
+    const counted = await nextWindow(reading, feed, from, to);
+    const { tooMany, ...end } = yield* readWindow(reading, feed, counted, () => undefined);
+    if (tooMany && isDivisible(from, to)) {
+      to = middleOf(from, to);
+      continue;
+    }
+    yield { phase: 'changes', items: [], rejected: [], ...end };
+    if (end.incomplete !== undefined) isWhole = false;
+    from = counted.window.to;
+    to = until;
+  }
+  return isWhole;
+}
+
+/** Reads a window to its end; false if something is missing, and then the next run begins it again. */
+async function* settle(reading: Reading, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
+  const { window } = counted;
+  const { window: _, ...before } = reading.position;
+  const reached = (at: Pick<Window, 'from' | 'before'>) =>
+    store(reading, { ...before, window: { ...window, ...at } }).position;
+  const end = yield* readWindow(reading, feed, counted, reached);
+  const isWhole = end.incomplete === undefined;
+  const after: Position = isWhole
+    ? { ...before, changesTo: window.to }
+    : { ...before, catchingUp: undefined };
+  yield { ...store(reading, after), ...end };
+  return isWhole;
+}
+
+/** From `from` on, as far as one filter reaches. */
+async function nextWindow(reading: Reading, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
+  let to = end;
+  for (;;) {
+    const announced = await countWindow(reading, feed, { from, to });
+    const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
+    if (fits) return { window: { start: from, from, to, before: 0 }, announced };
+    to = middleOf(from, to);
+  }
+}
+
+function isDivisible(from: Date, to: Date): boolean {
+  return to.getTime() - from.getTime() >= 2 * WINDOW_MS_MIN;
+}
+
+function middleOf(from: Date, to: Date): Date {
+  return wholeSecond(new Date((from.getTime() + to.getTime()) / 2));
+}

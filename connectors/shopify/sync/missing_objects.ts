@@ -1,0 +1,77 @@
+/**
+ * Objects that are stored and that Shopify no longer has although no event told of it: it keeps events
+ * for a year, and promises none for every deletion. Counting finds that there are such objects, and no
+ * sync is whole that found some; a full one asks for each stored object by its id and deletes the rest.
+ */
+import { z } from 'zod';
+import { counted, isOrAre } from '#runtime/wording.ts';
+import type { Deletion } from '#sql/load/table.ts';
+import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
+import type { Page, Target } from '../../kit/stream.ts';
+import type { Query } from '../api/queries.ts';
+import { nodesById, PAGE_SIZE_MAX } from '../api/queries.ts';
+import { BEGINNING, type Reading, storedRoots } from './sync_run.ts';
+import { countWindow } from './window.ts';
+
+/** `type` as in its ids. */
+export type Kind = { name: string; type: string; count: Query; target: Target & { stream: string } };
+
+const DAY_MS = 24 * 60 * 60_000;
+const nodesSchema = z.object({ nodes: z.array(z.object({ id: z.string() }).nullable()) });
+
+export async function* gonePages(reading: Reading, kind: Kind): AsyncGenerator<Page> {
+  const { name, target } = kind;
+  const expected = await countAll(reading, kind);
+  const found = await storedRoots(reading, target.stream, target);
+  if (expected === undefined || found <= expected) return;
+  const gone = reading.context.full ? await findGone(reading, kind) : [];
+  // More than the count lacks cannot be: then the answers do not mean what they seem to.
+  const deletions = gone.length <= found - expected ? gone : [];
+  const check = { name: `${name} that are gone`, expected, found: found - deletions.length };
+  const page: Page = { phase: 'changes', items: [], rejected: [], deletions, target };
+  if (check.found === expected) return yield { ...page, checks: [{ ...check, ok: true }] };
+  const incomplete = `${counted(check.found, name)} ${isOrAre(check.found)} stored, Shopify counts ${expected}: ${
+    reading.context.full
+      ? `of ${gone.length} it says that they are gone; ${FULL_DID_NOT_HELP}`
+      : 'sync deletions again with --full'
+  }`;
+  yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
+}
+
+function countAll(reading: Reading, { count }: Kind): Promise<number | undefined> {
+  const to = new Date(reading.context.now().getTime() + DAY_MS);
+  return countWindow(reading, { count, filterField: 'updated_at' }, { from: BEGINNING, to });
+}
+
+async function findGone(reading: Reading, kind: Kind): Promise<Deletion[]> {
+  const gone: Deletion[] = [];
+  for await (const ids of storedIds(reading, kind)) {
+    const deletedAt = reading.context.now();
+    const gids = ids.map((id) => `gid://shopify/${kind.type}/${id}`);
+    const { nodes } = await reading.shopify.ask(nodesById, { ids: gids }, nodesSchema);
+    const here = new Set(nodes.map((node) => node?.id));
+    for (const [index, id] of ids.entries()) if (!here.has(gids[index])) gone.push({ id, deletedAt });
+  }
+  return gone;
+}
+
+/** Also of what was set aside: it may be gone too. */
+async function* storedIds({ context }: Reading, { target }: Kind): AsyncGenerator<string[]> {
+  const { brandId, id: connectionId } = context.connection;
+  for (let after = ''; ; ) {
+    const { rows } = await context.db.query<{ id: string }>(
+      `(select id from ${target.tables[0]?.name}
+        where brand_id = $1 and connection_id = $2 and deleted_at is null and id > $4 order by id limit $5)
+       union
+       (select row_key from ops.rejected_rows
+        where brand_id = $1 and connection_id = $2 and stream = $3 and row_key > $4 and row_key ~ '^[0-9]+$'
+        order by row_key limit $5)
+       order by id limit $5`,
+      [brandId, connectionId, target.stream, after, PAGE_SIZE_MAX],
+    );
+    const last = rows.at(-1)?.id;
+    if (last === undefined) return;
+    yield rows.map(({ id }) => id);
+    after = last;
+  }
+}

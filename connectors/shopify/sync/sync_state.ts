@@ -1,0 +1,59 @@
+/** Where a stream of Shopify goes on from. It is JSON in `ops.positions`, written with each page. */
+import { z } from 'zod';
+import type { Json } from '#sql/load/table.ts';
+
+const instant = z.iso.datetime().transform((text) => new Date(text));
+
+/** A part of all objects, by the instant of their creation; open where a bound is absent. */
+const partSchema = z.object({ from: instant.optional(), before: instant.optional() });
+
+const bulkSchema = z.object({
+  /** When the load began: changes are read from here on afterwards. */
+  askedAt: instant,
+  /** What is still to be read; the operation is about the first of them. */
+  parts: z.array(partSchema),
+  operation: z.string().optional(),
+  offset: z.int(),
+  lines: z.int(),
+  roots: z.int(),
+  /** Root objects of the parts that are done. */
+  rootsDone: z.int(),
+  /** Operations that Shopify gave up on in this load. */
+  restarts: z.int(),
+});
+
+/** A window that is being read: all before `from` is stored, `before` objects of it. */
+const windowSchema = z.object({ start: instant, from: instant, to: instant, before: z.int() });
+
+const positionSchema = z.object({
+  /** Every change up to here is stored. */
+  changesTo: instant.optional(),
+  window: windowSchema.optional(),
+  bulk: bulkSchema.optional(),
+  lastOperation: z.string().optional(),
+  /** The request for which everything was read, or is read by pages; its run has yet to read what is left. */
+  catchingUp: z.string().optional(),
+});
+
+export type Part = z.output<typeof partSchema>;
+export type Bulk = z.output<typeof bulkSchema>;
+export type Window = z.output<typeof windowSchema>;
+export type Position = z.output<typeof positionSchema>;
+
+export function parsePosition(stored: unknown): Position {
+  return positionSchema.parse(stored ?? {});
+}
+
+/** Dates become text, as JSON writes them. */
+export function positionJson(position: Position): Json {
+  return JSON.parse(JSON.stringify(position)) as Json;
+}
+
+/** Shopify counts time in whole seconds. */
+export function wholeSecond(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 1000) * 1000);
+}
+
+export function timeText(date: Date): string {
+  return wholeSecond(date).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,177 @@
+/** Reads the objects of one window of time, page by page, and counts them against Shopify's own count. */
+import { z } from 'zod';
+import { messageOf } from '#runtime/errors.ts';
+import type { Json } from '#sql/load/table.ts';
+import { AnswerNotUnderstood, RequestRefused } from '../../kit/errors.ts';
+import type { Fields } from '../../kit/fields.ts';
+import type { Check, Page } from '../../kit/stream.ts';
+import { PageTooHeavy, PROVIDER } from '../api/answers.ts';
+import { type Connection, connectionOf } from './collection.ts';
+import type { Feed } from './feed.ts';
+import type { Reading } from './sync_run.ts';
+import { timeText, type Window } from './sync_state.ts';
+
+/** Shopify pages no deeper into one filter. */
+export const WINDOW_OBJECTS_MAX = 25_000;
+const PAGES_MAX = 100_000;
+const CURSORS_LOST_MAX = 3;
+const REPEATS_MAX = 3;
+const DAY_MS = 24 * 60 * 60_000;
+/** From so many objects on, a page of which most lie before the window tells that the filter was ignored. */
+const STRAYS_MIN = 10;
+
+const pageSchema = z.object({ page: z.record(z.string(), z.unknown()) });
+const countSchema = z.object({
+  count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
+});
+
+/** `announced`: objects in the whole window when it was begun or resumed. */
+export type CountedWindow = { window: Window; announced: number | undefined };
+/** `tooMany`: of a feed without a count, more than can be paged; what came so far is only a part. */
+export type WindowEnd = { checks: readonly Check[]; incomplete?: string; tooMany?: boolean };
+
+/** How many objects Shopify counts, or undefined where it does not know exactly. */
+export async function countWindow(
+  { shopify }: Reading,
+  feed: Pick<Feed, 'count' | 'filterField' | 'terms'>,
+  bounds: { from: Date; to: Date },
+): Promise<number | undefined> {
+  if (!feed.count) return undefined;
+  const { count } = await shopify.ask(feed.count, { query: filterOf(feed, bounds) }, countSchema);
+  return count?.precision === 'EXACT' ? count.count : undefined;
+}
+
+/** Gives the pages; `positionAt` makes their position. In the end, whether everything came. */
+export async function* readWindow(
+  reading: Reading,
+  feed: Feed,
+  { window, announced }: CountedWindow,
+  positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
+): AsyncGenerator<Page, WindowEnd> {
+  const progress = trackProgress(feed, window);
+  let { from } = window;
+  let after: string | null = null;
+  let first = feed.pageSize;
+  let cursorsLost = 0;
+  let repeats = 0;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const query = filterOf(feed, { from, to: window.to });
+    let nodes: readonly Fields[];
+    let next: string | null;
+    try {
+      const answer = await reading.shopify.ask(feed.page, { first, after, query }, pageSchema);
+      ({ nodes, next } = pageOf(feed, answer));
+    } catch (error) {
+      if (error instanceof PageTooHeavy && first > 1) {
+        first = Math.ceil(first / 2);
+        continue;
+      }
+      // A cursor lives no longer than Shopify likes: begin again from the last object that is stored.
+      if (!(error instanceof RequestRefused) || after === null || ++cursorsLost > CURSORS_LOST_MAX)
+        throw error;
+      ({ from } = progress.at());
+      after = null;
+      continue;
+    }
+    assertFiltered(feed, window, nodes);
+    const contents = await feed.contents(reading.shopify, nodes);
+    progress.add(nodes);
+    for (const [index, content] of contents.entries()) {
+      const isLast = index === contents.length - 1;
+      const position = isLast ? positionAt(progress.at()) : undefined;
+      yield { phase: reading.phase, ...content, position, announced };
+    }
+    if (next === null) return finish(reading, feed, { window, announced }, progress.found());
+    if (next === after && ++repeats > REPEATS_MAX) break;
+    if (!feed.count && progress.found() >= WINDOW_OBJECTS_MAX)
+      return { ...cutShort(feed, window, 'there are more than can be paged'), tooMany: true };
+    after = next; // a page that comes twice leads to itself: it is asked for once more
+  }
+  if (feed.count) return finish(reading, feed, { window, announced }, progress.found());
+  return cutShort(feed, window, 'the same page comes again and again');
+}
+
+function cutShort({ name }: Feed, { start, to }: Window, reason: string): WindowEnd {
+  const incomplete = `Not all ${name} from ${timeText(start)} to ${timeText(to)} came: ${reason}`;
+  return { checks: [], incomplete };
+}
+
+/** Objects only ever leave a closed window, when they change: so if fewer came than announced, it is counted again. */
+async function finish(
+  reading: Reading,
+  feed: Feed,
+  counted: CountedWindow,
+  found: number,
+): Promise<WindowEnd> {
+  const { start, to } = counted.window;
+  let expected = counted.announced;
+  if (expected !== undefined && found < expected)
+    expected = await countWindow(reading, feed, { from: start, to });
+  if (expected === undefined) return { checks: [] };
+  const check = { name: `${feed.name} in window`, expected, found, ok: found >= expected };
+  if (check.ok) return { checks: [check] };
+  const incomplete = `Shopify counts ${expected} ${feed.name} from ${timeText(start)} to ${timeText(to)}, ${found} came`;
+  return { checks: [{ ...check, cause: incomplete }], incomplete };
+}
+
+function filterOf(
+  { filterField, terms }: Pick<Feed, 'filterField' | 'terms'>,
+  { from, to }: { from: Date; to: Date },
+): string {
+  // Without the quotes Shopify drops the time of day and filters by whole days.
+  const bounds = `${filterField}:>='${timeText(from)}' AND ${filterField}:<='${timeText(to)}'`;
+  return terms ? `${terms} AND ${bounds}` : bounds;
+}
+
+/** A filter that Shopify ignored would give everything, for ever. Some days' tolerance: it may filter by whole days. */
+function assertFiltered({ page, instantField }: Feed, window: Window, nodes: readonly Fields[]): void {
+  const earliest = window.start.getTime() - DAY_MS;
+  const strays = nodes.filter((node) => instantOf(node, instantField) < earliest).length;
+  if (strays < STRAYS_MIN || strays * 2 < nodes.length) return;
+  throw new RequestRefused(
+    PROVIDER,
+    page.name,
+    `${strays} of ${nodes.length} objects lie before the window: the filter is ignored`,
+  );
+}
+
+function pageOf({ page }: Feed, answer: Fields): Connection {
+  try {
+    return connectionOf(answer, 'page');
+  } catch (error) {
+    throw new AnswerNotUnderstood(PROVIDER, page.name, messageOf(error));
+  }
+}
+
+/** NaN where there is none: the record itself is rejected when it is read. */
+function instantOf(node: Fields, field: string): number {
+  const value = node[field];
+  return typeof value === 'string' ? Date.parse(value) : Number.NaN;
+}
+
+/**
+ * How far the window is stored. While objects come in order everything before the last one's instant
+ * is; once one comes out of order that is no longer known, and the known place stays.
+ */
+function trackProgress({ instantField, isSorted = true }: Feed, window: Window) {
+  const seen = new Set<string>();
+  let place = window.from.getTime();
+  let isOrdered = isSorted;
+  let anonymous = 0;
+  let before = window.before;
+  return {
+    add(nodes: readonly Fields[]) {
+      for (const node of nodes) {
+        const at = instantOf(node, instantField);
+        const id = typeof node.id === 'string' ? node.id : `no id ${anonymous++}`;
+        seen.add(id);
+        if (!(at >= place)) isOrdered = false;
+        if (!isOrdered || at === place || at > window.to.getTime()) continue;
+        place = at;
+        before = window.before + seen.size - 1; // those at the very instant come again from there
+      }
+    },
+    at: () => ({ from: new Date(place), before }),
+    found: () => window.before + seen.size,
+  };
+}

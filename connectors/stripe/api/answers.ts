@@ -1,0 +1,70 @@
+/**
+ * What an answer of Stripe means for the job: a value, a wait, or an error with its verdict.
+ * https://docs.stripe.com/error-low-level
+ */
+import { quote } from '#runtime/scrub.ts';
+import {
+  AccountNotFound,
+  AnswerNotUnderstood,
+  CredentialsRejected,
+  type Named,
+  ProviderUnavailable,
+  RequestRefused,
+  ScopeMissing,
+} from '../../kit/errors.ts';
+import { type Fields, isObject } from '../../kit/fields.ts';
+import type { HttpAnswer } from '../../kit/http.ts';
+import { Again } from '../../kit/retry.ts';
+
+export const PROVIDER = 'Stripe';
+
+export type Asked = { connection: Named; account: string; path: string };
+
+/** Stripe knows no such object; `param` says whether the one asked for or the one in a cursor. */
+export class ObjectMissing extends Error {
+  readonly param: string;
+
+  constructor(message: string, param: string) {
+    super(message);
+    this.param = param;
+  }
+}
+
+/** The JSON object of a successful answer; throws what any other one stands for. */
+export function bodyOf(answer: HttpAnswer, asked: Asked): Fields {
+  const body = parsed(answer.text);
+  if (answer.status >= 400) throw failureOf(answer, body, asked);
+  if (body) return body;
+  throw new Again(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is no JSON object', 'retry'));
+}
+
+function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, asked: Asked): Error {
+  const error = isObject(body?.error) ? body.error : {};
+  const { code, message, param } = error;
+  const request = headers['request-id'];
+  const said = [status, code, message].flatMap((part) => (part === undefined ? [] : quote(part))).join(' ');
+  const answer = request === undefined ? said : `${said} (${quote(request)})`;
+  const { connection, account, path } = asked;
+  const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
+  if (mayPass) return new Again(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
+  if (code === 'resource_missing') return new ObjectMissing(answer, quote(param ?? 'id'));
+  if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
+  if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);
+  if (status === 403)
+    return new ScopeMissing(PROVIDER, connection, permissionIn(message) ?? `to read ${path}`, answer);
+  return new RequestRefused(PROVIDER, path, answer);
+}
+
+/** Stripe names the permission in its refusal: "Having the 'rak_charge_read' permission would allow…". */
+function permissionIn(message: unknown): string | undefined {
+  return /\brak_[a-z_]{1,64}/.exec(String(message))?.[0];
+}
+
+function parsed(text: string): Fields | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isObject(body) ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Asks Stripe's API, version pinned. Every request waits for its turn among those of all workers, and
+ * is tried again where that can help.
+ */
+import { quote } from '#runtime/scrub.ts';
+import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
+import type { Fields } from '../../kit/fields.ts';
+import { type HttpAnswer, makeHttp } from '../../kit/http.ts';
+import { Again, type Persistence, persist } from '../../kit/retry.ts';
+import type { StreamContext } from '../../kit/stream.ts';
+import { bodyOf, PROVIDER } from './answers.ts';
+import { keyForm, readKey, SECRET_KEY_WARNING } from './key.ts';
+import { makePace } from './rate_limit.ts';
+
+export const API_VERSION = '2026-10-28.endive';
+
+/** Stripe does not say how long to wait. This long nobody asks; the request itself backs off for longer each time. */
+const LIMITED_PAUSE_MS = 500;
+const ATTEMPTS_MAX = 8;
+
+export type Params = readonly (readonly [name: string, value: string])[];
+
+export type Stripe = {
+  livemode: boolean;
+  connection: Named;
+  now(): Date;
+  /** Reads an answer; `sentAt` is when it was asked for. What `read` throws as `Again` is asked again. */
+  get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
+};
+
+export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'meters' | 'warn' | 'now'>;
+
+export function openStripe(context: StripeContext): Stripe {
+  const { connection, db, signal, meters, warn, now } = context;
+  const { id: connectionId, account, auth, baseUrl, secret } = connection;
+  if (!keyForm.auth.includes(auth))
+    throw new KeyUnfit(PROVIDER, `'${auth}' is no way to use one`, keyForm.hint);
+  const { livemode, isRestricted } = readKey(secret);
+  if (!isRestricted) warn(SECRET_KEY_WARNING);
+  const http = makeHttp({ provider: PROVIDER, account, signal, meters });
+  const pace = makePace(db, { brandId: connection.brandId, connectionId, account, livemode });
+  const headers: Record<string, string> = {
+    authorization: `Bearer ${secret}`,
+    'stripe-version': API_VERSION,
+    ...(auth === 'connected' && { 'stripe-account': account }),
+  };
+  const persistence: Persistence = { signal, meters, attemptsMax: ATTEMPTS_MAX };
+
+  const once = async (path: string, params: Params): Promise<{ body: Fields; sentAt: Date }> => {
+    await pace.take(endpointOf(path), persistence);
+    const sentAt = now();
+    const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+    const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
+    const answer = await http
+      .once({ method: 'GET', url, headers, secrets: [secret] })
+      .catch(async (error: unknown) => {
+        if (error instanceof Again && error.failure instanceof RateLimited)
+          await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
+        throw error;
+      });
+    noteVersion(answer);
+    return { body: bodyOf(answer, { connection, account, path }), sentAt };
+  };
+
+  const noteVersion = ({ headers: { 'stripe-version': version } }: HttpAnswer) => {
+    if (typeof version === 'string' && version !== API_VERSION)
+      warn(`Stripe answered with API version ${quote(version)} instead of ${API_VERSION}`);
+  };
+
+  return {
+    livemode,
+    connection,
+    now,
+    get: (path, params, read) =>
+      persist(async () => {
+        const { body, sentAt } = await once(path, params);
+        return read(body, sentAt);
+      }, persistence),
+  };
+}
+
+/** All ids of one kind share an endpoint: `/v1/charges/{id}`. */
+function endpointOf(path: string): string {
+  return path
+    .split('/')
+    .map((step, index) => (index === 3 ? '{id}' : step))
+    .join('/');
+}

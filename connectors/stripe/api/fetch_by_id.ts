@@ -1,0 +1,73 @@
+/** Reads objects one by one, because something says that they changed or are gone. */
+import type { Deletion } from '#sql/load/table.ts';
+import type { Fields } from '../../kit/fields.ts';
+import { type Collection, contentOf, type Page, pathTo, type Seen } from '../sync/collection.ts';
+import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { dateOf } from '../sync/sync_state.ts';
+import { getObject } from './list.ts';
+
+const BATCH_SIZE = 100;
+const READERS_MAX = 4;
+
+/** The second of the newest sign of a change, and of the first that was not read before, if one was not. */
+type Sign = { at: number; first?: number | undefined };
+
+/** What was heard of an object, and whether it may be that it is gone. */
+export type Noted = Sign & { isDeleted: boolean };
+export type Changed = Map<string, Noted>;
+
+/**
+ * When an object became what it is now: at the newest sign, if that is not older than `newSince`. One that
+ * is older was seen before and dates nothing. What it was between the first sign and that, nobody saw.
+ */
+export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen, 'sentAt'> {
+  if (!sign || sign.at === 0) return {};
+  const unseenFrom = dateOf(sign.first ?? sign.at);
+  return sign.at >= newSince ? { changedAt: dateOf(sign.at), unseenFrom } : { unseenFrom };
+}
+
+/** A change since `newSince` is dated by its sign; an older sign dates nothing. */
+export async function* readEach(
+  reading: Reading,
+  collection: Collection,
+  changed: Changed,
+  newSince: number,
+): AsyncGenerator<Page> {
+  const all = [...changed];
+  for (let start = 0; start < all.length; start += BATCH_SIZE) {
+    yield await readBatch(reading, collection, new Map(all.slice(start, start + BATCH_SIZE)), newSince);
+  }
+}
+
+async function readBatch(
+  reading: Reading,
+  collection: Collection,
+  changed: Changed,
+  newSince: number,
+): Promise<Page> {
+  const { stripe } = reading;
+  const found: { object: Fields; seen: Seen }[] = [];
+  const gone: Deletion[] = [];
+  const unread: string[] = [];
+  const waiting = [...changed];
+  const reader = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [id, { isDeleted, ...sign }] = next;
+      const asked = reading.context.now();
+      const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
+      const dates = datesOfSign(sign, newSince);
+      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
+      else if (isDeleted) gone.push({ id, deletedAt: asked });
+      else unread.push(id);
+    }
+  };
+  await Promise.all(Array.from({ length: READERS_MAX }, reader));
+  const content = await contentOf(stripe, collection, found);
+  const deletions = [...content.deletions, ...gone];
+  const page = { ...emptyPage(reading), ...content, deletions };
+  if (unread.length === 0) return page;
+  return {
+    ...page,
+    incomplete: `Stripe's events name what it does not give: ${unread.slice(0, 5).join(', ')}`,
+  };
+}

@@ -1,0 +1,43 @@
+/** What the key of a connection is: its prefix says the kind and the mode. https://docs.stripe.com/keys */
+import { NightshiftError } from '#runtime/errors.ts';
+import { KeyUnfit, type Named } from '../../kit/errors.ts';
+import { type KeyForm, problemOf } from '../../kit/key_form.ts';
+
+export const keyForm: KeyForm = {
+  auth: ['key', 'connected'],
+  prefixes: ['rk_', 'sk_', 'pk_', 'whsec_'],
+  unfit: {
+    pk_: 'it is a publishable one (pk_)',
+    whsec_: 'it is the secret of a webhook (whsec_)',
+  },
+  fits: /^(rk|sk)_(live|test)_\S+$/,
+  otherwise: 'it begins neither with rk_ nor with sk_',
+  hint: 'Make a restricted key with read permissions (rk_live_… or rk_test_…) under Developers, API keys.',
+};
+
+export type Key = { livemode: boolean; isRestricted: boolean };
+
+/** Live and test data never meet in one connection. */
+export class ModeMixed extends NightshiftError {
+  readonly code = 'NS_MODE_MIXED';
+
+  constructor({ id: connectionId, name }: Named, what: string, livemode: boolean) {
+    const [there, here] = livemode ? ['test', 'live'] : ['live', 'test'];
+    super(`${what} is of Stripe's ${there} mode, connection ${name} holds ${here} data.`, {
+      hint: `Give it a key of ${here} mode again, or add another connection for ${there} data.`,
+      verdict: 'hold',
+      context: { connectionId },
+    });
+  }
+}
+
+/** Throws NS_KEY_UNFIT for what could never read. No message repeats any of the key. */
+export function readKey(secret: string): Key {
+  const problem = problemOf(keyForm, secret);
+  if (problem !== undefined) throw new KeyUnfit('Stripe', problem, keyForm.hint);
+  const [, kind, mode] = keyForm.fits.exec(secret) ?? [];
+  return { livemode: mode === 'live', isRestricted: kind === 'rk' };
+}
+
+export const SECRET_KEY_WARNING =
+  'The key is a secret one (sk_), which may do everything: a restricted one (rk_) with read permissions is enough';

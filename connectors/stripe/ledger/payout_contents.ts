@@ -1,0 +1,105 @@
+/**
+ * What an automatic payout consists of: only Stripe can tell which balance transactions. They are given
+ * its id, and have to make its amount together. What a person pays out by hand consists of nothing that
+ * Stripe could name; its own booking is held to it with the ledger (`ledger_sources.ts`).
+ */
+import { failedChecks } from '#sql/load/checks.ts';
+import { pack } from '#sql/load/pack.ts';
+import { type Item, type Row, table } from '#sql/load/table.ts';
+import { type Fields, integer, isUnfit } from '../../kit/fields.ts';
+import { fromMinor } from '../../kit/money.ts';
+import type { Check, Page } from '../../kit/stream.ts';
+import { placesOf, refIfAny } from '../api/coerce.ts';
+import { listPages } from '../api/list.ts';
+import { balanceTransactions, toItem } from '../streams/balance_transactions.ts';
+import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { exact, withFailures } from './balance.ts';
+
+/** The ledger itself never says which payout a transaction is in, and so leaves the column alone. */
+const paidOut = table({
+  ...balanceTransactions,
+  columns: { ...balanceTransactions.columns, payout_id: 'text' },
+});
+
+const target = { tables: [paidOut], stream: 'stripe.balance_transactions' };
+
+const STREAM = 'stripe.payouts';
+const CHECK = 'payout ';
+/** Payouts whose check failed that one run looks at again. */
+const CHECKED_AGAIN_MAX = 100;
+
+/** The pages of each payout of the items of which Stripe has settled what it contains. */
+export async function* contentsOfPayouts(reading: Reading, items: readonly Item[]): AsyncGenerator<Page> {
+  for (const item of items) {
+    const [payout] = item.rows['raw.stripe_payouts'] ?? [];
+    if (payout && isSettled(payout)) yield* contentsOfPayout(reading, payout);
+  }
+}
+
+function isSettled({ automatic, status, reconciliation_status: reconciliation }: Row): boolean {
+  return automatic === true && status === 'paid' && reconciliation === 'completed';
+}
+
+async function* contentsOfPayout(reading: Reading, payout: Row): AsyncGenerator<Page> {
+  const id = String(payout.id);
+  const currency = String(payout.currency);
+  const unread: string[] = [];
+  let sum = 0n;
+  for await (const { objects, sentAt } of listPages(reading.stripe, '/v1/balance_transactions', [
+    ['payout', id],
+  ])) {
+    const items: Item[] = [];
+    // Its own booking is listed too.
+    for (const object of objects.filter((one) => refIfAny(one, 'source') !== id)) {
+      const part = partOf(object, id, sentAt);
+      if (part === undefined) unread.push(String(object.id));
+      else {
+        sum += part.net;
+        items.push(part.item);
+      }
+    }
+    yield { ...emptyPage(reading), target, items };
+  }
+  const expected = exact(String(payout.amount));
+  const found = exact(fromMinor(sum, placesOf(currency)));
+  const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
+  if (check.ok) return yield { ...emptyPage(reading), checks: [check] };
+  const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';
+  const cause = `payout ${id} is ${expected} ${currency}, its balance transactions make ${found}${without}`;
+  yield withFailures({ ...emptyPage(reading), checks: [{ ...check, cause }] });
+}
+
+/** Undefined for one that cannot be understood: the ledger itself has set it aside, or will. */
+function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; item: Item } | undefined {
+  try {
+    const { id, changedAt, rows } = toItem(object, { sentAt });
+    const [row = {}] = rows[paidOut.name] ?? [];
+    const item = { id, changedAt, rows: { [paidOut.name]: [{ ...row, payout_id: payoutId }] } };
+    pack(target, item); // throws if it cannot be stored
+    return { net: BigInt(integer(object, 'net')), item };
+  } catch (error) {
+    if (!isUnfit(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
+export async function* failedPayoutsAgain(reading: Reading): AsyncGenerator<Page> {
+  const { brandId, id: connectionId } = reading.context.connection;
+  const failed = await failedChecks(reading.context.db, { brandId, connectionId, stream: STREAM });
+  const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
+  const { rows } = await reading.context.db.query<Row & { id: string }>(
+    `select id, status, automatic, reconciliation_status, currency, amount::text, deleted_at
+     from raw.stripe_payouts where brand_id = $1 and connection_id = $2 and id = any ($3::text[])`,
+    [brandId, connectionId, ids.slice(0, CHECKED_AGAIN_MAX)],
+  );
+  for (const payout of rows) {
+    if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(reading, payout);
+    else yield { ...emptyPage(reading), checks: [overCheck(payout)] };
+  }
+}
+
+function overCheck({ id, status }: Row): Check {
+  const cause = `nothing to check any more: the payout is ${status}`;
+  return { name: `${CHECK}${id}`, expected: '0', found: '0', ok: true, cause };
+}

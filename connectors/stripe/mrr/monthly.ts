@@ -1,0 +1,111 @@
+/**
+ * What an item of a subscription is worth a month, by Stripe's definition of monthly recurring revenue:
+ * its price times its quantity, a year as 12 months, a week as 12/52 of one and a day as 12/365; metered
+ * prices count nothing. Taxes are left out. https://docs.stripe.com/billing/subscriptions/analytics
+ */
+import { FieldFault, type Fields, isObject } from '../../kit/fields.ts';
+import { below, isNothing, placesOf } from '../api/coerce.ts';
+import {
+  dividedBy,
+  type Fraction,
+  fractionOf,
+  isAbove,
+  minus,
+  plus,
+  times,
+  whole,
+  ZERO,
+} from './rational.ts';
+
+/** Units of the interval in a month. */
+const PER_MONTH: Readonly<Record<string, Fraction>> = {
+  day: { over: 365n, under: 12n },
+  week: { over: 52n, under: 12n },
+  month: { over: 1n, under: 1n },
+  year: { over: 1n, under: 12n },
+};
+
+export function isMetered(price: Fields): boolean {
+  return below(price, 'recurring').usage_type === 'metered';
+}
+
+/** In major units. Tiers must be there if the price has any. */
+export function monthlyOf(price: Fields, quantity: unknown, currency: string): Fraction {
+  if (isMetered(price)) return ZERO;
+  const minor = times(
+    billed(price, numberIn(quantity ?? 1, 'quantity')),
+    perMonth(below(price, 'recurring')),
+  );
+  return inMajor(minor, currency);
+}
+
+export function inMajor(minor: Fraction, currency: string): Fraction {
+  return { over: minor.over, under: minor.under * 10n ** BigInt(placesOf(currency)) };
+}
+
+/** How often in a month the interval of a price comes round. */
+export function perMonth(recurring: Fields): Fraction {
+  const unit = PER_MONTH[String(recurring.interval)];
+  if (unit === undefined) throw new FieldFault('price.recurring.interval', 'not day, week, month or year');
+  return dividedBy(unit, divisorIn(recurring.interval_count ?? 1, 'price.recurring.interval_count'));
+}
+
+/** What one interval costs, in minor units. */
+function billed(price: Fields, quantity: Fraction): Fraction {
+  const packs = packsOf(price, quantity);
+  if (price.billing_scheme !== 'tiered') return times(unitOf(price, 'unit_amount'), packs);
+  const tiers = Array.isArray(price.tiers) ? price.tiers.filter(isObject) : [];
+  if (tiers.length === 0) throw new FieldFault('price.tiers', 'missing, a tiered price has tiers');
+  return price.tiers_mode === 'volume' ? volume(tiers, packs) : graduated(tiers, packs);
+}
+
+/** `transform_quantity` sells by the pack. */
+function packsOf(price: Fields, quantity: Fraction): Fraction {
+  const transform = price.transform_quantity;
+  if (!isObject(transform)) return quantity;
+  const packs = dividedBy(quantity, divisorIn(transform.divide_by, 'price.transform_quantity.divide_by'));
+  return whole(packs, transform.round === 'up' ? 'up' : 'down');
+}
+
+/** All of the quantity at the price of the tier that it falls into. */
+function volume(tiers: readonly Fields[], quantity: Fraction): Fraction {
+  const tier = tiers.find(
+    ({ up_to: upTo }) => isNothing(upTo) || !isAbove(quantity, numberIn(upTo, 'up_to')),
+  );
+  if (tier === undefined) throw new FieldFault('price.tiers', 'no tier for the quantity');
+  return plus(times(unitOf(tier, 'unit_amount'), quantity), unitOf(tier, 'flat_amount'));
+}
+
+/** Each part of the quantity at the price of its own tier. */
+function graduated(tiers: readonly Fields[], quantity: Fraction): Fraction {
+  let sum = ZERO;
+  let reached = ZERO;
+  for (const tier of tiers) {
+    if (!isAbove(quantity, reached) && reached !== ZERO) break;
+    const end = isNothing(tier.up_to) ? quantity : numberIn(tier.up_to, 'up_to');
+    const top = isAbove(end, quantity) ? quantity : end;
+    const within = minus(top, reached);
+    sum = plus(sum, plus(times(unitOf(tier, 'unit_amount'), within), unitOf(tier, 'flat_amount')));
+    reached = top;
+    if (!isAbove(quantity, end)) break;
+  }
+  return sum;
+}
+
+/** `unit_amount_decimal` where there is one, because it is finer than `unit_amount`. */
+function unitOf(holder: Fields, key: string): Fraction {
+  const value = holder[`${key}_decimal`] ?? holder[key];
+  return isNothing(value) ? ZERO : numberIn(value, key);
+}
+
+export function numberIn(value: unknown, key: string): Fraction {
+  const fraction = typeof value === 'number' || typeof value === 'string' ? fractionOf(value) : undefined;
+  if (fraction === undefined) throw new FieldFault(key, 'no decimal number');
+  return fraction;
+}
+
+function divisorIn(value: unknown, key: string): Fraction {
+  const fraction = numberIn(value, key);
+  if (fraction.over <= 0n) throw new FieldFault(key, 'not above zero');
+  return fraction;
+}

@@ -1,0 +1,121 @@
+/**
+ * Every state of a subscription that we saw. Stripe keeps no history, so a row is never changed: it
+ * holds from `valid_from` until the next one of its subscription does.
+ */
+import { table } from '#sql/load/table.ts';
+import { type Fields, isObject, text } from '../../kit/fields.ts';
+import { below, currencyOf, instantAtOrNull, isNothing, ref, refIfAny } from '../api/coerce.ts';
+import { discountsOf, priceIn } from '../mrr/complete_subscription.ts';
+import { afterDiscounts, type Worth } from '../mrr/discounts.ts';
+import { isMetered, monthlyOf } from '../mrr/monthly.ts';
+import { decimalOf, type Fraction, ONE, times, ZERO } from '../mrr/rational.ts';
+import { shareWithoutTax } from '../mrr/without_tax.ts';
+import type { Seen } from '../sync/collection.ts';
+import { dateOf, secondOf } from '../sync/sync_state.ts';
+
+export const subscriptionVersions = table({
+  name: 'raw.stripe_subscription_versions',
+  key: ['id', 'valid_from'],
+  rootColumn: 'id',
+  keepsHistory: true,
+  uncompared: ['unseen_from'],
+  columns: {
+    id: 'text',
+    valid_from: 'timestamptz',
+    unseen_from: 'timestamptz',
+    status: 'text',
+    currency: 'text',
+    customer_id: 'text',
+    is_paused: 'boolean',
+    ended_at: 'timestamptz',
+    items: 'jsonb',
+    payload: 'jsonb',
+  },
+});
+
+/**
+ * Decimal places of a monthly amount, which is a fraction wherever a year or a week is divided. Sums are
+ * rounded to 12 places before they are rounded to money: three twelfths of 0.70 are then 0.175 and not
+ * a trifle less, which would round down.
+ */
+const MONTHLY_PLACES = 18;
+
+export function versionRow(subscription: Fields, items: readonly Fields[], seen: Seen) {
+  const endedAt = instantAtOrNull(subscription, 'ended_at');
+  const currency = currencyOf(subscription);
+  // Stripe dates changes by whole seconds: one later in the second of our reading must not be dated before it.
+  const validFrom = endedAt ?? seen.changedAt ?? dateOf(secondOf(seen.sentAt));
+  return {
+    id: text(subscription, 'id'),
+    valid_from: validFrom,
+    unseen_from: seen.unseenFrom && seen.unseenFrom < validFrom ? seen.unseenFrom : null,
+    status: text(subscription, 'status'),
+    currency,
+    customer_id: ref(subscription, 'customer'),
+    is_paused: isPaused(subscription),
+    ended_at: endedAt,
+    items: worthOf(subscription, items, currency),
+    payload: null,
+  };
+}
+
+/** Collection is paused; the status stays what it is. */
+export function isPaused(subscription: Fields): boolean {
+  return isObject(subscription.pause_collection);
+}
+
+/**
+ * The items with what they are worth a month: `monthly` after coupons that last for ever and without tax,
+ * `undiscounted` before both. What nobody can tell is null and has a cause.
+ */
+function worthOf(subscription: Fields, items: readonly Fields[], currency: string) {
+  const prices = items.map((item) => {
+    const price = below(item, 'price');
+    return priceIn(price, currency) ?? price;
+  });
+  const full = items.map((item) => fullOf(item, currency));
+  const own = items.flatMap((item, index) =>
+    afterDiscounts(full.slice(index, index + 1), prices.slice(index, index + 1), item.discounts, currency),
+  );
+  const left = afterDiscounts(own, prices, discountsOf(subscription), currency);
+  const billed = Array.isArray(subscription.billed) ? subscription.billed.filter(isObject) : [];
+  return items
+    .map((item, index) => {
+      const price = prices[index] ?? {};
+      const share = isMetered(price) ? ONE : shareWithoutTax(subscription, item, price, billed);
+      const worth = withoutTax(left[index] ?? ZERO, share);
+      return {
+        item: text(item, 'id'),
+        price: text(price, 'id'),
+        product: refIfAny(price, 'product'),
+        quantity: isNothing(item.quantity) ? null : String(item.quantity),
+        monthly: decimalOrNull(worth),
+        undiscounted: decimalOrNull(full[index] ?? ZERO),
+        metered: isMetered(price),
+        ...(typeof worth === 'string' && { cause: worth }),
+        ...(share !== ONE && { share: share ? [String(share.over), String(share.under)] : null }),
+      };
+    })
+    .sort((one, other) => (one.item < other.item ? -1 : 1)); // their order says nothing and may change
+}
+
+function fullOf(item: Fields, currency: string): Worth {
+  const own = below(item, 'price');
+  const price = priceIn(own, currency);
+  // Of other currencies an account may not be told the tiers; its own have them, or the record is at fault.
+  if (
+    price === undefined ||
+    (price !== own && price.billing_scheme === 'tiered' && !Array.isArray(price.tiers))
+  )
+    return isMetered(own) ? ZERO : 'price_unknown';
+  return monthlyOf(price, item.quantity, currency);
+}
+
+function withoutTax(worth: Worth, share: Fraction | undefined): Worth {
+  if (typeof worth === 'string') return worth;
+  return share === undefined ? 'tax_unknown' : times(worth, share);
+}
+
+function decimalOrNull(worth: Worth): string | null {
+  return typeof worth === 'string' ? null : decimalOf(worth, MONTHLY_PLACES);
+}

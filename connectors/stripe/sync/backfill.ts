@@ -1,0 +1,83 @@
+/** Reads everything there is, in windows of `created`. What is left is stored with each page. */
+
+import { doubtfulPage, doubtOfAccount } from '../api/account_guard.ts';
+import { readEach } from '../api/fetch_by_id.ts';
+import type { Collection, Page } from './collection.ts';
+import { contentsOf, type Reading, store } from './sync_run.ts';
+import { secondOf, type Window } from './sync_state.ts';
+
+/** Before anything that Stripe holds: it began in 2010. */
+export const BEGINNING = Date.UTC(2010, 0) / 1000;
+/** An event may show up later than others of its time, and what was created just now may not be listed yet. */
+export const OVERLAP_MS = 5 * 60_000;
+
+/**
+ * The pages of a first load or a sweep, or what is left of one. Changes since its start are read
+ * afterwards. Until a sweep is over what the position said of changes stays true. False if nothing was read,
+ * because the key seems to be of another account.
+ */
+export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page, boolean> {
+  const { load: begun, changesTo } = reading.position;
+  const askedAt = begun?.askedAt ?? reading.context.now();
+  const everything = { from: BEGINNING, before: secondOf(askedAt) + 1 };
+  const windows = begun?.windows ?? [everything];
+  const isSweep = begun ? begun.isSweep === true : changesTo !== undefined;
+  const doubt = isSweep ? await doubtOfAccount(reading, collection, everything) : undefined;
+  if (doubt) {
+    yield doubtfulPage(reading, doubt);
+    return false;
+  }
+  const listed = collection.canVanish && isSweep ? new Set<string>() : undefined;
+  for await (const { content, ids, left } of contentsOf(reading, collection, windows)) {
+    for (const id of ids) listed?.add(id);
+    yield { ...store(reading, { changesTo, load: { askedAt, windows: left, isSweep } }), ...content };
+  }
+  if (listed) {
+    // Of a sweep that went on, nobody knows any more what it had listed before it broke off.
+    await listIds(reading, collection, outside(windows, everything), listed);
+    yield* readUnlisted(reading, collection, listed, askedAt);
+  }
+  yield store(reading, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
+  return true;
+}
+
+async function listIds(
+  reading: Reading,
+  collection: Collection,
+  windows: readonly Window[],
+  listed: Set<string>,
+): Promise<void> {
+  for await (const { ids } of contentsOf(reading, collection, windows)) for (const id of ids) listed.add(id);
+}
+
+/** What none of the windows covers of the whole. */
+export function outside(windows: readonly Window[], { from, before }: Window): Window[] {
+  const rest: Window[] = [];
+  let end = from;
+  for (const window of windows.toSorted((one, other) => one.from - other.from)) {
+    if (window.from > end) rest.push({ from: end, before: window.from });
+    end = Math.max(end, window.before);
+  }
+  if (end < before) rest.push({ from: end, before });
+  return rest;
+}
+
+/** What is stored but was not listed may have been deleted while nobody told us: each is asked for. */
+async function* readUnlisted(
+  reading: Reading,
+  collection: Collection,
+  listed: ReadonlySet<string>,
+  askedAt: Date,
+): AsyncGenerator<Page> {
+  const { brandId, id } = reading.context.connection;
+  const [root] = collection.target.tables;
+  if (!root) return;
+  const { rows } = await reading.context.db.query<{ id: string }>(
+    `select id from ${root.name}
+     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at < $3
+     except select unnest($4::text[])`,
+    [brandId, id, new Date(askedAt.getTime() - OVERLAP_MS), [...listed]],
+  );
+  const unlisted = rows.map((row) => [row.id, { at: 0, isDeleted: true }] as const);
+  yield* readEach(reading, collection, new Map(unlisted), secondOf(askedAt));
+}

@@ -1,0 +1,89 @@
+/** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
+import { pack } from '#sql/load/pack.ts';
+import type { Item } from '#sql/load/table.ts';
+import type { Fields } from '../../kit/fields.ts';
+import { rejectionOf } from '../../kit/rejection.ts';
+import type { Page as AnyPage, Rejection, Target } from '../../kit/stream.ts';
+import type { Params, Stripe } from '../api/client.ts';
+
+/** How we came to know an object. */
+export type Seen = {
+  /** When it was asked for: Stripe gives no version of an object. */
+  sentAt: Date;
+  /** When the change happened that made us ask; absent where nothing tells. */
+  changedAt?: Date | undefined;
+  /** Since when it may have been something else again that nobody saw: it changed, and changed again. */
+  unseenFrom?: Date | undefined;
+};
+
+/** The id of an object of ours, or of the owner of some that have to be asked for. */
+export type Told = { id: string | null } | { owner: string | null };
+
+export type Collection = {
+  /** As in the address, `/v1/charges`, and in the name of the stream. */
+  name: string;
+  /** As in the field `object`. */
+  object: string;
+  target: Target;
+  /** Of the list, besides its bounds. */
+  params?: Params;
+  /** Fields to be expanded in each object. */
+  expand?: readonly string[];
+  /** Types of events after which an object has to be read again; Stripe takes 20 at most. */
+  events: readonly string[];
+  /** Few enough that each reconciliation lists them all: fields of old ones change without an event. */
+  listsAllWeekly?: boolean;
+  /** Its versions are kept, each from the instant of its change on. */
+  isDated?: boolean;
+  /** Fields that are not kept, of objects that are set aside either: who the buyer is, secrets, signed links. */
+  leftOut?: ReadonlySet<string>;
+  /** Objects of it can be deleted. */
+  canVanish?: boolean;
+  /** What an event about an object of another kind tells of; `before` are the fields that changed, as they were. */
+  toldBy?(other: Fields, before: Fields): Told | undefined;
+  /** The parameter by which its list gives those of one owner. */
+  ownedBy?: string;
+  /** Adds what did not come with an object. */
+  whole?(stripe: Stripe, object: Fields): Promise<Fields>;
+  /** Throws `FieldFault` for an object that cannot be stored. */
+  toItem(object: Fields, seen: Seen): Item;
+};
+
+/** Payouts and tallies read its rows, so nothing is packed before it is loaded: 400 objects are not many. */
+export type Page = Omit<AnyPage, 'items'> & { items: readonly Item[] };
+
+export type Content = Pick<Page, 'items' | 'rejected'> & Required<Pick<Page, 'deletions'>>;
+
+export function pathOf({ name }: Collection): string {
+  return `/v1/${name}`;
+}
+
+/** Of one object. An id that is no whole text is one that Stripe has no object of. */
+export function pathTo(name: string, id: unknown): string {
+  return `/v1/${name}/${encodeURIComponent(String(id).toWellFormed())}`;
+}
+
+export async function contentOf(
+  stripe: Stripe,
+  collection: Collection,
+  found: readonly { object: Fields; seen: Seen }[],
+): Promise<Content> {
+  const items: Item[] = [];
+  const rejected: Rejection[] = [];
+  const deletions: { id: string; deletedAt: Date }[] = [];
+  for (const { object, seen } of found) {
+    if (object.deleted === true && typeof object.id === 'string') {
+      deletions.push({ id: object.id, deletedAt: seen.sentAt });
+      continue;
+    }
+    try {
+      const whole = (await collection.whole?.(stripe, object)) ?? object;
+      const item = collection.toItem(whole, seen);
+      pack(collection.target, item); // throws if it cannot be stored
+      items.push(item);
+    } catch (error) {
+      rejected.push(rejectionOf(object, error, collection));
+    }
+  }
+  return { items, rejected, deletions };
+}

@@ -1,0 +1,198 @@
+/**
+ * The weekly reconciliation of a collection: what was created in the last weeks is listed afresh, counted
+ * and summed by day, and held against what is stored. Events can get lost, and some changes never have
+ * one; so what differs is shown, and everything listed is loaded again, which mends it. Objects that are
+ * stored but not listed any more are asked for one by one, and so are those that were set aside.
+ */
+import type { Item } from '#sql/load/table.ts';
+import type { Check } from '../../kit/stream.ts';
+import { doubtfulPage, doubtOfAccount } from '../api/account_guard.ts';
+import { type Changed, readEach } from '../api/fetch_by_id.ts';
+import { withFailures } from '../ledger/balance.ts';
+import { BEGINNING, OVERLAP_MS } from './backfill.ts';
+import type { Collection, Page } from './collection.ts';
+import { type Difference, differences, newTally, type Tally } from './day_sums.ts';
+import { contentsOf, emptyPage, type Reading } from './sync_run.ts';
+import { dateOf, secondOf, type Window } from './sync_state.ts';
+
+export const DAYS = 35;
+const DAY_SECONDS = 24 * 60 * 60;
+/** Objects that one run asks for one by one: that many do not vanish by themselves. */
+const ASKED_MAX = 1_000;
+const DAYS_NAMED_MAX = 5;
+
+/** Amounts that never change once the object is there, so that their sums tell something. */
+const AMOUNTS: Readonly<Record<string, string>> = {
+  balance_transactions: 'net',
+  charges: 'amount',
+  disputes: 'amount',
+  payouts: 'amount',
+  refunds: 'amount',
+};
+
+/** After the changes have been read, so that what differs is a fault. The position stays. */
+export async function* reconcile(reading: Reading, collection: Collection): AsyncGenerator<Page> {
+  const window = windowOf(reading, collection);
+  if (!window) return;
+  const before = await storedTally(reading, collection, window);
+  const doubt = await doubtOfAccount(reading, collection, window);
+  if (doubt) {
+    const figures = { name: checkName(collection), expected: 0, found: before.count() }; // none of these is there
+    yield doubtfulPage(reading, doubt, [{ ...figures, ok: false, cause: doubt }]);
+    return;
+  }
+  const listed = newTally();
+  const ids = new Set<string>();
+  for await (const { content, ids: found } of contentsOf(reading, collection, [window])) {
+    // The second at the edge of two windows is listed by both.
+    const items = new Map(content.items.map((item) => [item.id, item]));
+    addItems(
+      listed,
+      collection,
+      [...items.values()].filter(({ id }) => !ids.has(id)),
+    );
+    for (const id of found) ids.add(id);
+    yield { ...emptyPage(reading), ...content, reconciles: true };
+  }
+  const unlisted = await unlistedIds(reading, collection, window, ids);
+  for await (const page of readEach(reading, collection, changedOf(unlisted), window.before)) {
+    addItems(listed, collection, page.items); // it is there, only in no list, as objects of a test clock
+    yield { ...page, reconciles: true };
+  }
+  const aside = await setAside(reading, collection, ids);
+  for await (const page of readEach(reading, collection, changedOf(aside), window.before))
+    yield { ...page, reconciles: true };
+
+  const wrong = differences(listed, before);
+  if (wrong.length > 0)
+    yield checksOf(reading, collection, { listed, stored: before, before, isMended: true });
+  const after = await storedTally(reading, collection, window);
+  yield checksOf(reading, collection, { listed, stored: after, before, isMended: false });
+}
+
+/** Whole days, up to where everything is stored. Undefined before the first load is over. */
+function windowOf({ context, position }: Reading, { listsAllWeekly }: Collection): Window | undefined {
+  const { changesTo, load } = position;
+  if (load || !changesTo) return undefined;
+  const today = Math.floor(secondOf(context.now()) / DAY_SECONDS) * DAY_SECONDS;
+  const from = listsAllWeekly ? BEGINNING : today - DAYS * DAY_SECONDS;
+  const before = secondOf(new Date(changesTo.getTime() - OVERLAP_MS));
+  return from < before ? { from, before } : undefined;
+}
+
+function rootOf({ target, name }: Collection) {
+  const [root] = target.tables;
+  if (!root) throw new TypeError(`${name} is stored in no table`);
+  return root;
+}
+
+function addItems(tally: Tally, collection: Collection, items: readonly Item[]): void {
+  const { name } = rootOf(collection);
+  const amount = AMOUNTS[collection.name];
+  for (const { rows } of items) {
+    const [row] = rows[name] ?? [];
+    if (!row || !(row.created_at instanceof Date)) continue;
+    const day = row.created_at.toISOString().slice(0, 10); // of UTC, as the list is bounded by its seconds
+    const currency = amount === undefined ? '' : String(row.currency);
+    tally.add({ day, currency, count: 1, sum: amount === undefined ? '0' : String(row[amount]) });
+  }
+}
+
+async function storedTally(reading: Reading, collection: Collection, window: Window): Promise<Tally> {
+  const { brandId, id } = reading.context.connection;
+  const amount = AMOUNTS[collection.name];
+  const [currency, sum] = amount === undefined ? ["''", '0'] : ['currency', `sum(${amount})`];
+  const { rows } = await reading.context.db.query<Parameters<Tally['add']>[0]>(
+    `select (created_at at time zone 'UTC')::date::text as day, ${currency} as currency, count(*)::int as count,
+            (${sum})::text as sum
+     from ${rootOf(collection).name}
+     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
+     group by 1, 2`,
+    [brandId, id, dateOf(window.from), dateOf(window.before)],
+  );
+  const tally = newTally();
+  for (const row of rows) tally.add(row);
+  return tally;
+}
+
+async function unlistedIds(
+  reading: Reading,
+  collection: Collection,
+  window: Window,
+  listed: ReadonlySet<string>,
+): Promise<string[]> {
+  const { brandId, id } = reading.context.connection;
+  const { rows } = await reading.context.db.query<{ id: string }>(
+    `select id from ${rootOf(collection).name}
+     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
+     except select unnest($5::text[])
+     order by id limit $6`,
+    [brandId, id, dateOf(window.from), dateOf(window.before), [...listed], ASKED_MAX],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Records that could not be understood when they were read, but for those that were just listed. */
+async function setAside(
+  reading: Reading,
+  collection: Collection,
+  listed: ReadonlySet<string>,
+): Promise<string[]> {
+  const { brandId, id } = reading.context.connection;
+  const { rows } = await reading.context.db.query<{ id: string }>(
+    `select row_key as id from ops.rejected_rows
+     where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
+     order by rejected_at limit $4`,
+    [brandId, id, `stripe.${collection.name}`, ASKED_MAX],
+  );
+  return rows.map((row) => row.id).filter((one) => !listed.has(one));
+}
+
+/** Nothing dates these: each is as it is when it is asked for, or gone. */
+function changedOf(ids: readonly string[]): Changed {
+  return new Map(ids.map((id) => [id, { at: 0, isDeleted: true }]));
+}
+
+type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean };
+
+/**
+ * How many there are, and their sum in each currency, also where nothing of it is left. `isMended`: as it was
+ * before all was read again.
+ */
+function checksOf(
+  reading: Reading,
+  collection: Collection,
+  { listed, stored, before, isMended }: Compared,
+): Page {
+  const wrong = differences(listed, stored);
+  const then = isMended ? 'they were read again' : 'they still differ: sync everything again with --full';
+  const check = checkName(collection);
+  const counts = wrong.filter(({ what }) => what === 'count');
+  const checks: Check[] = [checkOf(check, { expected: listed.count(), found: stored.count() }, counts, then)];
+  for (const currency of [
+    ...new Set([listed, stored, before].flatMap((tally) => [...tally.currencies()])),
+  ].sort()) {
+    const sums = wrong.filter((one) => one.what === 'sum' && one.currency === currency);
+    const figures = { expected: listed.sum(currency), found: stored.sum(currency) };
+    if (currency !== '') checks.push(checkOf(`${check} in ${currency}`, figures, sums, then));
+  }
+  return withFailures({ ...emptyPage(reading), checks });
+}
+
+function checkName({ name, listsAllWeekly }: Collection): string {
+  return `listed ${name}${listsAllWeekly ? '' : ` of ${DAYS} days`}`;
+}
+
+function checkOf(
+  name: string,
+  figures: Pick<Check, 'expected' | 'found'>,
+  wrong: readonly Difference[],
+  then: string,
+): Check {
+  if (wrong.length === 0) return { name, ...figures, ok: true };
+  const named = wrong
+    .slice(0, DAYS_NAMED_MAX)
+    .map(({ day, expected, found }) => `${day} (listed ${expected}, stored ${found})`);
+  const more = wrong.length > DAYS_NAMED_MAX ? ` and ${wrong.length - DAYS_NAMED_MAX} more days` : '';
+  return { name, ...figures, ok: false, cause: `${name} differ on ${named.join(', ')}${more}; ${then}` };
+}

@@ -1,0 +1,195 @@
+/**
+ * Rows into PostgreSQL by `copy … from stdin` in its text format, the fastest way in that needs no
+ * knowledge of the server's byte order. Each value is checked against the type of its column,
+ * because PostgreSQL would tell of a wrong one without saying which object it came from.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { from as copyFrom } from 'pg-copy-streams';
+import { NightshiftError } from '#runtime/errors.ts';
+import { shown } from '#runtime/scrub.ts';
+import type { ColumnType, Row, Table, Value } from '../load/table.ts';
+import type { Tx } from './pool.ts';
+
+/** Larger texts and buffers are mapped into memory and out of it each time, which costs more than making them. */
+const CHUNK_CHARS = 1 << 16;
+const INTEGER_MAX = 2 ** 31 - 1;
+const TIME_MS_MAX = Date.UTC(9999, 11, 31);
+/** Nothing was sold on the first day of the year 1, which programs write where they know no day. */
+const TIME_MS_MIN = Date.UTC(1900, 0, 1);
+const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
+/** What an index of ours can hold, twice in one entry. */
+const KEY_CHARS_MAX = 255;
+const REPLACEMENT = '\ufffd';
+
+export class RowUnfit extends NightshiftError {
+  readonly code = 'NS_ROW_UNFIT';
+
+  constructor(table: string, column: string, id: string, wanted: string, value?: unknown) {
+    const has =
+      value === undefined ? 'something else' : shown(value instanceof Date ? value.getTime() : value);
+    super(`Column ${column} of ${table} wants ${wanted}, and ${shown(id)} has ${has} there.`, {
+      hint: 'Its stream sets such a record aside: see ops.rejected_rows.',
+      verdict: 'give_up',
+      context: { table, column, id: id.slice(0, KEY_CHARS_MAX), wanted },
+    });
+  }
+}
+
+/** A value in COPY's text format; undefined when it does not fit the column. */
+type Encode = (value: NonNullable<Value>) => string | undefined;
+
+const encoders: Record<ColumnType, () => Encode> = {
+  text: () => (value) => (typeof value === 'string' ? escaped(value) : undefined),
+  'text[]': () => (value) => (isTextArray(value) ? escaped(arrayLiteral(value)) : undefined),
+  boolean: () => (value) => (typeof value === 'boolean' ? String(value) : undefined),
+  integer: () => (value) => (isInteger(value) ? String(value) : undefined),
+  numeric: () => (value) => (typeof value === 'string' && DECIMAL.test(value) ? value : undefined),
+  timestamptz: instants,
+  jsonb: () => (value) => escaped(jsonText(value)),
+};
+
+const INDEXED = `text of at most ${KEY_CHARS_MAX} characters`;
+const encodeKey: Encode = (value) => (isKey(value) ? escaped(value) : undefined);
+const encodeIndexed: Encode = (value) =>
+  typeof value === 'string' && isIndexable(value) ? escaped(value) : undefined;
+
+export type LineWriter = (row: Row, id: string) => string;
+
+/** Whether it can be a key of ours. NUL and half a surrogate pair cannot be stored, and replaced two keys may be one. */
+export function isKey(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && isIndexable(value);
+}
+
+function isIndexable(value: string): boolean {
+  return value.length <= KEY_CHARS_MAX && value.isWellFormed() && !value.includes('\0');
+}
+
+/** Columns that stand in a key or an index, so that what they hold must fit into one. */
+export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Table): ReadonlySet<string> {
+  const ids = Object.keys(columns).filter((column) => column.endsWith('_id'));
+  return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids, ...indexed]);
+}
+
+export function isStorable(at: Date): boolean {
+  return at.getTime() >= TIME_MS_MIN && at.getTime() <= TIME_MS_MAX;
+}
+
+/** The columns of a line: the key, so that it is found without reading on, then all others. */
+export function lineColumns({ key, columns }: Table): string[] {
+  return [...key, ...Object.keys(columns).filter((column) => !key.includes(column))];
+}
+
+/** Turns rows of a table into the begin of a line for COPY. */
+export function lineWriter(table: Table): LineWriter {
+  const { name, columns, key } = table;
+  const indexed = indexedColumnsOf(table);
+  const fields = lineColumns(table).map((column) => {
+    const type = columns[column] as ColumnType;
+    if (type === 'text' && indexed.has(column))
+      return { column, type: INDEXED, encode: key.includes(column) ? encodeKey : encodeIndexed };
+    return { column, type, encode: encoders[type]() };
+  });
+  const texts: string[] = [];
+  return (row, id) => {
+    for (const [index, { column, type, encode }] of fields.entries()) {
+      const value = row[column];
+      const text = value === null || value === undefined ? '\\N' : encode(value);
+      if (text === undefined) throw new RowUnfit(name, column, id, type, value);
+      texts[index] = text;
+    }
+    return texts.join('\t'); // in one piece, where adding up would leave a tree of pieces
+  };
+}
+
+/** Cuts the key off a line. */
+export function keyCut({ key }: Table): (line: string) => string {
+  return (line) => {
+    let end = -1;
+    for (let count = 0; count < key.length; count++) end = line.indexOf('\t', end + 1);
+    return end === -1 ? line : line.slice(0, end);
+  };
+}
+
+/** Refuses a row that names a column which the table does not have: its value would be lost in silence. */
+export function assertColumns({ name, columns }: Table, row: Row, id: string): void {
+  const stray = Object.keys(row).find((column) => !(column in columns));
+  if (stray !== undefined) throw new RowUnfit(name, stray, id, 'no such column');
+}
+
+/**
+ * `statement` is the whole `copy … from stdin`. Lines are made while PostgreSQL works on those before
+ * them; should making one fail, the copy is broken off and the transaction with it.
+ */
+export async function copyLines(tx: Tx, statement: string, lines: Iterable<string>): Promise<void> {
+  await pipeline(Readable.from(chunks(lines), { highWaterMark: 1 }), tx.query(copyFrom(statement)));
+}
+
+function* chunks(lines: Iterable<string>): Generator<string> {
+  let chunk: string[] = [];
+  let chars = 0;
+  for (const line of lines) {
+    chunk.push(line);
+    chars += line.length + 1;
+    if (chars < CHUNK_CHARS) continue;
+    yield `${chunk.join('\n')}\n`;
+    chunk = [];
+    chars = 0;
+  }
+  if (chars > 0) yield `${chunk.join('\n')}\n`;
+}
+
+// PostgreSQL's text holds no NUL. A record is not worth losing for one, so it becomes the character
+// that Unicode has for "something that cannot be shown stood here".
+function escaped(text: string): string {
+  if (!/[\\\t\n\r\0]/.test(text)) return text;
+  return text
+    .replaceAll('\0', REPLACEMENT)
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\t', '\\t')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r');
+}
+
+/** JSON that jsonb takes: it refuses NUL and half a surrogate pair even in their escaped form. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'null';
+  if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'string') return wellFormed(inner);
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [wellFormed(key), item]));
+  });
+}
+
+/** As PostgreSQL can hold it. */
+function wellFormed(text: string): string {
+  return text.toWellFormed().replaceAll('\0', REPLACEMENT);
+}
+
+function arrayLiteral(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}
+
+function isTextArray(value: Value): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isInteger(value: Value): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INTEGER_MAX;
+}
+
+/** Rows beside each other mostly have the same instants, and printing one is dear: the last is kept. */
+function instants(): Encode {
+  let last = Number.NaN;
+  let text = '';
+  return (value) => {
+    if (!(value instanceof Date)) return undefined;
+    const ms = value.getTime();
+    if (!isStorable(value)) return undefined;
+    if (ms === last) return text;
+    last = ms;
+    text = value.toISOString();
+    return text;
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Brings the database to the schema that this code was written for: first the queue's own
+ * migrations (ours refer to its tables), then `migrations/NNNN_name.sql`, forward only. All of it
+ * under one advisory lock, so that processes that start together do it once.
+ */
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import type { Db, Tx } from './pool.ts';
+
+export const MIGRATIONS_DIR = fileURLToPath(new URL('../migrations/', import.meta.url));
+
+/** The queue's schema that our own SQL on its private tables was written against (graphile-worker 0.18). */
+export const QUEUE_MIGRATION = 20;
+
+const MIGRATE_LOCK = '7346109010';
+
+export class SchemaNewer extends NightshiftError {
+  readonly code = 'NS_SCHEMA_NEWER';
+
+  constructor(unknown: string[]) {
+    super(`The database has migrations that this version does not know: ${unknown.join(', ')}.`, {
+      hint: 'Run the version of Nightshift that made them, or a newer one.',
+      verdict: 'give_up',
+      context: { unknown },
+    });
+  }
+}
+
+export class SchemaOlder extends NightshiftError {
+  readonly code = 'NS_SCHEMA_OLDER';
+
+  constructor(missing: string[]) {
+    super(`The database lacks migrations that this version needs: ${missing.join(', ')}.`, {
+      hint: 'Bring it up to date: npx nightshift migrate',
+      verdict: 'give_up',
+      context: { missing },
+    });
+  }
+}
+
+export class QueueSchemaUnknown extends NightshiftError {
+  readonly code = 'NS_QUEUE_SCHEMA';
+
+  constructor(found: number) {
+    super(`The queue's schema is at migration ${found}; this version works with ${QUEUE_MIGRATION} only.`, {
+      hint: 'Run the version of Nightshift that fits it; graphile-worker is pinned for this reason.',
+      verdict: 'give_up',
+      context: { found, wanted: QUEUE_MIGRATION },
+    });
+  }
+}
+
+export class MigrationFailed extends NightshiftError {
+  readonly code = 'NS_MIGRATION_FAILED';
+
+  constructor(cause: unknown) {
+    super(`A migration failed and all of this run was rolled back: ${messageOf(cause)}`, {
+      hint: 'Mend what the message names, then: npx nightshift migrate',
+      verdict: 'give_up',
+      cause,
+    });
+  }
+}
+
+/** Applies what is missing and names it; safe to run at any time and by many at once. */
+export async function migrate(db: Db, dir = MIGRATIONS_DIR): Promise<string[]> {
+  await db.query('select'); // a database that is not there is refused in plain words
+  const client = await db.pool.connect();
+  try {
+    await client.query(`set statement_timeout = 0; select pg_advisory_lock(${MIGRATE_LOCK})`);
+    refuseNewer(await difference(client, dir));
+    await migrateQueue(db);
+    return await applyFiles(client, dir);
+  } finally {
+    client.release(true); // the session ends, and with it the lock and the changed setting
+  }
+}
+
+/** Refuses a schema that is not exactly the one of this code. */
+export async function assertSchema(db: Db, dir = MIGRATIONS_DIR): Promise<void> {
+  await db.transaction(async (tx) => {
+    const found = await difference(tx, dir);
+    refuseNewer(found);
+    if (found.missing.length > 0) throw new SchemaOlder(found.missing);
+    await assertQueue(tx);
+  });
+}
+
+type Difference = { missing: string[]; unknown: string[] };
+
+async function difference(tx: Tx, dir: string): Promise<Difference> {
+  const files = await migrationNames(dir);
+  const { rows } = await tx.query("select to_regclass('ops.migrations') is not null as there");
+  const applied = rows[0]?.there
+    ? await tx.query<{ name: string }>('select name from ops.migrations')
+    : undefined;
+  const names = applied?.rows.map(({ name }) => name) ?? [];
+  return {
+    missing: files.filter((name) => !names.includes(name)),
+    unknown: names.filter((name) => !files.includes(name)).sort(),
+  };
+}
+
+function refuseNewer({ unknown }: Difference): void {
+  if (unknown.length > 0) throw new SchemaNewer(unknown);
+}
+
+async function migrationNames(dir: string): Promise<string[]> {
+  const files = await readdir(dir);
+  return files.flatMap((file) => /^(\d{4}_\w+)\.sql$/.exec(file)?.[1] ?? []).sort();
+}
+
+async function migrateQueue(db: Db): Promise<void> {
+  const { runMigrations, Logger } = await import('graphile-worker');
+  await runMigrations({ pgPool: db.pool, logger: new Logger(() => () => {}) });
+  await db.transaction(assertQueue);
+}
+
+async function assertQueue(tx: Tx): Promise<void> {
+  const { rows } = await tx.query<{ found: number }>(
+    'select coalesce(max(id), 0)::int as found from graphile_worker.migrations',
+  );
+  const found = rows[0]?.found ?? 0;
+  if (found !== QUEUE_MIGRATION) throw new QueueSchemaUnknown(found);
+}
+
+async function applyFiles(client: Tx, dir: string): Promise<string[]> {
+  const { runner } = await import('node-pg-migrate'); // slow to load, and most commands never migrate
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+  try {
+    const applied = await runner({
+      dbClient: client,
+      dir,
+      direction: 'up',
+      migrationsSchema: 'ops',
+      migrationsTable: 'migrations',
+      createMigrationsSchema: true,
+      ignorePattern: '(?!\\d{4}_\\w+\\.sql$).*',
+      singleTransaction: true,
+      noLock: true, // ours is held, and covers the queue as well
+      logger: quiet,
+    });
+    return applied.map(({ name }) => name);
+  } catch (error) {
+    throw new MigrationFailed(error);
+  }
+}

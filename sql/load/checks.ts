@@ -1,0 +1,121 @@
+/**
+ * Checks of what was read against what the provider says there is. The newest result of each check
+ * counts: a failed one keeps its stream from being whole until a later one of the same name passes.
+ */
+import { scrub } from '#runtime/scrub.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+
+export type Check = {
+  name: string;
+  /** As decimal text where it is an amount. */
+  expected?: number | string | null;
+  found?: number | string | null;
+  ok: boolean;
+  cause?: string | null;
+};
+
+/** Whose check it is. */
+export type CheckedStream = { brandId: string; connectionId: string; stream: string };
+
+/** Earlier results of one check that are kept. */
+const HISTORY_MAX = 30;
+const CAUSES_NAMED_MAX = 5;
+/** What has passed and was not looked at again for so long is over, such as the check of one payout. */
+const PASSED_KEPT_DAYS = 400;
+
+/** Replaces the newest result of the check; what it said before is kept if it said something else. */
+export async function recordCheck(
+  tx: Tx,
+  brandId: string,
+  connectionId: string,
+  stream: string,
+  { name, expected = null, found = null, ok, cause = null }: Check,
+  now = new Date(),
+): Promise<void> {
+  await tx.query({
+    name: 'record check',
+    text: RECORD_CHECK,
+    values: [
+      brandId,
+      connectionId,
+      stream,
+      scrub(name),
+      expected,
+      found,
+      ok,
+      cause && scrub(cause),
+      now,
+      HISTORY_MAX,
+    ],
+  });
+}
+
+// Two results say the same if both pass, or both fail by the same difference. The row as it was is read
+// without a lock: with one it would not be seen any more once the statement itself has replaced it.
+const RECORD_CHECK = `
+  with before as materialized (
+    select * from ops.completeness
+    where brand_id = $1 and connection_id = $2 and stream = $3 and check_name = $4
+  ), kept as (
+    insert into ops.completeness_history
+      (brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at)
+    select brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at from before
+    where ok <> $7::boolean or (not ok and expected - found is distinct from $5::numeric - $6::numeric)
+    returning 1
+  ), forgotten as (
+    delete from ops.completeness_history where id in (
+      select id from ops.completeness_history
+      where brand_id = $1 and connection_id = $2 and stream = $3 and check_name = $4
+      order by id desc offset $10::int - 1)
+      and exists (select from kept)
+  )
+  insert into ops.completeness as c
+    (brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at, result_since, ok_at)
+  values ($1, $2, $3, $4, $5::numeric, $6::numeric, $7, $8, $9::timestamptz, $9::timestamptz,
+          case when $7 then $9::timestamptz end)
+  on conflict (brand_id, connection_id, stream, check_name) do update
+  set expected = excluded.expected, found = excluded.found, ok = excluded.ok, cause = excluded.cause,
+      checked_at = excluded.checked_at, ok_at = coalesce(excluded.ok_at, c.ok_at),
+      result_since = case
+        when c.ok <> excluded.ok then excluded.result_since
+        when c.ok or c.expected - c.found is not distinct from excluded.expected - excluded.found then c.result_since
+        else excluded.result_since end`;
+
+export type FailedCheck = { name: string; cause: string };
+
+/** Checks of a stream of which the newest result is a failure. */
+export async function failedChecks(
+  db: Reader,
+  { brandId, connectionId, stream }: CheckedStream,
+): Promise<FailedCheck[]> {
+  const { rows } = await db.query<FailedCheck>(
+    `select check_name as name,
+            coalesce(cause, format('%s: expected %s, found %s', check_name, trim_scale(expected), trim_scale(found))) as cause
+     from ops.completeness
+     where brand_id = $1 and connection_id = $2 and stream = $3 and not ok
+     order by check_name`,
+    [brandId, connectionId, stream],
+  );
+  return rows;
+}
+
+/** Causes that a state can name: the first few that are not in `known` already, and how many more there are. */
+export function namedCauses(failed: readonly FailedCheck[], known: readonly string[]): string[] {
+  const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
+  const more = told.length - CAUSES_NAMED_MAX;
+  return more > 0 ? [...told.slice(0, CAUSES_NAMED_MAX), `and ${more} more checks fail`] : told;
+}
+
+/** Drops what passed so long ago that nobody asks any more; a failure stays until it is mended. */
+export async function forgetPassedChecks(
+  tx: Tx,
+  { brandId, connectionId, stream }: CheckedStream,
+  now: Date,
+): Promise<void> {
+  const which = 'brand_id = $1 and connection_id = $2 and stream = $3';
+  const values = [brandId, connectionId, stream, now, PASSED_KEPT_DAYS];
+  const isOver = "checked_at < $4::timestamptz - $5 * interval '1 day'";
+  await tx.query(`delete from ops.completeness where ${which} and ok and ${isOver}`, values);
+  await tx.query(`delete from ops.completeness_history where ${which} and ${isOver}`, values);
+}

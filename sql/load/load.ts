@@ -1,0 +1,155 @@
+/**
+ * The one way into `raw`. A load is one page of one stream inside the caller's transaction: it settles
+ * duplicates, drops what is older than the stored version, writes what differs and nothing else, and
+ * marks every brand-local day that a changed item touched before or touches now.
+ */
+import pg from 'pg';
+import { isKey, isStorable } from '../db/copy.ts';
+import type { Tx } from '../db/pool.ts';
+import { markDays } from '../dirty/dirty_days.ts';
+import { settle } from './dedupe.ts';
+import type { Dependents } from './invalidations.ts';
+import { holdPlace, type LoadPlace } from './load_lock.ts';
+import { type PackedItem, pack } from './pack.ts';
+import { clearRejected } from './quarantine.ts';
+import { statementsOf } from './statements.ts';
+import type { Deletion, Item, Table } from './table.ts';
+import { rememberEarly, sortOut } from './versions.ts';
+import { watchDependents } from './watch_invalidations.ts';
+import { type Load, type Plan, stageAndCompare, writeDirect, writeStaged } from './write.ts';
+
+export type LoadTarget = {
+  brandId: string;
+  connectionId: string;
+  /** The first one is the root table. */
+  tables: readonly Table[];
+  dependents?: readonly Dependents[];
+  /** When given, rejected rows of this stream leave once their record loads or is deleted. */
+  stream?: string;
+  /** Compares each row itself with what is stored, also where its digest says that nothing has changed. */
+  distrustsDigests?: boolean;
+  /** Becomes `seen_at` of what is written. */
+  now: Date;
+};
+
+export type LoadTally = {
+  read: number;
+  /** Rows of the items. */
+  rows: number;
+  /** Items of which any row was written. */
+  changed: number;
+  unchanged: number;
+  /** Items that are older than what is stored, or than another version in the same page. */
+  stale: number;
+  /** Objects that were there and are tombstones now. */
+  deleted: number;
+  /** Marks written. */
+  days: number;
+};
+
+/** Loads a page of items, and deletions that the provider told us of; commits with the caller. */
+export async function loadItems(
+  tx: Tx,
+  target: LoadTarget,
+  items: readonly (Item | PackedItem)[],
+  deletions: readonly Deletion[] = [],
+): Promise<LoadTally> {
+  const { brandId, connectionId, tables, stream, now } = target;
+  const statements = statementsOf(tables);
+  const place = await holdPlace(tx, brandId, connectionId);
+  const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
+  const packed = items.map((item) => pack(target, item));
+  // What no key can be is stored nowhere, so there is nothing of it to delete.
+  const settled = settle(
+    packed,
+    deletions.filter(({ id, deletedAt }) => isKey(id) && isStorable(deletedAt)),
+  );
+  const page = await sortOut(tx, root, statements, settled, !target.distrustsDigests);
+  await rememberEarly(tx, root, page, now);
+  if (stream !== undefined) {
+    const settles = ids([...page.current, ...settled.deletions, ...deletions.filter(({ id }) => !isKey(id))]);
+    await clearRejected(tx, brandId, connectionId, stream, settles);
+  }
+
+  const load = { tx, brandId, connectionId, statements, now };
+  const plan = { staged: page.known, direct: page.fresh, deletions: page.deletions };
+  const { changed, days } = await writePage(load, target, place, plan);
+  return {
+    read: items.length,
+    rows: packed.reduce((sum, { parts }) => sum + rowsIn(parts), 0),
+    changed,
+    unchanged: page.current.length - changed,
+    stale: settled.items.length - page.current.length + settled.superseded,
+    deleted: page.deleted,
+    days,
+  };
+}
+
+type Written = { changed: number; days: number };
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Writes new objects directly; should one of their rows be there after all, everything through staging. */
+async function writePage(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+  if (plan.direct.length === 0) return write(load, target, place, plan);
+  await load.tx.query('savepoint direct_load');
+  try {
+    const written = await write(load, target, place, plan);
+    await load.tx.query('release savepoint direct_load');
+    return written;
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== UNIQUE_VIOLATION) throw error;
+    await load.tx.query('rollback to savepoint direct_load');
+    const { staged, direct, deletions } = plan;
+    return write(load, target, place, { staged: [...staged, ...direct], direct: [], deletions });
+  }
+}
+
+async function write(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+  const { tx, brandId, connectionId, now } = load;
+  const { tables, dependents = [] } = target;
+  const { timeZone, retailerId } = place;
+  const differences = await stageAndCompare(load, plan);
+  const fresh = new Set(ids(plan.direct));
+  const stored = new Set([...differences.content].filter((id) => !fresh.has(id)));
+  const touched = [...plan.staged.filter(({ id }) => differences.content.has(id)), ...plan.direct];
+  const changed = plan.staged.filter(({ id }) => differences.ids.has(id)).length + plan.direct.length;
+  if (changed + differences.content.size === 0) return { changed: 0, days: 0 };
+
+  const days = await storedDays(load, timeZone, stored);
+  const changedTables = new Set([...differences.tables, ...tablesOf(tables, plan.direct)]);
+  const dependentDays = await watchDependents(
+    tx,
+    { brandId, connectionId, timeZone, tables, dependents },
+    { ids: stored, items: touched, tables: changedTables },
+  );
+  await writeDirect(load, plan.direct);
+  await writeStaged(load, differences);
+  for (const day of await dependentDays()) days.add(day);
+
+  if (retailerId === null) return { changed, days: 0 };
+  const instants = new Set(touched.flatMap((item) => item.instants));
+  return { changed, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days, instants }) };
+}
+
+async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Set<string>> {
+  const { tx, brandId, connectionId, statements } = load;
+  if (statements.days === undefined || roots.size === 0) return new Set();
+  const values = [brandId, connectionId, [...roots], timeZone];
+  const { rows } = await tx.query<{ day: string }>({ ...statements.days, values });
+  return new Set(rows.map(({ day }) => day));
+}
+
+function tablesOf(tables: readonly Table[], items: readonly PackedItem[]): Table[] {
+  return tables.filter((table) => items.some(({ parts }) => parts.get(table)?.rows));
+}
+
+function rowsIn(parts: PackedItem['parts']): number {
+  let sum = 0;
+  for (const { rows } of parts.values()) sum += rows;
+  return sum;
+}
+
+function ids(items: readonly { id: string }[]): string[] {
+  return items.map(({ id }) => id);
+}

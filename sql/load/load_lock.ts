@@ -1,0 +1,60 @@
+/** Where the rows of a load belong, held still until its transaction ends. */
+import { NightshiftError } from '#runtime/errors.ts';
+import { FOLLOW_INDEXES } from '../db/planner.ts';
+import type { Tx } from '../db/pool.ts';
+
+export type LoadPlace = {
+  timeZone: string;
+  /** Null where a table of its own maps rows to retailers. */
+  retailerId: string | null;
+};
+
+export class ConnectionGone extends NightshiftError {
+  readonly code = 'NS_CONNECTION_GONE';
+
+  constructor(brandId: string, connectionId: string) {
+    super(`Brand ${brandId} has no connection ${connectionId}, so its rows have no place.`, {
+      hint: 'See which there are: npx nightshift connections list',
+      verdict: 'give_up',
+      context: { brandId, connectionId },
+    });
+  }
+}
+
+/** For what must not outlive the connection, such as a job: it stays until the transaction ends. */
+export async function keepConnection(tx: Tx, brandId: string, connectionId: string): Promise<void> {
+  const { rows } = await tx.query(
+    'select from app.connections where brand_id = $1 and id = $2 and removing_at is null for key share',
+    [brandId, connectionId],
+  );
+  if (rows.length === 0) throw new ConnectionGone(brandId, connectionId);
+}
+
+/**
+ * `for key share` lets everything pass but a change of zone, reporting currency or retailer and a removal, which
+ * take `for update`: they come wholly before this load or wholly after it, and mark what it wrote.
+ *
+ * Loads of one connection follow each other, so what was compared is still so when it is written.
+ *
+ * The settings last until the transaction ends. Staging tables differ in size from page to page, so a
+ * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than
+ * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
+ */
+export async function holdPlace(tx: Tx, brandId: string, connectionId: string): Promise<LoadPlace> {
+  const { rows } = await tx.query<{ time_zone: string; retailer_id: string | null }>({
+    name: 'hold place of load',
+    text: `
+      select b.time_zone, c.retailer_id,
+             pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
+             set_config('plan_cache_mode', 'force_custom_plan', true),
+             ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
+      from app.connections c
+      join app.brands b on b.id = c.brand_id
+      where c.brand_id = $1 and c.id = $2 and c.removing_at is null
+      for key share of b, c`,
+    values: [brandId, connectionId],
+  });
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  return { timeZone: row.time_zone, retailerId: row.retailer_id };
+}

@@ -1,0 +1,144 @@
+/**
+ * An item as the loader keeps it: its rows as lines for COPY, and the little else that a load asks of
+ * them. Rows are many small objects; the lines of an item are one text a table. So whoever reads a large
+ * page packs each item as soon as it is made, and its rows are gone before the next one is read.
+ */
+import { hash } from 'node:crypto';
+import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
+import type { Dependents } from './invalidations.ts';
+import { rootColumnOf } from './statements.ts';
+import type { Item, Row, Table } from './table.ts';
+
+/** Where items belong. */
+export type Shelf = {
+  /** The first one is the root table. */
+  tables: readonly Table[];
+  dependents?: readonly Dependents[] | undefined;
+};
+
+export type Part = {
+  /** The rows, one a line without the version of the item; the key comes first in each. */
+  lines: string;
+  rows: number;
+  /** Whether a row leaves something empty that is remembered. */
+  saysLess: boolean;
+};
+
+export type PackedItem = {
+  id: string;
+  changedAt: Date;
+  /** What it is packed for. */
+  tables: readonly Table[];
+  /** By table. One that is absent was not read: its stored children are left alone. */
+  parts: ReadonlyMap<Table, Part>;
+  /** Stands for all that it says; only where the root table is digested. */
+  digest: string | undefined;
+  /** Milliseconds of every instant that touches a day, each once. */
+  instants: readonly number[];
+  /** What to ask the dependents with. */
+  keys: ReadonlyMap<Dependents, readonly string[]>;
+};
+
+const packed = new WeakMap<Item, PackedItem>();
+
+/** Throws `RowUnfit` for an item that the database cannot hold. What is packed already stays as it is. */
+export function pack(shelf: Shelf, item: Item | PackedItem): PackedItem {
+  const known = 'parts' in item ? item : (packed.get(item) ?? packRows(shelf, item));
+  if (known.tables !== shelf.tables) throw new TypeError(`${item.id} is packed for other tables`);
+  if (!('parts' in item)) packed.set(item, known);
+  return known;
+}
+
+function packRows({ tables, dependents = [] }: Shelf, item: Item): PackedItem {
+  const { id, changedAt } = item;
+  if (!isStorable(changedAt))
+    throw new RowUnfit(tables[0]?.name ?? '', 'changed_at', id, 'timestamptz', changedAt);
+  assertWhole(tables, item);
+  const parts = new Map<Table, Part>();
+  for (const table of tables) {
+    const rows = item.rows[table.name];
+    if (rows !== undefined) parts.set(table, partOf(table, rows, id));
+  }
+  return {
+    id,
+    changedAt,
+    tables,
+    parts,
+    digest: tables[0]?.digested ? digestOf(parts) : undefined,
+    instants: instantsOf(tables, item),
+    keys: keysOf(dependents, item),
+  };
+}
+
+/** Refuses an item that is not one root row and rows that belong to it: they could never be compared. */
+function assertWhole(tables: readonly Table[], { id, rows }: Item): void {
+  for (const table of tables) {
+    const root = rootColumnOf(table);
+    const own = rows[table.name];
+    if (table === tables[0] && own?.length !== 1) throw new RowUnfit(table.name, root, id, 'exactly one row');
+    if (own?.some((row) => row[root] !== id)) throw new RowUnfit(table.name, root, id, 'the id of its item');
+  }
+}
+
+const writers = new WeakMap<Table, LineWriter>();
+
+function partOf(table: Table, rows: readonly Row[], id: string): Part {
+  let write = writers.get(table);
+  if (write === undefined) {
+    write = lineWriter(table);
+    writers.set(table, write);
+  }
+  if (rows[0]) assertColumns(table, rows[0], id);
+  const lines: string[] = [];
+  for (const row of rows) lines.push(write(row, id));
+  const { remembers = [] } = table;
+  const saysLess =
+    remembers.length > 0 && rows.some((row) => remembers.some((column) => row[column] == null));
+  return { lines: lines.join('\n'), rows: rows.length, saysLess };
+}
+
+/**
+ * Equal digests mean equal rows; different ones mean nothing, because amounts and JSON may be written
+ * in several ways.
+ */
+function digestOf(parts: ReadonlyMap<Table, Part>): string {
+  const texts: string[] = [];
+  for (const [table, { lines }] of parts)
+    texts.push(table.name, String(Object.keys(table.columns)), lines, '');
+  return uuidOf(hash('sha256', texts.join('\n')));
+}
+
+/** The first half of a digest, as PostgreSQL writes a uuid. */
+function uuidOf(hex: string): string {
+  const ends = [8, 12, 16, 20, 32];
+  return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-');
+}
+
+function instantsOf(tables: readonly Table[], item: Item): readonly number[] {
+  const instants = new Set<number>();
+  for (const { name, days = [] } of tables) {
+    if (days.length === 0) continue;
+    for (const row of item.rows[name] ?? []) {
+      for (const column of days) {
+        const value = row[column];
+        if (value instanceof Date) instants.add(value.getTime());
+      }
+    }
+  }
+  return [...instants];
+}
+
+function keysOf(
+  dependents: readonly Dependents[],
+  { rows }: Item,
+): ReadonlyMap<Dependents, readonly string[]> {
+  const keys = new Map<Dependents, readonly string[]>();
+  for (const one of dependents) {
+    const values = (rows[one.table] ?? []).map((row) => row[one.column]);
+    keys.set(
+      one,
+      values.filter((value) => typeof value === 'string'),
+    );
+  }
+  return keys;
+}

@@ -1,0 +1,84 @@
+/**
+ * Records that a stream could not understand, kept with the reason until the same record loads or is deleted,
+ * or somebody dismisses it.
+ */
+import { hash } from 'node:crypto';
+import { scrub, scrubbed } from '#runtime/scrub.ts';
+import { isKey, jsonText } from '../db/copy.ts';
+import type { Tx } from '../db/pool.ts';
+import { recordAction } from '../tenants/audit.ts';
+
+export type Rejection = { key: string; reason: string; payload: unknown };
+
+/** As the record is known here: its own key, or what stands for one that no index can hold or nobody may see. */
+function rowKeyOf(key: string): string {
+  return isKey(key) && scrub(key) === key ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
+}
+
+/** Keeps each record once, with the reason of its latest rejection. */
+export async function rejectRows(
+  tx: Tx,
+  brandId: string,
+  connectionId: string,
+  stream: string,
+  rejections: readonly Rejection[],
+  now = new Date(),
+): Promise<void> {
+  const latest = new Map(rejections.map((rejection) => [rowKeyOf(rejection.key), rejection]));
+  if (latest.size === 0) return;
+  await tx.query(
+    `insert into ops.rejected_rows (brand_id, connection_id, stream, row_key, reason, payload, rejected_at)
+     select $1::uuid, $2::uuid, $3, r.row_key, r.reason, r.payload, $7::timestamptz
+     from unnest($4::text[], $5::text[], $6::jsonb[]) as r (row_key, reason, payload)
+     on conflict (brand_id, connection_id, stream, row_key) do update
+     set reason = excluded.reason, payload = excluded.payload, rejected_at = excluded.rejected_at`,
+    [
+      brandId,
+      connectionId,
+      stream,
+      [...latest.keys()],
+      [...latest.values()].map(({ reason }) => scrub(reason)),
+      [...latest.values()].map(({ payload }) => jsonText(scrubbed(payload))),
+      now,
+    ],
+  );
+}
+
+/** Called with what loaded or is deleted; returns how many rejections that settled. */
+export async function clearRejected(
+  tx: Tx,
+  brandId: string,
+  connectionId: string,
+  stream: string,
+  keys: readonly string[],
+): Promise<number> {
+  if (keys.length === 0) return 0;
+  const { rowCount } = await tx.query({
+    name: 'clear rejected rows',
+    text: `delete from ops.rejected_rows
+           where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])`,
+    values: [brandId, connectionId, stream, keys.map(rowKeyOf)],
+  });
+  return rowCount ?? 0;
+}
+
+export type RejectedOf = { brandId: string; connectionId: string; connection: string; stream: string };
+
+/** For records of which nothing comes any more, such as one without an id. Returns the keys of those that there were. */
+export async function dismissRejected(
+  tx: Tx,
+  { brandId, connectionId, connection, stream }: RejectedOf,
+  rowKeys: readonly string[],
+): Promise<string[]> {
+  const { rows } = await tx.query<{ key: string; reason: string }>(
+    `delete from ops.rejected_rows
+     where brand_id = $1 and connection_id = $2 and stream = $3 and row_key = any($4::text[])
+     returning row_key as key, reason`,
+    [brandId, connectionId, stream, rowKeys],
+  );
+  for (const { key, reason } of rows) {
+    const details = { stream, record: key, reason };
+    await recordAction(tx, { action: 'sync.dismiss', brandId, target: connection, details });
+  }
+  return rows.map(({ key }) => key);
+}

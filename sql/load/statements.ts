@@ -1,0 +1,286 @@
+/**
+ * The statements that load a table, made once from its definition; every identifier in them comes
+ * from there. Each names one brand and connection by `$1` and `$2`.
+ *
+ * Staging tables have no statistics, and those of a raw table may be hours old or know nothing of this
+ * connection yet: so stored rows are looked up as planner.ts says. A page costs the same however large
+ * the table is.
+ */
+import { createHash } from 'node:crypto';
+import { lineColumns } from '../db/copy.ts';
+import type { Table } from './table.ts';
+
+/** Prepared by name, so that a session parses it once. */
+export type Statement = { name: string; text: string };
+
+export type TableStatements = {
+  /** Makes the staging table, once per session, and empties it of an earlier load of this transaction. */
+  prepareStaging: string;
+  copyToStaging: string;
+  copyToRaw: string;
+  /** Of a table that remembers: fills in, from stored rows, what staged ones of roots `$3` say no more. */
+  recall: Statement | undefined;
+  /** How the stored rows of roots `$3` differ from the staged ones. */
+  compare: Statement;
+  /** Stages a tombstone for each stored row of roots `$3` (read as of `$4`) that is not staged. */
+  stageMissing: Statement;
+  /** Stages a tombstone for each stored root row of `$3`, deleted at `$4`. */
+  stageDeleted: Statement;
+  /**
+   * Stores what differs, of roots `$3`, seen at `$4`, and nothing else: not even the header of an equal
+   * row. Root rows of `$5` are written in any case, because a row below them is and their digest changes.
+   */
+  write: Statement;
+  /** Of a digested root table: forgets the digests of roots `$3`. */
+  forgetDigests: Statement;
+};
+
+/** A root of which any row differs. */
+export type Difference = {
+  id: string;
+  /** More than the version is different. */
+  content: boolean;
+  /** It has stored rows that are not staged. */
+  missing: boolean;
+  /** Another root that a staged row belonged to until now. */
+  other: string | null;
+};
+
+export type StreamStatements = {
+  root: Table;
+  tables: ReadonlyMap<Table, TableStatements>;
+  /** What is known of the versions of roots `$3`, the early deletions of `$4` (the table's name) among it. */
+  versions: Statement;
+  /** Days of zone `$4` that the stored rows of roots `$3` touch; undefined when no row touches a day. */
+  days: Statement | undefined;
+};
+
+const made = new WeakMap<readonly Table[], StreamStatements>();
+
+/** The first table is the root. */
+export function statementsOf(tables: readonly Table[]): StreamStatements {
+  let statements = made.get(tables);
+  if (statements === undefined) {
+    statements = makeStatements(tables);
+    made.set(tables, statements);
+  }
+  return statements;
+}
+
+/** The column that holds the id of the item: of a root row its own key, of a child its root's. */
+export function rootColumnOf({ name, rootColumn, key }: Table): string {
+  const column = rootColumn ?? (key.length === 1 ? key[0] : undefined);
+  if (column === undefined) throw new TypeError(`${name} needs a rootColumn, or a key of one column`);
+  return column;
+}
+
+export function statement(text: string): Statement {
+  return { name: `load ${digest(text)}`, text };
+}
+
+function makeStatements(tables: readonly Table[]): StreamStatements {
+  const [root] = tables;
+  if (root === undefined) throw new TypeError('a stream needs a table');
+  tables.forEach(assertIdentifiers);
+  return {
+    root,
+    tables: new Map(tables.map((table) => [table, tableStatements(table, table === root)])),
+    versions: statement(`
+      select o.${rootColumnOf(root)} as id, o.changed_at, o.deleted_at is not null as deleted, true as stored,
+             ${root.digested ? 'o.digest' : 'null::uuid'} as digest
+      from unnest($3::text[]) as w (id)
+      cross join lateral (${rowsWhere(root.name, rootColumnOf(root))}) o
+      union all
+      select e.id, e.deleted_at, true, false, null
+      from ops.early_deletions e
+      where e.brand_id = $1 and e.connection_id = $2 and e.table_name = $4 and e.id = any($3::text[])`),
+    days: daysStatement(tables),
+  };
+}
+
+function tableStatements(table: Table, isRoot: boolean): TableStatements {
+  const { name, key } = table;
+  const columns = lineColumns(table);
+  const staging = stagingName(table);
+  const root = rootColumnOf(table);
+  const list = columns.join(', ');
+  const digest = isRoot && table.digested ? ', digest' : '';
+  const written = [
+    ...columns.filter((column) => !key.includes(column)),
+    'changed_at',
+    'seen_at',
+    'deleted_at',
+    ...(digest ? ['digest'] : []),
+  ];
+  const tombstones = (column: string) => `
+    insert into ${staging} (${list}, changed_at, deleted_at)
+    select ${listOf('o', columns)}, w.changed_at, w.changed_at
+    from unnest($3::text[], $4::timestamptz[]) as w (id, changed_at)
+    cross join lateral (${rowsWhere(name, column)}) o`;
+  return {
+    prepareStaging: `
+      create temp table if not exists ${bare(staging)} (
+        ${Object.entries(table.columns).map(([column, type]) => `${column} ${type}`)},
+        changed_at timestamptz, digest uuid, deleted_at timestamptz
+      ) on commit delete rows;
+      delete from ${staging}`,
+    copyToStaging: `copy ${staging} (${list}, changed_at${digest}) from stdin`,
+    copyToRaw: `copy ${name} (${list}, changed_at${digest}, brand_id, connection_id, seen_at) from stdin`,
+    recall: recallStatement(table),
+    compare: compareStatement(table, isRoot),
+    stageMissing: statement(`${tombstones(root)}
+    where o.deleted_at is null and not exists (select from ${staging} s where ${sameKey(key)})`),
+    stageDeleted: statement(tombstones(root)),
+    write: statement(`
+      insert into ${name} as t (brand_id, connection_id, ${list}, changed_at, seen_at, deleted_at${digest})
+      select $1::uuid, $2::uuid, ${listOf('s', columns)}, s.changed_at, $4::timestamptz, s.deleted_at${digest && ', s.digest'}
+      from ${staging} s
+      left join ${table.keepsHistory ? earlierRow(table) : storedRows(table)}
+      where s.${root} = any($3::text[]) and (${differs(table, isRoot)} or s.${root} = any($5::text[]))
+      on conflict (brand_id, connection_id, ${key.join(', ')}) do update
+      set ${written.map((column) => `${column} = excluded.${column}`).join(', ')}
+      where t.changed_at <= excluded.changed_at`),
+    forgetDigests: statement(`
+      update ${name} set digest = null
+      where ctid = any (array(
+        select o.ctid from unnest($3::text[]) as w (id)
+        cross join lateral (${rowsWhere(name, root, 'ctid')}) o))`),
+  };
+}
+
+// A lookup per column that is empty: an update that joins compares each staged row with each stored one
+// wherever the staging table seems small.
+function recallStatement(table: Table): Statement | undefined {
+  const { name, key, remembers = [] } = table;
+  if (remembers.length === 0) return undefined;
+  const stored = (column: string) => `(
+        select o.${column} from ${name} o
+        where o.brand_id = $1 and o.connection_id = $2
+          and (${listOf('o', key)}) >= (${listOf('s', key)}) and (${listOf('o', key)}) <= (${listOf('s', key)})
+        order by ${listOf('o', key)} limit 1)`;
+  return statement(`
+      update ${stagingName(table)} s
+      set ${remembers.map((column) => `${column} = coalesce(s.${column}, ${stored(column)})`).join(', ')}
+      where s.${rootColumnOf(table)} = any($3::text[]) and (${remembers.map((column) => `s.${column} is null`).join(' or ')})`);
+}
+
+// All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
+// per row. A staged row that its root does not have yet may have belonged to another one, staged or not.
+function compareStatement(table: Table, isRoot: boolean): Statement {
+  const { name, key, keepsHistory } = table;
+  const root = rootColumnOf(table);
+  if (keepsHistory) {
+    return statement(`
+      select s.${root} as id, true as content, false as missing, null as other
+      from ${stagingName(table)} s
+      left join ${earlierRow(table)}
+      where s.${root} = any($3::text[]) and ${differs(table, isRoot)}
+      group by 1`);
+  }
+  return statement(`
+    select coalesce(s.${root}, o.${root}) as id, bool_or(s.${root} is null or ${contentDiffers(table)}) as content,
+           bool_or(s.${root} is null) as missing,
+           case when o.brand_id is null then m.${root} when o.${root} <> s.${root} then o.${root} end as other
+    from ${stagingName(table)} s
+    full join ${storedRows(table)}
+    left join lateral (
+      select * from ${name} m where m.brand_id = $1 and m.connection_id = $2 and o.brand_id is null
+        and (${listOf('m', key)}) >= (${listOf('s', key)}) order by ${listOf('m', key)} limit 1
+    ) m on (${listOf('m', key)}) = (${listOf('s', key)})
+    where case when s.${root} is null then o.deleted_at is null else ${differs(table, isRoot)} end
+    group by 1, 4`);
+}
+
+/** The stored rows whose `column` is `w.id`. */
+export function rowsWhere(table: string, column: string, selected = '*'): string {
+  return `
+    select ${selected} from ${table} o
+    where o.brand_id = $1 and o.connection_id = $2 and o.${column} >= w.id and o.${column} <= w.id
+    order by o.${column}`;
+}
+
+function storedRows(table: Table): string {
+  return `(${rowsOfRoots(table)}) o on ${sameKey(table.key)}`;
+}
+
+function rowsOfRoots(table: Table): string {
+  return `
+      select o.* from unnest($3::text[]) as w (id)
+      cross join lateral (${rowsWhere(table.name, rootColumnOf(table))}) o
+    `;
+}
+
+/** Of dated rows the newest that is not later than the staged one. */
+function earlierRow({ name, key }: Table): string {
+  const thing = key.slice(0, -1);
+  return `lateral (
+      select * from ${name} o
+      where o.brand_id = $1 and o.connection_id = $2 and (${listOf('o', key)}) <= (${listOf('s', key)})
+      order by ${key.map((column) => `o.${column} desc`).join(', ')} limit 1
+    ) o on (${listOf('o', thing)}) = (${listOf('s', thing)})`;
+}
+
+function differs(table: Table, isRoot: boolean): string {
+  return isRoot ? `(${contentDiffers(table)} or ${versionDiffers(table)})` : contentDiffers(table);
+}
+
+function contentDiffers({ key, columns, uncompared = [] }: Table): string {
+  const compared = Object.keys(columns).filter((column) => ![...key, ...uncompared].includes(column));
+  return `(${[
+    'o.brand_id is null',
+    '(o.deleted_at is null) <> (s.deleted_at is null)',
+    ...compared.map((column) => `s.${column} is distinct from o.${column}`),
+  ].join(' or ')})`;
+}
+
+// Versions are told apart at the root only, so its stored version must advance even when nothing
+// else changed: else an older version with other content that comes in later would pass for new.
+// An instant of ours says nothing about the object, and would rewrite every root at each reading.
+function versionDiffers({ observed }: Table): string {
+  return observed
+    ? '(s.deleted_at is not null and o.changed_at < s.changed_at)'
+    : 'o.changed_at < s.changed_at';
+}
+
+function sameKey(key: readonly string[]): string {
+  return key.map((column) => `s.${column} = o.${column}`).join(' and ');
+}
+
+function listOf(row: string, columns: readonly string[]): string {
+  return columns.map((column) => `${row}.${column}`).join(', ');
+}
+
+function daysStatement(tables: readonly Table[]): Statement | undefined {
+  const parts = tables.flatMap((table) => {
+    const { name, days = [] } = table;
+    if (days.length === 0) return [];
+    return `
+      select (i.instant at time zone $4)::date as day
+      from unnest($3::text[]) as w (id)
+      cross join lateral (${rowsWhere(name, rootColumnOf(table))}) o
+      cross join lateral (values ${days.map((column) => `(o.${column})`).join(', ')}) as i (instant)
+      where o.deleted_at is null and i.instant is not null`;
+  });
+  return parts.length === 0 ? undefined : statement(parts.join('\n union \n'));
+}
+
+// The name tells the columns too: two definitions of one table never share a staging table.
+function stagingName({ name, columns }: Table): string {
+  return `pg_temp.staging_${bare(name)}_${digest(JSON.stringify(columns)).slice(0, 8)}`;
+}
+
+function bare(qualified: string): string {
+  return qualified.slice(qualified.indexOf('.') + 1);
+}
+
+function assertIdentifiers({ name, key, columns, days = [] }: Table): void {
+  const names = [bare(name), ...key, ...Object.keys(columns), ...days];
+  const wrong = names.find((identifier) => !/^[a-z][a-z0-9_]{0,62}$/.test(identifier));
+  if (wrong !== undefined) throw new TypeError(`${wrong} in the definition of ${name} is no plain name`);
+  const absent = [...key, ...days].find((column) => !(column in columns));
+  if (absent !== undefined) throw new TypeError(`${name} has no column ${absent}`);
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 24);
+}

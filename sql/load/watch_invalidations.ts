@@ -1,0 +1,87 @@
+/** Asks for the pairs of sql/load/invalidations.ts before and after a write, and names the days that differ. */
+
+import type { Tx } from '../db/pool.ts';
+import type { Dependents } from './invalidations.ts';
+import type { PackedItem } from './pack.ts';
+import { rootColumnOf, rowsWhere, statement } from './statements.ts';
+import type { Table } from './table.ts';
+
+export type Asking = {
+  brandId: string;
+  connectionId: string;
+  timeZone: string;
+  tables: readonly Table[];
+  dependents: readonly Dependents[];
+};
+
+export type Touched = {
+  /** Stored roots that change. */
+  ids: ReadonlySet<string>;
+  /** Items that will be stored. */
+  items: readonly PackedItem[];
+  /** Tables in which any row changes. */
+  tables: ReadonlySet<Table>;
+};
+
+/** Called before the write; what it returns is called after it. */
+export async function watchDependents(
+  tx: Tx,
+  asking: Asking,
+  touched: Touched,
+): Promise<() => Promise<Set<string>>> {
+  const watched = asking.dependents.flatMap((dependents) => {
+    const table = asking.tables.find(({ name }) => name === dependents.table);
+    return table !== undefined && touched.tables.has(table) ? [{ dependents, table }] : [];
+  });
+  const before: { dependents: Dependents; keys: string[]; pairs: Map<string, string> }[] = [];
+  for (const { dependents, table } of watched) {
+    const keys = await keysOf(tx, asking, touched, dependents, table);
+    before.push({ dependents, keys, pairs: await pairsOf(tx, asking, dependents, keys) });
+  }
+  return async () => {
+    const days = new Set<string>();
+    for (const { dependents, keys, pairs } of before) {
+      const after = await pairsOf(tx, asking, dependents, keys);
+      for (const [pair, day] of pairs) if (!after.has(pair)) days.add(day);
+      for (const [pair, day] of after) if (!pairs.has(pair)) days.add(day);
+    }
+    return days;
+  };
+}
+
+async function keysOf(
+  tx: Tx,
+  { brandId, connectionId }: Asking,
+  { ids, items }: Touched,
+  dependents: Dependents,
+  table: Table,
+): Promise<string[]> {
+  const { column } = dependents;
+  const keys = new Set(items.flatMap((item) => item.keys.get(dependents) ?? []));
+  if (ids.size > 0) {
+    const { rows } = await tx.query<{ key: string }>({
+      ...statement(`
+        select distinct o.${column} as key
+        from unnest($3::text[]) as w (id)
+        cross join lateral (${rowsWhere(table.name, rootColumnOf(table))}) o
+        where o.${column} is not null`),
+      values: [brandId, connectionId, [...ids]],
+    });
+    for (const { key } of rows) keys.add(key);
+  }
+  return [...keys];
+}
+
+async function pairsOf(
+  tx: Tx,
+  { brandId, connectionId, timeZone }: Asking,
+  { pairs }: Dependents,
+  keys: readonly string[],
+): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await tx.query<{ key: string; day: string }>({
+    ...pairs,
+    values: [brandId, connectionId, keys, timeZone],
+  });
+  return new Map(rows.map(({ key, day }) => [`${key} ${day}`, day]));
+}

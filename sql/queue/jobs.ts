@@ -1,0 +1,108 @@
+/**
+ * What happens to a job after the library has claimed it: begin, fenced transactions, the end, handing
+ * back. The statements stand in migrations/0003_queue.sql, the only place that knows the private
+ * tables of the queue; here are their types.
+ */
+import { scrubValue } from '#runtime/scrub.ts';
+import type { Db, Tx } from '../db/pool.ts';
+
+/** Whose a job is. `claimedAt` is `locked_at` as the task was handed it, to the millisecond. */
+export type Claim = { jobId: string; poolId: string; claimedAt: Date };
+
+/** What the record of a run is made of; `id` once it has begun and that has committed. */
+export type RunRecord = { id?: number; attempt: number; key: string | null };
+
+export type Begun = { state: 'running' | 'held'; runId: number } | { state: 'lost' };
+
+/** How a run ended: done, to run again (retrying, waiting, returned), parked, or kept as dead. */
+export type Outcome = 'succeeded' | 'partial' | 'retrying' | 'waiting' | 'returned' | 'held' | 'dead';
+
+export type RunError = { code: string; message: string; hint?: string; stack?: string };
+
+export type RunEnd = {
+  outcome: Outcome;
+  /** What the job has spent when this is over. */
+  attempts: number;
+  /** Of a job that runs again: not before so many seconds from now. */
+  delaySeconds?: number;
+  error?: RunError;
+  tally?: Record<string, unknown>;
+  progress?: Record<string, unknown>;
+};
+
+/** What became of the job, and the number of the record that says so. */
+export type Ended = { outcome: Outcome | 'lost'; run: number | null };
+
+type Queryable = Pick<Db, 'query'>;
+
+const BEGIN_RUN = { name: 'begin run', text: 'select state, run_id from ops.begin_run($1, $2, $3, $4, $5)' };
+const FENCE_FIRST = { name: 'fence first', text: 'select ops.fence_first($1, $2, $3, $4, $5, $6) as run_id' };
+const FENCE = { name: 'fence', text: 'select ops.fence($1, $2, $3, $4, $5) as ours' };
+const END_RUN = {
+  name: 'end run',
+  text: 'select ended as outcome, run from ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
+};
+
+/** Our row gives up its key, the record begins. A job of a held connection is parked instead. */
+export async function beginRun(
+  db: Queryable,
+  { jobId, poolId, claimedAt }: Claim,
+  { attempt, key }: RunRecord,
+): Promise<Begun> {
+  const { rows } = await db.query<{ state: Begun['state']; run_id: number }>(BEGIN_RUN, [
+    jobId,
+    poolId,
+    claimedAt,
+    attempt,
+    key,
+  ]);
+  const [{ state, run_id: runId } = { state: 'lost' as const, run_id: 0 }] = rows;
+  return state === 'lost' ? { state } : { state, runId };
+}
+
+/**
+ * Locks the job's row for this transaction; undefined if the job is no longer ours. Else the number of the
+ * run's record, which begins with this transaction if it has not before.
+ */
+export async function fence(
+  tx: Tx,
+  { jobId, poolId, claimedAt }: Claim,
+  { id, attempt, key }: RunRecord,
+  progress?: Record<string, unknown>,
+): Promise<number | undefined> {
+  const claim = [jobId, poolId, claimedAt];
+  if (id === undefined) {
+    const values = [...claim, attempt, key, toJson(progress)];
+    const { rows } = await tx.query<{ run_id: number | null }>({ ...FENCE_FIRST, values });
+    return rows[0]?.run_id ?? undefined;
+  }
+  const { rows } = await tx.query<{ ours: boolean }>({ ...FENCE, values: [...claim, id, toJson(progress)] });
+  return rows[0]?.ours === true ? id : undefined;
+}
+
+/** Writes the record and settles the job, in one statement. May be asked again until it answers. */
+export async function endRun(
+  db: Queryable,
+  { jobId, poolId, claimedAt }: Claim,
+  { id, attempt, key }: RunRecord,
+  { outcome, attempts, delaySeconds = 0, error, tally, progress }: RunEnd,
+): Promise<Ended> {
+  const settled = [outcome, attempts, delaySeconds, toJson(error), toJson(tally), toJson(progress)];
+  const values = [jobId, poolId, claimedAt, id, ...settled, attempt, key];
+  const { rows } = await db.query<Ended>(END_RUN, values);
+  return rows[0] ?? { outcome: 'lost', run: null };
+}
+
+/** Puts the parked jobs of a connection back, in the transaction that has just released it. */
+export async function releaseJobs(tx: Tx, brandId: string, connectionId: string): Promise<number> {
+  const { rows } = await tx.query<{ jobs: number }>('select ops.release_jobs($1, $2) as jobs', [
+    brandId,
+    connectionId,
+  ]);
+  return rows[0]?.jobs ?? 0;
+}
+
+/** Scrubbed, which also makes it text that PostgreSQL takes: jsonb knows neither NUL nor half a surrogate pair. */
+function toJson(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value, scrubValue);
+}

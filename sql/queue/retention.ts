@@ -1,0 +1,92 @@
+/**
+ * How long the platform keeps records of its own work, and the deletion of what is older: a batch at a
+ * time, oldest first. What somebody still reads stays, however old it is: runs that go on, those of jobs
+ * that are on the queue, and of each work (a stream of a connection, the rollup of a retailer) the last run
+ * that ended and the last one that succeeded.
+ */
+import type { Db, Tx } from '../db/pool.ts';
+
+/** In days, of what ended or was done before that. Changes of the audit log moved figures: as long as books. */
+export const KEPT_DAYS = { job_runs: 365, workers: 90, audit_log: 3_650 } as const;
+
+export type RecordName = keyof typeof KEPT_DAYS;
+export const recordNames = Object.keys(KEPT_DAYS) as RecordName[];
+
+/** How many are looked at, or deleted, in one transaction. */
+export const BATCH_MAX = 5_000;
+
+/** Before `$1`, an instant. One that is ahead of the clock of the database would delete what is not old. */
+function cutoff(name: RecordName): string {
+  return `least($1::timestamptz, now()) - interval '${KEPT_DAYS[name]} days'`;
+}
+
+// By the instant $1; runs also by $2, those that stay.
+const EXPIRED: Record<RecordName, string> = {
+  job_runs: `r.finished_at < ${cutoff('job_runs')} and r.id <> all ($2::bigint[])
+    and not exists (select from graphile_worker.jobs j where j.id = r.job_id)`,
+  workers: `r.ended_at < ${cutoff('workers')} and r.handed_back_at is not null`,
+  audit_log: `r.at < ${cutoff('audit_log')}`,
+};
+
+export type Batch = { deleted: number; isLast: boolean; after: number };
+
+/** The runs that stay although they are old. Read once for all batches: what comes meanwhile is not old. */
+export async function readLastRuns(db: Pick<Db, 'query'>): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(LAST_RUNS);
+  return rows.map(({ id }) => id);
+}
+
+const LAST_RUNS = `
+  with last as (
+    select max(id) as ended, max(id) filter (where outcome in ('succeeded', 'partial')) as succeeded
+    from ops.job_runs where finished_at is not null
+    group by task, brand_id, connection_id, payload ->> 'stream', payload ->> 'retailerId'
+  )
+  select ended as id from last union select succeeded from last where succeeded is not null`;
+
+export async function countExpired(db: Pick<Db, 'query'>, name: RecordName, now: Date): Promise<number> {
+  const values = name === 'job_runs' ? [now, await readLastRuns(db)] : [now];
+  const text = `select count(*) as n from ops.${name} r where ${EXPIRED[name]}`;
+  const { rows } = await db.query<{ n: number }>(text, values);
+  return rows[0]?.n ?? 0;
+}
+
+/** The next batch of runs behind one. They are numbered as they begin: where none of a batch is old, none behind is. */
+export async function deleteRuns(
+  tx: Tx,
+  now: Date,
+  lastRuns: readonly number[],
+  after: number,
+): Promise<Batch> {
+  const { rows } = await tx.query<{ deleted: number; old: number; last: number | null }>(
+    `with batch as (
+       select max(id) as last, count(*) filter (where started_at < ${cutoff('job_runs')}) as old
+       from (select id, started_at from ops.job_runs where id > $3 order by id limit ${BATCH_MAX}) b
+     ), deleted as (
+       delete from ops.job_runs r using batch
+       where r.id > $3 and r.id <= batch.last and ${EXPIRED.job_runs} returning 1
+     )
+     select (select count(*) from deleted) as deleted, old, last from batch`,
+    [now, lastRuns, after],
+  );
+  const { deleted = 0, old = 0, last = null } = rows[0] ?? {};
+  return { deleted, isLast: old === 0, after: last ?? after };
+}
+
+export async function deleteOthers(tx: Tx, name: Exclude<RecordName, 'job_runs'>, now: Date): Promise<Batch> {
+  const { rowCount } = await tx.query(
+    `delete from ops.${name} where ctid = any (array(
+       select ctid from ops.${name} r where ${EXPIRED[name]} limit ${BATCH_MAX}))`,
+    [now],
+  );
+  const deleted = rowCount ?? 0;
+  return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
+}
+
+/** True once a day, for whoever asks first, in the transaction that queues the deletion. */
+export async function takeTurn(tx: Tx): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    "update ops.retention set due_at = now() + interval '1 day' where due_at <= now()",
+  );
+  return rowCount === 1;
+}

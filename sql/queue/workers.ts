@@ -1,0 +1,61 @@
+/** Handing back what dead workers hold, and what a living one holds without knowing. */
+import type { Db } from '../db/pool.ts';
+
+type Queryable = Pick<Db, 'query'>;
+
+const died = {
+  code: 'NS_WORKER_DIED',
+  message: 'The worker process ended while it had the job.',
+  hint: 'The job runs again by itself. Look at its host for the reason: killed, out of memory, power.',
+};
+
+/** Hands back the jobs of every worker whose lock is free, but for the one that asks. Gives how many. */
+export async function sweepWorkers(db: Queryable, self?: string): Promise<number> {
+  return count(db, 'select ops.sweep_workers($1, $2) as jobs', [died, self]);
+}
+
+/** Hands back jobs that are locked in a name no living worker bears, when they have been for a while. */
+export async function sweepStrangers(db: Queryable, graceSeconds: number): Promise<number> {
+  const text = 'select ops.sweep_strangers(make_interval(secs => $1), $2) as jobs';
+  return count(db, text, [graceSeconds, died]);
+}
+
+/** Hands back at once, without spending an attempt, what a pool still has. */
+export async function returnJobs(db: Queryable, poolId: string): Promise<number> {
+  return count(db, "select ops.hand_back_pool($1, 'returned', null) as jobs", [poolId]);
+}
+
+/**
+ * A claim whose answer was lost on its way here is ours, and nobody runs it. What our own pool has
+ * held for a while and is not among the jobs that run is handed back.
+ */
+export async function returnStrays(
+  db: Queryable,
+  { poolId, running, graceSeconds }: { poolId: string; running: readonly string[]; graceSeconds: number },
+): Promise<number> {
+  const text = `
+    select ops.hand_back_pool($1, 'returned', null, now() - make_interval(secs => $2), $3::bigint[]) as jobs`;
+  return count(db, text, [poolId, graceSeconds, running]);
+}
+
+/** Says that a worker has ended in order. False if something is left in its name, for the sweep to hand back. */
+export async function closeWorker(db: Queryable, poolId: string): Promise<boolean> {
+  await db.query(
+    "update ops.workers set ended_at = now(), ended_how = 'stopped' where pool_id = $1 and ended_at is null",
+    [poolId],
+  );
+  await db.query('select ops.close_worker(id, pool_id, $2) from ops.workers where pool_id = $1', [
+    poolId,
+    died,
+  ]);
+  const { rows } = await db.query<{ closed: boolean }>(
+    'select handed_back_at is not null as closed from ops.workers where pool_id = $1',
+    [poolId],
+  );
+  return rows[0]?.closed === true;
+}
+
+async function count(db: Queryable, text: string, values: unknown[]): Promise<number> {
+  const { rows } = await db.query<{ jobs: number }>(text, values);
+  return rows[0]?.jobs ?? 0;
+}

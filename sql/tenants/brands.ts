@@ -1,0 +1,170 @@
+/** Brands: the tenants. Their zone decides what a day is, their reporting currency what is summed up. */
+import { isCurrency } from '#runtime/currencies.ts';
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { markAllDays } from '../dirty/dirty_days.ts';
+import type { Table } from '../load/table.ts';
+import { recordAction } from './audit.ts';
+import { NameNotFound, taking } from './names.ts';
+
+export type Brand = {
+  id: string;
+  slug: string;
+  name: string;
+  timeZone: string;
+  reportingCurrency: string;
+  /** Since when it is being removed, for good. */
+  removingAt: Date | null;
+};
+
+export type NewBrand = Omit<Brand, 'id' | 'removingAt'> & { actor?: string };
+
+export class TimeZoneUnknown extends NightshiftError {
+  readonly code = 'NS_TIME_ZONE_UNKNOWN';
+
+  constructor(timeZone: string) {
+    super(`'${timeZone}' is no time zone that both PostgreSQL and Node know.`, {
+      hint: 'Use an IANA name such as Europe/London.',
+      verdict: 'give_up',
+      context: { timeZone },
+    });
+  }
+}
+
+export class CurrencyUnknown extends NightshiftError {
+  readonly code = 'NS_CURRENCY_UNKNOWN';
+
+  constructor(currency: string) {
+    super(`'${currency}' is no currency of ISO 4217.`, {
+      hint: 'Use its three capital letters, such as GBP.',
+      verdict: 'give_up',
+      context: { currency },
+    });
+  }
+}
+
+const COLUMNS = `id, slug, name, time_zone as "timeZone", reporting_currency as "reportingCurrency",
+  removing_at as "removingAt"`;
+
+export async function addBrand(tx: Tx, brand: NewBrand): Promise<Brand> {
+  const { slug, name, timeZone, reportingCurrency, actor } = brand;
+  await assertTimeZone(tx, timeZone);
+  assertCurrency(reportingCurrency);
+  const { rows } = await taking('brand', slug, () =>
+    tx.query<Brand>(
+      `insert into app.brands (slug, name, time_zone, reporting_currency) values ($1, $2, $3, $4)
+       returning ${COLUMNS}`,
+      [slug, name, timeZone, reportingCurrency],
+    ),
+  );
+  const added = only(rows);
+  const details = { timeZone, reportingCurrency };
+  await recordAction(tx, { action: 'brands.add', brandId: added.id, target: slug, details, actor });
+  return added;
+}
+
+export async function listBrands(db: Reader): Promise<Brand[]> {
+  const { rows } = await db.query<Brand>(`select ${COLUMNS} from app.brands order by slug`);
+  return rows;
+}
+
+/** By slug; NS_NAME_NOT_FOUND names those that there are. */
+export async function findBrand(db: Reader, slug: string): Promise<Brand> {
+  const brands = await listBrands(db);
+  const found = brands.find((brand) => brand.slug === slug);
+  if (found === undefined)
+    throw new NameNotFound(
+      'brand',
+      slug,
+      brands.map((brand) => brand.slug),
+    );
+  return found;
+}
+
+export type BrandChange = {
+  brandId: string;
+  /** Every table that touches days. */
+  tables: readonly Table[];
+  now: Date;
+  actor?: string;
+};
+
+/** What a change leaves to do: marks written, and the retailers that they belong to. */
+export type Marked = { days: number; retailerIds: string[] };
+
+/** Marks every day of the old zone and of the new one. Loads wait for it, and it waits for them. */
+export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChange): Promise<Marked> {
+  await assertTimeZone(tx, timeZone);
+  const before = await lockBrand(tx, change.brandId);
+  if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
+  await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
+  const details = { from: before.timeZone, to: timeZone };
+  return markChange(tx, before, change, 'brands.time_zone', details, [before.timeZone, timeZone]);
+}
+
+/** Marks every day: each has figures in the reporting currency. */
+export async function changeReportingCurrency(
+  tx: Tx,
+  currency: string,
+  change: BrandChange,
+): Promise<Marked> {
+  assertCurrency(currency);
+  const before = await lockBrand(tx, change.brandId);
+  if (before.reportingCurrency === currency) return { days: 0, retailerIds: [] };
+  await tx.query('update app.brands set reporting_currency = $2 where id = $1', [before.id, currency]);
+  const details = { from: before.reportingCurrency, to: currency };
+  return markChange(tx, before, change, 'brands.reporting_currency', details, [before.timeZone]);
+}
+
+async function markChange(
+  tx: Tx,
+  brand: Brand,
+  { tables, now, actor }: BrandChange,
+  action: string,
+  details: Record<string, unknown>,
+  timeZones: readonly string[],
+): Promise<Marked> {
+  const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
+  await recordAction(tx, { action, brandId: brand.id, target: brand.slug, details, actor });
+  const { rows } = await tx.query<{ id: string }>(
+    'select id from app.retailers where brand_id = $1 and removing_at is null order by slug',
+    [brand.id],
+  );
+  return { days, retailerIds: rows.map(({ id }) => id) };
+}
+
+// A load holds the row `for key share`, which an update alone would let pass: it changes no key.
+async function lockBrand(tx: Tx, brandId: string): Promise<Brand> {
+  const { rows } = await tx.query<Brand>(`select ${COLUMNS} from app.brands where id = $1 for update`, [
+    brandId,
+  ]);
+  if (rows[0] === undefined) throw new NameNotFound('brand', brandId, []);
+  return rows[0];
+}
+
+async function assertTimeZone(tx: Tx, timeZone: string): Promise<void> {
+  const { rows } = await tx.query('select from pg_timezone_names where name = $1', [timeZone]);
+  if (rows.length === 0 || !knownToNode(timeZone)) throw new TimeZoneUnknown(timeZone);
+}
+
+function knownToNode(timeZone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** NS_CURRENCY_UNKNOWN unless ISO 4217 has it. */
+export function assertCurrency(currency: string): void {
+  if (!isCurrency(currency)) throw new CurrencyUnknown(currency);
+}
+
+/** The row of a statement that returns one or throws. */
+export function only<T>(rows: readonly T[]): T {
+  const [row] = rows;
+  if (row === undefined) throw new TypeError('a statement that returns a row returned none');
+  return row;
+}

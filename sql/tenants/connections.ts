@@ -1,0 +1,298 @@
+/** Connections: one account of one provider, and the sealed key to it. */
+import { NightshiftError } from '#runtime/errors.ts';
+import { scrub } from '#runtime/scrub.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { markAllDays } from '../dirty/dirty_days.ts';
+import { ConnectionGone } from '../load/load_lock.ts';
+import type { Table } from '../load/table.ts';
+import { recordAction } from './audit.ts';
+import { only } from './brands.ts';
+import { checkedBaseUrl, defaultBaseUrl, type Provider } from './hosts.ts';
+import { NameNotFound, taking } from './names.ts';
+import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
+import type { Sealer } from './secrets.ts';
+
+/** A connection without anything secret. */
+export type Connection = {
+  id: string;
+  brandId: string;
+  retailerId: string | null;
+  name: string;
+  provider: Provider;
+  /** What the provider calls it: the shop, the account id. */
+  account: string;
+  baseUrl: string;
+  /** How its key is used: token, client_credentials… */
+  auth: string;
+  /** What the provider allows the account, where that is not what it allows everybody. */
+  requestsPerSecond: number | null;
+  grantedScopes: string[] | null;
+  checkedAt: Date | null;
+  /** Set while a person must act. */
+  heldAt: Date | null;
+  heldCode: string | null;
+  heldReason: string | null;
+  /** Since when it is being removed, for good. */
+  removingAt: Date | null;
+};
+
+/** A connection that is ready to be used. */
+export type OpenConnection = Connection & {
+  /** Short name of the brand; with `name` it is what a person types. */
+  brand: string;
+  secret: string;
+  timeZone: string;
+  /** When the provider was asked whose key it is; null where it has yet to be. */
+  accountAskedAt?: Date | null;
+  /** When another key was stored than its first one, to the microsecond. */
+  secretChangedAt?: string | null;
+};
+
+export type Keyring = { sealer: Sealer; allowedHosts: readonly string[] };
+
+export type NewConnection = {
+  brandId: string;
+  /** Needed by a shop and by Stripe. */
+  retailerId?: string | null;
+  name: string;
+  provider: Provider;
+  account: string;
+  /** The provider's own address if not said. */
+  baseUrl?: string;
+  auth: string;
+  secret: string;
+  requestsPerSecond?: number;
+  actor?: string;
+};
+
+/** Which connection, and who asks. */
+export type Which = { brandId: string; connectionId: string; actor?: string };
+
+const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
+  c.base_url as "baseUrl", c.auth, c.requests_per_second as "requestsPerSecond",
+  c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason",
+  c.removing_at as "removingAt"`;
+
+export class AccountTaken extends NightshiftError {
+  readonly code = 'NS_ACCOUNT_TAKEN';
+
+  constructor(provider: Provider, account: string) {
+    super(
+      `The brand has a connection to ${account} of ${provider} already: two would count its sales twice.`,
+      {
+        hint: 'See it: npx nightshift connections list; give it to another retailer: npx nightshift connections move',
+        verdict: 'give_up',
+        context: { provider, account },
+      },
+    );
+  }
+}
+
+export async function addConnection(
+  tx: Tx,
+  keyring: Keyring,
+  connection: NewConnection,
+): Promise<Connection> {
+  const { brandId, retailerId = null, name, provider, account, auth, secret, actor } = connection;
+  const { requestsPerSecond = null } = connection;
+  const address = connection.baseUrl ?? defaultBaseUrl(provider, account);
+  const baseUrl = checkedBaseUrl(provider, address, keyring.allowedHosts);
+  await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
+  const id = crypto.randomUUID(); // made here, because the seal vouches for it
+  const { sealed, keyId } = keyring.sealer.seal(secret, { brandId, connectionId: id, use: 'secret' });
+  const { rows } = await taking('connection', name, () =>
+    tx
+      .query<Connection>(
+        `insert into app.connections as c
+           (brand_id, id, retailer_id, name, provider, account, base_url, auth, secret, secret_key_id,
+            requests_per_second)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
+        [brandId, id, retailerId, name, provider, account, baseUrl, auth, sealed, keyId, requestsPerSecond],
+      )
+      .catch((error) => {
+        throw error.constraint === 'account_once' ? new AccountTaken(provider, account) : error;
+      }),
+  );
+  const details = { provider, account, baseUrl, retailerId, requestsPerSecond };
+  await recordAction(tx, { action: 'connections.add', brandId, target: name, details, actor });
+  return only(rows);
+}
+
+export async function listConnections(db: Reader, brandId: string): Promise<Connection[]> {
+  const { rows } = await db.query<Connection>(
+    `select ${COLUMNS} from app.connections c where c.brand_id = $1 order by c.name`,
+    [brandId],
+  );
+  return rows;
+}
+
+/** By name; NS_NAME_NOT_FOUND names those that there are. */
+export async function findConnection(db: Reader, brandId: string, name: string): Promise<Connection> {
+  const connections = await listConnections(db, brandId);
+  const found = connections.find((connection) => connection.name === name);
+  if (found === undefined)
+    throw new NameNotFound(
+      'connection',
+      name,
+      connections.map((other) => other.name),
+    );
+  return found;
+}
+
+/** Opens its secret. The address is checked again: what the operator allows may have become less. */
+export async function openConnection(
+  db: Reader,
+  brandId: string,
+  connectionId: string,
+  { sealer, allowedHosts }: Keyring,
+): Promise<OpenConnection> {
+  const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
+    `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.slug as brand, b.time_zone as "timeZone",
+            c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt"
+     from app.connections c join app.brands b on b.id = c.brand_id
+     where c.brand_id = $1 and c.id = $2`,
+    [brandId, connectionId],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
+  const { sealed, keyId, ...connection } = row;
+  checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
+  const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;
+  return { ...connection, secret: sealer.open({ sealed, keyId }, place) };
+}
+
+/** Keeps jobs from using it until a person acts. The first reason stays. */
+export async function holdConnection(
+  tx: Tx,
+  { brandId, connectionId, actor }: Which,
+  { code, reason, now }: { code: string; reason: string; now: Date },
+): Promise<void> {
+  const { rows } = await tx.query<{ name: string }>(
+    `update app.connections set held_at = $3, held_code = $4, held_reason = $5
+     where brand_id = $1 and id = $2 and held_at is null returning name`,
+    [brandId, connectionId, now, code, scrub(reason)],
+  );
+  const [row] = rows;
+  if (row === undefined) return;
+  const details = { code, reason };
+  await recordAction(tx, { action: 'connections.hold', brandId, target: row.name, details, actor });
+}
+
+/** True if it was held. Its parked jobs are the queue's to put back, in the same transaction. */
+export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }: Which): Promise<boolean> {
+  const { rows } = await tx.query<{ name: string; brand: string; removingAt: Date | null }>(
+    `select c.name, b.slug as brand, c.removing_at as "removingAt"
+     from app.connections c join app.brands b on b.id = c.brand_id
+     where c.brand_id = $1 and c.id = $2 and c.held_at is not null for no key update of c`,
+    [brandId, connectionId],
+  );
+  const [row] = rows;
+  if (row === undefined) return false;
+  if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
+  await tx.query(
+    `update app.connections set held_at = null, held_code = null, held_reason = null
+     where brand_id = $1 and id = $2`,
+    [brandId, connectionId],
+  );
+  await recordAction(tx, { action: 'connections.release', brandId, target: row.name, actor });
+  return true;
+}
+
+/** Stores another key, or another way of using one; a token made with the old one goes with it. */
+export async function replaceSecret(
+  tx: Tx,
+  sealer: Sealer,
+  { brandId, connectionId, actor, auth }: Which & { auth?: string | undefined },
+  secret: string,
+): Promise<void> {
+  const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'secret' });
+  const { rows } = await tx.query<{ name: string }>(
+    `update app.connections
+     set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null,
+         account_asked_at = null, secret_changed_at = clock_timestamp(), auth = coalesce($5, auth)
+     where brand_id = $1 and id = $2 returning name`,
+    [brandId, connectionId, sealed, keyId, auth ?? null],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  const details = auth === undefined ? {} : { auth };
+  await recordAction(tx, { action: 'connections.key', brandId, target: row.name, details, actor });
+}
+
+/** Jobs that run keep to it from their next request on; null is what the provider allows everybody. */
+export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
+  const { brandId, connectionId, actor } = which;
+  const { rows } = await tx.query<{ name: string }>(
+    'update app.connections set requests_per_second = $3 where brand_id = $1 and id = $2 returning name',
+    [brandId, connectionId, requestsPerSecond],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  const details = { requestsPerSecond };
+  await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
+}
+
+/**
+ * That the key is the one of the account, or that nobody can tell. Of a key or an address that came since
+ * the connection was opened, nobody has asked.
+ */
+export async function noteAccountAsked(tx: Tx, connection: OpenConnection, now: Date): Promise<void> {
+  const { brandId, id, baseUrl, secretChangedAt } = connection;
+  await tx.query(
+    `update app.connections set account_asked_at = $3
+     where brand_id = $1 and id = $2 and base_url = $4 and secret_changed_at::text is not distinct from $5`,
+    [brandId, id, now, baseUrl, secretChangedAt],
+  );
+}
+
+/** What the provider says that the key may do. */
+export async function saveScopes(
+  tx: Tx,
+  { brandId, connectionId }: Which,
+  scopes: readonly string[],
+  now: Date,
+): Promise<void> {
+  await tx.query(
+    'update app.connections set granted_scopes = $3, checked_at = $4 where brand_id = $1 and id = $2',
+    [brandId, connectionId, scopes, now],
+  );
+}
+
+export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };
+
+/** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
+export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
+  const { brandId, connectionId, retailerId, tables, now, actor } = move;
+  type Before = {
+    name: string;
+    brand: string;
+    retailer_id: string | null;
+    time_zone: string;
+    removing: boolean;
+  };
+  const { rows } = await tx.query<Before>(
+    `select c.name, b.slug as brand, c.retailer_id, b.time_zone, c.removing_at is not null as removing
+     from app.connections c join app.brands b on b.id = c.brand_id
+     where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
+    [brandId, connectionId],
+  );
+  const [before] = rows;
+  if (before === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (before.removing) throw new ConnectionBeingRemoved(before.name, before.brand);
+  await keepRetailer(tx, brandId, retailerId);
+  const from = before.retailer_id;
+  if (from === retailerId) return { days: 0, retailerIds: [] };
+  await tx.query('update app.connections set retailer_id = $3 where brand_id = $1 and id = $2', [
+    brandId,
+    connectionId,
+    retailerId,
+  ]);
+  const alsoRetailers = from === null ? [] : [from];
+  const timeZones = [before.time_zone];
+  const days = await markAllDays(tx, { brandId, connectionId, alsoRetailers, timeZones, tables, now });
+  const details = { from, to: retailerId };
+  await recordAction(tx, { action: 'connections.move', brandId, target: before.name, details, actor });
+  return { days, retailerIds: [...alsoRetailers, retailerId] };
+}

@@ -1,0 +1,51 @@
+/** What concerns all brands together: the currency of `bi.platform_metrics`, and the roles that may read. */
+
+import type { Db, Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { recordAction } from './audit.ts';
+import { assertCurrency } from './brands.ts';
+
+/** The roles that may read, `nightshift_operator` also what all brands come to. */
+export const READER_ROLES = ['nightshift_operator', 'nightshift_reader'] as const;
+
+/**
+ * Keeps the currency where the view can read it. Undefined leaves the one that is kept, so that processes
+ * which are not told do not take it back from one that is.
+ */
+export async function keepPlatformCurrency(db: Db, currency: string | undefined, now: Date): Promise<void> {
+  if (currency === undefined) return;
+  assertCurrency(currency);
+  await db.transaction(async (tx) => {
+    const { rows } = await tx.query<{ before: string }>(
+      'select currency as before from ops.platform_settings for update',
+    );
+    const before = rows[0]?.before;
+    if (before !== currency) await changeCurrency(tx, before, currency, now);
+  });
+}
+
+async function changeCurrency(tx: Tx, before: string | undefined, currency: string, now: Date) {
+  await tx.query(
+    `insert into ops.platform_settings as p (currency, set_at) values ($1, $2)
+     on conflict (is_only_row) do update set currency = excluded.currency, set_at = excluded.set_at`,
+    [currency, now],
+  );
+  const details = { from: before, to: currency };
+  await recordAction(tx, { action: 'platform.currency', target: 'platform', details });
+}
+
+/** Makes the roles where the account may, and gives them what they may read. Names those that are missing. */
+export async function grantReaders(db: Reader): Promise<string[]> {
+  const { rows } = await db.query<{ missing: string[] }>('select ops.grant_readers() as missing');
+  return rows[0]?.missing ?? [];
+}
+
+/** What an administrator types who is to have the missing roles. */
+export function rolesToMake(missing: readonly string[]): string[] {
+  if (missing.length === 0) return [];
+  return [
+    `This account may not make roles, and ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing. An administrator can:`,
+    ...missing.map((role) => `  create role ${role} nologin;`),
+    'After that: npx nightshift migrate',
+  ];
+}

@@ -1,0 +1,21 @@
+/** The counts by which all workers keep to what providers allow (`connectors/kit/rate_limit.ts`, `stripe/pace.ts`). */
+
+import type { Tx } from '../db/pool.ts';
+import { recordAction } from './audit.ts';
+import type { Connection } from './connections.ts';
+
+/**
+ * Forgets what is counted of the account, blocks included: the next request begins anew, and what the
+ * provider says to it holds. The counts belong to the account, so this is for every brand that reads it.
+ */
+export async function resetRateBudgets(tx: Tx, connection: Connection, actor?: string): Promise<number> {
+  const { brandId, name, provider, account } = connection;
+  const { rowCount } = await tx.query(
+    `delete from ops.rate_budgets where provider = $1 and (account = $2 or starts_with(account, $2 || ' '))`,
+    [provider, account],
+  );
+  const buckets = rowCount ?? 0;
+  const details = { provider, account, buckets };
+  await recordAction(tx, { action: 'connections.limits_reset', brandId, target: name, details, actor });
+  return buckets;
+}

@@ -1,0 +1,151 @@
+/**
+ * Removing a connection, a retailer or a brand, with everything that is its own. A retailer or a brand is first
+ * announced as going, for good: nothing can be added to it any more, so whoever is interrupted asks again and
+ * goes on, and nothing that lives on is left half removed. A connection then goes to nobody, in one transaction:
+ * its days are marked, no load and no job begins any more, and no figure counts it. Then its jobs go, then its
+ * rows in batches, which no figure depends on by then, and at last the connection.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Db, Tx } from '../db/pool.ts';
+import { lockRollup, markAllDays } from '../dirty/dirty_days.ts';
+import { ConnectionGone } from '../load/load_lock.ts';
+import type { Table } from '../load/table.ts';
+import { recordAction } from './audit.ts';
+import type { Which } from './connections.ts';
+import { partsOf } from './removal_parts.ts';
+import { isOf, type Owner, type OwnerKind, tablesOf } from './removal_tables.ts';
+import { ConnectionBeingRemoved, removeCommand } from './removing.ts';
+
+const TRIES_MAX = 40;
+const PAUSE_MS = 250;
+
+export class RemovalDisturbed extends NightshiftError {
+  readonly code = 'NS_REMOVAL_DISTURBED';
+
+  constructor(kind: OwnerKind, { name, brand }: Named, by: string) {
+    super(`The ${kind} ${name} cannot go yet: ${by}. What was removed so far stays removed.`, {
+      hint: `Go on once that has ended: ${removeCommand(kind, name, brand)}`,
+      verdict: 'retry',
+      context: { kind, name, brand },
+    });
+  }
+}
+
+/** Of a retailer or a brand. Nothing of it is touched yet. */
+export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: string): Promise<void> {
+  const { kind, brandId, id } = owner;
+  const named = await lockOwner(tx, owner);
+  if (named === undefined || named.removing) return; // ended, or announced before
+  await tx.query(`update app.${kind}s set removing_at = $3 where ${KEYS[kind]}`, [brandId, id, now]);
+  await recordAction(tx, { action: `${kind}s.remove_begin`, brandId, target: named.name, actor });
+}
+
+export type Removal = Which & {
+  /** Tables whose days are to be computed again. */
+  tables: readonly Table[];
+  now: Date;
+};
+
+/**
+ * Gives the connection to nobody, for good. Its days are marked unless its retailer goes too. Its jobs stay
+ * where they are: whoever queues one holds the connection and waits for the row of the job, so whoever held
+ * that row and waited for the connection would close a circle. None of them can store anything any more.
+ */
+export async function beginRemoval(
+  tx: Tx,
+  { brandId, connectionId, tables, now, actor }: Removal,
+): Promise<{ days: number; retailerIds: string[] }> {
+  const { rows } = await tx.query<Before>(
+    `select c.name, b.slug as brand, c.retailer_id as from, c.removing_at is not null as removing, b.time_zone,
+            exists (select from app.retailers r where r.brand_id = c.brand_id and r.id = c.retailer_id
+                    and r.removing_at is not null) as retailer_goes
+     from app.connections c join app.brands b on b.id = c.brand_id
+     where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
+    [brandId, connectionId],
+  );
+  const [before] = rows;
+  if (before === undefined) throw new ConnectionGone(brandId, connectionId);
+  const { name, brand, from, removing, time_zone, retailer_goes } = before;
+  if (removing) return { days: 0, retailerIds: [] };
+  const { code, message } = new ConnectionBeingRemoved(name, brand);
+  await tx.query(
+    `update app.connections set retailer_id = null, removed_from = $6, removing_at = $3,
+                                held_at = $3, held_code = $4, held_reason = $5
+     where brand_id = $1 and id = $2`,
+    [brandId, connectionId, now, code, message, from],
+  );
+  await recordAction(tx, {
+    action: 'connections.remove_begin',
+    brandId,
+    target: name,
+    details: { from },
+    actor,
+  });
+  if (from === null || retailer_goes) return { days: 0, retailerIds: [] };
+  const target = { brandId, connectionId, alsoRetailers: [from], timeZones: [time_zone], tables, now };
+  return { days: await markAllDays(tx, target), retailerIds: [from] };
+}
+
+type Named = { name: string; brand: string };
+type Before = Named & { from: string | null; removing: boolean; time_zone: string; retailer_goes: boolean };
+
+/** Takes its jobs off the queue, in a transaction of their own; one that runs is waited for until it commits. */
+export async function removeJobs(db: Db, { id }: Owner): Promise<void> {
+  await db.query('select ops.remove_jobs($1)', [id]);
+}
+
+/** The end, once its tables are empty. A job that somebody has asked for meanwhile goes too. */
+export async function endRemoval(db: Db, owner: Owner, actor?: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    await removeJobs(db, owner);
+    try {
+      return await db.transaction((tx) => end(tx, owner, actor));
+    } catch (error) {
+      if (!(error instanceof RemovalDisturbed) || tries === TRIES_MAX) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<void> {
+  const { kind, brandId, id } = owner;
+  if (kind === 'retailer') await lockRollup(tx, brandId, id);
+  const named = await lockOwner(tx, owner);
+  if (named === undefined) return; // somebody else has ended it
+  // Whoever enqueues holds the row of what the job is for: since that is locked, no job can come any more.
+  const { rows } = await tx.query('select from ops.jobs_naming($1) limit 1', [id]);
+  if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
+  for (const table of await tablesOf(tx, kind))
+    await tx.query(`delete from ${table} where ${isOf(owner)}`, [brandId, id]);
+  const parts = await partsOf(tx, owner);
+  if (parts.length > 0) {
+    const names = parts.map((part) => part.name).join(', ');
+    throw new RemovalDisturbed(kind, named, `it still has ${names}`);
+  }
+  await tx.query(`delete from app.${kind}s where ${KEYS[kind]}`, [brandId, id]);
+  await recordAction(tx, { action: `${kind}s.remove`, brandId, target: named.name, details: { id }, actor });
+}
+
+const KEYS: Readonly<Record<OwnerKind, string>> = {
+  connection: 'brand_id = $1 and id = $2',
+  retailer: 'brand_id = $1 and id = $2',
+  brand: 'id = $1 and id = $2',
+};
+const NAMES: Readonly<Record<OwnerKind, string>> = { connection: 'name', retailer: 'slug', brand: 'slug' };
+
+/** In the order of everybody else: the brand, then what is below it. */
+async function lockOwner(tx: Tx, { kind, brandId, id }: Owner) {
+  const strength = kind === 'brand' ? 'update' : 'key share';
+  const brands = await tx.query<{ slug: string }>(
+    `select slug from app.brands where id = $1 for ${strength}`,
+    [brandId],
+  );
+  const { rows } = await tx.query<{ name: string; removing: boolean }>(
+    `select ${NAMES[kind]} as name, removing_at is not null as removing
+     from app.${kind}s where ${KEYS[kind]} for update`,
+    [brandId, id],
+  );
+  const [row] = rows;
+  return row && { ...row, brand: brands.rows[0]?.slug ?? '' };
+}

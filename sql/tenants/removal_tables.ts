@@ -1,0 +1,82 @@
+/** Which tables hold rows of a connection, a retailer or a brand: the catalogue says it, no list can forget one. */
+
+import type { Db } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { lockRollup } from '../dirty/dirty_days.ts';
+
+export type OwnerKind = 'connection' | 'retailer' | 'brand';
+export type Owner = { kind: OwnerKind; brandId: string; id: string };
+
+// What is left of its work for each transaction, and how long others may have to wait for a row.
+const BATCH_ROWS = 10_000;
+
+/**
+ * The owners themselves go last. What was done stays known: `ops.audit_log` also says who removed what.
+ * The rows of `agg` that name a connection belong to the days of a retailer, and their rollup takes them.
+ */
+const TABLES = `
+  select t.oid::regclass::text as name from pg_class t
+  join pg_namespace n on n.oid = t.relnamespace
+  where t.relkind in ('r', 'p') and not t.relispartition and n.nspname in ('app', 'raw', 'agg', 'ops')
+    and t.oid <> all (array['app.brands', 'app.retailers', 'app.connections', 'ops.audit_log']::regclass[])
+    and not ($1 = 'connection' and n.nspname = 'agg')
+    and 2 = (
+      select count(distinct a.attname) + ($1 = 'brand')::int from pg_attribute a
+      where a.attrelid = t.oid and not a.attisdropped and a.attname in ('brand_id', $1 || '_id'))
+  order by 1`;
+
+/** Named as PostgreSQL quotes them, ready to stand in a statement. */
+export async function tablesOf(db: Reader, kind: OwnerKind): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(TABLES, [kind]);
+  return rows.map(({ name }) => name);
+}
+
+/** `$1` is the brand, `$2` the owner. */
+export function isOf({ kind }: Owner): string {
+  return `brand_id = $1 and ${kind}_id = $2`;
+}
+
+/** Rows by table; tables without any are left out. */
+export async function rowsOf(db: Reader, owners: readonly Owner[]): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const owner of owners) {
+    for (const table of await tablesOf(db, owner.kind)) {
+      const { rows } = await db.query<{ n: number }>(
+        `select count(*) as n from ${table} where ${isOf(owner)}`,
+        [owner.brandId, owner.id],
+      );
+      const n = rows[0]?.n ?? 0;
+      if (n > 0) found[table] = (found[table] ?? 0) + n;
+    }
+  }
+  return found;
+}
+
+/** Removes rows of one table, a batch a transaction, until none is left. */
+export async function emptyTable(db: Db, table: string, owner: Owner): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const { rowCount } = await db.transaction(async (tx) => {
+      // A rollup may be about to remove the same figures, in another order. Not so for the other tables:
+      // a rollup holds the row of its run while it waits for this lock.
+      if (owner.kind === 'retailer' && table.startsWith('agg.'))
+        await lockRollup(tx, owner.brandId, owner.id);
+      // Statistics may say that the table is small; reading it whole for each batch would never end.
+      await tx.query("select set_config('enable_seqscan', 'off', true)");
+      return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
+    });
+    removed += rowCount ?? 0;
+    if ((rowCount ?? 0) < BATCH_ROWS) return removed;
+  }
+}
+
+/**
+ * Partitions of a table use the same places, and rows of others may be there: so whose they are is asked
+ * again, in a form that no index answers, because the places alone are to find the batch.
+ */
+export function batchStatement(table: string, owner: Owner): string {
+  return `
+    delete from ${table}
+    where ctid = any (array(select ctid from ${table} where ${isOf(owner)} limit ${BATCH_ROWS}))
+      and (${isOf(owner)}) is true`;
+}

@@ -1,0 +1,60 @@
+/** What is being removed takes nothing new: whoever adds to a brand or a retailer locks it and looks first. */
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Tx } from '../db/pool.ts';
+import { type Kind, NameNotFound } from './names.ts';
+
+/** What to type to begin a removal, or to go on with it. */
+export function removeCommand(kind: Kind, name: string, brand: string): string {
+  return `npx nightshift ${kind}s remove ${name}${kind === 'brand' ? '' : ` --brand ${brand}`}`;
+}
+
+export class RemovalBegun extends NightshiftError {
+  readonly code = 'NS_REMOVAL_BEGUN';
+
+  constructor(kind: 'retailer' | 'brand', name: string, brand: string) {
+    super(`The ${kind} ${name} is being removed: nothing brings it back and nothing can be added to it.`, {
+      hint: `End the removal, then the name is free: ${removeCommand(kind, name, brand)}`,
+      verdict: 'give_up',
+      context: { kind, name, brand },
+    });
+  }
+}
+
+export class ConnectionBeingRemoved extends NightshiftError {
+  readonly code = 'NS_CONNECTION_REMOVING';
+
+  constructor(name: string, brand: string) {
+    super(`Connection ${name} is being removed, and nothing brings it back.`, {
+      hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
+      verdict: 'give_up',
+      context: { name, brand },
+    });
+  }
+}
+
+type Row = { slug: string; removing: boolean };
+
+/** The brand stays, and is not being removed, until the transaction ends. Gives its slug. */
+export async function keepBrand(tx: Tx, brandId: string): Promise<string> {
+  const { rows } = await tx.query<Row>(
+    'select slug, removing_at is not null as removing from app.brands where id = $1 for key share',
+    [brandId],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new NameNotFound('brand', brandId, []);
+  if (row.removing) throw new RemovalBegun('brand', row.slug, row.slug);
+  return row.slug;
+}
+
+/** The same of a retailer and its brand: for whatever belongs to a retailer, such as a connection or a job. */
+export async function keepRetailer(tx: Tx, brandId: string, retailerId: string): Promise<void> {
+  const brand = await keepBrand(tx, brandId);
+  const { rows } = await tx.query<Row>(
+    `select slug, removing_at is not null as removing from app.retailers
+     where brand_id = $1 and id = $2 for key share`,
+    [brandId, retailerId],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new NameNotFound('retailer', retailerId, []);
+  if (row.removing) throw new RemovalBegun('retailer', row.slug, brand);
+}

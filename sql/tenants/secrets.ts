@@ -1,0 +1,176 @@
+/**
+ * Secrets of connections, sealed with AES-256-GCM before they reach the database. What is sealed for
+ * one connection and use opens for no other: both are part of what the seal vouches for. The first
+ * key seals, every key opens; so a key is rotated by putting a new one in front, resealing, and then
+ * taking the old one away.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Db, Tx } from '../db/pool.ts';
+
+export type SecretKey = { id: string; key: Buffer };
+
+export type Sealed = { sealed: Buffer; keyId: string };
+
+/** Whose secret it is and what for. */
+export type SecretPlace = {
+  brandId: string;
+  connectionId: string;
+  use: 'secret' | 'token';
+  /** What people call the connection, for what is said of it. */
+  name?: string;
+};
+
+export type Sealer = {
+  /** The key that seals from now on. */
+  readonly keyId: string | undefined;
+  /** Whether it has this key. */
+  has(keyId: string): boolean;
+  seal(plain: string, place: SecretPlace): Sealed;
+  open(sealed: Sealed, place: SecretPlace): string;
+};
+
+const CIPHER = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export class SecretKeysMissing extends NightshiftError {
+  readonly code = 'NS_SECRET_KEYS_MISSING';
+
+  constructor() {
+    super('NIGHTSHIFT_SECRET_KEYS is not set, so secrets of connections can be neither sealed nor opened.', {
+      hint: 'Set it to id:key with a key of 32 random bytes in base64: openssl rand -base64 32',
+      verdict: 'give_up',
+    });
+  }
+}
+
+export class SecretKeyUnknown extends NightshiftError {
+  readonly code = 'NS_SECRET_KEY_UNKNOWN';
+
+  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
+    super(`The secret of connection ${name} is sealed with key ${keyId}, which is not configured.`, {
+      hint: 'Put that key back into NIGHTSHIFT_SECRET_KEYS behind the first one, or store the secret anew: npx nightshift connections key',
+      verdict: 'hold',
+      context: { keyId, brandId, connectionId },
+    });
+  }
+}
+
+export class SecretUnreadable extends NightshiftError {
+  readonly code = 'NS_SECRET_UNREADABLE';
+
+  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
+    super(
+      `The stored secret of connection ${name} is damaged, or key ${keyId} is another than the one that sealed it.`,
+      {
+        hint: 'Store it anew: npx nightshift connections key',
+        verdict: 'hold',
+        context: { keyId, brandId, connectionId },
+      },
+    );
+  }
+}
+
+export class SecretKeysForeign extends NightshiftError {
+  readonly code = 'NS_SECRET_KEYS_FOREIGN';
+
+  constructor(wanted: readonly string[]) {
+    super(`No secret of a connection can be opened here: they are sealed with ${wanted.join(', ')}.`, {
+      hint: 'Set NIGHTSHIFT_SECRET_KEYS as where connections were added, or copy the file secret_keys from there; if it is lost: npx nightshift connections key',
+      verdict: 'give_up',
+      context: { wanted },
+    });
+  }
+}
+
+/** Refuses keys that open no stored secret at all: whoever worked with them would hold every connection. */
+export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promise<void> {
+  const { rows } = await db.query<{ id: string }>(
+    'select distinct secret_key_id as id from app.connections order by 1',
+  );
+  if (rows.length > 0 && !rows.some(({ id }) => keys.has(id)))
+    throw new SecretKeysForeign(rows.map(({ id }) => id));
+}
+
+/** Without keys it only says that they are missing, once somebody needs it. */
+export function sealer(keys: readonly SecretKey[] | undefined): Sealer {
+  const byId = new Map(keys?.map(({ id, key }) => [id, key]));
+  const [first] = keys ?? [];
+  return {
+    keyId: first?.id,
+    has: (keyId) => byId.has(keyId),
+    seal(plain, place) {
+      if (first === undefined) throw new SecretKeysMissing();
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(CIPHER, first.key, nonce).setAAD(placeBytes(place));
+      const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+      return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), body]), keyId: first.id };
+    },
+    open({ sealed, keyId }, place) {
+      if (first === undefined) throw new SecretKeysMissing();
+      const key = byId.get(keyId);
+      if (key === undefined) throw new SecretKeyUnknown(keyId, place);
+      try {
+        return openWith(key, sealed, place);
+      } catch {
+        throw new SecretUnreadable(keyId, place); // the cause would say nothing that a person can use
+      }
+    },
+  };
+}
+
+function openWith(key: Buffer, sealed: Buffer, place: SecretPlace): string {
+  const bodyAt = NONCE_BYTES + TAG_BYTES;
+  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(placeBytes(place)).setAuthTag(sealed.subarray(NONCE_BYTES, bodyAt));
+  return Buffer.concat([decipher.update(sealed.subarray(bodyAt)), decipher.final()]).toString('utf8');
+}
+
+function placeBytes({ brandId, connectionId, use }: SecretPlace): Buffer {
+  return Buffer.from(`${brandId}/${connectionId}/${use}`);
+}
+
+type Stored = {
+  brand_id: string;
+  id: string;
+  secret: Buffer;
+  secret_key_id: string;
+  token: Buffer | null;
+  token_key_id: string | null;
+};
+
+/** Seals with the first key what another one has sealed; returns how many connections that changed. */
+export async function resealAll(db: Pick<Db, 'transaction' | 'query'>, keys: Sealer): Promise<number> {
+  const { rows } = await db.query<{ brand_id: string; id: string }>(
+    `select brand_id, id from app.connections
+     where secret_key_id <> $1 or token_key_id <> $1 order by brand_id, id`,
+    [keys.keyId],
+  );
+  // One at a time, so that no lock on a connection outlasts its own turn.
+  for (const { brand_id, id } of rows) await db.transaction((tx) => reseal(tx, keys, brand_id, id));
+  return rows.length;
+}
+
+async function reseal(tx: Tx, keys: Sealer, brandId: string, connectionId: string): Promise<void> {
+  const { rows } = await tx.query<Stored>(
+    `select brand_id, id, secret, secret_key_id, token, token_key_id from app.connections
+     where brand_id = $1 and id = $2 for no key update`,
+    [brandId, connectionId],
+  );
+  const [row] = rows;
+  if (row === undefined) return;
+  const again = (sealed: Buffer, keyId: string, use: SecretPlace['use']): Sealed => {
+    const place = { brandId, connectionId, use };
+    return keys.seal(keys.open({ sealed, keyId }, place), place);
+  };
+  const secret = again(row.secret, row.secret_key_id, 'secret');
+  const token = row.token && row.token_key_id ? again(row.token, row.token_key_id, 'token') : undefined;
+  await tx.query(
+    `update app.connections set secret = $3, secret_key_id = $4, token = $5, token_key_id = $6
+     where brand_id = $1 and id = $2`,
+    [brandId, connectionId, secret.sealed, secret.keyId, token?.sealed ?? null, token?.keyId ?? null],
+  );
+}

@@ -1,0 +1,101 @@
+/** `bi.completeness`: a day is called final only when that is proven. */
+import { expect, test } from 'vitest';
+import { streams } from '#connectors/index.ts';
+import { rollup } from '#tasks/rollup.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { charge } from '../support/providers/stripe.ts';
+import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
+import { runTask } from '../support/run.ts';
+
+const STREAMS = ['charges', 'refunds', 'balance_transactions', 'payouts'];
+const HOUR_SECONDS = 3_600;
+
+/** A zone in which it is afternoon now, so that no midnight comes in between. */
+function zoneOfAfternoon(): string {
+  const ahead = 15 - new Date().getUTCHours();
+  return ahead === 0 ? 'Etc/GMT' : `Etc/GMT${ahead > 0 ? '-' : '+'}${Math.abs(ahead)}`;
+}
+
+/** The days of one brand's payments, oldest first; the first one had the first transaction. */
+async function daysOf(db: TestDb, brandId: string) {
+  const text = `select state, cause from bi.completeness where brand_id = $1 and source = 'payments' order by day`;
+  return db.rows<{ state: string; cause: string | null }>(text, [brandId]);
+}
+
+async function aLedgerNow(db: TestDb) {
+  const created = Math.floor(Date.now() / 1000) - 72 * HOUR_SECONDS;
+  const files = {
+    charges: [charge('ch_1', { created })],
+    balance_transactions: [{ id: 'txn_1', amount: 1_000, currency: 'usd', created, source: 'ch_1' }],
+  };
+  const account = await anAccountOf(db, files, { now: undefined });
+  await db.query('update app.brands set time_zone = $1', [zoneOfAfternoon()]);
+  const read = async ({ sync }: Pick<typeof account, 'sync'>) => {
+    for (const stream of STREAMS) await sync(stream, { now: undefined });
+  };
+  const rolledUp = async (brandId: string) => {
+    const [retailerId] = await db.column('select id from app.retailers where brand_id = $1', [brandId]);
+    await runTask(rollup, { brandId, retailerId: String(retailerId) }, db);
+  };
+  return { account, read, rolledUp };
+}
+
+test('days are final once all that feeds them is read past their end and computed', async () => {
+  await using db = await freshDb();
+  const { account, read, rolledUp } = await aLedgerNow(db);
+  await using _ = account;
+  const other = await connectStripe(db, account.sandbox); // another brand, the same account: never read
+  expect(await daysOf(db, account.brandId)).toMatchObject([{ state: 'provisional' }]);
+
+  await read(account);
+  const waiting = 'figures of the day wait to be computed again';
+  expect((await daysOf(db, account.brandId))[0]).toEqual({ state: 'late', cause: waiting });
+  await rolledUp(account.brandId);
+  const final = { state: 'final', cause: null };
+  const today = { state: 'provisional', cause: 'the day is not over' };
+  expect(await daysOf(db, account.brandId)).toEqual([final, final, final, today]);
+  expect(await daysOf(db, other.brandId)).toMatchObject([today]);
+
+  // The last run that ended whole was two days ago; what failed since takes nothing back.
+  await db.query("update ops.positions set state = 'failing', complete_to = now() - interval '49 hours'");
+  const late = await daysOf(db, account.brandId);
+  expect(late.map(({ state }) => state)).toEqual(['final', 'late', 'late', 'provisional']);
+  expect(late[1]?.cause).toMatch(/^stripe\.\w+ of shop-\w+ is read up to \d{4}-\d\d-\d\dT/);
+});
+
+test('while a check fails, or a record waits, no day is final', async () => {
+  await using db = await freshDb();
+  const { account, read, rolledUp } = await aLedgerNow(db);
+  await using _ = account;
+  await read(account);
+  await rolledUp(account.brandId);
+  const states = async () => (await daysOf(db, account.brandId)).map(({ state }) => state);
+  const whole = ['final', 'final', 'final', 'provisional'];
+  const open = ['late', 'late', 'late', 'provisional'];
+  expect(await states()).toEqual(whole);
+
+  await account.faults({ kind: 'balance_off', currency: 'usd', amount: 1 });
+  await read(account);
+  expect(await states()).toEqual(open);
+  expect((await daysOf(db, account.brandId))[0]?.cause).toContain('fails its check balance USD');
+  await account.faults();
+  await read(account);
+  expect(await states()).toEqual(whole);
+
+  await db.query(
+    `insert into ops.rejected_rows values ($1, $2, 'stripe.charges', 'ch_9', 'not understood', '{}', now())`,
+    [account.brandId, account.connectionId],
+  );
+  expect(await states()).toEqual(open);
+  await db.query('delete from ops.rejected_rows');
+  await db.query("delete from ops.completeness where check_name like 'balance %'");
+  expect(await states()).toEqual(open); // nothing proves that the ledger is whole
+});
+
+test('every stream that feeds figures exists, at its provider', async () => {
+  await using db = await freshDb();
+  const feeds = await db.rows('select distinct stream as name, provider from fact.feeds');
+  const known = streams.map(({ name, provider }) => ({ name, provider }));
+  expect(feeds.length).toBeGreaterThan(0);
+  for (const feed of feeds) expect(known).toContainEqual(feed);
+});

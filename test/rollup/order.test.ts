@@ -1,0 +1,71 @@
+/** Descriptors say what their statements do, and the order that follows from them. */
+import { expect, test } from 'vitest';
+import { rollups } from '#sql/rollups/index.ts';
+import { defineRollup, inOrder, type Rollup } from '#sql/rollups/rollup.ts';
+import { freshDb } from '../support/db/db.ts';
+
+function named(name: string, after: string[] = []): Rollup {
+  const texts = { fresh: '', marks: undefined, sql: '' };
+  return { name, after, reads: [], writes: 'agg.x', grain: [], measures: [], partition: 'day', ...texts };
+}
+
+const order = (given: Rollup[]) => inOrder(given).map(({ name }) => name);
+
+test('each rollup comes after those it depends on, otherwise as given', () => {
+  expect(order([named('c', ['b', 'a']), named('b', ['a']), named('d'), named('a')])).toEqual([
+    'd',
+    'a',
+    'b',
+    'c',
+  ]);
+});
+
+test('rollups that wait for one another, or for one that is not there, are refused at start', () => {
+  const refused = expect.objectContaining({ code: 'NS_ROLLUP_ORDER', verdict: 'give_up' });
+  expect(() => inOrder([named('a', ['b']), named('b', ['a'])])).toThrow(refused);
+  expect(() => inOrder([named('a', ['a'])])).toThrow(refused);
+  expect(() => inOrder([named('a', ['gone'])])).toThrow(refused);
+});
+
+test('a rollup without its statement does not start', () => {
+  expect(() => defineRollup(import.meta.url, named('not_there'))).toThrow('not_there.sql');
+});
+
+test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
+  '%s reads and writes what it says',
+  (_, rollup) => {
+    const code = rollup.sql.replaceAll(/--.*$/gm, '');
+    const mentioned = new Set(code.match(/\b(fact|raw|agg)\.\w+/g));
+    for (const helper of ['fact.day_start', 'fact.exchange_rate', 'fact.round_to_currency'])
+      mentioned.delete(helper);
+    expect([...mentioned].sort()).toEqual([...rollup.reads, rollup.writes].sort());
+    const written = code.match(/(?<=insert into |delete from |update )[a-z_]+\.\w+/g);
+    const marks = rollup.marksDays ? ['ops.dirty_days'] : [];
+    expect(new Set(written)).toEqual(new Set([rollup.writes, ...marks]));
+  },
+);
+
+test('a grain is the primary key of its table, its measures are the rest, and every table of agg has one rollup', async () => {
+  await using db = await freshDb();
+  const keys = await db.rows(`
+    select c.conrelid::regclass::text as writes,
+      array(select a.attname::text from unnest(c.conkey) with ordinality k (attnum, place)
+            join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum order by place) as grain,
+      array(select a.attname::text from pg_attribute a
+            where a.attrelid = c.conrelid and a.attnum > 0 and a.attnum <> all (c.conkey) order by 1) as others
+    from pg_constraint c join pg_class t on t.oid = c.conrelid
+    where c.contype = 'p' and t.relnamespace = 'agg'::regnamespace order by 1`);
+  const said = rollups.map(({ writes, grain, measures }) => ({
+    writes,
+    grain,
+    others: [...measures, 'computed_at'].sort(),
+  }));
+  expect(said.sort((a, b) => (a.writes < b.writes ? -1 : 1))).toEqual(keys);
+});
+
+test('a rollup runs after those whose tables it reads', () => {
+  for (const { reads, after } of rollups) {
+    const read = rollups.filter(({ writes }) => reads.includes(writes)).map(({ name }) => name);
+    expect(after).toEqual(expect.arrayContaining(read));
+  }
+});

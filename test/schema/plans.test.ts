@@ -1,0 +1,190 @@
+/**
+ * What a rollup costs does not depend on what PostgreSQL knows of its tables. Costs are rows visited; the
+ * measure is the cheapest of three: without statistics, with those of a database of a thousandth of the size,
+ * with those of today.
+ */
+import { beforeAll, expect, test } from 'vitest';
+import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
+import { followIndexes } from '#sql/db/planner.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { claimDirtyDays, markAllDays, markDays } from '#sql/dirty/dirty_days.ts';
+import { carryDays } from '#sql/dirty/roll_forward.ts';
+import { markRatedDays } from '#sql/fx/days.ts';
+import { rollups } from '#sql/rollups/index.ts';
+import { runRollups } from '#sql/rollups/rollup.ts';
+import { COMPARED } from '../../connectors/stripe/ledger/balance.ts';
+import { bookedText, SOURCES, storedText } from '../../connectors/stripe/ledger/sources.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { forgetStatistics, keepStatisticsAsTheyAre, visitsOf } from '../support/db/visits.ts';
+import { addHistory, daysOf, rollUp, type Seller, someSellers } from '../support/rows/history.ts';
+import { anOrder, aProduct, loadOrders, loadProducts } from '../support/rows/raw_orders.ts';
+
+const ORDERS = 6_000;
+const NOW = new Date('2024-07-01T00:00:00Z');
+const DAYS = daysOf(30, 20);
+const FACTS = `raw.shopify_orders, raw.shopify_sales, raw.shopify_transactions, raw.stripe_balance_transactions,
+  raw.stripe_charges, raw.stripe_subscriptions`;
+/** Whatever is as small as this does not count. */
+const SMALL = 500;
+
+type Work = (tx: Tx, seller: Seller) => Promise<unknown>;
+const rollupWorks = rollups.flatMap((rollup): [string, Work][] => {
+  const run: Work = (tx, { brandId, retailerId }) =>
+    runRollups(tx, [rollup], { brandId, retailerId, days: DAYS, now: NOW });
+  const after =
+    (emptied: string): Work =>
+    async (tx, seller) => {
+      await tx.query(`truncate ${emptied}`);
+      await run(tx, seller);
+    };
+  return [
+    [`${rollup.name} of days that are as they were`, run],
+    [`${rollup.name} of days that had no row`, after(rollup.writes)],
+    [`${rollup.name} of days that have no fact any more`, after(FACTS)],
+  ];
+});
+const followed = async (tx: Tx, sql: string, values: unknown[]) => {
+  await followIndexes(tx);
+  await tx.query(sql, values);
+};
+const SINCE = new Date('2024-03-01T00:00:00Z');
+const machineWorks: [string, Work][] = [
+  [
+    'the balance of an account',
+    (tx, { brandId, stripeId }) =>
+      followed(tx, COMPARED, [brandId, stripeId, SINCE, ['payments'], ['USD'], ['1'], 'payments']),
+  ],
+  ...SOURCES.flatMap((source): [string, Work][] => [
+    [
+      `${source.kind} of the ledger`,
+      (tx, { brandId, stripeId }) => {
+        const { kind, category, prefixes } = source;
+        return followed(tx, storedText(source), [
+          brandId,
+          stripeId,
+          SINCE,
+          `stripe.${kind}`,
+          0,
+          category,
+          prefixes,
+        ]);
+      },
+    ],
+    [
+      `${source.kind} in the ledger`,
+      (tx, { brandId, stripeId }) => followed(tx, bookedText(source.kind), [brandId, stripeId, SINCE]),
+    ],
+  ]),
+  [
+    'days that states are carried to',
+    (tx, { brandId, retailerId }) => carryDays(tx, { brandId, retailerId, now: NOW }),
+  ],
+  [
+    'days that are claimed',
+    async (tx, { brandId, retailerId }) => {
+      await markDays(tx, { brandId, retailerId, timeZone: 'UTC', now: NOW }, { days: DAYS });
+      await claimDirtyDays(tx, brandId, retailerId, 60);
+    },
+  ],
+  [
+    'days of new rates',
+    (tx) => markRatedDays(tx, { currencies: ['USD'], from: daysOf(40, 1)[0] ?? '', to: 'infinity' }, NOW),
+  ],
+  [
+    'days of all that is stored',
+    (tx, { brandId, shopId }) =>
+      markAllDays(tx, { brandId, connectionId: shopId, timeZones: ['UTC'], tables: orderTables, now: NOW }),
+  ],
+  [
+    'a page of orders that are stored in another form',
+    (tx, seller) => loadOrders(tx, place(seller), ORDERS_AGAIN),
+  ],
+  ['a page of orders that are new', (tx, seller) => loadOrders(tx, place(seller), NEW_ORDERS)],
+  [
+    'a product with another cost',
+    (tx, seller) =>
+      loadProducts(tx, place(seller), [
+        aProduct({ variant: '7', costs: [{ from: '2024-01-01T00:00:00Z', cost: '4' }] }),
+      ]),
+  ],
+];
+const place = ({ brandId, shopId }: Seller) => ({ brandId, connectionId: shopId });
+const anOrderOf = (n: number) =>
+  anOrder({
+    id: String(n),
+    customer: String(n % 700),
+    currency: 'USD',
+    lines: [{ id: `${n}1`, variant: String(n % 60) }],
+    version: '2024-06-30T00:00:00Z',
+  });
+const ORDERS_AGAIN = Array.from({ length: 100 }, (_, n) => anOrderOf(n * 20));
+const NEW_ORDERS = Array.from({ length: 100 }, (_, n) => anOrderOf(100_000 + n));
+
+const viewed = (sql: string): [string, Work] => [
+  sql,
+  (tx, { brandId, retailerId }) =>
+    tx.query(sql, [brandId, retailerId, DAYS[0], DAYS[4]].slice(0, sql.split('$').length - 1)),
+];
+const viewWorks = [
+  ...['day = $3', 'day between $3 and $4'].flatMap((days) =>
+    [
+      'cash_and_sales',
+      'sales',
+      'product_sales',
+      'country_sales',
+      'payments',
+      'mrr',
+      'sales_consolidated',
+    ].map((name) =>
+      viewed(`select * from bi.daily_${name} where brand_id = $1 and retailer_id = $2 and ${days}`),
+    ),
+  ),
+  viewed(
+    'select * from bi.order_payments where brand_id = $1 and retailer_id = $2 and happened_at >= $3 and happened_at < $4',
+  ),
+  viewed('select * from bi.completeness where brand_id = $1'),
+  viewed('select * from bi.sync_status where brand_id = $1'),
+  viewed('select * from bi.platform_metrics'),
+];
+const works: [string, Work][] = [...rollupWorks, ...viewWorks, ...machineWorks];
+
+const costs = new Map<string, Record<string, number>>();
+beforeAll(async () => {
+  await using db = await freshDb();
+  await keepStatisticsAsTheyAre(db);
+  const sellers = await someSellers(db);
+  await addHistory(db, sellers, 0, ORDERS / 1_000);
+  await rollUp(db, sellers, daysOf(0, 1), NOW);
+  await db.query('analyze');
+  await addHistory(db, sellers, ORDERS / 1_000, ORDERS);
+  for (const { brandId, stripeId } of sellers)
+    for (const { kind } of SOURCES)
+      await db.query(
+        `insert into ops.positions (brand_id, connection_id, stream, position, state, updated_at)
+         values ($1, $2, $3, '{"changesTo": "2024-06-01T00:00:00Z"}', 'ok', now())`,
+        [brandId, stripeId, `stripe.${kind}`],
+      );
+  for (let from = 0; from < 130; from += 60) await rollUp(db, sellers, daysOf(from, 60), NOW);
+  await costsOf(db, 'stale', sellers[0]);
+  await forgetStatistics(db);
+  await costsOf(db, 'absent', sellers[0]);
+  await db.query('analyze'); // no vacuum: what an index tells alone would count half
+  await costsOf(db, 'fresh', sellers[0]);
+}, 600_000);
+
+async function costsOf(db: TestDb, statistics: string, seller: Seller) {
+  for (const [name, work] of works) {
+    const cost = await visitsOf(db, (tx) => work(tx, seller));
+    costs.set(name, { ...costs.get(name), [statistics]: cost });
+  }
+}
+
+test.each(works.map(([name]) => name))('%s', (name) => {
+  const found = costs.get(name) ?? {};
+  const least = Math.min(...Object.values(found));
+  if (process.env.SHOW) console.log(name, found);
+  expect(found).toSatisfy(
+    () => Object.values(found).every((cost) => cost <= 2 * least + SMALL),
+    JSON.stringify(found),
+  );
+});

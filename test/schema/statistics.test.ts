@@ -1,0 +1,55 @@
+/** The machine itself sees to it that PostgreSQL knows its tables, once they have changed enough. */
+import { expect, test } from 'vitest';
+import { analyzeChanged } from '#sql/db/statistics.ts';
+import { freshDb } from '../support/db/db.ts';
+import { forgetStatistics, keepStatisticsAsTheyAre } from '../support/db/visits.ts';
+import { anOrder } from '../support/rows/raw_orders.ts';
+import { aRolledShop, roll } from '../support/rows/rolled.ts';
+
+const fill = (from: number, to: number) =>
+  `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
+   select 'USD', date '1000-01-01' + n, 1, 'test', now() from generate_series(${from}, ${to - 1}) n`;
+
+test('a table is analyzed when it has no statistics or has doubled, and not again before', async () => {
+  await using db = await freshDb();
+  await keepStatisticsAsTheyAre(db);
+  const analyzed = () => db.transaction(analyzeChanged);
+  const known = () => db.column("select reltuples::int from pg_class where oid = 'app.fx_rates'::regclass");
+  await db.query(fill(0, 10));
+  expect(await analyzed()).toEqual([]);
+  await db.query(fill(10, 10_000));
+  expect(await analyzed()).toEqual(['app.fx_rates']);
+  expect(await known()).toEqual([10_000]);
+  await db.query(fill(10_000, 11_000));
+  expect(await analyzed()).toEqual([]);
+  await db.query(fill(11_000, 30_000));
+  expect(await analyzed()).toEqual(['app.fx_rates']);
+  expect(await known()).toEqual([30_000]);
+  await forgetStatistics(db);
+  expect(await analyzed()).toEqual(['app.fx_rates']);
+});
+
+// Its file keeps its size, and no statistics of columns can be made.
+test('a table whose rows are all gone is analyzed once, not after every run', async () => {
+  await using db = await freshDb();
+  await keepStatisticsAsTheyAre(db);
+  const analyzed = () => db.transaction(analyzeChanged);
+  await db.query(fill(0, 10_000));
+  await db.query('delete from app.fx_rates');
+  expect(await analyzed()).toEqual(['app.fx_rates']);
+  expect(await analyzed()).toEqual([]);
+});
+
+test('a rollup leaves statistics of what it and others have written', async () => {
+  await using shop = await aRolledShop();
+  await keepStatisticsAsTheyAre(shop.db);
+  const orders = Array.from({ length: 800 }, (_, n) =>
+    anOrder({ id: String(n), at: new Date(Date.UTC(2020, 0, 1 + n, 12)).toISOString() }),
+  );
+  await roll(shop, { orders });
+  const known =
+    "select distinct schemaname || '.' || tablename as name from pg_stats where schemaname in ('raw', 'agg') order by 1";
+  expect(await shop.db.column(known)).toEqual(
+    expect.arrayContaining(['agg.daily_sales', 'raw.shopify_orders', 'raw.shopify_sales']),
+  );
+});

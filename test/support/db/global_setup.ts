@@ -1,0 +1,54 @@
+/**
+ * Once per run: a server, and on it one migrated template that every test copies. The server is
+ * the embedded PostgreSQL 18, or the one that TEST_DATABASE_URL names.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { makeLog } from '#runtime/log.ts';
+import { migrate } from '#sql/db/migrate.ts';
+import { openDb } from '#sql/db/pool.ts';
+import { openServer } from '#sql/embedded/open_server.ts';
+import { embeddedHome } from './embedded_home.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    serverUrl: string;
+    serverIsOurs: boolean;
+    template: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-test-'));
+  const existing = process.env.TEST_DATABASE_URL || undefined;
+  const server = await openServer({
+    databaseUrl: existing,
+    dataDir,
+    log: makeLog('warn', 'test'),
+    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
+  });
+  const admin = openDb(server.url, { applicationName: 'nightshift test setup', max: 1 });
+  const template = `nightshift_test_${randomBytes(4).toString('hex')}`;
+  await admin.query(`create database ${template} template template0 encoding 'UTF8'`);
+  const url = new URL(server.url);
+  url.pathname = template;
+  {
+    await using db = openDb(url.href, { applicationName: 'nightshift test setup' });
+    await migrate(db);
+  }
+  project.provide('serverUrl', server.url);
+  project.provide('serverIsOurs', existing === undefined);
+  project.provide('template', template);
+
+  return async () => {
+    await admin.query(`drop database ${template} with (force)`);
+    await admin[Symbol.asyncDispose]();
+    const home = await embeddedHome(dataDir);
+    await server[Symbol.asyncDispose]();
+    if (home) await rm(home, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,95 @@
+/** A PostgreSQL for one test alone, which may be stopped as if the machine had lost its power. */
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { migrate } from '#sql/db/migrate.ts';
+import { openDb } from '#sql/db/pool.ts';
+import { openServer } from '#sql/embedded/open_server.ts';
+import { eventually } from '../eventually.ts';
+import { quiet } from '../run.ts';
+import type { TestDb } from './db.ts';
+import { embeddedHome } from './embedded_home.ts';
+
+export type OwnPostgres = AsyncDisposable & {
+  /** Migrated, if not asked otherwise; its connections come back by themselves when the server does. */
+  db: TestDb;
+  /** `immediate`: nobody is told, nothing is written down; the next start recovers. */
+  stop(how: 'immediate' | 'fast'): Promise<void>;
+  /** At the same address as before. */
+  start(): Promise<void>;
+};
+
+export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres> {
+  await using opening = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
+  opening.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off' } };
+  let server = await openServer(options);
+  opening.defer(async () => {
+    const home = await embeddedHome(dataDir);
+    await server[Symbol.asyncDispose]();
+    if (home) await rm(home, { recursive: true, force: true });
+  });
+  const db = opening.use(testDb(server.url));
+  if (migrated) await migrate(db);
+  const opened = opening.move();
+  return {
+    db,
+    stop: async (how) => {
+      const pidFile = join((await embeddedHome(dataDir)) ?? '', 'data', 'postmaster.pid');
+      const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+      process.kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      // Not before the process is gone: while it goes, a session may still be answered.
+      await eventually(async () => {
+        if (isAlive(pid)) throw new Error(`Process ${pid} is still there.`);
+      });
+      await server[Symbol.asyncDispose](); // nobody takes part in a server that is down
+    },
+    start: async () => {
+      server = await openServer(options);
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function testDb(url: string): TestDb {
+  const db = openDb(url, { applicationName: 'nightshift test' });
+  return {
+    ...db,
+    url,
+    name: 'nightshift',
+    rows: async <R extends Record<string, unknown>>(text: string, values?: unknown[]) =>
+      (await db.query<R>(text, values)).rows,
+    column: async (text, values) => (await db.query(text, values)).rows.map((row) => Object.values(row)[0]),
+  };
+}
+
+// Below those that systems give away by themselves: while the server is down, no other test of this
+// machine may be given its port.
+const [PORT_FROM, PORT_TO] = [18_000, 30_000];
+const PORTS_TRIED_MAX = 100;
+
+async function freePort(): Promise<string> {
+  for (let tried = 0; tried < PORTS_TRIED_MAX; tried++) {
+    const port = randomInt(PORT_FROM, PORT_TO);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return String(port);
+  }
+  throw new Error('No port is free.');
+}

@@ -1,0 +1,37 @@
+/** bin/worker.ts in a process of its own, to be killed on its way. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestDb } from '../db/db.ts';
+import { TEST_KEYS } from '../rows/factory.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../../bin/worker.ts');
+
+/** Runs until `kill` or the end of its scope, both of which leave it no time for anything. */
+export function aRealWorker(db: TestDb) {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: {
+      ...{ PATH: process.env.PATH, DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
+      ...{ NIGHTSHIFT_DATA_DIR: tmpdir(), NIGHTSHIFT_LOG_LEVEL: 'error' },
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { kill, [Symbol.asyncDispose]: kill };
+}
+
+/** mulberry32: the same numbers from 0 to 1 for the same seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * A history of two brands with equal ids at their providers, each with two retailers that have a shop and an
+ * account of Stripe: by the hundred a day, what rollups, views and loads read. Nothing in it is random.
+ */
+import { rollups } from '#sql/rollups/index.ts';
+import { runRollups } from '#sql/rollups/rollup.ts';
+import type { TestDb } from '../db/db.ts';
+import { aBrand, aConnection, aRetailer } from './factory.ts';
+
+export const PER_DAY = 50;
+export const FIRST_DAY = '2024-01-01';
+const CUSTOMERS = 700;
+const CURRENCIES = [
+  'USD',
+  'GBP',
+  'JPY',
+  'CHF',
+  'SEK',
+  'NOK',
+  'DKK',
+  'PLN',
+  'CZK',
+  'HUF',
+  'AUD',
+  'CAD',
+  'NZD',
+];
+const VARIANTS = 1_500;
+
+export type Seller = { brandId: string; retailerId: string; shopId: string; stripeId: string };
+
+export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
+  const sellers: Seller[] = [];
+  for (const slug of ['one', 'two']) {
+    const { id: brandId } = await aBrand(db, { slug });
+    for (const retailer of ['north', 'south']) {
+      const { id: retailerId } = await aRetailer(db, { brandId, slug: retailer });
+      const shop = await aConnection(db, { brandId, retailerId });
+      const owner = { brandId, retailerId, provider: 'stripe', auth: 'key', secret: 'rk_test_x' } as const;
+      const stripe = await aConnection(db, { ...owner, account: `acct_${slug}_${retailer}` });
+      sellers.push({ brandId, retailerId, shopId: shop.id, stripeId: stripe.id });
+    }
+  }
+  return sellers as [Seller, ...Seller[]];
+}
+
+const STAMPS = 'changed_at, seen_at';
+
+// $1 brand, $2 connection, and of the orders from $3 up to $4, which are made as time goes on.
+const ORDERS = `(
+  select n, timestamptz '${FIRST_DAY} 00:30Z' + n / ${PER_DAY} * interval '1 day' + n % ${PER_DAY} * interval '25 minutes' as at
+  from generate_series($3::int, $4::int - 1) n) o`;
+const SHOP = [
+  `insert into raw.shopify_orders (brand_id, connection_id, id, name, processed_at, created_at, test, counted, currency,
+     presentment_currency, taxes_included, customer_id, country, discount_codes, total_price, current_total_price,
+     total_refunded, ${STAMPS})
+   select $1::uuid, $2::uuid, n::text, '#' || n, at, at, false, true, 'USD', 'USD', false,
+     case when n % 7 > 0 then n % ${CUSTOMERS} end, 'GB', '{}', 20, 20, 0, at, at from ${ORDERS}`,
+  `insert into raw.shopify_order_lines (brand_id, connection_id, id, order_id, product_id, variant_id, sku, title, quantity,
+     current_quantity, is_gift_card, currency, unit_price, ${STAMPS})
+   select $1::uuid, $2::uuid, n * 10 + l, n, 'p' || n % ${VARIANTS}, case when n % 50 > 0 then (n + l) % ${VARIANTS} end, 's', 'T', 1, 1,
+     false, 'USD', 10, at, at from ${ORDERS}, generate_series(1, 2) l`,
+  `insert into raw.shopify_sales (brand_id, connection_id, id, order_id, agreement_id, reason, booked_at, action_type,
+     line_type, line_id, quantity, currency, total_amount, tax_amount, discount_amount, ${STAMPS})
+   select $1::uuid, $2::uuid, n * 10 + l, n, 'a' || n, 'ORDER', at, 'ORDER', 'PRODUCT', n * 10 + l, 1, 'USD', 10, 0, 0, at, at
+   from ${ORDERS}, generate_series(1, 2) l
+   union all
+   select $1::uuid, $2::uuid, -n, n, 'r' || n, 'REFUND', at + interval '9 days', 'RETURN', 'PRODUCT', n * 10 + 1, -1, 'USD', -10, 0, 0,
+     at, at from ${ORDERS} where n % 10 = 0`,
+  `insert into raw.shopify_transactions (brand_id, connection_id, id, order_id, kind, status, test, processed_at, currency,
+     amount, ${STAMPS})
+   select $1::uuid, $2::uuid, n::text, n, case when n % 10 = 0 then 'REFUND' else 'SALE' end, 'SUCCESS', false, at, 'USD', 10, at, at
+   from ${ORDERS}`,
+  `insert into raw.shopify_costs (brand_id, connection_id, id, valid_from, product_id, currency, cost, ${STAMPS})
+   select $1::uuid, $2::uuid, n % ${VARIANTS}, at, 'p' || n % ${VARIANTS}, 'USD', 3, at, at from ${ORDERS} where n % 20 = 0`,
+  `insert into raw.shopify_variants (brand_id, connection_id, id, product_id, title, ${STAMPS})
+   select $1::uuid, $2::uuid, n::text, 'p' || n, 'V', at, at from ${ORDERS} where n < ${VARIANTS} / 2`,
+  `insert into raw.shopify_products (brand_id, connection_id, id, title, status, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'p' || n, 'P', 'ACTIVE', at, at, at from ${ORDERS} where n < ${VARIANTS}`,
+];
+const STRIPE = [
+  `insert into raw.stripe_charges (brand_id, connection_id, id, status, paid, captured, disputed, currency, amount,
+     amount_captured, amount_refunded, payment_intent_id, balance_transaction_id, order_reference, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'ch_' || n, case when n % 25 = 0 then 'failed' else 'succeeded' end, n % 25 > 0, n % 25 > 0, false, 'USD',
+     20, case when n % 25 = 0 then 0 else 20 end, 0, 'pi_' || n, 'txn_' || n, case when n % 5 > 0 then '#' || n end, at,
+     at, at from ${ORDERS}`,
+  `insert into raw.stripe_payment_intents (brand_id, connection_id, id, status, currency, amount, amount_received,
+     order_reference, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'pi_' || n, 'succeeded', 'USD', 20, 20, n, at, at, at from ${ORDERS} where n % 5 = 0`,
+  `insert into raw.stripe_refunds (brand_id, connection_id, id, status, currency, amount, charge_id,
+     balance_transaction_id, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 're_' || n, 'succeeded', 'USD', 5, 'ch_' || n, 'rtx_' || n, at, at, at from ${ORDERS} where n % 12 = 1`,
+  `insert into raw.stripe_balance_transactions (brand_id, connection_id, id, type, reporting_category, balance_type,
+     status, source_id, currency, amount, fee, net, available_on, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'txn_' || n, 'charge', 'charge', 'payments', 'available', 'ch_' || n, 'USD', 20, 1, 19, at, at, at, at
+   from ${ORDERS} where n % 25 > 0
+   union all
+   select $1::uuid, $2::uuid, 'rtx_' || n, 'refund', 'refund', 'payments', 'available', 're_' || n, 'USD', -5, 0, -5, at, at, at, at
+   from ${ORDERS} where n % 12 = 1`,
+  `insert into raw.stripe_subscriptions (brand_id, connection_id, id, status, currency, customer_id, created_at, start_date,
+     cancel_at_period_end, is_paused, ${STAMPS})
+   select $1::uuid, $2::uuid, 's' || n, 'canceled', 'USD', 'c' || n % ${CUSTOMERS}, at, at, false, false, at, at from ${ORDERS} where n % 5 = 0`,
+  `insert into raw.stripe_subscription_versions (brand_id, connection_id, id, valid_from, status, currency, customer_id,
+     is_paused, items, ${STAMPS})
+   select $1::uuid, $2::uuid, 's' || n, at + v.days * interval '1 day', v.status, 'USD', 'c' || n % ${CUSTOMERS}, false,
+     '[{"item": "i", "price": "p", "monthly": "12", "undiscounted": "12", "metered": false}]', at, at
+   from ${ORDERS}, (values (1, 'active'), (20, 'canceled')) as v (days, status) where n % 5 = 0`,
+  `insert into raw.stripe_invoices (brand_id, connection_id, id, subscription_id, billing_reason, status, currency, subtotal,
+     total, amount_due, amount_paid, amount_remaining, created_at, paid_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'in' || n, 's' || n, 'subscription_create', 'paid', 'USD', 12, 12, 12, 12, 0, at, at, at, at from ${ORDERS} where n % 5 = 0`,
+  `insert into raw.stripe_invoice_lines (brand_id, connection_id, id, invoice_id, subscription_id, subscription_item_id,
+     price_id, currency, amount, is_proration, is_tax_known, period_start, period_end, ${STAMPS})
+   select $1::uuid, $2::uuid, 'l' || n || '-' || w, 'in' || n, 's' || n, 'i', 'p', 'USD', 12, false, true, at + w * interval '7 days',
+     at + (w + 1) * interval '7 days', at, at from ${ORDERS}, generate_series(0, 2) w where n % 5 = 0`,
+  `insert into raw.stripe_prices (brand_id, connection_id, id, product_id, type, currency, active, payload, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 'p', 'prod', 'recurring', 'USD', true, '{}', at, at, at from ${ORDERS} where n = 0`,
+];
+
+/** Makes the orders from the one of this number up to the other of each seller, with all that comes with them. */
+export async function addHistory(db: TestDb, sellers: readonly Seller[], from: number, to: number) {
+  for (const { brandId, shopId, stripeId } of sellers) {
+    for (const sql of SHOP) await db.query(sql, [brandId, shopId, from, to]);
+    for (const sql of STRIPE) await db.query(sql, [brandId, stripeId, from, to]);
+  }
+  await db.query(
+    `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
+     select c, date '${FIRST_DAY}' + n / ${PER_DAY}, 1.1, 'test', now()
+     from generate_series($1::int, $2::int - 1) n, unnest($3::text[]) c on conflict do nothing`,
+    [from, to, CURRENCIES],
+  );
+}
+
+/** Days of the history, the first one counting from 0. */
+export function daysOf(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, n) =>
+    new Date(Date.parse(FIRST_DAY) + (from + n) * 86_400_000).toISOString().slice(0, 10),
+  );
+}
+
+export async function rollUp(db: TestDb, sellers: readonly Seller[], days: readonly string[], now: Date) {
+  for (const { brandId, retailerId } of sellers)
+    await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId, days, now }));
+}

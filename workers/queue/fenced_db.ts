@@ -1,0 +1,98 @@
+/**
+ * The database as a running job sees it. Every transaction first takes the job's own row, so that a
+ * run that lost its job (it was thought dead, or outran its timeout) can never commit again.
+ */
+import { NightshiftError } from '#runtime/errors.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import { type Claim, fence, type RunRecord } from '#sql/queue/jobs.ts';
+import type { JobDb } from '#tasks/task.ts';
+
+export class ClaimLost extends NightshiftError {
+  readonly code = 'NS_CLAIM_LOST';
+
+  constructor({ jobId }: Claim) {
+    super(`Job ${jobId} is no longer this run's: it was handed back, and nothing of this was written.`, {
+      hint: 'Nothing to do: the job runs elsewhere, or waits to.',
+      verdict: 'retry',
+      context: { jobId },
+    });
+  }
+}
+
+export type FencedDb = JobDb & {
+  progress(state: Record<string, unknown>): void;
+  /** What no transaction has kept yet. */
+  pendingProgress(): Record<string, unknown> | undefined;
+  /** Whether a transaction is under way, or about to be. */
+  isBusy(): boolean;
+  /** From here on nothing of this run commits; what is under way is broken off. May be asked again. */
+  close(): Promise<void>;
+};
+
+/** `control` is a connection apart: it must get through when the job has taken all of `db`. */
+export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, record: RunRecord): FencedDb {
+  const underWay = new Map<symbol, number>(); // the server process of each open transaction
+  let transactions = 0;
+  let closed = false;
+  let breaking: Promise<unknown> | undefined;
+  let pending: Record<string, unknown> | undefined;
+
+  const transaction = async <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
+    const progress = pending;
+    let runId: number | undefined;
+    transactions += 1;
+    const result = await db
+      .transaction(async (tx) => {
+        const { value, run } = await fenced(tx, fn, progress);
+        runId = run;
+        return value;
+      })
+      .finally(() => {
+        transactions -= 1;
+      });
+    record.id = runId; // not before the commit: a record that begins here goes with what is rolled back
+    if (pending === progress) pending = undefined;
+    return result;
+  };
+
+  const fenced = async <T>(tx: Tx, fn: (tx: Tx) => Promise<T>, progress: typeof pending) => {
+    const mark = Symbol(claim.jobId);
+    underWay.set(mark, await backendOf(tx));
+    try {
+      const run = closed ? undefined : await fence(tx, claim, record, progress);
+      if (run === undefined) throw new ClaimLost(claim);
+      const value = await fn(tx);
+      if (closed) throw new ClaimLost(claim);
+      return { value, run };
+    } finally {
+      underWay.delete(mark);
+      await breaking?.catch(() => {}); // it must be through before somebody else gets this connection
+    }
+  };
+
+  return {
+    query: (text, values) => db.query(text, values),
+    transaction,
+    progress: (state) => {
+      pending = state;
+    },
+    pendingProgress: () => pending,
+    isBusy: () => transactions > 0,
+    close: async () => {
+      closed = true;
+      if (underWay.size === 0) return;
+      breaking = control.query(BREAK_OFF, [[...underWay.values()]]);
+      await breaking;
+    },
+  };
+}
+
+const BREAK_OFF = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid';
+
+// pg keeps the process id of its session and does not tell its types so.
+async function backendOf(tx: Tx): Promise<number> {
+  const { processID } = tx as Tx & { processID?: number };
+  if (typeof processID === 'number') return processID;
+  const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return rows[0]?.pid ?? 0;
+}

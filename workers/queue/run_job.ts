@@ -1,0 +1,154 @@
+/**
+ * One run of a claimed job, from the beginning of its record to its end: begin, body, verdict,
+ * settled. A body that does not heed its signal loses its claim and its transaction and is left to
+ * itself: its slot is free again.
+ */
+import type { Log } from '#runtime/log.ts';
+import { isDatabaseFault } from '#sql/db/faults.ts';
+import type { Db } from '#sql/db/pool.ts';
+import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord } from '#sql/queue/jobs.ts';
+import { parsePayload } from '#tasks/enqueue.ts';
+import type { Services, Tally, Task } from '#tasks/task.ts';
+import { untilAnswered } from './db_retry.ts';
+import { leash, TaskTimedOut, WorkerStopping } from './deadline.ts';
+import { ClaimLost, type FencedDb, fencedDb } from './fenced_db.ts';
+import { endOfFailure, endOfReturn, endOfSuccess } from './retry_policy.ts';
+
+/** A job as the library hands it over. */
+export type ClaimedJob = {
+  id: string | number;
+  key: string | null;
+  payload: unknown;
+  attempts: number;
+  max_attempts: number;
+  locked_by: string | null;
+  locked_at: Date | null;
+};
+
+export type RunOptions = {
+  /** For the body's own statements. */
+  db: Db;
+  /** For beginning and ending, which must get through when bodies have taken all of `db`. */
+  control: Db;
+  log: Log;
+  services: Services;
+  /** Aborts when the worker must stop: the run is then handed back. */
+  stop: AbortSignal;
+  /** Aborts when waiting for PostgreSQL makes no sense any more. */
+  giveUp: AbortSignal;
+};
+
+export type RunReport = { outcome: Outcome | 'lost'; tally?: Tally; error?: unknown };
+
+export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): Promise<RunReport> {
+  const startedAt = performance.now();
+  const { control, giveUp } = options;
+  const claim = claimOf(job);
+  const identity = { job: claim.jobId, task: task.name, attempt: job.attempts, ...subjectOf(job.payload) };
+  const record: RunRecord = { attempt: job.attempts, key: job.key };
+  const begin = async () => {
+    const begun = await beginRun(control, claim, record);
+    if (begun.state === 'running') record.id = begun.runId;
+    return begun.state;
+  };
+  const begun = mayBeHeld(job) ? await untilAnswered(giveUp, begin) : 'running';
+  if (begun !== 'running') {
+    options.log.warn({ ...identity, outcome: begun }, 'job');
+    return { outcome: begun };
+  }
+  const log = options.log.child(identity);
+  const db = fencedDb(options.db, control, claim, record);
+  const beginning = beginSoon(record, db, begin);
+  const { end, error, tally } = await runBody(task, job, { ...options, log, db });
+  const begins = beginning.stop();
+  await untilAnswered(giveUp, () => db.close()); // first, because a beginning may wait for a transaction that hangs
+  await begins;
+  const settled = { ...end, progress: db.pendingProgress() };
+  const { outcome, run } = await untilAnswered(giveUp, () => endRun(control, claim, record, settled));
+  const ms = Math.round(performance.now() - startedAt);
+  const level = isDatabaseFault(error) ? 'warn' : levels[outcome];
+  log[level]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
+  return { outcome, tally, error };
+}
+
+/** A run of a connection asks first: a held one must not reach the provider. */
+function mayBeHeld({ payload }: ClaimedJob): boolean {
+  return Object(payload).connectionId !== undefined;
+}
+
+const BEGIN_AFTER_MS = 25;
+
+/**
+ * A run that is short is one transaction, in which its record begins and ends. One that takes longer, and
+ * has committed nothing yet, begins its record meanwhile, so that it can be seen.
+ */
+function beginSoon(record: RunRecord, db: FencedDb, begin: () => Promise<unknown>) {
+  let beginning: Promise<unknown> | undefined;
+  const look = () => {
+    if (record.id !== undefined) return;
+    // A transaction has the row, and the record with it once it commits.
+    if (db.isBusy()) timer = setTimeout(look, BEGIN_AFTER_MS);
+    else beginning = begin().catch(() => {}); // the next transaction, or the end, makes it good
+  };
+  let timer = setTimeout(look, BEGIN_AFTER_MS);
+  return {
+    stop: async () => {
+      clearTimeout(timer);
+      await beginning;
+    },
+  };
+}
+
+// `error` means that a person must act.
+const levels = {
+  succeeded: 'info',
+  partial: 'warn',
+  retrying: 'warn',
+  waiting: 'info',
+  returned: 'info',
+  lost: 'warn',
+  held: 'error',
+  dead: 'error',
+} as const;
+
+type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop'> & { db: FencedDb };
+type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
+
+async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOptions): Promise<BodyEnd> {
+  const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
+  using leashed = leash(task, stop);
+  const { signal, outstayed } = leashed;
+  try {
+    signal.throwIfAborted();
+    const payload = parsePayload(task, job.payload);
+    const { db, log, services } = given;
+    const now = () => instantOf(payload) ?? new Date();
+    const context = { job: String(job.id), db, log, services, signal, now, progress: db.progress };
+    const work = task.run(payload, context);
+    const tally = await Promise.race([work, outstayed]);
+    return { tally, end: endOfSuccess(tally, attempts) };
+  } catch (thrown) {
+    const reason: unknown = signal.reason;
+    if (thrown instanceof ClaimLost || reason instanceof WorkerStopping) {
+      return { error: thrown, end: endOfReturn(attempts) };
+    }
+    const error =
+      reason instanceof TaskTimedOut ? new TaskTimedOut(task.name, task.timeoutSeconds, thrown) : thrown;
+    return { error, end: endOfFailure(error, attempts) };
+  }
+}
+
+/** Tests, the demo and runs for a past day name the instant that they count as done at. */
+function instantOf({ now }: Record<string, unknown>): Date | undefined {
+  return typeof now === 'string' ? new Date(now) : undefined;
+}
+
+function claimOf({ id, locked_by, locked_at }: ClaimedJob): Claim {
+  if (locked_by === null || locked_at === null) throw new TypeError(`Job ${id} was handed over unclaimed.`);
+  return { jobId: String(id), poolId: locked_by, claimedAt: locked_at };
+}
+
+function subjectOf(payload: unknown): Record<string, unknown> {
+  const { brandId, connectionId } = Object(payload);
+  return { brandId, connectionId };
+}
