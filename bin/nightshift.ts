@@ -1,8 +1,8 @@
 #!/usr/bin/env node
+import { exitCodes } from '#runtime/exit_codes.ts';
 /** The operator's command line: `nightshift <noun> <verb>`. */
 import { endOnUncaught } from '#runtime/uncaught.ts';
 import { run } from './cli/program.ts';
-import { exitCodes } from './cli/ui/exit_codes.ts';
 import { isStdoutClosed } from './cli/ui/stdout.ts';
 
 endOnUncaught();

@@ -1,5 +1,5 @@
 /** Every stream there is, by name. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { makeMeters } from './kit/retry.ts';
 import type { Stream } from './kit/stream.ts';
 import { type ConnectionCheck, checkShopify } from './shopify/api/check.ts';
@@ -15,13 +15,10 @@ export const streams: readonly Stream[] = [...shopifyStreams, ...stripeStreams];
 
 export const streamNames: readonly string[] = streams.map(({ name }) => name);
 
-export class StreamUnknown extends NightshiftError {
-  readonly code = 'NS_STREAM_UNKNOWN';
-
+export class StreamUnknown extends coded('NS_STREAM_UNKNOWN') {
   constructor(name: string) {
     super(`There is no stream ${name}.`, {
       hint: `There are: ${streamNames.join(', ')}.`,
-      verdict: 'give_up',
       context: { stream: name },
     });
   }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { isCurrency } from './currencies.ts';
-import { NightshiftError } from './errors.ts';
+import { coded } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
 
 /** A key that seals the secrets of connections. */
@@ -36,13 +36,10 @@ const DRAIN_SECONDS_MAX = 3600;
 const STALL_SECONDS_MAX = 3600;
 const KEY_BYTES = 32; // AES-256
 
-export class ConfigRejected extends NightshiftError {
-  readonly code = 'NS_CONFIG';
-
+export class ConfigRejected extends coded('NS_CONFIG') {
   constructor(faults: string[]) {
     super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`, {
       hint: 'docs/operations.md lists every variable.',
-      verdict: 'give_up',
       context: { faults },
     });
   }

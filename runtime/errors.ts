@@ -1,16 +1,17 @@
 /**
  * Every error that a person or a job can meet: a stable code, what happened, what to do next and
- * what becomes of the job that met it. `docs/errors.md` lists the codes; a test holds the two together.
+ * what becomes of the job that met it. `error_list.ts` lists the codes.
  */
+import { defaultVerdictOf, type ErrorCode, type Verdict } from './error_list.ts';
 import { scrub } from './scrub.ts';
 
-/** What becomes of a job: tried again later, its connection held until a person acts, or kept as dead. */
-export type Verdict = 'retry' | 'hold' | 'give_up';
+export type { Verdict };
 
 export type ErrorDetails = {
   /** What to do next, best a command to type. */
   hint: string;
-  verdict: Verdict;
+  /** By default that of the code. */
+  verdict?: Verdict;
   context?: Record<string, unknown>;
   cause?: unknown;
   /** Do not try again before this many milliseconds; waiting so long spends no attempt. */
@@ -18,9 +19,9 @@ export type ErrorDetails = {
 };
 
 export abstract class NightshiftError extends Error {
-  abstract readonly code: `NS_${string}`;
+  abstract readonly code: ErrorCode;
   readonly hint: string;
-  readonly verdict: Verdict;
+  readonly #verdict: Verdict | undefined;
   readonly context: Record<string, unknown>;
   readonly retryAfterMs: number | undefined;
 
@@ -28,10 +29,21 @@ export abstract class NightshiftError extends Error {
     super(scrub(message), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.hint = hint;
-    this.verdict = verdict;
+    this.#verdict = verdict;
     this.context = context;
     this.retryAfterMs = retryAfterMs;
   }
+
+  get verdict(): Verdict {
+    return this.#verdict ?? defaultVerdictOf(this.code);
+  }
+}
+
+/** The base of the class for one code. */
+export function coded<Code extends ErrorCode>(code: Code) {
+  return class extends NightshiftError {
+    readonly code: Code = code;
+  };
 }
 
 /** The verdict of anything thrown: what we do not know is worth another try. */

@@ -1,6 +1,6 @@
 /** Puts jobs on the queue, in the transaction of whatever makes them necessary. */
 import { z } from 'zod';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { Task } from './task.ts';
 
@@ -21,25 +21,19 @@ export type EnqueueOptions = {
 
 const CALLS_MAX = 5;
 
-export class PayloadInvalid extends NightshiftError {
-  readonly code = 'NS_PAYLOAD_INVALID';
-
+export class PayloadInvalid extends coded('NS_PAYLOAD_INVALID') {
   constructor(task: string, error: z.ZodError) {
     super(`The payload is not one of task ${task}: ${z.prettifyError(error)}`, {
       hint: 'The job was made by other code than this; enqueue it again with the fields that the task wants.',
-      verdict: 'give_up',
       context: { task },
     });
   }
 }
 
-export class EnqueueFailed extends NightshiftError {
-  readonly code = 'NS_ENQUEUE_FAILED';
-
+export class EnqueueFailed extends coded('NS_ENQUEUE_FAILED') {
   constructor(task: string, key: string | undefined) {
     super(`Task ${task} could not be enqueued: workers claim every job with its key ${key} as it is made.`, {
       hint: 'Try again.',
-      verdict: 'retry',
       context: { task, key },
     });
   }

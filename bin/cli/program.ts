@@ -3,10 +3,11 @@
  * of `demo` do not wait for the queue, the drivers and the schema of every provider.
  */
 import { Command, CommanderError } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Cli, Noun } from './shared/noun.ts';
 import { databaseRefusal, firstCause } from './ui/errors.ts';
-import { exitCodeOf, exitCodes } from './ui/exit_codes.ts';
+import { exitCodeOf } from './ui/exit_codes.ts';
 import { makeOutput } from './ui/output.ts';
 import { reportLines, usageError } from './ui/report.ts';
 

@@ -1,5 +1,5 @@
 /** What can go wrong with the ECB's feeds and with files of its rates. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
 export const HISTORY_ADDRESS = 'https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip';
 
@@ -7,26 +7,20 @@ export const HISTORY_ADDRESS = 'https://www.ecb.europa.eu/stats/eurofxref/eurofx
 export type Place = { line: number; column: number };
 
 /** A file or an answer that is refused as a whole. `retry`: the next copy may be a good one. */
-export class RatesNotUnderstood extends NightshiftError {
-  readonly code = 'NS_FX_NOT_UNDERSTOOD';
-
+export class RatesNotUnderstood extends coded('NS_FX_NOT_UNDERSTOOD') {
   constructor(source: string, reason: string, place?: Place) {
     const where = place ? `${source}, line ${place.line}, column ${place.column}` : source;
     super(`The exchange rates cannot be read: ${where}: ${reason}. Nothing of it was stored.`, {
       hint: `Take the file from the ECB again and give it as it came, because spreadsheets change it: ${HISTORY_ADDRESS}`,
-      verdict: 'retry',
       context: { source, ...place },
     });
   }
 }
 
-export class FeedNotServed extends NightshiftError {
-  readonly code = 'NS_FX_FEED_NOT_SERVED';
-
+export class FeedNotServed extends coded('NS_FX_FEED_NOT_SERVED') {
   constructor(address: string, answer: string, cause?: unknown) {
     super(`The ECB does not serve its exchange rates: ${answer} at ${address}.`, {
       hint: 'Check NIGHTSHIFT_ECB_URL. Rates can also come from a file: npx nightshift fx import FILE',
-      verdict: 'retry',
       context: { address, answer },
       cause,
     });

@@ -1,5 +1,5 @@
 /** What can go wrong with a provider, sorted by what becomes of the job that met it. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -14,9 +14,7 @@ const typed = ({ name, brand }: Named) => `${name} --brand ${brand}`;
 export const FULL_DID_NOT_HELP = 'reading everything again did not help, please report it with this message';
 
 /** Network errors and answers of 5xx that went on for longer than we wait within a job. */
-export class ProviderUnavailable extends NightshiftError {
-  readonly code = 'NS_PROVIDER_UNAVAILABLE';
-
+export class ProviderUnavailable extends coded('NS_PROVIDER_UNAVAILABLE') {
   constructor(
     provider: string,
     what: string,
@@ -24,7 +22,6 @@ export class ProviderUnavailable extends NightshiftError {
   ) {
     super(`${provider} cannot be reached: ${what}.`, {
       hint: 'Nothing to do: the job is tried again later. If it stays so, look at the status page of the provider.',
-      verdict: 'retry',
       context: { provider, status },
       ...options,
     });
@@ -32,15 +29,12 @@ export class ProviderUnavailable extends NightshiftError {
 }
 
 /** The provider asks us to slow down for longer than we wait within a job. */
-export class RateLimited extends NightshiftError {
-  readonly code = 'NS_RATE_LIMITED';
-
+export class RateLimited extends coded('NS_RATE_LIMITED') {
   constructor(provider: string, account: string, retryAfterMs: number) {
     super(
       `${provider} limits the calls of ${account}; it can be asked again in ${seconds(retryAfterMs)} s.`,
       {
         hint: 'Nothing to do: the job goes on by itself. Waiting spends none of its attempts.',
-        verdict: 'retry',
         context: { provider, account },
         retryAfterMs,
       },
@@ -48,47 +42,36 @@ export class RateLimited extends NightshiftError {
   }
 }
 
-export class CredentialsRejected extends NightshiftError {
-  readonly code = 'NS_CREDENTIALS_REJECTED';
-
+export class CredentialsRejected extends coded('NS_CREDENTIALS_REJECTED') {
   constructor(provider: string, connection: Named, answer: string) {
     super(`${provider} answered ${answer}: it refuses the key of connection ${connection.name}.`, {
       hint: `Store a new key, which also releases it: npx nightshift connections key ${typed(connection)}`,
-      verdict: 'hold', // every further attempt would fail alike, until a person acts
       context: { provider, connectionId: connection.id, answer },
     });
   }
 }
 
-export class ScopeMissing extends NightshiftError {
-  readonly code = 'NS_SCOPE_MISSING';
-
+export class ScopeMissing extends coded('NS_SCOPE_MISSING') {
   constructor(provider: string, connection: Named, needs: string, details: string) {
     super(`${provider} denies connection ${connection.name} what it needs (${needs}): ${details}`, {
       hint: `Grant ${needs} to the app, then: npx nightshift connections check ${typed(connection)} && npx nightshift connections release ${typed(connection)}`,
-      verdict: 'hold',
       context: { provider, connectionId: connection.id, needs },
     });
   }
 }
 
 /** A key that is seen to be the wrong one before anybody is asked. No message repeats any of it. */
-export class KeyUnfit extends NightshiftError {
-  readonly code = 'NS_KEY_UNFIT';
-
+export class KeyUnfit extends coded('NS_KEY_UNFIT') {
   constructor(provider: string, problem: string, hint: string) {
     super(`The key is no key that reads from ${provider}: ${problem}.`, {
       hint: `${hint} Store it with: npx nightshift connections key`,
-      verdict: 'hold',
       context: { provider },
     });
   }
 }
 
 /** The account is frozen, locked or gone. */
-export class AccountSuspended extends NightshiftError {
-  readonly code = 'NS_ACCOUNT_SUSPENDED';
-
+export class AccountSuspended extends coded('NS_ACCOUNT_SUSPENDED') {
   /** `probe`: it may come back by itself, so it is asked again each day; else a person must act. */
   constructor(provider: string, account: string, answer: string, probe: boolean) {
     super(`${provider} answered ${answer}: the account ${account} is suspended.`, {
@@ -102,28 +85,22 @@ export class AccountSuspended extends NightshiftError {
   }
 }
 
-export class AccountNotFound extends NightshiftError {
-  readonly code = 'NS_ACCOUNT_NOT_FOUND';
-
+export class AccountNotFound extends coded('NS_ACCOUNT_NOT_FOUND') {
   constructor(provider: string, account: string, connection: Named) {
     super(`${provider} knows no account ${account} at the address of connection ${connection.name}.`, {
       hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
-      verdict: 'hold',
       context: { provider, account, connectionId: connection.id },
     });
   }
 }
 
 /** Key and address lead to an account, but not to the one that the connection is for: its data would be mixed. */
-export class AccountDiffers extends NightshiftError {
-  readonly code = 'NS_ACCOUNT_DIFFERS';
-
+export class AccountDiffers extends coded('NS_ACCOUNT_DIFFERS') {
   constructor(provider: string, account: string, answering: string, connection: Named) {
     super(
       `${provider} answers as ${quote(answering)}, but connection ${connection.name} is for ${account}: nothing of it is stored.`,
       {
         hint: 'Give it the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
-        verdict: 'hold',
         context: { provider, account, answering, connectionId: connection.id },
       },
     );
@@ -131,22 +108,17 @@ export class AccountDiffers extends NightshiftError {
 }
 
 /** Our request is wrong, so the same request will stay wrong. */
-export class RequestRefused extends NightshiftError {
-  readonly code = 'NS_REQUEST_REFUSED';
-
+export class RequestRefused extends coded('NS_REQUEST_REFUSED') {
   constructor(provider: string, what: string, answer: string) {
     super(`${provider} refuses our request ${what}: ${answer}`, {
       hint: 'This is a fault of Nightshift or a change of the provider: please report it with this message.',
-      verdict: 'give_up',
       context: { provider, what },
     });
   }
 }
 
 /** An answer that breaks the contract that we know. `retry`: it may be a damaged copy of a good one. */
-export class AnswerNotUnderstood extends NightshiftError {
-  readonly code = 'NS_ANSWER_NOT_UNDERSTOOD';
-
+export class AnswerNotUnderstood extends coded('NS_ANSWER_NOT_UNDERSTOOD') {
   constructor(provider: string, what: string, reason: string, verdict: 'retry' | 'give_up' = 'give_up') {
     super(`The answer of ${provider} to ${what} is not understood: ${reason}`, {
       hint: 'Nothing of it was stored. If it stays so the provider has changed: please report it with this message.',
@@ -156,28 +128,22 @@ export class AnswerNotUnderstood extends NightshiftError {
   }
 }
 
-export class RedirectRefused extends NightshiftError {
-  readonly code = 'NS_REDIRECT_REFUSED';
-
+export class RedirectRefused extends coded('NS_REDIRECT_REFUSED') {
   constructor(provider: string, address: string, status: number) {
     super(
       `${provider} answered ${status} at ${address}: redirects are refused, they could take a key elsewhere.`,
       {
         hint: "Give the connection the provider's own address of the account, not a domain that forwards to it.",
-        verdict: 'hold',
         context: { provider, address, status },
       },
     );
   }
 }
 
-export class AnswerTooLarge extends NightshiftError {
-  readonly code = 'NS_ANSWER_TOO_LARGE';
-
+export class AnswerTooLarge extends coded('NS_ANSWER_TOO_LARGE') {
   constructor(provider: string, address: string, bytesMax: number) {
     super(`The answer of ${provider} at ${address} is larger than ${bytesMax} bytes.`, {
       hint: 'No page is that large: check that the address of the connection is the right one.',
-      verdict: 'give_up',
       context: { provider, address, bytesMax },
     });
   }

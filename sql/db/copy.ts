@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { shown } from '#runtime/scrub.ts';
 import type { ColumnType, Row, Table, Value } from '../load/table.ts';
 import type { Tx } from './pool.ts';
@@ -22,15 +22,12 @@ const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
 const KEY_CHARS_MAX = 255;
 const REPLACEMENT = '\ufffd';
 
-export class RowUnfit extends NightshiftError {
-  readonly code = 'NS_ROW_UNFIT';
-
+export class RowUnfit extends coded('NS_ROW_UNFIT') {
   constructor(table: string, column: string, id: string, wanted: string, value?: unknown) {
     const has =
       value === undefined ? 'something else' : shown(value instanceof Date ? value.getTime() : value);
     super(`Column ${column} of ${table} wants ${wanted}, and ${shown(id)} has ${has} there.`, {
       hint: 'Its stream sets such a record aside: see ops.rejected_rows.',
-      verdict: 'give_up',
       context: { table, column, id: id.slice(0, KEY_CHARS_MAX), wanted },
     });
   }

@@ -1,6 +1,6 @@
 /** Which failures are the database's own: no job is to blame for them, and no attempt is spent on them. */
 import pg from 'pg';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 
 // SQLSTATEs that say how the server is, not what was asked of it.
 const FAULT_CLASSES = ['08']; // the connection
@@ -19,13 +19,10 @@ const FAULTS = [
   '58030', // … cannot read or write
 ];
 
-export class DatabaseUnreachable extends NightshiftError {
-  readonly code = 'NS_DATABASE_UNREACHABLE';
-
+export class DatabaseUnreachable extends coded('NS_DATABASE_UNREACHABLE') {
   constructor(place: string, cause: unknown) {
     super(`Cannot work with PostgreSQL at ${place}: ${messageOf(cause)}.`, {
       hint: 'Start the server, or correct DATABASE_URL; without DATABASE_URL Nightshift brings its own server.',
-      verdict: 'retry',
       context: { database: place },
       cause,
     });

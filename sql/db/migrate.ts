@@ -5,7 +5,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 import type { Db, Tx } from './pool.ts';
 
 export const MIGRATIONS_DIR = fileURLToPath(new URL('../migrations/', import.meta.url));
@@ -15,49 +15,37 @@ export const QUEUE_MIGRATION = 20;
 
 const MIGRATE_LOCK = '7346109010';
 
-export class SchemaNewer extends NightshiftError {
-  readonly code = 'NS_SCHEMA_NEWER';
-
+export class SchemaNewer extends coded('NS_SCHEMA_NEWER') {
   constructor(unknown: string[]) {
     super(`The database has migrations that this version does not know: ${unknown.join(', ')}.`, {
       hint: 'Run the version of Nightshift that made them, or a newer one.',
-      verdict: 'give_up',
       context: { unknown },
     });
   }
 }
 
-export class SchemaOlder extends NightshiftError {
-  readonly code = 'NS_SCHEMA_OLDER';
-
+export class SchemaOlder extends coded('NS_SCHEMA_OLDER') {
   constructor(missing: string[]) {
     super(`The database lacks migrations that this version needs: ${missing.join(', ')}.`, {
       hint: 'Bring it up to date: npx nightshift migrate',
-      verdict: 'give_up',
       context: { missing },
     });
   }
 }
 
-export class QueueSchemaUnknown extends NightshiftError {
-  readonly code = 'NS_QUEUE_SCHEMA';
-
+export class QueueSchemaUnknown extends coded('NS_QUEUE_SCHEMA') {
   constructor(found: number) {
     super(`The queue's schema is at migration ${found}; this version works with ${QUEUE_MIGRATION} only.`, {
       hint: 'Run the version of Nightshift that fits it; graphile-worker is pinned for this reason.',
-      verdict: 'give_up',
       context: { found, wanted: QUEUE_MIGRATION },
     });
   }
 }
 
-export class MigrationFailed extends NightshiftError {
-  readonly code = 'NS_MIGRATION_FAILED';
-
+export class MigrationFailed extends coded('NS_MIGRATION_FAILED') {
   constructor(cause: unknown) {
     super(`A migration failed and all of this run was rolled back: ${messageOf(cause)}`, {
       hint: 'Mend what the message names, then: npx nightshift migrate',
-      verdict: 'give_up',
       cause,
     });
   }

@@ -4,7 +4,7 @@
  * 'YYYY-MM-DD', a `numeric` stays decimal text, a `bigint` is a number or an error.
  */
 import pg from 'pg';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { DatabaseUnreachable, isDatabaseFault } from './faults.ts';
 import { types } from './pool_types.ts';
 
@@ -51,13 +51,10 @@ const sessionSettings = {
   idle_in_transaction_session_timeout: `${IDLE_IN_TRANSACTION_TIMEOUT_MS}ms`,
 };
 
-export class TransactionRolledBack extends NightshiftError {
-  readonly code = 'NS_TRANSACTION_ROLLED_BACK';
-
+export class TransactionRolledBack extends coded('NS_TRANSACTION_ROLLED_BACK') {
   constructor() {
     super('PostgreSQL rolled a transaction back that should have been committed.', {
       hint: 'A statement in it failed and its error was swallowed: the job is tried again, please report it.',
-      verdict: 'retry',
     });
   }
 }

@@ -1,14 +1,11 @@
 /** How values of PostgreSQL arrive. Only what differs from pg's own reading stands here. */
 import pg from 'pg';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
-export class NumberTooLarge extends NightshiftError {
-  readonly code = 'NS_NUMBER_TOO_LARGE';
-
+export class NumberTooLarge extends coded('NS_NUMBER_TOO_LARGE') {
   constructor(text: string) {
     super(`The bigint ${text} does not fit into a JavaScript number.`, {
       hint: 'Select it as text or as numeric.',
-      verdict: 'give_up',
       context: { value: text },
     });
   }

@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
 export type Account = { uid: number; gid: number };
 
@@ -13,13 +13,10 @@ export type Account = { uid: number; gid: number };
 export const SHARED_HOME = '/var/lib/nightshift';
 const ACCOUNTS = ['postgres', 'nobody'];
 
-export class NoAccountForServer extends NightshiftError {
-  readonly code = 'NS_EMBEDDED_NO_ACCOUNT';
-
+export class NoAccountForServer extends coded('NS_EMBEDDED_NO_ACCOUNT') {
   constructor() {
     super(`PostgreSQL refuses to run as root, and neither account exists: ${ACCOUNTS.join(', ')}.`, {
       hint: 'Run the command as another user, or name a server of your own in DATABASE_URL.',
-      verdict: 'give_up',
     });
   }
 }

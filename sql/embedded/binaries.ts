@@ -4,18 +4,15 @@ import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from '
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 import { SHARED_HOME } from './account.ts';
 
 export type Binaries = { initdb: string; postgres: string };
 
-export class NoEmbeddedBinaries extends NightshiftError {
-  readonly code = 'NS_EMBEDDED_BINARIES';
-
+export class NoEmbeddedBinaries extends coded('NS_EMBEDDED_BINARIES') {
   constructor(message: string, cause?: unknown) {
     super(message, {
       hint: 'Install again without leaving out optional packages (npm ci), or name a server in DATABASE_URL.',
-      verdict: 'give_up',
       cause,
     });
   }

@@ -9,7 +9,7 @@ import { chmod, chown, link, mkdir, readFile, rm, stat, writeFile } from 'node:f
 import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 import { type Account, serverAccount } from './account.ts';
 import { type Binaries, serverBinaries, sharedHome } from './binaries.ts';
 
@@ -32,12 +32,10 @@ const pointerFile = z.object({
   password: z.string(),
 });
 
-export class EmbeddedServerFailed extends NightshiftError {
-  readonly code = 'NS_EMBEDDED_FAILED';
-
+export class EmbeddedServerFailed extends coded('NS_EMBEDDED_FAILED') {
   constructor(message: string, { advice, cause }: { advice?: string; cause?: unknown } = {}) {
     const hint = 'To use a server of your own, set DATABASE_URL.';
-    super(message, { hint: advice ? `${advice} ${hint}` : hint, verdict: 'retry', cause });
+    super(message, { hint: advice ? `${advice} ${hint}` : hint, cause });
   }
 }
 

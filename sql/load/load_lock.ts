@@ -1,5 +1,5 @@
 /** Where the rows of a load belong, held still until its transaction ends. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 
@@ -9,13 +9,10 @@ export type LoadPlace = {
   retailerId: string | null;
 };
 
-export class ConnectionGone extends NightshiftError {
-  readonly code = 'NS_CONNECTION_GONE';
-
+export class ConnectionGone extends coded('NS_CONNECTION_GONE') {
   constructor(brandId: string, connectionId: string) {
     super(`Brand ${brandId} has no connection ${connectionId}, so its rows have no place.`, {
       hint: 'See which there are: npx nightshift connections list',
-      verdict: 'give_up',
       context: { brandId, connectionId },
     });
   }

@@ -4,7 +4,7 @@
  * bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes the rest of the statement.
  */
 import { readFileSync } from 'node:fs';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { mergeStatement } from './merge.ts';
@@ -45,13 +45,10 @@ export type RollupTarget = {
   now: Date;
 };
 
-export class RollupOrderImpossible extends NightshiftError {
-  readonly code = 'NS_ROLLUP_ORDER';
-
+export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   constructor(names: readonly string[]) {
     super(`These rollups wait for one another or for one that does not exist: ${names.join(', ')}.`, {
       hint: 'Correct `after` in their descriptors in sql/rollups/.',
-      verdict: 'give_up',
       context: { names },
     });
   }

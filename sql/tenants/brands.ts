@@ -1,6 +1,6 @@
 /** Brands: the tenants. Their zone decides what a day is, their reporting currency what is summed up. */
 import { isCurrency } from '#runtime/currencies.ts';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays } from '../dirty/dirty_days.ts';
@@ -20,25 +20,19 @@ export type Brand = {
 
 export type NewBrand = Omit<Brand, 'id' | 'removingAt'> & { actor?: string };
 
-export class TimeZoneUnknown extends NightshiftError {
-  readonly code = 'NS_TIME_ZONE_UNKNOWN';
-
+export class TimeZoneUnknown extends coded('NS_TIME_ZONE_UNKNOWN') {
   constructor(timeZone: string) {
     super(`'${timeZone}' is no time zone that both PostgreSQL and Node know.`, {
       hint: 'Use an IANA name such as Europe/London.',
-      verdict: 'give_up',
       context: { timeZone },
     });
   }
 }
 
-export class CurrencyUnknown extends NightshiftError {
-  readonly code = 'NS_CURRENCY_UNKNOWN';
-
+export class CurrencyUnknown extends coded('NS_CURRENCY_UNKNOWN') {
   constructor(currency: string) {
     super(`'${currency}' is no currency of ISO 4217.`, {
       hint: 'Use its three capital letters, such as GBP.',
-      verdict: 'give_up',
       context: { currency },
     });
   }

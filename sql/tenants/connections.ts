@@ -1,5 +1,5 @@
 /** Connections: one account of one provider, and the sealed key to it. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
@@ -74,15 +74,12 @@ const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c
   c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason",
   c.removing_at as "removingAt"`;
 
-export class AccountTaken extends NightshiftError {
-  readonly code = 'NS_ACCOUNT_TAKEN';
-
+export class AccountTaken extends coded('NS_ACCOUNT_TAKEN') {
   constructor(provider: Provider, account: string) {
     super(
       `The brand has a connection to ${account} of ${provider} already: two would count its sales twice.`,
       {
         hint: 'See it: npx nightshift connections list; give it to another retailer: npx nightshift connections move',
-        verdict: 'give_up',
         context: { provider, account },
       },
     );

@@ -1,5 +1,5 @@
 /** Where the secret of a connection may be sent. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
 export const providers = ['shopify', 'stripe', 'sendgrid', 'ayrshare'] as const;
 export type Provider = (typeof providers)[number];
@@ -14,13 +14,10 @@ const ownHosts: Record<Provider, RegExp> = {
 const LENGTH_MAX = 2_000;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-export class HostRefused extends NightshiftError {
-  readonly code = 'NS_HOST_REFUSED';
-
+export class HostRefused extends coded('NS_HOST_REFUSED') {
   constructor(provider: string, host: string) {
     super(`${host} is no address of ${provider}: its key is not sent there.`, {
       hint: 'Use https and a host of the provider. For another one, list it in NIGHTSHIFT_ALLOWED_HOSTS.',
-      verdict: 'hold',
       context: { provider, host },
     });
   }

@@ -1,41 +1,32 @@
 /** Finding things by the name that a person types, and saying so when there is none or one already. */
 import pg from 'pg';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
 export type Kind = 'brand' | 'retailer' | 'connection';
 
-export class NameNotFound extends NightshiftError {
-  readonly code = 'NS_NAME_NOT_FOUND';
-
+export class NameNotFound extends coded('NS_NAME_NOT_FOUND') {
   constructor(kind: Kind, name: string, known: readonly string[]) {
     const others = known.length === 0 ? 'There is none yet.' : `There are: ${known.join(', ')}.`;
     super(`There is no ${kind} ${name}. ${others}`, {
       hint: `npx nightshift ${kind}s ${known.length === 0 ? 'add' : 'list'}`,
-      verdict: 'give_up',
       context: { kind, name },
     });
   }
 }
 
-export class NameTaken extends NightshiftError {
-  readonly code = 'NS_NAME_TAKEN';
-
+export class NameTaken extends coded('NS_NAME_TAKEN') {
   constructor(kind: Kind, name: string) {
     super(`There is a ${kind} ${name} already.`, {
       hint: `Take another name, or see it: npx nightshift ${kind}s list`,
-      verdict: 'give_up',
       context: { kind, name },
     });
   }
 }
 
-export class NameUnfit extends NightshiftError {
-  readonly code = 'NS_NAME_UNFIT';
-
+export class NameUnfit extends coded('NS_NAME_UNFIT') {
   constructor(kind: Kind, name: string) {
     super(`'${name}' cannot name a ${kind}.`, {
       hint: 'Use 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit.',
-      verdict: 'give_up',
       context: { kind, name },
     });
   }

@@ -6,7 +6,7 @@
  * rows in batches, which no figure depends on by then, and at last the connection.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
 import { lockRollup, markAllDays } from '../dirty/dirty_days.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
@@ -20,13 +20,10 @@ import { ConnectionBeingRemoved, removeCommand } from './removing.ts';
 const TRIES_MAX = 40;
 const PAUSE_MS = 250;
 
-export class RemovalDisturbed extends NightshiftError {
-  readonly code = 'NS_REMOVAL_DISTURBED';
-
+export class RemovalDisturbed extends coded('NS_REMOVAL_DISTURBED') {
   constructor(kind: OwnerKind, { name, brand }: Named, by: string) {
     super(`The ${kind} ${name} cannot go yet: ${by}. What was removed so far stays removed.`, {
       hint: `Go on once that has ended: ${removeCommand(kind, name, brand)}`,
-      verdict: 'retry',
       context: { kind, name, brand },
     });
   }

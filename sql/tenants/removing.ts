@@ -1,5 +1,5 @@
 /** What is being removed takes nothing new: whoever adds to a brand or a retailer locks it and looks first. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Kind, NameNotFound } from './names.ts';
 
@@ -8,25 +8,19 @@ export function removeCommand(kind: Kind, name: string, brand: string): string {
   return `npx nightshift ${kind}s remove ${name}${kind === 'brand' ? '' : ` --brand ${brand}`}`;
 }
 
-export class RemovalBegun extends NightshiftError {
-  readonly code = 'NS_REMOVAL_BEGUN';
-
+export class RemovalBegun extends coded('NS_REMOVAL_BEGUN') {
   constructor(kind: 'retailer' | 'brand', name: string, brand: string) {
     super(`The ${kind} ${name} is being removed: nothing brings it back and nothing can be added to it.`, {
       hint: `End the removal, then the name is free: ${removeCommand(kind, name, brand)}`,
-      verdict: 'give_up',
       context: { kind, name, brand },
     });
   }
 }
 
-export class ConnectionBeingRemoved extends NightshiftError {
-  readonly code = 'NS_CONNECTION_REMOVING';
-
+export class ConnectionBeingRemoved extends coded('NS_CONNECTION_REMOVING') {
   constructor(name: string, brand: string) {
     super(`Connection ${name} is being removed, and nothing brings it back.`, {
       hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
-      verdict: 'give_up',
       context: { name, brand },
     });
   }

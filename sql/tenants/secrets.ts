@@ -5,7 +5,7 @@
  * taking the old one away.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
 
 export type SecretKey = { id: string; key: Buffer };
@@ -34,51 +34,39 @@ const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-export class SecretKeysMissing extends NightshiftError {
-  readonly code = 'NS_SECRET_KEYS_MISSING';
-
+export class SecretKeysMissing extends coded('NS_SECRET_KEYS_MISSING') {
   constructor() {
     super('NIGHTSHIFT_SECRET_KEYS is not set, so secrets of connections can be neither sealed nor opened.', {
       hint: 'Set it to id:key with a key of 32 random bytes in base64: openssl rand -base64 32',
-      verdict: 'give_up',
     });
   }
 }
 
-export class SecretKeyUnknown extends NightshiftError {
-  readonly code = 'NS_SECRET_KEY_UNKNOWN';
-
+export class SecretKeyUnknown extends coded('NS_SECRET_KEY_UNKNOWN') {
   constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
     super(`The secret of connection ${name} is sealed with key ${keyId}, which is not configured.`, {
       hint: 'Put that key back into NIGHTSHIFT_SECRET_KEYS behind the first one, or store the secret anew: npx nightshift connections key',
-      verdict: 'hold',
       context: { keyId, brandId, connectionId },
     });
   }
 }
 
-export class SecretUnreadable extends NightshiftError {
-  readonly code = 'NS_SECRET_UNREADABLE';
-
+export class SecretUnreadable extends coded('NS_SECRET_UNREADABLE') {
   constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
     super(
       `The stored secret of connection ${name} is damaged, or key ${keyId} is another than the one that sealed it.`,
       {
         hint: 'Store it anew: npx nightshift connections key',
-        verdict: 'hold',
         context: { keyId, brandId, connectionId },
       },
     );
   }
 }
 
-export class SecretKeysForeign extends NightshiftError {
-  readonly code = 'NS_SECRET_KEYS_FOREIGN';
-
+export class SecretKeysForeign extends coded('NS_SECRET_KEYS_FOREIGN') {
   constructor(wanted: readonly string[]) {
     super(`No secret of a connection can be opened here: they are sealed with ${wanted.join(', ')}.`, {
       hint: 'Set NIGHTSHIFT_SECRET_KEYS as where connections were added, or copy the file secret_keys from there; if it is lost: npx nightshift connections key',
-      verdict: 'give_up',
       context: { wanted },
     });
   }

@@ -24,7 +24,7 @@ test('a dead job is listed, explained and put back, and then runs again', async 
   const listed = await nightshift(['jobs', 'list', '--state', 'dead', '--json'], { env });
   expect(listed.json()).toMatchObject([{ job_id: id, task: 'once', state: 'dead' }]);
   const shown = await nightshift(['jobs', 'show', id], { env });
-  expect(shown.stdout).toContain('NS_TEST_TROUBLE: The provider is in trouble.');
+  expect(shown.stdout).toContain('NS_PROVIDER_UNAVAILABLE: The provider is in trouble.');
   expect(shown.stdout).toContain('next: Do what a person does.');
   const status = await nightshift(['status', '--json'], { env });
   expect(status.json()).toMatchObject([

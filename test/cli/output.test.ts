@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bar, barChart } from '../../bin/cli/ui/chart.ts';
 import { grouped, span } from '../../bin/cli/ui/format.ts';
@@ -119,21 +117,4 @@ test('spans of time read well at every size', () => {
   expect([820, 42_000, 200_000, 7_500_000, 273_600_000].map(span)).toEqual([
     ...['0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'],
   ]);
-});
-
-test('every error code that has an exit code of its own is one that the product raises', () => {
-  const root = join(import.meta.dirname, '../..');
-  const text = ['runtime', 'sql', 'connectors', 'tasks', 'workers', 'bin']
-    .flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
-        join(folder, file),
-      ),
-    )
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => readFileSync(join(root, file), 'utf8'))
-    .join('\n');
-  const mapped =
-    readFileSync(join(root, 'bin/cli/ui/exit_codes.ts'), 'utf8').match(/\bNS_[A-Z_]+(?=:)/g) ?? [];
-  expect(mapped.length).toBeGreaterThan(5);
-  expect(mapped.filter((code) => !text.includes(`'${code}'`))).toEqual([]);
 });

@@ -55,7 +55,7 @@ test('an error that needs a person holds the connection of that brand and parks 
   const [a] = await twoBrands(db);
   await expect(runTask(effect, { ...a, label: 'x', key: 'k', fail: 'hold' }, db)).rejects.toThrow(Trouble);
   expect(await heldAs(db)).toEqual([
-    { slug: 'a', held_code: 'NS_TEST_TROUBLE', held_reason: 'The provider is in trouble.' },
+    { slug: 'a', held_code: 'NS_PROVIDER_UNAVAILABLE', held_reason: 'The provider is in trouble.' },
   ]);
   expect(await queue(db)).toEqual([{ attempts: 0, parked: true, key: 'effect:k' }]);
   expect(await outcomes(db)).toEqual(['held']);

@@ -60,7 +60,7 @@ test('a failed attempt is spent, the error is kept whole, and the job waits its 
   expect(await db.column('select locked_by from graphile_worker._private_job_queues')).toEqual([null]);
   expect(await lastRun(db)).toMatchObject({
     outcome: 'retrying',
-    error_code: 'NS_TEST_TROUBLE',
+    error_code: 'NS_PROVIDER_UNAVAILABLE',
     error_message: 'The provider is in trouble.',
     error_hint: 'Do what a person does.',
     error_stack: expect.stringContaining('queue_tasks.ts'),

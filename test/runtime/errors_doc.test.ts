@@ -1,22 +1,38 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { type ErrorCode, entryOf, errorList } from '#runtime/error_list.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
 
 const root = join(import.meta.dirname, '../..');
-const product = ['runtime', 'sql', 'connectors', 'tasks', 'workers', 'bin'];
+const codes = Object.keys(errorList) as ErrorCode[];
 
-function codesInSource(): string[] {
-  const codes = product.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .flatMap((file) => readFileSync(join(root, folder, file), 'utf8').match(/'NS_[A-Z_]+'/g) ?? []),
-  );
-  return [...new Set(codes.map((code) => code.slice(1, -1)))].sort();
+const INTRODUCTION = `# Errors
+
+Every error has a code, says what happened and to what, and ends with what to do next. The verdict is what becomes
+of a job that meets it: **retry** (tried again, later each time), **hold** (its connection waits until a person acts),
+**give up** (the job is dead and kept with the reason). On the command line it only tells how grave it is, and the
+command ends with the exit code. This page is made from \`runtime/error_list.ts\` (\`npm run docs:errors\`).
+
+| code | verdict | exit code | when | what to do |
+| --- | --- | --- | --- | --- |
+`;
+
+function rowOf(code: ErrorCode): string {
+  const { verdict, exit = 'failed', when, next } = entryOf(code);
+  const verdicts = [verdict].flat().join(' or ').replace('_', ' ');
+  return `| \`${code}\` | ${verdicts} | ${exitCodes[exit]} | ${when} | ${next} |\n`;
 }
 
-test('docs/errors.md lists exactly the codes that the product can raise, in order', () => {
-  const documented = [
-    ...readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(NS_[A-Z_]+)` \|/gm),
-  ];
-  expect(documented.map((match) => match[1])).toEqual(codesInSource());
+test('docs/errors.md is made from the list', async () => {
+  await expect(INTRODUCTION + codes.map(rowOf).join('')).toMatchFileSnapshot('../../docs/errors.md');
+});
+
+test('the list is in order, and the product raises each of its codes', () => {
+  const files = globSync('{runtime,sql,connectors,tasks,workers,bin}/**/*.ts', { cwd: root });
+  const source = files
+    .filter((file) => file !== 'runtime/error_list.ts')
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('');
+  expect(codes).toEqual([...new Set(source.match(/(?<=')NS_[A-Z_]+(?=')/g))].sort());
 });

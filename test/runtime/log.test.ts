@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { type LogLevel, makeLog } from '#runtime/log.ts';
 
-class KeyRefused extends NightshiftError {
-  readonly code = 'NS_TEST_KEY_REFUSED';
-}
+class KeyRefused extends coded('NS_CREDENTIALS_REJECTED') {}
 
 function recording(level: LogLevel = 'info') {
   const written: string[] = [];
@@ -33,7 +31,12 @@ test('an error becomes flat fields: message, code, verdict, hint and its context
     context: { connectionId: 'c1' },
   });
   log.error({ err: error, job: 7 }, 'job failed');
-  const flat = { error: 'Refused.', code: 'NS_TEST_KEY_REFUSED', verdict: 'hold', hint: 'Store a new key.' };
+  const flat = {
+    error: 'Refused.',
+    code: 'NS_CREDENTIALS_REJECTED',
+    verdict: 'hold',
+    hint: 'Store a new key.',
+  };
   expect(last()).toMatchObject({ ...flat, connectionId: 'c1', job: 7 });
 });
 

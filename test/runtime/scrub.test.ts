@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 import { QUOTE_CHARS_MAX, quote, scrub, scrubbed, TEXT_CHARS_MAX } from '#runtime/scrub.ts';
 import { assertHolds } from '../support/property.ts';
 
@@ -128,9 +128,7 @@ test('a text that is clean stays as it is', async () => {
 });
 
 test('what is quoted leaves room for our own words behind it', () => {
-  class Refused extends NightshiftError {
-    readonly code = 'NS_TEST_REFUSED';
-  }
+  class Refused extends coded('NS_REQUEST_REFUSED') {}
   const said = quote({ message: `${KEYS['a Stripe key']} ${'y'.repeat(1_000_000)}` });
   expect(said.length).toBeLessThanOrEqual(QUOTE_CHARS_MAX);
   const { message, stack } = new Refused(`It says ${said}: it refuses us.`, {

@@ -12,7 +12,7 @@ test('an error is reported with code, verdict, tags and context, and without any
   expect(report?.path).toMatch(/^\/api\/42\/envelope\//);
   expect(report?.event.tags).toMatchObject({
     process: 'worker',
-    code: 'NS_TEST_KEY_REFUSED',
+    code: 'NS_CREDENTIALS_REJECTED',
     verdict: 'hold',
     task: 'sync_stream',
   });

@@ -2,13 +2,11 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { NightshiftError, type Verdict } from '#runtime/errors.ts';
+import { coded, type Verdict } from '#runtime/errors.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { defineTask, type Task } from '#tasks/task.ts';
 
-export class Trouble extends NightshiftError {
-  readonly code = 'NS_TEST_TROUBLE';
-
+export class Trouble extends coded('NS_PROVIDER_UNAVAILABLE') {
   constructor(verdict: Verdict, retryAfterMs?: number) {
     super('The provider is in trouble.', { hint: 'Do what a person does.', verdict, retryAfterMs });
   }

@@ -1,29 +1,23 @@
 /** What ends a run before its body does: its timeout, or a worker that must stop. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded, type NightshiftError } from '#runtime/errors.ts';
 
 /** How long a body may go on after its signal aborted before it is left to itself. */
 export const ABORT_GRACE_MS = 2_000;
 
-export class TaskTimedOut extends NightshiftError {
-  readonly code = 'NS_TASK_TIMEOUT';
-
+export class TaskTimedOut extends coded('NS_TASK_TIMEOUT') {
   constructor(task: string, seconds: number, cause?: unknown) {
     super(`Task ${task} ran longer than its ${seconds} s and was stopped.`, {
       hint: 'What it committed stays; the next attempt goes on from there.',
-      verdict: 'retry',
       context: { seconds },
       cause,
     });
   }
 }
 
-export class WorkerStopping extends NightshiftError {
-  readonly code = 'NS_WORKER_STOPPING';
-
+export class WorkerStopping extends coded('NS_WORKER_STOPPING') {
   constructor() {
     super('The worker is stopping.', {
       hint: 'Nothing to do: the job was handed back and runs elsewhere.',
-      verdict: 'retry',
     });
   }
 }

@@ -4,7 +4,7 @@
  * in our name is handed back.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { closeWorker, returnJobs } from '#sql/queue/workers.ts';
 import { untilAnswered } from './db_retry.ts';
@@ -15,14 +15,11 @@ const HAND_BACK_MS = 5_000;
 /** What a stop may take beyond the time to drain. */
 export const STOP_SECONDS_MAX = (ABORT_GRACE_MS + SETTLE_MS + HAND_BACK_MS) / 1_000;
 
-export class JobsLeftBehind extends NightshiftError {
-  readonly code = 'NS_JOBS_LEFT_BEHIND';
-
+export class JobsLeftBehind extends coded('NS_JOBS_LEFT_BEHIND') {
   constructor(cause?: unknown) {
     const reason = cause === undefined ? 'a session still holds their rows' : messageOf(cause);
     super(`The worker ended and could not hand its jobs back: ${reason}.`, {
       hint: 'Nothing to do while another worker runs: it takes them over within a second.',
-      verdict: 'retry',
       cause,
     });
   }

@@ -2,18 +2,15 @@
  * The database as a running job sees it. Every transaction first takes the job's own row, so that a
  * run that lost its job (it was thought dead, or outran its timeout) can never commit again.
  */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { type Claim, fence, type RunRecord } from '#sql/queue/jobs.ts';
 import type { JobDb } from '#tasks/task.ts';
 
-export class ClaimLost extends NightshiftError {
-  readonly code = 'NS_CLAIM_LOST';
-
+export class ClaimLost extends coded('NS_CLAIM_LOST') {
   constructor({ jobId }: Claim) {
     super(`Job ${jobId} is no longer this run's: it was handed back, and nothing of this was written.`, {
       hint: 'Nothing to do: the job runs elsewhere, or waits to.',
-      verdict: 'retry',
       context: { jobId },
     });
   }

@@ -5,7 +5,7 @@
  * worker cannot go on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { Library } from './graphile.ts';
@@ -16,13 +16,10 @@ const STUCK_LOOKS_MAX = 5;
 const RESTARTS_MAX = 5;
 const RESTARTS_WINDOW_MS = 60_000;
 
-export class QueueFailing extends NightshiftError {
-  readonly code = 'NS_QUEUE_FAILING';
-
+export class QueueFailing extends coded('NS_QUEUE_FAILING') {
   constructor(restarts: number) {
     super(`The queue library ended ${restarts} times within a minute; this worker cannot go on.`, {
       hint: 'The log lines before this one say why. Its jobs were handed back; start the worker again.',
-      verdict: 'retry',
     });
   }
 }

@@ -5,20 +5,17 @@
  * lock, others run the jobs within seconds, and each has one crash more on its record.
  */
 import { Worker } from 'node:worker_threads';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 
 const LOOKS = 10; // within the limit; a process that slept is held against one of them at most
 const BEATS_PER_LOOK = 3;
 const HEAP_MB_MAX = 8; // the thread holds next to nothing
 
-export class WorkerStalled extends NightshiftError {
-  readonly code = 'NS_WORKER_STALLED';
-
+export class WorkerStalled extends coded('NS_WORKER_STALLED') {
   constructor(seconds: number) {
     super(`The event loop stood still for ${seconds} s, so this process ends itself.`, {
       hint: 'Its jobs run elsewhere, or here once it is started again. npx nightshift jobs list --finished names those that crashed.',
-      verdict: 'retry',
       context: { seconds },
     });
   }

@@ -1,13 +1,13 @@
 /** `connections check` */
 import type { Command } from 'commander';
 import { type ConnectionCheck, checkConnection } from '#connectors/index.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import { openConnection, saveScopes } from '#sql/tenants/connections.ts';
 import { type Found, findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { isoInstant } from '../ui/arguments.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 import { green, red, yellow } from '../ui/output.ts';
 
 const TIMEOUT_MS = 60_000;

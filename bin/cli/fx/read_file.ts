@@ -2,28 +2,22 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { BYTES_MAX } from '#connectors/ecb/read_rates.ts';
-import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { coded, messageOf } from '#runtime/errors.ts';
 
-export class RateFileUnreadable extends NightshiftError {
-  readonly code = 'NS_FX_FILE_UNREADABLE';
-
+export class RateFileUnreadable extends coded('NS_FX_FILE_UNREADABLE') {
   constructor(name: string, reason: string, cause?: unknown) {
     super(`${name} cannot be read: ${reason}.`, {
       hint: 'Give the name of a file of the ECB (XML, CSV, or either as zip or gzip), or - for standard input',
-      verdict: 'give_up',
       context: { name },
       cause,
     });
   }
 }
 
-export class RateFileMissing extends NightshiftError {
-  readonly code = 'NS_FX_FILE_MISSING';
-
+export class RateFileMissing extends coded('NS_FX_FILE_MISSING') {
   constructor(path: string) {
     super(`There is no file ${path}.`, {
       hint: 'Give the name of a file of the ECB, or - for standard input',
-      verdict: 'give_up',
       context: { path },
     });
   }

@@ -1,10 +1,10 @@
 /** `fx show`: the rate that a figure of a day is converted with. */
 import type { Command } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import { exchangeRate } from '#sql/fx/feeds.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { currency, day } from '../ui/arguments.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 
 type Options = { currency: string; to: string; day: string };
 

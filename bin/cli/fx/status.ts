@@ -1,12 +1,12 @@
 /** `fx status` and `fx list`: which rates there are, and whether the newest one is in. */
 import type { Command } from 'commander';
 import { addDays, lastPublication, publicationDays } from '#connectors/ecb/calendar.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx/feeds.ts';
 import { RATE_DAYS_MAX } from '#sql/fx/rates.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant } from '../ui/arguments.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 

@@ -1,10 +1,10 @@
 /** Waits for jobs and shows how far they are. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ExitCode, exitCodes } from '#runtime/exit_codes.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { bar } from '../ui/chart.ts';
 import { Interrupted, WaitTimedOut } from '../ui/errors.ts';
-import { type ExitCode, exitCodes } from '../ui/exit_codes.ts';
 import { count, grouped, span } from '../ui/format.ts';
 import type { Progress } from '../ui/progress.ts';
 import { type JobState, jobStates } from './queue_state.ts';

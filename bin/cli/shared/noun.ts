@@ -1,6 +1,6 @@
 /** What every command is given. */
 import type { Command } from 'commander';
-import type { ExitCode } from '../ui/exit_codes.ts';
+import type { ExitCode } from '#runtime/exit_codes.ts';
 import type { Output } from '../ui/output.ts';
 
 export type Cli = {

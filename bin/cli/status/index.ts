@@ -1,6 +1,6 @@
+import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 import { ago, count, span } from '../ui/format.ts';
 import { green, red, yellow } from '../ui/output.ts';
 import { type ConnectionHealth, type Health, readHealth } from './health.ts';

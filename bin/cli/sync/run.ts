@@ -1,6 +1,7 @@
 /** `sync run` */
 import type { Command } from 'commander';
 import { streamNames } from '#connectors/index.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import { type Brand, findBrand } from '#sql/tenants/brands.ts';
 import { listRetailers } from '#sql/tenants/retailers.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -9,7 +10,6 @@ import { openSession, type Session } from '../shared/session.ts';
 import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 import { count } from '../ui/format.ts';
 import { choose } from './choose.ts';
 import { enqueueSyncs, type QueuedSync, type Reading } from './enqueue.ts';

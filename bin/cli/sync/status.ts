@@ -1,11 +1,11 @@
 /** `sync status` */
 import type { Command } from 'commander';
 import { streamsOf } from '#connectors/index.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { everyConnection, type Found } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { exitCodes } from '../ui/exit_codes.ts';
 import { span } from '../ui/format.ts';
 import type { Row } from '../ui/output.ts';
 import { failedOf, lineOf, readChecks, type ShownCheck, summaryOf } from './checks.ts';

@@ -1,5 +1,5 @@
 /** What can go wrong at the command line itself. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 
 /**
  * What a scope ended with. A failure while it was left is mostly an echo of the one before, and
@@ -17,136 +17,101 @@ export function databaseRefusal(error: unknown): unknown {
   return code === '42501' ? new DatabaseDenied(error) : error;
 }
 
-export class DatabaseReadOnly extends NightshiftError {
-  readonly code = 'NS_DATABASE_READ_ONLY';
-
+export class DatabaseReadOnly extends coded('NS_DATABASE_READ_ONLY') {
   constructor(cause: Error) {
     super(`The database takes no changes: ${cause.message}.`, {
       hint: 'Name the primary server in DATABASE_URL: a standby, or one with default_transaction_read_only, is only read',
-      verdict: 'give_up',
       cause,
     });
   }
 }
 
-export class DatabaseDenied extends NightshiftError {
-  readonly code = 'NS_DATABASE_DENIED';
-
+export class DatabaseDenied extends coded('NS_DATABASE_DENIED') {
   constructor(cause: Error) {
     super(`The account of DATABASE_URL lacks a right: ${cause.message}.`, {
       hint: 'Commands need the account that ran npx nightshift migrate; nightshift_reader and nightshift_operator are for psql and BI',
-      verdict: 'give_up',
       cause,
     });
   }
 }
 
-export class UsageError extends NightshiftError {
-  readonly code = 'NS_USAGE';
-
+export class UsageError extends coded('NS_USAGE') {
   constructor(message: string, hint: string) {
-    super(message, { hint, verdict: 'give_up' });
+    super(message, { hint });
   }
 }
 
-export class WaitTimedOut extends NightshiftError {
-  readonly code = 'NS_WAIT_TIMED_OUT';
-
+export class WaitTimedOut extends coded('NS_WAIT_TIMED_OUT') {
   constructor(unfinished: string, seconds: number) {
     super(`Still not done after ${seconds} s: ${unfinished}. The work goes on if a worker runs.`, {
       hint: 'npx nightshift jobs list shows where it stands; --timeout 1h waits longer',
-      verdict: 'give_up',
     });
   }
 }
 
-export class Interrupted extends NightshiftError {
-  readonly code = 'NS_INTERRUPTED';
-
+export class Interrupted extends coded('NS_INTERRUPTED') {
   constructor(signal: string) {
     super(`Stopped by ${signal}. What is committed stays, and queued jobs stay queued.`, {
       hint: 'npx nightshift status shows what is left to do',
-      verdict: 'give_up',
     });
   }
 }
 
-export class JobNotFound extends NightshiftError {
-  readonly code = 'NS_JOB_NOT_FOUND';
-
+export class JobNotFound extends coded('NS_JOB_NOT_FOUND') {
   constructor(id: string) {
     super(`There is no job ${id}.`, {
       hint: 'npx nightshift jobs list shows the queue, and with --finished the runs that have ended',
-      verdict: 'give_up',
     });
   }
 }
 
-export class JobNotDead extends NightshiftError {
-  readonly code = 'NS_JOB_NOT_DEAD';
-
+export class JobNotDead extends coded('NS_JOB_NOT_DEAD') {
   constructor(id: string, state: string) {
     super(`Job ${id} is ${state}; only a dead job can be put back.`, {
       hint:
         state === 'held'
           ? 'Release its connection, which puts it back: npx nightshift connections release NAME --brand B'
           : 'It runs by itself: npx nightshift jobs list',
-      verdict: 'give_up',
     });
   }
 }
 
-export class ScenarioMissing extends NightshiftError {
-  readonly code = 'NS_SCENARIO_MISSING';
-
+export class ScenarioMissing extends coded('NS_SCENARIO_MISSING') {
   constructor(directory: string) {
     super(`There is no directory ${directory}.`, {
       hint: 'docs/sandbox.md describes what a scenario directory holds',
-      verdict: 'give_up',
     });
   }
 }
 
-export class SandboxFailed extends NightshiftError {
-  readonly code = 'NS_SANDBOX_FAILED';
-
+export class SandboxFailed extends coded('NS_SANDBOX_FAILED') {
   constructor(exitCode: unknown) {
     super(`The sandbox ended with exit code ${exitCode} before it served anything.`, {
       hint: 'npx nightshift sandbox runs it alone and shows why',
-      verdict: 'give_up',
     });
   }
 }
 
-export class ConnectionHeld extends NightshiftError {
-  readonly code = 'NS_CONNECTION_HELD';
-
+export class ConnectionHeld extends coded('NS_CONNECTION_HELD') {
   constructor(brand: string, name: string, reason: string | null) {
     super(`Connection ${name} is held: ${reason ?? 'no reason is recorded'}`, {
       hint: `npx nightshift connections check ${name} --brand ${brand}, then connections key or connections release`,
-      verdict: 'give_up',
     });
   }
 }
 
-export class DemoFailed extends NightshiftError {
-  readonly code = 'NS_DEMO_FAILED';
-
+export class DemoFailed extends coded('NS_DEMO_FAILED') {
   constructor(complaints: readonly string[]) {
     super(`A job of the demo did not succeed:\n${complaints.join('\n')}`, {
       hint: 'npx nightshift jobs list --finished shows every run; npx nightshift demo tries again',
-      verdict: 'give_up',
     });
   }
 }
 
-export class DemoDiffers extends NightshiftError {
-  readonly code = 'NS_DEMO_DIFFERS';
-
+export class DemoDiffers extends coded('NS_DEMO_DIFFERS') {
   constructor(differences: readonly string[]) {
     super(`The figures are not those of the data set: ${differences.join('; ')}.`, {
       hint: 'Something changed the data of brand giftware; on an empty database the demo should be exact',
-      verdict: 'give_up',
     });
   }
 }

@@ -3,7 +3,7 @@
  * failed call answers HTTP 200 with `errors`, and partial data beside it, which is never used.
  * https://shopify.dev/docs/api/usage/response-codes
  */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
 import {
   AccountNotFound,
@@ -40,9 +40,7 @@ export type Cost = {
 export class TokenRefused extends Error {}
 
 /** A page is too much for Shopify: it costs too many points, or takes too long. A smaller one is not. */
-export class PageTooHeavy extends NightshiftError {
-  readonly code = 'NS_PAGE_TOO_HEAVY';
-
+export class PageTooHeavy extends coded('NS_PAGE_TOO_HEAVY') {
   constructor(query: string, reason: string, verdict: 'retry' | 'give_up') {
     super(`${PROVIDER} cannot answer ${query} at this size: ${reason}`, {
       hint: 'Pages are halved down to one object before this is said: please report it with this message.',

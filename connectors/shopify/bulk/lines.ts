@@ -2,7 +2,7 @@
  * The lines of a bulk result put together again. Each line is one object; a child names its parent by
  * `__parentId` and comes somewhere after it, before the next root object begins (`groupObjects`).
  */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { isObject } from '../../kit/fields.ts';
 import { ANSWER_BYTES_MAX } from '../../kit/http.ts';
 import type { Node, Shape } from '../sync/collection.ts';
@@ -15,13 +15,10 @@ const LINE_BYTES_MAX = ANSWER_BYTES_MAX;
 export class LineDamaged extends Error {}
 
 /** Children came without their parent: the result is not grouped, so no object is known to be whole. */
-export class BulkUngrouped extends NightshiftError {
-  readonly code = 'NS_BULK_UNGROUPED';
-
+export class BulkUngrouped extends coded('NS_BULK_UNGROUPED') {
   constructor(child: string, parent: string) {
     super(`A bulk result of Shopify is not grouped: ${child} came away from its parent ${parent}.`, {
       hint: 'Nothing to do: what was read of it is read again page by page.',
-      verdict: 'retry',
       context: { child, parent },
     });
   }

@@ -4,7 +4,7 @@
  * https://shopify.dev/docs/api/usage/bulk-operations/queries
  */
 import { z } from 'zod';
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
 import {
   AnswerNotUnderstood,
@@ -59,13 +59,10 @@ const runSchema = z.object({
 });
 
 /** Waiting for Shopify spends no attempt of the job. */
-export class BulkNotReady extends NightshiftError {
-  readonly code = 'NS_BULK_NOT_READY';
-
+export class BulkNotReady extends coded('NS_BULK_NOT_READY') {
   constructor(what: string) {
     super(`A bulk operation of Shopify has to wait: ${what}.`, {
       hint: 'Nothing to do: the job looks again in a minute.',
-      verdict: 'retry',
       retryAfterMs: LATER_MS,
     });
   }

@@ -3,7 +3,7 @@
  * offset in the file is where reading goes on after a crash. A cut or damaged file is asked for
  * again from the last batch; only a file that holds as many objects as announced is a whole one.
  */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import type { Http } from '../../kit/http.ts';
 import { Again } from '../../kit/retry.ts';
 import type { Node, Shape } from '../sync/collection.ts';
@@ -23,28 +23,22 @@ export type Batch<T> = { results: readonly T[]; mark: Mark };
 /** Objects are made into results one by one as they complete, so that they need no memory beyond that. */
 export type Reader<T> = { http: Http; shape: Shape; make(node: Node): T };
 
-export class BulkResultCut extends NightshiftError {
-  readonly code = 'NS_BULK_RESULT_CUT';
-
+export class BulkResultCut extends coded('NS_BULK_RESULT_CUT') {
   constructor(reason: string, mark: Mark, file: ResultFile) {
     super(`The result of a bulk operation ends early, ${CUTS_MAX} times at the same place: ${reason}.`, {
       hint: 'Nothing to do: the next attempt starts a new bulk operation. What was read so far is stored.',
-      verdict: 'retry',
       context: { offset: mark.offset, lines: mark.lines, linesAnnounced: file.lines },
     });
   }
 }
 
 /** More lines than announced, or as many but not as many root objects: only a new operation can tell. */
-export class ResultContradictory extends NightshiftError {
-  readonly code = 'NS_BULK_RESULT_CONTRADICTORY';
-
+export class ResultContradictory extends coded('NS_BULK_RESULT_CONTRADICTORY') {
   constructor({ lines, roots }: Mark, file: ResultFile) {
     const found = `${lines} lines with ${roots} root objects`;
     const announced = `${file.lines} with ${file.roots}`;
     super(`The result of a bulk operation holds ${found} or more where ${announced} are announced.`, {
       hint: 'Nothing to do: the next attempt starts a new bulk operation.',
-      verdict: 'retry',
       context: { lines, roots, linesAnnounced: file.lines, rootsAnnounced: file.roots },
     });
   }

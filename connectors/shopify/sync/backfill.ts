@@ -3,7 +3,7 @@
  * load, the operation, and after each batch the offset in its file. So a load that is broken off
  * anywhere goes on with the same operation, and never starts a second one.
  */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded, type NightshiftError } from '#runtime/errors.ts';
 import { ahead } from '../../kit/paginate.ts';
 import type { Page } from '../../kit/stream.ts';
 import { assertResultAddress, ResultGone } from '../bulk/download.ts';
@@ -21,26 +21,20 @@ const DISTRUST_AFTER = 2;
 /** A part of a load is not made smaller than this. */
 const PART_MS_MIN = 60 * 60_000;
 
-export class BulkGivenUp extends NightshiftError {
-  readonly code = 'NS_BULK_GIVEN_UP';
-
+export class BulkGivenUp extends coded('NS_BULK_GIVEN_UP') {
   constructor(reason: string) {
     super(`Shopify did not finish ${RESTARTS_MAX} bulk operations of one load; the last one: ${reason}.`, {
       hint: 'The next attempt begins the load again. If it stays so, ask the support of Shopify.',
-      verdict: 'retry',
       context: { reason },
     });
   }
 }
 
 /** Results of one operation after the other hold something else than is announced: that will not change. */
-export class BulkDistrusted extends NightshiftError {
-  readonly code = 'NS_BULK_DISTRUSTED';
-
+export class BulkDistrusted extends coded('NS_BULK_DISTRUSTED') {
   constructor(cause: NightshiftError) {
     super(`Bulk operations of Shopify keep contradicting themselves: ${cause.message}`, {
       hint: 'Nothing to do: the objects are read page by page.',
-      verdict: 'retry',
       cause,
     });
   }

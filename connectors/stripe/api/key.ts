@@ -1,5 +1,5 @@
 /** What the key of a connection is: its prefix says the kind and the mode. https://docs.stripe.com/keys */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { KeyUnfit, type Named } from '../../kit/errors.ts';
 import { type KeyForm, problemOf } from '../../kit/key_form.ts';
 
@@ -18,14 +18,11 @@ export const keyForm: KeyForm = {
 export type Key = { livemode: boolean; isRestricted: boolean };
 
 /** Live and test data never meet in one connection. */
-export class ModeMixed extends NightshiftError {
-  readonly code = 'NS_MODE_MIXED';
-
+export class ModeMixed extends coded('NS_MODE_MIXED') {
   constructor({ id: connectionId, name }: Named, what: string, livemode: boolean) {
     const [there, here] = livemode ? ['test', 'live'] : ['live', 'test'];
     super(`${what} is of Stripe's ${there} mode, connection ${name} holds ${here} data.`, {
       hint: `Give it a key of ${here} mode again, or add another connection for ${there} data.`,
-      verdict: 'hold',
       context: { connectionId },
     });
   }

@@ -1,11 +1,9 @@
 /** Fails in the way that it is told, with Sentry on: node report.ts <dsn> <way>. */
-import { NightshiftError } from '#runtime/errors.ts';
+import { coded } from '#runtime/errors.ts';
 import { startSentry } from '#runtime/sentry.ts';
 import { endOnUncaught } from '#runtime/uncaught.ts';
 
-class KeyRefused extends NightshiftError {
-  readonly code = 'NS_TEST_KEY_REFUSED';
-}
+class KeyRefused extends coded('NS_CREDENTIALS_REJECTED') {}
 
 endOnUncaught();
 const [, , dsn, way] = process.argv;

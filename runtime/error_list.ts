@@ -1,0 +1,423 @@
+/**
+ * Every error that a person or a job can meet. Classes, exit codes and `docs/errors.md` come from this list.
+ * A code is stable: people search for it, and runs keep it.
+ */
+import type { ExitName } from './exit_codes.ts';
+
+/** What becomes of a job: tried again later, its connection held until a person acts, or kept as dead. */
+export type Verdict = 'retry' | 'hold' | 'give_up';
+
+type Entry = {
+  /** The first one applies unless the error names another. */
+  verdict: Verdict | readonly [Verdict, Verdict];
+  /** How a command ends that met it. */
+  exit?: ExitName;
+  when: string;
+  next: string;
+};
+
+export const errorList = {
+  NS_ACCOUNT_DIFFERS: {
+    verdict: 'hold',
+    when: 'key and address lead to another account than the connection is for; nothing of it is stored',
+    next: 'give it its own key or address, then `connections release`; the other account needs a connection of its own',
+  },
+  NS_ACCOUNT_NOT_FOUND: {
+    verdict: 'hold',
+    when: 'the provider knows no such account or shop',
+    next: 'compare name and address with `connections list`; a renamed account needs a new connection',
+  },
+  NS_ACCOUNT_SUSPENDED: {
+    verdict: ['retry', 'hold'],
+    when: 'the account is frozen, unpaid or locked',
+    next: 'its owner settles it with the provider; a frozen one is asked again each day, for a locked one release the connection',
+  },
+  NS_ACCOUNT_TAKEN: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'the brand has a connection to this account already; two would count its sales twice',
+    next: 'use that one, or `connections move` it to another retailer',
+  },
+  NS_ANSWER_NOT_UNDERSTOOD: {
+    verdict: ['retry', 'give_up'],
+    when: 'an answer breaks the contract that we know; nothing of it was stored',
+    next: 'if it stays, the provider has changed: report it',
+  },
+  NS_ANSWER_TOO_LARGE: {
+    verdict: 'give_up',
+    when: 'an answer is larger than any page can be',
+    next: 'check the address of the connection',
+  },
+  NS_BULK_DISTRUSTED: {
+    verdict: 'retry',
+    when: 'results of bulk operations contradict themselves again and again',
+    next: 'nothing: the objects are read page by page instead',
+  },
+  NS_BULK_GIVEN_UP: {
+    verdict: 'retry',
+    when: 'Shopify did not finish several bulk operations of one load',
+    next: "the next attempt begins again; ask Shopify's support if it stays",
+  },
+  NS_BULK_NOT_READY: {
+    verdict: 'retry',
+    when: 'a bulk operation still runs, or all slots are taken',
+    next: 'nothing: the job looks again, without spending an attempt',
+  },
+  NS_BULK_RESULT_CONTRADICTORY: {
+    verdict: 'retry',
+    when: 'a bulk result holds another number of objects than announced',
+    next: 'nothing: the next attempt starts a new operation',
+  },
+  NS_BULK_RESULT_CUT: {
+    verdict: 'retry',
+    when: 'the download of a bulk result ends early, again and again',
+    next: 'nothing: the next attempt starts a new bulk operation',
+  },
+  NS_BULK_UNGROUPED: {
+    verdict: 'retry',
+    when: 'the children of a bulk result do not follow their parent',
+    next: 'nothing: the objects are read page by page instead',
+  },
+  NS_CLAIM_LOST: {
+    verdict: 'retry',
+    when: 'a job was handed back while it still ran; nothing of this run was written',
+    next: 'nothing: it runs elsewhere',
+  },
+  NS_CONFIG: {
+    verdict: 'give_up',
+    when: 'environment variables cannot be used; all faults are listed',
+    next: 'correct them: [operations](operations.md)',
+  },
+  NS_CONNECTION_GONE: {
+    verdict: 'give_up',
+    when: 'the connection of a job is no longer there',
+    next: 'see `connections list`',
+  },
+  NS_CONNECTION_HELD: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'the connection waits for a person',
+    next: '`connections check`, then `connections key` or `connections release`',
+  },
+  NS_CONNECTION_REMOVING: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'the connection is being removed; there is no way back',
+    next: 'go on with `connections remove`',
+  },
+  NS_CREDENTIALS_REJECTED: {
+    verdict: 'hold',
+    when: 'the provider refuses the key',
+    next: '`connections key` stores a new one and releases the connection',
+  },
+  NS_CURRENCY_UNKNOWN: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'not a currency of ISO 4217',
+    next: 'use its three capital letters',
+  },
+  NS_DATABASE_DENIED: {
+    verdict: 'give_up',
+    when: 'the account of `DATABASE_URL` lacks a right in the database',
+    next: 'use the account that ran `migrate`',
+  },
+  NS_DATABASE_READ_ONLY: {
+    verdict: 'give_up',
+    when: 'the database takes no changes: a standby, or a read-only default',
+    next: 'name the primary server',
+  },
+  NS_DATABASE_UNREACHABLE: {
+    verdict: 'retry',
+    exit: 'databaseUnreachable',
+    when: 'PostgreSQL refuses or does not answer',
+    next: 'start it, or correct `DATABASE_URL`',
+  },
+  NS_DEMO_DIFFERS: {
+    verdict: 'give_up',
+    when: 'the figures of the demo are not those of the data set, or charges are not what was ordered',
+    next: 'something changed the data of brand giftware; try an empty database',
+  },
+  NS_DEMO_FAILED: {
+    verdict: 'give_up',
+    when: 'a job of the demo did not succeed',
+    next: '`jobs list --finished` shows every run',
+  },
+  NS_EMBEDDED_BINARIES: {
+    verdict: 'give_up',
+    when: 'the programs of the embedded PostgreSQL are missing or cannot be copied',
+    next: '`npm ci`, or name a server in `DATABASE_URL`',
+  },
+  NS_EMBEDDED_FAILED: {
+    verdict: 'retry',
+    when: 'the embedded PostgreSQL does not start or stop, or its data are gone',
+    next: 'see the log that the message names',
+  },
+  NS_EMBEDDED_NO_ACCOUNT: {
+    verdict: 'give_up',
+    when: 'run as root, and neither `postgres` nor `nobody` exists',
+    next: 'run as another user, or name a server',
+  },
+  NS_ENQUEUE_FAILED: {
+    verdict: 'retry',
+    when: 'workers claimed every job with this key as it was made',
+    next: 'try again',
+  },
+  NS_FX_FEED_NOT_SERVED: {
+    verdict: 'retry',
+    when: 'the ECB answers that its exchange rates are not there, or forwards elsewhere',
+    next: 'check `NIGHTSHIFT_ECB_URL`; or `fx import` a file',
+  },
+  NS_FX_FILE_MISSING: {
+    verdict: 'give_up',
+    exit: 'notFound',
+    when: 'the file of exchange rates is not there',
+    next: 'check its name',
+  },
+  NS_FX_FILE_UNREADABLE: {
+    verdict: 'give_up',
+    when: 'a file of exchange rates may not be read, or is too large',
+    next: 'check its name',
+  },
+  NS_FX_NOT_UNDERSTOOD: {
+    verdict: 'retry',
+    when: 'an answer or file of exchange rates is broken; line and column are named, nothing of it was stored',
+    next: 'take it from the ECB again, and keep it away from spreadsheets',
+  },
+  NS_HOST_REFUSED: {
+    verdict: 'hold',
+    exit: 'usage',
+    when: "the address of a connection is none of its provider's",
+    next: "use the provider's host, or list it in `NIGHTSHIFT_ALLOWED_HOSTS`",
+  },
+  NS_INTERRUPTED: {
+    verdict: 'give_up',
+    exit: 'interrupted',
+    when: 'a signal ended the command; committed work stays',
+    next: '`status` shows what is left',
+  },
+  NS_JOBS_LEFT_BEHIND: {
+    verdict: 'retry',
+    when: 'a worker ended and could not hand its jobs back',
+    next: 'nothing while another worker runs: it takes them over',
+  },
+  NS_JOB_NOT_DEAD: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'only a dead job can be put back',
+    next: 'a held one returns with `connections release`; others run by themselves',
+  },
+  NS_JOB_NOT_FOUND: {
+    verdict: 'give_up',
+    exit: 'notFound',
+    when: 'there is no such job',
+    next: '`jobs list`, with `--finished` for runs that have ended',
+  },
+  NS_KEY_UNFIT: {
+    verdict: 'hold',
+    exit: 'usage',
+    when: "the key is another provider's, or of a kind that reads nothing (publishable, a webhook's, an app's secret)",
+    next: 'take the kind that the message names, then `connections key`',
+  },
+  NS_MIGRATION_FAILED: {
+    verdict: 'give_up',
+    when: 'a migration failed; the whole run was rolled back',
+    next: 'mend what the message names, then `migrate`',
+  },
+  NS_MODE_MIXED: {
+    verdict: 'hold',
+    when: "a key or an object is of Stripe's live mode where test data are stored, or the other way round",
+    next: 'store a key of the same mode, or add another connection',
+  },
+  NS_NAME_NOT_FOUND: {
+    verdict: 'give_up',
+    exit: 'notFound',
+    when: 'there is no brand, retailer or connection of that name',
+    next: 'the message lists those that exist',
+  },
+  NS_NAME_TAKEN: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'the name exists already',
+    next: 'use it, or add with `--if-missing`',
+  },
+  NS_NAME_UNFIT: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'the name cannot be used',
+    next: '1 to 63 of a-z, 0-9 and -, beginning with a letter or digit',
+  },
+  NS_NUMBER_TOO_LARGE: {
+    verdict: 'give_up',
+    when: 'a bigint of the database does not fit a number',
+    next: 'select it as text',
+  },
+  NS_PAGE_TOO_HEAVY: {
+    verdict: ['retry', 'give_up'],
+    when: 'the provider cannot answer even a page of one object',
+    next: 'report it',
+  },
+  NS_PAYLOAD_INVALID: {
+    verdict: 'give_up',
+    when: 'the payload of a job is not one of its task',
+    next: 'it was made by other code; enqueue it again',
+  },
+  NS_PROVIDER_UNAVAILABLE: {
+    verdict: 'retry',
+    when: 'the provider cannot be reached or answers with its own faults',
+    next: "nothing; if it stays, see the provider's status page",
+  },
+  NS_QUEUE_FAILING: {
+    verdict: 'retry',
+    when: 'the queue library ended several times within a minute; the worker exits',
+    next: 'the log lines before say why; start the worker again',
+  },
+  NS_QUEUE_SCHEMA: {
+    verdict: 'give_up',
+    when: "the queue's tables are not of the version that this release works with",
+    next: 'run the release that fits',
+  },
+  NS_RATE_LIMITED: {
+    verdict: 'retry',
+    when: 'the provider limits our calls for longer than a job waits',
+    next: 'nothing: it goes on by itself within a day, without spending an attempt; at once with `connections limits NAME --reset`',
+  },
+  NS_REDIRECT_REFUSED: {
+    verdict: 'hold',
+    when: "the provider's address forwards elsewhere, which could take the key along",
+    next: "give the provider's own address",
+  },
+  NS_REMOVAL_BEGUN: {
+    verdict: 'give_up',
+    exit: 'conflict',
+    when: 'the retailer or brand is being removed: nothing can be added to it',
+    next: 'end its removal; then the name is free',
+  },
+  NS_REMOVAL_DISTURBED: {
+    verdict: 'retry',
+    exit: 'conflict',
+    when: 'a job keeps being queued for what is being removed',
+    next: 'go on with the removal once that has ended',
+  },
+  NS_REQUEST_REFUSED: {
+    verdict: 'give_up',
+    when: 'the provider refuses our request as wrong',
+    next: 'a fault of ours or a change of theirs: report it',
+  },
+  NS_ROLLUP_ORDER: {
+    verdict: 'give_up',
+    when: 'rollups wait for one another or for one that does not exist',
+    next: 'correct `after` in their descriptors',
+  },
+  NS_ROW_UNFIT: {
+    verdict: 'give_up',
+    when: 'a value that its column cannot hold; a record that a provider sends so is set aside instead',
+    next: 'see `ops.rejected_rows`; elsewhere it is a fault of the stream',
+  },
+  NS_SANDBOX_FAILED: {
+    verdict: 'give_up',
+    when: 'the sandbox ended before it served anything',
+    next: '`npx nightshift sandbox` alone shows why',
+  },
+  NS_SCENARIO_MISSING: {
+    verdict: 'give_up',
+    exit: 'notFound',
+    when: 'the directory that `sandbox --data` names is not there',
+    next: 'check its name; [sandbox](sandbox.md) says what it holds',
+  },
+  NS_SCHEMA_NEWER: {
+    verdict: 'give_up',
+    when: 'the database has migrations that this release does not know',
+    next: 'run a newer release',
+  },
+  NS_SCHEMA_OLDER: {
+    verdict: 'give_up',
+    when: 'the database lacks migrations',
+    next: '`npx nightshift migrate`',
+  },
+  NS_SCOPE_MISSING: {
+    verdict: 'hold',
+    when: 'the key lacks a permission that the stream needs; it is named',
+    next: 'grant it, then `connections check` and `connections release`',
+  },
+  NS_SECRET_KEYS_FOREIGN: {
+    verdict: 'give_up',
+    when: 'a worker is started with keys that open no stored secret, as another machine or directory has them',
+    next: 'give it the keys of the others',
+  },
+  NS_SECRET_KEYS_MISSING: {
+    verdict: 'give_up',
+    when: 'no key to seal or open secrets with',
+    next: 'set `NIGHTSHIFT_SECRET_KEYS`',
+  },
+  NS_SECRET_KEY_UNKNOWN: {
+    verdict: 'hold',
+    when: 'a secret is sealed with a key that is not configured',
+    next: 'put that key back behind the first one, or store the secret anew',
+  },
+  NS_SECRET_UNREADABLE: {
+    verdict: 'hold',
+    when: 'a stored secret is damaged, or its key is another than it was',
+    next: 'store it anew',
+  },
+  NS_STREAM_UNKNOWN: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'there is no such stream',
+    next: 'the message lists them',
+  },
+  NS_TASK_TIMEOUT: {
+    verdict: 'retry',
+    when: 'a job ran longer than its task allows and was stopped',
+    next: 'nothing: what it committed stays',
+  },
+  NS_TIME_ZONE_UNKNOWN: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'no time zone that both PostgreSQL and Node know',
+    next: 'use an IANA name such as Europe/London',
+  },
+  NS_TRANSACTION_ROLLED_BACK: {
+    verdict: 'retry',
+    when: 'PostgreSQL rolled back what should have been committed',
+    next: 'it is tried again; report it',
+  },
+  NS_USAGE: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'a command was called in a way that it cannot mean',
+    next: 'the message says what it wants',
+  },
+  NS_WAIT_TIMED_OUT: {
+    verdict: 'give_up',
+    exit: 'timedOut',
+    when: '`--wait` was over before the work',
+    next: 'the work goes on; `--timeout` waits longer',
+  },
+  NS_WORKER_DIED: {
+    verdict: 'retry',
+    when: 'the process of a running job ended without a word',
+    next: 'the job runs again; look at its host. A job of which three runs in a row end so without a commit is dead once its attempts are spent',
+  },
+  NS_WORKER_STALLED: {
+    verdict: 'retry',
+    when: "a worker's event loop stood still for `NIGHTSHIFT_STALL_SECONDS`; the process has ended itself",
+    next: 'its jobs run elsewhere, each with a crash on its record; one that does it again and again is dead in the end, with the reason',
+  },
+  NS_WORKER_STOPPING: {
+    verdict: 'retry',
+    when: 'a worker was told to stop and handed the job back',
+    next: 'nothing: it runs elsewhere',
+  },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof errorList;
+
+export function entryOf(code: ErrorCode): Entry {
+  return errorList[code];
+}
+
+/** The verdict of an error that names none. */
+export function defaultVerdictOf(code: ErrorCode): Verdict {
+  const { verdict } = entryOf(code);
+  return typeof verdict === 'string' ? verdict : verdict[0];
+}
