@@ -1,6 +1,6 @@
 /** Every stream there is, by name. */
 import { coded } from '#runtime/errors.ts';
-import { makeMeters } from './kit/retry.ts';
+import { newRequestStats } from './kit/retry.ts';
 import type { Stream } from './kit/stream.ts';
 import { type ConnectionCheck, checkShopify } from './shopify/api/check.ts';
 import type { ShopifyContext } from './shopify/api/client.ts';
@@ -57,7 +57,7 @@ export function checkConnection(
   now: Date,
 ): Promise<ConnectionCheck> {
   const { provider } = context.connection;
-  const given = { ...context, meters: makeMeters() };
+  const given = { ...context, stats: newRequestStats() };
   if (provider === 'shopify') return checkShopify(given, streamsOf(provider), now);
   if (provider === 'stripe') return checkStripe({ ...given, now: () => now }, streamsOf(provider));
   throw new StreamUnknown(`of ${provider}`);

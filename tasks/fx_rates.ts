@@ -15,7 +15,7 @@ import {
 } from '#connectors/ecb/calendar.ts';
 import { type Feed, type FeedAnswer, feeds, feedUrl, readFeed } from '#connectors/ecb/feeds.ts';
 import type { Published } from '#connectors/ecb/published.ts';
-import { type Meters, makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx/feeds.ts';
 import { type RatesKept, storeRates } from '#sql/fx/rates.ts';
@@ -41,7 +41,7 @@ const payload = z.strictObject({
 type Run = {
   context: TaskContext;
   payload: z.output<typeof payload>;
-  meters: Meters;
+  stats: RequestStats;
   counts: Record<(typeof COUNTED)[number], number>;
   read: string[];
   doubtful: string[];
@@ -58,7 +58,7 @@ export const fxRates = defineTask({
   timeoutSeconds: 30 * 60,
   async run(which, context) {
     const counts = { added: 0, changed: 0, withdrawn: 0, unchanged: 0, days: 0 };
-    const run: Run = { context, payload: which, meters: makeMeters(), counts, read: [], doubtful: [] };
+    const run: Run = { context, payload: which, stats: newRequestStats(), counts, read: [], doubtful: [] };
     await readFeeds(run);
     const missing = await missingDays(context);
     // Who plays another instant than now plays the next one too: a retry would come by the real clock.
@@ -70,8 +70,8 @@ export const fxRates = defineTask({
       ...counts,
       feeds: run.read.join(', '),
       newest_day: missing.newest,
-      requests: run.meters.requests,
-      bytes: run.meters.bytes,
+      requests: run.stats.requests,
+      bytes: run.stats.bytes,
       ...(warning && { warning }),
       ...(missing.isLate && { incomplete: lateText(missing, again) }),
     };
@@ -114,14 +114,14 @@ async function readFeeds(run: Run): Promise<void> {
 
 /** Whether the feed had anything to say. */
 async function bring(run: Run, feed: Feed): Promise<boolean> {
-  const { context, payload, meters } = run;
+  const { context, payload, stats } = run;
   const { db, signal, services, now, progress } = context;
   const url = feedUrl(services.ecbUrl, feed);
   const known = payload.full ? undefined : await readValidators(db, url);
   const today = frankfurt(now()).day;
-  const answer = await readFeed(feed, { baseUrl: services.ecbUrl, today, known, signal, meters });
+  const answer = await readFeed(feed, { baseUrl: services.ecbUrl, today, known, signal, stats });
   run.read.push(answer ? feeds[feed] : `${feeds[feed]} (not modified)`);
-  progress({ requests: meters.requests });
+  progress({ requests: stats.requests });
   if (!answer) await db.transaction((tx) => noteUnchanged(tx, url, now()));
   else await keepAnswer(run, url, answer);
   return answer !== undefined;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { claimDirtyDays, lockRollup } from '#sql/dirty/dirty_days.ts';
-import { carryDays } from '#sql/dirty/roll_forward.ts';
+import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { type Rebuilt, runRollups } from '#sql/rollups/rollup.ts';
 import { enqueue } from './enqueue.ts';
@@ -86,7 +86,7 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
 
 /** Takes states on to this day. After a range its own marks, of days outside of it, are work for another job. */
 async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
-  await carryDays(tx, { brandId, retailerId, now });
+  await rollForward(tx, { brandId, retailerId, now });
   if (!isAfterRange) return false;
   const { rows } = await tx.query(
     'select from ops.dirty_days where brand_id = $1 and retailer_id = $2 and marked_at = $3 limit 1',

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { assertAccount, findStream } from '#connectors/index.ts';
-import { type Meters, makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
 import type { Page, Stream } from '#connectors/kit/stream.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
@@ -14,7 +14,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { isDayDue } from '#sql/dirty/roll_forward.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
-import { type LoadTally, loadItems } from '#sql/load/load.ts';
+import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/load/sync_state.ts';
 import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/tenants/connections.ts';
@@ -86,13 +86,13 @@ export const syncStream = defineTask({
 
 async function sync(run: Run): Promise<Tally> {
   const { db, now, progress } = run.context;
-  const meters = makeMeters();
+  const stats = newRequestStats();
   const tally = newTally();
   const warnings = new Set<string>();
   const causes = new Set<string>();
   let isFirstLoad = false;
   let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
-  for await (const page of await pagesOf(run, meters, warnings)) {
+  for await (const page of await pagesOf(run, stats, warnings)) {
     isFirstLoad ||= page.phase === 'first_load';
     progress({
       objects: tally.read + page.items.length,
@@ -124,24 +124,24 @@ async function sync(run: Run): Promise<Tally> {
   return {
     ...read,
     ...(run.payload.reconcile && { repaired }),
-    requests: meters.requests,
-    bytes: meters.bytes,
-    waited_ms: meters.waitedMs,
+    requests: stats.requests,
+    bytes: stats.bytes,
+    waited_ms: stats.waitedMs,
     ...(warnings.size > 0 && { warning: [...warnings].join('; ') }),
     ...(causes.size > 0 && { incomplete: [...causes].join('; ') }),
   };
 }
 
-async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise<AsyncIterable<Page>> {
+async function pagesOf(run: Run, stats: RequestStats, warnings: Set<string>): Promise<AsyncIterable<Page>> {
   const { connection, stream, payload, context } = run;
   const { job, db, services, now, signal, log } = context;
   const { since, until, full = false, reconcile = false } = payload;
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
-  run.isAccountAsked = await assertAccount({ connection, db, signal, meters, warn, now });
+  run.isAccountAsked = await assertAccount({ connection, db, signal, stats, warn, now });
   return stream.pages({
-    ...{ connection, db, position, full, reconcile, now, signal, meters, log, warn },
+    ...{ connection, db, position, full, reconcile, now, signal, stats, log, warn },
     request: payload.request ?? job,
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
@@ -149,7 +149,7 @@ async function pagesOf(run: Run, meters: Meters, warnings: Set<string>): Promise
 }
 
 /** A page as a whole: its rows, what was rejected, the checks, the position and, last, the rollup. */
-async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadTally> {
+async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadResult> {
   const { connection, stream, context } = run;
   const { brandId, id: connectionId } = connection;
   const now = context.now();
@@ -282,7 +282,7 @@ async function noteFailure(run: Run, error: unknown): Promise<void> {
   await db.transaction((tx) => noteEnd(tx, run, end)).catch(() => {});
 }
 
-const NOTHING_LOADED: LoadTally = {
+const NOTHING_LOADED: LoadResult = {
   ...{ read: 0, rows: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 },
 };
 
@@ -290,7 +290,7 @@ function newTally() {
   return { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
 }
 
-function add(tally: ReturnType<typeof newTally>, loaded: LoadTally, page: Page): void {
+function add(tally: ReturnType<typeof newTally>, loaded: LoadResult, page: Page): void {
   for (const key of ['read', 'rows', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
     tally[key] += loaded[key];
   tally.rejected += page.rejected.length;

@@ -4,7 +4,7 @@
  */
 import { RedirectRefused } from '../kit/errors.ts';
 import { makeHttp } from '../kit/http.ts';
-import { type Meters, persist } from '../kit/retry.ts';
+import { type RequestStats, withRetry } from '../kit/retry.ts';
 import { FeedNotServed } from './errors.ts';
 import type { Published } from './published.ts';
 import { BYTES_MAX, readRates } from './read_rates.ts';
@@ -27,7 +27,7 @@ export type FeedRequest = {
   today: string;
   known: Validators | undefined;
   signal: AbortSignal;
-  meters: Meters;
+  stats: RequestStats;
 };
 
 export type FeedAnswer = { published: Published; validators: Validators };
@@ -38,16 +38,16 @@ export function feedUrl(baseUrl: string, feed: Feed): string {
 
 /** Nothing if the feed is what we know. */
 export async function readFeed(feed: Feed, request: FeedRequest): Promise<FeedAnswer | undefined> {
-  const { baseUrl, known, signal, meters, today } = request;
+  const { baseUrl, known, signal, stats, today } = request;
   const url = feedUrl(baseUrl, feed);
-  const http = makeHttp({ provider: PROVIDER, account: feeds[feed], signal, meters });
+  const http = makeHttp({ provider: PROVIDER, account: feeds[feed], signal, stats });
   const headers = {
     ...(known?.etag && { 'if-none-match': known.etag }),
     ...(known?.lastModified && { 'if-modified-since': known.lastModified }),
   };
-  const answer = await persist(() => http.whole({ method: 'GET', url, headers }, BYTES_MAX), {
+  const answer = await withRetry(() => http.whole({ method: 'GET', url, headers }, BYTES_MAX), {
     signal,
-    meters,
+    stats,
   }).catch((error: unknown) => {
     if (error instanceof RedirectRefused) throw new FeedNotServed(url, error.message, error);
     throw error;

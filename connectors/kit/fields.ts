@@ -2,7 +2,7 @@
  * Reads the fields of a provider's object and checks their types, while the row is made of them. A
  * first load reads millions of small objects; a schema library would check each in a pass of its own
  * and copy it, which more than doubles the time. A field that is missing or of another type throws
- * `FieldFault`, which rejects the whole record; a field that nobody asks for is left alone.
+ * `InvalidField`, which rejects the whole record; a field that nobody asks for is left alone.
  */
 import { isCurrency } from '#runtime/currencies.ts';
 import { shown } from '#runtime/scrub.ts';
@@ -13,7 +13,7 @@ import { decimal } from './money.ts';
 export type Fields = { readonly [key: string]: unknown };
 
 /** Why one record cannot be stored. It is no error of the sync: the record is set aside. */
-export class FieldFault extends Error {
+export class InvalidField extends Error {
   /** `path` grows outwards as the fault leaves the objects that it lies in. */
   path: string;
   readonly problem: string;
@@ -30,12 +30,12 @@ export class FieldFault extends Error {
 }
 
 /** Whether a record is at fault and not we: it cannot be understood, or the database cannot hold it. */
-export function isUnfit(error: unknown): error is FieldFault | RowUnfit {
-  return error instanceof FieldFault || error instanceof RowUnfit;
+export function isUnfit(error: unknown): error is InvalidField | RowUnfit {
+  return error instanceof InvalidField || error instanceof RowUnfit;
 }
 
 function fault(key: string, wanted: string, value: unknown): never {
-  throw new FieldFault(
+  throw new InvalidField(
     key,
     value === undefined ? `missing, ${wanted} wanted` : `${kindOf(value)}, ${wanted} wanted`,
   );
@@ -154,7 +154,7 @@ export function under<T>(place: string, read: () => T): T {
 }
 
 function within(error: unknown, place: string): unknown {
-  if (error instanceof FieldFault) error.path = error.path === '' ? place : `${place}.${error.path}`;
+  if (error instanceof InvalidField) error.path = error.path === '' ? place : `${place}.${error.path}`;
   return error;
 }
 
@@ -198,7 +198,7 @@ const LEVELS_MAX = 64;
 
 function plain(value: unknown, field: string, levels: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (levels === 0) throw new FieldFault(field, `nested deeper than ${LEVELS_MAX} levels`);
+  if (levels === 0) throw new InvalidField(field, `nested deeper than ${LEVELS_MAX} levels`);
   const object = value as Fields;
   let copy: Record<string, unknown> | undefined; // most objects are plain as they are
   for (const key in object) {

@@ -8,7 +8,7 @@ import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { SECRET } from '#runtime/shapes.ts';
 import { type BodyLimits, BodyTooSlow, inTime, USUAL_PACE } from './body.ts';
 import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
-import { Again, type Meters, RETRY_AFTER_MS_MAX } from './retry.ts';
+import { RETRY_AFTER_MS_MAX, type RequestStats, RetryableError } from './retry.ts';
 
 export const CONNECT_TIMEOUT_MS = 10_000;
 export const HEADERS_TIMEOUT_MS = 60_000;
@@ -43,7 +43,7 @@ export type HttpBytes = { status: number; headers: IncomingHttpHeaders; bytes: B
 export type HttpStream = { status: number; headers: IncomingHttpHeaders; body: AsyncIterable<Buffer> };
 
 export type Http = {
-  meters: Meters;
+  stats: RequestStats;
   signal: AbortSignal;
   /** The whole answer of one request. */
   once(request: KeyedRequest): Promise<HttpAnswer>;
@@ -57,7 +57,7 @@ export type HttpOptions = {
   provider: string;
   account: string;
   signal: AbortSignal;
-  meters: Meters;
+  stats: RequestStats;
   /** For tests. */
   limits?: BodyLimits;
 };
@@ -65,9 +65,9 @@ export type HttpOptions = {
 // One pool of connections for the process: idle ones close by themselves and keep nothing alive.
 const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
 
-export function makeHttp({ provider, account, signal, meters, limits }: HttpOptions): Http {
+export function makeHttp({ provider, account, signal, stats, limits }: HttpOptions): Http {
   const head = async (request: HttpRequest): Promise<Dispatcher.ResponseData> => {
-    meters.requests++;
+    stats.requests++;
     try {
       return await undiciRequest(request.url, {
         dispatcher: agent,
@@ -88,7 +88,7 @@ export function makeHttp({ provider, account, signal, meters, limits }: HttpOpti
     if (error instanceof TypeError) return error; // an address that is none: waiting does not mend it
     const slow = error instanceof BodyTooSlow ? `too slow, ${error.message}` : undefined;
     const what = `${slow ?? codeOf(error)} at ${placeOf(request.url)}`;
-    return new Again(new ProviderUnavailable(provider, what, { cause: error }));
+    return new RetryableError(new ProviderUnavailable(provider, what, { cause: error }));
   };
 
   const open = async (request: HttpRequest, totalMsMax?: number): Promise<HttpStream> => {
@@ -110,9 +110,10 @@ export function makeHttp({ provider, account, signal, meters, limits }: HttpOpti
     if (status >= 300 && status < 400 && status !== NOT_MODIFIED)
       return new RedirectRefused(provider, place, status);
     const waitMs = retryAfterMs(headers['retry-after']);
-    if (status === 429) return new Again(new RateLimited(provider, account, waitMs ?? 1000), { waitMs });
+    if (status === 429)
+      return new RetryableError(new RateLimited(provider, account, waitMs ?? 1000), { waitMs });
     if (!LATER.has(status)) return undefined;
-    return new Again(
+    return new RetryableError(
       new ProviderUnavailable(provider, `${status} at ${place}`, { status, retryAfterMs: waitMs }),
       { waitMs },
     );
@@ -121,7 +122,7 @@ export function makeHttp({ provider, account, signal, meters, limits }: HttpOpti
   async function* pieces(body: AsyncIterable<Buffer>, request: HttpRequest): AsyncGenerator<Buffer> {
     try {
       for await (const piece of body) {
-        meters.bytes += piece.length;
+        stats.bytes += piece.length;
         yield piece;
       }
     } catch (error) {
@@ -142,7 +143,7 @@ export function makeHttp({ provider, account, signal, meters, limits }: HttpOpti
   };
 
   return {
-    meters,
+    stats,
     signal,
     whole,
     open: (request) => open(request),

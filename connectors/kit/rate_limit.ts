@@ -5,7 +5,7 @@
  * others. The provider's answers correct the bucket. Time is the database's: no worker's clock matters.
  */
 import { RateLimited } from './errors.ts';
-import { type Persistence, pause, RETRY_AFTER_MS_MAX, TURN_WAIT_MS_MAX } from './retry.ts';
+import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from './retry.ts';
 import type { ConnectorDb } from './stream.ts';
 
 export type Bucket = { maximum: number; restorePerSecond: number };
@@ -15,7 +15,7 @@ export type Reading = Bucket & { available: number; reserved: number; actual: nu
 
 export type Budget = {
   /** Takes `cost` out of the bucket and waits for its turn. */
-  take(cost: number, persistence: Persistence): Promise<void>;
+  take(cost: number, persistence: RetryOptions): Promise<void>;
   /** Puts back what a request that was never worked on had taken. */
   giveBack(cost: number): Promise<void>;
   correct(reading: Reading): Promise<void>;

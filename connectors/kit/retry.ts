@@ -6,9 +6,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { NightshiftError } from '#runtime/errors.ts';
 
 /** What talking to a provider has taken so far in this run. */
-export type Meters = { requests: number; bytes: number; waitedMs: number };
+export type RequestStats = { requests: number; bytes: number; waitedMs: number };
 
-export function makeMeters(): Meters {
+export function newRequestStats(): RequestStats {
   return { requests: 0, bytes: 0, waitedMs: 0 };
 }
 
@@ -22,7 +22,7 @@ export const TURN_WAIT_MS_MAX = 10 * 60_000;
 /** A provider that names its own time is believed for no longer: it is asked again after a day. */
 export const RETRY_AFTER_MS_MAX = 24 * 60 * 60_000;
 
-export class Again extends Error {
+export class RetryableError extends Error {
   readonly failure: NightshiftError;
   readonly waitMs: number | undefined;
   readonly isTurn: boolean;
@@ -36,9 +36,9 @@ export class Again extends Error {
   }
 }
 
-export type Persistence = { signal: AbortSignal; meters: Meters; attemptsMax?: number };
+export type RetryOptions = { signal: AbortSignal; stats: RequestStats; attemptsMax?: number };
 
-export async function persist<T>(once: () => Promise<T>, options: Persistence): Promise<T> {
+export async function withRetry<T>(once: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal, attemptsMax = ATTEMPTS_MAX } = options;
   let failures = 0;
   const waited = { failure: 0, turn: 0 };
@@ -47,7 +47,7 @@ export async function persist<T>(once: () => Promise<T>, options: Persistence): 
     try {
       return await once();
     } catch (error) {
-      if (!(error instanceof Again)) throw error;
+      if (!(error instanceof RetryableError)) throw error;
       const kind = error.isTurn ? 'turn' : 'failure';
       if (!error.isTurn) failures++;
       const waitMs = error.waitMs ?? backOffMs(failures);
@@ -66,8 +66,8 @@ function backOffMs(failures: number): number {
 }
 
 /** Waits, unless the job is told to stop: then throws the reason of its signal. */
-export async function pause(ms: number, { signal, meters }: Persistence): Promise<void> {
-  meters.waitedMs += ms;
+export async function pause(ms: number, { signal, stats }: RetryOptions): Promise<void> {
+  stats.waitedMs += ms;
   await setTimeout(ms, undefined, { signal }).catch((error: unknown) => {
     signal.throwIfAborted();
     throw error;

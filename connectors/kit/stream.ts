@@ -4,12 +4,12 @@
  */
 import type { Log } from '#runtime/log.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import type { Dependents } from '#sql/load/invalidations.ts';
+import type { Invalidation } from '#sql/load/invalidations.ts';
 import type { PackedItem } from '#sql/load/pack.ts';
 import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import type { Meters } from './retry.ts';
+import type { RequestStats } from './retry.ts';
 
 /** What a connector needs of a database: a job's fenced one or a plain one. */
 export type ConnectorDb = {
@@ -36,7 +36,7 @@ export type Target = {
   tables: readonly Table[];
 
   /** See `sql/load/invalidations.ts`. */
-  dependents?: readonly Dependents[];
+  dependents?: readonly Invalidation[];
 };
 
 export type Page = {
@@ -75,7 +75,7 @@ export type StreamContext = {
   reconcile: boolean;
   now(): Date;
   signal: AbortSignal;
-  meters: Meters;
+  stats: RequestStats;
   log: Log;
   /** Something that a person should see although the sync went well. */
   warn(warning: string): void;

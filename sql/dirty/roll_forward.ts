@@ -37,7 +37,7 @@ const SPANS = `
  * if a state began or ended between the two. A `now` before the last one takes the days between back, and so
  * are days taken back that have not begun by now, because the brand's zone is another one than it was.
  */
-export async function carryDays(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
+export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
   await lockRollup(tx, brandId, retailerId);
   await followIndexes(tx);
   const { rowCount } = await tx.query(

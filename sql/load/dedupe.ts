@@ -2,7 +2,7 @@
 import type { PackedItem } from './pack.ts';
 import type { Deletion } from './table.ts';
 
-export type Settled = {
+export type Deduped = {
   /** Oldest version first, so that the newest has the last word about a child that two items claim. */
   items: PackedItem[];
   deletions: Deletion[];
@@ -11,7 +11,7 @@ export type Settled = {
 };
 
 /** The newest version wins, of equal ones the last; a deletion wins against a version of its own instant. */
-export function settle(items: readonly PackedItem[], deletions: readonly Deletion[]): Settled {
+export function dedupe(items: readonly PackedItem[], deletions: readonly Deletion[]): Deduped {
   const newest = new Map<string, PackedItem>();
   for (const item of items) {
     const other = newest.get(item.id);

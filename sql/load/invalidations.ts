@@ -6,7 +6,7 @@
  */
 import { rowsWhere, type Statement, statement } from './statements.ts';
 
-export type Dependents = {
+export type Invalidation = {
   /** Only a change in this table has dependents… */
   table: `raw.${string}`;
   /** …and the values of this column, before and after, are the keys to ask with. */
@@ -19,7 +19,7 @@ export type Dependents = {
  * The first counted order of each customer, per connection. Like every lookup of a load it is a range
  * of one value in the order of its index.
  */
-export const firstOrders: Dependents = {
+export const firstOrders: Invalidation = {
   table: 'raw.shopify_orders',
   column: 'customer_id',
   pairs: statement(`
@@ -39,7 +39,7 @@ export const firstOrders: Dependents = {
  * which it became valid to the one on which the next did, both included, so that this holds however
  * the day of a change is shared out between the two.
  */
-export const costsOfSales: Dependents = {
+export const costsOfSales: Invalidation = {
   table: 'raw.shopify_costs',
   column: 'id',
   pairs: statement(`

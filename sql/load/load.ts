@@ -7,15 +7,15 @@ import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { markDays } from '../dirty/dirty_days.ts';
-import { settle } from './dedupe.ts';
-import type { Dependents } from './invalidations.ts';
-import { holdPlace, type LoadPlace } from './load_lock.ts';
+import { dedupe } from './dedupe.ts';
+import type { Invalidation } from './invalidations.ts';
+import { type LoadScope, lockConnection } from './load_lock.ts';
 import { type PackedItem, pack } from './pack.ts';
 import { clearRejected } from './quarantine.ts';
 import { statementsOf } from './statements.ts';
 import type { Deletion, Item, Table } from './table.ts';
 import { rememberEarly, sortOut } from './versions.ts';
-import { watchDependents } from './watch_invalidations.ts';
+import { watchInvalidations } from './watch_invalidations.ts';
 import { type Load, type Plan, stageAndCompare, writeDirect, writeStaged } from './write.ts';
 
 export type LoadTarget = {
@@ -23,7 +23,7 @@ export type LoadTarget = {
   connectionId: string;
   /** The first one is the root table. */
   tables: readonly Table[];
-  dependents?: readonly Dependents[];
+  dependents?: readonly Invalidation[];
   /** When given, rejected rows of this stream leave once their record loads or is deleted. */
   stream?: string;
   /** Compares each row itself with what is stored, also where its digest says that nothing has changed. */
@@ -32,7 +32,7 @@ export type LoadTarget = {
   now: Date;
 };
 
-export type LoadTally = {
+export type LoadResult = {
   read: number;
   /** Rows of the items. */
   rows: number;
@@ -53,21 +53,21 @@ export async function loadItems(
   target: LoadTarget,
   items: readonly (Item | PackedItem)[],
   deletions: readonly Deletion[] = [],
-): Promise<LoadTally> {
+): Promise<LoadResult> {
   const { brandId, connectionId, tables, stream, now } = target;
   const statements = statementsOf(tables);
-  const place = await holdPlace(tx, brandId, connectionId);
+  const place = await lockConnection(tx, brandId, connectionId);
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
   const packed = items.map((item) => pack(target, item));
   // What no key can be is stored nowhere, so there is nothing of it to delete.
-  const settled = settle(
+  const deduped = dedupe(
     packed,
     deletions.filter(({ id, deletedAt }) => isKey(id) && isStorable(deletedAt)),
   );
-  const page = await sortOut(tx, root, statements, settled, !target.distrustsDigests);
+  const page = await sortOut(tx, root, statements, deduped, !target.distrustsDigests);
   await rememberEarly(tx, root, page, now);
   if (stream !== undefined) {
-    const settles = ids([...page.current, ...settled.deletions, ...deletions.filter(({ id }) => !isKey(id))]);
+    const settles = ids([...page.current, ...deduped.deletions, ...deletions.filter(({ id }) => !isKey(id))]);
     await clearRejected(tx, brandId, connectionId, stream, settles);
   }
 
@@ -79,7 +79,7 @@ export async function loadItems(
     rows: packed.reduce((sum, { parts }) => sum + rowsIn(parts), 0),
     changed,
     unchanged: page.current.length - changed,
-    stale: settled.items.length - page.current.length + settled.superseded,
+    stale: deduped.items.length - page.current.length + deduped.superseded,
     deleted: page.deleted,
     days,
   };
@@ -90,7 +90,7 @@ type Written = { changed: number; days: number };
 const UNIQUE_VIOLATION = '23505';
 
 /** Writes new objects directly; should one of their rows be there after all, everything through staging. */
-async function writePage(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+async function writePage(load: Load, target: LoadTarget, place: LoadScope, plan: Plan): Promise<Written> {
   if (plan.direct.length === 0) return write(load, target, place, plan);
   await load.tx.query('savepoint direct_load');
   try {
@@ -105,7 +105,7 @@ async function writePage(load: Load, target: LoadTarget, place: LoadPlace, plan:
   }
 }
 
-async function write(load: Load, target: LoadTarget, place: LoadPlace, plan: Plan): Promise<Written> {
+async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Plan): Promise<Written> {
   const { tx, brandId, connectionId, now } = load;
   const { tables, dependents = [] } = target;
   const { timeZone, retailerId } = place;
@@ -118,7 +118,7 @@ async function write(load: Load, target: LoadTarget, place: LoadPlace, plan: Pla
 
   const days = await storedDays(load, timeZone, stored);
   const changedTables = new Set([...differences.tables, ...tablesOf(tables, plan.direct)]);
-  const dependentDays = await watchDependents(
+  const dependentDays = await watchInvalidations(
     tx,
     { brandId, connectionId, timeZone, tables, dependents },
     { ids: stored, items: touched, tables: changedTables },

@@ -3,7 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 
-export type LoadPlace = {
+export type LoadScope = {
   timeZone: string;
   /** Null where a table of its own maps rows to retailers. */
   retailerId: string | null;
@@ -37,7 +37,7 @@ export async function keepConnection(tx: Tx, brandId: string, connectionId: stri
  * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than
  * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
-export async function holdPlace(tx: Tx, brandId: string, connectionId: string): Promise<LoadPlace> {
+export async function lockConnection(tx: Tx, brandId: string, connectionId: string): Promise<LoadScope> {
   const { rows } = await tx.query<{ time_zone: string; retailer_id: string | null }>({
     name: 'hold place of load',
     text: `

@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
-import type { Dependents } from './invalidations.ts';
+import type { Invalidation } from './invalidations.ts';
 import { rootColumnOf } from './statements.ts';
 import type { Item, Row, Table } from './table.ts';
 
@@ -13,7 +13,7 @@ import type { Item, Row, Table } from './table.ts';
 export type Shelf = {
   /** The first one is the root table. */
   tables: readonly Table[];
-  dependents?: readonly Dependents[] | undefined;
+  dependents?: readonly Invalidation[] | undefined;
 };
 
 export type Part = {
@@ -36,7 +36,7 @@ export type PackedItem = {
   /** Milliseconds of every instant that touches a day, each once. */
   instants: readonly number[];
   /** What to ask the dependents with. */
-  keys: ReadonlyMap<Dependents, readonly string[]>;
+  keys: ReadonlyMap<Invalidation, readonly string[]>;
 };
 
 const packed = new WeakMap<Item, PackedItem>();
@@ -129,10 +129,10 @@ function instantsOf(tables: readonly Table[], item: Item): readonly number[] {
 }
 
 function keysOf(
-  dependents: readonly Dependents[],
+  dependents: readonly Invalidation[],
   { rows }: Item,
-): ReadonlyMap<Dependents, readonly string[]> {
-  const keys = new Map<Dependents, readonly string[]>();
+): ReadonlyMap<Invalidation, readonly string[]> {
+  const keys = new Map<Invalidation, readonly string[]>();
   for (const one of dependents) {
     const values = (rows[one.table] ?? []).map((row) => row[one.column]);
     keys.set(

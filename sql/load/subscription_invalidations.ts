@@ -3,7 +3,7 @@
  * that comes, goes or changes, and a price that it names, marks the day on which the subscription was
  * created: the rollup of that day makes its states anew. Later bills say nothing that was not seen.
  */
-import type { Dependents } from './invalidations.ts';
+import type { Invalidation } from './invalidations.ts';
 import { rowsWhere, statement } from './statements.ts';
 
 /** The subscriptions `w.id`, and until when there are times of each that nobody saw. */
@@ -16,7 +16,7 @@ const SUBSCRIPTIONS = `
   ) v`;
 
 /** Whether the first bill was paid, and when; and bills that stayed drafts. */
-export const statesOfBills: Dependents = {
+export const statesOfBills: Invalidation = {
   table: 'raw.stripe_invoices',
   column: 'subscription_id',
   pairs: statement(`
@@ -29,7 +29,7 @@ export const statesOfBills: Dependents = {
       and (b.billing_reason = 'subscription_create' or b.status = 'draft')`),
 };
 
-export const statesOfLines: Dependents = {
+export const statesOfLines: Invalidation = {
   table: 'raw.stripe_invoice_lines',
   column: 'subscription_id',
   pairs: statement(`
@@ -44,7 +44,7 @@ export const statesOfLines: Dependents = {
 };
 
 /** What a price costs how often; its name and state do not matter. */
-export const statesOfPrices: Dependents = {
+export const statesOfPrices: Invalidation = {
   table: 'raw.stripe_prices',
   column: 'id',
   pairs: statement(`

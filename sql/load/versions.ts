@@ -1,7 +1,7 @@
 /** Tells by their versions which of a page's items and deletions may still change what is stored. */
 
 import type { Tx } from '../db/pool.ts';
-import type { Settled } from './dedupe.ts';
+import type { Deduped } from './dedupe.ts';
 import type { PackedItem } from './pack.ts';
 import type { StreamStatements } from './statements.ts';
 import type { Deletion, Table } from './table.ts';
@@ -32,7 +32,7 @@ export async function sortOut(
   tx: Tx,
   { brandId, connectionId, rootTable }: Place,
   { root, versions: asked }: StreamStatements,
-  { items, deletions }: Settled,
+  { items, deletions }: Deduped,
   believesDigests: boolean,
 ): Promise<SortedOut> {
   const ids = [...items, ...deletions].map(({ id }) => id);

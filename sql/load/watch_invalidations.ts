@@ -1,7 +1,7 @@
 /** Asks for the pairs of sql/load/invalidations.ts before and after a write, and names the days that differ. */
 
 import type { Tx } from '../db/pool.ts';
-import type { Dependents } from './invalidations.ts';
+import type { Invalidation } from './invalidations.ts';
 import type { PackedItem } from './pack.ts';
 import { rootColumnOf, rowsWhere, statement } from './statements.ts';
 import type { Table } from './table.ts';
@@ -11,7 +11,7 @@ export type Asking = {
   connectionId: string;
   timeZone: string;
   tables: readonly Table[];
-  dependents: readonly Dependents[];
+  dependents: readonly Invalidation[];
 };
 
 export type Touched = {
@@ -24,7 +24,7 @@ export type Touched = {
 };
 
 /** Called before the write; what it returns is called after it. */
-export async function watchDependents(
+export async function watchInvalidations(
   tx: Tx,
   asking: Asking,
   touched: Touched,
@@ -33,7 +33,7 @@ export async function watchDependents(
     const table = asking.tables.find(({ name }) => name === dependents.table);
     return table !== undefined && touched.tables.has(table) ? [{ dependents, table }] : [];
   });
-  const before: { dependents: Dependents; keys: string[]; pairs: Map<string, string> }[] = [];
+  const before: { dependents: Invalidation; keys: string[]; pairs: Map<string, string> }[] = [];
   for (const { dependents, table } of watched) {
     const keys = await keysOf(tx, asking, touched, dependents, table);
     before.push({ dependents, keys, pairs: await pairsOf(tx, asking, dependents, keys) });
@@ -53,7 +53,7 @@ async function keysOf(
   tx: Tx,
   { brandId, connectionId }: Asking,
   { ids, items }: Touched,
-  dependents: Dependents,
+  dependents: Invalidation,
   table: Table,
 ): Promise<string[]> {
   const { column } = dependents;
@@ -75,7 +75,7 @@ async function keysOf(
 async function pairsOf(
   tx: Tx,
   { brandId, connectionId, timeZone }: Asking,
-  { pairs }: Dependents,
+  { pairs }: Invalidation,
   keys: readonly string[],
 ): Promise<Map<string, string>> {
   if (keys.length === 0) return new Map();

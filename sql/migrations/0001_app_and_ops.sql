@@ -169,7 +169,7 @@ create table ops.job_runs (
   last_commit_at timestamptz,
   finished_at timestamptz,
   outcome text not null default 'running' check (outcome in
-    ('running', 'succeeded', 'partial', 'retrying', 'waiting', 'held', 'dead', 'returned', 'crashed')),
+    ('running', 'succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead', 'released', 'crashed')),
   error_code text,
   error_message text,
   error_hint text,

@@ -266,7 +266,7 @@ begin
     from graphile_worker._private_jobs j where j.id = p_job;
   elsif v_outcome = 'held' then
     perform ops.unlock_job(p_job, p_pool, p_attempts, 'infinity', v_run.job_key, v_error);
-  elsif v_outcome = 'returned' and p_error is not null then
+  elsif v_outcome = 'released' and p_error is not null then
     perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
   else
     perform ops.unlock_job(p_job, p_pool, p_attempts,

@@ -15,7 +15,7 @@ export type RunRecord = { id?: number; attempt: number; key: string | null };
 export type Begun = { state: 'running' | 'held'; runId: number } | { state: 'lost' };
 
 /** How a run ended: done, to run again (retrying, waiting, returned), parked, or kept as dead. */
-export type Outcome = 'succeeded' | 'partial' | 'retrying' | 'waiting' | 'returned' | 'held' | 'dead';
+export type Outcome = 'succeeded' | 'partial' | 'retrying' | 'snoozed' | 'released' | 'held' | 'dead';
 
 export type RunError = { code: string; message: string; hint?: string; stack?: string };
 

@@ -22,7 +22,7 @@ export async function sweepStrangers(db: Queryable, graceSeconds: number): Promi
 
 /** Hands back at once, without spending an attempt, what a pool still has. */
 export async function returnJobs(db: Queryable, poolId: string): Promise<number> {
-  return count(db, "select ops.hand_back_pool($1, 'returned', null) as jobs", [poolId]);
+  return count(db, "select ops.hand_back_pool($1, 'released', null) as jobs", [poolId]);
 }
 
 /**
@@ -34,7 +34,7 @@ export async function returnStrays(
   { poolId, running, graceSeconds }: { poolId: string; running: readonly string[]; graceSeconds: number },
 ): Promise<number> {
   const text = `
-    select ops.hand_back_pool($1, 'returned', null, now() - make_interval(secs => $2), $3::bigint[]) as jobs`;
+    select ops.hand_back_pool($1, 'released', null, now() - make_interval(secs => $2), $3::bigint[]) as jobs`;
   return count(db, text, [poolId, graceSeconds, running]);
 }
 

@@ -16,7 +16,7 @@ test('a wait that is over says what kept each job, and its time covers whatever 
   const done = { id: await add(db, effect, { label: 'a' }), label: 'quick' };
   const late = { id: await add(db, effect, { label: 'b', fail: 'wait' }), label: 'slow' };
   await eventually(async () =>
-    expect((await runs(db)).map(({ outcome }) => outcome).sort()).toEqual(['succeeded', 'waiting']),
+    expect((await runs(db)).map(({ outcome }) => outcome).sort()).toEqual(['snoozed', 'succeeded']),
   );
   using progress = startProgress({ write: () => true });
   const lines: string[] = [];
@@ -42,6 +42,6 @@ test('a command that did the work itself hands it back as soon as its wait is ov
   const sync = ['sync', 'run', '--brand', 'acme', '--stream', 'shopify.shop', '--now', NOW];
   const { code } = await nightshift([...sync, '--wait', '--timeout', '5s'], { env: shop.env });
   expect(code).toBe(5);
-  expect(await runs(db)).toMatchObject([{ outcome: 'returned' }]);
+  expect(await runs(db)).toMatchObject([{ outcome: 'released' }]);
   expect(await db.column('select attempts from graphile_worker.jobs')).toEqual([0]);
 });

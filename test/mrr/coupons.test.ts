@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { afterDiscounts } from '#connectors/stripe/mrr/discounts.ts';
-import { decimalOf, fractionOf, ZERO } from '#connectors/stripe/mrr/rational.ts';
+import { decimalOf, rationalOf, ZERO } from '#connectors/stripe/mrr/rational.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { assertAddsUp, type MrrRow, mrrRows, rollUp } from '../support/mrr/mrr.ts';
 import { assertHolds } from '../support/property.ts';
@@ -226,7 +226,7 @@ test('SQL and the connector think alike of what coupons leave', async () => {
         one.recurring.usage_type === 'metered' ? { ...one, worth: '0' } : one,
       );
       const worths = items.map(({ worth }) =>
-        worth === null ? 'price_unknown' : (fractionOf(worth) ?? ZERO),
+        worth === null ? 'price_unknown' : (rationalOf(worth) ?? ZERO),
       );
       const left = afterDiscounts(worths, items, discounts, 'GBP');
       const rows = await db.rows<{ left: string | null }>(

@@ -1,7 +1,7 @@
 /** Instants at which MRR could go wrong for ever: clocks that differ, zones, and years without a rollup. */
 import { expect, test } from 'vitest';
 import { subscriptions } from '#connectors/stripe/streams/subscriptions.ts';
-import { carryDays } from '#sql/dirty/roll_forward.ts';
+import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { freshDb } from '../support/db/db.ts';
 import { assertAddsUp, mrrRows, rollUp } from '../support/mrr/mrr.ts';
@@ -112,7 +112,7 @@ test('years without a rollup are carried to their end, and taken back', async ()
   const [retailerId] = await db.column('select id from app.retailers where brand_id = $1', [account.brandId]);
   const carry = async (now: string) => {
     const which = { brandId: account.brandId, retailerId: String(retailerId), now: new Date(now) };
-    const marked = await db.transaction((tx) => carryDays(tx, which));
+    const marked = await db.transaction((tx) => rollForward(tx, which));
     const days = await db.column(
       `select array[min(day), max(day)]::text[] from ops.dirty_days where brand_id = $1`,
       [account.brandId],

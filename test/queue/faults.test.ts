@@ -49,7 +49,7 @@ async function ranOnce(
   return { job: await queued(db), run: (await runs(db))[0] };
 }
 
-const RETURNED = { job: { attempts: 0, locked: false }, run: { attempt: 1, outcome: 'returned' } };
+const RETURNED = { job: { attempts: 0, locked: false }, run: { attempt: 1, outcome: 'released' } };
 
 const FAULTS = '08006 25006 53000 53100 53200 53300 57P01 57P02 57P03 57P05 58030'.split(' ');
 test.each(FAULTS)('a fault of the database (%s) spends no attempt, not even of one', async (code) => {
@@ -171,7 +171,7 @@ test('a job that finds the disk full waits until there is room, its attempts uns
   await db.query('truncate public.filler');
   await db.query('checkpoint'); // until then the file of what was there keeps its place
   await runClaimed(task, await claimJob(db, id), db);
-  const full = { attempt: 1, outcome: 'returned', error_code: '53100' };
+  const full = { attempt: 1, outcome: 'released', error_code: '53100' };
   expect(await runs(db)).toMatchObject([full, full, { attempt: 1, outcome: 'succeeded' }]);
 });
 

@@ -168,6 +168,6 @@ test('a worker that is told to stop ends with 0 and nothing in its name', async 
   worker.child.kill('SIGTERM');
   expect(await worker.ended()).toBe(0);
   // Without time to drain the job may be claimed once more before the library hears of the stop.
-  expect(new Set((await runs(db)).map(({ outcome }) => outcome))).toEqual(new Set(['returned']));
+  expect(new Set((await runs(db)).map(({ outcome }) => outcome))).toEqual(new Set(['released']));
   expect(await jobsLeft(db)).toMatchObject([{ locked: false, due: true, attempts: 0 }]);
 });

@@ -119,7 +119,7 @@ test('a worker whose task is in a transaction when PostgreSQL crashes runs the j
   await eventually(async () => expect(await effects(db)).toEqual(['a']));
   await eventually(async () =>
     expect(await runs(db)).toMatchObject([
-      { attempt: 1, outcome: 'returned' },
+      { attempt: 1, outcome: 'released' },
       { attempt: 1, outcome: 'succeeded' },
     ]),
   );

@@ -40,7 +40,7 @@ test('the pause doubles with each attempt up to its limit, and at least half of 
 test('a time that the provider names is kept, a little is added, and a day is the most', () => {
   const wait = (ms: number, random: number) =>
     endOfFailure(new Trouble('retry', ms), { attempt: 3, attemptsMax: 3 }, () => random);
-  expect(wait(90_000, 0)).toMatchObject({ outcome: 'waiting', attempts: 2, delaySeconds: 90 });
+  expect(wait(90_000, 0)).toMatchObject({ outcome: 'snoozed', attempts: 2, delaySeconds: 90 });
   expect(wait(90_000, 1).delaySeconds).toBe(90 * (1 + RETRY_AFTER_SPREAD));
   expect(wait(Number.MAX_SAFE_INTEGER, 0).delaySeconds).toBe(RETRY_AFTER_MAX_SECONDS);
   expect(wait(-5, 0).delaySeconds).toBe(0);
@@ -101,7 +101,7 @@ test('waiting for a provider spends no attempt, however often it happens', async
   const [job] = await jobs(db);
   expect(job).toMatchObject({ attempts: 0, max_attempts: 1 });
   expect(job?.waits).toBeGreaterThan(100);
-  expect(await db.column('select outcome from ops.job_runs')).toEqual(['waiting', 'waiting', 'waiting']);
+  expect(await db.column('select outcome from ops.job_runs')).toEqual(['snoozed', 'snoozed', 'snoozed']);
 });
 
 test('a provider that names no time is not asked without end: each wait in vain is longer, a minute at most', async () => {

@@ -193,7 +193,7 @@ test.each([false, true])(
       await eventually(async () => expect(await runs(db)).toHaveLength(1));
       await worker.stop();
     }
-    expect(await runs(db)).toMatchObject([{ attempt: 1, outcome: 'returned' }]);
+    expect(await runs(db)).toMatchObject([{ attempt: 1, outcome: 'released' }]);
     expect(await jobsLeft(db)).toMatchObject([{ attempts: 0, locked: false, due: true }]);
     expect(await lockedLanes(db)).toEqual([]);
     expect(await db.column('select key from graphile_worker.jobs')).toEqual(['effect:k']);

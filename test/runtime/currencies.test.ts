@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { readRates } from '#connectors/ecb/read_rates.ts';
-import { FieldFault } from '#connectors/kit/fields.ts';
+import { InvalidField } from '#connectors/kit/fields.ts';
 import { toItem as customerItem } from '#connectors/shopify/streams/customers.ts';
 import { productItem } from '#connectors/shopify/streams/product_rows.ts';
 import { money, placesOf } from '#connectors/stripe/api/coerce.ts';
@@ -72,8 +72,8 @@ const customer = (currencyCode: string) => ({
 test.for(NONE)('costs and spendings in %j are not stored', (code) => {
   expect(productItem(product('USD'))).toBeDefined();
   expect(customerItem(customer('USD'))).toBeDefined();
-  expect(() => productItem(product(code))).toThrow(FieldFault);
-  expect(() => customerItem(customer(code))).toThrow(FieldFault);
+  expect(() => productItem(product(code))).toThrow(InvalidField);
+  expect(() => customerItem(customer(code))).toThrow(InvalidField);
 });
 
 test.for(['XXX', 'XTS', 'XAU', 'usd'])('nobody reports in %s', async (code) => {

@@ -8,7 +8,7 @@ import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { followIndexes } from '#sql/db/planner.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimDirtyDays, markAllDays, markDays } from '#sql/dirty/dirty_days.ts';
-import { carryDays } from '#sql/dirty/roll_forward.ts';
+import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { markRatedDays } from '#sql/fx/days.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/rollup.ts';
@@ -77,7 +77,7 @@ const machineWorks: [string, Work][] = [
   ]),
   [
     'days that states are carried to',
-    (tx, { brandId, retailerId }) => carryDays(tx, { brandId, retailerId, now: NOW }),
+    (tx, { brandId, retailerId }) => rollForward(tx, { brandId, retailerId, now: NOW }),
   ],
   [
     'days that are claimed',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/retry.ts';
 import { openShopify } from '#connectors/shopify/api/client.ts';
 import { shopQuery } from '#connectors/shopify/api/queries.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
@@ -35,7 +35,7 @@ async function connect(db: TestDb, baseUrl: string) {
   const open = async () => {
     const connection = await openConnection(db, brandId, id, testKeyring);
     const shopify = openShopify({
-      ...{ connection, db, sealer: testSealer, meters: makeMeters(), warn: () => {} },
+      ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
       signal: new AbortController().signal,
     });
     return () => shopify.ask(shopQuery, {}, anything);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Budget, makeBudget } from '#connectors/kit/rate_limit.ts';
-import { makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/retry.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 
 // So slow that the time which a busy machine takes between two steps refills next to nothing.
@@ -13,9 +13,9 @@ function twoWorkers(db: TestDb): [Budget, Budget] {
 }
 
 async function waitOf(budget: Budget, cost: number): Promise<number> {
-  const meters = makeMeters();
-  await budget.take(cost, { signal: new AbortController().signal, meters });
-  return meters.waitedMs;
+  const stats = newRequestStats();
+  await budget.take(cost, { signal: new AbortController().signal, stats });
+  return stats.waitedMs;
 }
 
 const available = (db: TestDb) =>
@@ -49,10 +49,10 @@ test('what the provider says corrects the bucket downwards, and gives back what 
   await using db = await freshDb();
   const [one] = twoWorkers(db);
   const plan = { maximum: 1000, restorePerSecond: 0.001 };
-  await one.take(300, { signal: new AbortController().signal, meters: makeMeters() });
+  await one.take(300, { signal: new AbortController().signal, stats: newRequestStats() });
   await one.correct({ ...plan, available: 990, reserved: 300, actual: 10 });
   expect(await available(db)).toBe(990);
-  await one.take(300, { signal: new AbortController().signal, meters: makeMeters() });
+  await one.take(300, { signal: new AbortController().signal, stats: newRequestStats() });
   // Another app of ours has spent most of it, which only the provider knows.
   await one.correct({ ...plan, available: 40, reserved: 300, actual: 10 });
   expect(await available(db)).toBe(40);
@@ -62,7 +62,7 @@ test('a request that the provider has yet to see stays taken', async () => {
   await using db = await freshDb();
   const [one, other] = twoWorkers(db);
   const plan = { maximum: 1000, restorePerSecond: 0.001 };
-  const persistence = { signal: new AbortController().signal, meters: makeMeters() };
+  const persistence = { signal: new AbortController().signal, stats: newRequestStats() };
   await one.take(0, persistence);
   await one.correct({ ...plan, available: 1000, reserved: 0, actual: 0 });
   await one.take(200, persistence);

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeHttp } from '#connectors/kit/http.ts';
-import { makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/retry.ts';
 import { type Batch, type Mark, readResult } from '#connectors/shopify/bulk/reader.ts';
 import type { Node, Shape } from '#connectors/shopify/sync/collection.ts';
 import { assertHolds } from '../support/property.ts';
@@ -62,7 +62,7 @@ async function read(answers: Answer[], { start = START, ...counts }: Reading, ba
     provider: 'Shopify',
     account: 'acme',
     signal: new AbortController().signal,
-    meters: makeMeters(),
+    stats: newRequestStats(),
   });
   for await (const batch of readResult(
     { http, shape: SHAPE, make: (node: Node) => node },
@@ -228,7 +228,7 @@ test('an address that has ended is no reason to ask again and again', async () =
     provider: 'Shopify',
     account: 'acme',
     signal: new AbortController().signal,
-    meters: makeMeters(),
+    stats: newRequestStats(),
   });
   const reading = readResult(
     { http, shape: SHAPE, make: (node) => node },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/retry.ts';
 import { openShopify } from '#connectors/shopify/api/client.ts';
 import { ordersCount, shopQuery } from '#connectors/shopify/api/queries.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
@@ -17,7 +17,7 @@ async function askShop(db: TestDb, ...answers: Answer[]) {
   const connection = await openConnection(db, brandId, id, testKeyring);
   const warnings: string[] = [];
   const shopify = openShopify({
-    ...{ connection, db, sealer: testSealer, meters: makeMeters() },
+    ...{ connection, db, sealer: testSealer, stats: newRequestStats() },
     signal: new AbortController().signal,
     warn: (warning) => void warnings.push(warning),
   });
@@ -153,7 +153,7 @@ test('the answer has to be of the shape that was asked for', async () => {
   const { brandId, id } = await aConnection(db, { baseUrl: provider.url });
   const connection = await openConnection(db, brandId, id, testKeyring);
   const shopify = openShopify({
-    ...{ connection, db, sealer: testSealer, meters: makeMeters(), warn: () => {} },
+    ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,
   });
   const asking = shopify.ask(ordersCount, { query: '' }, z.object({ count: z.object({ count: z.int() }) }));

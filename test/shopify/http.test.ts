@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { BodyLimits } from '#connectors/kit/body.ts';
 import { makeHttp, retryAfterMs } from '#connectors/kit/http.ts';
-import { type Again, ATTEMPTS_MAX, makeMeters, persist } from '#connectors/kit/retry.ts';
+import { ATTEMPTS_MAX, newRequestStats, type RetryableError, withRetry } from '#connectors/kit/retry.ts';
 import {
   type Answer,
   fakeProvider,
@@ -16,12 +16,12 @@ import {
 const ok = json({ fine: true });
 
 function client(signal = new AbortController().signal) {
-  const meters = makeMeters();
-  const http = makeHttp({ provider: 'Shopify', account: 'acme', signal, meters });
+  const stats = newRequestStats();
+  const http = makeHttp({ provider: 'Shopify', account: 'acme', signal, stats });
   return {
     http,
-    meters,
-    get: (url: string) => persist(() => http.once({ method: 'GET', url, secrets: [] }), http),
+    stats,
+    get: (url: string) => withRetry(() => http.once({ method: 'GET', url, secrets: [] }), http),
   };
 }
 
@@ -34,28 +34,28 @@ test.each([
   ['429 with seconds', status(429, { 'retry-after': '0.1' })],
 ])('%s is asked again', async (_, trouble) => {
   await using provider = await fakeProvider(trouble, ok);
-  const { get, meters } = client();
+  const { get, stats } = client();
   expect(await get(provider.url)).toMatchObject({ status: 200, text: '{"fine":true}' });
-  expect(meters.requests).toBe(2);
-  expect(meters.waitedMs).toBeGreaterThan(0);
+  expect(stats.requests).toBe(2);
+  expect(stats.waitedMs).toBeGreaterThan(0);
 });
 
 test('answers that will not change are given back at once', async () => {
   await using provider = await fakeProvider(status(404));
-  const { get, meters } = client();
+  const { get, stats } = client();
   expect(await get(provider.url)).toMatchObject({ status: 404 });
-  expect(meters.requests).toBe(1);
+  expect(stats.requests).toBe(1);
 });
 
 test('a long Retry-After is left to the queue, with the time to wait', async () => {
   await using provider = await fakeProvider(status(429, { 'retry-after': '3600' }));
-  const { get, meters } = client();
+  const { get, stats } = client();
   await expect(get(provider.url)).rejects.toMatchObject({
     code: 'NS_RATE_LIMITED',
     verdict: 'retry',
     retryAfterMs: 3_600_000,
   });
-  expect(meters).toMatchObject({ requests: 1, waitedMs: 0 });
+  expect(stats).toMatchObject({ requests: 1, waitedMs: 0 });
 });
 
 test('trouble that stays ends after a limited number of attempts', async () => {
@@ -137,12 +137,12 @@ const dribble =
 
 /** A minute as short as a test can wait for. */
 const limited = (limits: BodyLimits) => {
-  const meters = makeMeters();
+  const stats = newRequestStats();
   const signal = new AbortController().signal;
-  return makeHttp({ provider: 'Shopify', account: 'acme', signal, meters, limits });
+  return makeHttp({ provider: 'Shopify', account: 'acme', signal, stats, limits });
 };
 
-const failureOf = (error: Again) => error.failure;
+const failureOf = (error: RetryableError) => error.failure;
 const TOO_SLOW = {
   code: 'NS_PROVIDER_UNAVAILABLE',
   verdict: 'retry',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeMeters } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/retry.ts';
 import { makePace } from '#connectors/stripe/api/rate_limit.ts';
 import { openDb } from '#sql/db/pool.ts';
 import { limitRequests } from '#sql/tenants/connections.ts';
@@ -121,9 +121,9 @@ async function paced(db: TestDb) {
     return {
       block: pace.block,
       async wait(endpoint = '/v1/charges') {
-        const meters = makeMeters();
-        await pace.take(endpoint, { signal: new AbortController().signal, meters });
-        return meters.waitedMs;
+        const stats = newRequestStats();
+        await pace.take(endpoint, { signal: new AbortController().signal, stats });
+        return stats.waitedMs;
       },
     };
   };

@@ -1,6 +1,6 @@
 /** An empty text is no fault: what was sold under no name was sold. Missing, or something else than text, is one. */
 import { expect, test } from 'vitest';
-import { FieldFault, type Fields, isObject } from '#connectors/kit/fields.ts';
+import { type Fields, InvalidField, isObject } from '#connectors/kit/fields.ts';
 import { orderItem } from '#connectors/shopify/streams/order_rows.ts';
 import { productItem } from '#connectors/shopify/streams/product_rows.ts';
 import { toItem as bookingItem } from '#connectors/stripe/streams/balance_transactions.ts';
@@ -104,12 +104,12 @@ function* textsWith(
   }
 }
 
-function faultOf(read: () => unknown): FieldFault | undefined {
+function faultOf(read: () => unknown): InvalidField | undefined {
   try {
     read();
     return undefined;
   } catch (error) {
-    if (error instanceof FieldFault) return error;
+    if (error instanceof InvalidField) return error;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { makeHttp, retryAfterMs } from '#connectors/kit/http.ts';
 import { makeBudget } from '#connectors/kit/rate_limit.ts';
-import { makeMeters, persist, RETRY_AFTER_MS_MAX } from '#connectors/kit/retry.ts';
+import { newRequestStats, RETRY_AFTER_MS_MAX, withRetry } from '#connectors/kit/retry.ts';
 import { costOf } from '#connectors/shopify/api/answers.ts';
 import { openShopify } from '#connectors/shopify/api/client.ts';
 import { shopQuery } from '#connectors/shopify/api/queries.ts';
@@ -27,7 +27,7 @@ async function askShop(db: TestDb, ...answers: Answer[]) {
   const { brandId, id } = await aConnection(db, { baseUrl: provider.url });
   const connection = await openConnection(db, brandId, id, testKeyring);
   const shopify = openShopify({
-    ...{ connection, db, sealer: testSealer, meters: makeMeters(), warn: () => {} },
+    ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,
   });
   return await shopify.ask(shopQuery, {}, anything).catch((error: Error) => error);
@@ -60,7 +60,7 @@ test('nor does it block an account of Stripe', async () => {
     auth: 'key',
   });
   const pace = makePace(db, { brandId, connectionId, account: 'acct_1', livemode: true });
-  await pace.take('/v1/charges', { signal: new AbortController().signal, meters: makeMeters() });
+  await pace.take('/v1/charges', { signal: new AbortController().signal, stats: newRequestStats() });
   await pace.block(1e15);
   expect(Math.max(...((await blockedSeconds(db)) as number[]))).toBeLessThanOrEqual(DAY_MS / 1000);
 });
@@ -68,11 +68,11 @@ test('nor does it block an account of Stripe', async () => {
 test('nor does a 503 keep a job away for longer', async () => {
   await using provider = await fakeProvider(status(503, { 'retry-after': '1e12' }));
   const http = makeHttp({
-    ...{ provider: 'Shopify', account: 'acme', meters: makeMeters() },
+    ...{ provider: 'Shopify', account: 'acme', stats: newRequestStats() },
     signal: new AbortController().signal,
   });
   await expect(
-    persist(() => http.once({ secrets: [], method: 'GET', url: provider.url }), http),
+    withRetry(() => http.once({ secrets: [], method: 'GET', url: provider.url }), http),
   ).rejects.toMatchObject({
     code: 'NS_PROVIDER_UNAVAILABLE',
     retryAfterMs: DAY_MS,
@@ -115,7 +115,7 @@ test.each([
 test('whatever figures an answer gives, the bucket is full again within an hour', async () => {
   await using db = await freshDb();
   const budget = makeBudget(db, 'shopify', 'acme', { maximum: 2000, restorePerSecond: 100 });
-  await budget.take(1, { signal: new AbortController().signal, meters: makeMeters() });
+  await budget.take(1, { signal: new AbortController().signal, stats: newRequestStats() });
   for (const key of Object.keys(usual)) {
     for (const value of [1e300, -1e300, 1e-300, 0, -1, null, 'x']) {
       const { requested = 10, ...cost } = costOf(costBody({ ...usual, [key]: value })) ?? {};
@@ -141,7 +141,7 @@ test('a token is believed to live for a day at most', async () => {
   });
   const connection = await openConnection(db, brandId, id, testKeyring);
   const shopify = openShopify({
-    ...{ connection, db, sealer: testSealer, meters: makeMeters(), warn: () => {} },
+    ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,
   });
   await shopify.ask(shopQuery, {}, anything);
@@ -162,9 +162,9 @@ test('an operator can take a block back, of all brands that read the account, an
   const said = await nightshift(['connections', 'limits', id, '--reset', '--json'], { env });
   expect(said).toMatchObject({ code: 0 });
   expect(said.json()[0]).toMatchObject({ reset: 1 });
-  const meters = makeMeters();
-  await budget.take(1, { signal: new AbortController().signal, meters });
-  expect(meters.waitedMs).toBe(0);
+  const stats = newRequestStats();
+  await budget.take(1, { signal: new AbortController().signal, stats });
+  expect(stats.waitedMs).toBe(0);
   expect(await db.column('select account from ops.rate_budgets where blocked_until is not null')).toEqual([
     `${account}.au`,
   ]);
@@ -189,7 +189,7 @@ test('of Stripe the buckets of each endpoint and mode go too', async () => {
   const signal = new AbortController().signal;
   for (const livemode of [true, false]) {
     const pace = makePace(db, { brandId, connectionId, account: 'acct_1', livemode });
-    await pace.take('/v1/charges', { signal, meters: makeMeters() });
+    await pace.take('/v1/charges', { signal, stats: newRequestStats() });
     await pace.block(DAY_MS);
   }
   const env = { DATABASE_URL: db.url };

@@ -22,14 +22,14 @@ export class WorkerStopping extends coded('NS_WORKER_STOPPING') {
   }
 }
 
-export type Leash = Disposable & {
+export type Deadline = Disposable & {
   /** For the body. Its reason is a TaskTimedOut or a WorkerStopping. */
   signal: AbortSignal;
   /** Rejects with that reason when the body has not heeded it in time. */
   outstayed: Promise<never>;
 };
 
-export function leash(task: { name: string; timeoutSeconds: number }, stop: AbortSignal): Leash {
+export function deadline(task: { name: string; timeoutSeconds: number }, stop: AbortSignal): Deadline {
   const controller = new AbortController();
   const { promise: outstayed, reject } = Promise.withResolvers<never>();
   outstayed.catch(() => {}); // whether anybody still waits for it is up to them

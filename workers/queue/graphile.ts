@@ -27,7 +27,7 @@ const NOT_ITS_BUSINESS = [
   'clear_stale_locks',
 ].map((name) => `${name}/${SCHEMA}`);
 
-export type Library = {
+export type Graphile = {
   /** What it writes into `locked_by`. */
   poolId: string;
   /** Settles when the library ends, asked or not. */
@@ -38,7 +38,7 @@ export type Library = {
   failures(): number;
 };
 
-export type LibraryOptions = {
+export type GraphileOptions = {
   db: Db;
   taskList: TaskList;
   concurrency: number;
@@ -47,7 +47,7 @@ export type LibraryOptions = {
   mayClaim: () => Promise<void>;
 };
 
-export async function startLibrary(options: LibraryOptions): Promise<Library> {
+export async function startGraphile(options: GraphileOptions): Promise<Graphile> {
   const { db, taskList, concurrency, log, mayClaim } = options;
   const events: WorkerEvents = new EventEmitter();
   let poolId = '';
@@ -70,7 +70,7 @@ export async function startLibrary(options: LibraryOptions): Promise<Library> {
     events,
     logger: new Logger(() => (level, message, { failure }) => {
       // A failed job has its line from us. What the library calls an error mends itself or ends it.
-      log[level === 'error' && !failure ? 'warn' : 'trace']({ library: message }, 'queue');
+      log[level === 'error' && !failure ? 'warn' : 'trace']({ graphile: message }, 'queue');
     }),
     noHandleSignals: true,
     pollInterval: POLL_MS,

@@ -17,7 +17,7 @@ const LOCK_SPACE = 0x4e53 * 2 ** 32; // above every other lock of ours, within e
 const LOCKS_MAX = 2 ** 32;
 const RETRY_MS = 200;
 
-export type Membership = {
+export type Liveness = {
   /** The worker's own row in `ops.workers`. */
   id: string;
   /** Settles while we count as alive; once `stop` aborted it keeps nobody waiting. */
@@ -29,7 +29,7 @@ export type Membership = {
   leave(): Promise<void>;
 };
 
-export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Membership> {
+export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Liveness> {
   const id = randomUUID();
   const lockKey = LOCK_SPACE + randomInt(LOCKS_MAX);
   let poolId: string | undefined;

@@ -9,14 +9,14 @@ import type { Db } from '#sql/db/pool.ts';
 import { returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
 import { enqueueIfDue } from '#tasks/retention.ts';
 
-export const SWEEP_MS = 1_000;
+export const RESCUE_MS = 1_000;
 // These two read the whole queue, and find what happens once in a blue moon; retention is due once a day.
 const SLOW_EVERY = 10;
 export const GRACE_SECONDS = 10;
 // When our own lock was lost, a restarted server lost everybody's: they get this long to come back.
 const OTHERS_MAY_RETURN_MS = 2_000;
 
-export type SweeperOptions = {
+export type RescuerOptions = {
   db: Db;
   log: Log;
   stop: AbortSignal;
@@ -28,18 +28,18 @@ export type SweeperOptions = {
 };
 
 /** Settles when `stop` aborts. An error of the database is no reason to end: the next second may do better. */
-export async function sweep(options: SweeperOptions): Promise<void> {
+export async function rescue(options: RescuerOptions): Promise<void> {
   const { stop, log } = options;
   for (let round = 0; !stop.aborted; round++) {
     await sweepOnce(options, round % SLOW_EVERY === SLOW_EVERY - 1).catch((error) => {
       log.debug({ reason: messageOf(error) }, 'the sweep could not be done');
     });
-    await sleep(SWEEP_MS, undefined, { signal: stop }).catch(() => {});
+    await sleep(RESCUE_MS, undefined, { signal: stop }).catch(() => {});
   }
 }
 
 async function sweepOnce(
-  { db, log, self, poolId, running, rejoinedAt }: SweeperOptions,
+  { db, log, self, poolId, running, rejoinedAt }: RescuerOptions,
   slow: boolean,
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;

@@ -33,22 +33,22 @@ export function endOfFailure(
   random: Random = Math.random,
 ): RunEnd {
   const base = { error: describe(error), attempts: attempt };
-  if (isDatabaseFault(error)) return { ...base, outcome: 'returned', attempts: attempt - 1 };
+  if (isDatabaseFault(error)) return { ...base, outcome: 'released', attempts: attempt - 1 };
   const verdict = verdictOf(error);
   if (verdict === 'give_up') return { ...base, outcome: 'dead' };
   if (verdict === 'hold') return { ...base, outcome: 'held', attempts: attempt - 1 };
   const wait = error instanceof NightshiftError ? error.retryAfterMs : undefined;
   if (wait !== undefined) {
     const delaySeconds = retryAfterSeconds(wait, random);
-    return { ...base, outcome: 'waiting', attempts: attempt - 1, delaySeconds };
+    return { ...base, outcome: 'snoozed', attempts: attempt - 1, delaySeconds };
   }
   if (attempt >= attemptsMax) return { ...base, outcome: 'dead' };
   return { ...base, outcome: 'retrying', delaySeconds: backoffSeconds(attempt, random) };
 }
 
 /** The worker has to go: the job is free for others at once, and this run counts for nothing. */
-export function endOfReturn({ attempt }: Attempts): RunEnd {
-  return { outcome: 'returned', attempts: attempt - 1 };
+export function endOfRelease({ attempt }: Attempts): RunEnd {
+  return { outcome: 'released', attempts: attempt - 1 };
 }
 
 export function backoffSeconds(attempt: number, random: Random = Math.random): number {

@@ -10,9 +10,9 @@ import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord
 import { parsePayload } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
 import { untilAnswered } from './db_retry.ts';
-import { leash, TaskTimedOut, WorkerStopping } from './deadline.ts';
+import { deadline, TaskTimedOut, WorkerStopping } from './deadline.ts';
 import { ClaimLost, type FencedDb, fencedDb } from './fenced_db.ts';
-import { endOfFailure, endOfReturn, endOfSuccess } from './retry_policy.ts';
+import { endOfFailure, endOfRelease, endOfSuccess } from './retry_policy.ts';
 
 /** A job as the library hands it over. */
 export type ClaimedJob = {
@@ -104,8 +104,8 @@ const levels = {
   succeeded: 'info',
   partial: 'warn',
   retrying: 'warn',
-  waiting: 'info',
-  returned: 'info',
+  snoozed: 'info',
+  released: 'info',
   lost: 'warn',
   held: 'error',
   dead: 'error',
@@ -116,7 +116,7 @@ type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
 
 async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOptions): Promise<BodyEnd> {
   const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
-  using leashed = leash(task, stop);
+  using leashed = deadline(task, stop);
   const { signal, outstayed } = leashed;
   try {
     signal.throwIfAborted();
@@ -130,7 +130,7 @@ async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOpti
   } catch (thrown) {
     const reason: unknown = signal.reason;
     if (thrown instanceof ClaimLost || reason instanceof WorkerStopping) {
-      return { error: thrown, end: endOfReturn(attempts) };
+      return { error: thrown, end: endOfRelease(attempts) };
     }
     const error =
       reason instanceof TaskTimedOut ? new TaskTimedOut(task.name, task.timeoutSeconds, thrown) : thrown;

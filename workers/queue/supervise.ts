@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { coded } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
-import type { Library } from './graphile.ts';
+import type { Graphile } from './graphile.ts';
 
 const LOOK_MS = 1_000;
 const FAILURES_MAX = 5; // in a row, without a claim or an empty answer between
@@ -29,14 +29,14 @@ export type Supervised = {
   db: Db;
   stop: AbortSignal;
   /** Starts the library and registers it. Asked again after each end. */
-  start(): Promise<Library>;
+  start(): Promise<Graphile>;
 };
 
 /** Settles when told to stop and the jobs in hand are through; rejects when it cannot go on. */
-export async function supervise(first: Library, { log, db, stop, start }: Supervised): Promise<void> {
+export async function supervise(first: Graphile, { log, db, stop, start }: Supervised): Promise<void> {
   const restarts: number[] = [];
-  for (let library = first; ; library = await start()) {
-    await untilEnded(library, db, stop);
+  for (let graphile = first; ; graphile = await start()) {
+    await untilEnded(graphile, db, stop);
     if (stop.aborted) return;
     const now = performance.now();
     restarts.push(now);
@@ -46,16 +46,16 @@ export async function supervise(first: Library, { log, db, stop, start }: Superv
   }
 }
 
-async function untilEnded(library: Library, db: Db, stop: AbortSignal): Promise<void> {
+async function untilEnded(graphile: Graphile, db: Db, stop: AbortSignal): Promise<void> {
   const ended = new AbortController();
-  library.ended.catch(() => {}).finally(() => ended.abort());
+  graphile.ended.catch(() => {}).finally(() => ended.abort());
   const wake = AbortSignal.any([stop, ended.signal]);
   for (let stuck = 0; !wake.aborted && stuck < STUCK_LOOKS_MAX; ) {
     await sleep(LOOK_MS, undefined, { signal: wake }).catch(() => {});
     // While the server is away every claim fails, and nothing is wrong with the library.
-    stuck = library.failures() >= FAILURES_MAX && (await answers(db)) ? stuck + 1 : 0;
+    stuck = graphile.failures() >= FAILURES_MAX && (await answers(db)) ? stuck + 1 : 0;
   }
-  if (!ended.signal.aborted) await library.stop();
+  if (!ended.signal.aborted) await graphile.stop();
 }
 
 async function answers(db: Db): Promise<boolean> {

@@ -11,9 +11,9 @@ import { assertKeysFit } from '#sql/tenants/secrets.ts';
 import type { Services, Task } from '#tasks/task.ts';
 import { untilAnswered } from './db_retry.ts';
 import { drain, handBack, makeStops, STOP_SECONDS_MAX } from './drain.ts';
-import { type Library, startLibrary } from './graphile.ts';
+import { type Graphile, startGraphile } from './graphile.ts';
 import { join } from './liveness.ts';
-import { sweep } from './rescuer.ts';
+import { rescue } from './rescuer.ts';
 import { type RunOptions, runJob } from './run_job.ts';
 import { supervise } from './supervise.ts';
 import { watchEventLoop } from './watchdog.ts';
@@ -58,8 +58,8 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   await assertSchema(control);
   await assertKeysFit(control, options.services.sealer);
   const stops = makeStops();
-  const membership = await join(control, log, stops.claiming.signal);
-  opening.defer(() => membership.leave());
+  const liveness = await join(control, log, stops.claiming.signal);
+  opening.defer(() => liveness.leave());
   const { stallSeconds, drainSeconds } = options;
   if (stallSeconds) opening.use(watchEventLoop(Math.min(stallSeconds, drainSeconds + STOP_SECONDS_MAX), log));
 
@@ -68,16 +68,16 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const runs = { db, control, log, services, stop: stops.running.signal, giveUp: stops.waiting.signal };
   const taskList = handlers(options.tasks, running, runs, options.report);
   let poolId = '';
-  const claim = async (): Promise<Library> => {
-    const mayClaim = () => membership.ready();
-    const library = await startLibrary({ db: queue, taskList, concurrency, log, mayClaim });
-    poolId = library.poolId;
-    await membership.register(poolId).catch(async (error) => {
+  const claim = async (): Promise<Graphile> => {
+    const mayClaim = () => liveness.ready();
+    const graphile = await startGraphile({ db: queue, taskList, concurrency, log, mayClaim });
+    poolId = graphile.poolId;
+    await liveness.register(poolId).catch(async (error) => {
       stops.claiming.abort();
-      await library.stop();
+      await graphile.stop();
       throw error;
     });
-    return library;
+    return graphile;
   };
   const claimAgain = () =>
     untilAnswered(stops.claiming.signal, async () => {
@@ -87,14 +87,14 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const first = await claim();
   const opened = opening.move();
 
-  const sweeping = sweep({
+  const sweeping = rescue({
     db: control,
     log,
     stop: stops.sweeping.signal,
-    self: membership.id,
+    self: liveness.id,
     poolId: () => poolId,
     running: () => [...running].map(({ id }) => id),
-    rejoinedAt: membership.rejoinedAt,
+    rejoinedAt: liveness.rejoinedAt,
   });
   const claiming = supervise(first, { log, db: control, stop: stops.claiming.signal, start: claimAgain });
   const end = async () => {

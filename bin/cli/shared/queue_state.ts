@@ -27,7 +27,7 @@ export type JobState = {
     | 'waiting'
     | 'running'
     | 'retrying'
-    | 'returned'
+    | 'released'
     | 'crashed'
     | 'succeeded'
     | 'partial'
@@ -53,7 +53,7 @@ export async function jobStates(db: Reader, ids: readonly string[]): Promise<Job
                  when r.outcome = 'running' then 'running'
                  when j.attempts >= j.max_attempts and j.locked_at is null then 'dead'
                  when j.run_at = 'infinity' then 'held'
-                 when r.outcome in ('retrying', 'returned', 'crashed') then r.outcome
+                 when r.outcome in ('retrying', 'released', 'crashed') then r.outcome
                  else 'waiting' end as state,
             r.attempt, case when isfinite(j.run_at) then j.run_at end as run_at, r.progress, r.tally, r.error_code, r.error_message,
             r.error_hint, r.started_at, r.finished_at

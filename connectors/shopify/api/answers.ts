@@ -17,7 +17,7 @@ import {
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { HttpAnswer } from '../../kit/http.ts';
-import { Again } from '../../kit/retry.ts';
+import { RetryableError } from '../../kit/retry.ts';
 
 export const PROVIDER = 'Shopify';
 /** 430: a firewall took us for an attacker. Going on at once would make it worse. */
@@ -94,16 +94,16 @@ function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error
 
   if (has('THROTTLED')) {
     const waitMs = throttledMs(cost);
-    return new Again(new RateLimited(PROVIDER, account, waitMs), { waitMs, isTurn: true });
+    return new RetryableError(new RateLimited(PROVIDER, account, waitMs), { waitMs, isTurn: true });
   }
   if (has('ACCESS_DENIED'))
     return new ScopeMissing(PROVIDER, connection, requiredAccess(list) ?? query, message);
   if (has('SHOP_INACTIVE')) return new AccountSuspended(PROVIDER, account, message, true);
   if (has('MAX_COST_EXCEEDED')) return new PageTooHeavy(query, message, 'give_up');
-  if (has('INTERNAL_SERVER_ERROR')) return new Again(new PageTooHeavy(query, message, 'retry'));
+  if (has('INTERNAL_SERVER_ERROR')) return new RetryableError(new PageTooHeavy(query, message, 'retry'));
   const unknown = codes.every((code) => code === undefined);
   const refusal = new RequestRefused(PROVIDER, query, message);
-  return unknown ? new Again(refusal) : refusal; // without a code it may pass; with one it is about our query
+  return unknown ? new RetryableError(refusal) : refusal; // without a code it may pass; with one it is about our query
 }
 
 function codeOf(error: Fields): string | undefined {
@@ -174,7 +174,8 @@ const within = (value: number, least: number, most: number) => Math.min(most, Ma
 
 /** The JSON object of an answer. One that cannot be read may be cut: worth another try. */
 export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {
-  const unread = (reason: string) => new Again(new AnswerNotUnderstood(PROVIDER, query, reason, 'retry'));
+  const unread = (reason: string) =>
+    new RetryableError(new AnswerNotUnderstood(PROVIDER, query, reason, 'retry'));
   let body: unknown;
   try {
     body = JSON.parse(text);

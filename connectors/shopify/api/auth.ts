@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { AnswerNotUnderstood, CredentialsRejected } from '../../kit/errors.ts';
 import type { Http } from '../../kit/http.ts';
-import { persist } from '../../kit/retry.ts';
+import { withRetry } from '../../kit/retry.ts';
 import { PROVIDER, TokenRefused } from './answers.ts';
 import type { ShopifyContext } from './client.ts';
 
@@ -116,7 +116,7 @@ async function requestToken(context: Login) {
       connection,
       'to nothing yet: the secret is no JSON with client_id and client_secret',
     );
-  const answer = await persist(
+  const answer = await withRetry(
     () =>
       http.once({
         method: 'POST',

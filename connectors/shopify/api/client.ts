@@ -7,7 +7,7 @@ import { quote } from '#runtime/scrub.ts';
 import { AnswerNotUnderstood, RateLimited } from '../../kit/errors.ts';
 import { type Http, type HttpAnswer, makeHttp } from '../../kit/http.ts';
 import { makeBudget } from '../../kit/rate_limit.ts';
-import { Again, type Persistence, persist } from '../../kit/retry.ts';
+import { RetryableError, type RetryOptions, withRetry } from '../../kit/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import {
   type Asked,
@@ -41,13 +41,13 @@ export type Shopify = {
 
 export type ShopifyContext = Pick<
   StreamContext,
-  'connection' | 'db' | 'sealer' | 'signal' | 'meters' | 'warn'
+  'connection' | 'db' | 'sealer' | 'signal' | 'stats' | 'warn'
 >;
 
 export function openShopify(context: ShopifyContext): Shopify {
-  const { connection, db, signal, meters, warn } = context;
+  const { connection, db, signal, stats, warn } = context;
   const { account, baseUrl } = connection;
-  const http = makeHttp({ provider: PROVIDER, account, signal, meters });
+  const http = makeHttp({ provider: PROVIDER, account, signal, stats });
   const tokens = tokenSource({ ...context, http });
   const budget = makeBudget(db, 'shopify', account, FIRST_BUCKET);
   const costs = new Map<string, number>(); // what Shopify reserves for each query, once it has told
@@ -66,7 +66,7 @@ export function openShopify(context: ShopifyContext): Shopify {
         secrets: [token],
       });
     } catch (error) {
-      if (error instanceof Again && error.failure instanceof RateLimited)
+      if (error instanceof RetryableError && error.failure instanceof RateLimited)
         await budget.block(error.waitMs ?? 1000);
       throw error;
     }
@@ -85,7 +85,7 @@ export function openShopify(context: ShopifyContext): Shopify {
     }
   };
 
-  const once = async (query: Query, variables: Variables, token: string, persistence: Persistence) => {
+  const once = async (query: Query, variables: Variables, token: string, persistence: RetryOptions) => {
     const asked: Asked = { connection, account, query: query.name };
     const reserved = costs.get(query.text) ?? query.cost;
     await budget.take(reserved, persistence);
@@ -106,10 +106,10 @@ export function openShopify(context: ShopifyContext): Shopify {
   return {
     http,
     async ask(query, variables, answer, attemptsMax) {
-      const persistence: Persistence = { signal, meters, ...(attemptsMax && { attemptsMax }) };
+      const persistence: RetryOptions = { signal, stats, ...(attemptsMax && { attemptsMax }) };
       const withToken = async (token: string) => {
         try {
-          return await persist(() => once(query, variables, token, persistence), persistence);
+          return await withRetry(() => once(query, variables, token, persistence), persistence);
         } catch (error) {
           throw heavyInsteadOfLate(error, query.name);
         }

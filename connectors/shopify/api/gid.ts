@@ -1,12 +1,12 @@
 /** Ids of Shopify are addresses, gid://shopify/<type>/<number>. We store the last part, as text. */
 import { shown } from '#runtime/scrub.ts';
-import { FieldFault, type Fields, object, objectOrNull, text } from '../../kit/fields.ts';
+import { type Fields, InvalidField, object, objectOrNull, text } from '../../kit/fields.ts';
 
 const GID = /^gid:\/\/shopify\/[A-Za-z]+\/./;
 
 export function idOf(node: Fields, key = 'id'): string {
   const gid = text(node, key);
-  if (!GID.test(gid)) throw new FieldFault(key, `${shown(gid)} is no id of Shopify`);
+  if (!GID.test(gid)) throw new InvalidField(key, `${shown(gid)} is no id of Shopify`);
   return gid.slice(gid.lastIndexOf('/') + 1);
 }
 

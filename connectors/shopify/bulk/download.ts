@@ -4,7 +4,7 @@ import { createGunzip } from 'node:zlib';
 import { messageOf } from '#runtime/errors.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import type { Http, HttpStream } from '../../kit/http.ts';
-import { Again, persist } from '../../kit/retry.ts';
+import { RetryableError, withRetry } from '../../kit/retry.ts';
 import { PROVIDER } from '../api/answers.ts';
 import { LineDamaged } from './lines.ts';
 
@@ -34,7 +34,7 @@ export async function openAt(http: Http, url: string, offset: number): Promise<A
 
 function request(http: Http, url: string, offset: number): Promise<HttpStream> {
   const headers = { 'accept-encoding': 'identity', ...(offset > 0 && { range: `bytes=${offset}-` }) };
-  return persist(() => http.open({ method: 'GET', url, headers }), http);
+  return withRetry(() => http.open({ method: 'GET', url, headers }), http);
 }
 
 /** Reads no further, which ends the request. */
@@ -52,7 +52,7 @@ async function* gunzip(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield* unzip as AsyncIterable<Buffer>;
   } catch {
     const error = await feeding;
-    throw error instanceof Again ? error : new LineDamaged(messageOf(error));
+    throw error instanceof RetryableError ? error : new LineDamaged(messageOf(error));
   }
 }
 

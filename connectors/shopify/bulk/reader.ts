@@ -5,7 +5,7 @@
  */
 import { coded } from '#runtime/errors.ts';
 import type { Http } from '../../kit/http.ts';
-import { Again } from '../../kit/retry.ts';
+import { RetryableError } from '../../kit/retry.ts';
 import type { Node, Shape } from '../sync/collection.ts';
 import { openAt } from './download.ts';
 import { BulkUngrouped, type Group, LineDamaged, lineCutter, makeGrouper } from './lines.ts';
@@ -62,14 +62,14 @@ export async function* readResult<T>(
       if (mark.lines === file.lines) break;
     } catch (error) {
       if (!isCut(error)) throw error;
-      reason = error instanceof Again ? error.failure.message : error.message;
+      reason = error instanceof RetryableError ? error.failure.message : error.message;
     }
     if (++cuts >= CUTS_MAX) throw new BulkResultCut(`${reason}, ${mark.lines} were read`, mark, file);
   }
 }
 
 function isCut(error: unknown): error is Error {
-  return error instanceof LineDamaged || error instanceof Again;
+  return error instanceof LineDamaged || error instanceof RetryableError;
 }
 
 /** Gives no batch that could be incomplete: the last one comes only if the file is as long as announced. */

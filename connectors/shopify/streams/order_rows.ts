@@ -5,9 +5,9 @@ import {
   amount,
   currency,
   each,
-  FieldFault,
   type Fields,
   flag,
+  InvalidField,
   instant,
   instantOrNull,
   integer,
@@ -93,7 +93,7 @@ export function orderItem(node: Fields): Item {
 /** The first order of a customer is found by comparing ids as numbers, so an order has no other. */
 function numberOf(node: Fields): string {
   const id = idOf(node);
-  if (!/^\d{1,30}$/.test(id)) throw new FieldFault('id', `${shown(id)} is no number`);
+  if (!/^\d{1,30}$/.test(id)) throw new InvalidField('id', `${shown(id)} is no number`);
   return id;
 }
 
@@ -242,7 +242,7 @@ function money({ currency }: Order, parent: Fields, key: string): string {
   if (inner === undefined || inner === null)
     return under(key, () => amount(object(object(parent, key), 'shopMoney'), 'amount'));
   if (inner.currencyCode !== currency) {
-    throw new FieldFault(
+    throw new InvalidField(
       key,
       `in ${quote(inner.currencyCode, VALUE_CHARS_MAX)} though the order is in ${currency}`,
     );

@@ -7,7 +7,7 @@ import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
 import { bulkOrders, orderLedger, orderLines, ordersCount, ordersPage } from '../api/queries.ts';
 import { type Collection, connectionOf, type Node } from '../sync/collection.ts';
-import { childPage, wholeList } from '../sync/nested_pages.ts';
+import { childPage, completeList } from '../sync/nested_pages.ts';
 import { collectionPages } from '../sync/sync.ts';
 import { orderItem } from './order_rows.ts';
 import { orderTables } from './order_tables.ts';
@@ -26,7 +26,7 @@ export const ordersCollection: Collection = {
   ],
   whole: async (shopify, node) => ({
     ...node,
-    lineItems: await wholeList(shopify, orderLines, node, 'lineItems'),
+    lineItems: await completeList(shopify, orderLines, node, 'lineItems'),
     agreements: await wholeLedger(shopify, node),
   }),
   toItem: orderItem,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { costsOfSales } from '#sql/load/invalidations.ts';
 import type { Fields } from '../../kit/fields.ts';
-import { FieldFault, isObject } from '../../kit/fields.ts';
+import { InvalidField, isObject } from '../../kit/fields.ts';
 import { defineStream } from '../../kit/stream.ts';
 import { isGranted } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
@@ -17,8 +17,8 @@ import {
 } from '../api/queries.ts';
 import type { Collection, Node } from '../sync/collection.ts';
 import type { Feed } from '../sync/feed.ts';
-import { wholeList } from '../sync/nested_pages.ts';
-import { collectionPages, wholeItems } from '../sync/sync.ts';
+import { completeList } from '../sync/nested_pages.ts';
+import { collectionPages, completeItems } from '../sync/sync.ts';
 import { productItem, productTables } from './product_rows.ts';
 
 const LOCATION_NAMES = 'read_locations';
@@ -59,7 +59,7 @@ function stockFeed(names: boolean): Feed {
         const { nodes: found } = await shopify.ask(productsById(names), { ids: part }, nodesSchema);
         products.push(...found.filter((node) => node !== null));
       }
-      return [await wholeItems(productsCollection(names), shopify, products)];
+      return [await completeItems(productsCollection(names), shopify, products)];
     },
   };
 }
@@ -82,7 +82,7 @@ function variantIds(variant: Node): unknown[] {
 
 async function wholeProduct(shopify: Shopify, node: Fields, names: boolean): Promise<Node> {
   const variants: Node[] = [];
-  for (const variant of await wholeList(shopify, productVariants(names), node, 'variants')) {
+  for (const variant of await completeList(shopify, productVariants(names), node, 'variants')) {
     variants.push(await wholeVariant(shopify, variant, names));
   }
   return { ...node, variants };
@@ -91,9 +91,9 @@ async function wholeProduct(shopify: Shopify, node: Fields, names: boolean): Pro
 /** In a bulk result the levels are children of the variant: so they are here. */
 async function wholeVariant(shopify: Shopify, variant: Fields, names: boolean): Promise<Node> {
   const item = variant.inventoryItem;
-  if (!isObject(item)) throw new FieldFault('inventoryItem', 'no object');
+  if (!isObject(item)) throw new InvalidField('inventoryItem', 'no object');
   const { inventoryLevels: _, ...inventoryItem } = item;
-  const levels = await wholeList(shopify, itemLevels(names), item, 'inventoryLevels');
+  const levels = await completeList(shopify, itemLevels(names), item, 'inventoryLevels');
   return { ...variant, inventoryItem, inventoryLevels: levels };
 }
 

@@ -6,7 +6,7 @@ import { defineStream, type Page, type StreamContext } from '../../kit/stream.ts
 import { idOf } from '../api/gid.ts';
 import { shopQuery } from '../api/queries.ts';
 import { contentOf, read } from '../sync/collection.ts';
-import { openReading } from '../sync/sync.ts';
+import { openRun } from '../sync/sync.ts';
 
 export const shops = table({
   name: 'raw.shopify_shops',
@@ -32,7 +32,7 @@ const target = { tables: [shops] };
 export const shopStream = defineStream({ ...needs, ...target, provider: 'shopify', pages });
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
-  const { shopify } = await openReading(context, needs);
+  const { shopify } = await openRun(context, needs);
   const { shop } = await shopify.ask(shopQuery, {}, shopSchema);
   const position = { readAt: context.now().toISOString() };
   yield { phase: 'changes', ...contentOf([read({ target, toItem }, shop)]), position, announced: 1 };

@@ -12,7 +12,7 @@ import { awaitBulk, startBulk } from '../bulk/operation.ts';
 import { BulkResultCut, ResultContradictory, type ResultFile, readResult } from '../bulk/reader.ts';
 import { type Collection, contentOf, type Node, read } from './collection.ts';
 import { LAG_MS } from './incremental.ts';
-import { BEGINNING, type Reading, store, storedRoots } from './sync_run.ts';
+import { BEGINNING, checkpoint, type SyncRun, storedRoots } from './sync_run.ts';
 import { type Bulk, type Part, type Position, timeText } from './sync_state.ts';
 
 const RESTARTS_MAX = 10;
@@ -41,52 +41,52 @@ export class BulkDistrusted extends coded('NS_BULK_DISTRUSTED') {
 }
 
 /** The pages of a first load, or what is left of one. Leaves a position without a load. */
-export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page> {
-  const begun = reading.position.bulk;
+export async function* backfill(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+  const begun = run.position.bulk;
   let isRepeated = begun !== undefined && begun.operation === undefined;
-  if (!begun) yield store(reading, withBulk(reading, newBulk(reading.context.now())));
+  if (!begun) yield checkpoint(run, withBulk(run, newBulk(run.context.now())));
   try {
     for (;;) {
-      const bulk = reading.position.bulk;
+      const bulk = run.position.bulk;
       const part = bulk?.parts[0];
       if (!bulk || !part) break;
       yield bulk.operation === undefined
-        ? await start(reading, collection, bulk, part, isRepeated)
-        : yield* result(reading, collection, bulk, bulk.operation);
+        ? await start(run, collection, bulk, part, isRepeated)
+        : yield* result(run, collection, bulk, bulk.operation);
       isRepeated = false;
     }
   } catch (error) {
-    if (error instanceof BulkGivenUp) yield store(reading, { ...reading.position, bulk: undefined });
+    if (error instanceof BulkGivenUp) yield checkpoint(run, { ...run.position, bulk: undefined });
     if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
     // Pages hold whole objects, so everything is read as changes since ever; who asked goes on with that.
-    reading.context.warn(`${error.message} It is read page by page.`);
+    run.context.warn(`${error.message} It is read page by page.`);
     const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
-    yield store(reading, { ...reading.position, ...pages, catchingUp: reading.context.request });
+    yield checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
     return;
   }
-  yield await finish(reading, collection);
+  yield await finish(run, collection);
 }
 
 function newBulk(askedAt: Date): Bulk {
   return { askedAt, parts: [{}], offset: 0, lines: 0, roots: 0, rootsDone: 0, restarts: 0 };
 }
 
-const withBulk = ({ position }: Reading, bulk: Bulk): Position => ({ ...position, window: undefined, bulk });
+const withBulk = ({ position }: SyncRun, bulk: Bulk): Position => ({ ...position, window: undefined, bulk });
 
 /** The same part from its start, with another operation. */
 const anew = (bulk: Bulk): Bulk => ({ ...bulk, operation: undefined, offset: 0, lines: 0, roots: 0 });
 
 async function start(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   bulk: Bulk,
   part: Part,
   isRepeated: boolean,
 ): Promise<Page> {
   const query = collection.bulk(filterOf(collection, part));
-  const intent = { askedAt: bulk.askedAt, previous: reading.position.lastOperation };
-  const operation = await startBulk(reading.shopify, query, intent, isRepeated);
-  return store(reading, withBulk(reading, { ...bulk, operation }));
+  const intent = { askedAt: bulk.askedAt, previous: run.position.lastOperation };
+  const operation = await startBulk(run.shopify, query, intent, isRepeated);
+  return checkpoint(run, withBulk(run, { ...bulk, operation }));
 }
 
 function filterOf({ createdFilter }: Collection, { from, before }: Part): string {
@@ -99,21 +99,21 @@ function filterOf({ createdFilter }: Collection, { from, before }: Part): string
 
 /** Waits for the operation and reads its file; the page that it returns closes it, whatever its end was. */
 async function* result(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   bulk: Bulk,
   operation: string,
 ): AsyncGenerator<Page, Page> {
-  const ended = await awaitBulk(reading.shopify, operation, reading.context.connection);
-  const closed = (next: Bulk) => store(reading, { ...withBulk(reading, next), lastOperation: operation });
+  const ended = await awaitBulk(run.shopify, operation, run.context.connection);
+  const closed = (next: Bulk) => checkpoint(run, { ...withBulk(run, next), lastOperation: operation });
   const again = (reason: string) => {
     if (bulk.restarts >= RESTARTS_MAX) throw new BulkGivenUp(reason);
     return closed({ ...anew(bulk), restarts: bulk.restarts + 1 });
   };
   if (ended.kind === 'again') return again(ended.reason);
-  if (ended.kind === 'too_large') return closed({ ...anew(bulk), parts: split(reading, bulk, ended.reason) });
+  if (ended.kind === 'too_large') return closed({ ...anew(bulk), parts: split(run, bulk, ended.reason) });
   try {
-    if (ended.file) yield* batches(reading, collection, bulk, ended.file);
+    if (ended.file) yield* batches(run, collection, bulk, ended.file);
   } catch (error) {
     if (error instanceof ResultGone) return again(error.message);
     // Asking for the same file again would end alike: another operation, after the pause of a retry.
@@ -129,23 +129,23 @@ async function* result(
 }
 
 async function* batches(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   bulk: Bulk,
   file: ResultFile,
 ): AsyncGenerator<Page> {
-  const { http } = reading.shopify;
-  assertResultAddress(file.url, reading.context.connection.baseUrl);
+  const { http } = run.shopify;
+  assertResultAddress(file.url, run.context.connection.baseUrl);
   const mark = { offset: bulk.offset, lines: bulk.lines, roots: bulk.roots };
   const announced = bulk.rootsDone + file.roots;
   // Rows are made while reading, so that `ahead` makes those of the next batch while the database works.
   const reader = { http, shape: collection.shape, make: (node: Node) => read(collection, node) };
   for await (const { results, mark: reached } of ahead(readResult(reader, file, mark))) {
-    yield { ...store(reading, withBulk(reading, { ...bulk, ...reached })), ...contentOf(results), announced };
+    yield { ...checkpoint(run, withBulk(run, { ...bulk, ...reached })), ...contentOf(results), announced };
   }
 }
 
-function split({ access }: Reading, bulk: Bulk, reason: string): Part[] {
+function split({ access }: SyncRun, bulk: Bulk, reason: string): Part[] {
   const [part = {}, ...others] = bulk.parts;
   const from = part.from ?? access.createdAt;
   const before = part.before ?? bulk.askedAt;
@@ -155,15 +155,15 @@ function split({ access }: Reading, bulk: Bulk, reason: string): Part[] {
 }
 
 /** Nothing at all where there was something before is no result, but a loss of access that nobody told us of. */
-async function finish(reading: Reading, { name, target }: Collection): Promise<Page> {
-  const { position, context } = reading;
+async function finish(run: SyncRun, { name, target }: Collection): Promise<Page> {
+  const { position, context } = run;
   const { askedAt, rootsDone } = position.bulk ?? newBulk(context.now());
-  const stored = rootsDone === 0 ? await storedRoots(reading, '', target) : 0;
+  const stored = rootsDone === 0 ? await storedRoots(run, '', target) : 0;
   if (stored > 0) {
     const incomplete = `Shopify gives no ${name} at all, where ${stored} are stored`;
     const check = { name: 'bulk roots', expected: stored, found: 0, ok: false, cause: incomplete };
-    return { ...store(reading, { ...position, bulk: undefined }), checks: [check], incomplete };
+    return { ...checkpoint(run, { ...position, bulk: undefined }), checks: [check], incomplete };
   }
   const changesTo = new Date(askedAt.getTime() - LAG_MS);
-  return store(reading, { lastOperation: position.lastOperation, changesTo, catchingUp: context.request });
+  return checkpoint(run, { lastOperation: position.lastOperation, changesTo, catchingUp: context.request });
 }

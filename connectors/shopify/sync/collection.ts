@@ -5,7 +5,7 @@
  */
 import { type PackedItem, pack } from '#sql/load/pack.ts';
 import type { Item } from '#sql/load/table.ts';
-import { FieldFault, type Fields, isObject } from '../../kit/fields.ts';
+import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { rejectionOf as rejected } from '../../kit/rejection.ts';
 import type { Page, Rejection, Target } from '../../kit/stream.ts';
 import type { Shopify } from '../api/client.ts';
@@ -43,7 +43,7 @@ export type Collection = {
   shape: Shape;
   /** Turns the connections of an object of a page into lists, and asks for what did not come with it. */
   whole(shopify: Shopify, node: Fields): Promise<Node>;
-  /** Throws `FieldFault` for an object that cannot be stored. */
+  /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(node: Fields): Item;
 };
 
@@ -78,9 +78,9 @@ export function connectionOf(parent: Fields, key: string): Connection {
   const nodes = isObject(connection) ? connection.nodes : undefined;
   const info = isObject(connection) ? connection.pageInfo : undefined;
   if (!Array.isArray(nodes) || !isObject(info))
-    throw new FieldFault(key, 'no connection with nodes and pageInfo');
+    throw new InvalidField(key, 'no connection with nodes and pageInfo');
   const { hasNextPage, endCursor } = info;
   if (hasNextPage !== true) return { nodes: nodes.filter(isObject), next: null };
-  if (typeof endCursor !== 'string') throw new FieldFault(key, 'a further page without a cursor');
+  if (typeof endCursor !== 'string') throw new InvalidField(key, 'a further page without a cursor');
   return { nodes: nodes.filter(isObject), next: endCursor };
 }

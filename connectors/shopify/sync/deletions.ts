@@ -20,9 +20,9 @@ import { orderTables } from '../streams/order_tables.ts';
 import { productTables } from '../streams/product_rows.ts';
 import { rejectionOf } from './collection.ts';
 import type { Content, Feed } from './feed.ts';
-import { readAgain, readChanges } from './incremental.ts';
-import { gonePages, type Kind } from './missing_objects.ts';
-import { openReading } from './sync.ts';
+import { readIncrement, resyncWindow } from './incremental.ts';
+import { type Kind, missingObjectPages } from './missing_objects.ts';
+import { openRun } from './sync.ts';
 
 const EVENTS_KEPT_MS = 365 * 24 * 60 * 60_000;
 
@@ -84,17 +84,17 @@ const needs = {
 export const deletionsStream = defineStream({ ...needs, provider: 'shopify', tables: orderTables, pages });
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
-  const reading = await openReading(context, needs);
+  const run = await openRun(context, needs);
   if (context.window) {
-    yield* readAgain(reading, feed, context.window.since, context.window.until);
+    yield* resyncWindow(run, feed, context.window.since, context.window.until);
     return;
   }
-  const { changesTo } = reading.position;
-  const isFirst = changesTo === undefined || (context.full && !reading.position.window);
-  if (isFirst) reading.position = { changesTo: new Date(context.now().getTime() - EVENTS_KEPT_MS) };
-  yield* readChanges(reading, feed);
+  const { changesTo } = run.position;
+  const isFirst = changesTo === undefined || (context.full && !run.position.window);
+  if (isFirst) run.position = { changesTo: new Date(context.now().getTime() - EVENTS_KEPT_MS) };
+  yield* readIncrement(run, feed);
   for (const kind of counted) {
-    if (kind.type !== 'Order' || hiddenOrders(reading.access, context.now()) === undefined)
-      yield* gonePages(reading, kind);
+    if (kind.type !== 'Order' || hiddenOrders(run.access, context.now()) === undefined)
+      yield* missingObjectPages(run, kind);
   }
 }

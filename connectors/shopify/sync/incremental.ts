@@ -5,8 +5,8 @@
  */
 import type { Page } from '../../kit/stream.ts';
 import type { Feed } from './feed.ts';
-import { type Reading, store } from './sync_run.ts';
-import { type Position, type Window, wholeSecond } from './sync_state.ts';
+import { checkpoint, type SyncRun } from './sync_run.ts';
+import { floorSecond, type Position, type Window } from './sync_state.ts';
 import { type CountedWindow, countWindow, readWindow, WINDOW_OBJECTS_MAX } from './window.ts';
 
 export const OVERLAP_MS = 5 * 60_000;
@@ -14,48 +14,48 @@ export const LAG_MS = 60_000;
 const WINDOW_MS_MIN = 1_000;
 
 /** Up to where changes can be read now. */
-export function endOfChanges({ context }: Reading): Date {
-  return wholeSecond(new Date(context.now().getTime() - LAG_MS));
+export function endOfChanges({ context }: SyncRun): Date {
+  return floorSecond(new Date(context.now().getTime() - LAG_MS));
 }
 
 /** From where they have to be read; undefined before the first load. */
-export function startOfChanges({ position }: Reading): Date | undefined {
+export function startOfChanges({ position }: SyncRun): Date | undefined {
   return position.changesTo && new Date(position.changesTo.getTime() - OVERLAP_MS);
 }
 
-export async function* readChanges(
-  reading: Reading,
+export async function* readIncrement(
+  run: SyncRun,
   feed: Feed,
-  end = endOfChanges(reading),
+  end = endOfChanges(run),
 ): AsyncGenerator<Page> {
-  const { window } = reading.position;
-  let from = startOfChanges(reading);
+  const { window } = run.position;
+  let from = startOfChanges(run);
   if (from === undefined) return;
   if (window) {
-    const announced = await countWindow(reading, feed, { from: window.start, to: window.to });
-    if (!(yield* settle(reading, feed, { window, announced }))) return;
+    const announced = await countWindow(run, feed, { from: window.start, to: window.to });
+    if (!(yield* settle(run, feed, { window, announced }))) return;
     from = window.to;
   }
   while (from < end) {
-    const next = await nextWindow(reading, feed, from, end);
-    if (!(yield* settle(reading, feed, next))) return;
+    const next = await nextWindow(run, feed, from, end);
+    if (!(yield* settle(run, feed, next))) return;
     from = next.window.to;
   }
-  yield store(reading, { ...reading.position, catchingUp: undefined });
+  yield checkpoint(run, { ...run.position, catchingUp: undefined });
 }
 
 /** Reads a window that somebody asked for; true if all of it came. The position stays where it is. */
-export async function* readAgain(
-  reading: Reading,
+export async function* resyncWindow(
+  run: SyncRun,
   feed: Feed,
   since: Date,
   until: Date,
 ): AsyncGenerator<Page, boolean> {
   let isWhole = true;
   let to = until;
-  for (let from = wholeSecond(since); from < until; ) {
-    const counted = await nextWindow(reading, feed, from, to);
-    const { tooMany, ...end } = yield* readWindow(reading, feed, counted, () => undefined);
+  for (let from = floorSecond(since); from < until; ) {
+    const counted = await nextWindow(run, feed, from, to);
+    const { tooMany, ...end } = yield* readWindow(run, feed, counted, () => undefined);
     if (tooMany && isDivisible(from, to)) {
       to = middleOf(from, to);
       continue;
@@ -69,25 +69,25 @@ export async function* readAgain(
 }
 
 /** Reads a window to its end; false if something is missing, and then the next run begins it again. */
-async function* settle(reading: Reading, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
+async function* settle(run: SyncRun, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
   const { window } = counted;
-  const { window: _, ...before } = reading.position;
+  const { window: _, ...before } = run.position;
   const reached = (at: Pick<Window, 'from' | 'before'>) =>
-    store(reading, { ...before, window: { ...window, ...at } }).position;
-  const end = yield* readWindow(reading, feed, counted, reached);
+    checkpoint(run, { ...before, window: { ...window, ...at } }).position;
+  const end = yield* readWindow(run, feed, counted, reached);
   const isWhole = end.incomplete === undefined;
   const after: Position = isWhole
     ? { ...before, changesTo: window.to }
     : { ...before, catchingUp: undefined };
-  yield { ...store(reading, after), ...end };
+  yield { ...checkpoint(run, after), ...end };
   return isWhole;
 }
 
 /** From `from` on, as far as one filter reaches. */
-async function nextWindow(reading: Reading, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
+async function nextWindow(run: SyncRun, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
   let to = end;
   for (;;) {
-    const announced = await countWindow(reading, feed, { from, to });
+    const announced = await countWindow(run, feed, { from, to });
     const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
     if (fits) return { window: { start: from, from, to, before: 0 }, announced };
     to = middleOf(from, to);
@@ -99,5 +99,5 @@ function isDivisible(from: Date, to: Date): boolean {
 }
 
 function middleOf(from: Date, to: Date): Date {
-  return wholeSecond(new Date((from.getTime() + to.getTime()) / 2));
+  return floorSecond(new Date((from.getTime() + to.getTime()) / 2));
 }

@@ -10,7 +10,7 @@ import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import type { Query } from '../api/queries.ts';
 import { nodesById, PAGE_SIZE_MAX } from '../api/queries.ts';
-import { BEGINNING, type Reading, storedRoots } from './sync_run.ts';
+import { BEGINNING, type SyncRun, storedRoots } from './sync_run.ts';
 import { countWindow } from './window.ts';
 
 /** `type` as in its ids. */
@@ -19,36 +19,36 @@ export type Kind = { name: string; type: string; count: Query; target: Target & 
 const DAY_MS = 24 * 60 * 60_000;
 const nodesSchema = z.object({ nodes: z.array(z.object({ id: z.string() }).nullable()) });
 
-export async function* gonePages(reading: Reading, kind: Kind): AsyncGenerator<Page> {
+export async function* missingObjectPages(run: SyncRun, kind: Kind): AsyncGenerator<Page> {
   const { name, target } = kind;
-  const expected = await countAll(reading, kind);
-  const found = await storedRoots(reading, target.stream, target);
+  const expected = await countAll(run, kind);
+  const found = await storedRoots(run, target.stream, target);
   if (expected === undefined || found <= expected) return;
-  const gone = reading.context.full ? await findGone(reading, kind) : [];
+  const gone = run.context.full ? await findGone(run, kind) : [];
   // More than the count lacks cannot be: then the answers do not mean what they seem to.
   const deletions = gone.length <= found - expected ? gone : [];
   const check = { name: `${name} that are gone`, expected, found: found - deletions.length };
   const page: Page = { phase: 'changes', items: [], rejected: [], deletions, target };
   if (check.found === expected) return yield { ...page, checks: [{ ...check, ok: true }] };
   const incomplete = `${counted(check.found, name)} ${isOrAre(check.found)} stored, Shopify counts ${expected}: ${
-    reading.context.full
+    run.context.full
       ? `of ${gone.length} it says that they are gone; ${FULL_DID_NOT_HELP}`
       : 'sync deletions again with --full'
   }`;
   yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
 }
 
-function countAll(reading: Reading, { count }: Kind): Promise<number | undefined> {
-  const to = new Date(reading.context.now().getTime() + DAY_MS);
-  return countWindow(reading, { count, filterField: 'updated_at' }, { from: BEGINNING, to });
+function countAll(run: SyncRun, { count }: Kind): Promise<number | undefined> {
+  const to = new Date(run.context.now().getTime() + DAY_MS);
+  return countWindow(run, { count, filterField: 'updated_at' }, { from: BEGINNING, to });
 }
 
-async function findGone(reading: Reading, kind: Kind): Promise<Deletion[]> {
+async function findGone(run: SyncRun, kind: Kind): Promise<Deletion[]> {
   const gone: Deletion[] = [];
-  for await (const ids of storedIds(reading, kind)) {
-    const deletedAt = reading.context.now();
+  for await (const ids of storedIds(run, kind)) {
+    const deletedAt = run.context.now();
     const gids = ids.map((id) => `gid://shopify/${kind.type}/${id}`);
-    const { nodes } = await reading.shopify.ask(nodesById, { ids: gids }, nodesSchema);
+    const { nodes } = await run.shopify.ask(nodesById, { ids: gids }, nodesSchema);
     const here = new Set(nodes.map((node) => node?.id));
     for (const [index, id] of ids.entries()) if (!here.has(gids[index])) gone.push({ id, deletedAt });
   }
@@ -56,7 +56,7 @@ async function findGone(reading: Reading, kind: Kind): Promise<Deletion[]> {
 }
 
 /** Also of what was set aside: it may be gone too. */
-async function* storedIds({ context }: Reading, { target }: Kind): AsyncGenerator<string[]> {
+async function* storedIds({ context }: SyncRun, { target }: Kind): AsyncGenerator<string[]> {
   const { brandId, id: connectionId } = context.connection;
   for (let after = ''; ; ) {
     const { rows } = await context.db.query<{ id: string }>(

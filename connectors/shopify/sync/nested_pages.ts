@@ -29,7 +29,7 @@ export async function childPage(shopify: Shopify, query: Query, variables: Varia
 }
 
 /** The whole list `key` of `node`: what came with it and, by `query`, the rest. */
-export async function wholeList(
+export async function completeList(
   shopify: Shopify,
   query: Query,
   node: Fields,

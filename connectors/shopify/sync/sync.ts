@@ -3,17 +3,17 @@ import type { Fields } from '../../kit/fields.ts';
 import type { Page, StreamContext } from '../../kit/stream.ts';
 import { type Access, assertScopes, assertShop, readAccess } from '../api/access.ts';
 import { openShopify, type Shopify } from '../api/client.ts';
-import { firstLoad } from './backfill.ts';
+import { backfill } from './backfill.ts';
 import { type Collection, contentOf, type Result, read, rejectionOf } from './collection.ts';
-import { totalCheck } from './count_check.ts';
+import { countCheck } from './count_check.ts';
 import type { Content, Feed } from './feed.ts';
-import { endOfChanges, readAgain, readChanges, startOfChanges } from './incremental.ts';
-import type { Reading } from './sync_run.ts';
+import { endOfChanges, readIncrement, resyncWindow, startOfChanges } from './incremental.ts';
+import type { SyncRun } from './sync_run.ts';
 import { parsePosition } from './sync_state.ts';
 
 export type StreamNeeds = { name: string; scopes: readonly string[] };
 
-export async function openReading(context: StreamContext, { name, scopes }: StreamNeeds): Promise<Reading> {
+export async function openRun(context: StreamContext, { name, scopes }: StreamNeeds): Promise<SyncRun> {
   const shopify = openShopify(context);
   const access = await readAccess(shopify);
   await assertShop(access, context.connection, context.db);
@@ -28,30 +28,30 @@ export async function* collectionPages(
   collectionFor: (access: Access) => Collection,
   hidden?: (access: Access, now: Date) => string | undefined,
 ): AsyncGenerator<Page> {
-  const reading = await openReading(context, needs);
-  const collection = collectionFor(reading.access);
+  const run = await openRun(context, needs);
+  const collection = collectionFor(run.access);
   const feed = feedOf(collection);
   if (context.window) {
-    yield* readAgain(reading, feed, context.window.since, context.window.until);
+    yield* resyncWindow(run, feed, context.window.since, context.window.until);
   } else {
-    if (isLoadDue(reading)) {
-      reading.phase = 'first_load';
-      yield* firstLoad(reading, collection);
-      reading.phase = 'changes';
+    if (isLoadDue(run)) {
+      run.phase = 'first_load';
+      yield* backfill(run, collection);
+      run.phase = 'changes';
     }
-    const [start, end] = [startOfChanges(reading), endOfChanges(reading)];
+    const [start, end] = [startOfChanges(run), endOfChanges(run)];
     // First, because it moves no position: that of the collection itself stands for both.
     const { alsoChangedBy } = collection;
-    const isWhole = !alsoChangedBy || !start || (yield* readAgain(reading, alsoChangedBy, start, end));
-    if (isWhole) yield* readChanges(reading, feed, end);
+    const isWhole = !alsoChangedBy || !start || (yield* resyncWindow(run, alsoChangedBy, start, end));
+    if (isWhole) yield* readIncrement(run, feed, end);
   }
-  const incomplete = hidden?.(reading.access, context.now());
+  const incomplete = hidden?.(run.access, context.now());
   if (incomplete !== undefined) yield { phase: 'changes', items: [], rejected: [], incomplete };
-  else if (!context.window) yield await totalCheck(reading, needs.name, collection);
+  else if (!context.window) yield await countCheck(run, needs.name, collection);
 }
 
 /** Also the rest of a load that was broken off. One that a retry of the same job has behind it is not repeated. */
-function isLoadDue({ position, context }: Reading): boolean {
+function isLoadDue({ position, context }: SyncRun): boolean {
   if (position.bulk !== undefined || position.changesTo === undefined) return true;
   return context.full && position.catchingUp !== context.request;
 }
@@ -62,11 +62,11 @@ export function feedOf(collection: Collection): Feed {
     ...{ name, page, count, pageSize },
     filterField: 'updated_at',
     instantField: 'updatedAt',
-    contents: async (shopify, nodes) => [await wholeItems(collection, shopify, nodes)],
+    contents: async (shopify, nodes) => [await completeItems(collection, shopify, nodes)],
   };
 }
 
-export async function wholeItems(
+export async function completeItems(
   collection: Collection,
   shopify: Shopify,
   nodes: readonly Fields[],

@@ -8,7 +8,7 @@ import { type Position, positionJson } from './sync_state.ts';
 /** Before anything that Shopify holds. */
 export const BEGINNING = new Date('2000-01-01T00:00:00Z');
 
-export type Reading = {
+export type SyncRun = {
   context: StreamContext;
   shopify: Shopify;
   access: Access;
@@ -18,13 +18,13 @@ export type Reading = {
 };
 
 /** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
-export function store(reading: Reading, position: Position): Page & { position: Json } {
-  reading.position = position;
-  return { phase: reading.phase, items: [], rejected: [], position: positionJson(position) };
+export function checkpoint(run: SyncRun, position: Position): Page & { position: Json } {
+  run.position = position;
+  return { phase: run.phase, items: [], rejected: [], position: positionJson(position) };
 }
 
 /** Objects that are here: stored and not deleted, or set aside because they were not understood. */
-export async function storedRoots({ context }: Reading, stream: string, { tables }: Target): Promise<number> {
+export async function storedRoots({ context }: SyncRun, stream: string, { tables }: Target): Promise<number> {
   const [root] = tables;
   if (!root) return 0;
   const { brandId, id } = context.connection;

@@ -50,10 +50,10 @@ export function positionJson(position: Position): Json {
 }
 
 /** Shopify counts time in whole seconds. */
-export function wholeSecond(date: Date): Date {
+export function floorSecond(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }
 
 export function timeText(date: Date): string {
-  return wholeSecond(date).toISOString().replace('.000Z', 'Z');
+  return floorSecond(date).toISOString().replace('.000Z', 'Z');
 }

@@ -8,7 +8,7 @@ import type { Check, Page } from '../../kit/stream.ts';
 import { PageTooHeavy, PROVIDER } from '../api/answers.ts';
 import { type Connection, connectionOf } from './collection.ts';
 import type { Feed } from './feed.ts';
-import type { Reading } from './sync_run.ts';
+import type { SyncRun } from './sync_run.ts';
 import { timeText, type Window } from './sync_state.ts';
 
 /** Shopify pages no deeper into one filter. */
@@ -32,7 +32,7 @@ export type WindowEnd = { checks: readonly Check[]; incomplete?: string; tooMany
 
 /** How many objects Shopify counts, or undefined where it does not know exactly. */
 export async function countWindow(
-  { shopify }: Reading,
+  { shopify }: SyncRun,
   feed: Pick<Feed, 'count' | 'filterField' | 'terms'>,
   bounds: { from: Date; to: Date },
 ): Promise<number | undefined> {
@@ -43,7 +43,7 @@ export async function countWindow(
 
 /** Gives the pages; `positionAt` makes their position. In the end, whether everything came. */
 export async function* readWindow(
-  reading: Reading,
+  run: SyncRun,
   feed: Feed,
   { window, announced }: CountedWindow,
   positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
@@ -59,7 +59,7 @@ export async function* readWindow(
     let nodes: readonly Fields[];
     let next: string | null;
     try {
-      const answer = await reading.shopify.ask(feed.page, { first, after, query }, pageSchema);
+      const answer = await run.shopify.ask(feed.page, { first, after, query }, pageSchema);
       ({ nodes, next } = pageOf(feed, answer));
     } catch (error) {
       if (error instanceof PageTooHeavy && first > 1) {
@@ -74,20 +74,20 @@ export async function* readWindow(
       continue;
     }
     assertFiltered(feed, window, nodes);
-    const contents = await feed.contents(reading.shopify, nodes);
+    const contents = await feed.contents(run.shopify, nodes);
     progress.add(nodes);
     for (const [index, content] of contents.entries()) {
       const isLast = index === contents.length - 1;
       const position = isLast ? positionAt(progress.at()) : undefined;
-      yield { phase: reading.phase, ...content, position, announced };
+      yield { phase: run.phase, ...content, position, announced };
     }
-    if (next === null) return finish(reading, feed, { window, announced }, progress.found());
+    if (next === null) return finish(run, feed, { window, announced }, progress.found());
     if (next === after && ++repeats > REPEATS_MAX) break;
     if (!feed.count && progress.found() >= WINDOW_OBJECTS_MAX)
       return { ...cutShort(feed, window, 'there are more than can be paged'), tooMany: true };
     after = next; // a page that comes twice leads to itself: it is asked for once more
   }
-  if (feed.count) return finish(reading, feed, { window, announced }, progress.found());
+  if (feed.count) return finish(run, feed, { window, announced }, progress.found());
   return cutShort(feed, window, 'the same page comes again and again');
 }
 
@@ -97,16 +97,11 @@ function cutShort({ name }: Feed, { start, to }: Window, reason: string): Window
 }
 
 /** Objects only ever leave a closed window, when they change: so if fewer came than announced, it is counted again. */
-async function finish(
-  reading: Reading,
-  feed: Feed,
-  counted: CountedWindow,
-  found: number,
-): Promise<WindowEnd> {
+async function finish(run: SyncRun, feed: Feed, counted: CountedWindow, found: number): Promise<WindowEnd> {
   const { start, to } = counted.window;
   let expected = counted.announced;
   if (expected !== undefined && found < expected)
-    expected = await countWindow(reading, feed, { from: start, to });
+    expected = await countWindow(run, feed, { from: start, to });
   if (expected === undefined) return { checks: [] };
   const check = { name: `${feed.name} in window`, expected, found, ok: found >= expected };
   if (check.ok) return { checks: [check] };

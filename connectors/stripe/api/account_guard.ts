@@ -5,7 +5,7 @@
  */
 import type { Check } from '../../kit/stream.ts';
 import { type Collection, type Page, pathTo } from '../sync/collection.ts';
-import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
 import { dateOf, type Window } from '../sync/sync_state.ts';
 import { assertOwnAccount } from './check.ts';
 import { getObject } from './list.ts';
@@ -15,15 +15,15 @@ const ASKED_MIN = 3;
 const ASKED_MAX = 10;
 
 /** Throws NS_ACCOUNT_DIFFERS if the key can tell. Else the cause, if none of what is stored in the window is there. */
-export async function doubtOfAccount(
-  reading: Reading,
+export async function guardAccount(
+  run: SyncRun,
   collection: Collection,
   window: Window,
 ): Promise<string | undefined> {
-  const { stripe, context } = reading;
+  const { stripe, context } = run;
   const { name, account } = context.connection;
   if (await assertOwnAccount(stripe, context.connection)) return undefined;
-  const ids = await someStored(reading, collection, window);
+  const ids = await someStored(run, collection, window);
   if (ids.length < ASKED_MIN) return undefined;
   for (const one of ids) if (await getObject(stripe, pathTo(collection.name, one), [])) return undefined;
   return (
@@ -34,13 +34,13 @@ export async function doubtOfAccount(
 }
 
 /** What is said instead of reading. It is nothing of a first load, after which all would count as reconciled. */
-export function doubtfulPage(reading: Reading, incomplete: string, checks: Check[] = []): Page {
-  return { ...emptyPage(reading), phase: 'changes', checks, incomplete };
+export function guardPage(run: SyncRun, incomplete: string, checks: Check[] = []): Page {
+  return { ...emptyPage(run), phase: 'changes', checks, incomplete };
 }
 
 /** From anywhere in the window, and the same ones if they are asked for again. */
 async function someStored(
-  { context: { connection, db } }: Reading,
+  { context: { connection, db } }: SyncRun,
   { target, name }: Collection,
   { from, before }: Window,
 ): Promise<string[]> {

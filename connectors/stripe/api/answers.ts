@@ -14,7 +14,7 @@ import {
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { HttpAnswer } from '../../kit/http.ts';
-import { Again } from '../../kit/retry.ts';
+import { RetryableError } from '../../kit/retry.ts';
 
 export const PROVIDER = 'Stripe';
 
@@ -35,7 +35,7 @@ export function bodyOf(answer: HttpAnswer, asked: Asked): Fields {
   const body = parsed(answer.text);
   if (answer.status >= 400) throw failureOf(answer, body, asked);
   if (body) return body;
-  throw new Again(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is no JSON object', 'retry'));
+  throw new RetryableError(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is no JSON object', 'retry'));
 }
 
 function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, asked: Asked): Error {
@@ -46,7 +46,8 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, as
   const answer = request === undefined ? said : `${said} (${quote(request)})`;
   const { connection, account, path } = asked;
   const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
-  if (mayPass) return new Again(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
+  if (mayPass)
+    return new RetryableError(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
   if (code === 'resource_missing') return new ObjectMissing(answer, quote(param ?? 'id'));
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
   if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);

@@ -6,7 +6,7 @@ import { quote } from '#runtime/scrub.ts';
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { type HttpAnswer, makeHttp } from '../../kit/http.ts';
-import { Again, type Persistence, persist } from '../../kit/retry.ts';
+import { RetryableError, type RetryOptions, withRetry } from '../../kit/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { bodyOf, PROVIDER } from './answers.ts';
 import { keyForm, readKey, SECRET_KEY_WARNING } from './key.ts';
@@ -28,23 +28,23 @@ export type Stripe = {
   get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
 };
 
-export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'meters' | 'warn' | 'now'>;
+export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'warn' | 'now'>;
 
 export function openStripe(context: StripeContext): Stripe {
-  const { connection, db, signal, meters, warn, now } = context;
+  const { connection, db, signal, stats, warn, now } = context;
   const { id: connectionId, account, auth, baseUrl, secret } = connection;
   if (!keyForm.auth.includes(auth))
     throw new KeyUnfit(PROVIDER, `'${auth}' is no way to use one`, keyForm.hint);
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);
-  const http = makeHttp({ provider: PROVIDER, account, signal, meters });
+  const http = makeHttp({ provider: PROVIDER, account, signal, stats });
   const pace = makePace(db, { brandId: connection.brandId, connectionId, account, livemode });
   const headers: Record<string, string> = {
     authorization: `Bearer ${secret}`,
     'stripe-version': API_VERSION,
     ...(auth === 'connected' && { 'stripe-account': account }),
   };
-  const persistence: Persistence = { signal, meters, attemptsMax: ATTEMPTS_MAX };
+  const persistence: RetryOptions = { signal, stats, attemptsMax: ATTEMPTS_MAX };
 
   const once = async (path: string, params: Params): Promise<{ body: Fields; sentAt: Date }> => {
     await pace.take(endpointOf(path), persistence);
@@ -54,7 +54,7 @@ export function openStripe(context: StripeContext): Stripe {
     const answer = await http
       .once({ method: 'GET', url, headers, secrets: [secret] })
       .catch(async (error: unknown) => {
-        if (error instanceof Again && error.failure instanceof RateLimited)
+        if (error instanceof RetryableError && error.failure instanceof RateLimited)
           await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
         throw error;
       });
@@ -72,7 +72,7 @@ export function openStripe(context: StripeContext): Stripe {
     connection,
     now,
     get: (path, params, read) =>
-      persist(async () => {
+      withRetry(async () => {
         const { body, sentAt } = await once(path, params);
         return read(body, sentAt);
       }, persistence),

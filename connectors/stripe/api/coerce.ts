@@ -4,8 +4,8 @@ import { exponentOf } from '#runtime/currencies.ts';
 import { isKey } from '#sql/db/copy.ts';
 import {
   currencyNamed,
-  FieldFault,
   type Fields,
+  InvalidField,
   integer,
   isObject,
   storable,
@@ -50,7 +50,7 @@ export function fineMoneyOrNull(object: Fields, key: string, currency: string): 
   const value = object[key];
   if (isNothing(value)) return null;
   const minor = decimal(value);
-  if (minor === undefined) throw new FieldFault(key, 'no decimal number as text');
+  if (minor === undefined) throw new InvalidField(key, 'no decimal number as text');
   const [whole = '', fraction = ''] = minor.split('.');
   return shortest(fromMinor(whole + fraction || '0', placesOf(currency) + fraction.length));
 }
@@ -78,7 +78,7 @@ export function numberIfAny(object: Fields, key: string): string | null {
   const value = object[key];
   if (isNothing(value)) return null;
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  throw new FieldFault(key, 'no number');
+  throw new InvalidField(key, 'no number');
 }
 
 /** The id of another object, which Stripe gives alone or with all of that object. An empty one names nothing. */

@@ -2,7 +2,7 @@
 import type { Deletion } from '#sql/load/table.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { type Collection, contentOf, type Page, pathTo, type Seen } from '../sync/collection.ts';
-import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
 import { dateOf } from '../sync/sync_state.ts';
 import { getObject } from './list.ts';
 
@@ -27,25 +27,25 @@ export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen
 }
 
 /** A change since `newSince` is dated by its sign; an older sign dates nothing. */
-export async function* readEach(
-  reading: Reading,
+export async function* fetchByIds(
+  run: SyncRun,
   collection: Collection,
   changed: Changed,
   newSince: number,
 ): AsyncGenerator<Page> {
   const all = [...changed];
   for (let start = 0; start < all.length; start += BATCH_SIZE) {
-    yield await readBatch(reading, collection, new Map(all.slice(start, start + BATCH_SIZE)), newSince);
+    yield await readBatch(run, collection, new Map(all.slice(start, start + BATCH_SIZE)), newSince);
   }
 }
 
 async function readBatch(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   changed: Changed,
   newSince: number,
 ): Promise<Page> {
-  const { stripe } = reading;
+  const { stripe } = run;
   const found: { object: Fields; seen: Seen }[] = [];
   const gone: Deletion[] = [];
   const unread: string[] = [];
@@ -53,7 +53,7 @@ async function readBatch(
   const reader = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [id, { isDeleted, ...sign }] = next;
-      const asked = reading.context.now();
+      const asked = run.context.now();
       const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
       const dates = datesOfSign(sign, newSince);
       if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
@@ -64,7 +64,7 @@ async function readBatch(
   await Promise.all(Array.from({ length: READERS_MAX }, reader));
   const content = await contentOf(stripe, collection, found);
   const deletions = [...content.deletions, ...gone];
-  const page = { ...emptyPage(reading), ...content, deletions };
+  const page = { ...emptyPage(run), ...content, deletions };
   if (unread.length === 0) return page;
   return {
     ...page,

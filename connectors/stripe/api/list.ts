@@ -6,7 +6,7 @@ import { isStorable } from '#sql/db/copy.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { paginate } from '../../kit/paginate.ts';
-import { Again } from '../../kit/retry.ts';
+import { RetryableError } from '../../kit/retry.ts';
 import { dateOf } from '../sync/sync_state.ts';
 import { ObjectMissing, PROVIDER } from './answers.ts';
 import type { Params, Stripe } from './client.ts';
@@ -25,7 +25,8 @@ export async function listPage(
   const cursor = after === undefined ? [] : ([['starting_after', after]] as const);
   const asked = [['limit', String(PAGE_SIZE)], ...params, ...cursor] as const;
   return stripe.get(path, asked, (body, sentAt) => {
-    const broken = (reason: string) => new Again(new AnswerNotUnderstood(PROVIDER, path, reason, 'retry'));
+    const broken = (reason: string) =>
+      new RetryableError(new AnswerNotUnderstood(PROVIDER, path, reason, 'retry'));
     const { data, has_more: hasMore } = body;
     if (!Array.isArray(data) || typeof hasMore !== 'boolean') throw broken('it is no list');
     const objects = data.filter(isObject);

@@ -8,7 +8,7 @@
 
 import { RateLimited } from '../../kit/errors.ts';
 import type { Bucket } from '../../kit/rate_limit.ts';
-import { type Persistence, pause, RETRY_AFTER_MS_MAX, TURN_WAIT_MS_MAX } from '../../kit/retry.ts';
+import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from '../../kit/retry.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
 
@@ -23,7 +23,7 @@ const FLOW_SHARE = 0.8;
 
 export type Pace = {
   /** Takes a request out of the buckets of the account and of the endpoint and waits for its turn. */
-  take(endpoint: string, persistence: Persistence): Promise<void>;
+  take(endpoint: string, persistence: RetryOptions): Promise<void>;
   /** Nobody may ask the account before so many milliseconds, a day at most. */
   block(ms: number): Promise<void>;
 };

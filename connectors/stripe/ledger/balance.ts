@@ -8,7 +8,7 @@ import { decimal, fromMinor } from '../../kit/money.ts';
 import { pause } from '../../kit/retry.ts';
 import type { Check, Page } from '../../kit/stream.ts';
 import { placesOf } from '../api/coerce.ts';
-import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
 
 /** What an account has in one currency, available and pending together. */
 type Amount = { type: string; currency: string; amount: string };
@@ -31,7 +31,7 @@ const ASKED_AT_REST_MAX = 2;
 const PAUSE_MS = 1_500;
 
 /** Undefined where the key may not read it: then nothing tells that a row is missing. */
-export async function readBalance({ stripe, context }: Reading): Promise<Balance | undefined> {
+export async function readBalance({ stripe, context }: SyncRun): Promise<Balance | undefined> {
   const stray = (currency: string) =>
     context.warn(`Stripe's balance names the currency ${shown(currency)}, which is none: it is not checked`);
   try {
@@ -85,28 +85,26 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
  * while they differ: what is booked between the two is in one of them only.
  */
 export async function* balancePages(
-  reading: Reading,
+  run: SyncRun,
   list: (isFirst: boolean) => AsyncIterable<Page>,
 ): AsyncGenerator<Page> {
   for (let asked = 1; ; asked++) {
     // Before the list, so that whatever is in the balance is in the list too.
-    const balance = await readBalance(reading);
+    const balance = await readBalance(run);
     yield* list(asked === 1);
     if (!balance) return;
-    const found = await compare(reading, balance);
+    const found = await compare(run, balance);
     const differing = found.filter(({ isTold, isEqual }) => isTold && !isEqual);
     const isMoving = differing.some((one) => one.isMoving);
     if (differing.length > 0 && asked < (isMoving ? ASKED_MAX : ASKED_AT_REST_MAX)) {
-      const { signal, meters } = reading.context;
-      await pause(PAUSE_MS * asked, { signal, meters, attemptsMax: ASKED_MAX });
+      const { signal, stats } = run.context;
+      await pause(PAUSE_MS * asked, { signal, stats, attemptsMax: ASKED_MAX });
       continue;
     }
     for (const one of found.filter(({ isTold }) => !isTold))
-      reading.context.warn(
-        `Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`,
-      );
+      run.context.warn(`Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`);
     const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
-    yield withFailures({ ...emptyPage(reading), checks });
+    yield withFailures({ ...emptyPage(run), checks });
     return;
   }
 }
@@ -125,7 +123,7 @@ type Compared = {
   isWithin: boolean;
 };
 
-async function compare({ context }: Reading, { at, amounts }: Balance): Promise<Compared[]> {
+async function compare({ context }: SyncRun, { at, amounts }: Balance): Promise<Compared[]> {
   const { brandId, id } = context.connection;
   return lookUp<Compared>(context.db, COMPARED, [
     ...[brandId, id, new Date(at.getTime() - UNCERTAIN_MS)],

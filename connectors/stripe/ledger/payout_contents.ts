@@ -12,7 +12,7 @@ import type { Check, Page } from '../../kit/stream.ts';
 import { placesOf, refIfAny } from '../api/coerce.ts';
 import { listPages } from '../api/list.ts';
 import { balanceTransactions, toItem } from '../streams/balance_transactions.ts';
-import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
 import { exact, withFailures } from './balance.ts';
 
 /** The ledger itself never says which payout a transaction is in, and so leaves the column alone. */
@@ -29,10 +29,10 @@ const CHECK = 'payout ';
 const CHECKED_AGAIN_MAX = 100;
 
 /** The pages of each payout of the items of which Stripe has settled what it contains. */
-export async function* contentsOfPayouts(reading: Reading, items: readonly Item[]): AsyncGenerator<Page> {
+export async function* contentsOfPayouts(run: SyncRun, items: readonly Item[]): AsyncGenerator<Page> {
   for (const item of items) {
     const [payout] = item.rows['raw.stripe_payouts'] ?? [];
-    if (payout && isSettled(payout)) yield* contentsOfPayout(reading, payout);
+    if (payout && isSettled(payout)) yield* contentsOfPayout(run, payout);
   }
 }
 
@@ -40,12 +40,12 @@ function isSettled({ automatic, status, reconciliation_status: reconciliation }:
   return automatic === true && status === 'paid' && reconciliation === 'completed';
 }
 
-async function* contentsOfPayout(reading: Reading, payout: Row): AsyncGenerator<Page> {
+async function* contentsOfPayout(run: SyncRun, payout: Row): AsyncGenerator<Page> {
   const id = String(payout.id);
   const currency = String(payout.currency);
   const unread: string[] = [];
   let sum = 0n;
-  for await (const { objects, sentAt } of listPages(reading.stripe, '/v1/balance_transactions', [
+  for await (const { objects, sentAt } of listPages(run.stripe, '/v1/balance_transactions', [
     ['payout', id],
   ])) {
     const items: Item[] = [];
@@ -58,15 +58,15 @@ async function* contentsOfPayout(reading: Reading, payout: Row): AsyncGenerator<
         items.push(part.item);
       }
     }
-    yield { ...emptyPage(reading), target, items };
+    yield { ...emptyPage(run), target, items };
   }
   const expected = exact(String(payout.amount));
   const found = exact(fromMinor(sum, placesOf(currency)));
   const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
-  if (check.ok) return yield { ...emptyPage(reading), checks: [check] };
+  if (check.ok) return yield { ...emptyPage(run), checks: [check] };
   const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';
   const cause = `payout ${id} is ${expected} ${currency}, its balance transactions make ${found}${without}`;
-  yield withFailures({ ...emptyPage(reading), checks: [{ ...check, cause }] });
+  yield withFailures({ ...emptyPage(run), checks: [{ ...check, cause }] });
 }
 
 /** Undefined for one that cannot be understood: the ledger itself has set it aside, or will. */
@@ -84,18 +84,18 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
 }
 
 /** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
-export async function* failedPayoutsAgain(reading: Reading): AsyncGenerator<Page> {
-  const { brandId, id: connectionId } = reading.context.connection;
-  const failed = await failedChecks(reading.context.db, { brandId, connectionId, stream: STREAM });
+export async function* failedPayoutsAgain(run: SyncRun): AsyncGenerator<Page> {
+  const { brandId, id: connectionId } = run.context.connection;
+  const failed = await failedChecks(run.context.db, { brandId, connectionId, stream: STREAM });
   const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
-  const { rows } = await reading.context.db.query<Row & { id: string }>(
+  const { rows } = await run.context.db.query<Row & { id: string }>(
     `select id, status, automatic, reconciliation_status, currency, amount::text, deleted_at
      from raw.stripe_payouts where brand_id = $1 and connection_id = $2 and id = any ($3::text[])`,
     [brandId, connectionId, ids.slice(0, CHECKED_AGAIN_MAX)],
   );
   for (const payout of rows) {
-    if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(reading, payout);
-    else yield { ...emptyPage(reading), checks: [overCheck(payout)] };
+    if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(run, payout);
+    else yield { ...emptyPage(run), checks: [overCheck(payout)] };
   }
 }
 

@@ -8,7 +8,7 @@ import { lookUp } from '#sql/db/planner.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import type { Check, Page } from '../../kit/stream.ts';
 import { OVERLAP_MS } from '../sync/backfill.ts';
-import { emptyPage, type Reading } from '../sync/sync_run.ts';
+import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
 import { withFailures } from './balance.ts';
 
 const DAYS = 35;
@@ -22,31 +22,31 @@ export const SOURCES = [
   { kind: 'payouts', category: 'payout', prefixes: ['po_'], isSame: 'o.amount = -s.amount' },
 ] as const;
 
-export async function sourceChecks(reading: Reading): Promise<Page> {
-  const failing = await failingSince(reading);
+export async function sourceChecks(run: SyncRun): Promise<Page> {
+  const failing = await failingSince(run);
   const checks: Check[] = [];
   for (const source of SOURCES) {
     const { kind, category, prefixes } = source;
     const name = `${kind} of ${DAYS} days`;
-    const stored = await compare(reading, storedText(source), [
-      ...[beginOf(name, reading, failing), `stripe.${kind}`, OVERLAP_MS],
+    const stored = await compare(run, storedText(source), [
+      ...[beginOf(name, run, failing), `stripe.${kind}`, OVERLAP_MS],
       ...[category, prefixes],
     ]);
     const unlike = `not stored as the ledger says: ${counted(stored.lacking, kind)} of the last ${DAYS} days`;
-    const again = `such as ${stored.missing}: sync ${kind} again with --full${reading.context.full ? `, if that was not done; else ${FULL_DID_NOT_HELP}` : ''}`;
+    const again = `such as ${stored.missing}: sync ${kind} again with --full${run.context.full ? `, if that was not done; else ${FULL_DID_NOT_HELP}` : ''}`;
     checks.push(...checkOf(name, stored, `${unlike}, ${again}`, failing));
     const bookings = `bookings of ${name}`;
-    const booked = await compare(reading, bookedText(kind), [beginOf(bookings, reading, failing)]);
+    const booked = await compare(run, bookedText(kind), [beginOf(bookings, run, failing)]);
     const unbooked = `their balance transactions are not stored: ${counted(booked.lacking, kind)} of the last ${DAYS} days, such as ${booked.missing}`;
     checks.push(...checkOf(bookings, booked, unbooked, failing));
   }
-  return withFailures({ ...emptyPage(reading), checks });
+  return withFailures({ ...emptyPage(run), checks });
 }
 
 /** When each check that fails was all right for the last time, or made first. */
 type Failing = ReadonlyMap<string, Date>;
 
-async function failingSince({ context }: Reading): Promise<Failing> {
+async function failingSince({ context }: SyncRun): Promise<Failing> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ name: string; since: Date }>(
     `select check_name as name, coalesce(ok_at, result_since) as since from ops.completeness
@@ -57,7 +57,7 @@ async function failingSince({ context }: Reading): Promise<Failing> {
 }
 
 /** What was missing once is looked for until it is there, however long that takes. */
-function beginOf(name: string, { context }: Reading, failing: Failing): Date {
+function beginOf(name: string, { context }: SyncRun, failing: Failing): Date {
   const until = Math.min(context.now().getTime(), failing.get(name)?.getTime() ?? Number.POSITIVE_INFINITY);
   return new Date(until - DAYS * 24 * 60 * 60_000);
 }
@@ -80,7 +80,7 @@ function checkOf(
 }
 
 async function compare(
-  { context }: Reading,
+  { context }: SyncRun,
   text: string,
   values: readonly (string | number | Date | readonly string[])[],
 ): Promise<Compared> {

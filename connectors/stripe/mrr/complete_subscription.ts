@@ -33,7 +33,7 @@ export function discountsOf({ discounts, customer }: Fields): unknown {
   return own.length === 0 && isObject(inherited) ? [inherited] : own;
 }
 
-export async function wholeSubscription(stripe: Stripe, subscription: Fields): Promise<Fields> {
+export async function completeSubscription(stripe: Stripe, subscription: Fields): Promise<Fields> {
   const of = [['subscription', String(subscription.id)]] as const;
   const items: Fields[] = [];
   for (const item of await drained(stripe, subscription.items, '/v1/subscription_items', of))

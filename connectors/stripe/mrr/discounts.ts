@@ -3,15 +3,15 @@
  * recurring revenue; percentages go first, then amounts, each in the order of the discounts. SQL knows the same
  * rule for times that nobody saw: fact.after_discounts in sql/migrations/0011_mrr.sql.
  */
-import { FieldFault, type Fields, isObject } from '../../kit/fields.ts';
+import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { below, isNothing, refIfAny } from '../api/coerce.ts';
 import { inMajor, isMetered, numberIn, perMonth } from './monthly.ts';
-import { dividedBy, type Fraction, isAbove, minus, ONE, plus, times, ZERO } from './rational.ts';
+import { dividedBy, isAbove, minus, ONE, plus, type Rational, times, ZERO } from './rational.ts';
 
 /** Why nobody can say what something is worth. */
 export type Cause = 'price_unknown' | 'coupon_unknown' | 'tax_unknown';
 /** What an item is worth a month, or why that is unknown. */
-export type Worth = Fraction | Cause;
+export type Worth = Rational | Cause;
 
 /** An item's own discounts, or those of all items of a subscription together. */
 export function afterDiscounts(
@@ -42,7 +42,7 @@ function lessAmount(
   worths: readonly Worth[],
   prices: readonly Fields[],
   coupon: Fields,
-  off: Fraction,
+  off: Rational,
 ): Worth[] {
   const isOff = prices.map((price) => isFor(coupon, price) && !isMetered(price));
   const first = prices.find((_, index) => isOff[index]);
@@ -69,7 +69,7 @@ function isFor(coupon: Fields, price: Fields = {}): boolean {
 }
 
 /** Major units; none in a currency that the coupon is not for. */
-function amountIn(coupon: Fields, currency: string): Fraction {
+function amountIn(coupon: Fields, currency: string): Rational {
   const isOwn = String(coupon.currency).toUpperCase() === currency;
   const { amount_off: amount } = isOwn
     ? coupon
@@ -81,10 +81,10 @@ function amountIn(coupon: Fields, currency: string): Fraction {
 function lasting(discounts: unknown): (Fields | 'unknown')[] {
   const list = Array.isArray(discounts) ? discounts : [];
   return list.flatMap((discount): (Fields | 'unknown')[] => {
-    if (!isObject(discount)) throw new FieldFault('discounts', 'a discount that is not expanded');
+    if (!isObject(discount)) throw new InvalidField('discounts', 'a discount that is not expanded');
     const { coupon } = below(discount, 'source');
     if (isNothing(coupon)) return ['unknown'];
-    if (!isObject(coupon)) throw new FieldFault('discounts', 'a coupon that is not expanded');
+    if (!isObject(coupon)) throw new InvalidField('discounts', 'a coupon that is not expanded');
     return coupon.duration === 'forever' ? [coupon] : [];
   });
 }

@@ -3,22 +3,22 @@
  * its price times its quantity, a year as 12 months, a week as 12/52 of one and a day as 12/365; metered
  * prices count nothing. Taxes are left out. https://docs.stripe.com/billing/subscriptions/analytics
  */
-import { FieldFault, type Fields, isObject } from '../../kit/fields.ts';
+import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { below, isNothing, placesOf } from '../api/coerce.ts';
 import {
   dividedBy,
-  type Fraction,
-  fractionOf,
   isAbove,
   minus,
   plus,
+  type Rational,
+  rationalOf,
   times,
   whole,
   ZERO,
 } from './rational.ts';
 
 /** Units of the interval in a month. */
-const PER_MONTH: Readonly<Record<string, Fraction>> = {
+const PER_MONTH: Readonly<Record<string, Rational>> = {
   day: { over: 365n, under: 12n },
   week: { over: 52n, under: 12n },
   month: { over: 1n, under: 1n },
@@ -30,7 +30,7 @@ export function isMetered(price: Fields): boolean {
 }
 
 /** In major units. Tiers must be there if the price has any. */
-export function monthlyOf(price: Fields, quantity: unknown, currency: string): Fraction {
+export function monthlyOf(price: Fields, quantity: unknown, currency: string): Rational {
   if (isMetered(price)) return ZERO;
   const minor = times(
     billed(price, numberIn(quantity ?? 1, 'quantity')),
@@ -39,28 +39,28 @@ export function monthlyOf(price: Fields, quantity: unknown, currency: string): F
   return inMajor(minor, currency);
 }
 
-export function inMajor(minor: Fraction, currency: string): Fraction {
+export function inMajor(minor: Rational, currency: string): Rational {
   return { over: minor.over, under: minor.under * 10n ** BigInt(placesOf(currency)) };
 }
 
 /** How often in a month the interval of a price comes round. */
-export function perMonth(recurring: Fields): Fraction {
+export function perMonth(recurring: Fields): Rational {
   const unit = PER_MONTH[String(recurring.interval)];
-  if (unit === undefined) throw new FieldFault('price.recurring.interval', 'not day, week, month or year');
+  if (unit === undefined) throw new InvalidField('price.recurring.interval', 'not day, week, month or year');
   return dividedBy(unit, divisorIn(recurring.interval_count ?? 1, 'price.recurring.interval_count'));
 }
 
 /** What one interval costs, in minor units. */
-function billed(price: Fields, quantity: Fraction): Fraction {
+function billed(price: Fields, quantity: Rational): Rational {
   const packs = packsOf(price, quantity);
   if (price.billing_scheme !== 'tiered') return times(unitOf(price, 'unit_amount'), packs);
   const tiers = Array.isArray(price.tiers) ? price.tiers.filter(isObject) : [];
-  if (tiers.length === 0) throw new FieldFault('price.tiers', 'missing, a tiered price has tiers');
+  if (tiers.length === 0) throw new InvalidField('price.tiers', 'missing, a tiered price has tiers');
   return price.tiers_mode === 'volume' ? volume(tiers, packs) : graduated(tiers, packs);
 }
 
 /** `transform_quantity` sells by the pack. */
-function packsOf(price: Fields, quantity: Fraction): Fraction {
+function packsOf(price: Fields, quantity: Rational): Rational {
   const transform = price.transform_quantity;
   if (!isObject(transform)) return quantity;
   const packs = dividedBy(quantity, divisorIn(transform.divide_by, 'price.transform_quantity.divide_by'));
@@ -68,16 +68,16 @@ function packsOf(price: Fields, quantity: Fraction): Fraction {
 }
 
 /** All of the quantity at the price of the tier that it falls into. */
-function volume(tiers: readonly Fields[], quantity: Fraction): Fraction {
+function volume(tiers: readonly Fields[], quantity: Rational): Rational {
   const tier = tiers.find(
     ({ up_to: upTo }) => isNothing(upTo) || !isAbove(quantity, numberIn(upTo, 'up_to')),
   );
-  if (tier === undefined) throw new FieldFault('price.tiers', 'no tier for the quantity');
+  if (tier === undefined) throw new InvalidField('price.tiers', 'no tier for the quantity');
   return plus(times(unitOf(tier, 'unit_amount'), quantity), unitOf(tier, 'flat_amount'));
 }
 
 /** Each part of the quantity at the price of its own tier. */
-function graduated(tiers: readonly Fields[], quantity: Fraction): Fraction {
+function graduated(tiers: readonly Fields[], quantity: Rational): Rational {
   let sum = ZERO;
   let reached = ZERO;
   for (const tier of tiers) {
@@ -93,19 +93,19 @@ function graduated(tiers: readonly Fields[], quantity: Fraction): Fraction {
 }
 
 /** `unit_amount_decimal` where there is one, because it is finer than `unit_amount`. */
-function unitOf(holder: Fields, key: string): Fraction {
+function unitOf(holder: Fields, key: string): Rational {
   const value = holder[`${key}_decimal`] ?? holder[key];
   return isNothing(value) ? ZERO : numberIn(value, key);
 }
 
-export function numberIn(value: unknown, key: string): Fraction {
-  const fraction = typeof value === 'number' || typeof value === 'string' ? fractionOf(value) : undefined;
-  if (fraction === undefined) throw new FieldFault(key, 'no decimal number');
+export function numberIn(value: unknown, key: string): Rational {
+  const fraction = typeof value === 'number' || typeof value === 'string' ? rationalOf(value) : undefined;
+  if (fraction === undefined) throw new InvalidField(key, 'no decimal number');
   return fraction;
 }
 
-function divisorIn(value: unknown, key: string): Fraction {
+function divisorIn(value: unknown, key: string): Rational {
   const fraction = numberIn(value, key);
-  if (fraction.over <= 0n) throw new FieldFault(key, 'not above zero');
+  if (fraction.over <= 0n) throw new InvalidField(key, 'not above zero');
   return fraction;
 }

@@ -2,9 +2,9 @@
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { below, isNothing, refIfAny } from '../api/coerce.ts';
 import { numberIn } from './monthly.ts';
-import { type Fraction, ONE, plus, ZERO } from './rational.ts';
+import { ONE, plus, type Rational, ZERO } from './rational.ts';
 
-const HUNDRED: Fraction = { over: 100n, under: 1n };
+const HUNDRED: Rational = { over: 100n, under: 1n };
 
 /**
  * Rates that somebody has set say themselves whether they are included. What Stripe computes depends on where
@@ -15,7 +15,7 @@ export function shareWithoutTax(
   item: Fields,
   price: Fields,
   lines: readonly Fields[],
-): Fraction | undefined {
+): Rational | undefined {
   const rates = [item.tax_rates, subscription.default_tax_rates].map(objectsOf).find((own) => own.length > 0);
   if (rates !== undefined) return shareOfRates(rates);
   if (!isTaxComputed(subscription)) return ONE;
@@ -36,7 +36,7 @@ export function isTaxKnown(invoice: Fields, line: Fields): boolean {
   return enabled !== true || status === 'complete' || objectsOf(line.taxes).length > 0;
 }
 
-function shareOfRates(rates: readonly Fields[]): Fraction | undefined {
+function shareOfRates(rates: readonly Fields[]): Rational | undefined {
   const included = rates.filter(({ inclusive }) => inclusive === true);
   if (included.some((rate) => rate.rate_type === 'flat_amount' || isNothing(rate.percentage)))
     return undefined;
@@ -48,7 +48,7 @@ function shareOfRates(rates: readonly Fields[]): Fraction | undefined {
 }
 
 /** By the largest line of the item: of a small one rounding leaves more. */
-function shareOfLines(item: Fields, lines: readonly Fields[]): Fraction | undefined {
+function shareOfLines(item: Fields, lines: readonly Fields[]): Rational | undefined {
   const own = lines
     .filter(
       (line) =>

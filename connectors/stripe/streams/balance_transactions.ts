@@ -17,11 +17,11 @@ import {
 } from '../api/coerce.ts';
 import { balancePages } from '../ledger/balance.ts';
 import { sourceChecks } from '../ledger/sources.ts';
-import { firstLoad, OVERLAP_MS } from '../sync/backfill.ts';
+import { backfill, OVERLAP_MS } from '../sync/backfill.ts';
 import type { Collection, Seen } from '../sync/collection.ts';
 import { reconcile } from '../sync/reconcile.ts';
-import { readAgain } from '../sync/sync.ts';
-import { contentsOf, emptyPage, openReading, type Reading, store } from '../sync/sync_run.ts';
+import { resyncWindow } from '../sync/sync.ts';
+import { checkpoint, contentsOf, emptyPage, openRun, type SyncRun } from '../sync/sync_run.ts';
 import { secondOf } from '../sync/sync_state.ts';
 
 export const balanceTransactions = table({
@@ -98,41 +98,41 @@ function applicationFee(object: Fields, currency: string): string {
 const LEFT_OUT = new Set(['source']);
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
-  const reading = openReading(context);
+  const run = openRun(context);
   if (context.window) {
-    yield* readAgain(reading, collection, context.window);
+    yield* resyncWindow(run, collection, context.window);
     return;
   }
-  const { load, changesTo } = reading.position;
+  const { load, changesTo } = run.position;
   const isLoaded = context.full || load !== undefined || changesTo === undefined;
   if (isLoaded) {
-    reading.phase = 'first_load';
-    if (!(yield* firstLoad(reading, collection))) return;
-    reading.phase = 'changes';
+    run.phase = 'first_load';
+    if (!(yield* backfill(run, collection))) return;
+    run.phase = 'changes';
   }
-  yield* balancePages(reading, (isFirst) => listAgain(reading, isFirst));
-  if (context.reconcile && !isLoaded) yield* reconcile(reading, collection);
-  yield await sourceChecks(reading);
+  yield* balancePages(run, (isFirst) => listAgain(run, isFirst));
+  if (context.reconcile && !isLoaded) yield* reconcile(run, collection);
+  yield await sourceChecks(run);
 }
 
 /** What is new, and at first also what may have become available since. */
-async function* listAgain(reading: Reading, isFirst: boolean): AsyncGenerator<Page> {
-  const now = reading.context.now();
-  const { changesTo = now } = reading.position;
-  const due = isFirst ? await oldestDue(reading) : undefined;
+async function* listAgain(run: SyncRun, isFirst: boolean): AsyncGenerator<Page> {
+  const now = run.context.now();
+  const { changesTo = now } = run.position;
+  const due = isFirst ? await oldestDue(run) : undefined;
   const back = isFirst ? LISTED_AGAIN_MS : OVERLAP_MS;
   const since = Math.min(changesTo.getTime(), now.getTime()) - back;
   const from = Math.min(secondOf(new Date(since)), due ?? Number.POSITIVE_INFINITY);
   // Stripe's clock may be ahead of ours.
   const before = secondOf(new Date(now.getTime() + OVERLAP_MS));
-  for await (const { content } of contentsOf(reading, collection, [{ from, before }])) {
-    yield { ...emptyPage(reading), ...content };
+  for await (const { content } of contentsOf(run, collection, [{ from, before }])) {
+    yield { ...emptyPage(run), ...content };
   }
-  yield store(reading, { changesTo: now });
+  yield checkpoint(run, { changesTo: now });
 }
 
 /** Some become available only after weeks, or months: until they are due nothing of them changes. */
-async function oldestDue({ context }: Reading): Promise<number | undefined> {
+async function oldestDue({ context }: SyncRun): Promise<number | undefined> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ oldest: Date | null }>(
     `select min(created_at) as oldest

@@ -6,7 +6,7 @@ import { currencyOf, instantAt, money, refIfAny, textIfAny } from '../api/coerce
 import { contentsOfPayouts, failedPayoutsAgain } from '../ledger/payout_contents.ts';
 import type { Collection, Seen } from '../sync/collection.ts';
 import { collectionPages } from '../sync/sync.ts';
-import { openReading } from '../sync/sync_run.ts';
+import { openRun } from '../sync/sync_run.ts';
 
 export const payouts = table({
   name: 'raw.stripe_payouts',
@@ -62,12 +62,12 @@ const NOTHING: ReadonlySet<string> = new Set();
 
 /** Before a page moves the position, what its payouts contain is stored and checked. */
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
-  const reading = openReading(context);
+  const run = openRun(context);
   for await (const page of collectionPages(context, collection)) {
-    yield* contentsOfPayouts(reading, page.items);
+    yield* contentsOfPayouts(run, page.items);
     yield page;
   }
-  yield* failedPayoutsAgain(reading); // at last, when their state is the newest
+  yield* failedPayoutsAgain(run); // at last, when their state is the newest
 }
 
 export const payoutsStream = defineStream({

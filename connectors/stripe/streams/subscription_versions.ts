@@ -8,7 +8,7 @@ import { below, currencyOf, instantAtOrNull, isNothing, ref, refIfAny } from '..
 import { discountsOf, priceIn } from '../mrr/complete_subscription.ts';
 import { afterDiscounts, type Worth } from '../mrr/discounts.ts';
 import { isMetered, monthlyOf } from '../mrr/monthly.ts';
-import { decimalOf, type Fraction, ONE, times, ZERO } from '../mrr/rational.ts';
+import { decimalOf, ONE, type Rational, times, ZERO } from '../mrr/rational.ts';
 import { shareWithoutTax } from '../mrr/without_tax.ts';
 import type { Seen } from '../sync/collection.ts';
 import { dateOf, secondOf } from '../sync/sync_state.ts';
@@ -111,7 +111,7 @@ function fullOf(item: Fields, currency: string): Worth {
   return monthlyOf(price, item.quantity, currency);
 }
 
-function withoutTax(worth: Worth, share: Fraction | undefined): Worth {
+function withoutTax(worth: Worth, share: Rational | undefined): Worth {
   if (typeof worth === 'string') return worth;
   return share === undefined ? 'tax_unknown' : times(worth, share);
 }

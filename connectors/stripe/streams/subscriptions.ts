@@ -12,7 +12,7 @@ import {
   refIfAny,
   refTold,
 } from '../api/coerce.ts';
-import { wholeSubscription } from '../mrr/complete_subscription.ts';
+import { completeSubscription } from '../mrr/complete_subscription.ts';
 import type { Collection, Seen, Told } from '../sync/collection.ts';
 import { collectionPages } from '../sync/sync.ts';
 import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
@@ -78,7 +78,7 @@ const collection: Collection = {
   ],
   toldBy: discounted,
   ownedBy: 'customer',
-  whole: wholeSubscription,
+  whole: completeSubscription,
   toItem,
 };
 

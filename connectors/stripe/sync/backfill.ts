@@ -1,9 +1,9 @@
 /** Reads everything there is, in windows of `created`. What is left is stored with each page. */
 
-import { doubtfulPage, doubtOfAccount } from '../api/account_guard.ts';
-import { readEach } from '../api/fetch_by_id.ts';
+import { guardAccount, guardPage } from '../api/account_guard.ts';
+import { fetchByIds } from '../api/fetch_by_id.ts';
 import type { Collection, Page } from './collection.ts';
-import { contentsOf, type Reading, store } from './sync_run.ts';
+import { checkpoint, contentsOf, type SyncRun } from './sync_run.ts';
 import { secondOf, type Window } from './sync_state.ts';
 
 /** Before anything that Stripe holds: it began in 2010. */
@@ -16,38 +16,38 @@ export const OVERLAP_MS = 5 * 60_000;
  * afterwards. Until a sweep is over what the position said of changes stays true. False if nothing was read,
  * because the key seems to be of another account.
  */
-export async function* firstLoad(reading: Reading, collection: Collection): AsyncGenerator<Page, boolean> {
-  const { load: begun, changesTo } = reading.position;
-  const askedAt = begun?.askedAt ?? reading.context.now();
+export async function* backfill(run: SyncRun, collection: Collection): AsyncGenerator<Page, boolean> {
+  const { load: begun, changesTo } = run.position;
+  const askedAt = begun?.askedAt ?? run.context.now();
   const everything = { from: BEGINNING, before: secondOf(askedAt) + 1 };
   const windows = begun?.windows ?? [everything];
   const isSweep = begun ? begun.isSweep === true : changesTo !== undefined;
-  const doubt = isSweep ? await doubtOfAccount(reading, collection, everything) : undefined;
+  const doubt = isSweep ? await guardAccount(run, collection, everything) : undefined;
   if (doubt) {
-    yield doubtfulPage(reading, doubt);
+    yield guardPage(run, doubt);
     return false;
   }
   const listed = collection.canVanish && isSweep ? new Set<string>() : undefined;
-  for await (const { content, ids, left } of contentsOf(reading, collection, windows)) {
+  for await (const { content, ids, left } of contentsOf(run, collection, windows)) {
     for (const id of ids) listed?.add(id);
-    yield { ...store(reading, { changesTo, load: { askedAt, windows: left, isSweep } }), ...content };
+    yield { ...checkpoint(run, { changesTo, load: { askedAt, windows: left, isSweep } }), ...content };
   }
   if (listed) {
     // Of a sweep that went on, nobody knows any more what it had listed before it broke off.
-    await listIds(reading, collection, outside(windows, everything), listed);
-    yield* readUnlisted(reading, collection, listed, askedAt);
+    await listIds(run, collection, outside(windows, everything), listed);
+    yield* readUnlisted(run, collection, listed, askedAt);
   }
-  yield store(reading, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
+  yield checkpoint(run, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
   return true;
 }
 
 async function listIds(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   windows: readonly Window[],
   listed: Set<string>,
 ): Promise<void> {
-  for await (const { ids } of contentsOf(reading, collection, windows)) for (const id of ids) listed.add(id);
+  for await (const { ids } of contentsOf(run, collection, windows)) for (const id of ids) listed.add(id);
 }
 
 /** What none of the windows covers of the whole. */
@@ -64,20 +64,20 @@ export function outside(windows: readonly Window[], { from, before }: Window): W
 
 /** What is stored but was not listed may have been deleted while nobody told us: each is asked for. */
 async function* readUnlisted(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   listed: ReadonlySet<string>,
   askedAt: Date,
 ): AsyncGenerator<Page> {
-  const { brandId, id } = reading.context.connection;
+  const { brandId, id } = run.context.connection;
   const [root] = collection.target.tables;
   if (!root) return;
-  const { rows } = await reading.context.db.query<{ id: string }>(
+  const { rows } = await run.context.db.query<{ id: string }>(
     `select id from ${root.name}
      where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at < $3
      except select unnest($4::text[])`,
     [brandId, id, new Date(askedAt.getTime() - OVERLAP_MS), [...listed]],
   );
   const unlisted = rows.map((row) => [row.id, { at: 0, isDeleted: true }] as const);
-  yield* readEach(reading, collection, new Map(unlisted), secondOf(askedAt));
+  yield* fetchByIds(run, collection, new Map(unlisted), secondOf(askedAt));
 }

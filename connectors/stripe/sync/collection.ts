@@ -45,7 +45,7 @@ export type Collection = {
   ownedBy?: string;
   /** Adds what did not come with an object. */
   whole?(stripe: Stripe, object: Fields): Promise<Fields>;
-  /** Throws `FieldFault` for an object that cannot be stored. */
+  /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(object: Fields, seen: Seen): Item;
 };
 

@@ -7,11 +7,11 @@ import type { Fields } from '../../kit/fields.ts';
 import { ObjectMissing } from '../api/answers.ts';
 import type { Stripe } from '../api/client.ts';
 import { below } from '../api/coerce.ts';
-import { type Changed, datesOfSign, type Noted, readEach } from '../api/fetch_by_id.ts';
+import { type Changed, datesOfSign, fetchByIds, type Noted } from '../api/fetch_by_id.ts';
 import { listPages } from '../api/list.ts';
 import { OVERLAP_MS } from './backfill.ts';
 import { type Collection, type Page, pathOf } from './collection.ts';
-import { contentsOf, emptyPage, type Reading, store } from './sync_run.ts';
+import { checkpoint, contentsOf, emptyPage, type SyncRun } from './sync_run.ts';
 import { dateOf, secondOf, type Window } from './sync_state.ts';
 
 const LAG_MS = 60_000;
@@ -20,40 +20,40 @@ const STEP_SECONDS = 24 * 60 * 60;
 /** From so many new objects on their list is shorter than asking for each. */
 const NEW_OBJECTS_LISTED_MIN = 20;
 
-export async function* readChanges(reading: Reading, collection: Collection): AsyncGenerator<Page> {
-  const now = secondOf(reading.context.now());
+export async function* readIncrement(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+  const now = secondOf(run.context.now());
   const end = now - LAG_MS / 1000;
   for (;;) {
-    const { changesTo } = reading.position;
+    const { changesTo } = run.position;
     const from = changesTo === undefined ? end : secondOf(changesTo);
     if (from >= end) return;
     // What is read is as it is now, so it is dated by the newest of all events that there are by now.
     const before = collection.isDated ? end : Math.min(end, from + STEP_SECONDS);
-    yield* readStep(reading, collection, { from, before }, collection.isDated ? now + 1 : before);
-    yield store(reading, { changesTo: dateOf(before) });
+    yield* readStep(run, collection, { from, before }, collection.isDated ? now + 1 : before);
+    yield checkpoint(run, { changesTo: dateOf(before) });
   }
 }
 
 async function* readStep(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   step: Window,
   eventsBefore: number,
 ): AsyncGenerator<Page> {
-  const { changed, created } = await changedIn(reading, collection, step, eventsBefore);
+  const { changed, created } = await changedIn(run, collection, step, eventsBefore);
   if (created >= NEW_OBJECTS_LISTED_MIN) {
     const datesOf = (id: string) => datesOfSign(changed.get(id), step.from);
-    for await (const { content, ids } of contentsOf(reading, collection, [step], datesOf)) {
+    for await (const { content, ids } of contentsOf(run, collection, [step], datesOf)) {
       for (const id of ids) changed.delete(id);
-      yield { ...emptyPage(reading), ...content };
+      yield { ...emptyPage(run), ...content };
     }
   }
-  yield* readEach(reading, collection, changed, step.from);
+  yield* fetchByIds(run, collection, changed, step.from);
 }
 
 /** An event is let go as soon as it is heard: there may be any number of them, each with its whole object. */
 async function changedIn(
-  { stripe }: Reading,
+  { stripe }: SyncRun,
   collection: Collection,
   { from, before }: Window,
   eventsBefore: number,

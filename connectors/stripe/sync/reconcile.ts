@@ -6,13 +6,13 @@
  */
 import type { Item } from '#sql/load/table.ts';
 import type { Check } from '../../kit/stream.ts';
-import { doubtfulPage, doubtOfAccount } from '../api/account_guard.ts';
-import { type Changed, readEach } from '../api/fetch_by_id.ts';
+import { guardAccount, guardPage } from '../api/account_guard.ts';
+import { type Changed, fetchByIds } from '../api/fetch_by_id.ts';
 import { withFailures } from '../ledger/balance.ts';
 import { BEGINNING, OVERLAP_MS } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
 import { type Difference, differences, newTally, type Tally } from './day_sums.ts';
-import { contentsOf, emptyPage, type Reading } from './sync_run.ts';
+import { contentsOf, emptyPage, type SyncRun } from './sync_run.ts';
 import { dateOf, secondOf, type Window } from './sync_state.ts';
 
 export const DAYS = 35;
@@ -31,19 +31,19 @@ const AMOUNTS: Readonly<Record<string, string>> = {
 };
 
 /** After the changes have been read, so that what differs is a fault. The position stays. */
-export async function* reconcile(reading: Reading, collection: Collection): AsyncGenerator<Page> {
-  const window = windowOf(reading, collection);
+export async function* reconcile(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+  const window = windowOf(run, collection);
   if (!window) return;
-  const before = await storedTally(reading, collection, window);
-  const doubt = await doubtOfAccount(reading, collection, window);
+  const before = await storedTally(run, collection, window);
+  const doubt = await guardAccount(run, collection, window);
   if (doubt) {
     const figures = { name: checkName(collection), expected: 0, found: before.count() }; // none of these is there
-    yield doubtfulPage(reading, doubt, [{ ...figures, ok: false, cause: doubt }]);
+    yield guardPage(run, doubt, [{ ...figures, ok: false, cause: doubt }]);
     return;
   }
   const listed = newTally();
   const ids = new Set<string>();
-  for await (const { content, ids: found } of contentsOf(reading, collection, [window])) {
+  for await (const { content, ids: found } of contentsOf(run, collection, [window])) {
     // The second at the edge of two windows is listed by both.
     const items = new Map(content.items.map((item) => [item.id, item]));
     addItems(
@@ -52,26 +52,25 @@ export async function* reconcile(reading: Reading, collection: Collection): Asyn
       [...items.values()].filter(({ id }) => !ids.has(id)),
     );
     for (const id of found) ids.add(id);
-    yield { ...emptyPage(reading), ...content, reconciles: true };
+    yield { ...emptyPage(run), ...content, reconciles: true };
   }
-  const unlisted = await unlistedIds(reading, collection, window, ids);
-  for await (const page of readEach(reading, collection, changedOf(unlisted), window.before)) {
+  const unlisted = await unlistedIds(run, collection, window, ids);
+  for await (const page of fetchByIds(run, collection, changedOf(unlisted), window.before)) {
     addItems(listed, collection, page.items); // it is there, only in no list, as objects of a test clock
     yield { ...page, reconciles: true };
   }
-  const aside = await setAside(reading, collection, ids);
-  for await (const page of readEach(reading, collection, changedOf(aside), window.before))
+  const aside = await setAside(run, collection, ids);
+  for await (const page of fetchByIds(run, collection, changedOf(aside), window.before))
     yield { ...page, reconciles: true };
 
   const wrong = differences(listed, before);
-  if (wrong.length > 0)
-    yield checksOf(reading, collection, { listed, stored: before, before, isMended: true });
-  const after = await storedTally(reading, collection, window);
-  yield checksOf(reading, collection, { listed, stored: after, before, isMended: false });
+  if (wrong.length > 0) yield checksOf(run, collection, { listed, stored: before, before, isMended: true });
+  const after = await storedTally(run, collection, window);
+  yield checksOf(run, collection, { listed, stored: after, before, isMended: false });
 }
 
 /** Whole days, up to where everything is stored. Undefined before the first load is over. */
-function windowOf({ context, position }: Reading, { listsAllWeekly }: Collection): Window | undefined {
+function windowOf({ context, position }: SyncRun, { listsAllWeekly }: Collection): Window | undefined {
   const { changesTo, load } = position;
   if (load || !changesTo) return undefined;
   const today = Math.floor(secondOf(context.now()) / DAY_SECONDS) * DAY_SECONDS;
@@ -98,11 +97,11 @@ function addItems(tally: Tally, collection: Collection, items: readonly Item[]):
   }
 }
 
-async function storedTally(reading: Reading, collection: Collection, window: Window): Promise<Tally> {
-  const { brandId, id } = reading.context.connection;
+async function storedTally(run: SyncRun, collection: Collection, window: Window): Promise<Tally> {
+  const { brandId, id } = run.context.connection;
   const amount = AMOUNTS[collection.name];
   const [currency, sum] = amount === undefined ? ["''", '0'] : ['currency', `sum(${amount})`];
-  const { rows } = await reading.context.db.query<Parameters<Tally['add']>[0]>(
+  const { rows } = await run.context.db.query<Parameters<Tally['add']>[0]>(
     `select (created_at at time zone 'UTC')::date::text as day, ${currency} as currency, count(*)::int as count,
             (${sum})::text as sum
      from ${rootOf(collection).name}
@@ -116,13 +115,13 @@ async function storedTally(reading: Reading, collection: Collection, window: Win
 }
 
 async function unlistedIds(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   window: Window,
   listed: ReadonlySet<string>,
 ): Promise<string[]> {
-  const { brandId, id } = reading.context.connection;
-  const { rows } = await reading.context.db.query<{ id: string }>(
+  const { brandId, id } = run.context.connection;
+  const { rows } = await run.context.db.query<{ id: string }>(
     `select id from ${rootOf(collection).name}
      where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
      except select unnest($5::text[])
@@ -134,12 +133,12 @@ async function unlistedIds(
 
 /** Records that could not be understood when they were read, but for those that were just listed. */
 async function setAside(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   listed: ReadonlySet<string>,
 ): Promise<string[]> {
-  const { brandId, id } = reading.context.connection;
-  const { rows } = await reading.context.db.query<{ id: string }>(
+  const { brandId, id } = run.context.connection;
+  const { rows } = await run.context.db.query<{ id: string }>(
     `select row_key as id from ops.rejected_rows
      where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
      order by rejected_at limit $4`,
@@ -160,7 +159,7 @@ type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean
  * before all was read again.
  */
 function checksOf(
-  reading: Reading,
+  run: SyncRun,
   collection: Collection,
   { listed, stored, before, isMended }: Compared,
 ): Page {
@@ -176,7 +175,7 @@ function checksOf(
     const figures = { expected: listed.sum(currency), found: stored.sum(currency) };
     if (currency !== '') checks.push(checkOf(`${check} in ${currency}`, figures, sums, then));
   }
-  return withFailures({ ...emptyPage(reading), checks });
+  return withFailures({ ...emptyPage(run), checks });
 }
 
 function checkName({ name, listsAllWeekly }: Collection): string {

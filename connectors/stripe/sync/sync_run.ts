@@ -10,7 +10,7 @@ import { contentOf, pathOf } from './collection.ts';
 import { type Position, parsePosition, positionJson, type Window } from './sync_state.ts';
 import { readWindows } from './windows.ts';
 
-export type Reading = {
+export type SyncRun = {
   context: StreamContext;
   stripe: Stripe;
   /** As the last page left it. */
@@ -19,7 +19,7 @@ export type Reading = {
 };
 
 /** Refuses a key of another mode than the one whose data are stored. */
-export function openReading(context: StreamContext): Reading {
+export function openRun(context: StreamContext): SyncRun {
   const stripe = openStripe(context);
   const position = parsePosition(context.position);
   const { livemode } = position;
@@ -29,18 +29,18 @@ export function openReading(context: StreamContext): Reading {
 }
 
 /** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
-export function store(reading: Reading, position: Position): Page & { position: Json } {
-  reading.position = { ...position, livemode: reading.stripe.livemode };
-  return { phase: reading.phase, items: [], rejected: [], position: positionJson(reading.position) };
+export function checkpoint(run: SyncRun, position: Position): Page & { position: Json } {
+  run.position = { ...position, livemode: run.stripe.livemode };
+  return { phase: run.phase, items: [], rejected: [], position: positionJson(run.position) };
 }
 
-export function emptyPage({ phase }: Reading): Page {
+export function emptyPage({ phase }: SyncRun): Page {
   return { phase, items: [], rejected: [] };
 }
 
 /** Everything that was created in these windows, and what is left of them after each part. */
 export async function* contentsOf(
-  { stripe, position: { changesTo } }: Reading,
+  { stripe, position: { changesTo } }: SyncRun,
   collection: Collection,
   windows: readonly Window[],
   datesOf: (id: string) => Omit<Seen, 'sentAt'> = () => ({ unseenFrom: changesTo }),

@@ -28,23 +28,23 @@ export async function* readWindows<A extends Answer>(
   windows: readonly Window[],
 ): AsyncGenerator<{ answers: A[]; left: Window[] }> {
   const waiting: Walk[] = windows.map(begin);
-  const reading = new Map<Walk, Promise<void>>();
+  const run = new Map<Walk, Promise<void>>();
   const arrived: Read<A>[] = [];
   const fill = () => {
-    while (waiting.length > 0 && reading.size < READERS_MAX) {
+    while (waiting.length > 0 && run.size < READERS_MAX) {
       const walk = waiting.shift() as Walk;
       const arrival = askOn(ask, walk).then((answer) => void arrived.push({ walk, answer }));
       arrival.catch(() => {}); // met when nothing that arrived is left to be stored
-      reading.set(walk, arrival);
+      run.set(walk, arrival);
     }
   };
-  for (fill(); reading.size > 0; ) {
-    if (arrived.length === 0) await Promise.race(reading.values());
+  for (fill(); run.size > 0; ) {
+    if (arrived.length === 0) await Promise.race(run.values());
     const read = arrived.splice(0);
-    for (const { walk } of read) reading.delete(walk);
-    waiting.unshift(...restsOf(read, reading.size + waiting.length));
+    for (const { walk } of read) run.delete(walk);
+    waiting.unshift(...restsOf(read, run.size + waiting.length));
     fill(); // before the pages are stored, so that the next ones are on their way meanwhile
-    const left = [...waiting, ...reading.keys()].map(({ from, before }) => ({ from, before }));
+    const left = [...waiting, ...run.keys()].map(({ from, before }) => ({ from, before }));
     yield { answers: read.map(({ answer }) => answer), left };
   }
 }

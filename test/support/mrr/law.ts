@@ -8,7 +8,7 @@ import { subscriptionVersions } from '#connectors/stripe/streams/subscription_ve
 import { subscriptionItems, subscriptions } from '#connectors/stripe/streams/subscriptions.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimDirtyDays } from '#sql/dirty/dirty_days.ts';
-import { carryDays } from '#sql/dirty/roll_forward.ts';
+import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/rollup.ts';
@@ -128,7 +128,7 @@ async function rollSome(
   now: Date,
   limit: number,
 ): Promise<number> {
-  await carryDays(tx, { brandId, retailerId, now });
+  await rollForward(tx, { brandId, retailerId, now });
   const days = await claimDirtyDays(tx, brandId, retailerId, limit);
   await runRollups(tx, OURS, { brandId, retailerId, days, now });
   return days.length;

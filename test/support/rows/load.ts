@@ -1,6 +1,6 @@
 /** A database with the made-up tables of things.ts and one shop to load them for. */
 
-import { type LoadTally, type LoadTarget, loadItems } from '#sql/load/load.ts';
+import { type LoadResult, type LoadTarget, loadItems } from '#sql/load/load.ts';
 import type { Deletion, Item, Table } from '#sql/load/table.ts';
 import type { NewBrand } from '#sql/tenants/brands.ts';
 import { freshDb, type TestDb } from '../db/db.ts';
@@ -10,7 +10,7 @@ import { at, createThings, thingTables } from './things.ts';
 export type LoadBench = AsyncDisposable & {
   db: TestDb;
   shop: Shop;
-  load(items: readonly Item[], deletions?: readonly Deletion[]): Promise<LoadTally>;
+  load(items: readonly Item[], deletions?: readonly Deletion[]): Promise<LoadResult>;
   /** The row headers of everything stored: equal before and after means that nothing was rewritten. */
   headers(): Promise<unknown[]>;
   /** The days that are marked, each once, oldest first; then forgets them. */
@@ -40,7 +40,7 @@ export function loadFor(
   shop: Shop,
   items: readonly Item[],
   deletions: readonly Deletion[] = [],
-): Promise<LoadTally> {
+): Promise<LoadResult> {
   return db.transaction((tx) => loadItems(tx, targetOf(shop), items, deletions));
 }
 
