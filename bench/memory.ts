@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { streamsOf } from '#connectors/index.ts';
+import { makeKeyring, streamsOf } from '#connectors/providers.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
@@ -37,7 +37,7 @@ export async function benchMemory(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
   await using sandbox = await startSandboxProcess();
   const key = randomBytes(32);
-  const keyring = { sealer: sealer([{ id: 'bench', key }]), allowedHosts: [] };
+  const keyring = makeKeyring(sealer([{ id: 'bench', key }]), []);
   const giftware = await setUp(db, keyring, sandbox.places);
   await using up = await startUp({
     ...process.env,

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { makeKeyring } from '#connectors/providers.ts';
 import { addBrand } from '#sql/tenants/brands.ts';
 import { addConnection, type Connection } from '#sql/tenants/connections.ts';
 import { addRetailer } from '#sql/tenants/retailers.ts';
@@ -119,7 +120,7 @@ async function assertWhole(db: BenchDb, count: number): Promise<number> {
 }
 
 async function connect(db: BenchDb, url: string, key: Buffer): Promise<Connection> {
-  const keyring = { sealer: sealer([{ id: 'bench', key }]), allowedHosts: [] };
+  const keyring = makeKeyring(sealer([{ id: 'bench', key }]), []);
   return db.transaction(async (tx) => {
     const names = { slug: 'bench', name: 'Bench' };
     const brand = await addBrand(tx, { ...names, timeZone: 'Europe/London', reportingCurrency: 'GBP' });

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { streamsOf } from '#connectors/index.ts';
+import { makeKeyring, streamsOf } from '#connectors/providers.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { type SandboxProcess, startSandboxProcess } from '../bin/cli/demo/sandbox_process.ts';
 import { type Giftware, setUp } from '../bin/cli/demo/setup.ts';
@@ -34,7 +34,7 @@ export async function benchSync(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
   await using sandbox = await startSandboxProcess();
   const key = randomBytes(32);
-  const keyring = { sealer: sealer([{ id: 'bench', key }]), allowedHosts: [] };
+  const keyring = makeKeyring(sealer([{ id: 'bench', key }]), []);
   const giftware = await setUp(db, keyring, { ...sandbox.places, stripe: [] });
   const env = { ...process.env, NIGHTSHIFT_SECRET_KEYS: `bench:${key.toString('base64')}` };
 

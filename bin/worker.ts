@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { makeKeyring } from '#connectors/providers.ts';
 /** Runs jobs until told to stop. Procfile: worker. Ends with 0 only if nothing is left in its hands. */
 import { type Config, readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
@@ -37,7 +38,7 @@ async function work(config: Config, { capture: report }: Sentry): Promise<void> 
   const { databaseUrl, dataDir, concurrency, drainSeconds, stallSeconds, allowedHosts, ecbUrl } = config;
   await using server = await openServer({ databaseUrl, dataDir, log });
   const keys = await secretKeysOf(config, (line) => log.info(line));
-  const services = { sealer: sealer(keys), allowedHosts, ecbUrl };
+  const services = { ...makeKeyring(sealer(keys), allowedHosts), ecbUrl };
   const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);
   log.info({ tasks: tasks.map(({ name }) => name), concurrency }, 'worker ready');

@@ -55,8 +55,8 @@ export const errorList = {
   },
   NS_BULK_GIVEN_UP: {
     verdict: 'retry',
-    when: 'Shopify did not finish several bulk operations of one load',
-    next: "the next attempt begins again; ask Shopify's support if it stays",
+    when: 'the provider did not finish several bulk operations of one load',
+    next: "the next attempt begins again; ask the provider's support if it stays",
   },
   NS_BULK_NOT_READY: {
     verdict: 'retry',
@@ -225,7 +225,7 @@ export const errorList = {
   },
   NS_MODE_MIXED: {
     verdict: 'hold',
-    when: "a key or an object is of Stripe's live mode where test data are stored, or the other way round",
+    when: "a key or an object is of the provider's live mode where test data are stored, or the other way round",
     next: 'store a key of the same mode, or add another connection',
   },
   NS_NAME_NOT_FOUND: {

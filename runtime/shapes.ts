@@ -17,32 +17,8 @@ export type Shape = {
 export const SECRET = '[secret]';
 export const PERSONAL = '[personal]';
 
-/** Keys by the prefix or the build that their provider gives them, whatever stands before it: `%3D`, `\\n`, `STRIPE_`. */
-const keys: readonly Shape[] = [
-  { of: 'Shopify', signs: ['shp'], pattern: /shp[a-z]{2,4}_[\w-]{4,}/g, blank: SECRET },
-  {
-    of: 'Stripe',
-    signs: ['_live_', '_test_'],
-    pattern: /[a-z]{2}_(?:org_)?(?:live|test)_\w{4,}/g,
-    blank: SECRET,
-  },
-  { of: 'Stripe', signs: ['whsec_'], pattern: /whsec_[\w+/=]{4,}/g, blank: SECRET },
-  {
-    of: 'Stripe',
-    signs: ['_secret_'],
-    pattern: /[a-z]{2,8}_[A-Za-z0-9]{1,64}_secret_\w{4,}/g,
-    blank: SECRET,
-  },
-  // Also without what follows the second point, which a cut may have taken.
-  { of: 'SendGrid', signs: ['SG.'], pattern: /SG\.[\w-]{6,}(?:\.[\w-]+)?/g, blank: SECRET },
-  // Four groups; a digit in the first two tells them from words with hyphens.
-  {
-    of: 'Ayrshare',
-    signs: ['-'],
-    pattern:
-      /(?<=^|[^\w-]|%[\dA-F]{2}|\\[nrt]|\\u[\da-f]{4})(?=[A-Za-z-]{0,15}\d)[A-Za-z0-9]{6,8}(?:-[A-Za-z0-9]{6,8}){3}(?![\w-])/g,
-    blank: SECRET,
-  },
+/** Keys of no provider in particular. */
+const commonKeys: readonly Shape[] = [
   // A digit, a sign or its length tells a key from a word: `Basic authentication is required`.
   {
     of: 'HTTP',
@@ -158,4 +134,10 @@ const fields: readonly Shape[] = Object.entries(fieldNames).flatMap(([blank, lis
   ];
 });
 
-export const shapes: readonly Shape[] = [...keys, ...fields, ...person];
+const known: Shape[] = [...commonKeys, ...fields, ...person];
+export const shapes: readonly Shape[] = known;
+
+/** Keys as a provider makes them: whoever can meet one has loaded its definition, and with it this. */
+export function addShapes(added: readonly Shape[]): void {
+  known.unshift(...added);
+}

@@ -3,7 +3,7 @@
  * may be fired as often as one likes: what is not due is left alone.
  */
 import { z } from 'zod';
-import { isReconcilable } from '#connectors/index.ts';
+import { isReconcilable } from '#connectors/providers.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
 import { enqueue } from './enqueue.ts';

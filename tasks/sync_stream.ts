@@ -4,9 +4,9 @@
  * its dirty days and their rollup commit together: a crash costs one page at most.
  */
 import { z } from 'zod';
-import { assertAccount, findStream } from '#connectors/index.ts';
 import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
 import type { Page, Stream } from '#connectors/kit/stream.ts';
+import { assertAccount, findStream } from '#connectors/providers.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
 import { isDatabaseFault } from '#sql/db/faults.ts';
@@ -139,7 +139,15 @@ async function pagesOf(run: Run, stats: RequestStats, warnings: Set<string>): Pr
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
-  run.isAccountAsked = await assertAccount({ connection, db, signal, stats, warn, now });
+  run.isAccountAsked = await assertAccount({
+    connection,
+    db,
+    sealer: services.sealer,
+    signal,
+    stats,
+    warn,
+    now,
+  });
   return stream.pages({
     ...{ connection, db, position, full, reconcile, now, signal, stats, log, warn },
     request: payload.request ?? job,

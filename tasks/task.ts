@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import type { Sealer } from '#sql/tenants/secrets.ts';
+import type { Keyring } from '#sql/tenants/connections.ts';
 
 /** What a run did, in figures: its log line and its row in `ops.job_runs`. */
 export type Tally = Record<string, number | string | boolean | null | undefined> & {
@@ -15,9 +15,7 @@ export type Tally = Record<string, number | string | boolean | null | undefined>
 };
 
 /** What tasks need of the configuration. */
-export type Services = {
-  sealer: Sealer;
-  allowedHosts: readonly string[];
+export type Services = Keyring & {
   /** The directory of the feeds of exchange rates. */
   ecbUrl: string;
 };

@@ -2,6 +2,8 @@
  * A worker that only syncs, for measuring it by itself: node sync_worker.ts <url>, with the keys in
  * NIGHTSHIFT_SECRET_KEYS. It tells its parent how much memory and processor time it takes, many times a second.
  */
+
+import { makeKeyring } from '#connectors/providers.ts';
 import { readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
@@ -19,7 +21,7 @@ const worker = await startWorker({
   drainSeconds: 10,
   log: makeLog('warn', 'sync'),
   tasks: [syncStream as unknown as Task],
-  services: { sealer: sealer(secretKeys), allowedHosts: [], ecbUrl: 'http://127.0.0.1:9' },
+  services: { ...makeKeyring(sealer(secretKeys), []), ecbUrl: 'http://127.0.0.1:9' },
 });
 const sampling = setInterval(() => {
   const { user, system } = process.cpuUsage();

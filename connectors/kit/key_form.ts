@@ -1,7 +1,20 @@
 /** What a provider's keys look like, as far as that is known without asking: data, a declaration of each. */
+import type { Shape } from '#runtime/shapes.ts';
+
+/** A way in which a key is used. */
+export type Auth = {
+  name: string;
+  /** What it is for, where a provider has several. */
+  means?: string;
+  /** Names of the parts, where it has several: they are typed with a colon between them, and stored as JSON. */
+  parts?: readonly [string, string];
+};
+
 export type KeyForm = {
-  /** Ways in which a key is used; the first is meant when nothing is said. */
-  auth: readonly [string, ...string[]];
+  /** The first is meant when nothing is said. */
+  auth: readonly [Auth, ...Auth[]];
+  /** How its keys and secrets look inside a text, so that they are blanked there. */
+  shapes: readonly Shape[];
   /** How keys of the provider begin: one that begins so belongs to no other provider. */
   prefixes: readonly string[];
   /** Beginnings of those that read nothing, with what such a key is. */

@@ -37,7 +37,8 @@ create table app.connections (
   id uuid not null default gen_random_uuid(),
   retailer_id uuid,
   name text not null check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-  provider text not null check (provider in ('shopify', 'stripe', 'sendgrid', 'ayrshare')),
+  provider text not null,
+  level text not null default 'retailer' check (level in ('retailer', 'brand')),
   account text not null,
   base_url text not null,
   auth text not null,
@@ -60,11 +61,12 @@ create table app.connections (
   constraint account_once unique (brand_id, provider, account), -- a second one would count every sale twice
   foreign key (brand_id, retailer_id) references app.retailers (brand_id, id),
   foreign key (brand_id, removed_from) references app.retailers (brand_id, id),
-  constraint shop_belongs_to_one_retailer
-    check (retailer_id is not null or removing_at is not null or provider not in ('shopify', 'stripe')),
+  constraint belongs_to_a_retailer_by_level
+    check (retailer_id is not null or removing_at is not null or level = 'brand'),
   constraint removed_is_held check (removing_at is null or held_at is not null and retailer_id is null),
   constraint only_what_is_removed_had_another check (removed_from is null or removing_at is not null)
 );
+comment on column app.connections.level is 'whose the provider''s connections are: of one retailer, or of the whole brand';
 comment on column app.connections.requests_per_second is
   'what the provider allows the account, where that is not what it allows everybody; null: the usual';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';

@@ -8,7 +8,7 @@ import { ConnectionGone } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { only } from './brands.ts';
-import { checkedBaseUrl, defaultBaseUrl, type Provider } from './hosts.ts';
+import { checkedBaseUrl, type ProviderAddress } from './hosts.ts';
 import { NameNotFound, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
 import type { Sealer } from './secrets.ts';
@@ -19,7 +19,7 @@ export type Connection = {
   brandId: string;
   retailerId: string | null;
   name: string;
-  provider: Provider;
+  provider: string;
   /** What the provider calls it: the shop, the account id. */
   account: string;
   baseUrl: string;
@@ -49,14 +49,18 @@ export type OpenConnection = Connection & {
   secretChangedAt?: string | null;
 };
 
-export type Keyring = { sealer: Sealer; allowedHosts: readonly string[] };
+export type Keyring = {
+  sealer: Sealer;
+  allowedHosts: readonly string[];
+  addressOf(provider: string): ProviderAddress;
+};
 
 export type NewConnection = {
   brandId: string;
-  /** Needed by a shop and by Stripe. */
+  /** Needed where the provider's connections belong to one. */
   retailerId?: string | null;
   name: string;
-  provider: Provider;
+  provider: string;
   account: string;
   /** The provider's own address if not said. */
   baseUrl?: string;
@@ -75,7 +79,7 @@ const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c
   c.removing_at as "removingAt"`;
 
 export class AccountTaken extends coded('NS_ACCOUNT_TAKEN') {
-  constructor(provider: Provider, account: string) {
+  constructor(provider: string, account: string) {
     super(
       `The brand has a connection to ${account} of ${provider} already: two would count its sales twice.`,
       {
@@ -93,8 +97,8 @@ export async function addConnection(
 ): Promise<Connection> {
   const { brandId, retailerId = null, name, provider, account, auth, secret, actor } = connection;
   const { requestsPerSecond = null } = connection;
-  const address = connection.baseUrl ?? defaultBaseUrl(provider, account);
-  const baseUrl = checkedBaseUrl(provider, address, keyring.allowedHosts);
+  const owner = keyring.addressOf(provider);
+  const baseUrl = checkedBaseUrl(owner, connection.baseUrl ?? owner.baseUrl(account), keyring.allowedHosts);
   await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
   const id = crypto.randomUUID(); // made here, because the seal vouches for it
   const { sealed, keyId } = keyring.sealer.seal(secret, { brandId, connectionId: id, use: 'secret' });
@@ -103,9 +107,22 @@ export async function addConnection(
       .query<Connection>(
         `insert into app.connections as c
            (brand_id, id, retailer_id, name, provider, account, base_url, auth, secret, secret_key_id,
-            requests_per_second)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
-        [brandId, id, retailerId, name, provider, account, baseUrl, auth, sealed, keyId, requestsPerSecond],
+            requests_per_second, level)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ${COLUMNS}`,
+        [
+          brandId,
+          id,
+          retailerId,
+          name,
+          provider,
+          account,
+          baseUrl,
+          auth,
+          sealed,
+          keyId,
+          requestsPerSecond,
+          owner.level,
+        ],
       )
       .catch((error) => {
         throw error.constraint === 'account_once' ? new AccountTaken(provider, account) : error;
@@ -142,7 +159,7 @@ export async function openConnection(
   db: Reader,
   brandId: string,
   connectionId: string,
-  { sealer, allowedHosts }: Keyring,
+  { sealer, allowedHosts, addressOf }: Keyring,
 ): Promise<OpenConnection> {
   const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
     `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.slug as brand, b.time_zone as "timeZone",
@@ -155,7 +172,7 @@ export async function openConnection(
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
   if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
   const { sealed, keyId, ...connection } = row;
-  checkedBaseUrl(connection.provider, connection.baseUrl, allowedHosts);
+  checkedBaseUrl(addressOf(connection.provider), connection.baseUrl, allowedHosts);
   const place = { brandId, connectionId, use: 'secret', name: connection.name } as const;
   return { ...connection, secret: sealer.open({ sealed, keyId }, place) };
 }

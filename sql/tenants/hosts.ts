@@ -1,14 +1,15 @@
 /** Where the secret of a connection may be sent. */
 import { coded } from '#runtime/errors.ts';
 
-export const providers = ['shopify', 'stripe', 'sendgrid', 'ayrshare'] as const;
-export type Provider = (typeof providers)[number];
-
-const ownHosts: Record<Provider, RegExp> = {
-  shopify: /^[a-z0-9][a-z0-9-]*\.myshopify\.com$/,
-  stripe: /^(api|files)\.stripe\.com$/,
-  sendgrid: /^api(\.eu)?\.sendgrid\.com$/,
-  ayrshare: /^api\.ayrshare\.com$/,
+/** What the database side must know of a provider; its definition says it. */
+export type ProviderAddress = {
+  name: string;
+  /** Whose its connections are: of one retailer, or of the whole brand. */
+  level: 'retailer' | 'brand';
+  /** Its own hosts. */
+  hosts: RegExp;
+  /** Where it lives when nobody says otherwise. */
+  baseUrl(account: string): string;
 };
 
 const LENGTH_MAX = 2_000;
@@ -24,25 +25,18 @@ export class HostRefused extends coded('NS_HOST_REFUSED') {
 }
 
 /** The address in its plain form, or NS_HOST_REFUSED. Anything but https only on loopback or a listed host. */
-export function checkedBaseUrl(provider: Provider, address: string, allowedHosts: readonly string[]): string {
-  if (address.length > LENGTH_MAX || !URL.canParse(address))
-    throw new HostRefused(provider, 'What was given');
+export function checkedBaseUrl(
+  { name, hosts }: Pick<ProviderAddress, 'name' | 'hosts'>,
+  address: string,
+  allowedHosts: readonly string[],
+): string {
+  if (address.length > LENGTH_MAX || !URL.canParse(address)) throw new HostRefused(name, 'What was given');
   const url = new URL(address);
   const { protocol, hostname, host, port, username, password, search, hash } = url;
   const plain = `${username}${password}${search}${hash}` === '' && /^https?:$/.test(protocol);
-  const own = protocol === 'https:' && port === '' && ownHosts[provider].test(hostname);
+  const own = protocol === 'https:' && port === '' && hosts.test(hostname);
   const allowed =
     own || LOOPBACK.test(hostname) || allowedHosts.includes(hostname) || allowedHosts.includes(host);
-  if (!plain || !allowed) throw new HostRefused(provider, `${protocol}//${host}`);
+  if (!plain || !allowed) throw new HostRefused(name, `${protocol}//${host}`);
   return `${url.origin}${url.pathname.replace(/(?<!\/)\/+$/, '')}`;
-}
-
-/** Where a provider lives when nobody says otherwise. */
-export function defaultBaseUrl(provider: Provider, account: string): string {
-  if (provider === 'shopify') return `https://${account}`;
-  return {
-    stripe: 'https://api.stripe.com',
-    sendgrid: 'https://api.sendgrid.com',
-    ayrshare: 'https://api.ayrshare.com',
-  }[provider];
 }

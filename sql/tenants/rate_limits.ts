@@ -1,4 +1,4 @@
-/** The counts by which all workers keep to what providers allow (`connectors/kit/rate_limit.ts`, `stripe/pace.ts`). */
+/** The counts by which all workers keep to what providers allow (`connectors/kit/rate_limit.ts`). */
 
 import type { Tx } from '../db/pool.ts';
 import { recordAction } from './audit.ts';

@@ -1,6 +1,6 @@
 /** What an operator is told of the whole: green only while nothing is wrong and nothing will be. */
 import { expect, test } from 'vitest';
-import { streams } from '#connectors/index.ts';
+import { streams } from '#connectors/providers.ts';
 import { finishRun } from '#sql/load/sync_state.ts';
 import { nightshift, type Ran } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

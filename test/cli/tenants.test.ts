@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeKeyring } from '#connectors/providers.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findConnection, openConnection } from '#sql/tenants/connections.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
@@ -68,7 +69,7 @@ test('a key from standard input or a variable is stored sealed, and never printe
   expect(piped.stdout + piped.stderr + listed.stdout + listed.stderr).not.toContain(KEY);
 
   const { id } = await findConnection(db, brandId, 'acme-uk');
-  const keyring = { sealer: sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), allowedHosts: [] };
+  const keyring = makeKeyring(sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), []);
   expect(await openConnection(db, brandId, id, keyring)).toMatchObject({ secret: KEY });
   const newKey = await nightshift(['connections', 'key', 'acme-uk', '--brand', 'acme'], {
     env: on(db),
@@ -87,7 +88,7 @@ test('client credentials are typed as id:secret and stored as the connector read
   expect(wrong.stderr).not.toContain('onlyonepart');
   expect(await nightshift(add, { env: on(db), input: 'app:s3:cret' })).toMatchObject({ code: 0 });
   const { id } = await findConnection(db, brandId, 'acme-uk');
-  const keyring = { sealer: sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), allowedHosts: [] };
+  const keyring = makeKeyring(sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), []);
   const { secret } = await openConnection(db, brandId, id, keyring);
   expect(JSON.parse(secret)).toEqual({ client_id: 'app', client_secret: 's3:cret' });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { streams } from '#connectors/index.ts';
+import { streams } from '#connectors/providers.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { pack } from '#sql/load/pack.ts';
 import { rootColumnOf } from '#sql/load/statements.ts';

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { providers } from '#connectors/providers.ts';
 
 const root = join(import.meta.dirname, '../..');
 const layers = ['runtime', 'sql', 'connectors', 'tasks', 'workers', 'bin']; // a folder imports from its left only
@@ -64,6 +65,16 @@ test('across folders an import begins with #, inside a folder with ./, and it na
     return crosses !== specifier.startsWith('#') || !specifier.endsWith('.ts');
   });
   expect(shown(wrong)).toEqual([]);
+});
+
+test('nothing outside the folder of a provider knows its name', () => {
+  const names = new RegExp(`(${providers.map(({ name }) => name).join('|')}|sendgrid|ayrshare)`, 'i');
+  const mayNameOne =
+    /^(connectors\/(providers\.ts|(shopify|stripe|sendgrid|ayrshare)\/)|bin\/cli\/demo\/|sql\/rollups\/|sandbox|test|bench)/;
+  const naming = files.filter(
+    (file) => !mayNameOne.test(file) && names.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(naming).toEqual([]);
 });
 
 test('the environment is read by entry points only; every layer below gets values', () => {

@@ -22,8 +22,8 @@ async function twoBrands(db: TestDb): Promise<[Place, Place]> {
     );
     await db.query(
       `insert into app.connections
-         (brand_id, id, name, provider, account, base_url, auth, secret, secret_key_id)
-       values ($1, $2, 'mail', 'sendgrid', 'x', 'http://127.0.0.1', 'key', '', 'k')`,
+         (brand_id, id, name, provider, level, account, base_url, auth, secret, secret_key_id)
+       values ($1, $2, 'mail', 'mailer', 'brand', 'x', 'http://127.0.0.1', 'key', '', 'k')`,
       [brandId, connectionId],
     );
     return { brandId: String(brandId), connectionId };

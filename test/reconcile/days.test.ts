@@ -1,6 +1,6 @@
 /** `bi.completeness`: a day is called final only when that is proven. */
 import { expect, test } from 'vitest';
-import { streams } from '#connectors/index.ts';
+import { streams } from '#connectors/providers.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { charge } from '../support/providers/stripe.ts';

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import '#connectors/providers.ts'; // brings what their keys look like
 import { coded } from '#runtime/errors.ts';
 import { type LogLevel, makeLog } from '#runtime/log.ts';
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseSync, Visitor } from 'oxc-parser';
 import { analyse } from 'scslre';
 import { expect, test } from 'vitest';
+import '#connectors/providers.ts'; // brings what keys of each provider look like
 import { shapes } from '#runtime/shapes.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import '#connectors/providers.ts'; // brings what keys of each provider look like
 import { coded, messageOf } from '#runtime/errors.ts';
 import { QUOTE_CHARS_MAX, quote, scrub, scrubbed, TEXT_CHARS_MAX } from '#runtime/scrub.ts';
 import { assertHolds } from '../support/property.ts';

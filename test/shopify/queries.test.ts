@@ -14,7 +14,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import { expect, test } from 'vitest';
-import { streams } from '#connectors/index.ts';
+import { streams } from '#connectors/providers.ts';
 import * as queries from '#connectors/shopify/api/queries.ts';
 
 type Access = {

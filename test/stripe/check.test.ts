@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkConnection, streamsOf } from '#connectors/index.ts';
+import { checkConnection, streamsOf } from '#connectors/providers.ts';
 import { readKey } from '#connectors/stripe/api/key.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

@@ -6,12 +6,12 @@ import type { Db, Tx } from '#sql/db/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
 import { type ClaimedJob, type RunReport, runJob } from '#workers/queue/run_job.ts';
-import { testSealer } from './rows/factory.ts';
+import { testKeyring } from './rows/factory.ts';
 
 const never = new AbortController().signal;
 export const quiet = makeLog('silent', 'test');
 export const testServices: Services = {
-  ...{ sealer: testSealer, allowedHosts: [] },
+  ...testKeyring,
   ecbUrl: 'http://127.0.0.1:9/no-feeds-in-this-test',
 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkConnection } from '#connectors/index.ts';
+import { checkConnection } from '#connectors/providers.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { NOW } from '../support/providers/sandbox.ts';

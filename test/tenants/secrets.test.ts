@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { makeKeyring } from '#connectors/providers.ts';
 import { openConnection, replaceSecret } from '#sql/tenants/connections.ts';
 import { resealAll, type SecretPlace, sealer } from '#sql/tenants/secrets.ts';
 import { freshDb } from '../support/db/db.ts';
@@ -82,7 +83,7 @@ test('errors say which key is missing and nothing of the secret', () => {
 
 test('a key is rotated while everything stays readable, and the old one can then be taken away', async () => {
   await using db = await freshDb();
-  const before = { sealer: sealer([oldKey]), allowedHosts };
+  const before = makeKeyring(sealer([oldKey]), allowedHosts);
   const shops = [await aConnection(db, {}, before), await aConnection(db, {}, before)];
   const [first, second] = shops;
   const token = before.sealer.seal('a token', {
@@ -95,7 +96,7 @@ test('a key is rotated while everything stays readable, and the old one can then
     token.sealed,
     token.keyId,
   ]);
-  const between = { sealer: sealer([newKey, oldKey]), allowedHosts };
+  const between = makeKeyring(sealer([newKey, oldKey]), allowedHosts);
   await db.transaction((tx) =>
     replaceSecret(
       tx,
@@ -107,7 +108,7 @@ test('a key is rotated while everything stays readable, and the old one can then
   expect(await resealAll(db, between.sealer)).toBe(1);
   expect(await resealAll(db, between.sealer)).toBe(0);
 
-  const after = { sealer: sealer([newKey]), allowedHosts };
+  const after = makeKeyring(sealer([newKey]), allowedHosts);
   for (const { brandId, id } of shops) {
     expect((await openConnection(db, brandId, id, after)).secret).toBe(TEST_SECRET);
   }

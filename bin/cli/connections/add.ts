@@ -1,9 +1,8 @@
 /** `connections add` */
 import { type Command, Option } from 'commander';
-import { keyForms } from '#connectors/keys.ts';
+import { providerOf, providers } from '#connectors/providers.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { addConnection, findConnection, type NewConnection } from '#sql/tenants/connections.ts';
-import type { Provider } from '#sql/tenants/hosts.ts';
 import { ConnectionBeingRemoved } from '#sql/tenants/removing.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import { addUnlessThere } from '../shared/if_missing.ts';
@@ -13,14 +12,14 @@ import { openSession } from '../shared/session.ts';
 import { slug } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 import { readKey } from '../ui/secret_input.ts';
-import { assertLimited, requestsPerSecond } from './limits.ts';
+import { assertLimited, RAISING, requestsPerSecond } from './limits.ts';
 import { connectionRow } from './list.ts';
-import { authOf, storedKey } from './stored_key.ts';
+import { AUTHS, authOf, storedKey } from './stored_key.ts';
 
 type Options = {
   brand: string;
   retailer: string;
-  provider: Provider;
+  provider: string;
   account: string;
   baseUrl?: string;
   auth?: string;
@@ -38,16 +37,16 @@ export function addAdd(command: Command, cli: Cli): void {
     .requiredOption('--retailer <retailer>', 'whose sales it brings')
     .addOption(
       new Option('--provider <provider>', 'who is asked')
-        .choices(Object.keys(keyForms))
+        .choices(providers.map((provider) => provider.name))
         .makeOptionMandatory(),
     )
-    .requiredOption('--account <account>', 'of a Shopify shop: its SHOP.myshopify.com; of Stripe: its acct_…')
+    .requiredOption('--account <account>', `how the provider calls it: ${FORMS}`)
     .option('--base-url <url>', 'another address than the provider’s own, such as a sandbox')
     .addOption(
       new Option(
         '--auth <kind>',
-        'how the key is used; of Stripe: for its own account, or for a connected one',
-      ).choices(Object.values(keyForms).flatMap((form) => [...form.auth])),
+        `how the key is used; by default the first of its provider: ${WAYS}`,
+      ).choices(AUTHS),
     )
     .option(
       '--key-env <variable>',
@@ -55,7 +54,7 @@ export function addAdd(command: Command, cli: Cli): void {
     )
     .option(
       '--requests-per-second <number>',
-      'what Stripe allows the account, where it has raised that',
+      `what the provider allows the account, where it has raised that (${RAISING})`,
       requestsPerSecond,
     )
     .option('--if-missing', 'do nothing when it is there already')
@@ -102,20 +101,17 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
 }
 
-function accountOf({ provider, account }: Options): string {
-  if (provider === 'shopify') return shop(account);
-  if (/^acct_[A-Za-z0-9_]{1,60}$/.test(account)) return account;
-  throw new UsageError(
-    'The account of Stripe is its id, acct_….',
-    'Stripe shows it in the dashboard under Settings, Account details',
-  );
-}
+const FORMS = providers.map(({ title, account }) => `${account.written} of ${title}`).join(', ');
+const WAYS = providers
+  .map(({ title, key }) => {
+    const ways = key.auth.map(({ name, means }) => (means ? `${name} (${means})` : name));
+    return `of ${title} ${ways.join(' or ')}`;
+  })
+  .join(', ');
 
-function shop(text: string): string {
-  const account = text.includes('.') ? text : `${text}.myshopify.com`;
-  if (/^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/.test(account)) return account;
-  throw new UsageError(
-    'The account of a shop is its SHOP.myshopify.com, not its public domain.',
-    'Shopify shows it in the admin under Settings, Domains',
-  );
+function accountOf({ provider, account }: Options): string {
+  const { title, account: form } = providerOf(provider);
+  const found = form.read(account);
+  if (found !== undefined) return found;
+  throw new UsageError(`An account of ${title} is written ${form.written}.`, form.found);
 }

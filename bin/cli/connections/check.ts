@@ -1,6 +1,7 @@
 /** `connections check` */
 import type { Command } from 'commander';
-import { type ConnectionCheck, checkConnection } from '#connectors/index.ts';
+import type { ConnectionCheck } from '#connectors/kit/provider.ts';
+import { checkConnection } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { openConnection, saveScopes } from '#sql/tenants/connections.ts';
 import { type Found, findTheConnection } from '../shared/find_connection.ts';

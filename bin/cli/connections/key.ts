@@ -1,6 +1,5 @@
 /** `connections key` and `connections reseal` */
 import { type Command, Option } from 'commander';
-import { keyForms } from '#connectors/keys.ts';
 import { replaceSecret } from '#sql/tenants/connections.ts';
 import { resealAll } from '#sql/tenants/secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
@@ -10,7 +9,7 @@ import { openSession } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { readKey } from '../ui/secret_input.ts';
 import { releaseIn } from './hold.ts';
-import { authOf, storedKey } from './stored_key.ts';
+import { AUTHS, authOf, storedKey } from './stored_key.ts';
 
 type KeyOptions = { brand?: string; keyEnv?: string; auth?: string };
 
@@ -24,11 +23,7 @@ export function addKey(command: Command, cli: Cli): void {
       '--key-env <variable>',
       'environment variable that holds the key; else it is read from standard input',
     )
-    .addOption(
-      new Option('--auth <kind>', 'how the key is used from now on').choices(
-        Object.values(keyForms).flatMap((form) => [...form.auth]),
-      ),
-    )
+    .addOption(new Option('--auth <kind>', 'how the key is used from now on').choices(AUTHS))
     .action(async (name: string, { brand, keyEnv, auth: wanted }: KeyOptions) => {
       const key = await readKey({ keyEnv }, cli.env);
       await using session = await openSession(cli);

@@ -1,8 +1,8 @@
 /** `connections limits` */
 import { type Command, InvalidArgumentError } from 'commander';
+import { providerOf, providers } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { type Connection, limitRequests } from '#sql/tenants/connections.ts';
-import type { Provider } from '#sql/tenants/hosts.ts';
 import { resetRateBudgets } from '#sql/tenants/rate_limits.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -12,6 +12,11 @@ import { count } from '../ui/format.ts';
 
 const REQUESTS_PER_SECOND_MAX = 10_000;
 const USUAL = 'usual';
+/** Of whom limits are set by hand. */
+export const RAISING = providers
+  .filter(({ raisesLimits }) => raisesLimits)
+  .map(({ title }) => title)
+  .join(', ');
 
 type Options = { brand?: string; reset?: boolean };
 
@@ -19,10 +24,10 @@ export function addLimits(command: Command, cli: Cli): void {
   command
     .command('limits')
     .description(
-      'say what Stripe allows the account, where it has raised that (running syncs keep to it at once); or forget what is counted',
+      `say what the provider allows the account, where it has raised that (${RAISING}; running syncs keep to it at once); or forget what is counted`,
     )
     .argument('<name>', 'the connection, or its id')
-    .argument('[requests-per-second]', `a number, or ${USUAL} for what Stripe allows everybody`, limit)
+    .argument('[requests-per-second]', `a number, or ${USUAL} for what the provider allows everybody`, limit)
     .option('--brand <brand>', 'whose it is')
     .option('--reset', 'ask again at once, though the provider said to wait; for every brand that reads it')
     .action(async (name: string, wanted: number | null | undefined, { brand, reset }: Options) => {
@@ -38,7 +43,7 @@ function assertOneOf(wanted: number | null | undefined, reset: boolean | undefin
   if ((wanted === undefined) === (reset === true)) return;
   throw new UsageError(
     'connections limits takes either a number of requests a second or --reset.',
-    `a number, ${USUAL} for what Stripe allows everybody, or --reset to ask again at once`,
+    `a number, ${USUAL} for what the provider allows everybody, or --reset to ask again at once`,
   );
 }
 
@@ -46,7 +51,7 @@ async function change(cli: Cli, db: Db, connection: Connection, wanted: number |
   assertLimited(connection.provider);
   const which = { brandId: connection.brandId, connectionId: connection.id };
   await db.transaction((tx) => limitRequests(tx, which, wanted));
-  const said = wanted === null ? 'what Stripe allows everybody' : `${wanted} requests a second`;
+  const said = wanted === null ? 'what the provider allows everybody' : `${wanted} requests a second`;
   cli.out.record({ connection: connection.name, requests_per_second: wanted }, () => [
     `${connection.name} keeps to ${said}.`,
   ]);
@@ -71,11 +76,12 @@ function limit(text: string): number | null {
   return text === USUAL ? null : requestsPerSecond(text);
 }
 
-/** Shopify tells its limits with every answer. */
-export function assertLimited(provider: Provider): void {
-  if (provider === 'stripe') return;
+/** Others tell their limits with every answer. */
+export function assertLimited(name: string): void {
+  const { title, raisesLimits } = providerOf(name);
+  if (raisesLimits) return;
   throw new UsageError(
-    `The limits of ${provider} are not given by hand.`,
+    `The limits of ${title} are not given by hand.`,
     'it tells them with its answers, and they are kept to without a setting',
   );
 }

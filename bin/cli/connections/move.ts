@@ -1,5 +1,6 @@
 /** `connections move` and `connections set-url` */
 import type { Command } from 'commander';
+import { providerOf } from '#connectors/providers.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
@@ -50,7 +51,7 @@ export function addSetUrl(command: Command, cli: Cli): void {
     .action(async (name: string, url: string, { brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);
-      const baseUrl = checkedBaseUrl(connection.provider, url, session.config.allowedHosts);
+      const baseUrl = checkedBaseUrl(providerOf(connection.provider), url, session.config.allowedHosts);
       await session.db.transaction((tx) => storeAddress(tx, connection, baseUrl));
       cli.out.record({ connection: connection.name, base_url: baseUrl }, () => [
         `${connection.name} talks to ${baseUrl}.`,

@@ -1,49 +1,55 @@
 /** A key as it is typed, and as connectors want it stored. */
-import { z } from 'zod';
-import { assertKey, assertOwn, keyForms } from '#connectors/keys.ts';
+
+import { isObject } from '#connectors/kit/fields.ts';
+import type { Auth } from '#connectors/kit/key_form.ts';
+import { assertKey, assertOwn, providerOf, providers } from '#connectors/providers.ts';
 import { UsageError } from '../ui/errors.ts';
+
+/** Every way in which a key of any provider is used. */
+export const AUTHS: readonly string[] = [
+  ...new Set(providers.flatMap(({ key }) => key.auth.map(({ name }) => name))),
+];
 
 /** The way that is meant, if the provider has it. */
 export function authOf({ provider, auth }: { provider: string; auth?: string | undefined }): string {
-  const kinds: readonly string[] = keyForms[provider]?.auth ?? [];
-  const chosen = auth ?? kinds[0];
-  if (chosen !== undefined && kinds.includes(chosen)) return chosen;
+  const { title, key } = providerOf(provider);
+  const chosen = auth ?? key.auth[0].name;
+  if (key.auth.some(({ name }) => name === chosen)) return chosen;
   throw new UsageError(
-    `--auth ${chosen} is no way to use a key of ${provider}.`,
-    `choose of: ${kinds.join(', ')}`,
+    `--auth ${chosen} is no way to use a key of ${title}.`,
+    `choose of: ${key.auth.map(({ name }) => name).join(', ')}`,
   );
 }
-
-const credentials = z.strictObject({ client_id: z.string().min(1), client_secret: z.string().min(1) });
 
 export type TypedKey = { provider: string; auth: string; key: string };
 
-/**
- * Refuses what could never read. Client credentials are typed as `client-id:client-secret`, or as the
- * JSON that is stored.
- */
+/** Refuses what could never read. A key of several parts is typed with a colon between them, or as the JSON that is stored. */
 export function storedKey({ provider, auth, key }: TypedKey): string {
-  if (auth !== 'client_credentials') {
+  const { parts } = providerOf(provider).key.auth.find(({ name }) => name === auth) ?? {};
+  if (parts === undefined) {
     assertKey(provider, key);
     return key;
   }
-  const { data, success } = credentials.safeParse(asObject(key));
-  if (success) {
-    for (const part of Object.values(data)) assertOwn(provider, part);
-    return JSON.stringify(data);
-  }
-  throw new UsageError(
-    'The key of --auth client_credentials has two parts.',
-    'give it as client-id:client-secret, through --key-env or standard input',
-  );
+  const typed = partsOf(key, parts);
+  const isWhole = parts.every((part) => typeof typed[part] === 'string' && typed[part] !== '');
+  if (!isWhole || Object.keys(typed).length !== parts.length)
+    throw new UsageError(
+      `The key of --auth ${auth} has two parts.`,
+      `give it as ${parts.map(spelled).join(':')}, through --key-env or standard input`,
+    );
+  for (const part of parts) assertOwn(provider, String(typed[part]));
+  return JSON.stringify(typed);
 }
 
-function asObject(key: string): unknown {
-  const [, client_id, client_secret] = /^([^{:]+):(.+)$/.exec(key) ?? [];
-  if (client_id !== undefined) return { client_id, client_secret };
+function partsOf(key: string, [first, second]: NonNullable<Auth['parts']>): Record<string, unknown> {
+  const [, one, other] = /^([^{:]+):(.+)$/.exec(key) ?? [];
+  if (one !== undefined) return { [first]: one, [second]: other };
   try {
-    return JSON.parse(key);
+    const typed: unknown = JSON.parse(key);
+    return isObject(typed) ? typed : {};
   } catch {
-    return undefined; // refused without repeating it
+    return {}; // refused without repeating it
   }
 }
+
+const spelled = (part: string) => part.replaceAll('_', '-');

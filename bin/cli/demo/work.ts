@@ -1,5 +1,5 @@
 /** The work of the demo: syncs and rollups on the queue, and what they did as their records tell it. */
-import { streamsOf } from '#connectors/index.ts';
+import { streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { keyForms } from '#connectors/keys.ts';
+import { providers } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { findBrand, listBrands } from '#sql/tenants/brands.ts';
 import { keepRetailer } from '#sql/tenants/removing.ts';
@@ -78,7 +78,7 @@ function addAdd(command: Command, cli: Cli): void {
       const options = `--brand ${brand} --retailer ${retailer} --provider PROVIDER --account ACCOUNT`;
       cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env VARIABLE`);
       cli.out.say(
-        `PROVIDER is ${Object.keys(keyForms).join(' or ')}; npx nightshift connections add --help says more.`,
+        `PROVIDER is ${providers.map(({ name }) => name).join(' or ')}; npx nightshift connections add --help says more.`,
       );
     });
 }

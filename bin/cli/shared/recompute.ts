@@ -15,7 +15,7 @@ export async function recompute(
   change: Change,
 ): Promise<{ days: number; retailers: number }> {
   const [{ streams }, { enqueue }, { rollup }] = await Promise.all([
-    import('#connectors/index.ts'),
+    import('#connectors/providers.ts'),
     import('#tasks/enqueue.ts'),
     import('#tasks/rollup.ts'),
   ]);

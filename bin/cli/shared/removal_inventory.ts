@@ -47,7 +47,7 @@ const DAILY = `
 
 /** The days that would be marked, and how many rows of figures they have: tried, and rolled back. */
 async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connectionId }: Owner) {
-  const { streams } = await import('#connectors/index.ts');
+  const { streams } = await import('#connectors/providers.ts');
   const tables: Table[] = streams.flatMap((stream) => [...stream.tables]);
   const now = new Date();
   return attempt(db, true, async (tx) => {

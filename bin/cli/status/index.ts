@@ -1,3 +1,4 @@
+import { providers } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
@@ -71,7 +72,7 @@ function connectionLine(
 }
 
 const STATE_WIDTH = 'removing'.length;
-const PROVIDER_WIDTH = 'sendgrid'.length; // the longest
+const PROVIDER_WIDTH = Math.max(...providers.map(({ name }) => name.length));
 
 function widest(connections: readonly ConnectionHealth[]): number {
   return Math.max(...connections.map(({ brand, connection }) => brand.length + connection.length + 1));

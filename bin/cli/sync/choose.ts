@@ -1,5 +1,5 @@
 /** Which streams of which connections a sync command means. */
-import { streamNames, streamsOf } from '#connectors/index.ts';
+import { streamNames, streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import { type Connection, findConnection, listConnections } from '#sql/tenants/connections.ts';

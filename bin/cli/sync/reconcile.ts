@@ -1,6 +1,6 @@
 /** `sync reconcile` */
 import type { Command } from 'commander';
-import { isReconcilable, streamNames } from '#connectors/index.ts';
+import { isReconcilable, providers, streamNames } from '#connectors/providers.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { dueReconciliations } from '#tasks/reconcile.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -42,8 +42,8 @@ async function reconcile(cli: Cli, options: Options): Promise<void> {
   const able = chosen.filter(({ stream }) => isReconcilable(stream));
   if (able.length === 0) {
     throw new UsageError(
-      'None of these streams is reconciled: each sync of a shop holds its counts against the shop’s own.',
-      'name a connection of Stripe',
+      'None of these streams is reconciled: each of their syncs holds its counts against the provider’s own.',
+      `name a connection of ${providers.flatMap((one) => (one.isReconcilable ? one.title : [])).join(', ')}`,
     );
   }
   const wanted = options.due ? await dueOf(session, brand.id, able, options.now) : able;

@@ -1,6 +1,6 @@
 /** `sync run` */
 import type { Command } from 'commander';
-import { streamNames } from '#connectors/index.ts';
+import { streamNames } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { type Brand, findBrand } from '#sql/tenants/brands.ts';
 import { listRetailers } from '#sql/tenants/retailers.ts';

@@ -1,6 +1,6 @@
 /** `sync status` */
 import type { Command } from 'commander';
-import { streamsOf } from '#connectors/index.ts';
+import { streamsOf } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { everyConnection, type Found } from '../shared/find_connection.ts';

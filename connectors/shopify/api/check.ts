@@ -1,24 +1,14 @@
 /** Tries the key of a connection and says what it may read, before anything is synced. */
 
+import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
 import type { Stream } from '../../kit/stream.ts';
 import { ALL_ORDERS, assertShop, hiddenOrders, isGranted, missingScopes, readAccess } from './access.ts';
-import { openShopify, type ShopifyContext } from './client.ts';
+import { openShopify } from './client.ts';
 import { API_VERSION } from './queries.ts';
 
-export type ConnectionCheck = {
-  account: { name: string; domain: string; currency: string; timeZone: string; createdAt: Date };
-  apiVersion: string;
-  scopes: readonly string[];
-  /** What each stream lacks; a stream that lacks something cannot be read. */
-  missing: readonly { stream: string; scopes: readonly string[] }[];
-  /** What a person should know although the connection works. */
-  warnings: readonly string[];
-};
-
 export async function checkShopify(
-  context: Omit<ShopifyContext, 'warn'>,
+  context: Omit<RequestContext, 'warn'>,
   streams: readonly Stream[],
-  now: Date,
 ): Promise<ConnectionCheck> {
   const warnings: string[] = [];
   const access = await readAccess(openShopify({ ...context, warn: (warning) => warnings.push(warning) }));
@@ -26,7 +16,7 @@ export async function checkShopify(
   const missing = streams
     .map(({ name, scopes }) => ({ stream: name, scopes: missingScopes(access, scopes) }))
     .filter(({ scopes }) => scopes.length > 0);
-  const hidden = hiddenOrders(access, now);
+  const hidden = hiddenOrders(access, context.now());
   if (hidden) warnings.push(hidden);
   for (const { name, scopesOptional = [] } of streams) {
     const lacking = scopesOptional.filter(

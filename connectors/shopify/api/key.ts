@@ -1,8 +1,10 @@
 /** Tokens of shops. https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens */
+import { SECRET } from '#runtime/shapes.ts';
 import type { KeyForm } from '../../kit/key_form.ts';
 
 export const keyForm: KeyForm = {
-  auth: ['token', 'client_credentials'],
+  auth: [{ name: 'token' }, { name: 'client_credentials', parts: ['client_id', 'client_secret'] }],
+  shapes: [{ of: 'Shopify', signs: ['shp'], pattern: /shp[a-z]{2,4}_[\w-]{4,}/g, blank: SECRET }],
   prefixes: ['shpat_', 'shpca_', 'shppa_', 'shpua_', 'shpss_'],
   unfit: { shpss_: 'it is the secret of an app (shpss_), and no token' },
   fits: /^\S+$/, // tokens of old private apps have no prefix

@@ -1,11 +1,12 @@
 /** Orders with everything that belongs to them, each read and stored as one object. */
-import { firstOrders } from '#sql/load/invalidations.ts';
+
 import { type Fields, text } from '../../kit/fields.ts';
 import { paginate } from '../../kit/paginate.ts';
 import { defineStream } from '../../kit/stream.ts';
 import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
 import { bulkOrders, orderLedger, orderLines, ordersCount, ordersPage } from '../api/queries.ts';
+import { firstOrders } from '../invalidations.ts';
 import { type Collection, connectionOf, type Node } from '../sync/collection.ts';
 import { childPage, completeList } from '../sync/nested_pages.ts';
 import { collectionPages } from '../sync/sync.ts';

@@ -1,6 +1,5 @@
 /** Products with their variants, unit costs and stock, each read and stored as one object. */
 import { z } from 'zod';
-import { costsOfSales } from '#sql/load/invalidations.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { InvalidField, isObject } from '../../kit/fields.ts';
 import { defineStream } from '../../kit/stream.ts';
@@ -15,6 +14,7 @@ import {
   productsPage,
   productVariants,
 } from '../api/queries.ts';
+import { costsOfSales } from '../invalidations.ts';
 import type { Collection, Node } from '../sync/collection.ts';
 import type { Feed } from '../sync/feed.ts';
 import { completeList } from '../sync/nested_pages.ts';

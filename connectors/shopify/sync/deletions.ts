@@ -2,7 +2,7 @@
  * What is no longer there. A deleted order never comes in a window of changes; Shopify tells of it in
  * its events, which it keeps for a year.
  */
-import { firstOrders } from '#sql/load/invalidations.ts';
+
 import type { Deletion } from '#sql/load/table.ts';
 import { type Fields, instant, text } from '../../kit/fields.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { hiddenOrders } from '../api/access.ts';
 import { idOf } from '../api/gid.ts';
 import { eventsCount, eventsPage, ordersCount, productsCount } from '../api/queries.ts';
+import { firstOrders } from '../invalidations.ts';
 import { customers } from '../streams/customers.ts';
 import { orderTables } from '../streams/order_tables.ts';
 import { productTables } from '../streams/product_rows.ts';

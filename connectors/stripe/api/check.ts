@@ -1,8 +1,8 @@
 /** Tries the key of a connection and says what it may read, before anything is synced. */
 import { AccountDiffers, ScopeMissing } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
+import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
 import type { Stream } from '../../kit/stream.ts';
-import type { ConnectionCheck } from '../../shopify/api/check.ts';
 import { PROVIDER } from './answers.ts';
 import { API_VERSION, openStripe, type Stripe, type StripeContext } from './client.ts';
 import { below, textIfAny } from './coerce.ts';
@@ -26,7 +26,7 @@ const LISTS: Readonly<Record<string, string>> = {
 };
 
 export async function checkStripe(
-  context: Omit<StripeContext, 'warn'>,
+  context: Omit<RequestContext, 'warn'>,
   streams: readonly Stream[],
 ): Promise<ConnectionCheck> {
   const warnings: string[] = [];

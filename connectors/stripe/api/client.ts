@@ -33,7 +33,7 @@ export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' |
 export function openStripe(context: StripeContext): Stripe {
   const { connection, db, signal, stats, warn, now } = context;
   const { id: connectionId, account, auth, baseUrl, secret } = connection;
-  if (!keyForm.auth.includes(auth))
+  if (!keyForm.auth.some(({ name }) => name === auth))
     throw new KeyUnfit(PROVIDER, `'${auth}' is no way to use one`, keyForm.hint);
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);

@@ -1,10 +1,29 @@
 /** What the key of a connection is: its prefix says the kind and the mode. https://docs.stripe.com/keys */
 import { coded } from '#runtime/errors.ts';
+import { SECRET } from '#runtime/shapes.ts';
 import { KeyUnfit, type Named } from '../../kit/errors.ts';
 import { type KeyForm, problemOf } from '../../kit/key_form.ts';
 
 export const keyForm: KeyForm = {
-  auth: ['key', 'connected'],
+  auth: [
+    { name: 'key', means: 'for its own account' },
+    { name: 'connected', means: 'for a connected account' },
+  ],
+  shapes: [
+    {
+      of: 'Stripe',
+      signs: ['_live_', '_test_'],
+      pattern: /[a-z]{2}_(?:org_)?(?:live|test)_\w{4,}/g,
+      blank: SECRET,
+    },
+    { of: 'Stripe', signs: ['whsec_'], pattern: /whsec_[\w+/=]{4,}/g, blank: SECRET },
+    {
+      of: 'Stripe',
+      signs: ['_secret_'],
+      pattern: /[a-z]{2,8}_[A-Za-z0-9]{1,64}_secret_\w{4,}/g,
+      blank: SECRET,
+    },
+  ],
   prefixes: ['rk_', 'sk_', 'pk_', 'whsec_'],
   unfit: {
     pk_: 'it is a publishable one (pk_)',

@@ -1,5 +1,5 @@
 /** Invoices with all their lines. The period of a line is the one of the service, that of an invoice is not. */
-import { statesOfBills, statesOfLines } from '#sql/load/subscription_invalidations.ts';
+
 import { type Item, table } from '#sql/load/table.ts';
 import { each, type Fields, object as objectAt, payloadOf, text, under } from '../../kit/fields.ts';
 import { defineStream } from '../../kit/stream.ts';
@@ -16,6 +16,7 @@ import {
   textIfAny,
 } from '../api/coerce.ts';
 import { drained } from '../api/list.ts';
+import { statesOfBills, statesOfLines } from '../invalidations.ts';
 import { isTaxKnown } from '../mrr/without_tax.ts';
 import { type Collection, pathTo, type Seen } from '../sync/collection.ts';
 import { collectionPages } from '../sync/sync.ts';

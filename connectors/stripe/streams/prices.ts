@@ -1,5 +1,5 @@
 /** Prices, with their tiers. The amount of one never changes: a new amount is a new price. */
-import { statesOfPrices } from '#sql/load/subscription_invalidations.ts';
+
 import { type Item, table } from '#sql/load/table.ts';
 import { type Fields, flag, payloadOf, text } from '../../kit/fields.ts';
 import { defineStream } from '../../kit/stream.ts';
@@ -13,6 +13,7 @@ import {
   refTold,
   textIfAny,
 } from '../api/coerce.ts';
+import { statesOfPrices } from '../invalidations.ts';
 import type { Collection, Seen } from '../sync/collection.ts';
 import { collectionPages } from '../sync/sync.ts';
 

@@ -1,5 +1,5 @@
 /** Rules of the schema, asked of PostgreSQL's own catalogue. Each gives what breaks it. */
-import { streams } from '#connectors/index.ts';
+import { streams } from '#connectors/providers.ts';
 import { indexedColumnsOf } from '#sql/db/copy.ts';
 import type { TestDb } from './db.ts';
 

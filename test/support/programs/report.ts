@@ -1,4 +1,5 @@
 /** Fails in the way that it is told, with Sentry on: node report.ts <dsn> <way>. */
+import '#connectors/providers.ts'; // brings what their keys look like
 import { coded } from '#runtime/errors.ts';
 import { startSentry } from '#runtime/sentry.ts';
 import { endOnUncaught } from '#runtime/uncaught.ts';

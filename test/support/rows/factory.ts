@@ -1,5 +1,6 @@
 /** Things that tests need, made the way the product makes them; what a test does not name is filled in. */
 import { randomUUID } from 'node:crypto';
+import { makeKeyring } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { addBrand, type Brand, type NewBrand } from '#sql/tenants/brands.ts';
 import {
@@ -16,7 +17,7 @@ const testKey = { id: 'test', key: Buffer.alloc(32, 7) };
 export const testSealer = sealer([testKey]);
 /** The same for NIGHTSHIFT_SECRET_KEYS. */
 export const TEST_KEYS = `${testKey.id}:${testKey.key.toString('base64')}`;
-export const testKeyring: Keyring = { sealer: testSealer, allowedHosts: [] };
+export const testKeyring: Keyring = makeKeyring(testSealer, []);
 export const TEST_SECRET = 'shpat_secret_of_tests';
 
 export function aBrand(db: Db, brand: Partial<NewBrand> = {}): Promise<Brand> {

@@ -2,10 +2,11 @@
  * Orders of Shopify as rows, loaded by the real loader. What a test does not name is filled in: an
  * order without `sales` sells one piece for 10.00. Amounts are decimal text as Shopify gives them.
  */
+
+import { costsOfSales, firstOrders } from '#connectors/shopify/invalidations.ts';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { costs, products, productTables, variants } from '#connectors/shopify/streams/product_rows.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import { costsOfSales, firstOrders } from '#sql/load/invalidations.ts';
 import { loadItems } from '#sql/load/load.ts';
 import type { Deletion, Item } from '#sql/load/table.ts';
 

@@ -3,8 +3,8 @@
  * that comes, goes or changes, and a price that it names, marks the day on which the subscription was
  * created: the rollup of that day makes its states anew. Later bills say nothing that was not seen.
  */
-import type { Invalidation } from './invalidations.ts';
-import { rowsWhere, statement } from './statements.ts';
+import type { Invalidation } from '#sql/load/invalidations.ts';
+import { rowsWhere, statement } from '#sql/load/statements.ts';
 
 /** The subscriptions `w.id`, and until when there are times of each that nobody saw. */
 const SUBSCRIPTIONS = `
