@@ -66,12 +66,14 @@ export function scrubbed(value: unknown): unknown {
   return JSON.parse(JSON.stringify(shallow(value ?? null), scrubValue));
 }
 
-/** Without what is nested deeper than anybody reads: writing it as JSON would overflow the stack. */
+/** With clean names, and without what is nested deeper than anybody reads: writing it as JSON would overflow the stack. */
 function shallow(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
   if (depth === DEPTH_MAX) return '…';
   if (Array.isArray(value)) return value.map((item) => shallow(item, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shallow(item, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [scrub(name, VALUE_CHARS_MAX), shallow(item, depth + 1)]),
+  );
 }
 
 /** Nothing that moves a cursor, colours what follows or hides it. */

@@ -31,7 +31,9 @@ function slownessOf({ place, source, flags }: Pattern): string[] {
   );
 }
 
-const written = folders.flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: root })).flatMap(patternsOf);
+const written = folders
+  .flatMap((folder) => globSync(`${folder}/**/*.{ts,js,mjs}`, { cwd: root }))
+  .flatMap(patternsOf);
 
 test('an examination finds what once stopped a worker, and nothing in a pattern of steady speed', () => {
   const pattern = (source: string) => ({ place: 'here', source, flags: 'gi' });

@@ -109,6 +109,12 @@ test('a long text is cut and tells its length, and no half of a secret is left a
   await assertHolds(property);
 });
 
+test('a name that is a person or a key is blanked too', () => {
+  expect(scrubbed({ metadata: { 'anna@example.com': 1, [KEYS['a token of a shop']]: 2 } })).toEqual({
+    metadata: { '[e-mail]': 1, '[secret]': 2 },
+  });
+});
+
 test('what is nested too deep is cut, not refused', () => {
   let nested: unknown = 'x';
   for (let level = 0; level < 20_000; level++) nested = level % 2 ? [nested] : { a: nested };
