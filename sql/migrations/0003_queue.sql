@@ -423,3 +423,33 @@ end $$;
 
 -- Whose rollups a run was of, so that a retailer that goes takes them along.
 alter table ops.job_runs add column retailer_id uuid generated always as (ops.uuid_in(payload, 'retailerId')) stored;
+
+-- What is on the queue: the only place that says how a job stands and why.
+create view ops.jobs as
+select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payload,
+       ops.uuid_in(p.payload, 'brandId') as brand_id, ops.uuid_in(p.payload, 'connectionId') as connection_id,
+       ops.uuid_in(p.payload, 'retailerId') as retailer_id,
+       s.state,
+       case s.state
+         when 'dead' then j.last_error
+         when 'retrying' then j.last_error
+         when 'held' then 'its connection waits for a person'
+         when 'waiting' then case
+           when j.run_at > now() then 'its time has not come'
+           when q.locked_at is not null then 'another job of its lane runs'
+           else 'no worker has taken it yet' end
+       end as why,
+       j.attempts, j.max_attempts, case when isfinite(j.run_at) then j.run_at end as run_at, j.created_at, j.priority,
+       j.last_error
+from graphile_worker._private_jobs j
+join graphile_worker._private_tasks t on t.id = j.task_id
+left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
+cross join lateral (select ops.payload_of(j.payload) as payload) p
+cross join lateral (
+  select case when j.locked_at is not null then 'running'
+              when j.attempts >= j.max_attempts then 'dead'
+              when j.run_at = 'infinity' then 'held'
+              when j.attempts > 0 then 'retrying'
+              else 'waiting' end as state) s;
+comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held or dead, and why';
+comment on column ops.jobs.run_at is 'when it may run next; null while it is held';

@@ -23,7 +23,7 @@ function cutoff(name: RecordName): string {
 // By the instant $1; runs also by $2, those that stay.
 const EXPIRED: Record<RecordName, string> = {
   job_runs: `r.finished_at < ${cutoff('job_runs')} and r.id <> all ($2::bigint[])
-    and not exists (select from graphile_worker.jobs j where j.id = r.job_id)`,
+    and not exists (select from ops.jobs j where j.job_id = r.job_id)`,
   workers: `r.ended_at < ${cutoff('workers')} and r.handed_back_at is not null`,
   audit_log: `r.at < ${cutoff('audit_log')}`,
 };

@@ -7,9 +7,7 @@ export async function rollupsOfAll(db: Db): Promise<Followed[]> {
   const { rows } = await db.query<Followed>(
     `select w.id::text, concat_ws(' ', 'rollup', r.slug, 'of', b.slug) as label
      from (
-       select j.id, p.payload::jsonb as payload
-       from graphile_worker.jobs j join graphile_worker._private_jobs p on p.id = j.id
-       where j.task_identifier = $1 and j.attempts < j.max_attempts and isfinite(j.run_at)
+       select job_id as id, payload from ops.jobs where task = $1 and state not in ('dead', 'held')
        union
        select job_id, payload from ops.job_runs where outcome = 'running' and task = $1
      ) w

@@ -80,20 +80,10 @@ async function queued(db: Db, state: QueueState | undefined) {
 }
 
 const QUEUED = `
-  with jobs as (
-    select j.id::text as job_id, j.task_identifier as task, j.queue_name as lane,
-           case when j.locked_at is not null then 'running'
-                when j.attempts >= j.max_attempts then 'dead'
-                when j.run_at = 'infinity' then 'held'
-                when j.attempts > 0 then 'retrying'
-                else 'waiting' end as state,
-           j.attempts, j.max_attempts, case when isfinite(j.run_at) then j.run_at end as run_at,
-           j.created_at, j.last_error as error, j.priority
-    from graphile_worker.jobs j
-  )
-  select job_id, task, lane, state, attempts, max_attempts, run_at, created_at, error from jobs
+  select job_id::text, task, lane, state, why, attempts, max_attempts, run_at, created_at, last_error as error
+  from ops.jobs
   where $1::text is null or state = $1
-  order by state = 'dead', run_at nulls last, priority, job_id::bigint
+  order by state = 'dead', run_at nulls last, priority, ops.jobs.job_id
   limit $2`;
 
 const FINISHED_COLUMNS = [

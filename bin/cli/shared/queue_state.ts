@@ -48,20 +48,19 @@ export type JobState = {
 /** In the order asked for. */
 export async function jobStates(db: Reader, ids: readonly string[]): Promise<JobState[]> {
   const { rows } = await db.query<JobState>(
-    `select wanted.id::text, coalesce(j.task_identifier, r.task) as task,
-            case when j.id is null then coalesce(r.outcome, 'gone')
+    `select wanted.id::text, coalesce(j.task, r.task) as task,
+            case when j.job_id is null then coalesce(r.outcome, 'gone')
                  when r.outcome = 'running' then 'running'
-                 when j.attempts >= j.max_attempts and j.locked_at is null then 'dead'
-                 when j.run_at = 'infinity' then 'held'
+                 when j.state in ('dead', 'held') then j.state
                  when r.outcome in ('retrying', 'released', 'crashed') then r.outcome
                  else 'waiting' end as state,
-            r.attempt, case when isfinite(j.run_at) then j.run_at end as run_at, r.progress, r.tally, r.error_code, r.error_message,
+            r.attempt, j.run_at, r.progress, r.tally, r.error_code, r.error_message,
             r.error_hint, r.started_at, r.finished_at
      from unnest($1::bigint[]) with ordinality as wanted (id, place)
      left join lateral (
        select * from ops.job_runs r where r.job_id = wanted.id order by r.id desc limit 1
      ) r on true
-     left join graphile_worker.jobs j on j.id = wanted.id
+     left join ops.jobs j on j.job_id = wanted.id
      order by wanted.place`,
     [ids],
   );

@@ -12,8 +12,8 @@ export async function pendingRollups(
 ): Promise<Followed[]> {
   const ids = retailers.map(({ id }) => id);
   const { rows } = await db.query<{ id: string; retailer_id: string }>(
-    `select j.id::text, split_part(j.key, ':', 3) as retailer_id from graphile_worker.jobs j
-     where j.key = any (select 'rollup:' || $1::text || ':' || retailer from unnest($2::text[]) retailer)
+    `select job_id::text as id, retailer_id::text from ops.jobs
+     where key = any (select 'rollup:' || $1::text || ':' || retailer from unnest($2::text[]) retailer)
      union
      select r.job_id::text, r.payload ->> 'retailerId' from ops.job_runs r
      where r.outcome = 'running' and r.task = 'rollup' and r.brand_id = $1::uuid

@@ -123,9 +123,7 @@ const MADE_GOOD = `exists (
 // A dead job is made good by a later run of the same work: with the same payload, or one that read everything.
 const JOBS = `
   with jobs as (
-    select id, run_at, case when locked_at is not null then 'running' when attempts >= max_attempts then 'dead'
-      when run_at = 'infinity' then 'held' when attempts > 0 then 'retrying' else 'waiting' end as state
-    from graphile_worker.jobs
+    select job_id as id, run_at, state from ops.jobs
   )
   select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'running') as running,
          count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'held') as held,
