@@ -16,7 +16,7 @@ import { isDayDue } from '#sql/dirty/roll_forward.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
-import { finishRun, type RunEnd, readPosition, savePosition } from '#sql/load/sync_state.ts';
+import { finishRun, readPosition, type SyncEnd, savePosition } from '#sql/load/sync_state.ts';
 import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/tenants/connections.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
@@ -275,7 +275,7 @@ function isWindow({ payload }: Run): boolean {
 }
 
 /** The state that `sync status` shows: how far the stream is, of which a window read again says nothing. */
-async function noteEnd(tx: Tx, run: Run, end: RunEnd): Promise<void> {
+async function noteEnd(tx: Tx, run: Run, end: SyncEnd): Promise<void> {
   if (isWindow(run)) return;
   await finishRun(tx, run.connection.brandId, run.connection.id, run.stream.name, end);
 }

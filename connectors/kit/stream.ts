@@ -4,8 +4,10 @@
  */
 import type { Log } from '#runtime/log.ts';
 import type { Tx } from '#sql/db/pool.ts';
+import type { Check } from '#sql/load/checks.ts';
 import type { Invalidation } from '#sql/load/invalidations.ts';
 import type { PackedItem } from '#sql/load/pack.ts';
+import type { Rejection } from '#sql/load/quarantine.ts';
 import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
@@ -20,17 +22,7 @@ export type ConnectorDb = {
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
 };
 
-/** A record that we could not understand, kept with the reason. */
-export type Rejection = { key: string; reason: string; payload: Json };
-
-/** A figure of the provider's own, held against ours; amounts as decimal text. */
-export type Check = {
-  name: string;
-  expected: number | string;
-  found: number | string;
-  ok: boolean;
-  cause?: string;
-};
+export type { Check, Rejection };
 
 export type Target = {
   tables: readonly Table[];

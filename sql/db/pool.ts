@@ -10,8 +10,9 @@ import { types } from './pool_types.ts';
 
 export type Tx = pg.ClientBase;
 
-/** With a name, a session parses it once; for statements that are asked again and again. */
-export type Statement = string | { name: string; text: string };
+/** A session parses it once: for what is asked again and again. */
+export type NamedStatement = { name: string; text: string };
+export type Statement = string | NamedStatement;
 
 export type Db = AsyncDisposable & {
   pool: pg.Pool;

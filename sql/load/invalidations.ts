@@ -4,7 +4,7 @@
  * The loader asks before and after it writes, and marks the days of every pair that only one of the
  * two answers has.
  */
-import type { Statement } from './statements.ts';
+import type { NamedStatement } from './statements.ts';
 
 export type Invalidation = {
   /** Only a change in this table has dependents… */
@@ -12,5 +12,5 @@ export type Invalidation = {
   /** …and the values of this column, before and after, are the keys to ask with. */
   column: string;
   /** Pairs (key text, day date) for the keys `$3` of brand `$1` and connection `$2`, in zone `$4`. */
-  pairs: Statement;
+  pairs: NamedStatement;
 };

@@ -8,10 +8,10 @@
  */
 import { createHash } from 'node:crypto';
 import { lineColumns } from '../db/copy.ts';
+import type { NamedStatement } from '../db/pool.ts';
 import type { Table } from './table.ts';
 
-/** Prepared by name, so that a session parses it once. */
-export type Statement = { name: string; text: string };
+export type { NamedStatement };
 
 export type TableStatements = {
   /** Makes the staging table, once per session, and empties it of an earlier load of this transaction. */
@@ -19,20 +19,20 @@ export type TableStatements = {
   copyToStaging: string;
   copyToRaw: string;
   /** Of a table that remembers: fills in, from stored rows, what staged ones of roots `$3` say no more. */
-  recall: Statement | undefined;
+  recall: NamedStatement | undefined;
   /** How the stored rows of roots `$3` differ from the staged ones. */
-  compare: Statement;
+  compare: NamedStatement;
   /** Stages a tombstone for each stored row of roots `$3` (read as of `$4`) that is not staged. */
-  stageMissing: Statement;
+  stageMissing: NamedStatement;
   /** Stages a tombstone for each stored root row of `$3`, deleted at `$4`. */
-  stageDeleted: Statement;
+  stageDeleted: NamedStatement;
   /**
    * Stores what differs, of roots `$3`, seen at `$4`, and nothing else: not even the header of an equal
    * row. Root rows of `$5` are written in any case, because a row below them is and their digest changes.
    */
-  write: Statement;
+  write: NamedStatement;
   /** Of a digested root table: forgets the digests of roots `$3`. */
-  forgetDigests: Statement;
+  forgetDigests: NamedStatement;
 };
 
 /** A root of which any row differs. */
@@ -50,9 +50,9 @@ export type StreamStatements = {
   root: Table;
   tables: ReadonlyMap<Table, TableStatements>;
   /** What is known of the versions of roots `$3`, the early deletions of `$4` (the table's name) among it. */
-  versions: Statement;
+  versions: NamedStatement;
   /** Days of zone `$4` that the stored rows of roots `$3` touch; undefined when no row touches a day. */
-  days: Statement | undefined;
+  days: NamedStatement | undefined;
 };
 
 const made = new WeakMap<readonly Table[], StreamStatements>();
@@ -74,7 +74,7 @@ export function rootColumnOf({ name, rootColumn, key }: Table): string {
   return column;
 }
 
-export function statement(text: string): Statement {
+export function statement(text: string): NamedStatement {
   return { name: `load ${digest(text)}`, text };
 }
 
@@ -150,7 +150,7 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
 
 // A lookup per column that is empty: an update that joins compares each staged row with each stored one
 // wherever the staging table seems small.
-function recallStatement(table: Table): Statement | undefined {
+function recallStatement(table: Table): NamedStatement | undefined {
   const { name, key, remembers = [] } = table;
   if (remembers.length === 0) return undefined;
   const stored = (column: string) => `(
@@ -166,7 +166,7 @@ function recallStatement(table: Table): Statement | undefined {
 
 // All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
 // per row. A staged row that its root does not have yet may have belonged to another one, staged or not.
-function compareStatement(table: Table, isRoot: boolean): Statement {
+function compareStatement(table: Table, isRoot: boolean): NamedStatement {
   const { name, key, keepsHistory } = table;
   const root = rootColumnOf(table);
   if (keepsHistory) {
@@ -250,7 +250,7 @@ function listOf(row: string, columns: readonly string[]): string {
   return columns.map((column) => `${row}.${column}`).join(', ');
 }
 
-function daysStatement(tables: readonly Table[]): Statement | undefined {
+function daysStatement(tables: readonly Table[]): NamedStatement | undefined {
   const parts = tables.flatMap((table) => {
     const { name, days = [] } = table;
     if (days.length === 0) return [];

@@ -4,7 +4,7 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import type { Json } from './table.ts';
 
-export type RunEnd = {
+export type SyncEnd = {
   state: 'ok' | 'partial' | 'failing';
   cause?: string | null;
   /** The run also held what is stored against a fresh list. */
@@ -56,7 +56,7 @@ export async function finishRun(
   brandId: string,
   connectionId: string,
   stream: string,
-  { state, cause = null, isReconciled = false, now }: RunEnd,
+  { state, cause = null, isReconciled = false, now }: SyncEnd,
 ): Promise<void> {
   await tx.query(
     `insert into ops.positions as p

@@ -3,7 +3,7 @@ import { copyLines } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { linesOf } from './lines.ts';
 import type { PackedItem } from './pack.ts';
-import type { Difference, Statement, StreamStatements, TableStatements } from './statements.ts';
+import type { Difference, NamedStatement, StreamStatements, TableStatements } from './statements.ts';
 import type { Deletion, Table } from './table.ts';
 import { columnsOf } from './versions.ts';
 
@@ -124,7 +124,7 @@ function stagedTables({ tables }: StreamStatements, { staged, direct, deletions 
 
 async function run(
   { tx, brandId, connectionId }: Load,
-  statement: Statement,
+  statement: NamedStatement,
   values: unknown[],
 ): Promise<void> {
   await tx.query({ ...statement, values: [brandId, connectionId, ...values] });

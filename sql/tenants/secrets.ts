@@ -5,10 +5,9 @@
  * taking the old one away.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { SecretKey } from '#runtime/config.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
-
-export type SecretKey = { id: string; key: Buffer };
 
 export type Sealed = { sealed: Buffer; keyId: string };
 

@@ -1,7 +1,5 @@
 /** What the queue looks like from outside: who lives, what waits, how a job stands. Reads only. */
-import type { Db } from '#sql/db/pool.ts';
-
-type Reader = Pick<Db, 'query'>;
+import type { Reader } from '#sql/db/reader.ts';
 
 /** Workers that hold their advisory lock: PostgreSQL frees it the moment their process is gone. */
 export async function liveWorkers(db: Reader): Promise<LiveWorker[]> {
