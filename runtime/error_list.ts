@@ -2,81 +2,16 @@
  * Every error that a person or a job can meet. Classes, exit codes and `docs/errors.md` come from this list.
  * A code is stable: people search for it, and runs keep it.
  */
-import type { ExitName } from './exit_codes.ts';
-
-/** What becomes of a job: tried again later, its connection held until a person acts, or kept as dead. */
-export type Verdict = 'retry' | 'hold' | 'give_up';
-
-type Entry = {
-  /** The first one applies unless the error names another. */
-  verdict: Verdict | readonly [Verdict, Verdict];
-  /** How a command ends that met it. */
-  exit?: ExitName;
-  when: string;
-  next: string;
-};
+import type { Entry, Verdict } from './error_entry.ts';
+import { providerErrors } from './provider_errors.ts';
 
 export const errorList = {
-  NS_ACCOUNT_DIFFERS: {
-    verdict: 'hold',
-    when: 'key and address lead to another account than the connection is for; nothing of it is stored',
-    next: 'give it its own key or address, then `connections release`; the other account needs a connection of its own',
-  },
-  NS_ACCOUNT_NOT_FOUND: {
-    verdict: 'hold',
-    when: 'the provider knows no such account or shop',
-    next: 'compare name and address with `connections list`; a renamed account needs a new connection',
-  },
-  NS_ACCOUNT_SUSPENDED: {
-    verdict: ['retry', 'hold'],
-    when: 'the account is frozen, unpaid or locked',
-    next: 'its owner settles it with the provider; a frozen one is asked again each day, for a locked one release the connection',
-  },
+  ...providerErrors,
   NS_ACCOUNT_TAKEN: {
     verdict: 'give_up',
     exit: 'conflict',
     when: 'the brand has a connection to this account already; two would count its sales twice',
     next: 'use that one, or `connections move` it to another retailer',
-  },
-  NS_ANSWER_NOT_UNDERSTOOD: {
-    verdict: ['retry', 'give_up'],
-    when: 'an answer breaks the contract that we know; nothing of it was stored',
-    next: 'if it stays, the provider has changed: report it',
-  },
-  NS_ANSWER_TOO_LARGE: {
-    verdict: 'give_up',
-    when: 'an answer is larger than any page can be',
-    next: 'check the address of the connection',
-  },
-  NS_BULK_DISTRUSTED: {
-    verdict: 'retry',
-    when: 'results of bulk operations contradict themselves again and again',
-    next: 'nothing: the objects are read page by page instead',
-  },
-  NS_BULK_GIVEN_UP: {
-    verdict: 'retry',
-    when: 'the provider did not finish several bulk operations of one load',
-    next: "the next attempt begins again; ask the provider's support if it stays",
-  },
-  NS_BULK_NOT_READY: {
-    verdict: 'retry',
-    when: 'a bulk operation still runs, or all slots are taken',
-    next: 'nothing: the job looks again, without spending an attempt',
-  },
-  NS_BULK_RESULT_CONTRADICTORY: {
-    verdict: 'retry',
-    when: 'a bulk result holds another number of objects than announced',
-    next: 'nothing: the next attempt starts a new operation',
-  },
-  NS_BULK_RESULT_CUT: {
-    verdict: 'retry',
-    when: 'the download of a bulk result ends early, again and again',
-    next: 'nothing: the next attempt starts a new bulk operation',
-  },
-  NS_BULK_UNGROUPED: {
-    verdict: 'retry',
-    when: 'the children of a bulk result do not follow their parent',
-    next: 'nothing: the objects are read page by page instead',
   },
   NS_CLAIM_LOST: {
     verdict: 'retry',
@@ -104,11 +39,6 @@ export const errorList = {
     exit: 'conflict',
     when: 'the connection is being removed; there is no way back',
     next: 'go on with `connections remove`',
-  },
-  NS_CREDENTIALS_REJECTED: {
-    verdict: 'hold',
-    when: 'the provider refuses the key',
-    next: '`connections key` stores a new one and releases the connection',
   },
   NS_CURRENCY_UNKNOWN: {
     verdict: 'give_up',
@@ -162,11 +92,6 @@ export const errorList = {
     when: 'workers claimed every job with this key as it was made',
     next: 'try again',
   },
-  NS_FX_FEED_NOT_SERVED: {
-    verdict: 'retry',
-    when: 'the ECB answers that its exchange rates are not there, or forwards elsewhere',
-    next: 'check `NIGHTSHIFT_ECB_URL`; or `fx import` a file',
-  },
   NS_FX_FILE_MISSING: {
     verdict: 'give_up',
     exit: 'notFound',
@@ -177,11 +102,6 @@ export const errorList = {
     verdict: 'give_up',
     when: 'a file of exchange rates may not be read, or is too large',
     next: 'check its name',
-  },
-  NS_FX_NOT_UNDERSTOOD: {
-    verdict: 'retry',
-    when: 'an answer or file of exchange rates is broken; line and column are named, nothing of it was stored',
-    next: 'take it from the ECB again, and keep it away from spreadsheets',
   },
   NS_HOST_REFUSED: {
     verdict: 'hold',
@@ -212,21 +132,10 @@ export const errorList = {
     when: 'there is no such job',
     next: '`jobs list`, with `--finished` for runs that have ended',
   },
-  NS_KEY_UNFIT: {
-    verdict: 'hold',
-    exit: 'usage',
-    when: "the key is another provider's, or of a kind that reads nothing (publishable, a webhook's, an app's secret)",
-    next: 'take the kind that the message names, then `connections key`',
-  },
   NS_MIGRATION_FAILED: {
     verdict: 'give_up',
     when: 'a migration failed; the whole run was rolled back',
     next: 'mend what the message names, then `migrate`',
-  },
-  NS_MODE_MIXED: {
-    verdict: 'hold',
-    when: "a key or an object is of the provider's live mode where test data are stored, or the other way round",
-    next: 'store a key of the same mode, or add another connection',
   },
   NS_NAME_NOT_FOUND: {
     verdict: 'give_up',
@@ -251,20 +160,10 @@ export const errorList = {
     when: 'a bigint of the database does not fit a number',
     next: 'select it as text',
   },
-  NS_PAGE_TOO_HEAVY: {
-    verdict: ['retry', 'give_up'],
-    when: 'the provider cannot answer even a page of one object',
-    next: 'report it',
-  },
   NS_PAYLOAD_INVALID: {
     verdict: 'give_up',
     when: 'the payload of a job is not one of its task',
     next: 'it was made by other code; enqueue it again',
-  },
-  NS_PROVIDER_UNAVAILABLE: {
-    verdict: 'retry',
-    when: 'the provider cannot be reached or answers with its own faults',
-    next: "nothing; if it stays, see the provider's status page",
   },
   NS_QUEUE_FAILING: {
     verdict: 'retry',
@@ -275,16 +174,6 @@ export const errorList = {
     verdict: 'give_up',
     when: "the queue's tables are not of the version that this release works with",
     next: 'run the release that fits',
-  },
-  NS_RATE_LIMITED: {
-    verdict: 'retry',
-    when: 'the provider limits our calls for longer than a job waits',
-    next: 'nothing: it goes on by itself within a day, without spending an attempt; at once with `connections limits NAME --reset`',
-  },
-  NS_REDIRECT_REFUSED: {
-    verdict: 'hold',
-    when: "the provider's address forwards elsewhere, which could take the key along",
-    next: "give the provider's own address",
   },
   NS_REMOVAL_BEGUN: {
     verdict: 'give_up',
@@ -297,11 +186,6 @@ export const errorList = {
     exit: 'conflict',
     when: 'a job keeps being queued for what is being removed',
     next: 'go on with the removal once that has ended',
-  },
-  NS_REQUEST_REFUSED: {
-    verdict: 'give_up',
-    when: 'the provider refuses our request as wrong',
-    next: 'a fault of ours or a change of theirs: report it',
   },
   NS_ROLLUP_ORDER: {
     verdict: 'give_up',
@@ -334,11 +218,6 @@ export const errorList = {
     when: 'the database lacks migrations',
     next: '`npx nightshift migrate`',
   },
-  NS_SCOPE_MISSING: {
-    verdict: 'hold',
-    when: 'the key lacks a permission that the stream needs; it is named',
-    next: 'grant it, then `connections check` and `connections release`',
-  },
   NS_SECRET_KEYS_FOREIGN: {
     verdict: 'give_up',
     when: 'a worker is started with keys that open no stored secret, as another machine or directory has them',
@@ -358,12 +237,6 @@ export const errorList = {
     verdict: 'hold',
     when: 'a stored secret is damaged, or its key is another than it was',
     next: 'store it anew',
-  },
-  NS_STREAM_UNKNOWN: {
-    verdict: 'give_up',
-    exit: 'usage',
-    when: 'there is no such stream',
-    next: 'the message lists them',
   },
   NS_TASK_TIMEOUT: {
     verdict: 'retry',

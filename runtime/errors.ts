@@ -2,7 +2,8 @@
  * Every error that a person or a job can meet: a stable code, what happened, what to do next and
  * what becomes of the job that met it. `error_list.ts` lists the codes.
  */
-import { defaultVerdictOf, type ErrorCode, type Verdict } from './error_list.ts';
+import type { Verdict } from './error_entry.ts';
+import { defaultVerdictOf, type ErrorCode } from './error_list.ts';
 import { scrub } from './scrub.ts';
 
 export type { Verdict };

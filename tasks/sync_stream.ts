@@ -17,7 +17,8 @@ import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { finishRun, readPosition, type SyncEnd, savePosition } from '#sql/load/sync_state.ts';
-import { noteAccountAsked, type OpenConnection, openConnection } from '#sql/tenants/connections.ts';
+import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
+import { type OpenConnection, openConnection } from '#sql/tenants/connections.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';

@@ -31,7 +31,7 @@ export type ConnectionCheck = {
 };
 
 export type AccountForm = {
-  /** How it is written, such as SHOP.myshopify.com. */
+  /** How it is written, with capitals for what a person fills in. */
   written: string;
   /** The account that was typed, in its plain form; undefined if it is none. */
   read(typed: string): string | undefined;

@@ -235,45 +235,6 @@ export async function replaceSecret(
   await recordAction(tx, { action: 'connections.key', brandId, target: row.name, details, actor });
 }
 
-/** Jobs that run keep to it from their next request on; null is what the provider allows everybody. */
-export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
-  const { brandId, connectionId, actor } = which;
-  const { rows } = await tx.query<{ name: string }>(
-    'update app.connections set requests_per_second = $3 where brand_id = $1 and id = $2 returning name',
-    [brandId, connectionId, requestsPerSecond],
-  );
-  const [row] = rows;
-  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  const details = { requestsPerSecond };
-  await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
-}
-
-/**
- * That the key is the one of the account, or that nobody can tell. Of a key or an address that came since
- * the connection was opened, nobody has asked.
- */
-export async function noteAccountAsked(tx: Tx, connection: OpenConnection, now: Date): Promise<void> {
-  const { brandId, id, baseUrl, secretChangedAt } = connection;
-  await tx.query(
-    `update app.connections set account_asked_at = $3
-     where brand_id = $1 and id = $2 and base_url = $4 and secret_changed_at::text is not distinct from $5`,
-    [brandId, id, now, baseUrl, secretChangedAt],
-  );
-}
-
-/** What the provider says that the key may do. */
-export async function saveScopes(
-  tx: Tx,
-  { brandId, connectionId }: Which,
-  scopes: readonly string[],
-  now: Date,
-): Promise<void> {
-  await tx.query(
-    'update app.connections set granted_scopes = $3, checked_at = $4 where brand_id = $1 and id = $2',
-    [brandId, connectionId, scopes, now],
-  );
-}
-
 export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };
 
 /** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */

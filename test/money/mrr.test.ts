@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { limitRequests } from '#sql/tenants/connections.ts';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
 import { freshDb } from '../support/db/db.ts';
 import { INVOICES } from '../support/money/invoices.ts';
 import { LIVES, noon, SEEN_ONLY_CHANGES, TRACEABLE, TRACEABLE_CHANGES } from '../support/money/lives.ts';

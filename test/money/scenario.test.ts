@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { limitRequests } from '#sql/tenants/connections.ts';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
 import { freshDb } from '../support/db/db.ts';
 import { BOOKINGS, FAILED, MONEY_FILES } from '../support/money/account.ts';
 import {

@@ -5,7 +5,7 @@ import { type ErrorCode, entryOf, errorList } from '#runtime/error_list.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 
 const root = join(import.meta.dirname, '../..');
-const codes = Object.keys(errorList) as ErrorCode[];
+const codes = (Object.keys(errorList) as ErrorCode[]).sort();
 
 const INTRODUCTION = `# Errors
 
@@ -28,10 +28,10 @@ test('docs/errors.md is made from the list', async () => {
   await expect(INTRODUCTION + codes.map(rowOf).join('')).toMatchFileSnapshot('../../docs/errors.md');
 });
 
-test('the list is in order, and the product raises each of its codes', () => {
+test('the product raises each code of the list, and no other', () => {
   const files = globSync('{runtime,sql,connectors,tasks,workers,bin}/**/*.ts', { cwd: root });
   const source = files
-    .filter((file) => file !== 'runtime/error_list.ts')
+    .filter((file) => !['runtime/error_list.ts', 'runtime/provider_errors.ts'].includes(file))
     .map((file) => readFileSync(join(root, file), 'utf8'))
     .join('');
   expect(codes).toEqual([...new Set(source.match(/(?<=')NS_[A-Z_]+(?=')/g))].sort());

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { newRequestStats } from '#connectors/kit/retry.ts';
 import { makePace } from '#connectors/stripe/api/rate_limit.ts';
 import { openDb } from '#sql/db/pool.ts';
-import { limitRequests } from '#sql/tenants/connections.ts';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { limitRequests } from '#sql/tenants/connections.ts';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { post } from '../support/providers/sandbox.ts';
 import { charge, NOW_SECONDS } from '../support/providers/stripe.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { makeKeyring, providerOf } from '#connectors/providers.ts';
+import { saveScopes } from '#sql/tenants/account_facts.ts';
 import {
   addConnection,
   findConnection,
@@ -9,7 +10,6 @@ import {
   openConnection,
   releaseConnection,
   replaceSecret,
-  saveScopes,
 } from '#sql/tenants/connections.ts';
 import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
 import { freshDb } from '../support/db/db.ts';

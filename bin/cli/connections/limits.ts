@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { providerOf, providers } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
-import { type Connection, limitRequests } from '#sql/tenants/connections.ts';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
+import type { Connection } from '#sql/tenants/connections.ts';
 import { resetRateBudgets } from '#sql/tenants/rate_limits.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';

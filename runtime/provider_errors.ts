@@ -1,0 +1,122 @@
+/** What can go wrong between us and a provider. */
+import type { Entry } from './error_entry.ts';
+
+export const providerErrors = {
+  NS_ACCOUNT_DIFFERS: {
+    verdict: 'hold',
+    when: 'key and address lead to another account than the connection is for; nothing of it is stored',
+    next: 'give it its own key or address, then `connections release`; the other account needs a connection of its own',
+  },
+  NS_ACCOUNT_NOT_FOUND: {
+    verdict: 'hold',
+    when: 'the provider knows no such account or shop',
+    next: 'compare name and address with `connections list`; a renamed account needs a new connection',
+  },
+  NS_ACCOUNT_SUSPENDED: {
+    verdict: ['retry', 'hold'],
+    when: 'the account is frozen, unpaid or locked',
+    next: 'its owner settles it with the provider; a frozen one is asked again each day, for a locked one release the connection',
+  },
+  NS_ANSWER_NOT_UNDERSTOOD: {
+    verdict: ['retry', 'give_up'],
+    when: 'an answer breaks the contract that we know; nothing of it was stored',
+    next: 'if it stays, the provider has changed: report it',
+  },
+  NS_ANSWER_TOO_LARGE: {
+    verdict: 'give_up',
+    when: 'an answer is larger than any page can be',
+    next: 'check the address of the connection',
+  },
+  NS_BULK_DISTRUSTED: {
+    verdict: 'retry',
+    when: 'results of bulk operations contradict themselves again and again',
+    next: 'nothing: the objects are read page by page instead',
+  },
+  NS_BULK_GIVEN_UP: {
+    verdict: 'retry',
+    when: 'the provider did not finish several bulk operations of one load',
+    next: "the next attempt begins again; ask the provider's support if it stays",
+  },
+  NS_BULK_NOT_READY: {
+    verdict: 'retry',
+    when: 'a bulk operation still runs, or all slots are taken',
+    next: 'nothing: the job looks again, without spending an attempt',
+  },
+  NS_BULK_RESULT_CONTRADICTORY: {
+    verdict: 'retry',
+    when: 'a bulk result holds another number of objects than announced',
+    next: 'nothing: the next attempt starts a new operation',
+  },
+  NS_BULK_RESULT_CUT: {
+    verdict: 'retry',
+    when: 'the download of a bulk result ends early, again and again',
+    next: 'nothing: the next attempt starts a new bulk operation',
+  },
+  NS_BULK_UNGROUPED: {
+    verdict: 'retry',
+    when: 'the children of a bulk result do not follow their parent',
+    next: 'nothing: the objects are read page by page instead',
+  },
+  NS_CREDENTIALS_REJECTED: {
+    verdict: 'hold',
+    when: 'the provider refuses the key',
+    next: '`connections key` stores a new one and releases the connection',
+  },
+  NS_FX_FEED_NOT_SERVED: {
+    verdict: 'retry',
+    when: 'the ECB answers that its exchange rates are not there, or forwards elsewhere',
+    next: 'check `NIGHTSHIFT_ECB_URL`; or `fx import` a file',
+  },
+  NS_FX_NOT_UNDERSTOOD: {
+    verdict: 'retry',
+    when: 'an answer or file of exchange rates is broken; line and column are named, nothing of it was stored',
+    next: 'take it from the ECB again, and keep it away from spreadsheets',
+  },
+  NS_KEY_UNFIT: {
+    verdict: 'hold',
+    exit: 'usage',
+    when: "the key is another provider's, or of a kind that reads nothing (publishable, a webhook's, an app's secret)",
+    next: 'take the kind that the message names, then `connections key`',
+  },
+  NS_MODE_MIXED: {
+    verdict: 'hold',
+    when: "a key or an object is of the provider's live mode where test data are stored, or the other way round",
+    next: 'store a key of the same mode, or add another connection',
+  },
+  NS_PAGE_TOO_HEAVY: {
+    verdict: ['retry', 'give_up'],
+    when: 'the provider cannot answer even a page of one object',
+    next: 'report it',
+  },
+  NS_PROVIDER_UNAVAILABLE: {
+    verdict: 'retry',
+    when: 'the provider cannot be reached or answers with its own faults',
+    next: "nothing; if it stays, see the provider's status page",
+  },
+  NS_RATE_LIMITED: {
+    verdict: 'retry',
+    when: 'the provider limits our calls for longer than a job waits',
+    next: 'nothing: it goes on by itself within a day, without spending an attempt; at once with `connections limits NAME --reset`',
+  },
+  NS_REDIRECT_REFUSED: {
+    verdict: 'hold',
+    when: "the provider's address forwards elsewhere, which could take the key along",
+    next: "give the provider's own address",
+  },
+  NS_REQUEST_REFUSED: {
+    verdict: 'give_up',
+    when: 'the provider refuses our request as wrong',
+    next: 'a fault of ours or a change of theirs: report it',
+  },
+  NS_SCOPE_MISSING: {
+    verdict: 'hold',
+    when: 'the key lacks a permission that the stream needs; it is named',
+    next: 'grant it, then `connections check` and `connections release`',
+  },
+  NS_STREAM_UNKNOWN: {
+    verdict: 'give_up',
+    exit: 'usage',
+    when: 'there is no such stream',
+    next: 'the message lists them',
+  },
+} as const satisfies Record<string, Entry>;
