@@ -94,7 +94,7 @@ async function everyPage(pages: readonly string[], load: (page: string) => Promi
 // Each begins with an empty table and right after a checkpoint: the log then holds whole pages alike.
 async function intoEmpty(db: BenchDb, table: string, work: () => Promise<void>): Promise<number> {
   await db.query(`truncate ${table}`);
-  await db.query('truncate ops.dirty_days');
+  await db.query('truncate ops.marks');
   await db.query('checkpoint');
   return timed(work);
 }

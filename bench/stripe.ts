@@ -40,7 +40,7 @@ export async function benchStripe(server: BenchServer): Promise<Figure[]> {
   const ways: readonly Way[] = [
     {
       table: charges.name,
-      tables: [charges.name, 'ops.dirty_days', 'ops.positions'],
+      tables: [charges.name, 'ops.marks', 'ops.positions'],
       load: (texts, now) => load(db, place, texts, now),
     },
     { table: PEER_TABLE, tables: [PEER_TABLE], load: (texts) => peer.load(texts) },

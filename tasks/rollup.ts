@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
-import { claimDirtyDays, lockRollup } from '#sql/dirty/dirty_days.ts';
+import { claimMarks, dropMarks } from '#sql/dirty/marks.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { type Rebuilt, runRollups } from '#sql/rollups/rollup.ts';
+import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
@@ -31,7 +31,9 @@ const payload = z
 type Payload = z.output<typeof payload>;
 
 /** Days that were rebuilt, with what became of their rows. */
-type Batch = Rebuilt & { days: number; unclassified: number };
+type Batch = Rebuilt & { days: number };
+
+const counting = rollups.flatMap(({ counts }) => counts ?? []);
 
 /**
  * Brings the aggregates of one retailer up to date. Without a range it works until no dirty day is
@@ -48,20 +50,20 @@ export const rollup = defineTask({
   attempts: 8,
   timeoutSeconds: 3_600,
   async run(which, { db, signal, now, log, progress }) {
-    const total = { days: 0, written: 0, deleted: 0, unclassified: 0 };
+    const total = { days: 0, written: 0, deleted: 0 };
+    const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
     for await (const batch of batches(which, now(), db.transaction, signal)) {
       total.days += batch.days;
       total.written += batch.written;
       total.deleted += batch.deleted;
-      total.unclassified += batch.unclassified;
+      for (const [as, rows] of Object.entries(batch.counted)) counted[as] = (counted[as] ?? 0) + rows;
       progress({ days: total.days });
     }
     if (total.written + total.deleted > 0) await db.transaction(analyzeChanged);
-    if (total.unclassified > 0) {
-      const { brandId, retailerId } = which;
-      log.warn({ brandId, retailerId, rows: total.unclassified }, 'sales rows of a kind that we do not know');
-    }
-    return total;
+    const { brandId, retailerId } = which;
+    for (const { as, warning } of counting)
+      if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
+    return { ...total, ...counted };
   },
 });
 
@@ -89,39 +91,23 @@ async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: 
   await rollForward(tx, { brandId, retailerId, now });
   if (!isAfterRange) return false;
   const { rows } = await tx.query(
-    'select from ops.dirty_days where brand_id = $1 and retailer_id = $2 and marked_at = $3 limit 1',
+    'select from ops.marks where brand_id = $1 and retailer_id = $2 and marked_at = $3 limit 1',
     [brandId, retailerId, now],
   );
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;
 }
 
-async function rebuildDirty(tx: Tx, which: Payload, now: Date): Promise<Batch> {
-  return rebuild(tx, which, await claimDirtyDays(tx, which.brandId, which.retailerId, BATCH_DAYS_MAX), now);
+async function rebuildDirty(tx: Tx, { brandId, retailerId }: Payload, now: Date): Promise<Batch> {
+  const marks = await claimMarks(tx, brandId, retailerId, BATCH_DAYS_MAX);
+  return runMarked(tx, rollups, { brandId, retailerId, marks, now });
 }
 
 async function rebuildRange(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {
   const { brandId, retailerId } = which;
-  await lockRollup(tx, brandId, retailerId);
-  await tx.query(
-    `delete from ops.dirty_days where ctid = any (array(
-       select ctid from ops.dirty_days where brand_id = $1 and retailer_id = $2 and day = any ($3::date[])
-       for update skip locked))`,
-    [brandId, retailerId, days],
-  );
-  return rebuild(tx, which, days, now);
-}
-
-async function rebuild(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {
-  if (days.length === 0) return { days: 0, written: 0, deleted: 0, unclassified: 0 };
-  const { brandId, retailerId } = which;
+  await dropMarks(tx, brandId, retailerId, days);
   const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now });
-  const { rows } = await tx.query<{ unclassified: number }>(
-    `select coalesce(sum(unclassified_rows), 0)::bigint as unclassified from agg.daily_sales
-     where brand_id = $1 and retailer_id = $2 and day = any ($3::date[])`,
-    [brandId, retailerId, days],
-  );
-  return { ...rebuilt, days: days.length, unclassified: rows[0]?.unclassified ?? 0 };
+  return { ...rebuilt, days: days.length };
 }
 
 /** Both ends included; stops short of an endless range. */

@@ -223,7 +223,7 @@ async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolea
        and ($4 or exists (
          select from ops.positions
          where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
-       and exists (select from ops.dirty_days where brand_id = $1 and retailer_id = c.retailer_id)
+       and exists (select from ops.marks where brand_id = $1 and retailer_id = c.retailer_id)
        and not exists (
          select from loading l
          join app.connections o on o.brand_id = $1 and o.id = l.connection_id and o.retailer_id = c.retailer_id

@@ -9,6 +9,7 @@ import { rowsWhere, statement } from '#sql/load/statements.ts';
 export const firstOrders: Invalidation = {
   table: 'raw.shopify_orders',
   column: 'customer_id',
+  subject: 'sales',
   pairs: statement(`
     select k.key || ' ' || o.id as key, (o.processed_at at time zone $4)::date as day
     from unnest($3::text[]) as k (key)
@@ -29,6 +30,7 @@ export const firstOrders: Invalidation = {
 export const costsOfSales: Invalidation = {
   table: 'raw.shopify_costs',
   column: 'id',
+  subject: 'costs',
   pairs: statement(`
     select distinct concat_ws(' ', c.id, c.valid_from, trim_scale(c.cost), c.currency) as key, sold.day
     from (

@@ -19,6 +19,7 @@ const SUBSCRIPTIONS = `
 export const statesOfBills: Invalidation = {
   table: 'raw.stripe_invoices',
   column: 'subscription_id',
+  subject: 'subscriptions',
   pairs: statement(`
     select concat_ws(' ', b.id, b.billing_reason, b.status, b.created_at, b.paid_at, trim_scale(b.total)) as key,
            (s.created_at at time zone $4)::date as day
@@ -32,6 +33,7 @@ export const statesOfBills: Invalidation = {
 export const statesOfLines: Invalidation = {
   table: 'raw.stripe_invoice_lines',
   column: 'subscription_id',
+  subject: 'subscriptions',
   pairs: statement(`
     select concat_ws(' ', l.id, l.subscription_item_id, l.price_id, l.period_start, l.period_end,
                      trim_scale(l.quantity), trim_scale(l.amount), l.is_proration, l.is_tax_known,
@@ -47,6 +49,7 @@ export const statesOfLines: Invalidation = {
 export const statesOfPrices: Invalidation = {
   table: 'raw.stripe_prices',
   column: 'id',
+  subject: 'subscriptions',
   pairs: statement(`
     select distinct concat_ws(' ', p.id, md5(concat_ws(' ', p.payload -> 'recurring', p.payload -> 'billing_scheme',
                      p.payload -> 'unit_amount', p.payload -> 'unit_amount_decimal', p.payload -> 'tiers_mode',

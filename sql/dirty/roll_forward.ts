@@ -7,7 +7,7 @@
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { lockRollup } from './dirty_days.ts';
+import { lockRollup } from './marks.ts';
 
 type Which = { brandId: string; retailerId: string; now: Date };
 
@@ -41,8 +41,8 @@ export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): 
   await lockRollup(tx, brandId, retailerId);
   await followIndexes(tx);
   const { rowCount } = await tx.query(
-    `insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
-     select $1, $2, d.day::date, $3::timestamptz
+    `insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
+     select $1, $2, 'calendar', d.day::date, $3::timestamptz
      from (${SPANS}) p
      cross join lateral generate_series(
        (p.starts at time zone p.time_zone)::date::timestamp, (p.ends at time zone p.time_zone)::date, '1 day') as d (day)
@@ -50,7 +50,7 @@ export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): 
        or ${anyState('valid_from', 's.valid_from > p.starts and s.valid_from <= p.ends')}
        or ${anyState('valid_until', 's.valid_until > p.starts and s.valid_until <= p.ends')}
      union
-     select $1, $2, m.day, $3
+     select $1, $2, 'calendar', m.day, $3
      from app.brands b
      cross join lateral (
        select m.day from agg.daily_mrr m

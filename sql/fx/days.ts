@@ -5,14 +5,15 @@
  */
 
 import type { Tx } from '../db/pool.ts';
-import { lockAllRollups } from '../dirty/dirty_days.ts';
+import { lockAllRollups } from '../dirty/marks.ts';
+import { rollups } from '../rollups/index.ts';
 
 /**
  * Every table with rows that depend on rates. Each has the columns retailer_id, day, currency,
  * reporting_currency, fx_rate, fx_day and fx_cause, as `fact.exchange_rate` gives them; a test holds
- * this list against the schema.
+ * the descriptors against the schema.
  */
-export const ratedTables: readonly `agg.${string}`[] = ['agg.daily_sales'];
+export const ratedTables = rollups.filter(({ keepsRates }) => keepsRates).map(({ writes }) => writes);
 
 export type RatedRetailer = { brandId: string; retailerId: string };
 
@@ -74,8 +75,8 @@ const MARK = `
     select p.*, x.fx_rate, x.fx_day, x.fx_cause from pairs p
     cross join lateral fact.exchange_rate(p.currency, p.reporting_currency, p.day) x
   ), marked as (
-    insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
-    select distinct $1::uuid, r.retailer_id, r.day, $5::timestamptz
+    insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
+    select distinct $1::uuid, r.retailer_id, 'fx', r.day, $5::timestamptz
     from rated r join fresh f using (currency, reporting_currency, day)
     where (r.fx_rate, r.fx_day, r.fx_cause) is distinct from (f.fx_rate, f.fx_day, f.fx_cause)
     returning retailer_id

@@ -4,6 +4,7 @@
  * The loader asks before and after it writes, and marks the days of every pair that only one of the
  * two answers has.
  */
+import type { Subject } from '../dirty/marks.ts';
 import type { NamedStatement } from './statements.ts';
 
 export type Invalidation = {
@@ -11,6 +12,8 @@ export type Invalidation = {
   table: `raw.${string}`;
   /** …and the values of this column, before and after, are the keys to ask with. */
   column: string;
+  /** What the days are marked with. */
+  subject: Subject;
   /** Pairs (key text, day date) for the keys `$3` of brand `$1` and connection `$2`, in zone `$4`. */
   pairs: NamedStatement;
 };

@@ -6,7 +6,7 @@
 import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
-import { markDays } from '../dirty/dirty_days.ts';
+import { type Mark, markDays, type Subject } from '../dirty/marks.ts';
 import { dedupe } from './dedupe.ts';
 import type { Invalidation } from './invalidations.ts';
 import { type LoadScope, lockConnection } from './load_lock.ts';
@@ -125,19 +125,31 @@ async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Pla
   );
   await writeDirect(load, plan.direct);
   await writeStaged(load, differences);
-  for (const day of await dependentDays()) days.add(day);
+  days.push(...(await dependentDays()));
 
   if (retailerId === null) return { changed, days: 0 };
-  const instants = new Set(touched.flatMap((item) => item.instants));
+  const instants = instantsOf(touched);
   return { changed, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days, instants }) };
 }
 
-async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Set<string>> {
+async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Mark[]> {
   const { tx, brandId, connectionId, statements } = load;
-  if (statements.days === undefined || roots.size === 0) return new Set();
+  if (statements.days === undefined || roots.size === 0) return [];
   const values = [brandId, connectionId, [...roots], timeZone];
-  const { rows } = await tx.query<{ day: string }>({ ...statements.days, values });
-  return new Set(rows.map(({ day }) => day));
+  const { rows } = await tx.query<Mark>({ ...statements.days, values });
+  return rows;
+}
+
+function instantsOf(items: readonly PackedItem[]): Map<Subject, Set<number>> {
+  const instants = new Map<Subject, Set<number>>();
+  for (const item of items) {
+    for (const [subject, times] of item.instants) {
+      const all = instants.get(subject) ?? new Set();
+      instants.set(subject, all);
+      for (const time of times) all.add(time);
+    }
+  }
+  return instants;
 }
 
 function tablesOf(tables: readonly Table[], items: readonly PackedItem[]): Table[] {

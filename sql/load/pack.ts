@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
+import type { Subject } from '../dirty/marks.ts';
 import type { Invalidation } from './invalidations.ts';
 import { rootColumnOf } from './statements.ts';
 import type { Item, Row, Table } from './table.ts';
@@ -33,8 +34,8 @@ export type PackedItem = {
   parts: ReadonlyMap<Table, Part>;
   /** Stands for all that it says; only where the root table is digested. */
   digest: string | undefined;
-  /** Milliseconds of every instant that touches a day, each once. */
-  instants: readonly number[];
+  /** Milliseconds of every instant that touches a day, each once, by what it is a change of. */
+  instants: ReadonlyMap<Subject, ReadonlySet<number>>;
   /** What to ask the dependents with. */
   keys: ReadonlyMap<Invalidation, readonly string[]>;
 };
@@ -114,18 +115,19 @@ function uuidOf(hex: string): string {
   return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-');
 }
 
-function instantsOf(tables: readonly Table[], item: Item): readonly number[] {
-  const instants = new Set<number>();
-  for (const { name, days = [] } of tables) {
-    if (days.length === 0) continue;
-    for (const row of item.rows[name] ?? []) {
-      for (const column of days) {
+function instantsOf(tables: readonly Table[], item: Item): ReadonlyMap<Subject, ReadonlySet<number>> {
+  const instants = new Map<Subject, Set<number>>();
+  for (const { name, days = {} } of tables) {
+    for (const [column, subject] of Object.entries(days)) {
+      const of = instants.get(subject) ?? new Set();
+      instants.set(subject, of);
+      for (const row of item.rows[name] ?? []) {
         const value = row[column];
-        if (value instanceof Date) instants.add(value.getTime());
+        if (value instanceof Date) of.add(value.getTime());
       }
     }
   }
-  return [...instants];
+  return instants;
 }
 
 function keysOf(

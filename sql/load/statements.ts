@@ -51,7 +51,7 @@ export type StreamStatements = {
   tables: ReadonlyMap<Table, TableStatements>;
   /** What is known of the versions of roots `$3`, the early deletions of `$4` (the table's name) among it. */
   versions: NamedStatement;
-  /** Days of zone `$4` that the stored rows of roots `$3` touch; undefined when no row touches a day. */
+  /** Marks (subject, day in zone `$4`) of the stored rows of roots `$3`; undefined when no row touches a day. */
   days: NamedStatement | undefined;
 };
 
@@ -252,13 +252,14 @@ function listOf(row: string, columns: readonly string[]): string {
 
 function daysStatement(tables: readonly Table[]): NamedStatement | undefined {
   const parts = tables.flatMap((table) => {
-    const { name, days = [] } = table;
-    if (days.length === 0) return [];
+    const { name, days = {} } = table;
+    const instants = Object.entries(days).map(([column, subject]) => `('${subject}', o.${column})`);
+    if (instants.length === 0) return [];
     return `
-      select (i.instant at time zone $4)::date as day
+      select i.subject, (i.instant at time zone $4)::date as day
       from unnest($3::text[]) as w (id)
       cross join lateral (${rowsWhere(name, rootColumnOf(table))}) o
-      cross join lateral (values ${days.map((column) => `(o.${column})`).join(', ')}) as i (instant)
+      cross join lateral (values ${instants.join(', ')}) as i (subject, instant)
       where o.deleted_at is null and i.instant is not null`;
   });
   return parts.length === 0 ? undefined : statement(parts.join('\n union \n'));
@@ -273,11 +274,11 @@ function bare(qualified: string): string {
   return qualified.slice(qualified.indexOf('.') + 1);
 }
 
-function assertIdentifiers({ name, key, columns, days = [] }: Table): void {
-  const names = [bare(name), ...key, ...Object.keys(columns), ...days];
+function assertIdentifiers({ name, key, columns, days = {} }: Table): void {
+  const names = [bare(name), ...key, ...Object.keys(columns), ...Object.values(days)];
   const wrong = names.find((identifier) => !/^[a-z][a-z0-9_]{0,62}$/.test(identifier));
   if (wrong !== undefined) throw new TypeError(`${wrong} in the definition of ${name} is no plain name`);
-  const absent = [...key, ...days].find((column) => !(column in columns));
+  const absent = [...key, ...Object.keys(days)].find((column) => !(column in columns));
   if (absent !== undefined) throw new TypeError(`${name} has no column ${absent}`);
 }
 

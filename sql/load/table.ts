@@ -2,6 +2,7 @@
  * What the loader must know of a `raw` table. A stream writes one root table and any number of child
  * tables; a root row and its children are one item with one version, and load or stay as a whole.
  */
+import type { Subject } from '../dirty/marks.ts';
 
 export type ColumnType = 'text' | 'text[]' | 'boolean' | 'integer' | 'numeric' | 'timestamptz' | 'jsonb';
 
@@ -20,8 +21,8 @@ export type Table = {
   rootColumn?: string;
   /** Text columns that stand in an index, besides the key, the root and those that end in `_id`. */
   indexed?: readonly string[];
-  /** Timestamp columns: the brand-local day of each is touched when anything of the item changes. */
-  days?: readonly string[];
+  /** Timestamp columns: any change of the item marks the brand-local day of each, as a change of the subject. */
+  days?: Readonly<Record<string, Subject>>;
   /**
    * Dated rows such as costs: the last key column is the instant from which a row holds. A row that
    * says what the newest earlier one says already is not stored, and none is tombstoned for being absent.

@@ -1,6 +1,7 @@
 /** Asks for the pairs of sql/load/invalidations.ts before and after a write, and names the days that differ. */
 
 import type { Tx } from '../db/pool.ts';
+import type { Mark } from '../dirty/marks.ts';
 import type { Invalidation } from './invalidations.ts';
 import type { PackedItem } from './pack.ts';
 import { rootColumnOf, rowsWhere, statement } from './statements.ts';
@@ -28,7 +29,7 @@ export async function watchInvalidations(
   tx: Tx,
   asking: Asking,
   touched: Touched,
-): Promise<() => Promise<Set<string>>> {
+): Promise<() => Promise<Mark[]>> {
   const watched = asking.dependents.flatMap((dependents) => {
     const table = asking.tables.find(({ name }) => name === dependents.table);
     return table !== undefined && touched.tables.has(table) ? [{ dependents, table }] : [];
@@ -39,13 +40,15 @@ export async function watchInvalidations(
     before.push({ dependents, keys, pairs: await pairsOf(tx, asking, dependents, keys) });
   }
   return async () => {
-    const days = new Set<string>();
+    const marks: Mark[] = [];
     for (const { dependents, keys, pairs } of before) {
       const after = await pairsOf(tx, asking, dependents, keys);
+      const days = new Set<string>();
       for (const [pair, day] of pairs) if (!after.has(pair)) days.add(day);
       for (const [pair, day] of after) if (!pairs.has(pair)) days.add(day);
+      for (const day of days) marks.push({ subject: dependents.subject, day });
     }
-    return days;
+    return marks;
   };
 }
 

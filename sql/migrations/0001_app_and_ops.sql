@@ -99,13 +99,20 @@ comment on table ops.positions is 'where each stream goes on from; written in th
 
 -- Append-only and without a unique key on purpose: an upserted mark gets lost when a load keeps the
 -- old one, a rollup deletes it and only then the load commits.
-create table ops.dirty_days (
+create table ops.marks (
   brand_id uuid not null,
-  retailer_id uuid not null,
-  day date not null,
+  subject text not null,
+  retailer_id uuid,
+  day date,
+  object text,
   marked_at timestamptz not null
 );
-create index dirty_days_of_retailer on ops.dirty_days (brand_id, retailer_id, day);
+create index marks_of_partition on ops.marks (brand_id, retailer_id, day, object);
+comment on table ops.marks is 'what has changed since its figures were computed; a rollup takes the marks of what it reads';
+comment on column ops.marks.subject is 'what changed: sales, payments, subscriptions, fx, calendar …, or a table of figures that others are made from';
+comment on column ops.marks.retailer_id is 'whose figures; null for the brand''s';
+comment on column ops.marks.day is 'day in the brand''s time zone; null where the change belongs to an object';
+comment on column ops.marks.object is 'one object, such as a subscription; null where the change belongs to a day';
 
 create table ops.rejected_rows (
   brand_id uuid not null,

@@ -145,7 +145,7 @@ with feeds as (
            when m.day is not null then 'figures of the day wait to be computed again'
          end as cause
   from days d
-  left join (select distinct brand_id, day from ops.dirty_days) m on m.brand_id = d.brand_id and m.day = d.day
+  left join (select distinct brand_id, day from ops.marks) m on m.brand_id = d.brand_id and m.day = d.day
 )
 select brand_id, brand, day, source,
        case when cause is null then 'final' when now() > ends_at + interval '12 hours' then 'late' else 'provisional' end as state,

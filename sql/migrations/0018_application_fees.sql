@@ -13,8 +13,8 @@ from (
 ) d
 where t.brand_id = d.brand_id and t.connection_id = d.connection_id and t.id = d.id;
 
-insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
-select distinct t.brand_id, c.retailer_id, (t.created_at at time zone b.time_zone)::date, now()
+insert into ops.marks (brand_id, subject, retailer_id, day, marked_at)
+select distinct t.brand_id, 'payments', c.retailer_id, (t.created_at at time zone b.time_zone)::date, now()
 from raw.stripe_balance_transactions t
 join app.connections c on c.brand_id = t.brand_id and c.id = t.connection_id
 join app.brands b on b.id = t.brand_id

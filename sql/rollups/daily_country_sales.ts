@@ -6,5 +6,5 @@ export const dailyCountrySales = defineRollup(import.meta.url, {
   writes: 'agg.daily_country_sales',
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
   measures: ['orders', 'customers', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
-  after: [],
+  changesWith: ['sales'],
 });

@@ -20,5 +20,5 @@ export const dailyMrr = defineRollup(import.meta.url, {
     'churned_mrr',
     'churned_subscriptions',
   ],
-  after: ['subscription_states'],
+  changesWith: ['subscription_states', 'calendar'],
 });

@@ -26,5 +26,5 @@ export const dailyPayments = defineRollup(import.meta.url, {
     'balance_change',
     'other_balances',
   ],
-  after: [],
+  changesWith: ['payments'],
 });

@@ -15,5 +15,5 @@ export const dailyProductSales = defineRollup(import.meta.url, {
     'cost_of_goods',
     'units_without_cost',
   ],
-  after: [],
+  changesWith: ['sales', 'costs'],
 });

@@ -30,5 +30,11 @@ export const dailySales = defineRollup(import.meta.url, {
     'fx_day',
     'fx_cause',
   ],
-  after: [],
+  changesWith: ['sales', 'fx'],
+  keepsRates: true,
+  counts: {
+    column: 'unclassified_rows',
+    as: 'unclassified',
+    warning: 'sales rows of a kind that we do not know',
+  },
 });

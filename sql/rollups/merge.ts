@@ -9,7 +9,10 @@
  */
 import type { Rollup } from './rollup.ts';
 
-export type Merged = Pick<Rollup, 'writes' | 'grain' | 'measures' | 'partition' | 'fresh' | 'marks'>;
+export type Merged = Pick<
+  Rollup,
+  'writes' | 'grain' | 'measures' | 'partition' | 'fresh' | 'handsOn' | 'changed' | 'counts'
+>;
 
 /** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], with the bounds of each day. */
 const WANTED = `
@@ -52,7 +55,7 @@ ${fresh}
 
 /** Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days, $4 the instant of the run. */
 export function mergeStatement(rollup: Merged): string {
-  const { writes, grain, measures, marks } = rollup;
+  const { writes, grain, measures, counts } = rollup;
   const key = grain.filter((column) => column !== 'brand_id');
   const columns = [...key, ...measures];
   const changed = [...measures, 'computed_at'].map((column) => `${column} = excluded.${column}`);
@@ -63,7 +66,7 @@ export function mergeStatement(rollup: Merged): string {
   full join (select true as is_fresh, * from fresh) f using (${key})
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
-)${marks === undefined ? '' : markedDays(marks)}, gone as (
+)${touchedDays(rollup)}, gone as (
   delete from ${writes}
   where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1
@@ -73,18 +76,16 @@ export function mergeStatement(rollup: Merged): string {
   on conflict (${grain}) do update set ${changed}
   returning 1
 )
-select (select count(*) from written) as written, (select count(*) from gone) as deleted`;
+select (select count(*) from written) as written, (select count(*) from gone) as deleted,
+  ${rollup.handsOn ? '(select array_agg(day order by day) from touched)' : 'null'} as touched,
+  ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
-/** Days besides those asked for, each once: these are marked. */
-function markedDays(marks: string): string {
-  return `, marks as materialized (
-${marks}
-), marked as (
-  insert into ops.dirty_days (brand_id, retailer_id, day, marked_at)
-  select $1, m.retailer_id, m.day, $4::timestamptz
-  from marks m
-  where not exists (select from wanted w where w.retailer_id = m.retailer_id and w.day = m.day)
+/** The days that others which read the table must be computed for: those of the changes, if nothing else is said. */
+function touchedDays({ handsOn, changed }: Merged): string {
+  if (!handsOn) return '';
+  return `, touched as materialized (
+${changed ?? 'select distinct day from changes'}
 )`;
 }
 

@@ -5,12 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { coded } from '#runtime/errors.ts';
-import { followIndexes } from '../db/planner.ts';
-import type { Tx } from '../db/pool.ts';
+import type { Subject } from '../dirty/marks.ts';
 import { mergeStatement } from './merge.ts';
 
 export type Rollup = {
-  /** Also the name of its `.sql`. */
+  /** Also the name of its `.sql`, and the subject of marks of days on which its rows have changed. */
   name: string;
   /** What the statement reads beside `app` and its own table; a test holds it against the text. */
   reads: readonly `${'fact' | 'raw' | 'agg'}.${string}`[];
@@ -21,34 +20,31 @@ export type Rollup = {
   measures: readonly string[];
   /** The column that assigns a row to a day: a day itself, or an instant of it. 'day' if not said. */
   partition: string;
-  /** Names of the rollups that must have run before it: those whose tables it reads. */
-  after: readonly string[];
+  /** It runs for the days of marks of these subjects; names of rollups among them are those whose tables it reads. */
+  changesWith: readonly Subject[];
   /**
-   * It marks further days in `ops.dirty_days`, of other rows that follow from what it wrote: those that
-   * `<name>.marks.sql` selects out of `stored`, the rows as they were, and `fresh`.
+   * Other rollups read its table: they run for the days on which rows were written or deleted, or else for
+   * those that `<name>.touched.sql` selects out of `stored`, the rows as they were, and `fresh`.
    */
-  marksDays?: boolean;
+  handsOn?: 'changes' | 'query';
+  /** Its rows keep the rate, its day and its cause that `fact.exchange_rate` gave: rates that move mark their days. */
+  keepsRates?: boolean;
+  /** Rows that a person should know of: a column, how the tally of a run calls its sum, and what the log says. */
+  counts?: { column: string; as: string; warning: string };
   /** The text of `<name>.sql`. */
   fresh: string;
-  /** The text of `<name>.marks.sql`. */
-  marks: string | undefined;
+  /** The text of `<name>.touched.sql`. */
+  changed: string | undefined;
   /** The whole statement. */
   sql: string;
 };
 
-type Descriptor = Omit<Rollup, 'fresh' | 'marks' | 'sql' | 'partition'> & { partition?: string };
-
-export type RollupTarget = {
-  brandId: string;
-  retailerId: string;
-  days: readonly string[];
-  now: Date;
-};
+type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'sql' | 'partition'> & { partition?: string };
 
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   constructor(names: readonly string[]) {
     super(`These rollups wait for one another or for one that does not exist: ${names.join(', ')}.`, {
-      hint: 'Correct `after` in their descriptors in sql/rollups/.',
+      hint: 'Correct `reads` in their descriptors in sql/rollups/.',
       context: { names },
     });
   }
@@ -56,45 +52,25 @@ export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
 
 /** Reads the queries beside the descriptor at import: a missing file is no start, not a failed job. */
 export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
-  const { name, partition = 'day', marksDays } = descriptor;
+  const { name, partition = 'day', handsOn } = descriptor;
   const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
   const fresh = read(`${name}.sql`);
-  const marks = marksDays ? read(`${name}.marks.sql`) : undefined;
-  const rollup = { ...descriptor, partition, fresh, marks };
+  const changed = handsOn === 'query' ? read(`${name}.touched.sql`) : undefined;
+  const rollup = { ...descriptor, partition, fresh, changed };
   return { ...rollup, sql: mergeStatement(rollup) };
 }
 
-/** Every rollup after those it depends on, otherwise in the order given. */
+/** Every rollup after those whose tables it reads, otherwise in the order given. */
 export function inOrder(rollups: readonly Rollup[]): Rollup[] {
+  const tables = new Map<string, Rollup>(rollups.map((rollup) => [rollup.writes, rollup]));
   const ordered: Rollup[] = [];
   const waiting = [...rollups];
   while (waiting.length > 0) {
-    const ready = waiting.findIndex(({ after }) =>
-      after.every((name) => ordered.some((done) => done.name === name)),
+    const ready = waiting.findIndex(({ reads }) =>
+      reads.every((table) => !table.startsWith('agg.') || ordered.includes(tables.get(table) as Rollup)),
     );
     if (ready < 0) throw new RollupOrderImpossible(waiting.map(({ name }) => name));
     ordered.push(...waiting.splice(ready, 1));
   }
   return ordered;
-}
-
-export type Rebuilt = { written: number; deleted: number };
-
-/**
- * Runs rollups, each in a statement (and so a snapshot) of its own, over days of one retailer. Lookups follow
- * indexes from then on, until the transaction ends.
- */
-export async function runRollups(
-  tx: Tx,
-  rollups: readonly Rollup[],
-  { brandId, retailerId, days, now }: RollupTarget,
-): Promise<Rebuilt> {
-  const total = { written: 0, deleted: 0 };
-  await followIndexes(tx);
-  for (const { sql } of rollups) {
-    const { rows } = await tx.query<Rebuilt>(sql, [brandId, days.map(() => retailerId), days, now]);
-    total.written += rows[0]?.written ?? 0;
-    total.deleted += rows[0]?.deleted ?? 0;
-  }
-  return total;
 }

@@ -19,6 +19,6 @@ export const subscriptionStates = defineRollup(import.meta.url, {
     'time_zone',
   ],
   partition: 'created_at',
-  after: [],
-  marksDays: true,
+  changesWith: ['subscriptions'],
+  handsOn: 'query',
 });

@@ -3,7 +3,7 @@ import { isCurrency } from '#runtime/currencies.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { markAllDays } from '../dirty/dirty_days.ts';
+import { markAllDays } from '../dirty/marks.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { NameNotFound, taking } from './names.ts';

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
-import { lockRollup, markAllDays } from '../dirty/dirty_days.ts';
+import { lockRollup, markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';

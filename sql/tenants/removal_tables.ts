@@ -2,7 +2,7 @@
 
 import type { Db } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { lockRollup } from '../dirty/dirty_days.ts';
+import { lockRollup } from '../dirty/marks.ts';
 
 export type OwnerKind = 'connection' | 'retailer' | 'brand';
 export type Owner = { kind: OwnerKind; brandId: string; id: string };

@@ -63,7 +63,7 @@ test('a rollup that is waited for works on the marked days and says what it did'
   const { brandId, id, slug } = await aRetailer(db);
   const [brand] = await db.column('select slug from app.brands where id = $1', [brandId]);
   const mark =
-    'insert into ops.dirty_days (brand_id, retailer_id, day, marked_at) values ($1, $2, $3, now())';
+    "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) values ($1, $2, 'sales', $3, now())";
   for (const day of ['2026-03-01', '2026-03-01', '2026-03-03']) await db.query(mark, [brandId, id, day]);
   const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}` };
   const run = ['rollup', 'run', '--brand', String(brand), '--json'];
@@ -72,5 +72,5 @@ test('a rollup that is waited for works on the marked days and says what it did'
   const done = await nightshift([...run, '--wait'], { env });
   expect(done.code).toBe(0);
   expect(done.json()).toMatchObject([{ brand, retailer: slug, state: 'succeeded', days: 2 }]);
-  expect(await db.column('select count(*) from ops.dirty_days')).toEqual([0]);
+  expect(await db.column('select count(*) from ops.marks')).toEqual([0]);
 });

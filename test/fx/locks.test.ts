@@ -1,7 +1,7 @@
 /** Rates and rollups hold each other up where they must, with two locks, and never for good. */
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimDirtyDays, lockRollup } from '#sql/dirty/dirty_days.ts';
+import { claimMarks, lockRollup } from '#sql/dirty/marks.ts';
 import { storeRates } from '#sql/fx/rates.ts';
 import { freshDb } from '../support/db/db.ts';
 import { openTransaction, waitUntilBlocked } from '../support/db/sessions.ts';
@@ -36,13 +36,13 @@ test('a rollup goes on while rates wait for it, and one that comes then waits be
   await lockRollup(rolling.tx, brand.id, retailer.id);
   const stored = store(storing.tx);
   await waitUntilBlocked(db, storing, rolling);
-  expect(await claimDirtyDays(rolling.tx, brand.id, retailer.id, 10)).toEqual([]); // takes its locks again
-  const claim = claimDirtyDays(next.tx, brand.id, retailer.id, 10);
+  expect(await claimMarks(rolling.tx, brand.id, retailer.id, 10)).toEqual([]); // takes its locks again
+  const claim = claimMarks(next.tx, brand.id, retailer.id, 10);
   await waitUntilBlocked(db, next, storing);
   await rolling.commit();
   expect(await stored).toMatchObject({ added: 2, days: 1 });
   await storing.commit();
-  expect(await claim).toEqual([day]);
+  expect(await claim).toEqual([{ subject: 'fx', day }]);
 });
 
 test('a rollup of a retailer that is added meanwhile waits for the rates too', async () => {

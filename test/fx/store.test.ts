@@ -1,10 +1,10 @@
 /** Rates in the database: what is written, what is left alone, and which days are computed again. */
 import { expect, test } from 'vitest';
-import { claimDirtyDays } from '#sql/dirty/dirty_days.ts';
+import { claimMarks } from '#sql/dirty/marks.ts';
 import { ratedTables } from '#sql/fx/days.ts';
 import { storeRates } from '#sql/fx/rates.ts';
 import { dailySales } from '#sql/rollups/daily_sales.ts';
-import { runRollups } from '#sql/rollups/rollup.ts';
+import { runMarked } from '#sql/rollups/run.ts';
 import { changeReportingCurrency } from '#sql/tenants/brands.ts';
 import { freshDb } from '../support/db/db.ts';
 import { openTransaction, waitUntilBlocked } from '../support/db/sessions.ts';
@@ -36,13 +36,13 @@ test('a second store of the same writes nothing, however the rates are written',
   await using db = await freshDb();
   await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
   expect(await store(db, rates)).toMatchObject({ added: 6, changed: 0, withdrawn: 0, unchanged: 0, days: 4 });
-  const before = [await versions(db, 'app.fx_rates'), await versions(db, 'ops.dirty_days')];
+  const before = [await versions(db, 'app.fx_rates'), await versions(db, 'ops.marks')];
   const padded = rates.map(([currency, day, rate]): Rate => [currency, day, `0${rate}000`]);
   expect(await store(db, padded)).toEqual({
     ...{ added: 0, changed: 0, withdrawn: 0, unchanged: 6 },
     ...{ days: 0, retailers: [], doubtful: [] },
   });
-  expect([await versions(db, 'app.fx_rates'), await versions(db, 'ops.dirty_days')]).toEqual(before);
+  expect([await versions(db, 'app.fx_rates'), await versions(db, 'ops.marks')]).toEqual(before);
   expect(await db.column('select count(*) from ops.audit_log where action like $1', ['fx.%'])).toEqual([0]);
 });
 
@@ -198,16 +198,17 @@ test('rates that come while a rollup is in flight wait for it, and mark what it 
   const seller = await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
   await aRetailer(db); // another brand's, whose rollup nobody holds up
   const { brand, retailer } = seller;
-  const mark = 'insert into ops.dirty_days select $1, $2, unnest($3::date[]), now()';
+  const mark =
+    "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) select $1, $2, 'sales', unnest($3::date[]), now()";
   await db.query('delete from agg.daily_sales where brand_id = $1', [brand.id]);
   await db.query(mark, [brand.id, retailer.id, weekend]);
   await using rolling = await openTransaction(db);
   await using storing = await openTransaction(db);
-  const days = await claimDirtyDays(rolling.tx, brand.id, retailer.id, 10);
-  await runRollups(rolling.tx, [dailySales], {
+  const marks = await claimMarks(rolling.tx, brand.id, retailer.id, 10);
+  await runMarked(rolling.tx, [dailySales], {
     brandId: brand.id,
     retailerId: retailer.id,
-    days,
+    marks,
     now: new Date(),
   });
   const stored = storeRates(storing.tx, {
@@ -231,7 +232,7 @@ test('a rollup that comes while rates are being stored waits, and then computes 
   await using storing = await openTransaction(db);
   await using rolling = await openTransaction(db);
   await storeRates(storing.tx, { days: daysOf(rates), source: 'test', now: new Date(), actor: 'test' });
-  const claim = claimDirtyDays(rolling.tx, brand.id, retailer.id, 10);
+  const claim = claimMarks(rolling.tx, brand.id, retailer.id, 10);
   await waitUntilBlocked(db, rolling, storing);
   await storing.commit();
   expect(await claim).toEqual(weekend);

@@ -1,6 +1,6 @@
 /** Rates and rollups at the same time, as they happen to meet; and a process that is killed among rates. */
 import { expect, test } from 'vitest';
-import { lockRollup } from '#sql/dirty/dirty_days.ts';
+import { lockRollup } from '#sql/dirty/marks.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -40,11 +40,10 @@ test('however rates and rollups meet, the figures end at the rates that there ar
   };
   const touch = ({ brand, retailer }: (typeof shops)[number]) =>
     db.transaction(async (tx) => {
-      await tx.query('insert into ops.dirty_days select $1, $2, unnest($3::date[]), now()', [
-        brand.id,
-        retailer.id,
-        days,
-      ]);
+      await tx.query(
+        "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) select $1, $2, 'sales', unnest($3::date[]), now()",
+        [brand.id, retailer.id, days],
+      );
       await enqueue(tx, rollup, { brandId: brand.id, retailerId: retailer.id });
     });
   for (let round = 0; round < 8; round++) {
@@ -61,7 +60,7 @@ test('however rates and rollups meet, the figures end at the rates that there ar
   await keep(rates);
   await eventually(async () => {
     expect(await db.column('select count(*) from graphile_worker.jobs')).toEqual([0]);
-    expect(await db.column('select count(*) from ops.dirty_days')).toEqual([0]);
+    expect(await db.column('select count(*) from ops.marks')).toEqual([0]);
   });
   await worker.stop();
   expect(await wrongRows(db)).toEqual([]);

@@ -13,10 +13,10 @@ const placeOf = ({ brand, connection }: Shop) => ({ brandId: brand.id, connectio
 
 /** Loads orders, then names the days that this has marked. */
 async function marks(db: TestDb, shop: Shop, orders: RawOrder[], gone: string[] = []): Promise<unknown[]> {
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   const deletions = gone.map((id) => ({ id, deletedAt: new Date('2024-06-01T00:00:00Z') }));
   await db.transaction((tx) => loadOrders(tx, placeOf(shop), orders.map(anOrder), deletions));
-  return db.column('select distinct day from ops.dirty_days order by day');
+  return db.column('select distinct day from ops.marks order by day');
 }
 
 const on = (day: number, hour = 10) => `2024-05-${String(day).padStart(2, '0')}T${hour}:00:00Z`;
@@ -74,7 +74,7 @@ test('customers with equal ids in two shops have first orders of their own', asy
   const { db, one, other } = pair;
   await marks(db, other, [{ id: '20', customer: 'c', at: on(20) }]);
   expect(await marks(db, one, [{ id: '10', customer: 'c', at: on(10) }])).toEqual(['2024-05-10']);
-  expect(await db.column('select distinct brand_id from ops.dirty_days')).toEqual([one.brand.id]);
+  expect(await db.column('select distinct brand_id from ops.marks')).toEqual([one.brand.id]);
 });
 
 test('a cost marks the days on which its variant was sold while it held', async () => {
@@ -88,10 +88,10 @@ test('a cost marks the days on which its variant was sold while it held', async 
     await marks(db, shop, [sold('1', 5, 'v'), sold('2', 10, 'v'), sold('3', 20, 'v'), sold('4', 21, 'w')]);
   }
   const costing = async (n: number, ...costs: { from: string; cost: string | null }[]) => {
-    await db.query('delete from ops.dirty_days');
+    await db.query('delete from ops.marks');
     const product = aProduct({ variant: 'v', version: version(n), title: `Mug ${n}`, costs });
     await db.transaction((tx) => loadProducts(tx, placeOf(one), [product]));
-    return db.column('select distinct day from ops.dirty_days order by day');
+    return db.column('select distinct day from ops.marks order by day');
   };
   expect(await costing(1, { from: on(8), cost: '4' })).toEqual(['2024-05-10', '2024-05-20']);
   expect(await costing(2, { from: on(15), cost: '5' })).toEqual(['2024-05-20']);
@@ -100,5 +100,5 @@ test('a cost marks the days on which its variant was sold while it held', async 
   expect(await costing(4)).toEqual([]);
   // Corrected where it stands: only what was sold while it held.
   expect(await costing(5, { from: on(8), cost: '3' })).toEqual(['2024-05-10']);
-  expect(await db.rows('select from ops.dirty_days where brand_id = $1', [other.brand.id])).toEqual([]);
+  expect(await db.rows('select from ops.marks where brand_id = $1', [other.brand.id])).toEqual([]);
 });

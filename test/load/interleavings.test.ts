@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimDirtyDays, lockRollup, markAllDays } from '#sql/dirty/dirty_days.ts';
+import { claimMarks, lockRollup, markAllDays } from '#sql/dirty/marks.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
 import { holdConnection, moveConnection } from '#sql/tenants/connections.ts';
@@ -15,7 +15,7 @@ const changed = aThing({ changedAt: v2, thing: { amount: '20' } });
 
 /** What a rollup does: takes marks, then computes their days from what it sees. */
 async function rollUp({ shop }: LoadBench, tx: Tx, figures: Map<string, string>): Promise<string[]> {
-  const days = await claimDirtyDays(tx, shop.brand.id, shop.retailer.id, 100);
+  const days = (await claimMarks(tx, shop.brand.id, shop.retailer.id, 100)).map(({ day }) => day);
   for (const day of days) {
     const { rows } = await tx.query(
       "select coalesce(sum(amount), 0) as amount from raw.things where (placed_at at time zone 'UTC')::date = $1",
@@ -50,10 +50,10 @@ test('the same with one mark per day, which is kept where there is one, loses th
   await bench.db.query(`
     create function ops.keep_old_mark() returns trigger language plpgsql as $$
     begin
-      return case when exists (select from ops.dirty_days d where (d.brand_id, d.retailer_id, d.day)
+      return case when exists (select from ops.marks d where (d.brand_id, d.retailer_id, d.day)
                                = (new.brand_id, new.retailer_id, new.day)) then null else new end;
     end $$;
-    create trigger keep_old_mark before insert on ops.dirty_days for each row execute function ops.keep_old_mark()`);
+    create trigger keep_old_mark before insert on ops.marks for each row execute function ops.keep_old_mark()`);
   expect(await loadMeetsRollup(bench)).toBe('10');
 });
 
@@ -82,16 +82,16 @@ test('a claim takes whole days, oldest first, and leaves marks that somebody els
   await using bench = await aLoadBench();
   const { db, shop } = bench;
   const days = ['2024-03-03', '2024-03-01', '2024-03-02', '2024-03-01'];
-  await db.query('insert into ops.dirty_days select $1, $2, unnest($3::date[]), now()', [
-    shop.brand.id,
-    shop.retailer.id,
-    days,
-  ]);
-  const claim = (tx: Tx, limit: number) => claimDirtyDays(tx, shop.brand.id, shop.retailer.id, limit);
+  await db.query(
+    "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) select $1, $2, 'sales', unnest($3::date[]), now()",
+    [shop.brand.id, shop.retailer.id, days],
+  );
+  const claim = async (tx: Tx, limit: number) =>
+    (await claimMarks(tx, shop.brand.id, shop.retailer.id, limit)).map(({ day }) => day);
   expect(await db.transaction((tx) => claim(tx, 2))).toEqual(['2024-03-01', '2024-03-02']);
-  expect(await db.column('select day from ops.dirty_days')).toEqual(['2024-03-03']);
+  expect(await db.column('select day from ops.marks')).toEqual(['2024-03-03']);
   await using taking = await openTransaction(db);
-  await taking.tx.query('select from ops.dirty_days for update');
+  await taking.tx.query('select from ops.marks for update');
   expect(await db.transaction((tx) => claim(tx, 2))).toEqual([]);
   await taking.commit();
   expect(await db.transaction((tx) => claim(tx, 2))).toEqual(['2024-03-03']);
@@ -177,14 +177,14 @@ test('a connection that moves waits for its running load and marks all its days 
   await loading.commit();
   expect(await move).toEqual({ days: 2, retailerIds: [shop.retailer.id, target.id] });
   await moving.commit();
-  const marks = await db.rows('select distinct retailer_id, day from ops.dirty_days');
+  const marks = await db.rows('select distinct retailer_id, day from ops.marks');
   expect(new Set(marks)).toEqual(
     new Set([shop.retailer.id, target.id].map((retailer_id) => ({ retailer_id, day: '2024-05-01' }))),
   );
   // What comes later is the new retailer's alone.
   await bench.marked();
   await bench.load([changed]);
-  expect(await db.column('select retailer_id from ops.dirty_days')).toEqual([target.id]);
+  expect(await db.column('select retailer_id from ops.marks')).toEqual([target.id]);
 });
 
 test('loads of a connection follow each other, so the older version finds the newer one stored', async () => {

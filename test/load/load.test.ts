@@ -33,10 +33,7 @@ test('an item is stored with all its rows, and each day that they touch is marke
     { id: 'p1', thing_id: '1', changed_at: v1 },
     { id: 'p2', thing_id: '1', changed_at: v1 },
   ]);
-  expect(await db.column('select day from ops.dirty_days order by day')).toEqual([
-    '2024-05-01',
-    '2024-05-03',
-  ]);
+  expect(await db.column('select day from ops.marks order by day')).toEqual(['2024-05-01', '2024-05-03']);
 });
 
 test('an unchanged item rewrites nothing, not even a row header, however its values are written', async () => {
@@ -160,7 +157,7 @@ test('tenants with equal ids never touch each other', async () => {
   });
   await loadFor(db, one, [item]);
   await loadFor(db, other, [item]);
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   const theirs = () =>
     db.rows(
       `select id, xmin::text, xmax::text from raw.things where brand_id = $1
@@ -171,7 +168,7 @@ test('tenants with equal ids never touch each other', async () => {
   await loadFor(db, one, [aThing({ changedAt: v2, thing: { name: 'mine' }, parts: [] })]);
   await loadFor(db, one, [], [{ id: '1', deletedAt: v3 }]);
   expect(await theirs()).toEqual(before);
-  expect(await db.column('select distinct brand_id from ops.dirty_days')).toEqual([one.brand.id]);
+  expect(await db.column('select distinct brand_id from ops.marks')).toEqual([one.brand.id]);
 });
 
 test('two loads in one transaction do not see each other in staging', async () => {

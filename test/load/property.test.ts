@@ -138,12 +138,12 @@ test('computing only the marked days gives the same as computing all of them', a
   const property = fc.asyncProperty(
     fc.array(fc.array(versions, { maxLength: 5 }), { maxLength: 8 }),
     async (history) => {
-      await db.query('truncate raw.things, raw.parts, ops.early_deletions, ops.dirty_days');
+      await db.query('truncate raw.things, raw.parts, ops.early_deletions, ops.marks');
       const computed = new Map<string, string>();
       for (const page of history) {
         await loadVersions(db, shop, page);
         const now = await byDay();
-        for (const day of await db.column('delete from ops.dirty_days returning day')) {
+        for (const day of await db.column('delete from ops.marks returning day')) {
           const figures = now.get(String(day));
           if (figures === undefined) computed.delete(String(day));
           else computed.set(String(day), figures);

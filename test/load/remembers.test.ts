@@ -21,7 +21,7 @@ test('a line whose product was deleted is still counted for its variant', async 
   await using db = await freshDb();
   const [shop] = await twoShops(db);
   await load(db, shop, { lines: [known], version: version(1) });
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   expect(await load(db, shop, { lines: [forgotten], version: version(2) })).toMatchObject({
     changed: 1, // the version alone
     days: 0,

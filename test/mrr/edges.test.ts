@@ -114,10 +114,10 @@ test('years without a rollup are carried to their end, and taken back', async ()
     const which = { brandId: account.brandId, retailerId: String(retailerId), now: new Date(now) };
     const marked = await db.transaction((tx) => rollForward(tx, which));
     const days = await db.column(
-      `select array[min(day), max(day)]::text[] from ops.dirty_days where brand_id = $1`,
+      `select array[min(day), max(day)]::text[] from ops.marks where brand_id = $1`,
       [account.brandId],
     );
-    await db.query('delete from ops.dirty_days');
+    await db.query('delete from ops.marks');
     return [marked, ...days];
   };
   const all = [5_481, ['2011-11-20', '2026-11-21']];

@@ -1,6 +1,6 @@
 /** Removals beside rollups and syncs that are queued: who waits for whom, and never in a circle. */
 import { expect, test } from 'vitest';
-import { lockRollup } from '#sql/dirty/dirty_days.ts';
+import { lockRollup } from '#sql/dirty/marks.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
 import { batchStatement, emptyTable } from '#sql/tenants/removal_tables.ts';
 import { enqueue } from '#tasks/enqueue.ts';

@@ -1,12 +1,15 @@
 /** Descriptors say what their statements do, and the order that follows from them. */
 import { expect, test } from 'vitest';
+import { streams } from '#connectors/providers.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { defineRollup, inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { freshDb } from '../support/db/db.ts';
 
 function named(name: string, after: string[] = []): Rollup {
-  const texts = { fresh: '', marks: undefined, sql: '' };
-  return { name, after, reads: [], writes: 'agg.x', grain: [], measures: [], partition: 'day', ...texts };
+  const reads = after.map((read) => `agg.${read}` as const);
+  const texts = { fresh: '', changed: undefined, sql: '' };
+  const writes = `agg.${name}` as const;
+  return { name, reads, writes, grain: [], measures: [], partition: 'day', changesWith: [], ...texts };
 }
 
 const order = (given: Rollup[]) => inOrder(given).map(({ name }) => name);
@@ -40,8 +43,7 @@ test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
       mentioned.delete(helper);
     expect([...mentioned].sort()).toEqual([...rollup.reads, rollup.writes].sort());
     const written = code.match(/(?<=insert into |delete from |update )[a-z_]+\.\w+/g);
-    const marks = rollup.marksDays ? ['ops.dirty_days'] : [];
-    expect(new Set(written)).toEqual(new Set([rollup.writes, ...marks]));
+    expect(new Set(written)).toEqual(new Set([rollup.writes]));
   },
 );
 
@@ -63,9 +65,28 @@ test('a grain is the primary key of its table, its measures are the rest, and ev
   expect(said.sort((a, b) => (a.writes < b.writes ? -1 : 1))).toEqual(keys);
 });
 
-test('a rollup runs after those whose tables it reads', () => {
-  for (const { reads, after } of rollups) {
+test('a rollup follows the changes of those whose tables it reads, and these hand them on', () => {
+  const handedOn = rollups.filter(({ handsOn }) => handsOn).map(({ name }) => name);
+  const followed = rollups.flatMap(({ reads, changesWith }) => {
     const read = rollups.filter(({ writes }) => reads.includes(writes)).map(({ name }) => name);
-    expect(after).toEqual(expect.arrayContaining(read));
-  }
+    expect(changesWith).toEqual(expect.arrayContaining(read));
+    return read;
+  });
+  expect(handedOn.toSorted()).toEqual([...new Set(followed)].sort());
+});
+
+test('whatever is marked, some rollup follows, and none follows what nobody marks', () => {
+  const ofStreams = streams.flatMap(({ tables, dependents = [] }) => [
+    ...tables.flatMap(({ days = {} }) => Object.values(days)),
+    ...dependents.map(({ subject }) => subject),
+  ]);
+  const ofRollups = rollups.flatMap(({ name, handsOn }) => (handsOn ? [name] : []));
+  const marked = new Set([...ofStreams, ...ofRollups, 'fx', 'calendar']);
+  expect(new Set(rollups.flatMap(({ changesWith }) => changesWith))).toEqual(marked);
+});
+
+test('a rollup that keeps rates follows them', () => {
+  const keeping = rollups.filter(({ keepsRates }) => keepsRates);
+  expect(keeping.length).toBeGreaterThan(0);
+  for (const { changesWith } of keeping) expect(changesWith).toContain('fx');
 });

@@ -18,8 +18,8 @@ test('rows of one brand that are gone take none of another brand with them, in a
   const brands = () => db.column('select brand_id from agg.daily_country_sales order by brand_id');
   expect(await brands()).toEqual([one.brand.id, other.brand.id].toSorted());
   await db.query(
-    `insert into ops.dirty_days
-     select brand_id, retailer_id, day, now() from agg.daily_country_sales where brand_id = $1`,
+    `insert into ops.marks (brand_id, subject, retailer_id, day, marked_at)
+     select brand_id, 'sales', retailer_id, day, now() from agg.daily_country_sales where brand_id = $1`,
     [one.brand.id],
   );
   await db.query(

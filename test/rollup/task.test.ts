@@ -1,7 +1,7 @@
 /** The task: what it claims, what it leaves, and what happens when something comes in between. */
 import { expect, test } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { lockRollup } from '#sql/dirty/dirty_days.ts';
+import { lockRollup } from '#sql/dirty/marks.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,8 +9,7 @@ import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';
 import { aRolledShop, figures, type RolledShop, roll, rollDirty } from '../support/rows/rolled.ts';
 import { runTask } from '../support/run.ts';
 
-const marks = (db: Db) =>
-  db.query('select count(*)::int as n from ops.dirty_days').then(({ rows }) => rows[0]?.n);
+const marks = (db: Db) => db.query('select count(*)::int as n from ops.marks').then(({ rows }) => rows[0]?.n);
 
 /** Every row of `agg` with the transaction that wrote it and that last locked it. */
 async function headers({ db }: RolledShop) {
@@ -60,12 +59,13 @@ test('a range is rebuilt whether dirty or not, and takes the marks of its days o
   const days = ['2024-05-01', '2024-05-02', '2024-05-03'];
   await roll(shop, { orders: days.map((day, id) => anOrder({ id: `${id}`, at: `${day}T12:00:00Z` })) });
   await db.query('update agg.daily_sales set orders = 77');
-  const mark = 'insert into ops.dirty_days select $1, $2, day, now() from unnest($3::date[]) day';
+  const mark =
+    "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) select $1, $2, 'sales', day, now() from unnest($3::date[]) day";
   await db.query(mark, [brand.id, retailer.id, ['2024-05-02', '2024-05-03']]);
   const which = { brandId: brand.id, retailerId: retailer.id, from: '2024-05-01', to: '2024-05-02' };
   expect(await runTask(rollup, which, db)).toMatchObject({ days: 2, written: 2 });
   expect(await db.column('select orders from bi.daily_sales order by day')).toEqual([1, 1, 77]);
-  expect(await db.column('select day from ops.dirty_days')).toEqual(['2024-05-03']);
+  expect(await db.column('select day from ops.marks')).toEqual(['2024-05-03']);
 });
 
 test('a range must be one', async () => {
@@ -195,8 +195,8 @@ test('more marks than one job takes on are left to another one', async () => {
   await using shop = await aRolledShop();
   const { db, brand, retailer } = shop;
   await db.query(
-    `insert into ops.dirty_days
-     select $1, $2, date '2000-01-01' + n, now() from generate_series(1, 3010) n`,
+    `insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
+     select $1, $2, 'sales', date '2000-01-01' + n, now() from generate_series(1, 3010) n`,
     [brand.id, retailer.id],
   );
   expect(await rollDirty(shop)).toMatchObject({ days: 3_000, written: 0 });

@@ -7,11 +7,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { followIndexes } from '#sql/db/planner.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimDirtyDays, markAllDays, markDays } from '#sql/dirty/dirty_days.ts';
+import { claimMarks, markAllDays, markDays } from '#sql/dirty/marks.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { markRatedDays } from '#sql/fx/days.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { runRollups } from '#sql/rollups/rollup.ts';
+import { runRollups } from '#sql/rollups/run.ts';
 import { COMPARED } from '../../connectors/stripe/ledger/balance.ts';
 import { bookedText, SOURCES, storedText } from '../../connectors/stripe/ledger/sources.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -82,8 +82,12 @@ const machineWorks: [string, Work][] = [
   [
     'days that are claimed',
     async (tx, { brandId, retailerId }) => {
-      await markDays(tx, { brandId, retailerId, timeZone: 'UTC', now: NOW }, { days: DAYS });
-      await claimDirtyDays(tx, brandId, retailerId, 60);
+      await markDays(
+        tx,
+        { brandId, retailerId, timeZone: 'UTC', now: NOW },
+        { days: DAYS.map((day) => ({ subject: 'sales', day })) },
+      );
+      await claimMarks(tx, brandId, retailerId, 60);
     },
   ],
   [

@@ -30,14 +30,14 @@ test('a change comes with the next sync, and only then do its days become dirty'
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': old }, served('06:00:00'));
   await shop.sync(ORDERS, at('06:00:00'));
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   await shop.serve(
     { 'orders.ndjson': [...old, order(2, '06:30:00', { name: 'changed' }), order(3, '06:40:00')] },
     served('07:00:00'),
   );
   expect(await shop.sync(ORDERS, at('07:00:00'))).toMatchObject({ read: 2, changed: 2, incomplete: null });
   expect(await names(db)).toEqual(['#1', 'changed', '#3']);
-  expect(await db.column('select distinct day from ops.dirty_days')).toEqual(['2026-11-10']);
+  expect(await db.column('select distinct day from ops.marks')).toEqual(['2026-11-10']);
   expect(await positionOf(db)).toBe('06:59:00');
 });
 

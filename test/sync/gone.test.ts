@@ -21,7 +21,7 @@ test('an order that is gone without an event keeps the sync from being whole; a 
   await shop.sync(ORDERS);
   expect(await shop.sync(DELETIONS)).toMatchObject({ deleted: 0, incomplete: null });
   await shop.serve({ 'orders.ndjson': [order(2)] });
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   expect(await shop.sync(DELETIONS)).toMatchObject({
     ...{ deleted: 0, incomplete: '2 orders are stored, Shopify counts 1: sync deletions again with --full' },
   });
@@ -29,7 +29,7 @@ test('an order that is gone without an event keeps the sync from being whole; a 
 
   expect(await shop.sync(DELETIONS, { full: true })).toMatchObject({ deleted: 1, incomplete: null });
   expect(await here(db)).toEqual(['2']);
-  expect(await db.column('select distinct day from ops.dirty_days')).toEqual(['2026-11-09']);
+  expect(await db.column('select distinct day from ops.marks')).toEqual(['2026-11-09']);
   expect(await shop.sync(DELETIONS)).toMatchObject({ deleted: 0, incomplete: null });
 });
 

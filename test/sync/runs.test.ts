@@ -40,7 +40,7 @@ test('a shop that gets another retailer while it is being read has its days roll
       if (number === 3) await move();
     }),
   );
-  expect(await db.column('select distinct retailer_id from ops.dirty_days')).toEqual([retailerId]);
+  expect(await db.column('select distinct retailer_id from ops.marks')).toEqual([retailerId]);
   expect(
     await db.column(
       "select payload ->> 'retailerId' from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id where t.identifier = 'rollup'",

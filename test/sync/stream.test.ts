@@ -66,7 +66,7 @@ test('deleted orders, products and customers become tombstones', async () => {
     ...rows,
     'events.ndjson': [gone('Order', 1), gone('Product', 5), gone('Customer', 7), gone('Collection', 9)],
   });
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   expect(await shop.sync('shopify.deletions')).toMatchObject({ deleted: 3, incomplete: null });
   const left = (table: string) => db.column(`select id from raw.shopify_${table} where deleted_at is null`);
   expect([await left('orders'), await left('products'), await left('customers')]).toEqual([
@@ -74,7 +74,7 @@ test('deleted orders, products and customers become tombstones', async () => {
     ['6'],
     ['8'],
   ]);
-  expect(await db.column('select distinct day from ops.dirty_days')).toEqual(['2026-11-10']);
+  expect(await db.column('select distinct day from ops.marks')).toEqual(['2026-11-10']);
   expect(
     await db.column("select position ->> 'changesTo' from ops.positions where stream = 'shopify.deletions'"),
   ).toEqual(['2026-11-20T05:59:00.000Z']);

@@ -44,11 +44,11 @@ test('a change of zone marks each day of the old zone and of the new one, of thi
   const placed_at = at('2024-03-10T01:00:00Z');
   for (const shop of [one, other])
     await loadFor(db, shop, [aThing({ thing: { placed_at }, parts: [{ id: 'p', booked_at }] })]);
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
 
   const marked = await db.transaction((tx) => changeTimeZone(tx, 'Asia/Tokyo', change(one.brand.id)));
   expect(marked.retailerIds).toEqual([one.retailer.id]);
-  expect(await db.rows('select retailer_id, day from ops.dirty_days order by day')).toEqual([
+  expect(await db.rows('select retailer_id, day from ops.marks order by day')).toEqual([
     { retailer_id: one.retailer.id, day: '2024-03-10' },
     { retailer_id: one.retailer.id, day: '2024-03-11' },
   ]);
@@ -61,7 +61,7 @@ test('changes to what already is mark nothing and are not kept', async () => {
   await createThings(db);
   const shop = await aShop(db);
   await loadFor(db, shop, [aThing({ parts: [{ id: 'p' }] })]);
-  await db.query('delete from ops.dirty_days; delete from ops.audit_log');
+  await db.query('delete from ops.marks; delete from ops.audit_log');
   const nothing = { days: 0, retailerIds: [] };
   expect(await db.transaction((tx) => changeTimeZone(tx, 'Europe/London', change(shop.brand.id)))).toEqual(
     nothing,
@@ -80,7 +80,7 @@ test('changes to what already is mark nothing and are not kept', async () => {
       details: { from: 'GBP', to: 'JPY' },
     },
   ]);
-  expect(await db.column('select day from ops.dirty_days')).toEqual(['2024-05-01']);
+  expect(await db.column('select day from ops.marks')).toEqual(['2024-05-01']);
 });
 
 test('days of tombstones are marked too: a figure of theirs may still stand', async () => {
@@ -91,10 +91,7 @@ test('days of tombstones are marked too: a figure of theirs may still stand', as
   await loadFor(db, shop, [aThing({ parts: [{ id: 'p', booked_at }] })]);
   await loadFor(db, shop, [aThing({ changedAt: at('2024-05-02T00:00:00Z'), parts: [] })]);
   expect(await db.column(`select deleted_at is not null from ${parts.name}`)).toEqual([true]);
-  await db.query('delete from ops.dirty_days');
+  await db.query('delete from ops.marks');
   await db.transaction((tx) => changeReportingCurrency(tx, 'JPY', change(shop.brand.id)));
-  expect(await db.column('select day from ops.dirty_days order by day')).toEqual([
-    '2024-03-10',
-    '2024-05-01',
-  ]);
+  expect(await db.column('select day from ops.marks order by day')).toEqual(['2024-03-10', '2024-05-01']);
 });

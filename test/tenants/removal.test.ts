@@ -159,7 +159,7 @@ test('every table with the id of a connection, retailer or brand is known to the
   await using db = await freshDb();
   await db.query('create table raw.of_tomorrow (brand_id uuid, connection_id uuid)');
   expect(await tablesOf(db, 'connection')).toContain('raw.of_tomorrow');
-  expect(await tablesOf(db, 'brand')).toEqual(expect.arrayContaining(['raw.of_tomorrow', 'ops.dirty_days']));
+  expect(await tablesOf(db, 'brand')).toEqual(expect.arrayContaining(['raw.of_tomorrow', 'ops.marks']));
   expect(await tablesOf(db, 'retailer')).toEqual(
     expect.arrayContaining(['agg.daily_sales', 'ops.days_carried', 'ops.job_runs']),
   );

@@ -118,7 +118,7 @@ async function daysToRecompute(
             case when $4::date is null then count(distinct d.day) else $5::date - $4::date + 1 end as days,
             coalesce($4::date, min(d.day)) as from, coalesce($5::date, max(d.day)) as to
      from app.retailers r
-     left join ops.dirty_days d on d.brand_id = r.brand_id and d.retailer_id = r.id
+     left join ops.marks d on d.brand_id = r.brand_id and d.retailer_id = r.id
      where r.brand_id = $2 and r.id = any ($3::uuid[])
      group by r.slug order by r.slug`,
     [brand, id, retailers.map((retailer) => retailer.id), from ?? null, to ?? null],

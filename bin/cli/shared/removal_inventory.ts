@@ -2,7 +2,7 @@
 
 import type { Db } from '#sql/db/pool.ts';
 import type { Reader } from '#sql/db/reader.ts';
-import { markAllDays } from '#sql/dirty/dirty_days.ts';
+import { markAllDays } from '#sql/dirty/marks.ts';
 import type { Table } from '#sql/load/table.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import type { Part } from '#sql/tenants/removal_parts.ts';
@@ -57,7 +57,7 @@ async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connec
 }
 
 const DAYS_MARKED = `a.brand_id = $1 and (a.retailer_id, a.day) in (
-  select m.retailer_id, m.day from ops.dirty_days m
+  select m.retailer_id, m.day from ops.marks m
   join app.connections c on c.brand_id = m.brand_id and c.retailer_id = m.retailer_id and c.id = $2
   where m.brand_id = $1 and m.marked_at = $3)`;
 

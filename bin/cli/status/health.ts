@@ -157,7 +157,7 @@ const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 
 const DIRTY_DAYS = `
   select count(distinct (brand_id, retailer_id, day)) as days,
          coalesce(extract(epoch from now() - min(marked_at)), 0)::float8 as oldest_seconds
-  from ops.dirty_days`;
+  from ops.marks`;
 
 const FAILED_CHECKS_MAX = 20;
 

@@ -27,7 +27,7 @@ export const orders = table({
     total_refunded: 'numeric',
     payload: 'jsonb',
   },
-  days: ['processed_at'],
+  days: { processed_at: 'sales' },
 });
 
 export const orderLines = table({
@@ -86,7 +86,7 @@ export const sales = table({
     discount_amount: 'numeric',
     payload: 'jsonb',
   },
-  days: ['booked_at'],
+  days: { booked_at: 'sales' },
 });
 
 export const refunds = table({
@@ -121,7 +121,7 @@ export const transactions = table({
     amount: 'numeric',
     payload: 'jsonb',
   },
-  days: ['processed_at'],
+  days: { processed_at: 'sales' },
 });
 
 export const orderTables = [orders, orderLines, agreements, sales, refunds, transactions] as const;

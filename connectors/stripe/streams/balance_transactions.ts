@@ -30,7 +30,7 @@ export const balanceTransactions = table({
   key: ['id'],
   digested: true,
   observed: true,
-  days: ['created_at'],
+  days: { created_at: 'payments' },
   columns: {
     id: 'text',
     type: 'text',

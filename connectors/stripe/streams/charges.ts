@@ -21,7 +21,7 @@ export const charges = table({
   key: ['id'],
   digested: true,
   observed: true,
-  days: ['created_at'],
+  days: { created_at: 'payments' },
   columns: {
     id: 'text',
     status: 'text',

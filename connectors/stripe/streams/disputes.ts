@@ -11,7 +11,7 @@ export const disputes = table({
   key: ['id'],
   digested: true,
   observed: true,
-  days: ['created_at'],
+  days: { created_at: 'payments' },
   columns: {
     id: 'text',
     status: 'text',

@@ -21,7 +21,7 @@ export const subscriptions = table({
   name: 'raw.stripe_subscriptions',
   key: ['id'],
   observed: true,
-  days: ['created_at'], // the rollup of that day makes its states, and marks the days that come out different
+  days: { created_at: 'subscriptions' }, // the rollup of that day makes its states, and marks the days that come out different
   columns: {
     id: 'text',
     status: 'text',

@@ -1,7 +1,7 @@
 /** What the aggregates would be if they were made from nothing, to compare with what they have become. */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { runRollups } from '#sql/rollups/rollup.ts';
+import { runRollups } from '#sql/rollups/run.ts';
 
 export type Aggregates = Record<string, Record<string, unknown>[]>;
 

@@ -83,7 +83,7 @@ export async function rollUp(db: TestDb, { brand, retailer }: Shop): Promise<voi
 
 /** The days of one brand that are marked. */
 export function markedDays(db: TestDb, { brand }: Shop): Promise<unknown[]> {
-  return db.column('select distinct day from ops.dirty_days where brand_id = $1 order by 1', [brand.id]);
+  return db.column('select distinct day from ops.marks where brand_id = $1 order by 1', [brand.id]);
 }
 
 /** What a row was written by, to see whether it was written again. */

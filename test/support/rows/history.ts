@@ -3,7 +3,7 @@
  * account of Stripe: by the hundred a day, what rollups, views and loads read. Nothing in it is random.
  */
 import { rollups } from '#sql/rollups/index.ts';
-import { runRollups } from '#sql/rollups/rollup.ts';
+import { runRollups } from '#sql/rollups/run.ts';
 import type { TestDb } from '../db/db.ts';
 import { aBrand, aConnection, aRetailer } from './factory.ts';
 

@@ -27,8 +27,8 @@ export async function aLoadBench(brand: Partial<NewBrand> = {}): Promise<LoadBen
     load: (items, deletions) => loadFor(db, shop, items, deletions),
     headers: () => headersOf(db, thingTables),
     marked: async () => {
-      const days = await db.column('select distinct day from ops.dirty_days order by day');
-      await db.query('delete from ops.dirty_days');
+      const days = await db.column('select distinct day from ops.marks order by day');
+      await db.query('delete from ops.marks');
       return days;
     },
     [Symbol.asyncDispose]: db[Symbol.asyncDispose],

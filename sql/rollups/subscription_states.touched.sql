@@ -59,7 +59,7 @@ with different as (
   where d.first_day <= d.last_day
   group by t.retailer_id
 )
-select r.retailer_id, d.day::date as day
+select distinct d.day::date as day
 from reached r
 cross join lateral unnest(r.days) as part (days)
 cross join lateral generate_series(lower(part.days), upper(part.days) - 1, interval '1 day') as d (day)
