@@ -21,3 +21,8 @@ export function fromMinor(minor: number | bigint | string, places: number): stri
   if (places === 0) return sign + digits;
   return `${sign}${digits.slice(0, -places)}.${digits.slice(-places)}`;
 }
+
+/** The shortest text, so that equal amounts are equal texts. */
+export function shortest(amount: string): string {
+  return decimal(amount) ?? amount;
+}

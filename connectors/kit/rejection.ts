@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { type Fields, isUnfit, shownOf } from './fields.ts';
 import type { Rejection } from './stream.ts';
 
-type Kept = {
+export type Kept = {
   /** Fields of which nothing is kept. */
   leftOut?: ReadonlySet<string>;
   /** The id that the record would be stored under, so that loading it later clears the rejection. */

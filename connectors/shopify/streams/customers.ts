@@ -42,7 +42,7 @@ const collection: Collection = {
   createdFilter: 'customer_date',
   filtersWholeDays: true,
   shape: [],
-  whole: async (_, node) => ({ ...node }),
+  complete: async (_, node) => ({ ...node }),
   toItem,
 };
 

@@ -25,7 +25,7 @@ export const ordersCollection: Collection = {
     { list: 'lineItems', type: 'LineItem' },
     { list: 'agreements', children: [{ list: 'sales' }] },
   ],
-  whole: async (shopify, node) => ({
+  complete: async (shopify, node) => ({
     ...node,
     lineItems: await completeList(shopify, orderLines, node, 'lineItems'),
     agreements: await wholeLedger(shopify, node),

@@ -15,10 +15,10 @@ import {
   productVariants,
 } from '../api/queries.ts';
 import { costsOfSales } from '../invalidations.ts';
-import type { Collection, Node } from '../sync/collection.ts';
+import { type Collection, completeItems, type Node } from '../sync/collection.ts';
 import type { Feed } from '../sync/feed.ts';
 import { completeList } from '../sync/nested_pages.ts';
-import { collectionPages, completeItems } from '../sync/sync.ts';
+import { collectionPages } from '../sync/sync.ts';
 import { productItem, productTables } from './product_rows.ts';
 
 const LOCATION_NAMES = 'read_locations';
@@ -37,7 +37,7 @@ export function productsCollection(names: boolean): Collection {
     alsoChangedBy: stockFeed(names),
     // A level lies in the inventory item of its variant; either of the two may be called its parent.
     shape: [{ list: 'variants', ids: variantIds, children: [{ list: 'inventoryLevels' }] }],
-    whole: (shopify, node) => wholeProduct(shopify, node, names),
+    complete: (shopify, node) => wholeProduct(shopify, node, names),
     toItem: productItem,
   };
 }

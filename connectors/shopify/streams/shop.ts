@@ -2,11 +2,12 @@
 import { z } from 'zod';
 import { type Item, table } from '#sql/load/table.ts';
 import { currency, type Fields, flag, instant, payloadOf, text } from '../../kit/fields.ts';
+import { contentOf } from '../../kit/records.ts';
 import { defineStream, type Page, type StreamContext } from '../../kit/stream.ts';
 import { idOf } from '../api/gid.ts';
 import { shopQuery } from '../api/queries.ts';
-import { contentOf, read } from '../sync/collection.ts';
-import { openRun } from '../sync/sync.ts';
+import { read } from '../sync/collection.ts';
+import { openRun } from '../sync/sync_run.ts';
 
 export const shops = table({
   name: 'raw.shopify_shops',

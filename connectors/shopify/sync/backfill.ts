@@ -5,14 +5,17 @@
  */
 import { coded, type NightshiftError } from '#runtime/errors.ts';
 import { ahead } from '../../kit/paginate.ts';
+import { contentOf } from '../../kit/records.ts';
+import { countStored } from '../../kit/stored.ts';
 import type { Page } from '../../kit/stream.ts';
+import { checkpoint } from '../../kit/sync_run.ts';
 import { assertResultAddress, ResultGone } from '../bulk/download.ts';
 import { BulkUngrouped } from '../bulk/lines.ts';
 import { awaitBulk, startBulk } from '../bulk/operation.ts';
 import { BulkResultCut, ResultContradictory, type ResultFile, readResult } from '../bulk/reader.ts';
-import { type Collection, contentOf, type Node, read } from './collection.ts';
+import { type Collection, type Node, read } from './collection.ts';
 import { LAG_MS } from './incremental.ts';
-import { BEGINNING, checkpoint, type SyncRun, storedRoots } from './sync_run.ts';
+import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { type Bulk, type Part, type Position, timeText } from './sync_state.ts';
 
 const RESTARTS_MAX = 10;
@@ -41,7 +44,7 @@ export class BulkDistrusted extends coded('NS_BULK_DISTRUSTED') {
 }
 
 /** The pages of a first load, or what is left of one. Leaves a position without a load. */
-export async function* backfill(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+export async function* backfill(run: ShopifyRun, collection: Collection): AsyncGenerator<Page, boolean> {
   const begun = run.position.bulk;
   let isRepeated = begun !== undefined && begun.operation === undefined;
   if (!begun) yield checkpoint(run, withBulk(run, newBulk(run.context.now())));
@@ -62,22 +65,27 @@ export async function* backfill(run: SyncRun, collection: Collection): AsyncGene
     run.context.warn(`${error.message} It is read page by page.`);
     const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
     yield checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
-    return;
+    return true;
   }
   yield await finish(run, collection);
+  return true;
 }
 
 function newBulk(askedAt: Date): Bulk {
   return { askedAt, parts: [{}], offset: 0, lines: 0, roots: 0, rootsDone: 0, restarts: 0 };
 }
 
-const withBulk = ({ position }: SyncRun, bulk: Bulk): Position => ({ ...position, window: undefined, bulk });
+const withBulk = ({ position }: ShopifyRun, bulk: Bulk): Position => ({
+  ...position,
+  window: undefined,
+  bulk,
+});
 
 /** The same part from its start, with another operation. */
 const anew = (bulk: Bulk): Bulk => ({ ...bulk, operation: undefined, offset: 0, lines: 0, roots: 0 });
 
 async function start(
-  run: SyncRun,
+  run: ShopifyRun,
   collection: Collection,
   bulk: Bulk,
   part: Part,
@@ -99,7 +107,7 @@ function filterOf({ createdFilter }: Collection, { from, before }: Part): string
 
 /** Waits for the operation and reads its file; the page that it returns closes it, whatever its end was. */
 async function* result(
-  run: SyncRun,
+  run: ShopifyRun,
   collection: Collection,
   bulk: Bulk,
   operation: string,
@@ -129,7 +137,7 @@ async function* result(
 }
 
 async function* batches(
-  run: SyncRun,
+  run: ShopifyRun,
   collection: Collection,
   bulk: Bulk,
   file: ResultFile,
@@ -145,7 +153,7 @@ async function* batches(
   }
 }
 
-function split({ access }: SyncRun, bulk: Bulk, reason: string): Part[] {
+function split({ access }: ShopifyRun, bulk: Bulk, reason: string): Part[] {
   const [part = {}, ...others] = bulk.parts;
   const from = part.from ?? access.createdAt;
   const before = part.before ?? bulk.askedAt;
@@ -155,10 +163,10 @@ function split({ access }: SyncRun, bulk: Bulk, reason: string): Part[] {
 }
 
 /** Nothing at all where there was something before is no result, but a loss of access that nobody told us of. */
-async function finish(run: SyncRun, { name, target }: Collection): Promise<Page> {
+async function finish(run: ShopifyRun, { name, target }: Collection): Promise<Page> {
   const { position, context } = run;
   const { askedAt, rootsDone } = position.bulk ?? newBulk(context.now());
-  const stored = rootsDone === 0 ? await storedRoots(run, '', target) : 0;
+  const stored = rootsDone === 0 ? await countStored(context, target, '') : 0;
   if (stored > 0) {
     const incomplete = `Shopify gives no ${name} at all, where ${stored} are stored`;
     const check = { name: 'bulk roots', expected: stored, found: 0, ok: false, cause: incomplete };

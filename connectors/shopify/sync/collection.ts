@@ -1,16 +1,17 @@
 /**
  * A collection is a list of Shopify that we keep a copy of: which queries read it, how the lines of
- * a bulk result hang together, and how one object becomes rows. `first_load.ts` and `changes.ts`
+ * a bulk result hang together, and how one object becomes rows. `backfill.ts` and `incremental.ts`
  * read any of them.
  */
 import { type PackedItem, pack } from '#sql/load/pack.ts';
 import type { Item } from '#sql/load/table.ts';
 import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
-import { rejectionOf as rejected } from '../../kit/rejection.ts';
-import type { Page, Rejection, Target } from '../../kit/stream.ts';
+import { completeResult, contentOf, type Result, resultOf } from '../../kit/records.ts';
+import type { Kept } from '../../kit/rejection.ts';
+import type { Target } from '../../kit/stream.ts';
 import type { Shopify } from '../api/client.ts';
 import type { Query } from '../api/queries.ts';
-import type { Feed } from './feed.ts';
+import type { Content, Feed } from './feed.ts';
 
 /** An object as we work with it: connections are plain lists, however it was read. */
 export type Node = Record<string, unknown>;
@@ -42,33 +43,35 @@ export type Collection = {
   /** The lists of children in an object, as lines of a bulk result fill them. */
   shape: Shape;
   /** Turns the connections of an object of a page into lists, and asks for what did not come with it. */
-  whole(shopify: Shopify, node: Fields): Promise<Node>;
+  complete(shopify: Shopify, node: Fields): Promise<Node>;
   /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(node: Fields): Item;
 };
 
-export type Result = { item: PackedItem } | { rejection: Rejection };
-
 /** The object as an item, or why not. */
-export function read({ toItem, target }: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result {
-  try {
-    return { item: pack(target, toItem(node)) };
-  } catch (error) {
-    return { rejection: rejectionOf(node, error) };
+export function read(collection: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result<PackedItem> {
+  return resultOf(node, () => pack(collection.target, collection.toItem(node)), SET_ASIDE);
+}
+
+/** The objects as items, with what did not come with them. */
+export async function completeItems(
+  { complete, toItem, target }: Collection,
+  shopify: Shopify,
+  nodes: readonly Fields[],
+): Promise<Content> {
+  const results: Result<PackedItem>[] = [];
+  for (const node of nodes) {
+    const steps = {
+      complete: () => complete(shopify, node),
+      make: (whole: Fields) => pack(target, toItem(whole)),
+    };
+    results.push(await completeResult(node, steps, SET_ASIDE));
   }
+  return contentOf(results);
 }
 
-/** Known by the number in its id, as its row would be. */
-export function rejectionOf(node: Fields, error: unknown): Rejection {
-  return rejected(node, error, { idOf: (id) => id.slice(id.lastIndexOf('/') + 1) });
-}
-
-export function contentOf(results: readonly Result[]): Pick<Page, 'items' | 'rejected'> {
-  return {
-    items: results.flatMap((result) => ('item' in result ? result.item : [])),
-    rejected: results.flatMap((result) => ('rejection' in result ? result.rejection : [])),
-  };
-}
+/** What is set aside is known by the number in its id, as its row would be. */
+export const SET_ASIDE: Kept = { idOf: (id) => id.slice(id.lastIndexOf('/') + 1) };
 
 export type Connection = { nodes: readonly Fields[]; next: string | null };
 

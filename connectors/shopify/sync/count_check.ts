@@ -1,24 +1,26 @@
 /** Shopify's own total against what is stored: finds objects that no window ever brought. */
 import { counted, isOrAre } from '#runtime/wording.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
+import { countStored } from '../../kit/stored.ts';
 import type { Page } from '../../kit/stream.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
 import type { Collection } from './collection.ts';
-import { BEGINNING, type SyncRun, storedRoots } from './sync_run.ts';
+import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { countWindow } from './window.ts';
 
 const TWO_DAYS_MS = 2 * 24 * 60 * 60_000;
 
 /** What Shopify counts up to the position must be here; what came later may be. */
-export async function countCheck(run: SyncRun, stream: string, collection: Collection): Promise<Page> {
+export async function countCheck(run: ShopifyRun, stream: string, collection: Collection): Promise<Page> {
   const { changesTo } = run.position;
-  const empty: Page = { phase: 'changes', items: [], rejected: [] };
+  const empty = emptyPage(run);
   if (changesTo === undefined) return empty;
   // Of a filter by whole days, in the zone of the shop, only a day that is over everywhere tells something.
   const to = collection.filtersWholeDays ? new Date(changesTo.getTime() - TWO_DAYS_MS) : changesTo;
   const bounds = { from: BEGINNING, to };
   const expected = await countWindow(run, { ...collection, filterField: 'updated_at' }, bounds);
   if (expected === undefined) return empty;
-  const found = await storedRoots(run, stream, collection.target);
+  const found = await countStored(run.context, collection.target, stream);
   const check = { name: `${collection.name} in all`, expected, found, ok: found >= expected };
   if (check.ok) return { ...empty, checks: [check] };
   const then = run.context.full ? FULL_DID_NOT_HELP : 'sync everything again with --full';

@@ -5,6 +5,7 @@
 
 import type { Deletion } from '#sql/load/table.ts';
 import { type Fields, instant, text } from '../../kit/fields.ts';
+import { rejectionOf } from '../../kit/rejection.ts';
 import {
   defineStream,
   type Page,
@@ -12,6 +13,7 @@ import {
   type StreamContext,
   type Target,
 } from '../../kit/stream.ts';
+import { syncPages } from '../../kit/sync.ts';
 import { hiddenOrders } from '../api/access.ts';
 import { idOf } from '../api/gid.ts';
 import { eventsCount, eventsPage, ordersCount, productsCount } from '../api/queries.ts';
@@ -19,11 +21,11 @@ import { firstOrders } from '../invalidations.ts';
 import { customers } from '../streams/customers.ts';
 import { orderTables } from '../streams/order_tables.ts';
 import { productTables } from '../streams/product_rows.ts';
-import { rejectionOf } from './collection.ts';
+import { SET_ASIDE } from './collection.ts';
 import type { Content, Feed } from './feed.ts';
 import { readIncrement, resyncWindow } from './incremental.ts';
 import { type Kind, missingObjectPages } from './missing_objects.ts';
-import { openRun } from './sync.ts';
+import { openRun, type ShopifyRun } from './sync_run.ts';
 
 const EVENTS_KEPT_MS = 365 * 24 * 60 * 60_000;
 
@@ -64,7 +66,7 @@ function contentsOf(nodes: readonly Fields[]): Content[] {
       if (text(node, 'action') === 'destroy')
         list?.push({ id: idOf(node, 'subjectId'), deletedAt: instant(node, 'createdAt') });
     } catch (error) {
-      rejected.push(rejectionOf(node, error));
+      rejected.push(rejectionOf(node, error, SET_ASIDE));
     }
   }
   const filled = [...deletions].filter(([, list]) => list.length > 0);
@@ -86,16 +88,19 @@ export const deletionsStream = defineStream({ ...needs, provider: 'shopify', tab
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const run = await openRun(context, needs);
-  if (context.window) {
-    yield* resyncWindow(run, feed, context.window.since, context.window.until);
-    return;
-  }
-  const { changesTo } = run.position;
-  const isFirst = changesTo === undefined || (context.full && !run.position.window);
+  const { changesTo, window } = run.position;
+  const isFirst = changesTo === undefined || (context.full && !window);
   if (isFirst) run.position = { changesTo: new Date(context.now().getTime() - EVENTS_KEPT_MS) };
-  yield* readIncrement(run, feed);
+  yield* syncPages(run, {
+    resync: ({ since, until }) => resyncWindow(run, feed, since, until),
+    increment: () => readIncrement(run, feed),
+    verify: () => missingObjects(run),
+  });
+}
+
+async function* missingObjects(run: ShopifyRun): AsyncGenerator<Page> {
   for (const kind of counted) {
-    if (kind.type !== 'Order' || hiddenOrders(run.access, context.now()) === undefined)
+    if (kind.type !== 'Order' || hiddenOrders(run.access, run.context.now()) === undefined)
       yield* missingObjectPages(run, kind);
   }
 }

@@ -4,8 +4,9 @@
  * (OVERLAP). The position moves on when as many objects were read as Shopify counts in the window.
  */
 import type { Page } from '../../kit/stream.ts';
+import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import type { Feed } from './feed.ts';
-import { checkpoint, type SyncRun } from './sync_run.ts';
+import type { ShopifyRun } from './sync_run.ts';
 import { floorSecond, type Position, type Window } from './sync_state.ts';
 import { type CountedWindow, countWindow, readWindow, WINDOW_OBJECTS_MAX } from './window.ts';
 
@@ -14,17 +15,17 @@ export const LAG_MS = 60_000;
 const WINDOW_MS_MIN = 1_000;
 
 /** Up to where changes can be read now. */
-export function endOfChanges({ context }: SyncRun): Date {
+export function endOfChanges({ context }: ShopifyRun): Date {
   return floorSecond(new Date(context.now().getTime() - LAG_MS));
 }
 
 /** From where they have to be read; undefined before the first load. */
-export function startOfChanges({ position }: SyncRun): Date | undefined {
+export function startOfChanges({ position }: ShopifyRun): Date | undefined {
   return position.changesTo && new Date(position.changesTo.getTime() - OVERLAP_MS);
 }
 
 export async function* readIncrement(
-  run: SyncRun,
+  run: ShopifyRun,
   feed: Feed,
   end = endOfChanges(run),
 ): AsyncGenerator<Page> {
@@ -46,7 +47,7 @@ export async function* readIncrement(
 
 /** Reads a window that somebody asked for; true if all of it came. The position stays where it is. */
 export async function* resyncWindow(
-  run: SyncRun,
+  run: ShopifyRun,
   feed: Feed,
   since: Date,
   until: Date,
@@ -60,7 +61,7 @@ export async function* resyncWindow(
       to = middleOf(from, to);
       continue;
     }
-    yield { phase: 'changes', items: [], rejected: [], ...end };
+    yield { ...emptyPage(run), ...end };
     if (end.incomplete !== undefined) isWhole = false;
     from = counted.window.to;
     to = until;
@@ -69,7 +70,7 @@ export async function* resyncWindow(
 }
 
 /** Reads a window to its end; false if something is missing, and then the next run begins it again. */
-async function* settle(run: SyncRun, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
+async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
   const { window } = counted;
   const { window: _, ...before } = run.position;
   const reached = (at: Pick<Window, 'from' | 'before'>) =>
@@ -84,7 +85,7 @@ async function* settle(run: SyncRun, feed: Feed, counted: CountedWindow): AsyncG
 }
 
 /** From `from` on, as far as one filter reaches. */
-async function nextWindow(run: SyncRun, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
+async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
   let to = end;
   for (;;) {
     const announced = await countWindow(run, feed, { from, to });

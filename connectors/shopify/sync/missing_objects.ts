@@ -7,28 +7,31 @@ import { z } from 'zod';
 import { counted, isOrAre } from '#runtime/wording.ts';
 import type { Deletion } from '#sql/load/table.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
+import { countStored, storedIds } from '../../kit/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
 import type { Query } from '../api/queries.ts';
 import { nodesById, PAGE_SIZE_MAX } from '../api/queries.ts';
-import { BEGINNING, type SyncRun, storedRoots } from './sync_run.ts';
+import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { countWindow } from './window.ts';
 
 /** `type` as in its ids. */
 export type Kind = { name: string; type: string; count: Query; target: Target & { stream: string } };
 
+const IDS = { idPattern: '^[0-9]+$', size: PAGE_SIZE_MAX };
 const DAY_MS = 24 * 60 * 60_000;
 const nodesSchema = z.object({ nodes: z.array(z.object({ id: z.string() }).nullable()) });
 
-export async function* missingObjectPages(run: SyncRun, kind: Kind): AsyncGenerator<Page> {
+export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGenerator<Page> {
   const { name, target } = kind;
   const expected = await countAll(run, kind);
-  const found = await storedRoots(run, target.stream, target);
+  const found = await countStored(run.context, target, target.stream);
   if (expected === undefined || found <= expected) return;
   const gone = run.context.full ? await findGone(run, kind) : [];
   // More than the count lacks cannot be: then the answers do not mean what they seem to.
   const deletions = gone.length <= found - expected ? gone : [];
   const check = { name: `${name} that are gone`, expected, found: found - deletions.length };
-  const page: Page = { phase: 'changes', items: [], rejected: [], deletions, target };
+  const page: Page = { ...emptyPage(run), deletions, target };
   if (check.found === expected) return yield { ...page, checks: [{ ...check, ok: true }] };
   const incomplete = `${counted(check.found, name)} ${isOrAre(check.found)} stored, Shopify counts ${expected}: ${
     run.context.full
@@ -38,14 +41,15 @@ export async function* missingObjectPages(run: SyncRun, kind: Kind): AsyncGenera
   yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
 }
 
-function countAll(run: SyncRun, { count }: Kind): Promise<number | undefined> {
+function countAll(run: ShopifyRun, { count }: Kind): Promise<number | undefined> {
   const to = new Date(run.context.now().getTime() + DAY_MS);
   return countWindow(run, { count, filterField: 'updated_at' }, { from: BEGINNING, to });
 }
 
-async function findGone(run: SyncRun, kind: Kind): Promise<Deletion[]> {
+async function findGone(run: ShopifyRun, kind: Kind): Promise<Deletion[]> {
   const gone: Deletion[] = [];
-  for await (const ids of storedIds(run, kind)) {
+  // Also of what was set aside: it may be gone too.
+  for await (const ids of storedIds(run.context, kind.target, IDS)) {
     const deletedAt = run.context.now();
     const gids = ids.map((id) => `gid://shopify/${kind.type}/${id}`);
     const { nodes } = await run.shopify.ask(nodesById, { ids: gids }, nodesSchema);
@@ -53,25 +57,4 @@ async function findGone(run: SyncRun, kind: Kind): Promise<Deletion[]> {
     for (const [index, id] of ids.entries()) if (!here.has(gids[index])) gone.push({ id, deletedAt });
   }
   return gone;
-}
-
-/** Also of what was set aside: it may be gone too. */
-async function* storedIds({ context }: SyncRun, { target }: Kind): AsyncGenerator<string[]> {
-  const { brandId, id: connectionId } = context.connection;
-  for (let after = ''; ; ) {
-    const { rows } = await context.db.query<{ id: string }>(
-      `(select id from ${target.tables[0]?.name}
-        where brand_id = $1 and connection_id = $2 and deleted_at is null and id > $4 order by id limit $5)
-       union
-       (select row_key from ops.rejected_rows
-        where brand_id = $1 and connection_id = $2 and stream = $3 and row_key > $4 and row_key ~ '^[0-9]+$'
-        order by row_key limit $5)
-       order by id limit $5`,
-      [brandId, connectionId, target.stream, after, PAGE_SIZE_MAX],
-    );
-    const last = rows.at(-1)?.id;
-    if (last === undefined) return;
-    yield rows.map(({ id }) => id);
-    after = last;
-  }
 }

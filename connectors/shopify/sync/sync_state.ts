@@ -1,8 +1,6 @@
-/** Where a stream of Shopify goes on from. It is JSON in `ops.positions`, written with each page. */
+/** Where a stream of Shopify goes on from, and how it writes time. */
 import { z } from 'zod';
-import type { Json } from '#sql/load/table.ts';
-
-const instant = z.iso.datetime().transform((text) => new Date(text));
+import { instant } from '../../kit/sync_state.ts';
 
 /** A part of all objects, by the instant of their creation; open where a bound is absent. */
 const partSchema = z.object({ from: instant.optional(), before: instant.optional() });
@@ -25,7 +23,7 @@ const bulkSchema = z.object({
 /** A window that is being read: all before `from` is stored, `before` objects of it. */
 const windowSchema = z.object({ start: instant, from: instant, to: instant, before: z.int() });
 
-const positionSchema = z.object({
+export const positionSchema = z.object({
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
   window: windowSchema.optional(),
@@ -39,15 +37,6 @@ export type Part = z.output<typeof partSchema>;
 export type Bulk = z.output<typeof bulkSchema>;
 export type Window = z.output<typeof windowSchema>;
 export type Position = z.output<typeof positionSchema>;
-
-export function parsePosition(stored: unknown): Position {
-  return positionSchema.parse(stored ?? {});
-}
-
-/** Dates become text, as JSON writes them. */
-export function positionJson(position: Position): Json {
-  return JSON.parse(JSON.stringify(position)) as Json;
-}
 
 /** Shopify counts time in whole seconds. */
 export function floorSecond(date: Date): Date {

@@ -8,7 +8,7 @@ import type { Check, Page } from '../../kit/stream.ts';
 import { PageTooHeavy, PROVIDER } from '../api/answers.ts';
 import { type Connection, connectionOf } from './collection.ts';
 import type { Feed } from './feed.ts';
-import type { SyncRun } from './sync_run.ts';
+import type { ShopifyRun } from './sync_run.ts';
 import { timeText, type Window } from './sync_state.ts';
 
 /** Shopify pages no deeper into one filter. */
@@ -32,7 +32,7 @@ export type WindowEnd = { checks: readonly Check[]; incomplete?: string; tooMany
 
 /** How many objects Shopify counts, or undefined where it does not know exactly. */
 export async function countWindow(
-  { shopify }: SyncRun,
+  { shopify }: ShopifyRun,
   feed: Pick<Feed, 'count' | 'filterField' | 'terms'>,
   bounds: { from: Date; to: Date },
 ): Promise<number | undefined> {
@@ -43,7 +43,7 @@ export async function countWindow(
 
 /** Gives the pages; `positionAt` makes their position. In the end, whether everything came. */
 export async function* readWindow(
-  run: SyncRun,
+  run: ShopifyRun,
   feed: Feed,
   { window, announced }: CountedWindow,
   positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
@@ -97,7 +97,12 @@ function cutShort({ name }: Feed, { start, to }: Window, reason: string): Window
 }
 
 /** Objects only ever leave a closed window, when they change: so if fewer came than announced, it is counted again. */
-async function finish(run: SyncRun, feed: Feed, counted: CountedWindow, found: number): Promise<WindowEnd> {
+async function finish(
+  run: ShopifyRun,
+  feed: Feed,
+  counted: CountedWindow,
+  found: number,
+): Promise<WindowEnd> {
   const { start, to } = counted.window;
   let expected = counted.announced;
   if (expected !== undefined && found < expected)

@@ -3,10 +3,12 @@
  * may not read its own account says nothing of it, and with one of another account everything that is stored
  * would seem deleted. So such a key is asked for some of what is stored: of another account it knows nothing.
  */
+import { sampleIds } from '../../kit/stored.ts';
 import type { Check } from '../../kit/stream.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
 import { type Collection, type Page, pathTo } from '../sync/collection.ts';
-import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
-import { dateOf, type Window } from '../sync/sync_state.ts';
+import type { StripeRun } from '../sync/sync_run.ts';
+import { datesOf, type Window } from '../sync/sync_state.ts';
 import { assertOwnAccount } from './check.ts';
 import { getObject } from './list.ts';
 
@@ -16,14 +18,14 @@ const ASKED_MAX = 10;
 
 /** Throws NS_ACCOUNT_DIFFERS if the key can tell. Else the cause, if none of what is stored in the window is there. */
 export async function guardAccount(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   window: Window,
 ): Promise<string | undefined> {
   const { stripe, context } = run;
   const { name, account } = context.connection;
   if (await assertOwnAccount(stripe, context.connection)) return undefined;
-  const ids = await someStored(run, collection, window);
+  const ids = await sampleIds(context, collection.target, datesOf(window), ASKED_MAX);
   if (ids.length < ASKED_MIN) return undefined;
   for (const one of ids) if (await getObject(stripe, pathTo(collection.name, one), [])) return undefined;
   return (
@@ -34,23 +36,6 @@ export async function guardAccount(
 }
 
 /** What is said instead of reading. It is nothing of a first load, after which all would count as reconciled. */
-export function guardPage(run: SyncRun, incomplete: string, checks: Check[] = []): Page {
+export function guardPage(run: StripeRun, incomplete: string, checks: Check[] = []): Page {
   return { ...emptyPage(run), phase: 'changes', checks, incomplete };
-}
-
-/** From anywhere in the window, and the same ones if they are asked for again. */
-async function someStored(
-  { context: { connection, db } }: SyncRun,
-  { target, name }: Collection,
-  { from, before }: Window,
-): Promise<string[]> {
-  const [root] = target.tables;
-  if (!root) throw new TypeError(`${name} is stored in no table`);
-  const { rows } = await db.query<{ id: string }>(
-    `select id from ${root.name}
-     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
-     order by md5(id), id limit $5`,
-    [connection.brandId, connection.id, dateOf(from), dateOf(before), ASKED_MAX],
-  );
-  return rows.map(({ id }) => id);
 }

@@ -11,7 +11,7 @@ import {
   storable,
   text,
 } from '../../kit/fields.ts';
-import { decimal, fromMinor } from '../../kit/money.ts';
+import { decimal, fromMinor, shortest } from '../../kit/money.ts';
 
 // Where Stripe counts otherwise than ISO 4217. https://docs.stripe.com/currencies#zero-decimal
 const PLACES: Readonly<Record<string, number>> = {
@@ -53,10 +53,6 @@ export function fineMoneyOrNull(object: Fields, key: string, currency: string): 
   if (minor === undefined) throw new InvalidField(key, 'no decimal number as text');
   const [whole = '', fraction = ''] = minor.split('.');
   return shortest(fromMinor(whole + fraction || '0', placesOf(currency) + fraction.length));
-}
-
-function shortest(amount: string): string {
-  return decimal(amount) ?? amount;
 }
 
 export function instantAt(object: Fields, key: string): Date {

@@ -1,8 +1,9 @@
 /** Reads objects one by one, because something says that they changed or are gone. */
 import type { Deletion } from '#sql/load/table.ts';
 import type { Fields } from '../../kit/fields.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
 import { type Collection, contentOf, type Page, pathTo, type Seen } from '../sync/collection.ts';
-import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
+import type { StripeRun } from '../sync/sync_run.ts';
 import { dateOf } from '../sync/sync_state.ts';
 import { getObject } from './list.ts';
 
@@ -16,6 +17,11 @@ type Sign = { at: number; first?: number | undefined };
 export type Noted = Sign & { isDeleted: boolean };
 export type Changed = Map<string, Noted>;
 
+/** Objects of which nothing was heard, so that nothing dates them: each is as it is when it is asked for, or gone. */
+export function unheard(ids: readonly string[]): Changed {
+  return new Map(ids.map((id) => [id, { at: 0, isDeleted: true }]));
+}
+
 /**
  * When an object became what it is now: at the newest sign, if that is not older than `newSince`. One that
  * is older was seen before and dates nothing. What it was between the first sign and that, nobody saw.
@@ -28,7 +34,7 @@ export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen
 
 /** A change since `newSince` is dated by its sign; an older sign dates nothing. */
 export async function* fetchByIds(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   changed: Changed,
   newSince: number,
@@ -40,7 +46,7 @@ export async function* fetchByIds(
 }
 
 async function readBatch(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   changed: Changed,
   newSince: number,

@@ -4,11 +4,13 @@ import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { lookUp } from '#sql/db/planner.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
 import { each, type Fields, integer, isObject, text } from '../../kit/fields.ts';
-import { decimal, fromMinor } from '../../kit/money.ts';
+import { fromMinor, shortest } from '../../kit/money.ts';
 import { pause } from '../../kit/retry.ts';
-import type { Check, Page } from '../../kit/stream.ts';
+import type { Check } from '../../kit/stream.ts';
+import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { placesOf } from '../api/coerce.ts';
-import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
+import type { Page } from '../sync/collection.ts';
+import type { StripeRun } from '../sync/sync_run.ts';
 
 /** What an account has in one currency, available and pending together. */
 type Amount = { type: string; currency: string; amount: string };
@@ -31,7 +33,7 @@ const ASKED_AT_REST_MAX = 2;
 const PAUSE_MS = 1_500;
 
 /** Undefined where the key may not read it: then nothing tells that a row is missing. */
-export async function readBalance({ stripe, context }: SyncRun): Promise<Balance | undefined> {
+export async function readBalance({ stripe, context }: StripeRun): Promise<Balance | undefined> {
   const stray = (currency: string) =>
     context.warn(`Stripe's balance names the currency ${shown(currency)}, which is none: it is not checked`);
   try {
@@ -77,7 +79,9 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
       minor.set(currency, (minor.get(currency) ?? 0n) + BigInt(integer(entry, 'amount')));
     });
   }
-  return new Map([...minor].map(([currency, sum]) => [currency, exact(fromMinor(sum, placesOf(currency)))]));
+  return new Map(
+    [...minor].map(([currency, sum]) => [currency, shortest(fromMinor(sum, placesOf(currency)))]),
+  );
 }
 
 /**
@@ -85,7 +89,7 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
  * while they differ: what is booked between the two is in one of them only.
  */
 export async function* balancePages(
-  run: SyncRun,
+  run: StripeRun,
   list: (isFirst: boolean) => AsyncIterable<Page>,
 ): AsyncGenerator<Page> {
   for (let asked = 1; ; asked++) {
@@ -123,7 +127,7 @@ type Compared = {
   isWithin: boolean;
 };
 
-async function compare({ context }: SyncRun, { at, amounts }: Balance): Promise<Compared[]> {
+async function compare({ context }: StripeRun, { at, amounts }: Balance): Promise<Compared[]> {
   const { brandId, id } = context.connection;
   return lookUp<Compared>(context.db, COMPARED, [
     ...[brandId, id, new Date(at.getTime() - UNCERTAIN_MS)],
@@ -192,15 +196,4 @@ function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compare
 /** A type of balance, which is the name of a field that Stripe chose. */
 function named(type: string): string {
   return quote(type, VALUE_CHARS_MAX);
-}
-
-/** A run whose checks failed is not whole. */
-export function withFailures<P extends Page>(page: P): P {
-  const causes = (page.checks ?? []).flatMap(({ ok, cause }) => (ok ? [] : (cause ?? [])));
-  return causes.length === 0 ? page : { ...page, incomplete: causes.join('; ') };
-}
-
-/** The shortest text, so that equal amounts are equal texts. */
-export function exact(amount: string): string {
-  return decimal(amount) ?? amount;
 }

@@ -7,13 +7,15 @@ import { failedChecks } from '#sql/load/checks.ts';
 import { pack } from '#sql/load/pack.ts';
 import { type Item, type Row, table } from '#sql/load/table.ts';
 import { type Fields, integer, isUnfit } from '../../kit/fields.ts';
-import { fromMinor } from '../../kit/money.ts';
-import type { Check, Page } from '../../kit/stream.ts';
+import { fromMinor, shortest } from '../../kit/money.ts';
+import { storedRows } from '../../kit/stored.ts';
+import type { Check } from '../../kit/stream.ts';
+import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { placesOf, refIfAny } from '../api/coerce.ts';
 import { listPages } from '../api/list.ts';
 import { balanceTransactions, toItem } from '../streams/balance_transactions.ts';
-import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
-import { exact, withFailures } from './balance.ts';
+import type { Page } from '../sync/collection.ts';
+import type { StripeRun } from '../sync/sync_run.ts';
 
 /** The ledger itself never says which payout a transaction is in, and so leaves the column alone. */
 const paidOut = table({
@@ -27,9 +29,10 @@ const STREAM = 'stripe.payouts';
 const CHECK = 'payout ';
 /** Payouts whose check failed that one run looks at again. */
 const CHECKED_AGAIN_MAX = 100;
+const COLUMNS = ['id', 'status', 'automatic', 'reconciliation_status', 'currency', 'amount', 'deleted_at'];
 
 /** The pages of each payout of the items of which Stripe has settled what it contains. */
-export async function* contentsOfPayouts(run: SyncRun, items: readonly Item[]): AsyncGenerator<Page> {
+export async function* contentsOfPayouts(run: StripeRun, items: readonly Item[]): AsyncGenerator<Page> {
   for (const item of items) {
     const [payout] = item.rows['raw.stripe_payouts'] ?? [];
     if (payout && isSettled(payout)) yield* contentsOfPayout(run, payout);
@@ -40,7 +43,7 @@ function isSettled({ automatic, status, reconciliation_status: reconciliation }:
   return automatic === true && status === 'paid' && reconciliation === 'completed';
 }
 
-async function* contentsOfPayout(run: SyncRun, payout: Row): AsyncGenerator<Page> {
+async function* contentsOfPayout(run: StripeRun, payout: Row): AsyncGenerator<Page> {
   const id = String(payout.id);
   const currency = String(payout.currency);
   const unread: string[] = [];
@@ -60,8 +63,8 @@ async function* contentsOfPayout(run: SyncRun, payout: Row): AsyncGenerator<Page
     }
     yield { ...emptyPage(run), target, items };
   }
-  const expected = exact(String(payout.amount));
-  const found = exact(fromMinor(sum, placesOf(currency)));
+  const expected = shortest(String(payout.amount));
+  const found = shortest(fromMinor(sum, placesOf(currency)));
   const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
   if (check.ok) return yield { ...emptyPage(run), checks: [check] };
   const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';
@@ -84,16 +87,12 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
 }
 
 /** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
-export async function* failedPayoutsAgain(run: SyncRun): AsyncGenerator<Page> {
+export async function* failedPayoutsAgain(run: StripeRun): AsyncGenerator<Page> {
   const { brandId, id: connectionId } = run.context.connection;
   const failed = await failedChecks(run.context.db, { brandId, connectionId, stream: STREAM });
   const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
-  const { rows } = await run.context.db.query<Row & { id: string }>(
-    `select id, status, automatic, reconciliation_status, currency, amount::text, deleted_at
-     from raw.stripe_payouts where brand_id = $1 and connection_id = $2 and id = any ($3::text[])`,
-    [brandId, connectionId, ids.slice(0, CHECKED_AGAIN_MAX)],
-  );
-  for (const payout of rows) {
+  const again = ids.slice(0, CHECKED_AGAIN_MAX);
+  for (const payout of await storedRows(run.context, 'raw.stripe_payouts', again, COLUMNS)) {
     if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(run, payout);
     else yield { ...emptyPage(run), checks: [overCheck(payout)] };
   }

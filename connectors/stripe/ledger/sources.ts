@@ -6,10 +6,11 @@
 import { counted } from '#runtime/wording.ts';
 import { lookUp } from '#sql/db/planner.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
-import type { Check, Page } from '../../kit/stream.ts';
+import type { Check } from '../../kit/stream.ts';
+import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { OVERLAP_MS } from '../sync/backfill.ts';
-import { emptyPage, type SyncRun } from '../sync/sync_run.ts';
-import { withFailures } from './balance.ts';
+import type { Page } from '../sync/collection.ts';
+import type { StripeRun } from '../sync/sync_run.ts';
 
 const DAYS = 35;
 
@@ -22,7 +23,7 @@ export const SOURCES = [
   { kind: 'payouts', category: 'payout', prefixes: ['po_'], isSame: 'o.amount = -s.amount' },
 ] as const;
 
-export async function sourceChecks(run: SyncRun): Promise<Page> {
+export async function sourceChecks(run: StripeRun): Promise<Page> {
   const failing = await failingSince(run);
   const checks: Check[] = [];
   for (const source of SOURCES) {
@@ -46,7 +47,7 @@ export async function sourceChecks(run: SyncRun): Promise<Page> {
 /** When each check that fails was all right for the last time, or made first. */
 type Failing = ReadonlyMap<string, Date>;
 
-async function failingSince({ context }: SyncRun): Promise<Failing> {
+async function failingSince({ context }: StripeRun): Promise<Failing> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ name: string; since: Date }>(
     `select check_name as name, coalesce(ok_at, result_since) as since from ops.completeness
@@ -57,7 +58,7 @@ async function failingSince({ context }: SyncRun): Promise<Failing> {
 }
 
 /** What was missing once is looked for until it is there, however long that takes. */
-function beginOf(name: string, { context }: SyncRun, failing: Failing): Date {
+function beginOf(name: string, { context }: StripeRun, failing: Failing): Date {
   const until = Math.min(context.now().getTime(), failing.get(name)?.getTime() ?? Number.POSITIVE_INFINITY);
   return new Date(until - DAYS * 24 * 60 * 60_000);
 }
@@ -80,7 +81,7 @@ function checkOf(
 }
 
 async function compare(
-  { context }: SyncRun,
+  { context }: StripeRun,
   text: string,
   values: readonly (string | number | Date | readonly string[])[],
 ): Promise<Compared> {

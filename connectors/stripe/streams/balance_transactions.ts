@@ -4,7 +4,9 @@
  */
 import { type Item, table } from '#sql/load/table.ts';
 import { each, type Fields, integer, payloadOf, text } from '../../kit/fields.ts';
-import { defineStream, type Page, type StreamContext } from '../../kit/stream.ts';
+import { defineStream } from '../../kit/stream.ts';
+import type { SyncSteps } from '../../kit/sync.ts';
+import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import {
   currencyOf,
   inMajor,
@@ -16,12 +18,12 @@ import {
   textIfAny,
 } from '../api/coerce.ts';
 import { balancePages } from '../ledger/balance.ts';
+import { oldestDue } from '../ledger/pending.ts';
 import { sourceChecks } from '../ledger/sources.ts';
 import { backfill, OVERLAP_MS } from '../sync/backfill.ts';
-import type { Collection, Seen } from '../sync/collection.ts';
-import { reconcile } from '../sync/reconcile.ts';
-import { resyncWindow } from '../sync/sync.ts';
-import { checkpoint, contentsOf, emptyPage, openRun, type SyncRun } from '../sync/sync_run.ts';
+import type { Collection, Page, Seen } from '../sync/collection.ts';
+import { collectionPages } from '../sync/sync.ts';
+import { contentsOf, type StripeRun } from '../sync/sync_run.ts';
 import { secondOf } from '../sync/sync_state.ts';
 
 export const balanceTransactions = table({
@@ -97,26 +99,8 @@ function applicationFee(object: Fields, currency: string): string {
 
 const LEFT_OUT = new Set(['source']);
 
-async function* pages(context: StreamContext): AsyncGenerator<Page> {
-  const run = openRun(context);
-  if (context.window) {
-    yield* resyncWindow(run, collection, context.window);
-    return;
-  }
-  const { load, changesTo } = run.position;
-  const isLoaded = context.full || load !== undefined || changesTo === undefined;
-  if (isLoaded) {
-    run.phase = 'first_load';
-    if (!(yield* backfill(run, collection))) return;
-    run.phase = 'changes';
-  }
-  yield* balancePages(run, (isFirst) => listAgain(run, isFirst));
-  if (context.reconcile && !isLoaded) yield* reconcile(run, collection);
-  yield await sourceChecks(run);
-}
-
 /** What is new, and at first also what may have become available since. */
-async function* listAgain(run: SyncRun, isFirst: boolean): AsyncGenerator<Page> {
+async function* listAgain(run: StripeRun, isFirst: boolean): AsyncGenerator<Page> {
   const now = run.context.now();
   const { changesTo = now } = run.position;
   const due = isFirst ? await oldestDue(run) : undefined;
@@ -131,20 +115,17 @@ async function* listAgain(run: SyncRun, isFirst: boolean): AsyncGenerator<Page> 
   yield checkpoint(run, { changesTo: now });
 }
 
-/** Some become available only after weeks, or months: until they are due nothing of them changes. */
-async function oldestDue({ context }: SyncRun): Promise<number | undefined> {
-  const { brandId, id } = context.connection;
-  const { rows } = await context.db.query<{ oldest: Date | null }>(
-    `select min(created_at) as oldest
-     from (
-       select created_at from raw.stripe_balance_transactions
-       where brand_id = $1 and connection_id = $2 and status = 'pending' and deleted_at is null and available_on <= $3
-       order by available_on
-     ) due`,
-    [brandId, id, context.now()],
-  );
-  const oldest = rows[0]?.oldest;
-  return oldest ? secondOf(oldest) : undefined;
+/** No event tells of it, so its changes are listed; at the end the other streams are held against it. */
+function ledgerSteps(run: StripeRun): Partial<SyncSteps<Page>> {
+  const { load, changesTo } = run.position;
+  const isBackfillDue = run.context.full || load !== undefined || changesTo === undefined;
+  return {
+    backfill: isBackfillDue ? () => backfill(run, collection) : undefined,
+    increment: () => balancePages(run, (isFirst) => listAgain(run, isFirst)),
+    async *verify() {
+      yield await sourceChecks(run);
+    },
+  };
 }
 
 export const balanceTransactionsStream = defineStream({
@@ -153,5 +134,5 @@ export const balanceTransactionsStream = defineStream({
   scopes: ['rak_balance_transaction_source_read'],
   scopesOptional: ['rak_balance_read'],
   ...collection.target,
-  pages,
+  pages: (context) => collectionPages(context, collection, ledgerSteps),
 });

@@ -91,7 +91,7 @@ const collection: Collection = {
   canVanish: true,
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],
   toldBy: (other) => ({ id: refTold(other, 'invoice') }),
-  async whole(stripe, invoice) {
+  async complete(stripe, invoice) {
     const path = `${pathTo('invoices', invoice.id)}/lines`;
     return { ...invoice, lines: { data: await drained(stripe, invoice.lines, path) } };
   },

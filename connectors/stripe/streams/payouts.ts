@@ -1,10 +1,10 @@
 /** Payouts to the bank. One that was paid may still fail days later. */
 import { type Item, table } from '#sql/load/table.ts';
 import { type Fields, flag, payloadOf, text } from '../../kit/fields.ts';
-import { defineStream, type Page, type StreamContext } from '../../kit/stream.ts';
+import { defineStream, type StreamContext } from '../../kit/stream.ts';
 import { currencyOf, instantAt, money, refIfAny, textIfAny } from '../api/coerce.ts';
 import { contentsOfPayouts, failedPayoutsAgain } from '../ledger/payout_contents.ts';
-import type { Collection, Seen } from '../sync/collection.ts';
+import type { Collection, Page, Seen } from '../sync/collection.ts';
 import { collectionPages } from '../sync/sync.ts';
 import { openRun } from '../sync/sync_run.ts';
 

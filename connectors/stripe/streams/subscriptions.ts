@@ -78,7 +78,7 @@ const collection: Collection = {
   ],
   toldBy: discounted,
   ownedBy: 'customer',
-  whole: completeSubscription,
+  complete: completeSubscription,
   toItem,
 };
 

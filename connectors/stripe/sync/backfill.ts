@@ -1,9 +1,10 @@
 /** Reads everything there is, in windows of `created`. What is left is stored with each page. */
-
+import { unlistedIds } from '../../kit/stored.ts';
+import { checkpoint } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
-import { fetchByIds } from '../api/fetch_by_id.ts';
+import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
 import type { Collection, Page } from './collection.ts';
-import { checkpoint, contentsOf, type SyncRun } from './sync_run.ts';
+import { contentsOf, type StripeRun } from './sync_run.ts';
 import { secondOf, type Window } from './sync_state.ts';
 
 /** Before anything that Stripe holds: it began in 2010. */
@@ -16,7 +17,7 @@ export const OVERLAP_MS = 5 * 60_000;
  * afterwards. Until a sweep is over what the position said of changes stays true. False if nothing was read,
  * because the key seems to be of another account.
  */
-export async function* backfill(run: SyncRun, collection: Collection): AsyncGenerator<Page, boolean> {
+export async function* backfill(run: StripeRun, collection: Collection): AsyncGenerator<Page, boolean> {
   const { load: begun, changesTo } = run.position;
   const askedAt = begun?.askedAt ?? run.context.now();
   const everything = { from: BEGINNING, before: secondOf(askedAt) + 1 };
@@ -42,7 +43,7 @@ export async function* backfill(run: SyncRun, collection: Collection): AsyncGene
 }
 
 async function listIds(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   windows: readonly Window[],
   listed: Set<string>,
@@ -64,20 +65,12 @@ export function outside(windows: readonly Window[], { from, before }: Window): W
 
 /** What is stored but was not listed may have been deleted while nobody told us: each is asked for. */
 async function* readUnlisted(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   listed: ReadonlySet<string>,
   askedAt: Date,
 ): AsyncGenerator<Page> {
-  const { brandId, id } = run.context.connection;
-  const [root] = collection.target.tables;
-  if (!root) return;
-  const { rows } = await run.context.db.query<{ id: string }>(
-    `select id from ${root.name}
-     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at < $3
-     except select unnest($4::text[])`,
-    [brandId, id, new Date(askedAt.getTime() - OVERLAP_MS), [...listed]],
-  );
-  const unlisted = rows.map((row) => [row.id, { at: 0, isDeleted: true }] as const);
-  yield* fetchByIds(run, collection, new Map(unlisted), secondOf(askedAt));
+  const before = new Date(askedAt.getTime() - OVERLAP_MS);
+  const unlisted = await unlistedIds(run.context, collection.target, { before }, { listed });
+  yield* fetchByIds(run, collection, unheard(unlisted), secondOf(askedAt));
 }

@@ -1,9 +1,9 @@
 /** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
 import { pack } from '#sql/load/pack.ts';
-import type { Item } from '#sql/load/table.ts';
+import type { Deletion, Item } from '#sql/load/table.ts';
 import type { Fields } from '../../kit/fields.ts';
-import { rejectionOf } from '../../kit/rejection.ts';
-import type { Page as AnyPage, Rejection, Target } from '../../kit/stream.ts';
+import { completeResult, contentOf as contentOfResults, type Result } from '../../kit/records.ts';
+import type { Page as AnyPage, Target } from '../../kit/stream.ts';
 import type { Params, Stripe } from '../api/client.ts';
 
 /** How we came to know an object. */
@@ -44,7 +44,7 @@ export type Collection = {
   /** The parameter by which its list gives those of one owner. */
   ownedBy?: string;
   /** Adds what did not come with an object. */
-  whole?(stripe: Stripe, object: Fields): Promise<Fields>;
+  complete?(stripe: Stripe, object: Fields): Promise<Fields>;
   /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(object: Fields, seen: Seen): Item;
 };
@@ -68,22 +68,28 @@ export async function contentOf(
   collection: Collection,
   found: readonly { object: Fields; seen: Seen }[],
 ): Promise<Content> {
-  const items: Item[] = [];
-  const rejected: Rejection[] = [];
-  const deletions: { id: string; deletedAt: Date }[] = [];
+  const results: Result<Item>[] = [];
+  const deletions: Deletion[] = [];
   for (const { object, seen } of found) {
-    if (object.deleted === true && typeof object.id === 'string') {
+    if (object.deleted === true && typeof object.id === 'string')
       deletions.push({ id: object.id, deletedAt: seen.sentAt });
-      continue;
-    }
-    try {
-      const whole = (await collection.whole?.(stripe, object)) ?? object;
-      const item = collection.toItem(whole, seen);
-      pack(collection.target, item); // throws if it cannot be stored
-      items.push(item);
-    } catch (error) {
-      rejected.push(rejectionOf(object, error, collection));
-    }
+    else results.push(await itemOf(stripe, collection, object, seen));
   }
-  return { items, rejected, deletions };
+  return { ...contentOfResults(results), deletions };
+}
+
+function itemOf(stripe: Stripe, collection: Collection, object: Fields, seen: Seen): Promise<Result<Item>> {
+  const { complete, toItem, target } = collection;
+  return completeResult(
+    object,
+    {
+      complete: async () => (await complete?.(stripe, object)) ?? object,
+      make(whole) {
+        const item = toItem(whole, seen);
+        pack(target, item); // throws if it cannot be stored
+        return item;
+      },
+    },
+    collection,
+  );
 }

@@ -4,6 +4,7 @@
  * out of order: the last minute is left for later, and some minutes before the position are read again.
  */
 import type { Fields } from '../../kit/fields.ts';
+import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import { ObjectMissing } from '../api/answers.ts';
 import type { Stripe } from '../api/client.ts';
 import { below } from '../api/coerce.ts';
@@ -11,7 +12,7 @@ import { type Changed, datesOfSign, fetchByIds, type Noted } from '../api/fetch_
 import { listPages } from '../api/list.ts';
 import { OVERLAP_MS } from './backfill.ts';
 import { type Collection, type Page, pathOf } from './collection.ts';
-import { checkpoint, contentsOf, emptyPage, type SyncRun } from './sync_run.ts';
+import { contentsOf, type StripeRun } from './sync_run.ts';
 import { dateOf, secondOf, type Window } from './sync_state.ts';
 
 const LAG_MS = 60_000;
@@ -20,7 +21,7 @@ const STEP_SECONDS = 24 * 60 * 60;
 /** From so many new objects on their list is shorter than asking for each. */
 const NEW_OBJECTS_LISTED_MIN = 20;
 
-export async function* readIncrement(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+export async function* readIncrement(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const now = secondOf(run.context.now());
   const end = now - LAG_MS / 1000;
   for (;;) {
@@ -35,7 +36,7 @@ export async function* readIncrement(run: SyncRun, collection: Collection): Asyn
 }
 
 async function* readStep(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   step: Window,
   eventsBefore: number,
@@ -53,7 +54,7 @@ async function* readStep(
 
 /** An event is let go as soon as it is heard: there may be any number of them, each with its whole object. */
 async function changedIn(
-  { stripe }: SyncRun,
+  { stripe }: StripeRun,
   collection: Collection,
   { from, before }: Window,
   eventsBefore: number,

@@ -5,15 +5,16 @@
  * stored but not listed any more are asked for one by one, and so are those that were set aside.
  */
 import type { Item } from '#sql/load/table.ts';
+import { type Difference, differences, newTally, type Tally } from '../../kit/day_sums.ts';
+import { quarantinedIds, storedSums, unlistedIds } from '../../kit/stored.ts';
 import type { Check } from '../../kit/stream.ts';
+import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
-import { type Changed, fetchByIds } from '../api/fetch_by_id.ts';
-import { withFailures } from '../ledger/balance.ts';
+import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
 import { BEGINNING, OVERLAP_MS } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
-import { type Difference, differences, newTally, type Tally } from './day_sums.ts';
-import { contentsOf, emptyPage, type SyncRun } from './sync_run.ts';
-import { dateOf, secondOf, type Window } from './sync_state.ts';
+import { contentsOf, type StripeRun } from './sync_run.ts';
+import { datesOf, secondOf, type Window } from './sync_state.ts';
 
 export const DAYS = 35;
 const DAY_SECONDS = 24 * 60 * 60;
@@ -31,7 +32,7 @@ const AMOUNTS: Readonly<Record<string, string>> = {
 };
 
 /** After the changes have been read, so that what differs is a fault. The position stays. */
-export async function* reconcile(run: SyncRun, collection: Collection): AsyncGenerator<Page> {
+export async function* reconcile(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const window = windowOf(run, collection);
   if (!window) return;
   const before = await storedTally(run, collection, window);
@@ -54,13 +55,17 @@ export async function* reconcile(run: SyncRun, collection: Collection): AsyncGen
     for (const id of found) ids.add(id);
     yield { ...emptyPage(run), ...content, reconciles: true };
   }
-  const unlisted = await unlistedIds(run, collection, window, ids);
-  for await (const page of fetchByIds(run, collection, changedOf(unlisted), window.before)) {
+  const unlisted = await unlistedIds(run.context, collection.target, datesOf(window), {
+    listed: ids,
+    max: ASKED_MAX,
+  });
+  for await (const page of fetchByIds(run, collection, unheard(unlisted), window.before)) {
     addItems(listed, collection, page.items); // it is there, only in no list, as objects of a test clock
     yield { ...page, reconciles: true };
   }
-  const aside = await setAside(run, collection, ids);
-  for await (const page of fetchByIds(run, collection, changedOf(aside), window.before))
+  const quarantined = await quarantinedIds(run.context, `stripe.${collection.name}`, ASKED_MAX);
+  const aside = quarantined.filter((id) => !ids.has(id));
+  for await (const page of fetchByIds(run, collection, unheard(aside), window.before))
     yield { ...page, reconciles: true };
 
   const wrong = differences(listed, before);
@@ -70,7 +75,7 @@ export async function* reconcile(run: SyncRun, collection: Collection): AsyncGen
 }
 
 /** Whole days, up to where everything is stored. Undefined before the first load is over. */
-function windowOf({ context, position }: SyncRun, { listsAllWeekly }: Collection): Window | undefined {
+function windowOf({ context, position }: StripeRun, { listsAllWeekly }: Collection): Window | undefined {
   const { changesTo, load } = position;
   if (load || !changesTo) return undefined;
   const today = Math.floor(secondOf(context.now()) / DAY_SECONDS) * DAY_SECONDS;
@@ -97,59 +102,12 @@ function addItems(tally: Tally, collection: Collection, items: readonly Item[]):
   }
 }
 
-async function storedTally(run: SyncRun, collection: Collection, window: Window): Promise<Tally> {
-  const { brandId, id } = run.context.connection;
-  const amount = AMOUNTS[collection.name];
-  const [currency, sum] = amount === undefined ? ["''", '0'] : ['currency', `sum(${amount})`];
-  const { rows } = await run.context.db.query<Parameters<Tally['add']>[0]>(
-    `select (created_at at time zone 'UTC')::date::text as day, ${currency} as currency, count(*)::int as count,
-            (${sum})::text as sum
-     from ${rootOf(collection).name}
-     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
-     group by 1, 2`,
-    [brandId, id, dateOf(window.from), dateOf(window.before)],
-  );
+async function storedTally(run: StripeRun, collection: Collection, window: Window): Promise<Tally> {
   const tally = newTally();
-  for (const row of rows) tally.add(row);
+  const amount = AMOUNTS[collection.name];
+  for (const part of await storedSums(run.context, collection.target, datesOf(window), amount))
+    tally.add(part);
   return tally;
-}
-
-async function unlistedIds(
-  run: SyncRun,
-  collection: Collection,
-  window: Window,
-  listed: ReadonlySet<string>,
-): Promise<string[]> {
-  const { brandId, id } = run.context.connection;
-  const { rows } = await run.context.db.query<{ id: string }>(
-    `select id from ${rootOf(collection).name}
-     where brand_id = $1 and connection_id = $2 and deleted_at is null and created_at >= $3 and created_at < $4
-     except select unnest($5::text[])
-     order by id limit $6`,
-    [brandId, id, dateOf(window.from), dateOf(window.before), [...listed], ASKED_MAX],
-  );
-  return rows.map((row) => row.id);
-}
-
-/** Records that could not be understood when they were read, but for those that were just listed. */
-async function setAside(
-  run: SyncRun,
-  collection: Collection,
-  listed: ReadonlySet<string>,
-): Promise<string[]> {
-  const { brandId, id } = run.context.connection;
-  const { rows } = await run.context.db.query<{ id: string }>(
-    `select row_key as id from ops.rejected_rows
-     where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
-     order by rejected_at limit $4`,
-    [brandId, id, `stripe.${collection.name}`, ASKED_MAX],
-  );
-  return rows.map((row) => row.id).filter((one) => !listed.has(one));
-}
-
-/** Nothing dates these: each is as it is when it is asked for, or gone. */
-function changedOf(ids: readonly string[]): Changed {
-  return new Map(ids.map((id) => [id, { at: 0, isDeleted: true }]));
 }
 
 type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean };
@@ -159,7 +117,7 @@ type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean
  * before all was read again.
  */
 function checksOf(
-  run: SyncRun,
+  run: StripeRun,
   collection: Collection,
   { listed, stored, before, isMended }: Compared,
 ): Page {

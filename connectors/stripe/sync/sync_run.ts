@@ -1,46 +1,30 @@
 /** What one run of a stream of Stripe works with. */
-import type { Json } from '#sql/load/table.ts';
 import type { Fields } from '../../kit/fields.ts';
 import type { StreamContext } from '../../kit/stream.ts';
+import { newRun, type SyncRun } from '../../kit/sync_run.ts';
 import { openStripe, type Params, type Stripe } from '../api/client.ts';
 import { ModeMixed } from '../api/key.ts';
 import { expansion, listPage } from '../api/list.ts';
-import type { Collection, Content, Page, Seen } from './collection.ts';
+import type { Collection, Content, Seen } from './collection.ts';
 import { contentOf, pathOf } from './collection.ts';
-import { type Position, parsePosition, positionJson, type Window } from './sync_state.ts';
+import { type Position, positionSchema, type Window } from './sync_state.ts';
 import { readWindows } from './windows.ts';
 
-export type SyncRun = {
-  context: StreamContext;
-  stripe: Stripe;
-  /** As the last page left it. */
-  position: Position;
-  phase: Page['phase'];
-};
+export type StripeRun = SyncRun<Position> & { stripe: Stripe };
 
 /** Refuses a key of another mode than the one whose data are stored. */
-export function openRun(context: StreamContext): SyncRun {
+export function openRun(context: StreamContext): StripeRun {
   const stripe = openStripe(context);
-  const position = parsePosition(context.position);
-  const { livemode } = position;
+  const run = newRun(context, positionSchema);
+  const { livemode } = run.position;
   if (livemode !== undefined && livemode !== stripe.livemode)
     throw new ModeMixed(context.connection, 'The key', livemode);
-  return { context, stripe, position: { ...position, livemode: stripe.livemode }, phase: 'changes' };
-}
-
-/** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
-export function checkpoint(run: SyncRun, position: Position): Page & { position: Json } {
-  run.position = { ...position, livemode: run.stripe.livemode };
-  return { phase: run.phase, items: [], rejected: [], position: positionJson(run.position) };
-}
-
-export function emptyPage({ phase }: SyncRun): Page {
-  return { phase, items: [], rejected: [] };
+  return { ...run, stripe, fixed: { livemode: stripe.livemode } };
 }
 
 /** Everything that was created in these windows, and what is left of them after each part. */
 export async function* contentsOf(
-  { stripe, position: { changesTo } }: SyncRun,
+  { stripe, position: { changesTo } }: StripeRun,
   collection: Collection,
   windows: readonly Window[],
   datesOf: (id: string) => Omit<Seen, 'sentAt'> = () => ({ unseenFrom: changesTo }),

@@ -1,13 +1,11 @@
-/** Where a stream of Stripe goes on from. It is JSON in `ops.positions`, written with each page. */
+/** Where a stream of Stripe goes on from, and the seconds that it counts in. */
 import { z } from 'zod';
-import type { Json } from '#sql/load/table.ts';
-
-const instant = z.iso.datetime().transform((text) => new Date(text));
+import { instant } from '../../kit/sync_state.ts';
 
 /** Unix seconds of `created`: `from` is in it, `before` is not. */
 const windowSchema = z.object({ from: z.int(), before: z.int() });
 
-const positionSchema = z.object({
+export const positionSchema = z.object({
   /** Whether live or test data are stored. */
   livemode: z.boolean().optional(),
   /** Every change up to here is stored. */
@@ -24,19 +22,15 @@ const positionSchema = z.object({
 export type Window = z.output<typeof windowSchema>;
 export type Position = z.output<typeof positionSchema>;
 
-export function parsePosition(stored: unknown): Position {
-  return positionSchema.parse(stored ?? {});
-}
-
-/** Dates become text, as JSON writes them. */
-export function positionJson(position: Position): Json {
-  return JSON.parse(JSON.stringify(position)) as Json;
-}
-
 export function secondOf(date: Date): number {
   return Math.floor(date.getTime() / 1000);
 }
 
 export function dateOf(second: number): Date {
   return new Date(second * 1000);
+}
+
+/** As our own tables know it. */
+export function datesOf({ from, before }: Window): { from: Date; before: Date } {
+  return { from: dateOf(from), before: dateOf(before) };
 }

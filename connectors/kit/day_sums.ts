@@ -1,6 +1,5 @@
 /** Objects counted and summed by day and currency, to hold one reading of them against another. */
-import { fromMinor } from '../../kit/money.ts';
-import { exact } from '../ledger/balance.ts';
+import { fromMinor, shortest } from './money.ts';
 
 /** More places than any currency has. */
 const PLACES = 6;
@@ -66,5 +65,5 @@ function scaled(amount: string): bigint {
 }
 
 function amountOf(sum: bigint): string {
-  return exact(fromMinor(sum, PLACES));
+  return shortest(fromMinor(sum, PLACES));
 }

@@ -1,0 +1,149 @@
+/**
+ * What is stored of a stream, so that no stream asks the database itself. Objects are rows of the root
+ * table that are not deleted; where it says so, records in quarantine count too.
+ */
+import type { Row } from '#sql/load/table.ts';
+import type { Part } from './day_sums.ts';
+import type { ConnectorDb, Target } from './stream.ts';
+
+/** Whose objects they are. */
+export type Owner = { connection: { brandId: string; id: string }; db: Pick<ConnectorDb, 'query'> };
+
+/** By `created_at`; `before` is outside. */
+export type CreatedWithin = { from?: Date; before: Date };
+
+const LIVE = 'brand_id = $1 and connection_id = $2 and deleted_at is null';
+
+/** Objects that are stored, and records of the stream in quarantine. */
+export async function countStored(owner: Owner, target: Target, stream: string): Promise<number> {
+  const [row] = await ask<{ n: number }>(
+    owner,
+    `select count(*)::int as n
+     from (
+       select id from ${rootOf(target)} where ${LIVE}
+       union
+       select row_key from ops.rejected_rows where brand_id = $1 and connection_id = $2 and stream = $3
+     ) here`,
+    [stream],
+  );
+  return row?.n ?? 0;
+}
+
+/** The ids of all objects that are stored, and of records in quarantine whose key looks like an id, in order. */
+export async function* storedIds(
+  owner: Owner,
+  target: Target & { stream: string },
+  { idPattern, size }: { idPattern: string; size: number },
+): AsyncGenerator<string[]> {
+  for (let after = ''; ; ) {
+    const rows = await ask<{ id: string }>(
+      owner,
+      `(select id from ${rootOf(target)} where ${LIVE} and id > $4 order by id limit $5)
+       union
+       (select row_key from ops.rejected_rows
+        where brand_id = $1 and connection_id = $2 and stream = $3 and row_key > $4 and row_key ~ $6
+        order by row_key limit $5)
+       order by id limit $5`,
+      [target.stream, after, size, idPattern],
+    );
+    const last = rows.at(-1)?.id;
+    if (last === undefined) return;
+    yield rows.map(({ id }) => id);
+    after = last;
+  }
+}
+
+/** The ids of stored objects that a list of the same time has not. */
+export async function unlistedIds(
+  owner: Owner,
+  target: Target,
+  { from, before }: CreatedWithin,
+  { listed, max }: { listed: ReadonlySet<string>; max?: number },
+): Promise<string[]> {
+  const rows = await ask<{ id: string }>(
+    owner,
+    `select id from ${rootOf(target)}
+     where ${LIVE} and ($3::timestamptz is null or created_at >= $3) and created_at < $4
+     except select unnest($5::text[])
+     order by id limit $6`,
+    [from ?? null, before, [...listed], max ?? null],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Some stored objects from anywhere in the time, the same ones whenever they are asked for. */
+export async function sampleIds(
+  owner: Owner,
+  target: Target,
+  { from, before }: Required<CreatedWithin>,
+  max: number,
+): Promise<string[]> {
+  const rows = await ask<{ id: string }>(
+    owner,
+    `select id from ${rootOf(target)}
+     where ${LIVE} and created_at >= $3 and created_at < $4
+     order by md5(id), id limit $5`,
+    [from, before, max],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Counted by day of UTC, and summed by currency where there is an amount to sum. */
+export async function storedSums(
+  owner: Owner,
+  target: Target,
+  { from, before }: Required<CreatedWithin>,
+  amount?: string,
+): Promise<Part[]> {
+  const [currency, sum] = amount === undefined ? ["''", '0'] : ['currency', `sum(${amount})`];
+  return ask<Part>(
+    owner,
+    `select (created_at at time zone 'UTC')::date::text as day, ${currency} as currency, count(*)::int as count,
+            (${sum})::text as sum
+     from ${rootOf(target)}
+     where ${LIVE} and created_at >= $3 and created_at < $4
+     group by 1, 2`,
+    [from, before],
+  );
+}
+
+/** The rows of these ids, deleted ones too. */
+export async function storedRows(
+  owner: Owner,
+  table: string,
+  ids: readonly string[],
+  columns: readonly string[] = ['id'],
+): Promise<Row[]> {
+  return ask<Row>(
+    owner,
+    `select ${columns.join(', ')} from ${table} where brand_id = $1 and connection_id = $2 and id = any ($3::text[])`,
+    [ids],
+  );
+}
+
+/** Records in quarantine that say which object they are, oldest first. */
+export async function quarantinedIds(owner: Owner, stream: string, max: number): Promise<string[]> {
+  const rows = await ask<{ id: string }>(
+    owner,
+    `select row_key as id from ops.rejected_rows
+     where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
+     order by rejected_at limit $4`,
+    [stream, max],
+  );
+  return rows.map(({ id }) => id);
+}
+
+function rootOf({ tables }: Target): string {
+  const [root] = tables;
+  if (!root) throw new TypeError('a stream without a table stores nothing');
+  return root.name;
+}
+
+async function ask<R extends Record<string, unknown>>(
+  { connection, db }: Owner,
+  text: string,
+  values: unknown[],
+): Promise<R[]> {
+  const { rows } = await db.query<R>(text, [connection.brandId, connection.id, ...values]);
+  return rows;
+}

@@ -1,0 +1,37 @@
+/** What one run of a stream works with, whoever the provider is. */
+import type { z } from 'zod';
+import type { Json } from '#sql/load/table.ts';
+import type { Page, StreamContext } from './stream.ts';
+import { parseState, stateJson } from './sync_state.ts';
+
+export type SyncRun<Position extends object> = {
+  context: StreamContext;
+  /** As the last page left it. */
+  position: Position;
+  /** What each position of this run says besides how far it is. */
+  fixed: Partial<Position>;
+  phase: Page['phase'];
+};
+
+/** Changes the run and nothing that is stored. */
+export function newRun<S extends z.ZodType<object>>(context: StreamContext, schema: S): SyncRun<z.output<S>> {
+  return { context, position: parseState(schema, context.position), fixed: {}, phase: 'changes' };
+}
+
+/** A page without a position: to be filled by the caller. */
+export function emptyPage({ phase }: { phase: Page['phase'] }) {
+  return { phase, items: [], rejected: [] } satisfies Page;
+}
+
+/** A run whose checks failed is not whole. */
+export function withFailures<P extends Page>(page: P): P {
+  const causes = (page.checks ?? []).flatMap(({ ok, cause }) => (ok ? [] : (cause ?? [])));
+  return causes.length === 0 ? page : { ...page, incomplete: causes.join('; ') };
+}
+
+/** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
+export function checkpoint<P extends object>(run: SyncRun<P>, position: P) {
+  run.position = { ...position, ...run.fixed };
+  const json: Json = stateJson(run.position);
+  return { ...emptyPage(run), position: json };
+}
