@@ -1,64 +1,25 @@
 /** Coupons. How often one was redeemed changes without an event, and is as of the last reconciliation. */
-import { type Item, table } from '#sql/load/table.ts';
-import { type Fields, flag, integerOrNull, payloadOf, text } from '../../kit/fields.ts';
-import { defineStream } from '../../kit/stream.ts';
-import { currencyIfAny, instantAt, moneyOrNull, numberIfAny, textIfAny } from '../api/coerce.ts';
-import type { Collection, Seen } from '../sync/collection.ts';
-import { collectionPages } from '../sync/sync.ts';
+import { columnsOf } from '../../kit/columns.ts';
+import { integerOrNull } from '../../kit/fields.ts';
+import { currencyIfAny, flag, instant, moneyIfAny, numberIfAny, text, textIfAny } from '../api/columns.ts';
+import { stripeStream } from '../stream.ts';
 
-export const coupons = table({
-  name: 'raw.stripe_coupons',
-  key: ['id'],
-  observed: true,
-  columns: {
-    id: 'text',
-    name: 'text',
-    percent_off: 'numeric',
-    amount_off: 'numeric',
-    currency: 'text',
-    duration: 'text',
-    duration_in_months: 'integer',
-    valid: 'boolean',
-    created_at: 'timestamptz',
-    payload: 'jsonb',
-  },
-});
-
-const collection: Collection = {
+export const couponsStream = stripeStream({
   name: 'coupons',
   object: 'coupon',
-  target: { tables: [coupons] },
+  scopes: ['rak_coupon_read', 'rak_event_read'],
   canVanish: true,
   listsAllWeekly: true,
   expand: ['applies_to', 'currency_options'],
   events: ['coupon.created', 'coupon.updated', 'coupon.deleted'],
-  toItem,
-};
-
-function toItem(object: Fields, { sentAt }: Seen): Item {
-  const id = text(object, 'id');
-  const currency = currencyIfAny(object);
-  const row = {
-    id,
-    name: textIfAny(object, 'name'),
-    percent_off: numberIfAny(object, 'percent_off'),
-    amount_off: currency === null ? null : moneyOrNull(object, 'amount_off', currency),
-    currency,
-    duration: text(object, 'duration'),
-    duration_in_months: integerOrNull(object, 'duration_in_months'),
-    valid: flag(object, 'valid'),
-    created_at: instantAt(object, 'created'),
-    payload: payloadOf(object, NOTHING),
-  };
-  return { id, changedAt: sentAt, rows: { [coupons.name]: [row] } };
-}
-
-const NOTHING: ReadonlySet<string> = new Set();
-
-export const couponsStream = defineStream({
-  name: 'stripe.coupons',
-  provider: 'stripe',
-  scopes: ['rak_coupon_read', 'rak_event_read'],
-  ...collection.target,
-  pages: (context) => collectionPages(context, collection),
+  columns: {
+    name: textIfAny('name'),
+    percent_off: numberIfAny('percent_off'),
+    amount_off: moneyIfAny('amount_off'),
+    currency: currencyIfAny('currency'),
+    duration: text('duration'),
+    duration_in_months: columnsOf('integer', integerOrNull)('duration_in_months'),
+    valid: flag('valid'),
+    created_at: instant('created'),
+  },
 });

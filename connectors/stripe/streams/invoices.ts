@@ -1,74 +1,23 @@
 /** Invoices with all their lines. The period of a line is the one of the service, that of an invoice is not. */
-
-import { type Item, table } from '#sql/load/table.ts';
-import { each, type Fields, object as objectAt, payloadOf, text, under } from '../../kit/fields.ts';
-import { defineStream } from '../../kit/stream.ts';
+import type { Item } from '#sql/load/table.ts';
+import { column, given, recordTable, rest } from '../../kit/columns.ts';
+import { each, type Fields, object as objectAt, under } from '../../kit/fields.ts';
 import {
   below,
   currencyOf,
   fineMoneyOrNull,
   instantAt,
-  instantAtOrNull,
-  money,
-  numberIfAny,
-  refIfAny,
+  numberIfAny as readNumber,
+  refIfAny as readRef,
+  textIfAny as readText,
   refTold,
-  textIfAny,
 } from '../api/coerce.ts';
+import { currency, instant, instantIfAny, money, refIfAny, text, textIfAny, within } from '../api/columns.ts';
 import { drained } from '../api/list.ts';
 import { statesOfBills, statesOfLines } from '../invalidations.ts';
 import { isTaxKnown } from '../mrr/without_tax.ts';
+import { collectionStream } from '../stream.ts';
 import { type Collection, pathTo, type Seen } from '../sync/collection.ts';
-import { collectionPages } from '../sync/sync.ts';
-
-export const invoices = table({
-  name: 'raw.stripe_invoices',
-  key: ['id'],
-  observed: true,
-  columns: {
-    id: 'text',
-    number: 'text',
-    status: 'text',
-    billing_reason: 'text',
-    currency: 'text',
-    customer_id: 'text',
-    subscription_id: 'text',
-    subtotal: 'numeric',
-    total: 'numeric',
-    amount_due: 'numeric',
-    amount_paid: 'numeric',
-    amount_remaining: 'numeric',
-    period_start: 'timestamptz',
-    period_end: 'timestamptz',
-    finalized_at: 'timestamptz',
-    paid_at: 'timestamptz',
-    created_at: 'timestamptz',
-    payload: 'jsonb',
-  },
-});
-
-export const invoiceLines = table({
-  name: 'raw.stripe_invoice_lines',
-  key: ['id'],
-  rootColumn: 'invoice_id',
-  columns: {
-    id: 'text',
-    invoice_id: 'text',
-    subscription_id: 'text',
-    subscription_item_id: 'text',
-    price_id: 'text',
-    product_id: 'text',
-    currency: 'text',
-    amount: 'numeric',
-    quantity: 'numeric',
-    unit_amount: 'numeric',
-    is_proration: 'boolean',
-    is_tax_known: 'boolean',
-    period_start: 'timestamptz',
-    period_end: 'timestamptz',
-    payload: 'jsonb',
-  },
-});
 
 // Who the buyer is, what lets others pay or read the invoice, and the lines, which are rows of their own.
 const LEFT_OUT = new Set([
@@ -76,6 +25,71 @@ const LEFT_OUT = new Set([
   'customer_shipping', 'customer_tax_ids', 'hosted_invoice_url', 'invoice_pdf', 'last_finalization_error',
   'lines', 'payments', 'shipping_details', 'webhooks_delivered_at',
 ]); // biome-ignore format: a list of names
+
+export const invoices = recordTable({
+  name: 'raw.stripe_invoices',
+  key: ['id'],
+  observed: true,
+  columns: {
+    id: text('id'),
+    number: textIfAny('number'),
+    status: textIfAny('status'),
+    billing_reason: textIfAny('billing_reason'),
+    currency: currency('currency'),
+    customer_id: refIfAny('customer'),
+    subscription_id: within('parent', within('subscription_details', refIfAny('subscription'))),
+    subtotal: money('subtotal'),
+    total: money('total'),
+    amount_due: money('amount_due'),
+    amount_paid: money('amount_paid'),
+    amount_remaining: money('amount_remaining'),
+    period_start: instantIfAny('period_start'),
+    period_end: instantIfAny('period_end'),
+    finalized_at: within('status_transitions', instantIfAny('finalized_at')),
+    paid_at: within('status_transitions', instantIfAny('paid_at')),
+    created_at: instant('created'),
+    payload: rest(LEFT_OUT),
+  },
+});
+
+const item = (line: Fields) => below(below(line, 'parent'), 'subscription_item_details');
+const invoiceItemOf = (line: Fields) => below(below(line, 'parent'), 'invoice_item_details');
+const price = (line: Fields) => below(below(line, 'pricing'), 'price_details');
+const periodOf = (line: Fields, key: string) => {
+  const period = objectAt(line, 'period');
+  return under('period', () => instantAt(period, key));
+};
+
+export const invoiceLines = recordTable({
+  name: 'raw.stripe_invoice_lines',
+  key: ['id'],
+  rootColumn: 'invoice_id',
+  columns: {
+    id: text('id'),
+    invoice_id: given('text'),
+    subscription_id: column(
+      'text',
+      (line) => readRef(item(line), 'subscription') ?? readRef(invoiceItemOf(line), 'subscription'),
+    ),
+    subscription_item_id: column('text', (line) => readRef(item(line), 'subscription_item')),
+    price_id: column('text', (line) => readRef(price(line), 'price')),
+    product_id: column('text', (line) => readRef(price(line), 'product')),
+    currency: currency('currency'),
+    amount: money('amount'),
+    quantity: column('numeric', (line) => readText(line, 'quantity_decimal') ?? readNumber(line, 'quantity')),
+    unit_amount: column('numeric', (line) =>
+      fineMoneyOrNull(below(line, 'pricing'), 'unit_amount_decimal', currencyOf(line)),
+    ),
+    is_proration: column(
+      'boolean',
+      (line) => item(line).proration === true || invoiceItemOf(line).proration === true,
+    ),
+    is_tax_known: given('boolean'),
+    period_start: column('timestamptz', (line) => periodOf(line, 'start')),
+    period_end: column('timestamptz', (line) => periodOf(line, 'end')),
+    payload: rest(),
+  },
+});
 
 // All but `invoice.upcoming`, which is about an invoice that does not exist yet and has no id.
 const TYPES = [
@@ -95,72 +109,22 @@ const collection: Collection = {
     const path = `${pathTo('invoices', invoice.id)}/lines`;
     return { ...invoice, lines: { data: await drained(stripe, invoice.lines, path) } };
   },
-  toItem,
+  toItem: invoiceItem,
 };
 
-function toItem(object: Fields, { sentAt }: Seen): Item {
-  const id = text(object, 'id');
-  const currency = currencyOf(object);
-  const transitions = below(object, 'status_transitions');
-  const row = {
-    id,
-    number: textIfAny(object, 'number'),
-    status: textIfAny(object, 'status'),
-    billing_reason: textIfAny(object, 'billing_reason'),
-    currency,
-    customer_id: refIfAny(object, 'customer'),
-    subscription_id: refIfAny(below(below(object, 'parent'), 'subscription_details'), 'subscription'),
-    subtotal: money(object, 'subtotal', currency),
-    total: money(object, 'total', currency),
-    amount_due: money(object, 'amount_due', currency),
-    amount_paid: money(object, 'amount_paid', currency),
-    amount_remaining: money(object, 'amount_remaining', currency),
-    period_start: instantAtOrNull(object, 'period_start'),
-    period_end: instantAtOrNull(object, 'period_end'),
-    finalized_at: instantAtOrNull(transitions, 'finalized_at'),
-    paid_at: instantAtOrNull(transitions, 'paid_at'),
-    created_at: instantAt(object, 'created'),
-    payload: payloadOf(object, LEFT_OUT),
-  };
+function invoiceItem(object: Fields, { sentAt }: Seen): Item {
+  const row = invoices.rowOf(object);
+  const id = String(row.id);
   const lines = under('lines', () =>
-    each(objectAt(object, 'lines'), 'data', (line) => lineRow(line, object)),
+    each(objectAt(object, 'lines'), 'data', (line) => ({
+      ...invoiceLines.rowOf(line),
+      invoice_id: id,
+      is_tax_known: isTaxKnown(object, line),
+    })),
   );
   return { id, changedAt: sentAt, rows: { [invoices.name]: [row], [invoiceLines.name]: lines } };
 }
 
-function lineRow(line: Fields, invoice: Fields) {
-  const currency = currencyOf(line);
-  const parent = below(line, 'parent');
-  const ofItem = below(parent, 'subscription_item_details');
-  const ofInvoiceItem = below(parent, 'invoice_item_details');
-  const pricing = below(line, 'pricing');
-  const price = below(pricing, 'price_details');
-  const period = objectAt(line, 'period');
-  return {
-    id: text(line, 'id'),
-    invoice_id: text(invoice, 'id'),
-    subscription_id: refIfAny(ofItem, 'subscription') ?? refIfAny(ofInvoiceItem, 'subscription'),
-    subscription_item_id: refIfAny(ofItem, 'subscription_item'),
-    price_id: refIfAny(price, 'price'),
-    product_id: refIfAny(price, 'product'),
-    currency,
-    amount: money(line, 'amount', currency),
-    quantity: textIfAny(line, 'quantity_decimal') ?? numberIfAny(line, 'quantity'),
-    unit_amount: fineMoneyOrNull(pricing, 'unit_amount_decimal', currency),
-    is_proration: ofItem.proration === true || ofInvoiceItem.proration === true,
-    is_tax_known: isTaxKnown(invoice, line),
-    period_start: under('period', () => instantAt(period, 'start')),
-    period_end: under('period', () => instantAt(period, 'end')),
-    payload: payloadOf(line, NOTHING),
-  };
-}
-
-const NOTHING: ReadonlySet<string> = new Set();
-
-export const invoicesStream = defineStream({
-  name: 'stripe.invoices',
-  provider: 'stripe',
+export const invoicesStream = collectionStream(collection, {
   scopes: ['rak_invoice_read', 'rak_event_read'],
-  ...collection.target,
-  pages: (context) => collectionPages(context, collection),
 });

@@ -1,62 +1,64 @@
 /** Subscriptions with all their items, and every version of them that we see. */
-import { type Item, table } from '#sql/load/table.ts';
-import { type Fields, flag, isObject, payloadOf, text } from '../../kit/fields.ts';
-import { defineStream } from '../../kit/stream.ts';
+import type { Item } from '#sql/load/table.ts';
+import { column, given, recordTable, rest } from '../../kit/columns.ts';
+import { type Fields, isObject } from '../../kit/fields.ts';
+import { refTold } from '../api/coerce.ts';
 import {
-  below,
-  currencyOf,
-  instantAt,
-  instantAtOrNull,
+  currency,
+  flag,
+  instant,
+  instantIfAny,
   numberIfAny,
   ref,
   refIfAny,
-  refTold,
-} from '../api/coerce.ts';
+  text,
+  within,
+} from '../api/columns.ts';
 import { completeSubscription } from '../mrr/complete_subscription.ts';
+import { collectionStream } from '../stream.ts';
 import type { Collection, Seen, Told } from '../sync/collection.ts';
-import { collectionPages } from '../sync/sync.ts';
 import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
 
-export const subscriptions = table({
+const LEFT_OUT = new Set(['billed', 'items', 'invoice_settings', 'payment_settings']);
+
+export const subscriptions = recordTable({
   name: 'raw.stripe_subscriptions',
   key: ['id'],
   observed: true,
-  days: { created_at: 'subscriptions' }, // the rollup of that day makes its states, and marks the days that come out different
   columns: {
-    id: 'text',
-    status: 'text',
-    currency: 'text',
-    customer_id: 'text',
-    created_at: 'timestamptz',
-    start_date: 'timestamptz',
-    trial_start: 'timestamptz',
-    trial_end: 'timestamptz',
-    cancel_at_period_end: 'boolean',
-    cancel_at: 'timestamptz',
-    canceled_at: 'timestamptz',
-    ended_at: 'timestamptz',
-    is_paused: 'boolean',
-    payload: 'jsonb',
+    id: text('id'),
+    status: text('status'),
+    currency: currency('currency'),
+    customer_id: ref('customer'),
+    // The rollup of that day makes its states, and marks the days that come out different.
+    created_at: instant('created', { marks: 'subscriptions' }),
+    start_date: instant('start_date'),
+    trial_start: instantIfAny('trial_start'),
+    trial_end: instantIfAny('trial_end'),
+    cancel_at_period_end: flag('cancel_at_period_end'),
+    cancel_at: instantIfAny('cancel_at'),
+    canceled_at: instantIfAny('canceled_at'),
+    ended_at: instantIfAny('ended_at'),
+    is_paused: column('boolean', isPaused),
+    payload: rest(LEFT_OUT),
   },
 });
 
-export const subscriptionItems = table({
+export const subscriptionItems = recordTable({
   name: 'raw.stripe_subscription_items',
   key: ['id'],
   rootColumn: 'subscription_id',
   columns: {
-    id: 'text',
-    subscription_id: 'text',
-    price_id: 'text',
-    product_id: 'text',
-    quantity: 'numeric',
-    current_period_start: 'timestamptz',
-    current_period_end: 'timestamptz',
-    payload: 'jsonb',
+    id: text('id'),
+    subscription_id: given('text'),
+    price_id: within('price', text('id')),
+    product_id: within('price', refIfAny('product')),
+    quantity: numberIfAny('quantity'),
+    current_period_start: instantIfAny('current_period_start'),
+    current_period_end: instantIfAny('current_period_end'),
+    payload: rest(new Set(['plan'])), // the price says the same
   },
 });
-
-const LEFT_OUT = new Set(['billed', 'items', 'invoice_settings', 'payment_settings']);
 
 const TYPES = [
   'created', 'updated', 'deleted', 'paused', 'resumed', 'pending_update_applied', 'pending_update_expired',
@@ -79,7 +81,7 @@ const collection: Collection = {
   toldBy: discounted,
   ownedBy: 'customer',
   complete: completeSubscription,
-  toItem,
+  toItem: subscriptionItem,
 };
 
 /** A discount of a customer holds for those subscriptions of the customer that have none of their own. */
@@ -89,55 +91,25 @@ function discounted(other: Fields, before: Fields): Told | undefined {
   return id === null ? { owner: refTold(other, 'customer') } : { id };
 }
 
-function toItem(object: Fields, seen: Seen): Item {
-  const id = text(object, 'id');
+function subscriptionItem(object: Fields, seen: Seen): Item {
+  const row = subscriptions.rowOf(object);
+  const id = String(row.id);
   const items = Array.isArray(object.items) ? object.items.filter(isObject) : [];
-  const row = {
-    id,
-    status: text(object, 'status'),
-    currency: currencyOf(object),
-    customer_id: ref(object, 'customer'),
-    created_at: instantAt(object, 'created'),
-    start_date: instantAt(object, 'start_date'),
-    trial_start: instantAtOrNull(object, 'trial_start'),
-    trial_end: instantAtOrNull(object, 'trial_end'),
-    cancel_at_period_end: flag(object, 'cancel_at_period_end'),
-    cancel_at: instantAtOrNull(object, 'cancel_at'),
-    canceled_at: instantAtOrNull(object, 'canceled_at'),
-    ended_at: instantAtOrNull(object, 'ended_at'),
-    is_paused: isPaused(object),
-    payload: payloadOf(object, LEFT_OUT),
-  };
   return {
     id,
     changedAt: seen.sentAt,
     rows: {
       [subscriptions.name]: [row],
-      [subscriptionItems.name]: items.map((item) => itemRow(item, id)),
+      [subscriptionItems.name]: items.map((item) => ({
+        ...subscriptionItems.rowOf(item),
+        subscription_id: id,
+      })),
       [subscriptionVersions.name]: [versionRow(object, items, seen)],
     },
   };
 }
 
-function itemRow(item: Fields, subscriptionId: string) {
-  const price = below(item, 'price');
-  return {
-    id: text(item, 'id'),
-    subscription_id: subscriptionId,
-    price_id: text(price, 'id'),
-    product_id: refIfAny(price, 'product'),
-    quantity: numberIfAny(item, 'quantity'),
-    current_period_start: instantAtOrNull(item, 'current_period_start'),
-    current_period_end: instantAtOrNull(item, 'current_period_end'),
-    payload: payloadOf(item, ITEM_LEFT_OUT),
-  };
-}
-
-const ITEM_LEFT_OUT = new Set(['plan']); // the price says the same
-
-export const subscriptionsStream = defineStream({
-  name: 'stripe.subscriptions',
-  provider: 'stripe',
+export const subscriptionsStream = collectionStream(collection, {
   scopes: [
     'rak_subscription_read',
     'rak_customer_read',
@@ -146,7 +118,5 @@ export const subscriptionsStream = defineStream({
     'rak_event_read',
   ],
   scopesOptional: ['rak_invoice_read'],
-  ...collection.target,
   hasStates: true,
-  pages: (context) => collectionPages(context, collection),
 });

@@ -1,0 +1,51 @@
+/** A stream of Stripe, by what its objects are: a few declared facts over the kit. */
+import type { Item } from '#sql/load/table.ts';
+import { type Columns, type RecordTable, recordTable, rest } from '../kit/columns.ts';
+import type { Fields } from '../kit/fields.ts';
+import { defineStream, type Stream, type StreamContext, type Target } from '../kit/stream.ts';
+import { text } from './api/columns.ts';
+import type { Collection, Page, Seen } from './sync/collection.ts';
+import { collectionPages } from './sync/sync.ts';
+
+type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates'> & {
+  /** Where reading it takes more than its list and its events. */
+  pages?: (context: StreamContext, collection: Collection) => AsyncIterable<Page>;
+};
+
+/** Of objects that are one row each. `id` and what is left over as `payload` need not be named. */
+type FlatStream = StreamFacts &
+  Omit<Collection, 'target' | 'toItem'> &
+  Pick<Target, 'dependents'> &
+  Pick<RecordTable, 'digested'> & { columns: Columns };
+
+export function stripeStream({ columns, digested, dependents, ...facts }: FlatStream) {
+  const table = recordTable({
+    name: `raw.stripe_${facts.name}`,
+    key: ['id'],
+    ...(digested && { digested }),
+    observed: true,
+    columns: { id: text('id'), ...columns, payload: columns.payload ?? rest(facts.leftOut) },
+  });
+  const toItem = (object: Fields, { sentAt }: Pick<Seen, 'sentAt'>): Item => {
+    const row = table.rowOf(object);
+    return { id: String(row.id), changedAt: sentAt, rows: { [table.name]: [row] } };
+  };
+  const target = { tables: [table], ...(dependents && { dependents }) };
+  return { ...collectionStream({ ...facts, target, toItem }, facts), table, toItem };
+}
+
+/** Of objects that are rows of several tables. */
+export function collectionStream(
+  collection: Collection,
+  { scopes, scopesOptional, hasStates, pages = collectionPages }: StreamFacts,
+): Stream {
+  return defineStream({
+    name: `stripe.${collection.name}`,
+    provider: 'stripe',
+    scopes,
+    ...(scopesOptional && { scopesOptional }),
+    ...(hasStates && { hasStates }),
+    ...collection.target,
+    pages: (context) => pages(context, collection),
+  });
+}
