@@ -3,9 +3,10 @@
  * the database, so a job that runs twice, late or by hand does the same work. A page, its position,
  * its dirty days and their rollup commit together: a crash costs one page at most.
  */
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
-import type { Page, Stream } from '#connectors/kit/stream.ts';
+import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
 import { assertAccount, findStream } from '#connectors/providers.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
@@ -34,6 +35,8 @@ const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
 /** A run that goes on looks after so many rows, and each time that they are so many times more, what it changed. */
 const ROWS_WORTH_STATISTICS = 10_000;
 const GROWTH_WORTH_STATISTICS = 2;
+const IDS_MAX = 250;
+const ID_CHARS_MAX = 255;
 const EPOCH = new Date(0);
 
 const instant = z.iso.datetime({ offset: true });
@@ -45,6 +48,8 @@ const payload = z.strictObject({
   /** Read this window again; the position stays where it is. */
   since: instant.optional(),
   until: instant.optional(),
+  /** Read these objects and no others; the position stays where it is. */
+  ids: z.array(z.string().min(1).max(ID_CHARS_MAX)).min(1).max(IDS_MAX).optional(),
   /** Read everything again. */
   full: z.boolean().optional(),
   /** Of a full one, who asked: a retry has the same, and does not repeat what it has behind it. */
@@ -67,8 +72,10 @@ export const syncStream = defineTask({
   name: 'sync_stream',
   payload,
   lane: ({ connectionId }) => `connection:${connectionId}`, // providers count calls per account
-  key: ({ connectionId, stream, full, reconcile, since, until }) =>
-    [connectionId, stream, full && 'full', reconcile && 'reconcile', since, until].filter(Boolean).join(':'),
+  key: ({ connectionId, stream, full, reconcile, since, until, ids }) =>
+    [connectionId, stream, full && 'full', reconcile && 'reconcile', since, until, ids && digestOf(ids)]
+      .filter(Boolean)
+      .join(':'),
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
   async run(which, context) {
@@ -84,6 +91,10 @@ export const syncStream = defineTask({
     }
   },
 });
+
+function digestOf(ids: readonly string[]): string {
+  return hash('sha256', ids.toSorted().join('\n')).slice(0, 32);
+}
 
 async function sync(run: Run): Promise<Tally> {
   const { db, now, progress } = run.context;
@@ -114,7 +125,7 @@ async function sync(run: Run): Promise<Tally> {
     const rejected = await countRejected(tx, run);
     if (rejected > 0)
       causes.add(`${count(rejected, 'record')} could not be understood: see ops.rejected_rows`);
-    if (!isWindow(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
+    if (!isPart(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
     const isRollupDue = (await endsLoad(tx, run, isFirstLoad)) || (await beginsDay(tx, run));
@@ -149,12 +160,15 @@ async function pagesOf(run: Run, stats: RequestStats, warnings: Set<string>): Pr
     warn,
     now,
   });
-  return stream.pages({
+  const asked: StreamContext = {
     ...{ connection, db, position, full, reconcile, now, signal, stats, log, warn },
     request: payload.request ?? job,
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
-  });
+  };
+  if (payload.ids === undefined) return stream.pages(asked);
+  if (stream.fetch === undefined) throw new TypeError(`${stream.name} has nothing to be fetched by id`);
+  return stream.fetch(asked, payload.ids);
 }
 
 /** A page as a whole: its rows, what was rejected, the checks, the position and, last, the rollup. */
@@ -271,13 +285,14 @@ async function stillFailing(tx: Tx, run: Run, known: readonly string[]): Promise
   return namedCauses(await failedChecks(tx, which), known);
 }
 
-function isWindow({ payload }: Run): boolean {
-  return (payload.since ?? payload.until) !== undefined;
+/** A run that reads a part again tells nothing of how far the stream is. */
+function isPart({ payload }: Run): boolean {
+  return (payload.since ?? payload.until ?? payload.ids) !== undefined;
 }
 
 /** The state that `sync status` shows: how far the stream is, of which a window read again says nothing. */
 async function noteEnd(tx: Tx, run: Run, end: SyncEnd): Promise<void> {
-  if (isWindow(run)) return;
+  if (isPart(run)) return;
   await finishRun(tx, run.connection.brandId, run.connection.id, run.stream.name, end);
 }
 

@@ -83,6 +83,11 @@ export type Stream = Target & {
   /** Figures of each day follow from it, also where nothing changed: a run on a new day makes them go on. */
   hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;
+  /**
+   * The objects of these ids as they are now, because a webhook or a check names them. The position stays where
+   * it is. Absent where nothing has an id to ask by.
+   */
+  fetch?(context: StreamContext, ids: readonly string[]): AsyncIterable<Page>;
 };
 
 export function defineStream(stream: Stream): Stream {

@@ -5,11 +5,12 @@ import type { Fields } from '../kit/fields.ts';
 import { defineStream, type Stream, type StreamContext, type Target } from '../kit/stream.ts';
 import { text } from './api/columns.ts';
 import type { Collection, Page, Seen } from './sync/collection.ts';
-import { collectionPages } from './sync/sync.ts';
+import { collectionPages, fetchPages } from './sync/sync.ts';
 
 type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates'> & {
   /** Where reading it takes more than its list and its events. */
   pages?: (context: StreamContext, collection: Collection) => AsyncIterable<Page>;
+  fetch?: typeof fetchPages;
 };
 
 /** Of objects that are one row each. `id` and what is left over as `payload` need not be named. */
@@ -37,7 +38,7 @@ export function stripeStream({ columns, digested, dependents, ...facts }: FlatSt
 /** Of objects that are rows of several tables. */
 export function collectionStream(
   collection: Collection,
-  { scopes, scopesOptional, hasStates, pages = collectionPages }: StreamFacts,
+  { scopes, scopesOptional, hasStates, pages = collectionPages, fetch = fetchPages }: StreamFacts,
 ): Stream {
   return defineStream({
     name: `stripe.${collection.name}`,
@@ -47,5 +48,6 @@ export function collectionStream(
     ...(hasStates && { hasStates }),
     ...collection.target,
     pages: (context) => pages(context, collection),
+    fetch: (context, ids) => fetch(context, collection, ids),
   });
 }

@@ -66,6 +66,8 @@ const all: [string, queries.Query, readonly string[]][] = [
   ],
   ['product variants', queries.productVariants(true), products],
   ['items page', queries.itemsPage, products],
+  ['orders by id', queries.ordersById, orders],
+  ['customers by id', queries.customersById, customers],
   ['products by id', queries.productsById(true), products],
   ['item levels', queries.itemLevels(true), products],
   ['products count', queries.productsCount, products],

@@ -61,6 +61,15 @@ const QUANTITIES = 'quantities(names: ["available", "on_hand", "committed", "inc
 const level = (names: boolean) =>
   `id isActive updatedAt location { id ${names ? 'name' : ''} } ${QUANTITIES}`;
 
+const ORDER_TREE = `${ORDER}
+  lineItems(first: ${LINES_FIRST}) { ${PAGE_INFO} nodes { ${LINE} } }
+  agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
+    sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } }`;
+
+const productTree = (names: boolean) => `${PRODUCT}
+  variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
+    inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } }`;
+
 export const accessQuery: Query = {
   name: 'Access',
   cost: 5,
@@ -80,10 +89,13 @@ export const ordersPage: Query = {
   name: 'OrdersPage',
   cost: 500,
   text: `query OrdersPage(${PAGE_ARGUMENTS}) {
-    page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER}
-      lineItems(first: ${LINES_FIRST}) { ${PAGE_INFO} nodes { ${LINE} } }
-      agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
-        sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } } } } }`,
+    page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER_TREE} } } }`,
+};
+
+export const ordersById: Query = {
+  name: 'OrdersById',
+  cost: 500,
+  text: `query OrdersById($ids: [ID!]!) { nodes(ids: $ids) { ... on Order { ${ORDER_TREE} } } }`,
 };
 
 export const orderLines: Query = {
@@ -115,6 +127,12 @@ export const customersPage: Query = {
     page: customers(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${CUSTOMER} } } }`,
 };
 
+export const customersById: Query = {
+  name: 'CustomersById',
+  cost: 50,
+  text: `query CustomersById($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { ${CUSTOMER} } } }`,
+};
+
 export const customersCount: Query = {
   name: 'CustomersCount',
   cost: 10,
@@ -125,9 +143,7 @@ export const productsPage = (names: boolean): Query => ({
   name: 'ProductsPage',
   cost: 500,
   text: `query ProductsPage(${PAGE_ARGUMENTS}) {
-    page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${PRODUCT}
-      variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
-        inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } } }`,
+    page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${productTree(names)} } } }`,
 });
 
 export const productVariants = (names: boolean): Query => ({
@@ -150,9 +166,7 @@ export const itemsPage: Query = {
 export const productsById = (names: boolean): Query => ({
   name: 'ProductsById',
   cost: 500,
-  text: `query ProductsById($ids: [ID!]!) { nodes(ids: $ids) { ... on Product { ${PRODUCT}
-      variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
-        inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } } }`,
+  text: `query ProductsById($ids: [ID!]!) { nodes(ids: $ids) { ... on Product { ${productTree(names)} } } }`,
 });
 
 export const itemLevels = (names: boolean): Query => ({

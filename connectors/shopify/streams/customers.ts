@@ -11,11 +11,10 @@ import {
   textOrNull,
   under,
 } from '../../kit/fields.ts';
-import { defineStream } from '../../kit/stream.ts';
 import { idOf } from '../api/gid.ts';
-import { bulkCustomers, customersCount, customersPage } from '../api/queries.ts';
+import { bulkCustomers, customersById, customersCount, customersPage } from '../api/queries.ts';
+import { collectionStream } from '../stream.ts';
 import type { Collection } from '../sync/collection.ts';
-import { collectionPages } from '../sync/sync.ts';
 
 export const customers = table({
   name: 'raw.shopify_customers',
@@ -37,6 +36,8 @@ const collection: Collection = {
   target: { tables: [customers] },
   page: customersPage,
   count: customersCount,
+  byIds: customersById,
+  type: 'Customer',
   pageSize: 250,
   bulk: bulkCustomers,
   createdFilter: 'customer_date',
@@ -61,11 +62,9 @@ export function toItem(node: Fields): Item {
   return { id, changedAt: instant(node, 'updatedAt'), rows: { [customers.name]: [row] } };
 }
 
-const needs = { name: 'shopify.customers', scopes: ['read_customers'] } as const;
-
-export const customersStream = defineStream({
-  ...needs,
-  ...collection.target,
-  provider: 'shopify',
-  pages: (context) => collectionPages(context, needs, () => collection),
+export const customersStream = collectionStream({
+  name: 'shopify.customers',
+  scopes: ['read_customers'],
+  target: collection.target,
+  collectionFor: () => collection,
 });

@@ -2,14 +2,13 @@
 
 import { type Fields, text } from '../../kit/fields.ts';
 import { paginate } from '../../kit/paginate.ts';
-import { defineStream } from '../../kit/stream.ts';
 import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
-import { bulkOrders, orderLedger, orderLines, ordersCount, ordersPage } from '../api/queries.ts';
+import { bulkOrders, orderLedger, orderLines, ordersById, ordersCount, ordersPage } from '../api/queries.ts';
 import { firstOrders } from '../invalidations.ts';
+import { collectionStream } from '../stream.ts';
 import { type Collection, connectionOf, type Node } from '../sync/collection.ts';
 import { childPage, completeList } from '../sync/nested_pages.ts';
-import { collectionPages } from '../sync/sync.ts';
 import { orderItem } from './order_rows.ts';
 import { orderTables } from './order_tables.ts';
 
@@ -18,6 +17,8 @@ export const ordersCollection: Collection = {
   target: { tables: orderTables, dependents: [firstOrders] },
   page: ordersPage,
   count: ordersCount,
+  byIds: ordersById,
+  type: 'Order',
   pageSize: 50,
   bulk: bulkOrders,
   createdFilter: 'created_at',
@@ -33,14 +34,13 @@ export const ordersCollection: Collection = {
   toItem: orderItem,
 };
 
-const needs = { name: 'shopify.orders', scopes: ['read_orders', 'read_customers', 'read_products'] } as const;
-
-export const ordersStream = defineStream({
-  ...needs,
-  ...ordersCollection.target,
-  provider: 'shopify',
+export const ordersStream = collectionStream({
+  name: 'shopify.orders',
+  scopes: ['read_orders', 'read_customers', 'read_products'],
   scopesOptional: [ALL_ORDERS],
-  pages: (context) => collectionPages(context, needs, () => ordersCollection, hiddenOrders),
+  target: ordersCollection.target,
+  collectionFor: () => ordersCollection,
+  hidden: hiddenOrders,
 });
 
 /** The agreements with all their sales. A ledger that did not come whole is asked for again from its start. */

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import type { Fields } from '../../kit/fields.ts';
 import { InvalidField, isObject } from '../../kit/fields.ts';
-import { defineStream } from '../../kit/stream.ts';
 import { isGranted } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
 import {
@@ -15,22 +14,26 @@ import {
   productVariants,
 } from '../api/queries.ts';
 import { costsOfSales } from '../invalidations.ts';
-import { type Collection, completeItems, type Node } from '../sync/collection.ts';
+import { collectionStream } from '../stream.ts';
+import type { Collection, Node } from '../sync/collection.ts';
 import type { Feed } from '../sync/feed.ts';
+import { contentsByIds } from '../sync/fetch_by_id.ts';
 import { completeList } from '../sync/nested_pages.ts';
-import { collectionPages } from '../sync/sync.ts';
 import { productItem, productTables } from './product_rows.ts';
 
 const LOCATION_NAMES = 'read_locations';
-const PRODUCTS_AT_ONCE = 10;
+
+const target = { tables: productTables, dependents: [costsOfSales] };
 
 /** `names`: the key may also read what the locations are called. */
 export function productsCollection(names: boolean): Collection {
   return {
     name: 'products',
-    target: { tables: productTables, dependents: [costsOfSales] },
+    target,
     page: productsPage(names),
     count: productsCount,
+    byIds: productsById(names),
+    type: 'Product',
     pageSize: 50,
     bulk: bulkProducts(names),
     createdFilter: 'created_at',
@@ -51,21 +54,13 @@ function stockFeed(names: boolean): Feed {
     filterField: 'updated_at',
     instantField: 'updatedAt',
     isSorted: false,
-    contents: async (shopify, nodes) => {
+    contents: (shopify, nodes) => {
       const ids = [...new Set(nodes.flatMap(productIds))];
-      const products: Fields[] = [];
-      for (let at = 0; at < ids.length; at += PRODUCTS_AT_ONCE) {
-        const part = ids.slice(at, at + PRODUCTS_AT_ONCE);
-        const { nodes: found } = await shopify.ask(productsById(names), { ids: part }, nodesSchema);
-        products.push(...found.filter((node) => node !== null));
-      }
-      return [await completeItems(productsCollection(names), shopify, products)];
+      return Array.fromAsync(contentsByIds(shopify, productsCollection(names), ids));
     },
   };
 }
 
-/** Null where a product is gone by now: its deletion comes by itself. */
-const nodesSchema = z.object({ nodes: z.array(z.record(z.string(), z.unknown()).nullable()) });
 const variantsSchema = z.object({
   variants: z.object({ nodes: z.array(z.object({ product: z.object({ id: z.string() }) })) }).nullable(),
 });
@@ -97,14 +92,10 @@ async function wholeVariant(shopify: Shopify, variant: Fields, names: boolean): 
   return { ...variant, inventoryItem, inventoryLevels: levels };
 }
 
-const needs = { name: 'shopify.products', scopes: ['read_products', 'read_inventory'] } as const;
-
-export const productsStream = defineStream({
-  ...needs,
-  tables: productTables,
-  dependents: [costsOfSales],
-  provider: 'shopify',
+export const productsStream = collectionStream({
+  name: 'shopify.products',
+  scopes: ['read_products', 'read_inventory'],
   scopesOptional: [LOCATION_NAMES],
-  pages: (context) =>
-    collectionPages(context, needs, ({ scopes }) => productsCollection(isGranted(scopes, LOCATION_NAMES))),
+  target,
+  collectionFor: ({ scopes }) => productsCollection(isGranted(scopes, LOCATION_NAMES)),
 });

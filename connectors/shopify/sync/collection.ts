@@ -31,6 +31,9 @@ export type Collection = {
   target: Target;
   page: Query;
   count: Query;
+  byIds: Query;
+  /** As in its ids, gid://shopify/<type>/<number>. */
+  type: string;
   /** A list whose changes mean that objects of this one are to be read too. */
   alsoChangedBy?: Feed;
   /** Objects to ask for at once; halved when Shopify finds that too much. */

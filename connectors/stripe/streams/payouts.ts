@@ -4,8 +4,8 @@ import { currency, flag, instant, money, refIfAny, text, textIfAny } from '../ap
 import { contentsOfPayouts, failedPayoutsAgain } from '../ledger/payout_contents.ts';
 import { stripeStream } from '../stream.ts';
 import type { Collection, Page } from '../sync/collection.ts';
-import { collectionPages } from '../sync/sync.ts';
-import { openRun } from '../sync/sync_run.ts';
+import { collectionPages, fetchPages } from '../sync/sync.ts';
+import { openRun, type StripeRun } from '../sync/sync_run.ts';
 
 const TYPES = ['created', 'updated', 'paid', 'failed', 'canceled', 'reconciliation_completed'];
 
@@ -15,6 +15,7 @@ export const payoutsStream = stripeStream({
   scopes: ['rak_payout_read', 'rak_balance_transaction_source_read', 'rak_event_read'],
   events: TYPES.map((type) => `payout.${type}`),
   pages: payoutPages,
+  fetch: fetchPayouts,
   // No day is marked: what left the balance, and when, is in the balance transactions.
   columns: {
     status: text('status'),
@@ -30,12 +31,20 @@ export const payoutsStream = stripeStream({
   },
 });
 
-/** Before a page moves the position, what its payouts contain is stored and checked. */
 async function* payoutPages(context: StreamContext, collection: Collection): AsyncGenerator<Page> {
   const run = openRun(context);
-  for await (const page of collectionPages(context, collection)) {
+  yield* withContents(run, collectionPages(context, collection));
+  yield* failedPayoutsAgain(run); // at last, when their state is the newest
+}
+
+function fetchPayouts(context: StreamContext, collection: Collection, ids: readonly string[]) {
+  return withContents(openRun(context), fetchPages(context, collection, ids));
+}
+
+/** Before a page moves the position, what its payouts contain is stored and checked. */
+async function* withContents(run: StripeRun, pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+  for await (const page of pages) {
     yield* contentsOfPayouts(run, page.items);
     yield page;
   }
-  yield* failedPayoutsAgain(run); // at last, when their state is the newest
 }

@@ -2,6 +2,7 @@
 import type { StreamContext } from '../../kit/stream.ts';
 import { type SyncSteps, type SyncWindow, syncPages } from '../../kit/sync.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
+import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
 import { backfill } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
 import { readIncrement } from './incremental.ts';
@@ -26,6 +27,16 @@ export function collectionPages(
     reconcile: () => reconcile(run, collection),
     ...other(run),
   });
+}
+
+/** Objects by their ids, as they are now or gone. The position stays where it is. */
+export function fetchPages(
+  context: StreamContext,
+  collection: Collection,
+  ids: readonly string[],
+): AsyncGenerator<Page> {
+  const run = openRun(context);
+  return fetchByIds(run, collection, unheard(ids), secondOf(context.now()));
 }
 
 /** What was created in a window, without moving the position. */

@@ -1,0 +1,24 @@
+/** A stream of Shopify that keeps a copy of a collection. */
+import { defineStream, type Stream, type Target } from '../kit/stream.ts';
+import type { Access } from './api/access.ts';
+import type { Collection } from './sync/collection.ts';
+import { fetchPages } from './sync/fetch_by_id.ts';
+import { collectionPages } from './sync/sync.ts';
+
+type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional'> & {
+  target: Target;
+  /** What is read may depend on what the key may read. */
+  collectionFor(access: Access): Collection;
+  /** Why some of it is missing without any error, if so. */
+  hidden?(access: Access, now: Date): string | undefined;
+};
+
+export function collectionStream({ target, collectionFor, hidden, ...needs }: Facts): Stream {
+  return defineStream({
+    ...needs,
+    ...target,
+    provider: 'shopify',
+    pages: (context) => collectionPages(context, needs, collectionFor, hidden),
+    fetch: (context, ids) => fetchPages(context, needs, collectionFor, ids),
+  });
+}
