@@ -17,6 +17,7 @@ const INTEGER_MAX = 2 ** 31 - 1;
 const TIME_MS_MAX = Date.UTC(9999, 11, 31);
 /** Nothing was sold on the first day of the year 1, which programs write where they know no day. */
 const TIME_MS_MIN = Date.UTC(1900, 0, 1);
+const DAY = /^\d{4}-\d\d-\d\d$/;
 const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
 /** What an index of ours can hold, twice in one entry. */
 const KEY_CHARS_MAX = 255;
@@ -42,6 +43,7 @@ const encoders: Record<ColumnType, () => Encode> = {
   boolean: () => (value) => (typeof value === 'boolean' ? String(value) : undefined),
   integer: () => (value) => (isInteger(value) ? String(value) : undefined),
   numeric: () => (value) => (typeof value === 'string' && DECIMAL.test(value) ? value : undefined),
+  date: () => (value) => (typeof value === 'string' && isDay(value) ? value : undefined),
   timestamptz: instants,
   jsonb: () => (value) => escaped(jsonText(value)),
 };
@@ -66,6 +68,12 @@ function isIndexable(value: string): boolean {
 export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Table): ReadonlySet<string> {
   const ids = Object.keys(columns).filter((column) => column.endsWith('_id'));
   return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids, ...indexed]);
+}
+
+/** A day as ISO 8601 writes it, and one that there is. */
+function isDay(text: string): boolean {
+  const at = new Date(`${text}T00:00:00Z`);
+  return DAY.test(text) && isStorable(at) && at.toISOString().startsWith(text);
 }
 
 export function isStorable(at: Date): boolean {

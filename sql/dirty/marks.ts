@@ -7,7 +7,7 @@
  */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
-import type { Table } from '../load/table.ts';
+import type { ColumnType, Table } from '../load/table.ts';
 
 /** What changes: rollups say which of these they follow. A rollup whose table others read is one by its name. */
 export type Subject = string;
@@ -119,6 +119,11 @@ export async function dropMarks(
   );
 }
 
+/** The day of a column as SQL: a date is one already, an instant has one in a zone. */
+export function dayOf(column: string, type: ColumnType | undefined, zone: string): string {
+  return type === 'date' ? column : `(${column} at time zone ${zone})::date`;
+}
+
 export type MarkAll = {
   brandId: string;
   /** Only the data of this connection. */
@@ -134,21 +139,21 @@ export type MarkAll = {
 /** Marks every day that stored rows touch, and counts them: for changes of what all of them are counted by. */
 export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
   const { brandId, connectionId = null, alsoRetailers = [], timeZones, now } = all;
-  const instants = [...new Set(all.tables)].flatMap(({ name, days = {} }) =>
+  const touched = [...new Set(all.tables)].flatMap(({ name, columns, days = {} }) =>
     Object.entries(days).map(
       ([column, subject]) => `
-      select '${subject}', o.${column} from ${name} o
+      select '${subject}', ${dayOf(`o.${column}`, columns[column], 'z.time_zone')} from ${name} o
       where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null`,
     ),
   );
-  if (instants.length === 0) return 0;
+  if (touched.length === 0) return 0;
   const { rows } = await tx.query<{ days: number }>(
     `with marked as (
        insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-       select distinct $1::uuid, r.id, i.subject, (i.instant at time zone z.time_zone)::date, $5::timestamptz
+       select distinct $1::uuid, r.id, i.subject, i.day, $5::timestamptz
        from app.connections c
-       cross join lateral (${instants.join(' union all ')}) as i (subject, instant)
        cross join unnest($3::text[]) as z (time_zone)
+       cross join lateral (${touched.join(' union all ')}) as i (subject, day)
        cross join unnest(c.retailer_id || $4::uuid[]) as r (id)
        where c.brand_id = $1 and ($2::uuid is null or c.id = $2) and r.id is not null
        returning retailer_id, day

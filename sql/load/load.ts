@@ -7,6 +7,7 @@ import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markDays, type Subject } from '../dirty/marks.ts';
+import { type DatedTable, isDated, writeDatedRows } from './dated_rows.ts';
 import { dedupe } from './dedupe.ts';
 import type { Invalidation } from './invalidations.ts';
 import { type LoadScope, lockConnection } from './load_lock.ts';
@@ -59,6 +60,8 @@ export async function loadItems(
   const place = await lockConnection(tx, brandId, connectionId);
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
   const packed = items.map((item) => pack(target, item));
+  const [rootTable] = tables;
+  if (isDated(rootTable)) return loadDated(tx, target, place, { table: rootTable, items: packed, deletions });
   // What no key can be is stored nowhere, so there is nothing of it to delete.
   const deduped = dedupe(
     packed,
@@ -83,6 +86,25 @@ export async function loadItems(
     deleted: page.deleted,
     days,
   };
+}
+
+type DatedPage = { table: DatedTable; items: readonly PackedItem[]; deletions: readonly Deletion[] };
+
+async function loadDated(
+  tx: Tx,
+  { brandId, connectionId, tables, dependents = [], stream, now }: LoadTarget,
+  scope: LoadScope,
+  { table, items, deletions }: DatedPage,
+): Promise<LoadResult> {
+  if (deletions.length + dependents.length > 0)
+    throw new TypeError(
+      `${table.name} keeps ${table.keeps}: nothing deletes them, and nothing else depends on them`,
+    );
+  if (stream !== undefined) await clearRejected(tx, brandId, connectionId, stream, ids(items));
+  const load = { tx, brandId, connectionId, tables, scope, now };
+  const { changed, days } = await writeDatedRows(load, table, items);
+  const read = items.length;
+  return { read, rows: read, changed, unchanged: read - changed, stale: 0, deleted: 0, days };
 }
 
 type Written = { changed: number; days: number };

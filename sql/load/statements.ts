@@ -135,7 +135,7 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
       insert into ${name} as t (brand_id, connection_id, ${list}, changed_at, seen_at, deleted_at${digest})
       select $1::uuid, $2::uuid, ${listOf('s', columns)}, s.changed_at, $4::timestamptz, s.deleted_at${digest && ', s.digest'}
       from ${staging} s
-      left join ${table.keepsHistory ? earlierRow(table) : storedRows(table)}
+      left join ${table.keeps === 'history' ? earlierRow(table) : storedRows(table)}
       where s.${root} = any($3::text[]) and (${differs(table, isRoot)} or s.${root} = any($5::text[]))
       on conflict (brand_id, connection_id, ${key.join(', ')}) do update
       set ${written.map((column) => `${column} = excluded.${column}`).join(', ')}
@@ -167,9 +167,9 @@ function recallStatement(table: Table): NamedStatement | undefined {
 // All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
 // per row. A staged row that its root does not have yet may have belonged to another one, staged or not.
 function compareStatement(table: Table, isRoot: boolean): NamedStatement {
-  const { name, key, keepsHistory } = table;
+  const { name, key, keeps } = table;
   const root = rootColumnOf(table);
-  if (keepsHistory) {
+  if (keeps === 'history') {
     return statement(`
       select s.${root} as id, true as content, false as missing, null as other
       from ${stagingName(table)} s
@@ -211,7 +211,7 @@ function rowsOfRoots(table: Table): string {
 }
 
 /** Of dated rows the newest that is not later than the staged one. */
-function earlierRow({ name, key }: Table): string {
+export function earlierRow({ name, key }: Table): string {
   const thing = key.slice(0, -1);
   return `lateral (
       select * from ${name} o
@@ -224,7 +224,7 @@ function differs(table: Table, isRoot: boolean): string {
   return isRoot ? `(${contentDiffers(table)} or ${versionDiffers(table)})` : contentDiffers(table);
 }
 
-function contentDiffers({ key, columns, uncompared = [] }: Table): string {
+export function contentDiffers({ key, columns, uncompared = [] }: Table): string {
   const compared = Object.keys(columns).filter((column) => ![...key, ...uncompared].includes(column));
   return `(${[
     'o.brand_id is null',
@@ -246,7 +246,7 @@ function sameKey(key: readonly string[]): string {
   return key.map((column) => `s.${column} = o.${column}`).join(' and ');
 }
 
-function listOf(row: string, columns: readonly string[]): string {
+export function listOf(row: string, columns: readonly string[]): string {
   return columns.map((column) => `${row}.${column}`).join(', ');
 }
 
@@ -266,7 +266,7 @@ function daysStatement(tables: readonly Table[]): NamedStatement | undefined {
 }
 
 // The name tells the columns too: two definitions of one table never share a staging table.
-function stagingName({ name, columns }: Table): string {
+export function stagingName({ name, columns }: Table): string {
   return `pg_temp.staging_${bare(name)}_${digest(JSON.stringify(columns)).slice(0, 8)}`;
 }
 

@@ -4,12 +4,34 @@
  */
 import type { Subject } from '../dirty/marks.ts';
 
-export type ColumnType = 'text' | 'text[]' | 'boolean' | 'integer' | 'numeric' | 'timestamptz' | 'jsonb';
+export type ColumnType =
+  | 'text'
+  | 'text[]'
+  | 'boolean'
+  | 'integer'
+  | 'numeric'
+  | 'date'
+  | 'timestamptz'
+  | 'jsonb';
 
 /** A value as `toRows` gives it. Amounts are decimal text, never numbers. */
 export type Value = string | number | boolean | Date | null | readonly string[] | Json;
 export type Json = { readonly [key: string]: unknown } | readonly unknown[];
 export type Row = Record<string, Value | undefined>;
+
+/**
+ * `history`: dated rows such as costs. The last key column is the instant from which a row holds. A row that
+ * says what the newest earlier one says already is not stored, and none is tombstoned for being absent.
+ *
+ * The others are root tables without objects of a version, written by `dated_rows.ts`:
+ *
+ * `events`: what happened, once and for good. A row that is there is left as it is.
+ * `days`: figures that the provider gives for a calendar day, a `date` in the key. A later reading of the
+ * same day replaces what differs.
+ * `counters`: readings of figures that only ever add up. The last key column is the instant of the reading;
+ * what was added since the reading before falls on its day. A reading that adds nothing is not stored.
+ */
+export type Keeps = 'history' | 'events' | 'days' | 'counters';
 
 export type Table = {
   name: `raw.${string}`;
@@ -21,13 +43,13 @@ export type Table = {
   rootColumn?: string;
   /** Text columns that stand in an index, besides the key, the root and those that end in `_id`. */
   indexed?: readonly string[];
-  /** Timestamp columns: any change of the item marks the brand-local day of each, as a change of the subject. */
-  days?: Readonly<Record<string, Subject>>;
   /**
-   * Dated rows such as costs: the last key column is the instant from which a row holds. A row that
-   * says what the newest earlier one says already is not stored, and none is tombstoned for being absent.
+   * Any change of the item marks the day of each of these columns, of an instant the brand-local one, of a date
+   * itself, as a change of the subject.
    */
-  keepsHistory?: boolean;
+  days?: Readonly<Record<string, Subject>>;
+  /** What of its objects it keeps; absent: each as it is now, with its version. */
+  keeps?: Keeps;
   /** Columns that say how we came to know a row: another value alone makes no other row. */
   uncompared?: readonly string[];
   /**

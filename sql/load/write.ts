@@ -97,7 +97,7 @@ export async function writeDirect(load: Load, items: readonly PackedItem[]): Pro
   if (items.length === 0) return;
   const stamps = `\t${load.brandId}\t${load.connectionId}\t${load.now.toISOString()}`;
   for (const [table, statements] of load.statements.tables) {
-    if (table.keepsHistory || !items.some(({ parts }) => parts.get(table)?.rows)) continue;
+    if (table.keeps === 'history' || !items.some(({ parts }) => parts.get(table)?.rows)) continue;
     await copyLines(load.tx, statements.copyToRaw, linesOf(table, items, stamps));
   }
 }
@@ -115,7 +115,7 @@ type Staging = {
 function stagedTables({ tables }: StreamStatements, { staged, direct, deletions }: Plan): Staging[] {
   const [root] = tables.keys();
   return [...tables].flatMap(([table, statements]) => {
-    const candidates = table.keepsHistory ? [...staged, ...direct] : staged;
+    const candidates = table.keeps === 'history' ? [...staged, ...direct] : staged;
     const items = candidates.filter(({ parts }) => parts.has(table));
     const gone = table === root ? deletions : [];
     return items.length + gone.length > 0 ? [{ table, statements, items, deletions: gone }] : [];

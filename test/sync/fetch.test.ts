@@ -20,8 +20,8 @@ test('of an account the named objects are read, and one that is gone is deleted'
   const earlier = (await account.asked()).length;
   expect(await account.sync('charges', { ids: ['ch_1', 'ch_2'] })).toMatchObject({ changed: 1, deleted: 1 });
   expect((await account.asked()).slice(earlier).map((path) => path.split('?')[0])).toEqual([
-    '/stripe/v1/charges/ch_1',
-    '/stripe/v1/charges/ch_2',
+    '/v1/charges/ch_1',
+    '/v1/charges/ch_2',
   ]);
   expect(await account.rows('charges', 'id, amount, deleted_at is null as here')).toEqual([
     { id: 'ch_1', amount: '20', here: true },

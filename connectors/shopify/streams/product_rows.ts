@@ -55,7 +55,7 @@ export const costs = table({
   name: 'raw.shopify_costs',
   key: ['id', 'valid_from'],
   rootColumn: 'product_id',
-  keepsHistory: true,
+  keeps: 'history',
   columns: {
     id: 'text',
     valid_from: 'timestamptz',

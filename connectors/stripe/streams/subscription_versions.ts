@@ -17,7 +17,7 @@ export const subscriptionVersions = table({
   name: 'raw.stripe_subscription_versions',
   key: ['id', 'valid_from'],
   rootColumn: 'id',
-  keepsHistory: true,
+  keeps: 'history',
   uncompared: ['unseen_from'],
   columns: {
     id: 'text',

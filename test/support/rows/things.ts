@@ -32,7 +32,7 @@ export const prices: Table = table({
   key: ['id', 'valid_from'],
   columns: { id: 'text', valid_from: 'timestamptz', thing_id: 'text', price: 'numeric' },
   rootColumn: 'thing_id',
-  keepsHistory: true,
+  keeps: 'history',
 });
 
 export const thingTables = [things, parts, prices] as const;

@@ -1,0 +1,126 @@
+/**
+ * The way into `raw` of what has no current version: events, figures of days, readings of counters. Nothing
+ * stored is looked up before; one statement writes what is new and says which days it touches.
+ */
+import { copyLines, lineColumns } from '../db/copy.ts';
+import type { Tx } from '../db/pool.ts';
+import { dayOf, type Mark, markDays } from '../dirty/marks.ts';
+import { linesOf } from './lines.ts';
+import type { LoadScope } from './load_lock.ts';
+import type { PackedItem } from './pack.ts';
+import {
+  contentDiffers,
+  earlierRow,
+  listOf,
+  type NamedStatement,
+  stagingName,
+  statement,
+  statementsOf,
+} from './statements.ts';
+import type { Keeps, Table } from './table.ts';
+
+export type DatedKeeps = Exclude<Keeps, 'history'>;
+export type DatedTable = Table & { keeps: DatedKeeps };
+
+export type DatedLoad = {
+  tx: Tx;
+  brandId: string;
+  connectionId: string;
+  tables: readonly Table[];
+  scope: LoadScope;
+  now: Date;
+};
+
+/** Whether the rows of a root table are loaded this way. */
+export function isDated(table: Table | undefined): table is DatedTable {
+  return table?.keeps !== undefined && table.keeps !== 'history';
+}
+
+/** Gives the rows that were written, and the marks. */
+export async function writeDatedRows(
+  { tx, brandId, connectionId, tables, scope, now }: DatedLoad,
+  table: DatedTable,
+  items: readonly PackedItem[],
+): Promise<{ changed: number; days: number }> {
+  if (tables.length > 1)
+    throw new TypeError(`${table.name} keeps ${table.keeps}, which have no rows below them`);
+  const staging = statementsOf(tables).tables.get(table);
+  if (staging === undefined || items.length === 0) return { changed: 0, days: 0 };
+  await tx.query(staging.prepareStaging);
+  // Oldest first, so that of two readings of one day in a page the later one stays.
+  const inOrder = items.toSorted((one, other) => one.changedAt.getTime() - other.changedAt.getTime());
+  await copyLines(tx, staging.copyToStaging, linesOf(table, inOrder));
+  const { rows } = await tx.query<{ written: number; days: Mark[] }>({
+    ...writeStatement(table),
+    values: [brandId, connectionId, scope.timeZone, now],
+  });
+  const { written = 0, days = [] } = rows[0] ?? {};
+  const { retailerId, timeZone } = scope;
+  if (retailerId === null) return { changed: written, days: 0 };
+  return { changed: written, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days }) };
+}
+
+const made = new WeakMap<Table, NamedStatement>();
+
+function writeStatement(table: DatedTable): NamedStatement {
+  let known = made.get(table);
+  if (known === undefined) {
+    known = makeStatement(table);
+    made.set(table, known);
+  }
+  return known;
+}
+
+function makeStatement(table: DatedTable): NamedStatement {
+  const { name, key, keeps } = table;
+  const columns = lineColumns(table);
+  const isCounter = keeps === 'counters';
+  return statement(`
+    with written as (
+      insert into ${name} as t (brand_id, connection_id, ${columns.join(', ')}, changed_at, seen_at)
+      select $1::uuid, $2::uuid, ${listOf('s', columns)}, s.changed_at, $4::timestamptz
+      from ${stagingName(table)} s
+      ${isCounter ? `left join ${earlierRow(table)} where ${contentDiffers(table)}` : ''}
+      on conflict (brand_id, connection_id, ${key.join(', ')}) ${keeps === 'days' ? replacement(table) : 'do nothing'}
+      returning t.*
+    ), touched as (
+      select * from written ${isCounter ? `union all ${nextReadings(table)}` : ''}
+    )
+    select (select count(*)::int from written) as written,
+           (select coalesce(jsonb_agg(distinct jsonb_build_object('subject', i.subject, 'day', i.day)), '[]')
+            from touched o cross join (select $3::text as zone) z
+            cross join lateral (values ${daysOf(table)}) as i (subject, day) where i.day is not null) as days`);
+}
+
+/** A later reading of the same day, if it says something else. */
+function replacement(table: DatedTable): string {
+  const figures = Object.keys(table.columns).filter((column) => !table.key.includes(column));
+  const written = [...figures, 'changed_at', 'seen_at'].map((column) => `${column} = excluded.${column}`);
+  const differs = figures.map((column) => `t.${column} is distinct from excluded.${column}`);
+  return `do update set ${written.join(', ')} where t.changed_at <= excluded.changed_at and (${differs.join(' or ')})`;
+}
+
+/** What was added up to the next reading is another amount once one comes in between. */
+function nextReadings({ name, key }: DatedTable): string {
+  const [at, thing] = [key.at(-1), key.slice(0, -1)];
+  return `
+      select n.* from written w
+      cross join lateral (
+        select * from ${name} o
+        where o.brand_id = $1 and o.connection_id = $2
+          and (${listOf('o', thing)}) = (${listOf('w', thing)}) and o.${at} > w.${at}
+        order by ${listOf('o', key)} limit 1
+      ) n`;
+}
+
+/** A row that can change touches what lies in its key: else what it was before would have to be known. */
+function daysOf({ name, key, keeps, columns, days = {} }: DatedTable): string {
+  const marked = Object.entries(days);
+  if (marked.length === 0) return '(null, null::date)';
+  const stray = Object.keys(days).find((column) => !key.includes(column));
+  if (keeps === 'days' && stray !== undefined)
+    throw new TypeError(`${name} marks days by ${stray}, which is not in its key`);
+  return marked
+    .map(([column, subject]) => `('${subject}', ${dayOf(`o.${column}`, columns[column], 'z.zone')})`)
+    .join(', ');
+}
