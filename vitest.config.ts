@@ -8,6 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/db/global_setup.ts'],
     pool: 'forks',
+    isolate: false,
     maxWorkers: WORKERS,
     // Against what hangs, not against what is slow: a busy machine must never end a test that goes on.
     testTimeout: process.env.NIGHTSHIFT_LONG === '1' ? LONG_MS_MAX : 600_000,

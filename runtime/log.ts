@@ -10,6 +10,7 @@ import { scrubJson } from './scrub.ts';
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 export type Log = Logger;
+export type { DestinationStream };
 
 const STDERR = 2;
 

@@ -5,7 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Cli, Noun } from './shared/noun.ts';
+import type { Cli, Io, Noun } from './shared/noun.ts';
 import { databaseRefusal, firstCause } from './ui/errors.ts';
 import { exitCodeOf } from './ui/exit_codes.ts';
 import { makeOutput } from './ui/output.ts';
@@ -35,10 +35,15 @@ const nouns: Record<string, Entry> = {
 };
 
 /** Runs one command line and gives its exit code. Whatever goes wrong is reported here, once. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  io: Io = process,
+): Promise<number> {
   const first = argv.find((word) => !word.startsWith('-'));
   const noun = first !== undefined && Object.hasOwn(nouns, first) ? first : undefined;
-  const cli: Cli = { out: makeOutput(argv.includes('--json')), env, exitCode: exitCodes.ok };
+  const out = makeOutput(argv.includes('--json'), io.stdout, io.stderr);
+  const cli: Cli = { out, io, env, exitCode: exitCodes.ok };
   try {
     const program = await buildProgram(cli, noun);
     await program.parseAsync([...argv], { from: 'user' });
@@ -55,7 +60,11 @@ async function buildProgram(cli: Cli, noun: string | undefined): Promise<Command
     .version(packageJson.version)
     .option('--json', 'data as JSON: one object, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: () => {} }) // reported by explain, with what to type next
+    .configureOutput({
+      writeOut: (text) => cli.io.stdout.write(text),
+      writeErr: (text) => cli.io.stderr.write(text),
+      outputError: () => {}, // reported by explain, with what to type next
+    })
     .exitOverride();
   for (const [name, { summary, load }] of Object.entries(nouns)) {
     const command = program.command(name).description(summary);

@@ -1,6 +1,11 @@
-/** Runs the command line as a person does: a process of its own, judged by what it prints and its exit code. */
+/**
+ * Runs the command line and judges it by what it prints and its exit code. Where its end as a process does not
+ * matter it runs in the process of the test, which saves the start of one; `aProcess` says that it does.
+ */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { run } from '../../bin/cli/program.ts';
 
 export type Ran = { code: number | null; stdout: string; stderr: string; json(): unknown[] };
 
@@ -8,7 +13,9 @@ export type CliOptions = {
   env?: Record<string, string>;
   /** What comes in on standard input; nothing when left out. */
   input?: string;
-  /** Called with everything that stderr has said so far, each time it says more. `hangUp` stops reading it. */
+  /** Runs it as a person does: with streams, signals and an end of its own. */
+  aProcess?: boolean;
+  /** Of a process: called with all that stderr has said, each time it says more. `hangUp` stops reading it. */
   onStderr?: (soFar: string, kill: (signal: NodeJS.Signals) => void, hangUp: () => void) => void;
 };
 
@@ -16,9 +23,40 @@ const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bin/nightshift.ts');
 
 export function nightshift(args: readonly string[], options: CliOptions = {}): Promise<Ran> {
-  const { env = {}, input = '', onStderr } = options;
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [entry, ...args], { cwd: root, env: { PATH, HOME, ...env } });
+  const env = { PATH, HOME, ...options.env };
+  return options.aProcess || options.onStderr ? spawned(args, env, options) : called(args, env, options);
+}
+
+async function called(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { input = '' }: CliOptions,
+): Promise<Ran> {
+  const [stdout, stderr] = [collector(), collector()];
+  const io = { stdin: Readable.from([Buffer.from(input)]), stdout, stderr, log: stderr };
+  const code = await run(args, env, io);
+  return ran(code, stdout.said(), stderr.said());
+}
+
+function collector() {
+  const pieces: string[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    write(piece, _, done) {
+      pieces.push(String(piece));
+      done();
+    },
+  });
+  return Object.assign(stream, { said: () => pieces.join('') });
+}
+
+function spawned(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { input = '', onStderr }: CliOptions,
+): Promise<Ran> {
+  const child = spawn(process.execPath, [entry, ...args], { cwd: root, env });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
@@ -33,13 +71,13 @@ export function nightshift(args: readonly string[], options: CliOptions = {}): P
   });
   child.stdin.on('error', () => {}); // a command that reads nothing may be gone already
   child.stdin.end(input);
-  const json = () =>
-    stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line): unknown => JSON.parse(line));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr, json }));
+    child.once('close', (code) => resolve(ran(code, stdout, stderr)));
   });
+}
+
+function ran(code: number | null, stdout: string, stderr: string): Ran {
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { code, stdout, stderr, json: () => lines.map((line): unknown => JSON.parse(line)) };
 }

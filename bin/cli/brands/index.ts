@@ -140,7 +140,8 @@ function addChange(
     .action(async (name: string, value: string, { yes, dryRun }: ChangeOptions) => {
       await using session = await openSession(cli);
       const brand = await findBrand(session.db, name);
-      if (!dryRun) await confirm(`Change the ${what} of ${name} to ${value} and recompute its history?`, yes);
+      if (!dryRun)
+        await confirm(cli.io, `Change the ${what} of ${name} to ${value} and recompute its history?`, yes);
       const result = await recompute(session, { brandId: brand.id, dryRun }, (tx, tables, now) =>
         change(tx, value, { brandId: brand.id, tables, now }),
       );

@@ -67,7 +67,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const account = accountOf(options);
   if (options.requestsPerSecond !== undefined) assertLimited(options.provider);
   const { provider } = options;
-  const secret = storedKey({ provider, auth, key: await readKey(options, cli.env) });
+  const secret = storedKey({ provider, auth, key: await readKey(options, cli) });
   await using session = await openSession(cli);
   const { db } = session;
   const brand = await findBrand(db, options.brand);

@@ -25,7 +25,7 @@ export function addKey(command: Command, cli: Cli): void {
     )
     .addOption(new Option('--auth <kind>', 'how the key is used from now on').choices(AUTHS))
     .action(async (name: string, { brand, keyEnv, auth: wanted }: KeyOptions) => {
-      const key = await readKey({ keyEnv }, cli.env);
+      const key = await readKey({ keyEnv }, cli);
       await using session = await openSession(cli);
       const { brand: owner, connection } = await findTheConnection(session.db, name, brand);
       const { provider } = connection;

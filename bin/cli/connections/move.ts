@@ -31,7 +31,7 @@ async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: Mo
   const { connection } = await findTheConnection(session.db, name, brand);
   const { brandId, id: connectionId } = connection;
   const { id: retailerId } = await findRetailer(session.db, brandId, retailer);
-  if (!dryRun) await confirm(`Move ${connection.name} with all its history to ${retailer}?`, yes);
+  if (!dryRun) await confirm(cli.io, `Move ${connection.name} with all its history to ${retailer}?`, yes);
   const result = await recompute(session, { brandId, dryRun }, (tx, tables, now) =>
     moveConnection(tx, { brandId, connectionId, retailerId, tables, now }),
   );

@@ -32,7 +32,7 @@ export function addImport(command: Command, cli: Cli): void {
 async function run(cli: Cli, path: string, options: Options): Promise<void> {
   const { dryRun = false, wait } = options;
   const now = options.now ? new Date(options.now) : new Date();
-  const { name, bytes } = await readRateFile(path);
+  const { name, bytes } = await readRateFile(path, cli.io.stdin);
   const published = await readRates(bytes, { source: name, today: frankfurt(now).day });
   await using session = await openSession(cli);
   const { db } = session;

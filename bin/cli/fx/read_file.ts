@@ -1,6 +1,7 @@
 /** A file of exchange rates as it is named on the command line; `-` is standard input. */
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
 import { BYTES_MAX } from '#connectors/ecb/read_rates.ts';
 import { coded, messageOf } from '#runtime/errors.ts';
 
@@ -25,12 +26,12 @@ export class RateFileMissing extends coded('NS_FX_FILE_MISSING') {
 
 export type RateFile = { name: string; bytes: Buffer };
 
-export async function readRateFile(path: string): Promise<RateFile> {
+export async function readRateFile(path: string, stdin: Readable): Promise<RateFile> {
   const name = path === '-' ? 'standard input' : basename(path);
   const pieces: Buffer[] = [];
   let size = 0;
   try {
-    for await (const piece of path === '-' ? process.stdin : createReadStream(path)) {
+    for await (const piece of path === '-' ? stdin : createReadStream(path)) {
       size += piece.length;
       if (size > BYTES_MAX) throw new RateFileUnreadable(name, `it is larger than ${BYTES_MAX} bytes`);
       pieces.push(Buffer.from(piece));

@@ -1,10 +1,24 @@
 /** What every command is given. */
+import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { ExitCode } from '#runtime/exit_codes.ts';
-import type { Output } from '../ui/output.ts';
+import type { DestinationStream } from '#runtime/log.ts';
+import type { Output, Stream } from '../ui/output.ts';
+
+/** Where a command reads and writes: a process's own streams, or those of a test that runs it in its process. */
+export type Io = {
+  stdin: Input;
+  stdout: Stream;
+  stderr: Stream;
+  /** Where log lines go; to the process's standard error when left out. */
+  log?: DestinationStream;
+};
+
+export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
 
 export type Cli = {
   out: Output;
+  io: Io;
   env: NodeJS.ProcessEnv;
   /** How the command ends when nothing is thrown; 0 unless it says otherwise. */
   exitCode: ExitCode;

@@ -47,7 +47,7 @@ export async function remove(
   const lines = linesOf(found, parts, goes);
   if (dryRun) return cli.out.record({ ...record, removed: false }, () => lines);
   if (yes === undefined) for (const line of lines) cli.out.say(line);
-  await confirmName(`It cannot be undone. Type ${name} to remove it: `, name, yes);
+  await confirmName(cli.io, `It cannot be undone. Type ${name} to remove it: `, { name, given: yes });
   await (owner.kind === 'connection' ? removeAlone(cli, session, found) : removeWhole(cli, session, found));
   cli.out.record({ ...record, removed: true }, () => [`Removed ${owner.kind} ${name}.`]);
   if (goes.days > 0 && owner.kind === 'connection')

@@ -40,7 +40,7 @@ export async function finish(
   { timeout, thenAlso }: { timeout: number; thenAlso?: () => Promise<Followed[]> },
 ): Promise<JobState[]> {
   await using own = await workerIfNone(cli, session);
-  using progress = startProgress();
+  using progress = startProgress(cli.io.stderr);
   const { db } = session;
   const options: FollowOptions = { db, progress, patience: patience(timeout), broken: own.stopped };
   const states = await follow(jobs, options);

@@ -21,7 +21,7 @@ export type Output = {
   say(line: string): void;
 };
 
-type Stream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
+export type Stream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number; rows?: number };
 
 export function makeOutput(
   json: boolean,

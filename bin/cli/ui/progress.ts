@@ -2,14 +2,13 @@
  * Shows how far something is, on stderr. A terminal gets a block of lines that is drawn over itself;
  * anything else gets each line when it changes, not more often than every few seconds.
  */
+import type { Stream } from './output.ts';
 import { printable } from './printable.ts';
 import { widthOf, wrapped } from './wrap.ts';
 
 const PLAIN_INTERVAL_MS = 5_000;
 const DEFAULT_WIDTH = 100;
 const DEFAULT_HEIGHT = 24;
-
-type Stream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number; rows?: number };
 
 export type Progress = Disposable & {
   /** The state now: what is to be seen of it is decided here. */

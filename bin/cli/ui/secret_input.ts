@@ -2,6 +2,7 @@
  * Where keys of providers come from: a named environment variable, or standard input. Never an
  * argument: those are seen by every user of the machine and kept in the shell's history.
  */
+import type { Cli, Input, Io } from '../shared/noun.ts';
 import { UsageError } from './errors.ts';
 
 /** The longest key that a provider hands out has a few hundred characters. */
@@ -10,8 +11,8 @@ const HINT = 'name a variable with --key-env SHOP_KEY, or pipe the key in: pass 
 
 export type KeySource = { keyEnv?: string };
 
-export async function readKey({ keyEnv }: KeySource, env: NodeJS.ProcessEnv): Promise<string> {
-  const key = (keyEnv === undefined ? await fromStdin() : fromVariable(keyEnv, env)).trim();
+export async function readKey({ keyEnv }: KeySource, { env, io }: Pick<Cli, 'env' | 'io'>): Promise<string> {
+  const key = (keyEnv === undefined ? await fromStdin(io) : fromVariable(keyEnv, env)).trim();
   if (key === '') throw new UsageError('The key is empty.', HINT);
   if (key.length > LENGTH_MAX) throw tooLong();
   if (/[\r\n]/.test(key)) throw new UsageError('The key has more than one line.', HINT);
@@ -33,13 +34,13 @@ function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
   return key;
 }
 
-function fromStdin(): Promise<string> {
-  return process.stdin.isTTY ? typed() : piped();
+function fromStdin(io: Io): Promise<string> {
+  return io.stdin.isTTY ? typed(io) : piped(io.stdin);
 }
 
-async function piped(): Promise<string> {
+async function piped(stdin: Input): Promise<string> {
   let text = '';
-  for await (const chunk of process.stdin.setEncoding('utf8')) {
+  for await (const chunk of stdin.setEncoding('utf8')) {
     text += chunk;
     if (text.length > LENGTH_MAX) throw tooLong();
   }
@@ -47,10 +48,10 @@ async function piped(): Promise<string> {
 }
 
 /** Raw mode, so that the terminal does not show what is typed. */
-async function typed(): Promise<string> {
-  const { stdin, stderr } = process;
+async function typed({ stdin, stderr }: Io): Promise<string> {
   stderr.write('Key (it is not shown): ');
-  stdin.setRawMode(true).setEncoding('utf8');
+  stdin.setRawMode?.(true);
+  stdin.setEncoding('utf8');
   try {
     let text = '';
     for await (const chunk of stdin) {
@@ -62,7 +63,8 @@ async function typed(): Promise<string> {
     }
     return text;
   } finally {
-    stdin.setRawMode(false).pause();
+    stdin.setRawMode?.(false);
+    stdin.pause();
     stderr.write('\n');
   }
 }

@@ -23,7 +23,7 @@ export function emptyDb(): Promise<TestDb> {
 
 async function copyOf(template: string): Promise<TestDb> {
   const name = `nightshift_test_${process.pid}_${randomBytes(5).toString('hex')}`;
-  await onServer(`create database ${name} template ${template} encoding 'UTF8'`);
+  await onServer(`create database ${name} template ${template} encoding 'UTF8' strategy file_copy`);
   const url = new URL(inject('serverUrl'));
   url.pathname = name;
   const db = openDb(url.href, { applicationName: 'nightshift test', max: 10 });
