@@ -9,16 +9,25 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { makeLog } from '#runtime/log.ts';
 import { migrate } from '#sql/db/migrate.ts';
-import { openDb } from '#sql/db/pool.ts';
+import { type Db, openDb } from '#sql/db/pool.ts';
 import { openServer } from '#sql/embedded/open_server.ts';
 import { embeddedHome } from './embedded_home.ts';
+import { type Baseline, baselineOf } from './recycle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     serverUrl: string;
-    serverIsOurs: boolean;
     template: string;
+    baseline: Baseline;
   }
+}
+
+/** The template and all copies of it; a server that is ours goes away as a whole. */
+async function dropAll(admin: Db, template: string): Promise<void> {
+  const { rows } = await admin.query("select datname from pg_database where datname like $1 || '%'", [
+    template,
+  ]);
+  for (const { datname } of rows) await admin.query(`drop database ${datname} with (force)`);
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -28,7 +37,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     databaseUrl: existing,
     dataDir,
     log: makeLog('warn', 'test'),
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
+    settings: {
+      fsync: 'off',
+      synchronous_commit: 'off',
+      full_page_writes: 'off',
+      max_connections: '200',
+      autovacuum: 'off',
+    },
   });
   const admin = openDb(server.url, { applicationName: 'nightshift test setup', max: 1 });
   const template = `nightshift_test_${randomBytes(4).toString('hex')}`;
@@ -38,13 +53,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   {
     await using db = openDb(url.href, { applicationName: 'nightshift test setup' });
     await migrate(db);
+    project.provide('baseline', await baselineOf(db));
   }
   project.provide('serverUrl', server.url);
-  project.provide('serverIsOurs', existing === undefined);
   project.provide('template', template);
 
   return async () => {
-    await admin.query(`drop database ${template} with (force)`);
+    if (existing !== undefined) await dropAll(admin, template);
     await admin[Symbol.asyncDispose]();
     const home = await embeddedHome(dataDir);
     await server[Symbol.asyncDispose]();
