@@ -3,7 +3,7 @@
  * A page is the text of a provider's answer, and the clock covers parsing it, making rows of it and
  * storing them. Charges stand for flat objects, orders for objects that are several tables' rows.
  */
-import { loadItems } from '#sql/load/load.ts';
+import { loadItems } from '../sql/load/load.ts';
 import { loadOrders } from './load_orders.ts';
 import { type Place, upsertPage, upsertRows } from './load_yardsticks.ts';
 import type { Figure } from './support/bench.ts';

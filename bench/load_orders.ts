@@ -1,7 +1,7 @@
 /** Orders of five lines: six tables in one transaction, the first order of each customer watched. */
-import { orderItem } from '#connectors/shopify/streams/order_rows.ts';
-import { ordersStream } from '#connectors/shopify/streams/orders.ts';
-import { loadItems } from '#sql/load/load.ts';
+import { orderItem } from '../connectors/shopify/streams/order_rows.ts';
+import { ordersStream } from '../connectors/shopify/streams/orders.ts';
+import { loadItems } from '../sql/load/load.ts';
 import type { Figure } from './support/bench.ts';
 import { median, rememberVersions, rewrittenSince, timed, walBytes } from './support/measure.ts';
 import { orderPages, ROWS_PER_ORDER } from './support/orders.ts';

@@ -6,9 +6,9 @@
  */
 import { Logger, run } from 'graphile-worker';
 import { z } from 'zod';
-import { makeLog } from '#runtime/log.ts';
-import { defineTask, type Services, type Task } from '#tasks/task.ts';
-import { startWorker } from '#workers/queue/worker.ts';
+import { makeLog } from '../runtime/log.ts';
+import { defineTask, type Services, type Task } from '../tasks/task.ts';
+import { startWorker } from '../workers/queue/worker.ts';
 import { bullMq, pgBoss, redisVersion } from './queue_peers.ts';
 import type { Figure } from './support/bench.ts';
 import { startClock } from './support/job_clock.ts';

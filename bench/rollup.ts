@@ -4,10 +4,10 @@
  * `insert … select … group by` that one would write for a report.
  */
 import { readFileSync } from 'node:fs';
-import { rollups } from '#sql/rollups/index.ts';
-import { freshQuery } from '#sql/rollups/merge.ts';
-import type { Rollup } from '#sql/rollups/rollup.ts';
-import { runRollups } from '#sql/rollups/run.ts';
+import { rollups } from '../sql/rollups/index.ts';
+import { freshQuery } from '../sql/rollups/merge.ts';
+import type { Rollup } from '../sql/rollups/rollup.ts';
+import { runRollups } from '../sql/rollups/run.ts';
 import type { Figure } from './support/bench.ts';
 import { compare, median, timed } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';

@@ -4,9 +4,9 @@
  * sync engine, on the same pages and in turns. The clock covers parsing the pages, making rows of them
  * and storing them; no network is in it.
  */
-import { charges, toItem } from '#connectors/stripe/streams/charges.ts';
-import { loadItems } from '#sql/load/load.ts';
-import { savePosition } from '#sql/load/sync_state.ts';
+import { charges, toItem } from '../connectors/stripe/streams/charges.ts';
+import { loadItems } from '../sql/load/load.ts';
+import { savePosition } from '../sql/load/sync_state.ts';
 import { openPeer, PEER, PEER_TABLE } from './stripe_peer.ts';
 import type { Figure } from './support/bench.ts';
 import { type Charge, chargePages } from './support/charges.ts';

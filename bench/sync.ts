@@ -5,11 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeKeyring, streamsOf } from '#connectors/providers.ts';
-import { sealer } from '#sql/tenants/secrets.ts';
 import { type SandboxProcess, startSandboxProcess } from '../bin/cli/demo/sandbox_process.ts';
 import { type Giftware, setUp } from '../bin/cli/demo/setup.ts';
 import { enqueueSyncs, type Reading } from '../bin/cli/sync/enqueue.ts';
+import { makeKeyring, streamsOf } from '../connectors/providers.ts';
+import { sealer } from '../sql/tenants/secrets.ts';
 import type { Figure } from './support/bench.ts';
 import { rememberVersions, rewrittenSince } from './support/measure.ts';
 import { sessionsClock } from './support/processor.ts';

@@ -5,9 +5,9 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { makeLog } from '#runtime/log.ts';
-import { defineTask, type Services, type Task } from '#tasks/task.ts';
-import { startWorker } from '#workers/queue/worker.ts';
+import { makeLog } from '../../runtime/log.ts';
+import { defineTask, type Services, type Task } from '../../tasks/task.ts';
+import { startWorker } from '../../workers/queue/worker.ts';
 
 const PATIENCE_MS = 60_000;
 

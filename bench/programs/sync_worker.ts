@@ -3,13 +3,13 @@
  * NIGHTSHIFT_SECRET_KEYS. It tells its parent how much memory and processor time it takes, many times a second.
  */
 
-import { makeKeyring } from '#connectors/providers.ts';
-import { readConfig } from '#runtime/config.ts';
-import { makeLog } from '#runtime/log.ts';
-import { sealer } from '#sql/tenants/secrets.ts';
-import { syncStream } from '#tasks/sync_stream.ts';
-import type { Task } from '#tasks/task.ts';
-import { startWorker } from '#workers/queue/worker.ts';
+import { makeKeyring } from '../../connectors/providers.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { makeLog } from '../../runtime/log.ts';
+import { sealer } from '../../sql/tenants/secrets.ts';
+import { syncStream } from '../../tasks/sync_stream.ts';
+import type { Task } from '../../tasks/task.ts';
+import { startWorker } from '../../workers/queue/worker.ts';
 
 const SAMPLE_MS = 100;
 

@@ -2,8 +2,8 @@
  * Payments as Stripe lists them, about 3 kB of JSON each, and a table for them. The connector comes
  * with a later release; the table stands for it: columns that a rollup needs, and the whole object.
  */
-import type { Db } from '#sql/db/pool.ts';
-import { type Item, type Json, table } from '#sql/load/table.ts';
+import type { Db } from '../../sql/db/pool.ts';
+import { type Item, type Json, table } from '../../sql/load/table.ts';
 import { seeded } from './random.ts';
 
 export type Charge = {

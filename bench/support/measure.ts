@@ -1,5 +1,5 @@
 /** Clocks and statistics of the benches. */
-import type { Db } from '#sql/db/pool.ts';
+import type { Db } from '../../sql/db/pool.ts';
 
 /** How long it took, in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -1,5 +1,5 @@
 /** Orders as Shopify gives them, parts included: lines, ledger and the payment. */
-import type { Json } from '#sql/load/table.ts';
+import type { Json } from '../../sql/load/table.ts';
 import { type Random, seeded } from './random.ts';
 
 export const LINES = 5;

@@ -7,10 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeLog } from '#runtime/log.ts';
-import { migrate } from '#sql/db/migrate.ts';
-import { type Db, openDb } from '#sql/db/pool.ts';
-import { openServer } from '#sql/embedded/open_server.ts';
+import { makeLog } from '../../runtime/log.ts';
+import { migrate } from '../../sql/db/migrate.ts';
+import { type Db, openDb } from '../../sql/db/pool.ts';
+import { openServer } from '../../sql/embedded/open_server.ts';
 import { embeddedHome } from '../../test/support/db/embedded_home.ts';
 
 export type BenchServer = AsyncDisposable & {

@@ -1,5 +1,5 @@
 /** A brand with a retailer and a connection, for benches that need rows to belong to somebody. */
-import type { Db } from '#sql/db/pool.ts';
+import type { Db } from '../../sql/db/pool.ts';
 
 export type Tenant = { brandId: string; retailerId: string; connectionId: string };
 
