@@ -86,5 +86,5 @@ test('raised limits of an account are given with it or later, changed and taken 
   const given = [...shop, '--account', 'acme', '--requests-per-second', '9'];
   const refused = await nightshift(given, { env, input: 'shpat_of_acme' });
   expect(refused).toMatchObject({ code: 2 });
-  expect(refused.stderr).toContain('The limits of shopify are not given by hand.');
+  expect(refused.stderr).toContain('The limits of Shopify are not given by hand.');
 });
