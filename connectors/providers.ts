@@ -13,35 +13,57 @@ import { keyShapes as sendgridKeys } from './sendgrid/key.ts';
 import { shopify } from './shopify/provider.ts';
 import { stripe } from './stripe/provider.ts';
 
-export const providers: readonly Provider[] = [shopify, stripe];
+/** Providers by name, and their streams. */
+export type ProviderSet = {
+  providers: readonly Provider[];
+  streams: readonly Stream[];
+  /** Of a name that the database has: a release that does not know it is older than the row. */
+  providerOf(name: string): Provider;
+  /** Throws NS_STREAM_UNKNOWN. */
+  findStream(name: string): Stream;
+};
 
-export const streams: readonly Stream[] = providers.flatMap((provider) => provider.streams);
-
-export const streamNames: readonly string[] = streams.map(({ name }) => name);
-
-addShapes([...providers.flatMap(({ key }) => key.shapes), ...sendgridKeys, ...ayrshareKeys]);
+/** What opens the connections of these providers. */
+export type ProviderKeyring = Keyring & { providers: ProviderSet };
 
 export class StreamUnknown extends coded('NS_STREAM_UNKNOWN') {
-  constructor(name: string) {
+  constructor(name: string, known: readonly Stream[]) {
     super(`There is no stream ${name}.`, {
-      hint: `There are: ${streamNames.join(', ')}.`,
+      hint: `There are: ${known.map((stream) => stream.name).join(', ')}.`,
       context: { stream: name },
     });
   }
 }
 
-/** Of a name that the database has: a release that does not know it is older than the row. */
-export function providerOf(name: string): Provider {
-  const found = providers.find((provider) => provider.name === name);
-  if (found === undefined) throw new TypeError(`no provider is called ${name}`);
-  return found;
+export function providerSet(providers: readonly Provider[]): ProviderSet {
+  const streams = providers.flatMap((provider) => provider.streams);
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const streamsByName = new Map(streams.map((stream) => [stream.name as string, stream]));
+  if (byName.size + streamsByName.size < providers.length + streams.length)
+    throw new TypeError('two providers or two streams have one name');
+  return {
+    providers,
+    streams,
+    providerOf(name) {
+      const found = byName.get(name);
+      if (found === undefined) throw new TypeError(`no provider is called ${name}`);
+      return found;
+    },
+    findStream(name) {
+      const found = streamsByName.get(name);
+      if (found === undefined) throw new StreamUnknown(name, streams);
+      return found;
+    },
+  };
 }
 
-export function findStream(name: string): Stream {
-  const stream = streams.find((one) => one.name === name);
-  if (!stream) throw new StreamUnknown(name);
-  return stream;
-}
+/** All that Nightshift reads. */
+export const builtIn = providerSet([shopify, stripe]);
+export const { providers, streams, providerOf, findStream } = builtIn;
+
+export const streamNames: readonly string[] = streams.map(({ name }) => name);
+
+addShapes([...providers.flatMap(({ key }) => key.shapes), ...sendgridKeys, ...ayrshareKeys]);
 
 /** In the order in which they are to be read. */
 export function streamsOf(provider: string): readonly Stream[] {
@@ -53,9 +75,9 @@ export function isReconcilable(stream: string): boolean {
   return providerOf(findStream(stream).provider).isReconcilable;
 }
 
-/** What opens connections, and says where their keys may be sent. */
-export function makeKeyring(sealer: Sealer, allowedHosts: readonly string[]): Keyring {
-  return { sealer, allowedHosts, addressOf: providerOf };
+/** Keys are sent to hosts of the providers, and to those that the operator allows. */
+export function makeKeyring(sealer: Sealer, allowedHosts: readonly string[], set = builtIn): ProviderKeyring {
+  return { sealer, allowedHosts, addressOf: set.providerOf, providers: set };
 }
 
 /** Throws NS_KEY_UNFIT for a key, or a part of one, that is seen to be another provider's. */
@@ -76,9 +98,9 @@ export function assertKey(provider: string, key: string): void {
 }
 
 /** Throws NS_ACCOUNT_DIFFERS for a key of another account; tells whether the provider was asked. */
-export async function assertAccount(context: RequestContext): Promise<boolean> {
+export async function assertAccount(set: ProviderSet, context: RequestContext): Promise<boolean> {
   const { provider, accountAskedAt } = context.connection;
-  const { assertAccount: ask } = providerOf(provider);
+  const { assertAccount: ask } = set.providerOf(provider);
   if (ask === undefined || accountAskedAt !== null) return false;
   await ask(context);
   return true;

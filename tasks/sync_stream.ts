@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
 import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
-import { assertAccount, findStream } from '#connectors/providers.ts';
+import { assertAccount } from '#connectors/providers.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
 import { isDatabaseFault } from '#sql/db/faults.ts';
@@ -80,7 +80,7 @@ export const syncStream = defineTask({
   timeoutSeconds: TIMEOUT_SECONDS,
   async run(which, context) {
     const { db, services } = context;
-    const stream = findStream(which.stream);
+    const stream = services.providers.findStream(which.stream);
     const connection = await openConnection(db, which.brandId, which.connectionId, services);
     const run: Run = { connection, stream, context, payload: which };
     try {
@@ -151,7 +151,7 @@ async function pagesOf(run: Run, stats: RequestStats, warnings: Set<string>): Pr
   const position = await readPosition(db, connection.brandId, connection.id, stream.name);
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const warn = (warning: string) => void warnings.add(warning);
-  run.isAccountAsked = await assertAccount({
+  run.isAccountAsked = await assertAccount(services.providers, {
     connection,
     db,
     sealer: services.sealer,

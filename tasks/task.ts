@@ -4,9 +4,9 @@
  * by hand does the same work.
  */
 import type { z } from 'zod';
+import type { ProviderKeyring } from '#connectors/providers.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import type { Keyring } from '#sql/tenants/connections.ts';
 
 /** What a run did, in figures: its log line and its row in `ops.job_runs`. */
 export type Tally = Record<string, number | string | boolean | null | undefined> & {
@@ -15,7 +15,7 @@ export type Tally = Record<string, number | string | boolean | null | undefined>
 };
 
 /** What tasks need of the configuration. */
-export type Services = Keyring & {
+export type Services = ProviderKeyring & {
   /** The directory of the feeds of exchange rates. */
   ecbUrl: string;
 };

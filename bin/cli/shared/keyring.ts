@@ -1,11 +1,10 @@
 /** What opens and seals the keys of connections, and says where those may be sent. */
-import { makeKeyring } from '#connectors/providers.ts';
-import type { Keyring } from '#sql/tenants/connections.ts';
+import { makeKeyring, type ProviderKeyring } from '#connectors/providers.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import type { Cli } from './noun.ts';
 import { secretKeysOf } from './secret_keys.ts';
 import type { Session } from './session.ts';
 
-export async function keyringOf(cli: Cli, { config }: Pick<Session, 'config'>): Promise<Keyring> {
+export async function keyringOf(cli: Cli, { config }: Pick<Session, 'config'>): Promise<ProviderKeyring> {
   return makeKeyring(sealer(await secretKeysOf(config, cli.out.say)), config.allowedHosts);
 }

@@ -17,7 +17,7 @@ const testKey = { id: 'test', key: Buffer.alloc(32, 7) };
 export const testSealer = sealer([testKey]);
 /** The same for NIGHTSHIFT_SECRET_KEYS. */
 export const TEST_KEYS = `${testKey.id}:${testKey.key.toString('base64')}`;
-export const testKeyring: Keyring = makeKeyring(testSealer, []);
+export const testKeyring = makeKeyring(testSealer, []);
 export const TEST_SECRET = 'shpat_secret_of_tests';
 
 export function aBrand(db: Db, brand: Partial<NewBrand> = {}): Promise<Brand> {

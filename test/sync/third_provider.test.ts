@@ -1,0 +1,123 @@
+/** The exercise: a third provider, at the level of the brand, with a stream of each kind. */
+import { expect, test } from 'vitest';
+import { makeKeyring } from '#connectors/providers.ts';
+import { addConnection } from '#sql/tenants/connections.ts';
+import { syncStream } from '#tasks/sync_stream.ts';
+import { acornServing, KEY, type Tables } from '../support/acorn/fake.ts';
+import { withAcorn } from '../support/acorn/provider.ts';
+import { migrateAcorn } from '../support/acorn/tables.ts';
+import { freshDb } from '../support/db/db.ts';
+import { aBrand, testSealer } from '../support/rows/factory.ts';
+import { runTask } from '../support/run.ts';
+
+const keyring = makeKeyring(testSealer, [], withAcorn);
+
+const campaign = (id: string, title: string, price: string, at: string) => ({
+  ...{ id, title, price, updated_at: `2026-11-${at}T10:00:00Z` },
+});
+const open = (id: string, campaignId = 'c1') => ({ id, campaign: campaignId, at: '2026-11-02T08:00:00Z' });
+const figure = (day: string, amount: string) => ({ campaign: 'c1', day: `2026-11-${day}`, amount });
+const reading = (day: string, views: number) => ({ id: 'p1', views, read_at: `2026-11-${day}T12:00:00Z` });
+
+const first: Tables = {
+  campaigns: [campaign('c1', 'Spring', '1.50', '01'), campaign('c2', 'Summer', '2', '01')],
+  opens: [open('o1'), open('o2'), open('o3')],
+  spend: [figure('01', '10'), figure('02', '20.5')],
+  views: [reading('01', 100), reading('02', 130)],
+};
+
+const later: Tables = {
+  campaigns: [
+    campaign('c1', 'Spring', '1.75', '03'),
+    { id: 'c3', title: 7, price: '1', updated_at: 'never' },
+  ],
+  opens: [open('o3', 'c2'), open('o4')],
+  spend: [figure('02', '21'), figure('03', '5')],
+  views: [reading('03', 130), reading('04', 190)],
+};
+
+const both = Object.fromEntries(
+  Object.entries(first).map(([list, rows]) => [list, [...rows, ...(later[list] ?? [])]]),
+);
+
+/** Two brands at one provider, with equal ids. */
+async function twoBrands() {
+  const db = await freshDb();
+  await migrateAcorn(db);
+  const served = { tables: first };
+  const fake = await acornServing(() => served.tables);
+  const connect = async () => {
+    const { id: brandId } = await aBrand(db, { timeZone: 'America/New_York' });
+    const wanted = { brandId, name: 'acorn', provider: 'acorn', account: 'acme', auth: 'key', secret: KEY };
+    const { id } = await db.transaction((tx) => addConnection(tx, keyring, { ...wanted, baseUrl: fake.url }));
+    return {
+      sync: (stream: string, more: object = {}) =>
+        runTask(syncStream, { brandId, connectionId: id, stream: `acorn.${stream}`, ...more }, db, {
+          services: keyring,
+        }),
+      rows: (columns: string, table: string, order: string) =>
+        db.rows(`select ${columns} from raw.acorn_${table} where brand_id = $1 order by ${order}`, [brandId]),
+    };
+  };
+  const [one, other] = [await connect(), await connect()];
+  return {
+    ...{ db, served, fake, one, other },
+    async [Symbol.asyncDispose]() {
+      await fake[Symbol.asyncDispose]();
+      await db[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const STREAMS = ['campaigns', 'opens', 'spend', 'views'];
+
+test('a stream of each kind is backfilled, read on from where it was, and stays the same when nothing is new', async () => {
+  await using bench = await twoBrands();
+  const { one, other, served } = bench;
+  for (const stream of STREAMS) for (const brand of [one, other]) await brand.sync(stream);
+  served.tables = both;
+  expect(await one.sync('campaigns')).toMatchObject({ read: 1, rejected: 1, incomplete: expect.any(String) });
+  expect(await one.sync('opens')).toMatchObject({ read: 2, changed: 1 });
+  expect(await one.sync('spend')).toMatchObject({ read: 2, changed: 2 });
+  expect(await one.sync('views')).toMatchObject({ read: 2, changed: 1 });
+  expect(await one.rows('id, title', 'campaigns', 'id')).toEqual([
+    { id: 'c1', title: 'Spring' },
+    { id: 'c2', title: 'Summer' },
+  ]);
+  expect(await one.rows('id, price', 'prices', 'id, valid_from')).toEqual([
+    { id: 'c1', price: '1.5' },
+    { id: 'c1', price: '1.75' },
+    { id: 'c2', price: '2' },
+  ]);
+  expect(await one.rows('id, campaign_id', 'opens', 'id')).toEqual(
+    ['o1', 'o2', 'o3', 'o4'].map((id) => ({ id, campaign_id: 'c1' })),
+  );
+  const spent = [
+    { day: '2026-11-01', amount: '10' },
+    { day: '2026-11-02', amount: '21' },
+    { day: '2026-11-03', amount: '5' },
+  ];
+  expect(await one.rows('day, amount', 'spend', 'day')).toEqual(spent);
+  const added = 'views - coalesce(lag(views) over (partition by id order by read_at), 0) as added';
+  expect(await one.rows(added, 'views', 'read_at')).toEqual([{ added: 100 }, { added: 30 }, { added: 60 }]);
+  expect(await other.rows('amount', 'spend', 'day')).toEqual([{ amount: '10' }, { amount: '20.5' }]);
+  for (const stream of ['opens', 'views'])
+    expect(await one.sync(stream, { full: true }), stream).toMatchObject({ changed: 0 });
+  await one.sync('spend', { full: true });
+  expect(await one.rows('day, amount', 'spend', 'day')).toEqual(spent);
+});
+
+test('one object is read by its id, and a record without an id is set aside by what it says', async () => {
+  await using bench = await twoBrands();
+  const { db, one, served, fake } = bench;
+  await one.sync('campaigns');
+  served.tables = { ...first, campaigns: [campaign('c1', 'Autumn', '3', '04'), { title: 'nobody' }] };
+  const before = fake.asked.length;
+  expect(await one.sync('campaigns', { ids: ['c1'] })).toMatchObject({ read: 1, changed: 1 });
+  expect(fake.asked.slice(before).map(({ path }) => path)).toEqual(['/v1/campaigns/c1']);
+  expect(await one.rows('title', 'campaigns', 'id')).toEqual([{ title: 'Autumn' }, { title: 'Summer' }]);
+  await one.sync('campaigns', { full: true });
+  expect(await db.column('select row_key from ops.rejected_rows')).toEqual([
+    expect.stringMatching(/^sha256:/),
+  ]);
+});
