@@ -93,8 +93,8 @@ export async function keepRates(tx: Tx, { days }: Published, options: KeepOption
   const { rollupNow, note, ...how } = options;
   const kept = await storeRates(tx, { days, ...how });
   await note?.(tx, kept);
-  // A rollup that begins now holds the row of its job and waits for the locks that we hold.
-  for (const { brandId, retailerId } of kept.retailers) {
+  // Unkeyed, so that none waits for the row of a rollup that runs.
+  for (const { brandId, retailerId } of kept.unaware) {
     const work = { brandId, retailerId, ...(rollupNow && { now: rollupNow }) };
     await enqueue(tx, rollup, work, { unkeyed: true });
   }

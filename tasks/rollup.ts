@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
-import { claimMarks, dropMarks } from '#sql/dirty/marks.ts';
+import { claimMarks, dropMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';

@@ -5,7 +5,6 @@
  * and keeps it, the rollup deletes it before the load has committed, and nothing is left to say that the day
  * has changed since.
  */
-import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
 
@@ -52,71 +51,13 @@ export async function markDays(
 
 /**
  * Only one rollup of a retailer at a time, until the transaction ends: two that interleave would each
- * write what it computed from its own snapshot, and the older one could be the last. The lock of all
- * comes first, and by a statement of its own: whoever waited for it behind a lock of its retailer could
- * wait for a rollup that waits for this one.
+ * write what it computed from its own snapshot, and the older one could be the last.
  */
 export async function lockRollup(tx: Tx, brandId: string, retailerId: string): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock_shared(hashtextextended('rollups', 0))");
   await tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [
     brandId,
     retailerId,
   ]);
-}
-
-/**
- * Waits for the rollups in flight, of every brand, and lets none begin until the transaction ends: for
- * changes of what all of them compute with. One that begins now holds the row of its job while it waits,
- * so whoever has this lock waits for no such row, and never takes it after lockRollup.
- */
-export async function lockAllRollups(tx: Tx): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('rollups', 0))");
-}
-
-/**
- * Takes the marks of up to `limit` days, oldest first. Only marks that it sees go; one that commits later stays
- * for the next claim. Read the facts by a later statement than this one: its snapshot then holds all that the
- * deleted marks stood for.
- */
-export async function claimMarks(
-  tx: Tx,
-  brandId: string,
-  retailerId: string,
-  limit: number,
-): Promise<Mark[]> {
-  await lockRollup(tx, brandId, retailerId);
-  await followIndexes(tx);
-  const { rows } = await tx.query<Mark>(
-    `with wanted as (
-       select distinct day from ops.marks where brand_id = $1 and retailer_id = $2 order by day limit $3
-     ), seen as (
-       select ctid from ops.marks
-       where brand_id = $1 and retailer_id = $2 and day <= (select max(day) from wanted)
-       order by day
-       for update skip locked
-     ), claimed as (
-       delete from ops.marks where ctid = any (array(select ctid from seen)) returning subject, day
-     )
-     select distinct day, subject from claimed order by day, subject`,
-    [brandId, retailerId, limit],
-  );
-  return rows;
-}
-
-/** Drops the marks of days that are about to be computed whatever has changed; else as `claimMarks`. */
-export async function dropMarks(
-  tx: Tx,
-  brandId: string,
-  retailerId: string,
-  days: readonly string[],
-): Promise<void> {
-  await lockRollup(tx, brandId, retailerId);
-  await tx.query(
-    `delete from ops.marks where ctid = any (array(
-       select ctid from ops.marks where brand_id = $1 and retailer_id = $2 and day = any ($3::date[])
-       for update skip locked))`,
-    [brandId, retailerId, days],
-  );
 }
 
 /** The day of a column as SQL: a date is one already, an instant has one in a zone. */

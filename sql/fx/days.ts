@@ -5,7 +5,6 @@
  */
 
 import type { Tx } from '../db/pool.ts';
-import { lockAllRollups } from '../dirty/marks.ts';
 import { rollups } from '../rollups/index.ts';
 
 /**
@@ -25,32 +24,79 @@ export type Reach = {
   to: string;
 };
 
+export type RatedDays = {
+  /** Marks written. */
+  days: number;
+  /** Those that have any of them. */
+  retailers: RatedRetailer[];
+  /** Those whose next rollup has to look: it may be computing with the rates of before, in rows that nobody sees yet. */
+  unaware: RatedRetailer[];
+};
+
 /**
- * Marks the days, and gives the retailers that have any. A rollup in flight computes with the rates of
- * before, and its rows cannot be seen until it commits: so all of them are waited for before any row is
- * read.
+ * Notes that rates have changed, and marks the days of rows that are there, a brand a statement. No rollup is
+ * waited for: whatever one in flight writes with the rates of before, the next one of the retailer finds by the
+ * note. Rates are stored one change after the other, so notes commit in the order of their ids.
  */
-export async function markRatedDays(
-  tx: Tx,
-  reach: Reach,
-  now: Date,
-): Promise<{ days: number; retailers: RatedRetailer[] }> {
-  await lockAllRollups(tx);
+export async function markRatedDays(tx: Tx, reach: Reach, now: Date): Promise<RatedDays> {
+  const { currencies, from, to } = reach;
+  await tx.query(
+    'insert into ops.fx_changes (currencies, from_day, to_day, noted_at) values ($1, $2, $3, $4)',
+    [currencies, from, to, now],
+  );
   const { rows: brands } = await tx.query<{ id: string }>('select id from app.brands order by id');
-  const retailers: RatedRetailer[] = [];
-  let days = 0;
+  const found: RatedDays = { days: 0, retailers: [], unaware: [] };
   for (const { id: brandId } of brands) {
-    const { currencies, from, to } = reach;
-    const { rows } = await tx.query<{ retailer_id: string; days: number }>(MARK, [
-      ...[brandId, currencies, from, to, now],
+    const marked = await tx.query<{ retailer_id: string; days: number }>(MARK, [
+      ...[brandId, currencies, from, to, now, null],
     ]);
-    for (const row of rows) {
-      retailers.push({ brandId, retailerId: row.retailer_id });
-      days += row.days;
+    for (const row of marked.rows) {
+      found.retailers.push({ brandId, retailerId: row.retailer_id });
+      found.days += row.days;
     }
+    const { rows: retailers } = await tx.query<{ id: string }>(
+      'select id from app.retailers where brand_id = $1 and removing_at is null order by id',
+      [brandId],
+    );
+    for (const { id } of retailers) found.unaware.push({ brandId, retailerId: id });
   }
-  return { days, retailers };
+  return found;
 }
+
+type Unnoticed = Reach & {
+  /** The change up to which the retailer was looked at; null where none of its rows is older than this look. */
+  noticed: number | null;
+  newest: number | null;
+};
+
+/**
+ * Marks the days of rows of the retailer that changes of rates have reached since its last rollup. The caller
+ * holds its lock and reads rates and facts by later statements: so each row was computed with the rates of all
+ * changes that were noticed, or is compared here.
+ */
+export async function noticeRates(tx: Tx, brandId: string, retailerId: string): Promise<void> {
+  const { rows } = await tx.query<Unnoticed>(UNNOTICED, [brandId, retailerId]);
+  const [unnoticed] = rows;
+  if (!unnoticed) throw new TypeError('an aggregate gave no row');
+  const { noticed, newest, currencies, from, to } = unnoticed;
+  if (noticed !== null && newest === null) return;
+  if (noticed !== null) await tx.query(MARK, [brandId, currencies, from, to, new Date(), retailerId]);
+  await tx.query(
+    `insert into ops.fx_noticed as n (brand_id, retailer_id, change_id)
+     select r.brand_id, r.id, $3 from app.retailers r where r.brand_id = $1 and r.id = $2
+     on conflict (brand_id, retailer_id) do update set change_id = excluded.change_id`,
+    [brandId, retailerId, newest ?? 0],
+  );
+}
+
+const UNNOTICED = `
+  select n.noticed, c.newest, c.currencies, c.from, c.to
+  from (select max(change_id) as noticed from ops.fx_noticed where brand_id = $1 and retailer_id = $2) n
+  cross join lateral (
+    select max(f.id) as newest, array_agg(distinct u.currency) as currencies, min(f.from_day) as from, max(f.to_day) as to
+    from ops.fx_changes f cross join lateral unnest(f.currencies) as u (currency)
+    where f.id > coalesce(n.noticed, 0)
+  ) c`;
 
 // Retailers first, so that the index on (brand_id, retailer_id, day) serves a short span of days.
 const ratedRows = ratedTables
@@ -64,7 +110,7 @@ const ratedRows = ratedTables
           and (currency = any ($2::text[]) or reporting_currency = any ($2::text[]))
         offset 0
       ) a
-      where r.brand_id = $1`,
+      where r.brand_id = $1 and ($6::uuid is null or r.id = $6)`,
   )
   .join(' union all ');
 

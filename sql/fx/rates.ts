@@ -35,7 +35,9 @@ export type RatesKept = {
   unchanged: number;
   /** Marks that were written: days of retailers. */
   days: number;
+  /** Whose days these are, and all whose rollups must notice the change. */
   retailers: RatedRetailer[];
+  unaware: RatedRetailer[];
   /** Among what is new or changed: what a person should look at, as 'ISK 2008-10-08: jump'. */
   doubtful: string[];
 };
@@ -52,13 +54,13 @@ const DOUBTFUL_MAX = 10_000;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
 
-/** Give it a transaction of its own, and end that with the rollups of the retailers that it names. */
+/** Give it a transaction of its own, and end that with the rollups of those that are unaware. */
 export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('exchange rates', 0))");
   await stage(tx, rates);
   const counts = await compare(tx);
   if (counts.added + counts.changed + counts.withdrawn === 0)
-    return { ...counts, days: 0, retailers: [], doubtful: [] };
+    return { ...counts, days: 0, retailers: [], unaware: [], doubtful: [] };
   await tx.query(APPLY_REMOVALS);
   await tx.query(APPLY_ADDITIONS, [rates.source, rates.now]);
   if (counts.added >= ROWS_WORTH_STATISTICS) await tx.query('analyze app.fx_rates');
@@ -66,8 +68,8 @@ export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query(FLAG_JUMPS, [JUMP, RATE_DAYS_MAX]);
   await tx.query(AUDIT, [rates.actor ?? currentAccount(), rates.source]);
   const { rows: doubtful } = await tx.query<{ what: string }>(DOUBTFUL, [DOUBTFUL_MAX]);
-  const { days, retailers } = await markRatedDays(tx, await reachOf(tx), rates.now);
-  return { ...counts, days, retailers, doubtful: doubtful.map(({ what }) => what) };
+  const marked = await markRatedDays(tx, await reachOf(tx), rates.now);
+  return { ...counts, ...marked, doubtful: doubtful.map(({ what }) => what) };
 }
 
 // Temporary tables of one transaction; a second store within it begins with empty ones.

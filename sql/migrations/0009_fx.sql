@@ -23,6 +23,23 @@ comment on table ops.fx_feeds is
 comment on column ops.fx_feeds.rates is
   'how many rates were stored then; with fewer now, the feed is read again whatever it says';
 
+create table ops.fx_changes (
+  id bigint generated always as identity primary key,
+  currencies text[] not null,
+  from_day date not null,
+  to_day date not null,
+  noted_at timestamptz not null
+);
+comment on table ops.fx_changes is 'each change of exchange rates, with the days whose figures it may move; they commit in the order of their ids';
+
+create table ops.fx_noticed (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  change_id bigint not null,
+  primary key (brand_id, retailer_id)
+);
+comment on table ops.fx_noticed is 'up to which change of exchange rates the rollups of a retailer have looked which of its days it moves';
+
 create view bi.daily_sales_consolidated as
 select s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency,
        sum(s.orders)::bigint as orders,

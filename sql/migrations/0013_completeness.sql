@@ -142,7 +142,9 @@ with feeds as (
            when d.carried_to < d.ends_at then 'what subscriptions are worth was not carried on to the day yet'
            when d.as_of < d.ends_at then format('%s is read up to %s only', d.behind,
              to_char(d.as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-           when m.day is not null then 'figures of the day wait to be computed again'
+           when m.day is not null or exists (
+             select from ops.fx_noticed n join ops.fx_changes x on x.id > n.change_id
+             where n.brand_id = d.brand_id and d.day between x.from_day and x.to_day) then 'figures of the day wait to be computed again'
          end as cause
   from days d
   left join (select distinct brand_id, day from ops.marks) m on m.brand_id = d.brand_id and m.day = d.day

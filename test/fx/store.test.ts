@@ -1,6 +1,7 @@
 /** Rates in the database: what is written, what is left alone, and which days are computed again. */
 import { expect, test } from 'vitest';
-import { claimMarks } from '#sql/dirty/marks.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { claimMarks } from '#sql/dirty/claim.ts';
 import { ratedTables } from '#sql/fx/days.ts';
 import { storeRates } from '#sql/fx/rates.ts';
 import { dailySales } from '#sql/rollups/daily_sales.ts';
@@ -9,7 +10,7 @@ import { changeReportingCurrency } from '#sql/tenants/brands.ts';
 import { freshDb } from '../support/db/db.ts';
 import { openTransaction, waitUntilBlocked } from '../support/db/sessions.ts';
 import { aSeller, daysOf, markedDays, type Rate, rollUp, store, versions } from '../support/providers/fx.ts';
-import { aRetailer } from '../support/rows/factory.ts';
+import { aRetailer, type Shop } from '../support/rows/factory.ts';
 
 // 2026-04-10 is a Friday, the 13th a Monday.
 const friday = '2026-04-10';
@@ -40,7 +41,7 @@ test('a second store of the same writes nothing, however the rates are written',
   const padded = rates.map(([currency, day, rate]): Rate => [currency, day, `0${rate}000`]);
   expect(await store(db, padded)).toEqual({
     ...{ added: 0, changed: 0, withdrawn: 0, unchanged: 6 },
-    ...{ days: 0, retailers: [], doubtful: [] },
+    ...{ days: 0, retailers: [], unaware: [], doubtful: [] },
   });
   expect([await versions(db, 'app.fx_rates'), await versions(db, 'ops.marks')]).toEqual(before);
   expect(await db.column('select count(*) from ops.audit_log where action like $1', ['fx.%'])).toEqual([0]);
@@ -191,51 +192,61 @@ test('a store that dies leaves neither rates nor marks nor audit', async () => {
   expect(await store(db, rates)).toMatchObject({ added: 6, days: 4 });
 });
 
-// The rollup has read no rate and not committed; the rates come. Without the lock they would find no
-// row to mark, and the row would stay without a rate for good.
-test('rates that come while a rollup is in flight wait for it, and mark what it has written', async () => {
+/** As a worker does it, in a transaction that has yet to commit. */
+async function rollUpIn(tx: Tx, { brand, retailer }: Shop) {
+  const marks = await claimMarks(tx, brand.id, retailer.id, 10);
+  await runMarked(tx, [dailySales], { brandId: brand.id, retailerId: retailer.id, marks, now: new Date() });
+  return [...new Set(marks.map(({ day }) => day))];
+}
+
+// The rollup has read no rate and not committed; the rates come, and find no row to mark. Only the note of the
+// change says that the row must be looked at again.
+test('rates that come while a rollup is in flight wait for nobody, and the next rollup notices', async () => {
   await using db = await freshDb();
   const seller = await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
-  await aRetailer(db); // another brand's, whose rollup nobody holds up
-  const { brand, retailer } = seller;
+  const other = await aRetailer(db);
   const mark =
     "insert into ops.marks (brand_id, retailer_id, subject, day, marked_at) select $1, $2, 'sales', unnest($3::date[]), now()";
-  await db.query('delete from agg.daily_sales where brand_id = $1', [brand.id]);
-  await db.query(mark, [brand.id, retailer.id, weekend]);
+  await db.query('delete from agg.daily_sales where brand_id = $1', [seller.brand.id]);
+  await db.query(mark, [seller.brand.id, seller.retailer.id, weekend]);
   await using rolling = await openTransaction(db);
-  await using storing = await openTransaction(db);
-  const marks = await claimMarks(rolling.tx, brand.id, retailer.id, 10);
-  await runMarked(rolling.tx, [dailySales], {
-    brandId: brand.id,
-    retailerId: retailer.id,
-    marks,
-    now: new Date(),
+  await rollUpIn(rolling.tx, seller);
+  const unaware = [
+    { brandId: seller.brand.id, retailerId: seller.retailer.id },
+    { brandId: other.brandId, retailerId: other.id },
+  ];
+  expect(await store(db, rates)).toMatchObject({
+    ...{ added: 6, days: 0, retailers: [] },
+    unaware: expect.arrayContaining(unaware),
   });
-  const stored = storeRates(storing.tx, {
-    days: daysOf(rates),
-    source: 'test',
-    now: new Date(),
-    actor: 'test',
-  });
-  await waitUntilBlocked(db, storing, rolling);
   await rolling.commit();
-  expect(await stored).toMatchObject({ added: 6, days: 4 });
-  await storing.commit();
   expect(await db.column('select distinct fx_cause from agg.daily_sales')).toEqual(['no_rate']);
+  expect(await markedDays(db, seller)).toEqual([]);
   await rollUp(db, seller);
   expect(await db.column('select count(*) from agg.daily_sales where fx_rate is null')).toEqual([0]);
+  expect(await db.column('select count(*) from ops.marks')).toEqual([0]);
 });
 
-test('a rollup that comes while rates are being stored waits, and then computes with them', async () => {
+test('a rollup that comes while rates are being stored goes on, and the next one notices them', async () => {
   await using db = await freshDb();
-  const { brand, retailer } = await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
+  const seller = await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
   await using storing = await openTransaction(db);
-  await using rolling = await openTransaction(db);
   await storeRates(storing.tx, { days: daysOf(rates), source: 'test', now: new Date(), actor: 'test' });
-  const claim = claimMarks(rolling.tx, brand.id, retailer.id, 10);
-  await waitUntilBlocked(db, rolling, storing);
+  expect(await db.transaction((tx) => rollUpIn(tx, seller))).toEqual([]);
   await storing.commit();
-  expect(await claim).toEqual(weekend);
+  expect(await db.transaction((tx) => rollUpIn(tx, seller))).toEqual(weekend);
+  expect(await db.transaction((tx) => rollUpIn(tx, seller))).toEqual([]);
+});
+
+test('a retailer that comes while rates are being stored, and is computed without them, notices them', async () => {
+  await using db = await freshDb();
+  await using storing = await openTransaction(db);
+  await storeRates(storing.tx, { days: daysOf(rates), source: 'test', now: new Date(), actor: 'test' });
+  const seller = await aSeller(db, { reports: 'GBP', days: weekend, currencies: ['USD'] });
+  await storing.commit();
+  expect(await markedDays(db, seller)).toEqual([]);
+  expect(await db.transaction((tx) => rollUpIn(tx, seller))).toEqual(weekend);
+  expect(await db.column('select count(*) from agg.daily_sales where fx_rate is null')).toEqual([0]);
 });
 
 test('two stores at a time follow each other', async () => {

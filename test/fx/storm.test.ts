@@ -1,6 +1,5 @@
 /** Rates and rollups at the same time, as they happen to meet; and a process that is killed among rates. */
 import { expect, test } from 'vitest';
-import { lockRollup } from '#sql/dirty/marks.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -80,7 +79,7 @@ test('a process that is killed while it stores leaves nothing, and the next one 
   const args = [db.url, JSON.stringify({ now }), `${sandbox.url}/ecb/stats/eurofxref`];
   {
     await using holder = await openTransaction(db); // holds it up behind its rates, before its marks
-    await lockRollup(holder.tx, shop.brand.id, shop.retailer.id);
+    await holder.tx.query('lock table ops.marks in share mode');
     await using program = runProgram('fx_sync.ts', args);
     await untilSomebodyWaitsFor(db, holder);
     program.child.kill('SIGKILL');

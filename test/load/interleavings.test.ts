@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimMarks, lockRollup, markAllDays } from '#sql/dirty/marks.ts';
+import { claimMarks } from '#sql/dirty/claim.ts';
+import { lockRollup, markAllDays } from '#sql/dirty/marks.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
 import { holdConnection, moveConnection } from '#sql/tenants/connections.ts';

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { claimMarks } from '#sql/dirty/marks.ts';
+import { claimMarks } from '#sql/dirty/claim.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';

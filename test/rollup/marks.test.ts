@@ -1,7 +1,7 @@
 /** A mark says what has changed: only rollups that follow it run, and only for what really came out different. */
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimMarks } from '#sql/dirty/marks.ts';
+import { claimMarks } from '#sql/dirty/claim.ts';
 import { dailySales } from '#sql/rollups/daily_sales.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { mergeStatement } from '#sql/rollups/merge.ts';

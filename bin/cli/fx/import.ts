@@ -36,7 +36,7 @@ async function run(cli: Cli, path: string, options: Options): Promise<void> {
   const published = await readRates(bytes, { source: name, today: frankfurt(now).day });
   await using session = await openSession(cli);
   const { db } = session;
-  const { retailers, doubtful, ...counts } = await attempt(db, dryRun, (tx) =>
+  const { retailers, unaware, doubtful, ...counts } = await attempt(db, dryRun, (tx) =>
     keepRates(tx, published, {
       ...{ source: 'ecb, imported', now, ...(options.now && { rollupNow: options.now }) },
       note: (_, { added, changed, withdrawn }) =>
@@ -53,7 +53,7 @@ async function run(cli: Cli, path: string, options: Options): Promise<void> {
     `${count(counts.days, 'day')} of ${count(retailers.length, 'retailer')} ${dryRun ? 'would be' : 'are'} marked to be recomputed.`,
   ]);
   sayDoubts(cli, doubtful);
-  if (dryRun || retailers.length === 0) return;
+  if (dryRun || unaware.length === 0) return;
   const jobs = await rollupsOfAll(db);
   if (!wait) await sayQueued(cli, session, jobs);
   else await finish(cli, session, jobs, { timeout: options.timeout, thenAlso: () => rollupsOfAll(db) });

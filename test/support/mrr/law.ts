@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { subscriptionVersions } from '#connectors/stripe/streams/subscription_versions.ts';
 import { subscriptionItems, subscriptions } from '#connectors/stripe/streams/subscriptions.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import { claimMarks } from '#sql/dirty/marks.ts';
+import { claimMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { rollups } from '#sql/rollups/index.ts';
