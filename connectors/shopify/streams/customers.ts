@@ -1,33 +1,25 @@
 /** Customers, without names or addresses: nothing here needs the approval for personal data. */
-import { type Item, table } from '#sql/load/table.ts';
-import {
-  amount,
-  currency,
-  type Fields,
-  instant,
-  integerText,
-  object,
-  payloadOf,
-  textOrNull,
-  under,
-} from '../../kit/fields.ts';
+import type { Item } from '#sql/load/table.ts';
+import { recordTable, rest } from '../../kit/columns.ts';
+import { type Fields, instant as instantOf } from '../../kit/fields.ts';
+import { amount, currency, id, instant, integerText, textOrNull, within } from '../api/columns.ts';
 import { idOf } from '../api/gid.ts';
 import { bulkCustomers, customersById, customersCount, customersPage } from '../api/queries.ts';
 import { collectionStream } from '../stream.ts';
 import type { Collection } from '../sync/collection.ts';
 
-export const customers = table({
+export const customers = recordTable({
   name: 'raw.shopify_customers',
   key: ['id'],
   digested: true,
   columns: {
-    id: 'text',
-    created_at: 'timestamptz',
-    state: 'text',
-    orders_count: 'integer',
-    currency: 'text',
-    amount_spent: 'numeric',
-    payload: 'jsonb',
+    id,
+    created_at: instant('createdAt'),
+    state: textOrNull('state'),
+    orders_count: integerText('numberOfOrders'),
+    currency: within('amountSpent', currency('currencyCode')),
+    amount_spent: within('amountSpent', amount('amount')),
+    payload: rest(),
   },
 });
 
@@ -48,18 +40,8 @@ const collection: Collection = {
 };
 
 export function toItem(node: Fields): Item {
-  const id = idOf(node);
-  const spent = object(node, 'amountSpent');
-  const row = {
-    id,
-    created_at: instant(node, 'createdAt'),
-    state: textOrNull(node, 'state'),
-    orders_count: integerText(node, 'numberOfOrders'),
-    currency: under('amountSpent', () => currency(spent, 'currencyCode')),
-    amount_spent: under('amountSpent', () => amount(spent, 'amount')),
-    payload: payloadOf(node, new Set()),
-  };
-  return { id, changedAt: instant(node, 'updatedAt'), rows: { [customers.name]: [row] } };
+  const rows = { [customers.name]: [customers.rowOf(node)] };
+  return { id: idOf(node), changedAt: instantOf(node, 'updatedAt'), rows };
 }
 
 export const customersStream = collectionStream({

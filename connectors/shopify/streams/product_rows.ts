@@ -1,5 +1,6 @@
 /** How a product of Shopify becomes rows. */
 import { type Item, type Row, table } from '#sql/load/table.ts';
+import { column, recordTable, rest } from '../../kit/columns.ts';
 import {
   amount,
   currency,
@@ -17,21 +18,24 @@ import {
   under,
 } from '../../kit/fields.ts';
 import { decimal } from '../../kit/money.ts';
+import * as columns from '../api/columns.ts';
 import { idOf, idWithin } from '../api/gid.ts';
 
-export const products = table({
+const PRODUCT_PARTS = new Set(['variants']);
+
+export const products = recordTable({
   name: 'raw.shopify_products',
   key: ['id'],
   digested: true,
   columns: {
-    id: 'text',
-    title: 'text',
-    status: 'text',
-    vendor: 'text',
-    product_type: 'text',
-    category: 'text',
-    created_at: 'timestamptz',
-    payload: 'jsonb',
+    id: columns.id,
+    title: columns.text('title'),
+    status: columns.text('status'),
+    vendor: columns.textIfAny('vendor'),
+    product_type: columns.textIfAny('productType'),
+    category: column('text', categoryOf),
+    created_at: columns.instant('createdAt'),
+    payload: rest(PRODUCT_PARTS),
   },
 });
 
@@ -87,7 +91,6 @@ export const inventoryLevels = table({
 
 export const productTables = [products, variants, costs, inventoryLevels] as const;
 
-const PRODUCT_PARTS = new Set(['variants']);
 const VARIANT_PARTS = new Set(['inventoryLevels', '__parentId', 'price', 'compareAtPrice']);
 const LEVEL_PLACE = new Set(['__parentId']);
 
@@ -101,7 +104,7 @@ export function productItem(node: Fields): Item {
     id,
     changedAt: rows.changedAt,
     rows: {
-      [products.name]: [productRow(id, node)],
+      [products.name]: [products.rowOf(node)],
       [variants.name]: rows.variants,
       [costs.name]: rows.costs,
       [inventoryLevels.name]: rows.levels,
@@ -109,18 +112,9 @@ export function productItem(node: Fields): Item {
   };
 }
 
-function productRow(id: string, node: Fields): Row {
+function categoryOf(node: Fields): string | null {
   const category = objectOrNull(node, 'category');
-  return {
-    id,
-    title: text(node, 'title'),
-    status: text(node, 'status'),
-    vendor: text(node, 'vendor') || null,
-    product_type: text(node, 'productType') || null,
-    category: category && under('category', () => text(category, 'fullName')),
-    created_at: instant(node, 'createdAt'),
-    payload: payloadOf(node, PRODUCT_PARTS),
-  };
+  return category && under('category', () => text(category, 'fullName'));
 }
 
 function addVariant(rows: Rows, productId: string, variant: Fields): void {

@@ -1,27 +1,29 @@
 /** The shop itself: its currency and zone can change, so it is read with every sync. */
 import { z } from 'zod';
-import { type Item, table } from '#sql/load/table.ts';
-import { currency, type Fields, flag, instant, payloadOf, text } from '../../kit/fields.ts';
+import type { Item } from '#sql/load/table.ts';
+import { recordTable, rest } from '../../kit/columns.ts';
+import { type Fields, instant as instantOf } from '../../kit/fields.ts';
 import { contentOf } from '../../kit/records.ts';
 import { defineStream, type Page, type StreamContext } from '../../kit/stream.ts';
+import { currency, flag, id, instant, text } from '../api/columns.ts';
 import { idOf } from '../api/gid.ts';
 import { shopQuery } from '../api/queries.ts';
 import { read } from '../sync/collection.ts';
 import { openRun } from '../sync/sync_run.ts';
 
-export const shops = table({
+export const shops = recordTable({
   name: 'raw.shopify_shops',
   key: ['id'],
   digested: true,
   columns: {
-    id: 'text',
-    name: 'text',
-    domain: 'text',
-    currency: 'text',
-    time_zone: 'text',
-    taxes_included: 'boolean',
-    created_at: 'timestamptz',
-    payload: 'jsonb',
+    id,
+    name: text('name'),
+    domain: text('myshopifyDomain'),
+    currency: currency('currencyCode'),
+    time_zone: text('ianaTimezone'),
+    taxes_included: flag('taxesIncluded'),
+    created_at: instant('createdAt'),
+    payload: rest(),
   },
 });
 
@@ -40,16 +42,6 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
 }
 
 function toItem(shop: Fields): Item {
-  const id = idOf(shop);
-  const row = {
-    id,
-    name: text(shop, 'name'),
-    domain: text(shop, 'myshopifyDomain'),
-    currency: currency(shop, 'currencyCode'),
-    time_zone: text(shop, 'ianaTimezone'),
-    taxes_included: flag(shop, 'taxesIncluded'),
-    created_at: instant(shop, 'createdAt'),
-    payload: payloadOf(shop, new Set()),
-  };
-  return { id, changedAt: instant(shop, 'updatedAt'), rows: { [shops.name]: [row] } };
+  const rows = { [shops.name]: [shops.rowOf(shop)] };
+  return { id: idOf(shop), changedAt: instantOf(shop, 'updatedAt'), rows };
 }
