@@ -4,9 +4,9 @@ import { test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
 import { assertLawOfMrr, type Seen, type Step } from '../support/mrr/law.ts';
 import type { Part } from '../support/mrr/model.ts';
-import { assertHolds } from '../support/property.ts';
+import { assertHolds, inForm } from '../support/property.ts';
 
-const RUNS = 12;
+const RUNS = inForm(4, 12);
 
 // Around the change of the clock in London, and around midnight there and in New York.
 const instant = fc

@@ -12,7 +12,7 @@ import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, rebuiltFromNothing } from '../support/db/rebuild.ts';
-import { assertHolds } from '../support/property.ts';
+import { assertHolds, inForm } from '../support/property.ts';
 import { aBrand, aConnection, aRetailer } from '../support/rows/factory.ts';
 import { aBooking, aCharge, loadMoney, moneyTables } from '../support/rows/payments.ts';
 import type { Place } from '../support/rows/raw_orders.ts';
@@ -40,7 +40,7 @@ const categories = [
 const category = fc.constantFrom(...categories);
 const currency = fc.constantFrom('USD', 'USD', 'EUR', 'JPY', 'KWD');
 const minor = fc.integer({ min: -99_999_999, max: 99_999_999 });
-const RUNS = 12;
+const RUNS = inForm(3, 12);
 
 type Sums = Record<string, bigint>;
 
@@ -219,7 +219,7 @@ test('any sequence of loads, edits, deletes, moves and partial rollups equals a 
         await assertSettled(db, world);
       }
     }),
-    15,
+    inForm(4, 15),
   );
 });
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { rollup } from '#tasks/rollup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { assertHolds } from '../support/property.ts';
+import { assertHolds, inForm } from '../support/property.ts';
 import { aBrand, aConnection, aRetailer } from '../support/rows/factory.ts';
 import { aBooking, aCharge, anIntent, loadMoney } from '../support/rows/payments.ts';
 import { anOrder, loadOrders, type Place } from '../support/rows/raw_orders.ts';
@@ -87,7 +87,7 @@ test('side by side, cash and sales are what they are apart, and each order and c
       for (const retailerId of retailers) await runTask(rollup, { brandId, retailerId }, db);
       for (const [law, sql] of Object.entries(LAWS)) expect(await db.rows(sql, [brandId]), law).toEqual([]);
     }),
-    25,
+    inForm(8, 25),
   );
 });
 

@@ -3,11 +3,12 @@ import { expect, test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Program, runProgram } from '../support/program.ts';
+import { inForm } from '../support/property.ts';
 import { add, jobsLeft, lockedLanes } from '../support/queue.ts';
 import { makeSteps, steps } from '../support/queue_tasks.ts';
 
 const STEPS = 25;
-const KILLS = 8;
+const KILLS = inForm(3, 8);
 const JOBS_A_KILL = 6;
 const JOBS = KILLS * JOBS_A_KILL;
 const LANES = 5;

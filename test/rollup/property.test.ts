@@ -14,11 +14,11 @@ import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts'
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, rebuiltFromNothing } from '../support/db/rebuild.ts';
-import { assertHolds } from '../support/property.ts';
+import { assertHolds, inForm } from '../support/property.ts';
 import { aBrand, aConnection, aRetailer } from '../support/rows/factory.ts';
 import { anOrder, aProduct, loadOrders, loadProducts, type Place } from '../support/rows/raw_orders.ts';
 
-const RUNS = 15;
+const RUNS = inForm(5, 15);
 const now = new Date('2024-12-01T00:00:00Z');
 
 // Hours around both changes of the clock in London and Berlin, and single days in between.

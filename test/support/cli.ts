@@ -23,8 +23,8 @@ const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bin/nightshift.ts');
 
 export function nightshift(args: readonly string[], options: CliOptions = {}): Promise<Ran> {
-  const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, ...options.env };
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  const env = { PATH, HOME, NODE_COMPILE_CACHE, ...options.env };
   return options.aProcess || options.onStderr ? spawned(args, env, options) : called(args, env, options);
 }
 

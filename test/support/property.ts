@@ -1,7 +1,8 @@
 /**
  * How often laws are tried. `npm test` tries the same cases each time, so that it fails only where something
- * was changed. `npm run test:long` tries many new ones and prints the seed of each law; a counterexample that
- * it finds becomes a test of its own. NIGHTSHIFT_SEED repeats a run, NIGHTSHIFT_LONG_RUNS says how often.
+ * was changed, and what takes long in a short form. `npm run test:long` tries everything in full, laws with many
+ * new cases, and prints the seed of each; a counterexample that it finds becomes a test of its own.
+ * NIGHTSHIFT_SEED repeats a run, NIGHTSHIFT_LONG_FACTOR says how many times as often laws are tried.
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -12,7 +13,10 @@ type Property<T> = fc.IProperty<T> | fc.IAsyncProperty<T>;
 const SEED = 20_261_129;
 const LONG_FACTOR = 50;
 
-const isLong = process.env.NIGHTSHIFT_LONG === '1';
+export const isLong = process.env.NIGHTSHIFT_LONG === '1';
+
+/** Of what takes long, as much as `npm test` does, or all of it. */
+export const inForm = <T>(short: T, full: T): T => (isLong ? full : short);
 
 /** Tries a law so many times, in a long run many more. */
 export async function assertHolds<T>(
@@ -27,7 +31,7 @@ export async function assertHolds<T>(
 export function runs(numRuns: number): { numRuns: number; seed: number } {
   if (!isLong) return { numRuns, seed: SEED };
   const seed = numberIn('NIGHTSHIFT_SEED') ?? Math.floor(Math.random() * 0x7fff_ffff);
-  const many = { numRuns: numberIn('NIGHTSHIFT_LONG_RUNS') ?? numRuns * LONG_FACTOR, seed };
+  const many = { numRuns: numRuns * (numberIn('NIGHTSHIFT_LONG_FACTOR') ?? LONG_FACTOR), seed };
   process.stdout.write(`${many.numRuns} runs with seed ${seed}: ${expect.getState().currentTestName}\n`);
   return many;
 }
