@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { TestDb } from '../support/db/db.ts';
-import { ownPostgres } from '../support/db/own_postgres.ts';
+import { postgresOfFile } from '../support/db/own_postgres.ts';
 import { eventually } from '../support/eventually.ts';
 import { runProgram } from '../support/program.ts';
 import { add, effects, jobsLeft, runs } from '../support/queue.ts';
 import { effect, makeEffects } from '../support/queue_tasks.ts';
 
+const aPostgres = postgresOfFile();
 const OUTAGE_MS = 1_000; // in which the end of a run is tried, again and again
 
 /** The path of a file that is not there yet: jobs wait for it. */
@@ -27,7 +28,7 @@ async function aGate() {
 const flush = (db: TestDb) => db.query('create table public.flushed ()');
 
 test('plain: a job that ends while PostgreSQL is away ends the worker', async () => {
-  await using postgres = await ownPostgres();
+  await using postgres = await aPostgres();
   const { db } = postgres;
   await makeEffects(db);
   await using end = await aGate();
@@ -43,7 +44,7 @@ test('plain: a job that ends while PostgreSQL is away ends the worker', async ()
 test.each(['immediate', 'fast'] as const)(
   'ours: a worker lives through a restart (%s): what ran ends well, what comes runs, the stop is clean',
   async (how) => {
-    await using postgres = await ownPostgres();
+    await using postgres = await aPostgres();
     const { db } = postgres;
     await makeEffects(db);
     await using end = await aGate();
@@ -75,7 +76,7 @@ test.each(['immediate', 'fast'] as const)(
 );
 
 test('a worker that must stop while PostgreSQL is away says by its exit code that jobs are left', async () => {
-  await using postgres = await ownPostgres();
+  await using postgres = await aPostgres();
   const { db } = postgres;
   await makeEffects(db);
   await using worker = runProgram('queue_worker.ts', [db.url, '0']);
@@ -94,7 +95,7 @@ test('a worker that must stop while PostgreSQL is away says by its exit code tha
 });
 
 test('a worker whose task is in a transaction when PostgreSQL crashes runs the job again, at no cost', async () => {
-  await using postgres = await ownPostgres();
+  await using postgres = await aPostgres();
   const { db } = postgres;
   await makeEffects(db);
   await db.query('create table public.gate (n int)');

@@ -1,10 +1,11 @@
-/** A PostgreSQL for one test alone, which may be stopped as if the machine had lost its power. */
+/** A PostgreSQL for one test alone, or for those of a file, which may be stopped as if the machine had lost its power. */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { migrate } from '#sql/db/migrate.ts';
 import { openDb } from '#sql/db/pool.ts';
 import { openServer } from '#sql/embedded/open_server.ts';
@@ -13,35 +14,72 @@ import { quiet } from '../run.ts';
 import type { TestDb } from './db.ts';
 import { embeddedHome } from './embedded_home.ts';
 
-export type OwnPostgres = AsyncDisposable & {
-  /** Migrated, if not asked otherwise; its connections come back by themselves when the server does. */
-  db: TestDb;
+type OwnServer = AsyncDisposable & {
+  url: string;
+  isUp(): boolean;
   /** `immediate`: nobody is told, nothing is written down; the next start recovers. */
   stop(how: 'immediate' | 'fast'): Promise<void>;
   /** At the same address as before. */
   start(): Promise<void>;
 };
 
+/** Its connections come back by themselves when the server does. */
+export type OwnPostgres = OwnServer & { db: TestDb };
+
+/** With its schema, if not asked otherwise. */
 export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres> {
+  await using opening = new AsyncDisposableStack();
+  const server = opening.use(await ownServer());
+  const db = opening.use(testDb(server.url));
+  if (migrated) await migrate(db);
+  const opened = opening.move();
+  return { ...server, db, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** A server for the tests of a file one after the other: what it gives is up, and has a new database. */
+export function postgresOfFile(): () => Promise<OwnPostgres> {
+  let server: OwnServer;
+  let made = 0;
+  beforeAll(async () => {
+    server = await ownServer();
+    await using template = testDb(server.url);
+    await migrate(template);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  return async () => {
+    if (!server.isUp()) await server.start();
+    const url = new URL(server.url);
+    await using template = testDb(server.url);
+    const name = `${template.name}_${++made}`;
+    await template.query(`create database ${name} template ${template.name}`);
+    url.pathname = name;
+    const db = testDb(url.href);
+    return { ...server, db, [Symbol.asyncDispose]: () => db[Symbol.asyncDispose]() };
+  };
+}
+
+async function ownServer(): Promise<OwnServer> {
   await using opening = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
   opening.defer(() => rm(dataDir, { recursive: true, force: true }));
   const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off' } };
   let server = await openServer(options);
+  let isUp = true;
   opening.defer(async () => {
     const home = await embeddedHome(dataDir);
     await server[Symbol.asyncDispose]();
     if (home) await rm(home, { recursive: true, force: true });
   });
-  const db = opening.use(testDb(server.url));
-  if (migrated) await migrate(db);
+  const { url } = server;
   const opened = opening.move();
   return {
-    db,
+    url,
+    isUp: () => isUp,
     stop: async (how) => {
       const pidFile = join((await embeddedHome(dataDir)) ?? '', 'data', 'postmaster.pid');
       const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
       process.kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      isUp = false;
       // Not before the process is gone: while it goes, a session may still be answered.
       await eventually(async () => {
         if (isAlive(pid)) throw new Error(`Process ${pid} is still there.`);
@@ -50,6 +88,7 @@ export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres
     },
     start: async () => {
       server = await openServer(options);
+      isUp = true;
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
