@@ -270,7 +270,7 @@ begin
     perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
   else
     perform ops.unlock_job(p_job, p_pool, p_attempts,
-      now() + greatest(make_interval(secs => p_delay_seconds), case when v_outcome = 'waiting' then ops.rest(p_job, v_outcome) end),
+      now() + greatest(make_interval(secs => p_delay_seconds), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
       v_run.job_key, v_error);
   end if;
   ended := v_outcome;

@@ -26,7 +26,7 @@ const DAYS = daysOf(30, 20);
 const FACTS = `raw.shopify_orders, raw.shopify_sales, raw.shopify_transactions, raw.stripe_balance_transactions,
   raw.stripe_charges, raw.stripe_subscriptions`;
 /** Whatever is as small as this does not count. */
-const SMALL = 500;
+const SMALL = 2_000;
 
 type Work = (tx: Tx, seller: Seller) => Promise<unknown>;
 const rollupWorks = rollups.flatMap((rollup): [string, Work][] => {
