@@ -80,6 +80,8 @@ export type Stream = Target & {
   scopes: readonly string[];
   /** Permissions that add to it. */
   scopesOptional?: readonly string[];
+  /** Figures that rest on it: a day of them is final only when it is read past the day's end. */
+  feeds?: readonly string[];
   /** Figures of each day follow from it, also where nothing changed: a run on a new day makes them go on. */
   hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;

@@ -5,7 +5,7 @@ import type { Collection } from './sync/collection.ts';
 import { fetchPages } from './sync/fetch_by_id.ts';
 import { collectionPages } from './sync/sync.ts';
 
-type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional'> & {
+type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional' | 'feeds'> & {
   target: Target;
   /** What is read may depend on what the key may read. */
   collectionFor(access: Access): Collection;

@@ -7,7 +7,7 @@ import { text } from './api/columns.ts';
 import type { Collection, Page, Seen } from './sync/collection.ts';
 import { collectionPages, fetchPages } from './sync/sync.ts';
 
-type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates'> & {
+type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates' | 'feeds'> & {
   /** Where reading it takes more than its list and its events. */
   pages?: (context: StreamContext, collection: Collection) => AsyncIterable<Page>;
   fetch?: typeof fetchPages;
@@ -38,7 +38,7 @@ export function stripeStream({ columns, digested, dependents, ...facts }: FlatSt
 /** Of objects that are rows of several tables. */
 export function collectionStream(
   collection: Collection,
-  { scopes, scopesOptional, hasStates, pages = collectionPages, fetch = fetchPages }: StreamFacts,
+  { scopes, scopesOptional, hasStates, feeds, pages = collectionPages, fetch = fetchPages }: StreamFacts,
 ): Stream {
   return defineStream({
     name: `stripe.${collection.name}`,
@@ -46,6 +46,7 @@ export function collectionStream(
     scopes,
     ...(scopesOptional && { scopesOptional }),
     ...(hasStates && { hasStates }),
+    ...(feeds && { feeds }),
     ...collection.target,
     pages: (context) => pages(context, collection),
     fetch: (context, ids) => fetch(context, collection, ids),

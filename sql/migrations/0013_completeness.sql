@@ -59,16 +59,36 @@ create index stripe_balance_transactions_by_time
   on raw.stripe_balance_transactions (brand_id, connection_id, created_at)
   include (balance_type, currency, net, deleted_at);
 
--- Which streams feed which figures. A day of a figure is final when each of them is read past its end.
+-- What is expected of each stream. The connectors hold the same names; a test compares the two.
+create table ops.streams (
+  stream text primary key,
+  provider text not null,
+  late_after interval not null check (late_after > interval '0'),
+  feeds text[] not null default '{}'
+);
+comment on table ops.streams is 'which streams each provider has, and how soon each must be read to its end again; the same for all brands';
+comment on column ops.streams.late_after is 'a stream whose last complete reading is older than this is late';
+comment on column ops.streams.feeds is 'figures that rest on it: a day of them is final when each of their streams is read past its end';
+insert into ops.streams
+select stream, split_part(stream, '.', 1), interval '3 hours' -- syncs are meant to run each hour: two may fail
+from unnest(array[
+  'shopify.shop', 'shopify.products', 'shopify.customers', 'shopify.orders', 'shopify.deletions',
+  'stripe.products', 'stripe.prices', 'stripe.coupons', 'stripe.promotion_codes', 'stripe.customers',
+  'stripe.subscriptions', 'stripe.invoices', 'stripe.charges', 'stripe.payment_intents', 'stripe.refunds',
+  'stripe.disputes', 'stripe.payouts', 'stripe.balance_transactions'
+]) as stream;
+update ops.streams s set feeds = f.feeds
+from (values
+  ('shopify.orders', array['sales', 'product_sales']), ('shopify.deletions', array['sales', 'product_sales']),
+  ('shopify.products', array['product_sales']),
+  ('stripe.balance_transactions', array['payments']), ('stripe.charges', array['payments']),
+  ('stripe.refunds', array['payments']), ('stripe.payouts', array['payments']),
+  ('stripe.subscriptions', array['mrr']), ('stripe.invoices', array['mrr'])
+) as f (stream, feeds)
+where s.stream = f.stream;
+
 create view fact.feeds as
-select * from (values
-  ('sales', 'shopify', 'shopify.orders'), ('sales', 'shopify', 'shopify.deletions'),
-  ('product_sales', 'shopify', 'shopify.orders'), ('product_sales', 'shopify', 'shopify.deletions'),
-  ('product_sales', 'shopify', 'shopify.products'),
-  ('payments', 'stripe', 'stripe.balance_transactions'), ('payments', 'stripe', 'stripe.charges'),
-  ('payments', 'stripe', 'stripe.refunds'), ('payments', 'stripe', 'stripe.payouts'),
-  ('mrr', 'stripe', 'stripe.subscriptions'), ('mrr', 'stripe', 'stripe.invoices')
-) as f (source, provider, stream);
+select source, provider, stream from ops.streams cross join unnest(feeds) as f (source);
 
 create view bi.completeness as
 with feeds as (
@@ -162,23 +182,6 @@ comment on column bi.completeness.source is 'which figures: sales (daily_sales, 
 comment on column bi.completeness.state is 'final; provisional: not proven yet, and not late; late: not proven although the day has been over for 12 hours. Of a fault nobody knows which day it is in: then none is final';
 comment on column bi.completeness.cause is 'why it is not final; null where it is';
 comment on column bi.completeness.as_of is 'up to when every change is in, of the stream that is furthest behind; null where one was never read to its end';
-
--- What is expected of each stream. The connectors hold the same names; a test compares the two.
-create table ops.streams (
-  stream text primary key,
-  provider text not null,
-  late_after interval not null check (late_after > interval '0')
-);
-comment on table ops.streams is 'which streams each provider has, and how soon each must be read to its end again; the same for all brands';
-comment on column ops.streams.late_after is 'a stream whose last complete reading is older than this is late';
-insert into ops.streams
-select stream, split_part(stream, '.', 1), interval '3 hours' -- syncs are meant to run each hour: two may fail
-from unnest(array[
-  'shopify.shop', 'shopify.products', 'shopify.customers', 'shopify.orders', 'shopify.deletions',
-  'stripe.products', 'stripe.prices', 'stripe.coupons', 'stripe.promotion_codes', 'stripe.customers',
-  'stripe.subscriptions', 'stripe.invoices', 'stripe.charges', 'stripe.payment_intents', 'stripe.refunds',
-  'stripe.disputes', 'stripe.payouts', 'stripe.balance_transactions'
-]) as stream;
 
 -- A check that fails makes its stream partial also where the last run did not repeat it. A stream that was
 -- whole is late once nobody has read it for too long.

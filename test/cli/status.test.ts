@@ -35,8 +35,8 @@ const statesOf = (db: TestDb, { brand }: Shop) =>
 
 test('what is expected is said of each stream that there is', async () => {
   await using db = await freshDb();
-  const known = await db.rows('select stream, provider from ops.streams order by stream collate "C"');
-  const names = streams.map(({ name: stream, provider }) => ({ stream, provider }));
+  const known = await db.rows('select stream, provider, feeds from ops.streams order by stream collate "C"');
+  const names = streams.map(({ name: stream, provider, feeds = [] }) => ({ stream, provider, feeds }));
   expect(known).toEqual(names.toSorted((one, other) => (one.stream < other.stream ? -1 : 1)));
 });
 

@@ -96,6 +96,7 @@ export const productsStream = collectionStream({
   name: 'shopify.products',
   scopes: ['read_products', 'read_inventory'],
   scopesOptional: [LOCATION_NAMES],
+  feeds: ['product_sales'],
   target,
   collectionFor: ({ scopes }) => productsCollection(isGranted(scopes, LOCATION_NAMES)),
 });

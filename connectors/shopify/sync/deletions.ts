@@ -84,7 +84,13 @@ const needs = {
   scopes: ['read_orders', 'read_products', 'read_customers'],
 } as const;
 
-export const deletionsStream = defineStream({ ...needs, provider: 'shopify', tables: orderTables, pages });
+export const deletionsStream = defineStream({
+  ...needs,
+  provider: 'shopify',
+  tables: orderTables,
+  feeds: ['sales', 'product_sales'],
+  pages,
+});
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const run = await openRun(context, needs);

@@ -24,6 +24,7 @@ export const balanceTransactionsStream = stripeStream({
   name: 'balance_transactions',
   object: 'balance_transaction',
   scopes: ['rak_balance_transaction_source_read'],
+  feeds: ['payments'],
   scopesOptional: ['rak_balance_read'],
   digested: true,
   events: [],

@@ -17,6 +17,7 @@ export const chargesStream = stripeStream({
   name: 'charges',
   object: 'charge',
   scopes: ['rak_charge_read', 'rak_event_read'],
+  feeds: ['payments'],
   digested: true,
   leftOut: LEFT_OUT,
   events: [

@@ -127,4 +127,5 @@ function invoiceItem(object: Fields, { sentAt }: Seen): Item {
 
 export const invoicesStream = collectionStream(collection, {
   scopes: ['rak_invoice_read', 'rak_event_read'],
+  feeds: ['mrr'],
 });

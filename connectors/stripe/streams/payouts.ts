@@ -13,6 +13,7 @@ export const payoutsStream = stripeStream({
   name: 'payouts',
   object: 'payout',
   scopes: ['rak_payout_read', 'rak_balance_transaction_source_read', 'rak_event_read'],
+  feeds: ['payments'],
   events: TYPES.map((type) => `payout.${type}`),
   pages: payoutPages,
   fetch: fetchPayouts,

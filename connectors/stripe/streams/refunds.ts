@@ -8,6 +8,7 @@ export const refundsStream = stripeStream({
   name: 'refunds',
   object: 'refund',
   scopes: ['rak_charge_read', 'rak_event_read'],
+  feeds: ['payments'],
   digested: true,
   leftOut: new Set(['destination_details', 'instructions_email', 'next_action']),
   events: ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'],

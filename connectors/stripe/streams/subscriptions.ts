@@ -118,5 +118,6 @@ export const subscriptionsStream = collectionStream(collection, {
     'rak_event_read',
   ],
   scopesOptional: ['rak_invoice_read'],
+  feeds: ['mrr'],
   hasStates: true,
 });
