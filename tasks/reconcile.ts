@@ -5,9 +5,7 @@
 import { z } from 'zod';
 import { isReconcilable } from '#connectors/providers.ts';
 import type { Reader } from '#sql/db/reader.ts';
-import { keepConnection } from '#sql/load/load_lock.ts';
-import { enqueue } from './enqueue.ts';
-import { syncStream } from './sync_stream.ts';
+import { requestSync } from './request_sync.ts';
 import { defineTask } from './task.ts';
 
 /** A little less than a week, so that a weekly schedule never finds the last one a moment too young. */
@@ -30,10 +28,7 @@ export const reconcile = defineTask({
     const due = await dueReconciliations(db, { brandId, connectionId, now: now() });
     for (const one of due) {
       const payload = { brandId, ...one, reconcile: true, ...(instant && { now: instant }) };
-      await db.transaction(async (tx) => {
-        await keepConnection(tx, brandId, one.connectionId);
-        await enqueue(tx, syncStream, payload);
-      });
+      await db.transaction((tx) => requestSync(tx, payload));
     }
     return { streams: due.length };
   },

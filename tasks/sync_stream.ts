@@ -15,6 +15,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { isDayDue } from '#sql/dirty/roll_forward.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
+import { endsFirstLoad } from '#sql/load/first_loads.ts';
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { finishRun, readPosition, type SyncEnd, savePosition } from '#sql/load/sync_state.ts';
@@ -128,7 +129,9 @@ async function sync(run: Run): Promise<Tally> {
     if (!isPart(run)) for (const cause of await stillFailing(tx, run, [...causes])) causes.add(cause);
     const cause = [...causes].join('; ') || null;
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
-    const isRollupDue = (await endsLoad(tx, run, isFirstLoad)) || (await beginsDay(tx, run));
+    const { connection, stream } = run;
+    const which = { brandId: connection.brandId, connectionId: connection.id, stream: stream.name };
+    const isRollupDue = (await endsFirstLoad(tx, which, isFirstLoad)) || (await beginsDay(tx, run));
     await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
     if (isRollupDue) await enqueueRollup(tx, run, { keyMode: 'replace' });
   });
@@ -208,45 +211,6 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadResult> {
 
 function delayOf({ phase }: Page): number {
   return phase === 'first_load' ? ROLLUP_DELAY_OF_LOAD_SECONDS : ROLLUP_DELAY_SECONDS;
-}
-
-/**
- * Whether this run ends a load that has left marks, so that their rollup need not wait any longer. An
- * earlier run may have begun it, and made all the marks: then the stream has not been whole until now.
- * While the retailer's other streams are loaded for the first time, days would only be computed twice, and
- * by tables that PostgreSQL knows nothing of yet: the last of those loads sees to it.
- */
-async function endsLoad(tx: Tx, { connection, stream }: Run, isFirstLoad: boolean): Promise<boolean> {
-  // Of two loads that end at the same moment the second one sees that the first has ended.
-  await tx.query(
-    `select pg_advisory_xact_lock(hashtextextended('end of load ' || retailer_id, 0))
-     from app.connections where brand_id = $1 and id = $2`,
-    [connection.brandId, connection.id],
-  );
-  const { rowCount } = await tx.query(
-    `with loading as (
-       select j.connection_id, j.payload ->> 'stream' as stream from ops.job_runs j
-       where j.outcome = 'running' and j.task = 'sync_stream' and j.brand_id = $1
-       union
-       select c.id, split_part(j.key, ':', 3) from app.connections c
-       join graphile_worker.jobs j on j.key like 'sync_stream:' || c.id || ':%' and j.run_at <= now()
-       where c.brand_id = $1
-     )
-     select from app.connections c
-     where c.brand_id = $1 and c.id = $2
-       and ($4 or exists (
-         select from ops.positions
-         where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
-       and exists (select from ops.marks where brand_id = $1 and retailer_id = c.retailer_id)
-       and not exists (
-         select from loading l
-         join app.connections o on o.brand_id = $1 and o.id = l.connection_id and o.retailer_id = c.retailer_id
-         where (l.connection_id, l.stream) <> ($2, $3) and not exists (
-           select from ops.positions p where p.brand_id = $1 and p.connection_id = l.connection_id
-             and p.stream = l.stream and p.state in ('ok', 'partial')))`,
-    [connection.brandId, connection.id, stream.name, isFirstLoad],
-  );
-  return rowCount === 1;
 }
 
 /** Whether figures of states, which change with the day alone, have yet to come to this one. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { noteWanted } from '#sql/load/first_loads.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -106,4 +107,24 @@ test('an order whose id is no number is set aside, and stops nothing', async () 
   expect(await db.rows('select row_key, reason from ops.rejected_rows')).toEqual([
     { row_key: 'A2', reason: 'id: "A2" is no number' },
   ]);
+});
+
+// The last of the first loads that were asked for sees to the figures; whether a job of one waits, runs or is
+// tried again, its row says that it has yet to end.
+test('the rollup of a first load waits for the others of the retailer, and not for those of another one', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, { 'orders.ndjson': [order(1)] });
+  await using other = await aShopOf(db, { 'orders.ndjson': [order(1)] });
+  for (const { brandId, connectionId, streams } of [
+    { ...shop, streams: [ORDERS, 'shopify.customers'] },
+    { ...other, streams: ['shopify.products'] },
+  ])
+    for (const stream of streams)
+      await db.transaction((tx) => noteWanted(tx, { brandId, connectionId, stream }));
+  const isDue = () =>
+    db.column("select run_at <= now() from graphile_worker.jobs where task_identifier = 'rollup'");
+  await shop.sync(ORDERS);
+  expect(await isDue()).toEqual([false]);
+  await shop.sync('shopify.customers');
+  expect(await isDue()).toEqual([true]);
 });

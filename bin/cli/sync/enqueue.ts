@@ -1,9 +1,7 @@
 /** Puts syncs on the queue, a job for each stream. */
 import { randomUUID } from 'node:crypto';
 import type { Db } from '#sql/db/pool.ts';
-import { keepConnection } from '#sql/load/load_lock.ts';
-import { enqueue } from '#tasks/enqueue.ts';
-import { syncStream } from '#tasks/sync_stream.ts';
+import { requestSync } from '#tasks/request_sync.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Row } from '../ui/output.ts';
 import type { Choice } from './choose.ts';
@@ -32,10 +30,7 @@ export async function enqueueSyncs(
     const payload = { brandId, connectionId, stream, ...reading, request };
     // Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
     // our calls is not asked: its budget is in the database.
-    const id = await db.transaction(async (tx) => {
-      await keepConnection(tx, brandId, connectionId);
-      return enqueue(tx, syncStream, payload, { keyMode: 'replace' });
-    });
+    const id = await db.transaction((tx) => requestSync(tx, payload, { keyMode: 'replace' }));
     queued.push({ id, label: `${name} ${stream}`, retailerId, row: { job_id: id, ...row } });
   }
   return queued;
