@@ -11,16 +11,21 @@ import type { Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
-  'writes' | 'grain' | 'measures' | 'partition' | 'fresh' | 'handsOn' | 'changed' | 'counts'
+  'writes' | 'grain' | 'measures' | 'partition' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
 >;
 
-/** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], with the bounds of each day. */
-const WANTED = `
-  select r.id as retailer_id, pair.day, b.time_zone, b.reporting_currency,
-         fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.day + 1, b.time_zone) as ends_at
-  from (select distinct * from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) pair
+/** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], or the periods of these, with their bounds. */
+function wantedPartitions({ period = { first: 'day', next: 'day + 1' } }: Pick<Rollup, 'period'>): string {
+  return `
+  select r.id as retailer_id, pair.day, pair.next_day, b.time_zone, b.reporting_currency,
+         fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.next_day, b.time_zone) as ends_at
+  from (
+    select retailer_id, day, ${period.next} as next_day
+    from (select distinct retailer_id, ${period.first} as day from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) d
+  ) pair
   join app.brands b on b.id = $1
   join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id`;
+}
 
 /** The same for each connection of the retailer: an index of `raw` begins with one. */
 const SPANS = `
@@ -45,11 +50,11 @@ function storedRows({ writes, partition }: Merged): string {
 }
 
 /** The rows of the partitions asked for as they should be: what a report of them would select. */
-export function freshQuery({ fresh }: Pick<Rollup, 'fresh'>): string {
-  return `with wanted as materialized (${WANTED}
+export function freshQuery(rollup: Pick<Rollup, 'fresh' | 'period'>): string {
+  return `with wanted as materialized (${wantedPartitions(rollup)}
 ), spans as materialized (${SPANS}
 ), fresh as materialized (
-${fresh}
+${rollup.fresh}
 )`;
 }
 

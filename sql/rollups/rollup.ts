@@ -20,6 +20,8 @@ export type Rollup = {
   measures: readonly string[];
   /** The column that assigns a row to a day: a day itself, or an instant of it. 'day' if not said. */
   partition: string;
+  /** Its days are the first ones of periods, such as weeks: which one a `day` falls into, and which follows it, as SQL. */
+  period?: { first: string; next: string };
   /** It runs for the days of marks of these subjects; names of rollups among them are those whose tables it reads. */
   changesWith: readonly Subject[];
   /**

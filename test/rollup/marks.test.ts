@@ -113,3 +113,62 @@ test('days beyond what is handed on at once are marked for the next claim', asyn
   });
   expect(await db.column('select count(*) from agg.days_with_orders')).toEqual([70]);
 });
+
+const weeks = {
+  name: 'weekly_orders',
+  reads: ['agg.daily_sales'] as const,
+  writes: 'agg.weekly_orders' as const,
+  grain: ['brand_id', 'retailer_id', 'day', 'currency'],
+  measures: ['orders'],
+  partition: 'day',
+  period: { first: "date_trunc('week', day)::date", next: 'day + 7' },
+  changesWith: ['daily_sales'],
+  changed: undefined,
+  fresh: `
+    select w.retailer_id, w.day, s.currency, sum(s.orders)::bigint as orders
+    from wanted w
+    join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day >= w.day and s.day < w.next_day
+    group by w.retailer_id, w.day, s.currency`,
+};
+const weekly: Rollup[] = [handing, { ...weeks, sql: mergeStatement(weeks) }];
+
+test('a rollup of weeks runs for the week of a changed day, and only that week is written', async () => {
+  await using shop = await aRolledShop();
+  const { db } = shop;
+  await db.query(`
+    create table agg.weekly_orders (brand_id uuid, retailer_id uuid, day date, currency text, orders bigint,
+      computed_at timestamptz, primary key (brand_id, retailer_id, day, currency))`);
+  const [one, other] = await twoShops(db);
+  const take = async (taken: typeof one, ...orders: ReturnType<typeof order>[]) => {
+    await db.transaction(async (tx) => {
+      await loadOrders(tx, placeOf(taken), orders);
+      await ranOver(tx, weekly, { brandId: taken.brand.id, retailerId: taken.retailer.id });
+    });
+    return db.rows('select day, orders from agg.weekly_orders where brand_id = $1 order by day', [
+      one.brand.id,
+    ]);
+  };
+  const [sunday, monday, tuesday] = ['2024-05-05T10:00:00Z', '2024-05-06T10:00:00Z', '2024-05-07T10:00:00Z'];
+  await take(one, order('1', sunday), order('2', monday));
+  const versions = () =>
+    db.column('select day || xmin::text from agg.weekly_orders where brand_id = $1 order by day', [
+      one.brand.id,
+    ]);
+  const [before] = await versions();
+  const found = await take(one, order('3', tuesday));
+  expect(found).toEqual([
+    { day: '2024-04-29', orders: 1 },
+    { day: '2024-05-06', orders: 2 },
+  ]);
+  expect((await versions())[0]).toBe(before);
+  expect(await take(other, order('1', monday))).toEqual(found);
+  const days = ['2024-05-05', '2024-05-06', '2024-05-07'];
+  const which = { brandId: one.brand.id, retailerId: one.retailer.id, days, now };
+  expect(await db.transaction((tx) => runRollups(tx, weekly, which))).toMatchObject({
+    written: 0,
+    deleted: 0,
+  });
+  expect(await take(one, order('1', tuesday, '2024-05-20T00:00:00Z'))).toEqual([
+    { day: '2024-05-06', orders: 3 },
+  ]);
+});
