@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
-import { dailySales } from '#sql/rollups/daily_sales.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { mergeStatement } from '#sql/rollups/merge.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -10,6 +9,7 @@ import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { twoShops } from '../support/rows/factory.ts';
 import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';
 import { aRolledShop, placeOf, roll } from '../support/rows/rolled.ts';
+import { handingSales, WEEKLY_TABLE, weeklyOrders } from '../support/rows/weekly.ts';
 
 const now = new Date('2024-06-01T00:00:00Z');
 const order = (id: string, at: string, version = at) => anOrder({ id, at, version });
@@ -39,8 +39,6 @@ test('a changed order runs the rollups of sales and nothing else', async () => {
   expect(Object.keys(ran).toSorted()).toEqual(['daily_country_sales', 'daily_product_sales', 'daily_sales']);
 });
 
-const sales: Rollup = { ...dailySales, handsOn: 'changes' };
-const handing: Rollup = { ...sales, sql: mergeStatement(sales) };
 const counted = {
   name: 'days_with_orders',
   reads: ['agg.daily_sales'] as const,
@@ -55,7 +53,7 @@ const counted = {
     from wanted w
     join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day = w.day`,
 };
-const both: Rollup[] = [handing, { ...counted, sql: mergeStatement(counted) }];
+const both: Rollup[] = [handingSales, { ...counted, sql: mergeStatement(counted) }];
 
 test('a rollup that reads another one runs for the days on which rows were written or deleted', async () => {
   await using shop = await aRolledShop();
@@ -114,30 +112,12 @@ test('days beyond what is handed on at once are marked for the next claim', asyn
   expect(await db.column('select count(*) from agg.days_with_orders')).toEqual([70]);
 });
 
-const weeks = {
-  name: 'weekly_orders',
-  reads: ['agg.daily_sales'] as const,
-  writes: 'agg.weekly_orders' as const,
-  grain: ['brand_id', 'retailer_id', 'day', 'currency'],
-  measures: ['orders'],
-  partition: 'day',
-  period: { first: "date_trunc('week', day)::date", next: 'day + 7' },
-  changesWith: ['daily_sales'],
-  changed: undefined,
-  fresh: `
-    select w.retailer_id, w.day, s.currency, sum(s.orders)::bigint as orders
-    from wanted w
-    join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day >= w.day and s.day < w.next_day
-    group by w.retailer_id, w.day, s.currency`,
-};
-const weekly: Rollup[] = [handing, { ...weeks, sql: mergeStatement(weeks) }];
+const weekly = [handingSales, weeklyOrders];
 
 test('a rollup of weeks runs for the week of a changed day, and only that week is written', async () => {
   await using shop = await aRolledShop();
   const { db } = shop;
-  await db.query(`
-    create table agg.weekly_orders (brand_id uuid, retailer_id uuid, day date, currency text, orders bigint,
-      computed_at timestamptz, primary key (brand_id, retailer_id, day, currency))`);
+  await db.query(WEEKLY_TABLE);
   const [one, other] = await twoShops(db);
   const take = async (taken: typeof one, ...orders: ReturnType<typeof order>[]) => {
     await db.transaction(async (tx) => {

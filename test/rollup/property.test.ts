@@ -8,17 +8,25 @@ import { expect, test } from 'vitest';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
-import { rollups } from '#sql/rollups/index.ts';
+import { storeRates } from '#sql/fx/rates.ts';
+import { rollups as ours } from '#sql/rollups/index.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, rebuiltFromNothing } from '../support/db/rebuild.ts';
 import { assertHolds, inForm } from '../support/property.ts';
+import { daysOf } from '../support/providers/fx.ts';
 import { aBrand, aConnection, aRetailer } from '../support/rows/factory.ts';
 import { anOrder, aProduct, loadOrders, loadProducts, type Place } from '../support/rows/raw_orders.ts';
+import { handingSales, WEEKLY_TABLE, weeklyOrders } from '../support/rows/weekly.ts';
 
 const RUNS = inForm(5, 15);
+/** Partitions of each kind: days, and weeks of what another rollup has made. */
+const rollups = [
+  ...ours.map((rollup) => (rollup.name === handingSales.name ? handingSales : rollup)),
+  weeklyOrders,
+];
 const now = new Date('2024-12-01T00:00:00Z');
 
 // Hours around both changes of the clock in London and Berlin, and single days in between.
@@ -118,14 +126,20 @@ const happenings = {
   zone: fc.record({ type: fc.constant('zone' as const), zone }),
   report: fc.record({ type: fc.constant('report' as const), currency: fc.constantFrom('GBP', 'JPY') }),
   move: fc.record({ type: fc.constant('move' as const), shop, retailer }),
+  rates: fc.record({
+    type: fc.constant('rates' as const),
+    day: fc.constantFrom('2024-03-29', '2024-10-25'),
+    rate: fc.integer({ min: 150, max: 170 }).map(String),
+  }),
 };
-// The last three mark every day, and so hide what others forget to mark: they are rare.
-const weights = { load: 30, roll: 20, product: 15, delete: 3, zone: 1, report: 1, move: 1 };
+// Three of them mark every day, and so hide what others forget to mark: they are rare.
+const weights = { load: 30, roll: 20, product: 15, delete: 3, rates: 3, zone: 1, report: 1, move: 1 };
 const change = fc.oneof(
   { weight: weights.load, arbitrary: happenings.load },
   { weight: weights.roll, arbitrary: happenings.roll },
   { weight: weights.product, arbitrary: happenings.product },
   { weight: weights.delete, arbitrary: happenings.delete },
+  { weight: weights.rates, arbitrary: happenings.rates },
   { weight: weights.zone, arbitrary: happenings.zone },
   { weight: weights.report, arbitrary: happenings.report },
   { weight: weights.move, arbitrary: happenings.move },
@@ -144,6 +158,7 @@ type World = { brandId: string; retailers: string[]; shops: Place[] };
 
 test('any sequence of loads, edits, deletes, crashes and partial rollups equals a rebuild', async () => {
   await using db = await freshDb();
+  await db.query(WEEKLY_TABLE);
   await db.query(`insert into app.fx_rates values ('GBP', '2024-03-29', 0.855, 'ecb', now()),
     ('JPY', '2024-03-29', 163.45, 'ecb', now()), ('GBP', '2024-10-25', 0.8337, 'ecb', now())`);
   await assertHolds(
@@ -157,7 +172,8 @@ test('any sequence of loads, edits, deletes, crashes and partial rollups equals 
       }
       await Promise.all(beside);
       await rollEverything(db, world);
-      expect(await aggregatesOf(db, world.brandId)).toEqual(await rebuiltFromNothing(db, world.brandId));
+      const rebuilt = await rebuiltFromNothing(db, world.brandId, rollups);
+      expect(await aggregatesOf(db, world.brandId, rollups)).toEqual(rebuilt);
       await assertSettled(db, world);
     }),
     RUNS,
@@ -206,6 +222,10 @@ async function apply(tx: Tx, { brandId, retailers, shops }: World, change: Chang
       return loadProducts(tx, at(shops, change.shop), [
         aProduct({ ...change.product, id: `9${change.product.variant}` }),
       ]);
+    case 'rates': {
+      const days = daysOf([['JPY', change.day, change.rate]]);
+      return storeRates(tx, { days, source: 'test', now, actor: 'test' });
+    }
     case 'zone':
       return changeTimeZone(tx, change.zone, brandChange);
     case 'report':

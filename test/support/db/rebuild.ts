@@ -1,12 +1,17 @@
 /** What the aggregates would be if they were made from nothing, to compare with what they have become. */
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { rollups } from '#sql/rollups/index.ts';
+import { rollups as ours } from '#sql/rollups/index.ts';
+import type { Rollup } from '#sql/rollups/rollup.ts';
 import { runRollups } from '#sql/rollups/run.ts';
 
 export type Aggregates = Record<string, Record<string, unknown>[]>;
 
 /** Every aggregate of a brand as it stands; only when a row was written is left out. */
-export async function aggregatesOf(db: Pick<Tx, 'query'> | Db, brandId: string): Promise<Aggregates> {
+export async function aggregatesOf(
+  db: Pick<Tx, 'query'> | Db,
+  brandId: string,
+  rollups: readonly Rollup[] = ours,
+): Promise<Aggregates> {
   const found: Aggregates = {};
   for (const { writes, grain } of rollups) {
     const { rows } = await (db as Tx).query(
@@ -19,7 +24,11 @@ export async function aggregatesOf(db: Pick<Tx, 'query'> | Db, brandId: string):
 }
 
 /** Empties the brand's aggregates, computes every day that has facts, and puts everything back. */
-export async function rebuiltFromNothing(db: Db, brandId: string): Promise<Aggregates> {
+export async function rebuiltFromNothing(
+  db: Db,
+  brandId: string,
+  rollups: readonly Rollup[] = ours,
+): Promise<Aggregates> {
   let rebuilt: Aggregates = {};
   await db
     .transaction(async (tx) => {
@@ -38,7 +47,7 @@ export async function rebuiltFromNothing(db: Db, brandId: string): Promise<Aggre
         [brandId],
       );
       for (const part of rows) await runRollups(tx, rollups, { brandId, now: new Date(), ...part });
-      rebuilt = await aggregatesOf(tx, brandId);
+      rebuilt = await aggregatesOf(tx, brandId, rollups);
       throw new PutBack();
     })
     .catch((error: unknown) => {
