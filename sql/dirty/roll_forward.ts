@@ -7,6 +7,7 @@
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import { rollups } from '../rollups/index.ts';
 import { lockRollup } from './marks.ts';
 
 type Which = { brandId: string; retailerId: string; now: Date };
@@ -16,21 +17,48 @@ const DAYS_MAX = 36_525;
 /** Where nothing is to be carried, the instant is not written more often. */
 const KEPT_MS = 60 * 60_000;
 
-/** Whether there is a state of the retailer, looked up by the index on an end of it. */
-function anyState(end: 'valid_from' | 'valid_until', condition: string): string {
+const carried = rollups.flatMap(({ carries, writes }) => (carries ? [{ ...carries, writes }] : []));
+
+type Carried = (typeof carried)[number];
+
+/** Whether there is a state of the retailer that begins or ends so, looked up by the index on that. */
+function anyState({ states }: Carried, end: string, condition: string): string {
   return `(
-    select true from agg.subscription_states s
-    where s.brand_id = $1 and s.retailer_id = $2 and ${condition}
+    select true from ${states} s
+    where s.brand_id = $1 and s.retailer_id = $2 and s.${end} ${condition}
     order by s.${end} limit 1)`;
 }
 
 /** From a time before to one after it, as far as a state of the retailer lasts. */
-const SPANS = `
+function spansOf(of: readonly Carried[]): string {
+  const lasting = of.map((one) => anyState(one, one.until, '> least(c.carried_to, $3)'));
+  return `
   select least(c.carried_to, $3) as starts, greatest(c.carried_to, $3) as ends, b.time_zone
   from ops.days_carried c
   join app.brands b on b.id = c.brand_id
-  where c.brand_id = $1 and c.retailer_id = $2 and c.carried_to <> $3
-    and ${anyState('valid_until', 's.valid_until > least(c.carried_to, $3)')}`;
+  where c.brand_id = $1 and c.retailer_id = $2 and c.carried_to <> $3 and (${['false', ...lasting].join(' or ')})`;
+}
+
+/** The days between the two; within one day only if a state began or ended then. And days that have yet to begin. */
+function daysOf(one: Carried): string {
+  return `
+     select d.day::date as day
+     from (${spansOf([one])}) p
+     cross join lateral generate_series(
+       (p.starts at time zone p.time_zone)::date::timestamp, (p.ends at time zone p.time_zone)::date, '1 day') as d (day)
+     where (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date
+       or ${anyState(one, one.from, `> p.starts and s.${one.from} <= p.ends`)}
+       or ${anyState(one, one.until, `> p.starts and s.${one.until} <= p.ends`)}
+     union
+     select m.day
+     from app.brands b
+     cross join lateral (
+       select m.day from ${one.writes} m
+       where m.brand_id = $1 and m.retailer_id = $2 and m.day > ($3 at time zone b.time_zone)::date
+       order by m.day
+     ) m
+     where b.id = $1`;
+}
 
 /**
  * Marks the days from the one that was carried to last until that of `now`, each once; within one day only
@@ -38,26 +66,13 @@ const SPANS = `
  * are days taken back that have not begun by now, because the brand's zone is another one than it was.
  */
 export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
+  if (carried.length === 0) return 0;
   await lockRollup(tx, brandId, retailerId);
   await followIndexes(tx);
   const { rowCount } = await tx.query(
     `insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-     select $1, $2, 'calendar', d.day::date, $3::timestamptz
-     from (${SPANS}) p
-     cross join lateral generate_series(
-       (p.starts at time zone p.time_zone)::date::timestamp, (p.ends at time zone p.time_zone)::date, '1 day') as d (day)
-     where (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date
-       or ${anyState('valid_from', 's.valid_from > p.starts and s.valid_from <= p.ends')}
-       or ${anyState('valid_until', 's.valid_until > p.starts and s.valid_until <= p.ends')}
-     union
-     select $1, $2, 'calendar', m.day, $3
-     from app.brands b
-     cross join lateral (
-       select m.day from agg.daily_mrr m
-       where m.brand_id = $1 and m.retailer_id = $2 and m.day > ($3 at time zone b.time_zone)::date
-       order by m.day
-     ) m
-     where b.id = $1
+     select $1, $2, 'calendar', t.day, $3::timestamptz
+     from (${carried.map(daysOf).join(' union ')}) t
      limit ${DAYS_MAX}`,
     [brandId, retailerId, now],
   );
@@ -77,7 +92,7 @@ export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): 
 export async function isDayDue(db: Reader, { brandId, retailerId, now }: Which): Promise<boolean> {
   const { rows } = await db.query<{ due: boolean }>(
     `select (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date as due
-     from (${SPANS}) p`,
+     from (${spansOf(carried)}) p`,
     [brandId, retailerId, now],
   );
   return rows[0]?.due === true;

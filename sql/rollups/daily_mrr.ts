@@ -21,4 +21,5 @@ export const dailyMrr = defineRollup(import.meta.url, {
     'churned_subscriptions',
   ],
   changesWith: ['subscription_states', 'calendar'],
+  carries: { states: 'agg.subscription_states', from: 'valid_from', until: 'valid_until' },
 });

@@ -29,6 +29,11 @@ export type Rollup = {
    * those that `<name>.touched.sql` selects out of `stored`, the rows as they were, and `fresh`.
    */
   handsOn?: 'changes' | 'query';
+  /**
+   * Its figures of a day are those of states at its end: rows of a table that hold from one instant until another.
+   * So they change with the day although nothing else does, and marks of `calendar` carry them on.
+   */
+  carries?: { states: `agg.${string}`; from: string; until: string };
   /** Its rows keep the rate, its day and its cause that `fact.exchange_rate` gave: rates that move mark their days. */
   keepsRates?: boolean;
   /** Rows that a person should know of: a column, how the tally of a run calls its sum, and what the log says. */

@@ -85,6 +85,15 @@ test('whatever is marked, some rollup follows, and none follows what nobody mark
   expect(new Set(rollups.flatMap(({ changesWith }) => changesWith))).toEqual(marked);
 });
 
+test('a rollup that carries states on reads them and follows the calendar', () => {
+  const carrying = rollups.filter(({ carries }) => carries);
+  expect(carrying.length).toBeGreaterThan(0);
+  for (const { carries, reads, changesWith } of carrying) {
+    expect(reads).toContain(carries?.states);
+    expect(changesWith).toContain('calendar');
+  }
+});
+
 test('a rollup that keeps rates follows them', () => {
   const keeping = rollups.filter(({ keepsRates }) => keepsRates);
   expect(keeping.length).toBeGreaterThan(0);
