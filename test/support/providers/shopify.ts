@@ -78,12 +78,12 @@ export function dyingAfter(db: TestDb, commits: number): TestDb {
   return { ...db, transaction: (fn) => (left-- > 0 ? db.transaction(fn) : dead()) };
 }
 
-/** Rows of all tables of orders without what differs from database to database. */
+/** Rows of all tables of orders, as text, without what differs from database to database. */
 export async function ordersIn(db: TestDb): Promise<Record<string, unknown[]>> {
   const tables = ['orders', 'order_lines', 'agreements', 'sales', 'refunds', 'transactions'];
   const stored: Record<string, unknown[]> = {};
   for (const name of tables) {
-    const text = `select to_jsonb(t) - 'brand_id' - 'connection_id' - 'seen_at' as row from raw.shopify_${name} t order by length(id), id`;
+    const text = `select (to_jsonb(t) - 'brand_id' - 'connection_id' - 'seen_at')::text as row from raw.shopify_${name} t order by length(id), id`;
     stored[name] = await db.column(text);
   }
   return stored;
