@@ -16,7 +16,8 @@ const DAY_MS = 86_400_000;
 const payload = z
   .strictObject({
     brandId: z.uuid(),
-    retailerId: z.uuid(),
+    /** Null for the figures of the brand itself. */
+    retailerId: z.uuid().nullable(),
     from: z.iso.date().optional(),
     to: z.iso.date().optional(),
     now: z.iso.datetime({ offset: true }).optional(),
@@ -36,7 +37,7 @@ type Batch = Rebuilt & { days: number };
 const counting = rollups.flatMap(({ counts }) => counts ?? []);
 
 /**
- * Brings the aggregates of one retailer up to date. Without a range it works until no dirty day is
+ * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works until no dirty day is
  * left; with one it rebuilds each of its days, dirty or not. A batch of days is one transaction: it
  * takes the marks, then reads the facts by later statements, so that a load which commits in between
  * leaves its own marks for the next batch.
@@ -45,8 +46,9 @@ export const rollup = defineTask({
   name: 'rollup',
   payload,
   // They exclude each other in any case; one that only waited would keep a worker from other work.
-  lane: ({ brandId, retailerId }) => `rollup:${brandId}:${retailerId}`,
-  key: ({ brandId, retailerId, from }) => (from === undefined ? `${brandId}:${retailerId}` : undefined),
+  lane: ({ brandId, retailerId }) => `rollup:${brandId}:${retailerId ?? 'brand'}`,
+  key: ({ brandId, retailerId, from }) =>
+    from === undefined ? `${brandId}:${retailerId ?? 'brand'}` : undefined,
   attempts: 8,
   timeoutSeconds: 3_600,
   async run(which, { db, signal, now, log, progress }) {
@@ -88,10 +90,10 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
 
 /** Takes states on to this day. After a range its own marks, of days outside of it, are work for another job. */
 async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
-  await rollForward(tx, { brandId, retailerId, now });
+  if (retailerId !== null) await rollForward(tx, { brandId, retailerId, now });
   if (!isAfterRange) return false;
   const { rows } = await tx.query(
-    'select from ops.marks where brand_id = $1 and retailer_id = $2 and marked_at = $3 limit 1',
+    'select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2 and marked_at = $3 limit 1',
     [brandId, retailerId, now],
   );
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });

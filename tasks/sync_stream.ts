@@ -17,6 +17,7 @@ import { isDayDue } from '#sql/dirty/roll_forward.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
 import { endsFirstLoad } from '#sql/load/first_loads.ts';
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
+import { ownersOf } from '#sql/load/load_lock.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { finishRun, readPosition, type SyncEnd, savePosition } from '#sql/load/sync_state.ts';
 import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
@@ -219,18 +220,14 @@ async function beginsDay(tx: Tx, { connection: { brandId, retailerId }, stream, 
   return isDayDue(tx, { brandId, retailerId, now: context.now() });
 }
 
-/** For the retailer to whom the marks belong: the connection may have been moved since this run began. */
+/** For those to whom the marks belong: the connection may have been moved since this run began. */
 async function enqueueRollup(
   tx: Tx,
   { connection: { brandId, id }, payload: { now } }: Run,
   options: Parameters<typeof enqueue>[3],
 ): Promise<void> {
-  const { rows } = await tx.query<{ retailer_id: string | null }>(
-    'select retailer_id from app.connections where brand_id = $1 and id = $2',
-    [brandId, id],
-  );
-  const retailerId = rows[0]?.retailer_id;
-  if (retailerId) await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) }, options);
+  for (const retailerId of await ownersOf(tx, brandId, id))
+    await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) }, options);
 }
 
 async function countRejected(tx: Tx, { connection, stream }: Run): Promise<number> {

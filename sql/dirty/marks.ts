@@ -1,6 +1,6 @@
 /**
  * Marks: what has changed, and where. A mark names a subject (sales, payments …) and a brand-local day of a
- * retailer whose figures of it must be computed again. It is a row of its own and commits with the change that
+ * retailer, or of the brand as a whole, whose figures of it must be computed again. It is a row of its own and commits with the change that
  * it stands for; many marks of one day are one day's work. An upserted mark gets lost: a load finds the old one
  * and keeps it, the rollup deletes it before the load has committed, and nothing is left to say that the day
  * has changed since.
@@ -13,7 +13,10 @@ export type Subject = string;
 
 export type Mark = { subject: Subject; day: string };
 
-export type MarkTarget = { brandId: string; retailerId: string; timeZone: string; now: Date };
+/** A retailer, or null for the brand as a whole. */
+export type Owner = string | null;
+
+export type MarkTarget = { brandId: string; owners: readonly Owner[]; timeZone: string; now: Date };
 
 export type Touched = {
   days?: readonly Mark[];
@@ -21,28 +24,29 @@ export type Touched = {
   instants?: ReadonlyMap<Subject, Iterable<number>>;
 };
 
-/** Marks days, each once for each subject. */
+/** Marks days of each owner, each once for each subject. */
 export async function markDays(
   tx: Tx,
-  { brandId, retailerId, timeZone, now }: MarkTarget,
+  { brandId, owners, timeZone, now }: MarkTarget,
   { days = [], instants = new Map() }: Touched,
 ): Promise<number> {
   const times = [...instants].flatMap(([subject, of]) =>
     Array.from(of, (ms) => ({ subject, at: new Date(ms).toISOString() })),
   );
-  if (days.length + times.length === 0) return 0;
+  if (days.length + times.length === 0 || owners.length === 0) return 0;
   const { rowCount } = await tx.query({
     name: 'mark days',
     text: `
       insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-      select $1::uuid, $2::uuid, touched.subject, touched.day, $8::timestamptz
-      from (
+      select $1::uuid, o.owner, touched.subject, touched.day, $8::timestamptz
+      from unnest($2::uuid[]) as o (owner)
+      cross join (
         select subject, day from unnest($3::text[], $4::date[]) as d (subject, day)
         union
         select subject, (instant at time zone $7)::date from unnest($5::text[], $6::timestamptz[]) as i (subject, instant)
       ) touched`,
     values: [
-      ...[brandId, retailerId, days.map(({ subject }) => subject), days.map(({ day }) => day)],
+      ...[brandId, owners, days.map(({ subject }) => subject), days.map(({ day }) => day)],
       ...[times.map(({ subject }) => subject), times.map(({ at }) => at), timeZone, now],
     ],
   });
@@ -50,13 +54,13 @@ export async function markDays(
 }
 
 /**
- * Only one rollup of a retailer at a time, until the transaction ends: two that interleave would each
+ * Only one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that interleave would each
  * write what it computed from its own snapshot, and the older one could be the last.
  */
-export async function lockRollup(tx: Tx, brandId: string, retailerId: string): Promise<void> {
+export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise<void> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [
     brandId,
-    retailerId,
+    owner ?? 'brand',
   ]);
 }
 
@@ -95,8 +99,14 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
        from app.connections c
        cross join unnest($3::text[]) as z (time_zone)
        cross join lateral (${touched.join(' union all ')}) as i (subject, day)
-       cross join unnest(c.retailer_id || $4::uuid[]) as r (id)
-       where c.brand_id = $1 and ($2::uuid is null or c.id = $2) and r.id is not null
+       cross join lateral (
+         select r.id from unnest(c.retailer_id || $4::uuid[]) as r (id) where r.id is not null
+         union all
+         select null where c.level = 'brand'
+         union all
+         select p.retailer_id from app.connection_parts p where p.brand_id = $1 and p.connection_id = c.id
+       ) r
+       where c.brand_id = $1 and ($2::uuid is null or c.id = $2)
        returning retailer_id, day
      )
      select count(distinct (retailer_id, day)) as days from marked`,

@@ -55,9 +55,8 @@ export async function writeDatedRows(
     values: [brandId, connectionId, scope.timeZone, now],
   });
   const { written = 0, days = [] } = rows[0] ?? {};
-  const { retailerId, timeZone } = scope;
-  if (retailerId === null) return { changed: written, days: 0 };
-  return { changed: written, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days }) };
+  const { owners, timeZone } = scope;
+  return { changed: written, days: await markDays(tx, { brandId, owners, timeZone, now }, { days }) };
 }
 
 const made = new WeakMap<Table, NamedStatement>();

@@ -130,7 +130,7 @@ async function writePage(load: Load, target: LoadTarget, place: LoadScope, plan:
 async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Plan): Promise<Written> {
   const { tx, brandId, connectionId, now } = load;
   const { tables, dependents = [] } = target;
-  const { timeZone, retailerId } = place;
+  const { timeZone, owners } = place;
   const differences = await stageAndCompare(load, plan);
   const fresh = new Set(ids(plan.direct));
   const stored = new Set([...differences.content].filter((id) => !fresh.has(id)));
@@ -149,9 +149,8 @@ async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Pla
   await writeStaged(load, differences);
   days.push(...(await dependentDays()));
 
-  if (retailerId === null) return { changed, days: 0 };
   const instants = instantsOf(touched);
-  return { changed, days: await markDays(tx, { brandId, retailerId, timeZone, now }, { days, instants }) };
+  return { changed, days: await markDays(tx, { brandId, owners, timeZone, now }, { days, instants }) };
 }
 
 async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Mark[]> {

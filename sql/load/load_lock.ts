@@ -2,12 +2,28 @@
 import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
+import type { Owner } from '../dirty/marks.ts';
 
 export type LoadScope = {
   timeZone: string;
-  /** Null where a table of its own maps rows to retailers. */
-  retailerId: string | null;
+  /** Whose days its rows are: its retailer's, or the brand's and those of the retailers that have parts of it. */
+  owners: readonly Owner[];
 };
+
+/** Whose days the rows of connection `c` are. */
+const OWNERS = `
+  case when c.level = 'retailer' then array_remove(array[c.retailer_id], null)
+       else array[null::uuid] || array(
+         select distinct p.retailer_id from app.connection_parts p
+         where p.brand_id = c.brand_id and p.connection_id = c.id order by 1) end`;
+
+export async function ownersOf(tx: Tx, brandId: string, connectionId: string): Promise<Owner[]> {
+  const { rows } = await tx.query<{ owners: Owner[] }>(
+    `select ${OWNERS} as owners from app.connections c where c.brand_id = $1 and c.id = $2`,
+    [brandId, connectionId],
+  );
+  return rows[0]?.owners ?? [];
+}
 
 export class ConnectionGone extends coded('NS_CONNECTION_GONE') {
   constructor(brandId: string, connectionId: string) {
@@ -38,10 +54,11 @@ export async function keepConnection(tx: Tx, brandId: string, connectionId: stri
  * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
 export async function lockConnection(tx: Tx, brandId: string, connectionId: string): Promise<LoadScope> {
-  const { rows } = await tx.query<{ time_zone: string; retailer_id: string | null }>({
+  const { rows } = await tx.query<{ time_zone: string; owners: Owner[] }>({
     name: 'hold place of load',
     text: `
-      select b.time_zone, c.retailer_id,
+      select b.time_zone,
+             ${OWNERS} as owners,
              pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
              set_config('plan_cache_mode', 'force_custom_plan', true),
              ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
@@ -53,5 +70,5 @@ export async function lockConnection(tx: Tx, brandId: string, connectionId: stri
   });
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  return { timeZone: row.time_zone, retailerId: row.retailer_id };
+  return { timeZone: row.time_zone, owners: row.owners };
 }

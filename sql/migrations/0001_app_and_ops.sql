@@ -67,6 +67,19 @@ create table app.connections (
   constraint only_what_is_removed_had_another check (removed_from is null or removing_at is not null)
 );
 comment on column app.connections.level is 'whose the provider''s connections are: of one retailer, or of the whole brand';
+
+-- Of a connection of a whole brand: whose the rows of each part of it (a list, an audience …) are.
+create table app.connection_parts (
+  brand_id uuid not null,
+  connection_id uuid not null,
+  part text not null,
+  retailer_id uuid not null,
+  primary key (brand_id, connection_id, part),
+  foreign key (brand_id, connection_id) references app.connections (brand_id, id),
+  foreign key (brand_id, retailer_id) references app.retailers (brand_id, id)
+);
+create index connection_parts_of_retailer on app.connection_parts (brand_id, retailer_id);
+comment on table app.connection_parts is 'parts of a brand''s connection whose rows belong to one retailer; other parts belong to the brand alone';
 comment on column app.connections.requests_per_second is
   'what the provider allows the account, where that is not what it allows everybody; null: the usual';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';

@@ -11,30 +11,39 @@ import type { Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
-  'writes' | 'grain' | 'measures' | 'partition' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
+  'of' | 'writes' | 'grain' | 'measures' | 'partition' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
 >;
 
+type Partitioned = Pick<Rollup, 'of' | 'period'>;
+
 /** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], or the periods of these, with their bounds. */
-function wantedPartitions({ period = { first: 'day', next: 'day + 1' } }: Pick<Rollup, 'period'>): string {
+function wantedPartitions({ of, period = { first: 'day', next: 'day + 1' } }: Partitioned): string {
+  const owner = of === 'brand' ? '' : 'retailer_id, ';
   return `
-  select r.id as retailer_id, pair.day, pair.next_day, b.time_zone, b.reporting_currency,
+  select ${owner && 'r.id as retailer_id, '}pair.day, pair.next_day, b.time_zone, b.reporting_currency,
          fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.next_day, b.time_zone) as ends_at
   from (
-    select retailer_id, day, ${period.next} as next_day
-    from (select distinct retailer_id, ${period.first} as day from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) d
+    select ${owner}day, ${period.next} as next_day
+    from (select distinct ${owner}${period.first} as day
+          from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) d
   ) pair
   join app.brands b on b.id = $1
-  join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id`;
+  ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id'}`;
 }
 
-/** The same for each connection of the retailer: an index of `raw` begins with one. */
-const SPANS = `
+/** The same for each connection of the owner: an index of `raw` begins with one. */
+function spansOf({ of }: Partitioned): string {
+  const owned =
+    of === 'brand' ? "c.level = 'brand' and c.removing_at is null" : 'c.retailer_id = w.retailer_id';
+  return `
   select w.*, c.id as connection_id
   from wanted w
-  join app.connections c on c.brand_id = $1 and c.retailer_id = w.retailer_id`;
+  join app.connections c on c.brand_id = $1 and ${owned}`;
+}
 
 /** The stored rows of `wanted`, by the column that assigns them to a day. */
-function storedRows({ writes, partition }: Merged): string {
+function storedRows({ writes, partition, of }: Merged): string {
+  const owned = of === 'brand' ? '' : 'and a.retailer_id = w.retailer_id';
   const bounds =
     partition === 'day'
       ? 'a.day >= w.day and a.day <= w.day'
@@ -44,15 +53,15 @@ function storedRows({ writes, partition }: Merged): string {
   from wanted w
   cross join lateral (
     select a.*, a.ctid as place from ${writes} a
-    where a.brand_id = $1 and a.retailer_id = w.retailer_id and ${bounds}
+    where a.brand_id = $1 ${owned} and ${bounds}
     order by a.${partition}
   ) s`;
 }
 
 /** The rows of the partitions asked for as they should be: what a report of them would select. */
-export function freshQuery(rollup: Pick<Rollup, 'fresh' | 'period'>): string {
+export function freshQuery(rollup: Pick<Rollup, 'fresh' | 'of' | 'period'>): string {
   return `with wanted as materialized (${wantedPartitions(rollup)}
-), spans as materialized (${SPANS}
+), spans as materialized (${spansOf(rollup)}
 ), fresh as materialized (
 ${rollup.fresh}
 )`;

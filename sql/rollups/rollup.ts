@@ -18,6 +18,11 @@ export type Rollup = {
   grain: readonly string[];
   /** Its other columns, except the instant at which a row was written: what makes a row another one. */
   measures: readonly string[];
+  /**
+   * Whose its rows are: of each retailer, if not said, or of the brand as a whole. It reads rollups of the same.
+   * Rates that move and days that begin are noticed for retailers only.
+   */
+  of?: 'brand';
   /** The column that assigns a row to a day: a day itself, or an instant of it. 'day' if not said. */
   partition: string;
   /** Its days are the first ones of periods, such as weeks: which one a `day` falls into, and which follows it, as SQL. */

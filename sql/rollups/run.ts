@@ -1,10 +1,10 @@
-/** Runs rollups over days of one retailer: over all that are given, or each over those whose marks it follows. */
+/** Runs rollups over days of one retailer, or of the brand itself: over all that are given, or each over those whose marks it follows. */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Mark, markDays, type Subject } from '../dirty/marks.ts';
+import { type Mark, markDays, type Owner, type Subject } from '../dirty/marks.ts';
 import type { Rollup } from './rollup.ts';
 
-export type RollupTarget = { brandId: string; retailerId: string; now: Date };
+export type RollupTarget = { brandId: string; retailerId: Owner; now: Date };
 
 export type Rebuilt = {
   written: number;
@@ -71,6 +71,7 @@ async function run(
   const left: Mark[] = [];
   await followIndexes(tx);
   for (const rollup of rollups) {
+    if ((rollup.of === 'brand') !== (retailerId === null)) continue;
     const days = daysOf(rollup);
     if (days.length === 0) continue;
     const { rows } = await tx.query<Answer>(rollup.sql, [brandId, days.map(() => retailerId), days, now]);
@@ -81,6 +82,6 @@ async function run(
     for (const day of days) run.add(day);
     for (const day of handOn(rollup, touched ?? [])) left.push({ subject: rollup.name, day });
   }
-  await markDays(tx, { brandId, retailerId, timeZone: 'UTC', now }, { days: left });
+  await markDays(tx, { brandId, owners: [retailerId], timeZone: 'UTC', now }, { days: left });
   return { rebuilt, days: run };
 }

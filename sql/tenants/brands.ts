@@ -3,7 +3,7 @@ import { isCurrency } from '#runtime/currencies.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { markAllDays } from '../dirty/marks.ts';
+import { markAllDays, type Owner } from '../dirty/marks.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { NameNotFound, taking } from './names.ts';
@@ -85,7 +85,7 @@ export type BrandChange = {
 };
 
 /** What a change leaves to do: marks written, and the retailers that they belong to. */
-export type Marked = { days: number; retailerIds: string[] };
+export type Marked = { days: number; retailerIds: Owner[] };
 
 /** Marks every day of the old zone and of the new one. Loads wait for it, and it waits for them. */
 export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChange): Promise<Marked> {
@@ -121,8 +121,10 @@ async function markChange(
 ): Promise<Marked> {
   const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
   await recordAction(tx, { action, brandId: brand.id, target: brand.slug, details, actor });
-  const { rows } = await tx.query<{ id: string }>(
-    'select id from app.retailers where brand_id = $1 and removing_at is null order by slug',
+  const { rows } = await tx.query<{ id: Owner }>(
+    `(select id from app.retailers where brand_id = $1 and removing_at is null order by slug)
+     union all
+     select null where exists (select from app.connections where brand_id = $1 and level = 'brand')`,
     [brand.id],
   );
   return { days, retailerIds: rows.map(({ id }) => id) };

@@ -9,9 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
 import { lockRollup, markAllDays } from '../dirty/marks.ts';
-import { ConnectionGone } from '../load/load_lock.ts';
+import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
+import type { Marked } from './brands.ts';
 import type { Which } from './connections.ts';
 import { partsOf } from './removal_parts.ts';
 import { isOf, type Owner, type OwnerKind, tablesOf } from './removal_tables.ts';
@@ -52,9 +53,9 @@ export type Removal = Which & {
 export async function beginRemoval(
   tx: Tx,
   { brandId, connectionId, tables, now, actor }: Removal,
-): Promise<{ days: number; retailerIds: string[] }> {
+): Promise<Marked> {
   const { rows } = await tx.query<Before>(
-    `select c.name, b.slug as brand, c.retailer_id as from, c.removing_at is not null as removing, b.time_zone,
+    `select c.name, b.slug as brand, c.retailer_id as from, c.level, c.removing_at is not null as removing, b.time_zone,
             exists (select from app.retailers r where r.brand_id = c.brand_id and r.id = c.retailer_id
                     and r.removing_at is not null) as retailer_goes
      from app.connections c join app.brands b on b.id = c.brand_id
@@ -63,7 +64,7 @@ export async function beginRemoval(
   );
   const [before] = rows;
   if (before === undefined) throw new ConnectionGone(brandId, connectionId);
-  const { name, brand, from, removing, time_zone, retailer_goes } = before;
+  const { name, brand, from, level, removing, time_zone, retailer_goes } = before;
   if (removing) return { days: 0, retailerIds: [] };
   const { code, message } = new ConnectionBeingRemoved(name, brand);
   await tx.query(
@@ -79,13 +80,21 @@ export async function beginRemoval(
     details: { from },
     actor,
   });
-  if (from === null || retailer_goes) return { days: 0, retailerIds: [] };
-  const target = { brandId, connectionId, alsoRetailers: [from], timeZones: [time_zone], tables, now };
-  return { days: await markAllDays(tx, target), retailerIds: [from] };
+  if ((from === null && level !== 'brand') || retailer_goes) return { days: 0, retailerIds: [] };
+  const alsoRetailers = from === null ? [] : [from];
+  const owners = level === 'brand' ? await ownersOf(tx, brandId, connectionId) : alsoRetailers;
+  const target = { brandId, connectionId, alsoRetailers, timeZones: [time_zone], tables, now };
+  return { days: await markAllDays(tx, target), retailerIds: owners };
 }
 
 type Named = { name: string; brand: string };
-type Before = Named & { from: string | null; removing: boolean; time_zone: string; retailer_goes: boolean };
+type Before = Named & {
+  from: string | null;
+  level: 'retailer' | 'brand';
+  removing: boolean;
+  time_zone: string;
+  retailer_goes: boolean;
+};
 
 /** Takes its jobs off the queue, in a transaction of their own; one that runs is waited for until it commits. */
 export async function removeJobs(db: Db, { id }: Owner): Promise<void> {

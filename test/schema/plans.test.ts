@@ -85,7 +85,7 @@ const machineWorks: [string, Work][] = [
     async (tx, { brandId, retailerId }) => {
       await markDays(
         tx,
-        { brandId, retailerId, timeZone: 'UTC', now: NOW },
+        { brandId, owners: [retailerId], timeZone: 'UTC', now: NOW },
         { days: DAYS.map((day) => ({ subject: 'sales', day })) },
       );
       await claimMarks(tx, brandId, retailerId, 60);

@@ -25,5 +25,5 @@ export async function recompute(
     for (const retailerId of marked.retailerIds) await enqueue(tx, rollup, { brandId, retailerId });
     return marked;
   });
-  return { days, retailers: retailerIds.length };
+  return { days, retailers: retailerIds.filter((id) => id !== null).length };
 }
