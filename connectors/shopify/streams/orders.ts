@@ -55,9 +55,8 @@ async function wholeLedger(shopify: Shopify, node: Fields): Promise<Node[]> {
   const id = text(node, 'id');
   const agreements = paginate(async (after: string | null) => {
     const page = await childPage(shopify, orderLedger, { id, after, salesAfter: null });
-    const items = await Promise.all(
-      page.nodes.map((agreement) => wholeAgreement(shopify, id, after, agreement)),
-    );
+    const items: Node[] = []; // the query gives one at a time
+    for (const agreement of page.nodes) items.push(await wholeAgreement(shopify, id, after, agreement));
     return { items, next: page.next };
   });
   for await (const items of agreements) ledger.push(...items);

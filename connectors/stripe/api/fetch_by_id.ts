@@ -1,5 +1,6 @@
 /** Reads objects one by one, because something says that they changed or are gone. */
 import type { Deletion } from '#sql/load/table.ts';
+import { atOnce } from '../../kit/at_once.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { type Collection, contentOf, type Page, pathTo, type Seen } from '../sync/collection.ts';
@@ -55,19 +56,14 @@ async function readBatch(
   const found: { object: Fields; seen: Seen }[] = [];
   const gone: Deletion[] = [];
   const unread: string[] = [];
-  const waiting = [...changed];
-  const reader = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [id, { isDeleted, ...sign }] = next;
-      const asked = run.context.now();
-      const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
-      const dates = datesOfSign(sign, newSince);
-      if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
-      else if (isDeleted) gone.push({ id, deletedAt: asked });
-      else unread.push(id);
-    }
-  };
-  await Promise.all(Array.from({ length: READERS_MAX }, reader));
+  await atOnce(READERS_MAX, changed, async ([id, { isDeleted, ...sign }]) => {
+    const asked = run.context.now();
+    const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
+    const dates = datesOfSign(sign, newSince);
+    if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
+    else if (isDeleted) gone.push({ id, deletedAt: asked });
+    else unread.push(id);
+  });
   const content = await contentOf(stripe, collection, found);
   const deletions = [...content.deletions, ...gone];
   const page = { ...emptyPage(run), ...content, deletions };
