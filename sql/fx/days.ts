@@ -114,6 +114,7 @@ const ratedRows = ratedTables
   )
   .join(' union all ');
 
+// A full join can only be hashed or merged: each pair has a rate, so it gives what an inner one would.
 const MARK = `
   with rated as materialized (${ratedRows}),
   pairs as materialized (select distinct currency, reporting_currency, day from rated),
@@ -123,7 +124,7 @@ const MARK = `
   ), marked as (
     insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
     select distinct $1::uuid, r.retailer_id, 'fx', r.day, $5::timestamptz
-    from rated r join fresh f using (currency, reporting_currency, day)
+    from rated r full join fresh f using (currency, reporting_currency, day)
     where (r.fx_rate, r.fx_day, r.fx_cause) is distinct from (f.fx_rate, f.fx_day, f.fx_cause)
     returning retailer_id
   )
