@@ -15,6 +15,9 @@ export default defineConfig({
     pool: 'forks',
     isolate: false, // nothing replaces modules, and what a file changes of its process it puts back
     maxWorkers: WORKERS,
+    // How graphile-worker ends by itself is shown in test/queue/library.test.ts. What it still tries then fails ten
+    // seconds later and unheard, while the worker is at another file.
+    onUnhandledError: ({ stack }) => !String(stack).includes('graphile-worker/dist/sql/failJobs'),
     // Against what hangs, not against what is slow: a busy machine must never end a test that goes on.
     testTimeout: process.env.NIGHTSHIFT_LONG === '1' ? LONG_MS_MAX : 600_000,
     hookTimeout: 240_000,
