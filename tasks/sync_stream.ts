@@ -132,7 +132,8 @@ async function sync(run: Run): Promise<Tally> {
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
     const { connection, stream } = run;
     const which = { brandId: connection.brandId, connectionId: connection.id, stream: stream.name };
-    const isRollupDue = (await endsFirstLoad(tx, which, isFirstLoad)) || (await beginsDay(tx, run));
+    const isRollupDue =
+      (!isPart(run) && (await endsFirstLoad(tx, which, isFirstLoad))) || (await beginsDay(tx, run));
     await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
     if (isRollupDue) await enqueueRollup(tx, run, { keyMode: 'replace' });
   });

@@ -47,18 +47,20 @@ export async function markRatedDays(tx: Tx, reach: Reach, now: Date): Promise<Ra
   const { rows: brands } = await tx.query<{ id: string }>('select id from app.brands order by id');
   const found: RatedDays = { days: 0, retailers: [], unaware: [] };
   for (const { id: brandId } of brands) {
+    // Held, so that a removal waits for these marks and takes them along.
+    const { rows: retailers } = await tx.query<{ id: string }>(
+      'select id from app.retailers where brand_id = $1 and removing_at is null order by id for key share',
+      [brandId],
+    );
+    const ids = retailers.map(({ id }) => id);
+    for (const retailerId of ids) found.unaware.push({ brandId, retailerId });
     const marked = await tx.query<{ retailer_id: string; days: number }>(MARK, [
-      ...[brandId, currencies, from, to, now, null],
+      ...[brandId, currencies, from, to, now, ids],
     ]);
     for (const row of marked.rows) {
       found.retailers.push({ brandId, retailerId: row.retailer_id });
       found.days += row.days;
     }
-    const { rows: retailers } = await tx.query<{ id: string }>(
-      'select id from app.retailers where brand_id = $1 and removing_at is null order by id',
-      [brandId],
-    );
-    for (const { id } of retailers) found.unaware.push({ brandId, retailerId: id });
   }
   return found;
 }
@@ -80,7 +82,7 @@ export async function noticeRates(tx: Tx, brandId: string, retailerId: string): 
   if (!unnoticed) throw new TypeError('an aggregate gave no row');
   const { noticed, newest, currencies, from, to } = unnoticed;
   if (noticed !== null && newest === null) return;
-  if (noticed !== null) await tx.query(MARK, [brandId, currencies, from, to, new Date(), retailerId]);
+  if (noticed !== null) await tx.query(MARK, [brandId, currencies, from, to, new Date(), [retailerId]]);
   await tx.query(
     `insert into ops.fx_noticed as n (brand_id, retailer_id, change_id)
      select r.brand_id, r.id, $3 from app.retailers r where r.brand_id = $1 and r.id = $2
@@ -110,7 +112,7 @@ const ratedRows = ratedTables
           and (currency = any ($2::text[]) or reporting_currency = any ($2::text[]))
         offset 0
       ) a
-      where r.brand_id = $1 and ($6::uuid is null or r.id = $6)`,
+      where r.brand_id = $1 and r.id = any ($6::uuid[])`,
   )
   .join(' union all ');
 

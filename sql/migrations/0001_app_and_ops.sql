@@ -116,16 +116,14 @@ create table ops.marks (
   brand_id uuid not null,
   subject text not null,
   retailer_id uuid,
-  day date,
-  object text,
+  day date not null,
   marked_at timestamptz not null
 );
-create index marks_of_partition on ops.marks (brand_id, retailer_id, day, object);
+create index marks_of_partition on ops.marks (brand_id, retailer_id, day);
 comment on table ops.marks is 'what has changed since its figures were computed; a rollup takes the marks of what it reads';
 comment on column ops.marks.subject is 'what changed: sales, payments, subscriptions, fx, calendar …, or a table of figures that others are made from';
 comment on column ops.marks.retailer_id is 'whose figures; null for the brand''s';
-comment on column ops.marks.day is 'day in the brand''s time zone; null where the change belongs to an object';
-comment on column ops.marks.object is 'one object, such as a subscription; null where the change belongs to a day';
+comment on column ops.marks.day is 'day in the brand''s time zone';
 
 create table ops.rejected_rows (
   brand_id uuid not null,

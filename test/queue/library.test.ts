@@ -180,7 +180,7 @@ test.each(['plain', 'ours'])('%s: the end of a run whose job has gone to somebod
 // The statements that we keep from the server are known by their names only. Every one that does
 // reach it is looked at here, through all the ways in which a job can end.
 test('no statement of the library that ends a job or frees a lock reaches the server', async () => {
-  const sent = vi.spyOn(pg.Client.prototype, 'query');
+  using sent = vi.spyOn(pg.Client.prototype, 'query');
   const names = () => sent.mock.calls.flatMap(([query]) => String(Object(query).name ?? ''));
   const ending = /^(complete|fail|clear|return|reset)/;
   const mix = async (db: TestDb) => {
@@ -211,5 +211,4 @@ test('no statement of the library that ends a job or frees a lock reaches the se
   }
   expect(names()).toContain('get_job/graphile_worker');
   expect(names().filter((name) => ending.test(name))).toEqual([]);
-  sent.mockRestore();
 });

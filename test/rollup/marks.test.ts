@@ -75,7 +75,7 @@ test('a rollup that reads another one runs for the days on which rows were writt
     days_with_orders: [first, second],
   });
   await db.query(
-    "insert into ops.marks select brand_id, 'sales', id, $2::date, null, now() from app.retailers where id = $1",
+    "insert into ops.marks select brand_id, 'sales', id, $2::date, now() from app.retailers where id = $1",
     [which.retailerId, first],
   );
   expect(await take()).toEqual({ daily_sales: [first] }); // nothing came out different

@@ -1,9 +1,11 @@
 /** Objects read by their ids, as a webhook or a repair names them: no position moves, and nothing else is asked for. */
 import { expect, test } from 'vitest';
+import { replaceSecret } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aShopOf } from '../support/providers/shopify.ts';
-import { charge } from '../support/providers/stripe.ts';
+import { charge, KEY } from '../support/providers/stripe.ts';
 import { anAccountOf } from '../support/providers/stripe_sync.ts';
+import { testSealer } from '../support/rows/factory.ts';
 
 const POSITIONS = 'select position from ops.positions';
 
@@ -22,6 +24,7 @@ test('of an account the named objects are read, and one that is gone is deleted'
   expect((await account.asked()).slice(earlier).map((path) => path.split('?')[0])).toEqual([
     '/v1/charges/ch_1',
     '/v1/charges/ch_2',
+    '/v1/account', // nobody told that ch_2 is gone
   ]);
   expect(await account.rows('charges', 'id, amount, deleted_at is null as here')).toEqual([
     { id: 'ch_1', amount: '20', here: true },
@@ -30,6 +33,21 @@ test('of an account the named objects are read, and one that is gone is deleted'
   ]);
   expect(await other.rows('charges', 'amount')).toEqual([1, 2, 3].map(() => ({ amount: '10' })));
   expect(await db.column(POSITIONS)).toEqual(before);
+});
+
+test('a key of another account that may not say so deletes nothing', async () => {
+  await using db = await freshDb();
+  const charges = ['ch_1', 'ch_2', 'ch_3', 'ch_4'].map((id) => charge(id, { amount: 1_000 }));
+  const silent = (key: string) => ({ key: { key, permissions: ['rak_charge_read', 'rak_event_read'] } });
+  const files = { charges, 'stripe/acct_other/charges.ndjson': [charge('ch_9', {})], events: [] };
+  const scenario = { stripe: { acct_acme: silent(KEY), acct_other: silent('rk_test_other') } };
+  await using account = await anAccountOf(db, files, scenario);
+  await account.sync('charges');
+  const which = { brandId: account.brandId, connectionId: account.connectionId };
+  await db.transaction((tx) => replaceSecret(tx, testSealer, which, 'rk_test_other'));
+  const tally = await account.sync('charges', { ids: ['ch_1', 'ch_2'] });
+  expect(tally).toMatchObject({ deleted: 0, incomplete: expect.stringContaining('another account') });
+  expect(await account.rows('charges', 'deleted_at')).toEqual(charges.map(() => ({ deleted_at: null })));
 });
 
 test('of a shop the named objects are read whole; one that is not shown is left to its deletion', async () => {

@@ -80,7 +80,7 @@ test('a load that dies before any of its commits goes on with the same operation
   expect(commits).toBeGreaterThan(6);
 
   const each = Array.from({ length: commits }, (_, at) => at);
-  for (const at of inForm([1, commits - 1], each)) {
+  for (const at of inForm([0, 1, commits >> 1, commits - 1], each)) {
     await using db = await freshDb();
     await using shop = await aShopOf(db, { 'orders.ndjson': many });
     await expect(shop.sync(ORDERS, {}, dyingAfter(db, at)), `dead before commit ${at}`).rejects.toThrow();

@@ -9,6 +9,7 @@ import type { Cli } from '../shared/noun.ts';
 import { recompute } from '../shared/recompute.ts';
 import { openSession } from '../shared/session.ts';
 import { confirm } from '../ui/confirm.ts';
+import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
 import { storeAddress } from './address.ts';
 
@@ -29,6 +30,11 @@ export function addMove(command: Command, cli: Cli): void {
 async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: MoveOptions): Promise<void> {
   await using session = await openSession(cli);
   const { connection } = await findTheConnection(session.db, name, brand);
+  if (providerOf(connection.provider).level === 'brand')
+    throw new UsageError(
+      `${connection.name} belongs to the whole brand, to no retailer.`,
+      'what each retailer has of it is said by its parts',
+    );
   const { brandId, id: connectionId } = connection;
   const { id: retailerId } = await findRetailer(session.db, brandId, retailer);
   if (!dryRun) await confirm(cli.io, `Move ${connection.name} with all its history to ${retailer}?`, yes);

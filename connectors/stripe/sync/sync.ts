@@ -2,8 +2,9 @@
 import type { StreamContext } from '../../kit/stream.ts';
 import { type SyncSteps, type SyncWindow, syncPages } from '../../kit/sync.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
+import { guardAccount, guardPage } from '../api/account_guard.ts';
 import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
-import { backfill } from './backfill.ts';
+import { BEGINNING, backfill } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
 import { readIncrement } from './incremental.ts';
 import { reconcile } from './reconcile.ts';
@@ -29,14 +30,29 @@ export function collectionPages(
   });
 }
 
-/** Objects by their ids, as they are now or gone. The position stays where it is. */
-export function fetchPages(
+/**
+ * Objects by their ids, as they are now or gone. The position stays where it is. Nobody told of what is gone, so
+ * nothing is deleted before the key is seen to be of the account.
+ */
+export async function* fetchPages(
   context: StreamContext,
   collection: Collection,
   ids: readonly string[],
 ): AsyncGenerator<Page> {
   const run = openRun(context);
-  return fetchByIds(run, collection, unheard(ids), secondOf(context.now()));
+  const now = secondOf(context.now());
+  let isOwnAccount = false;
+  for await (const page of fetchByIds(run, collection, unheard(ids), now)) {
+    if (page.deletions?.length && !isOwnAccount) {
+      const doubt = await guardAccount(run, collection, { from: BEGINNING, before: now });
+      if (doubt !== undefined) {
+        yield guardPage(run, doubt);
+        return;
+      }
+      isOwnAccount = true;
+    }
+    yield page;
+  }
 }
 
 /** What was created in a window, without moving the position. */
