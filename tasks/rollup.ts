@@ -37,10 +37,10 @@ type Batch = Rebuilt & { days: number };
 const counting = rollups.flatMap(({ counts }) => counts ?? []);
 
 /**
- * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works until no dirty day is
- * left; with one it rebuilds each of its days, dirty or not. A batch of days is one transaction: it
- * takes the marks, then reads the facts by later statements, so that a load which commits in between
- * leaves its own marks for the next batch.
+ * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works
+ * until no mark is left; with one it rebuilds each of its days, marked or not. A batch of days is one
+ * transaction: it takes the marks, then reads the facts by later statements, so that a load which commits in
+ * between leaves its own marks for the next batch.
  */
 export const rollup = defineTask({
   name: 'rollup',
@@ -88,13 +88,17 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
   await transaction((tx) => enqueue(tx, rollup, which)); // the rest is another job's, with a timeout of its own
 }
 
-/** Takes states on to this day. After a range its own marks, of days outside of it, are work for another job. */
+/**
+ * Takes states on to this day. After a range the marks of days outside of it are work for another job, also those
+ * that an attempt before this one handed on.
+ */
 async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
   if (retailerId !== null) await rollForward(tx, { brandId, retailerId, now });
   if (!isAfterRange) return false;
   const { rows } = await tx.query(
-    'select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2 and marked_at = $3 limit 1',
-    [brandId, retailerId, now],
+    `select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2
+       and (marked_at = $3 or subject = any ($4)) limit 1`,
+    [brandId, retailerId, now, rollups.map(({ name }) => name)],
   );
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;

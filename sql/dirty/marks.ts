@@ -1,9 +1,9 @@
 /**
  * Marks: what has changed, and where. A mark names a subject (sales, payments …) and a brand-local day of a
- * retailer, or of the brand as a whole, whose figures of it must be computed again. It is a row of its own and commits with the change that
- * it stands for; many marks of one day are one day's work. An upserted mark gets lost: a load finds the old one
- * and keeps it, the rollup deletes it before the load has committed, and nothing is left to say that the day
- * has changed since.
+ * retailer, or of the brand as a whole, whose figures of it must be computed again. It is a row of its own and
+ * commits with the change that it stands for; many marks of one day are one day's work. An upserted mark gets
+ * lost: a load finds the old one and keeps it, the rollup deletes it before the load has committed, and nothing
+ * is left to say that the day has changed since.
  */
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
@@ -54,8 +54,8 @@ export async function markDays(
 }
 
 /**
- * Only one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that interleave would each
- * write what it computed from its own snapshot, and the older one could be the last.
+ * Only one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that
+ * interleave would each write what it computed from its own snapshot, and the older one could be the last.
  */
 export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise<void> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [

@@ -15,6 +15,7 @@ create table raw.stripe_balance_transactions (
   currency text not null,
   amount numeric not null,
   fee numeric not null,
+  application_fee numeric not null default 0,
   net numeric not null,
   exchange_rate numeric,
   available_on timestamptz not null,

@@ -15,6 +15,7 @@ select t.brand_id, c.retailer_id, t.connection_id, t.id as transaction_id, t.sou
        case k.kind when 'dispute' then -t.amount end as dispute_amount,
        case k.kind when 'elsewhere' then null when 'fee' then t.fee - t.amount else t.fee end as fees,
        case when k.kind in ('payout', 'topup', 'transfer') then t.fee end as payout_fees,
+       case when k.kind <> 'elsewhere' then t.application_fee end as application_fees,
        case when k.kind in ('charge', 'refund', 'dispute', 'fee') then t.net - t.amount + t.fee
             when k.kind = 'other' then t.net + t.fee end as other,
        case when k.kind in ('charge', 'refund', 'dispute', 'fee', 'other') then t.net end as earned,
@@ -61,6 +62,7 @@ create table agg.daily_payments (
   failed_amount numeric not null,
   fees numeric not null,
   payout_fees numeric not null,
+  application_fees numeric not null default 0,
   other numeric not null,
   net numeric not null,
   payouts bigint not null,
@@ -84,7 +86,7 @@ select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retaile
        a.charges, a.charge_amount, a.refunds, a.refund_amount, a.disputes, a.dispute_amount,
        a.failed_charges, a.fees, a.net, a.payouts, a.payout_amount, a.closing_balance,
        a.failed_amount, a.payout_fees, a.other, a.topup_amount, a.transfer_amount, a.other_balances,
-       a.computed_at
+       a.computed_at, a.application_fees
 from app.brands b
 join app.retailers r on r.brand_id = b.id
 cross join lateral (
@@ -107,7 +109,7 @@ comment on column bi.daily_payments.refund_amount is 'money given back, positive
 comment on column bi.daily_payments.disputes is 'disputes for which money was withdrawn; won ones stay counted on their day';
 comment on column bi.daily_payments.dispute_amount is 'money withdrawn by banks for disputes, positive, without the fee; negative on the day on which a dispute was won';
 comment on column bi.daily_payments.failed_charges is 'attempts to pay that failed, by the day of the attempt, in the currency that the buyer saw';
-comment on column bi.daily_payments.fees is 'all that Stripe kept: fees of every booking, those of payouts too, and bookings that are fees, taxes or network costs themselves; negative where fees were given back';
+comment on column bi.daily_payments.fees is 'all that was kept of bookings: fees of every booking, those of payouts too, and bookings that are fees, taxes or network costs themselves; negative where fees were given back; what Stripe itself kept is fees - application_fees';
 comment on column bi.daily_payments.net is 'what the day left of the cash: charge_amount - refund_amount - dispute_amount + other - (fees - payout_fees)';
 comment on column bi.daily_payments.payouts is 'payouts that were sent; one that fails later stays counted on its day';
 comment on column bi.daily_payments.payout_amount is 'money sent to the bank, positive, by the day on which it left the balance; negative on the day on which a payout failed or was canceled';
@@ -119,3 +121,4 @@ comment on column bi.daily_payments.topup_amount is 'money added to the balance 
 comment on column bi.daily_payments.transfer_amount is 'money sent on to other Stripe accounts, less what was reversed; not part of net';
 comment on column bi.daily_payments.other_balances is 'net of bookings in other balances than that of payments (issuing, prefunding, reserves); in no other column';
 comment on column bi.daily_payments.computed_at is 'when the figures of this row last changed';
+comment on column bi.daily_payments.application_fees is 'part of fees: what the platform of a connected account took of its bookings; negative where it gave some back';
