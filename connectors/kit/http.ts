@@ -22,7 +22,10 @@ const LEFT_MS_MAX = 5_000;
 const LEFT_BYTES_MAX = 128 * 1024;
 export const USER_AGENT = 'Nightshift/0.1';
 
-/** Statuses that mean "later". 530 and 540 come from networks in front of a provider: name not resolved at the edge, switched off for now. */
+/**
+ * Statuses that mean "later". 530 and 540 come from networks in front of a provider: a name that the edge does not
+ * resolve, and a host that is switched off for now.
+ */
 const LATER = new Set([408, 500, 502, 503, 504, 530, 540]);
 /** The answer to a question whether something has changed; it leads nowhere. */
 const NOT_MODIFIED = 304;

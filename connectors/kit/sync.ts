@@ -1,4 +1,7 @@
-/** The course of a run, alike for all streams that keep a copy: all there is or what is left of it, then what changed. */
+/**
+ * The course of a run, alike for all streams that keep a copy: all there is or what is left of it, then what
+ * changed.
+ */
 import type { Page, StreamContext } from './stream.ts';
 
 export type SyncWindow = NonNullable<StreamContext['window']>;

@@ -1,4 +1,7 @@
-/** Runs rollups over days of one retailer, or of the brand itself: over all that are given, or each over those whose marks it follows. */
+/**
+ * Runs rollups over days of one retailer, or of the brand itself: over all that are given, or each over those
+ * whose marks it follows.
+ */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markDays, type Owner, type Subject } from '../dirty/marks.ts';
