@@ -13,9 +13,10 @@ import { count } from '#runtime/wording.ts';
 import { isDatabaseFault } from '#sql/db/faults.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
+import type { Owner } from '#sql/dirty/marks.ts';
 import { isDayDue } from '#sql/dirty/roll_forward.ts';
 import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
-import { endsFirstLoad } from '#sql/load/first_loads.ts';
+import { endedFirstLoads } from '#sql/load/first_loads.ts';
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { ownersOf } from '#sql/load/load_lock.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
@@ -132,10 +133,10 @@ async function sync(run: Run): Promise<Tally> {
     const isReconciled = run.payload.reconcile === true || isFirstLoad;
     const { connection, stream } = run;
     const which = { brandId: connection.brandId, connectionId: connection.id, stream: stream.name };
-    const isRollupDue =
-      (!isPart(run) && (await endsFirstLoad(tx, which, isFirstLoad))) || (await beginsDay(tx, run));
+    const due = isPart(run) ? [] : await endedFirstLoads(tx, which, isFirstLoad);
+    if (await beginsDay(tx, run)) due.push(...(await ownersOf(tx, connection.brandId, connection.id)));
     await noteEnd(tx, run, { state: cause ? 'partial' : 'ok', cause, isReconciled, now: now() });
-    if (isRollupDue) await enqueueRollup(tx, run, { keyMode: 'replace' });
+    await enqueueRollups(tx, run, due, { keyMode: 'replace' });
   });
   const { repaired, ...read } = tally;
   return {
@@ -207,7 +208,9 @@ async function storePage(tx: Tx, run: Run, page: Page): Promise<LoadResult> {
   for (const check of page.checks ?? [])
     await recordCheck(tx, brandId, connectionId, stream.name, check, now);
   if (page.position) await savePosition(tx, brandId, connectionId, stream.name, page.position, now);
-  if (loaded.days > 0) await enqueueRollup(tx, run, { delaySeconds: delayOf(page) });
+  // For those to whom the marks belong: the connection may have been moved since this run began.
+  if (loaded.days > 0)
+    await enqueueRollups(tx, run, await ownersOf(tx, brandId, connectionId), { delaySeconds: delayOf(page) });
   return loaded;
 }
 
@@ -221,13 +224,13 @@ async function beginsDay(tx: Tx, { connection: { brandId, retailerId }, stream, 
   return isDayDue(tx, { brandId, retailerId, now: context.now() });
 }
 
-/** For those to whom the marks belong: the connection may have been moved since this run began. */
-async function enqueueRollup(
+async function enqueueRollups(
   tx: Tx,
-  { connection: { brandId, id }, payload: { now } }: Run,
+  { connection: { brandId }, payload: { now } }: Run,
+  owners: readonly Owner[],
   options: Parameters<typeof enqueue>[3],
 ): Promise<void> {
-  for (const retailerId of await ownersOf(tx, brandId, id))
+  for (const retailerId of new Set(owners))
     await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) }, options);
 }
 

@@ -1,9 +1,11 @@
 /**
  * What waits for first loads. A stream that somebody wants to be read has a row from then on, in state `never`
- * until a run of it has ended: while a retailer has such streams, figures would only be computed twice, and by
- * tables that PostgreSQL knows nothing of yet.
+ * until a run of it has ended: while a retailer or the brand itself has such streams, its figures would only be
+ * computed twice, and from tables that PostgreSQL knows nothing of yet.
  */
 import type { Tx } from '../db/pool.ts';
+import type { Owner } from '../dirty/marks.ts';
+import { OWNERS, ownersOf } from './load_lock.ts';
 
 export type StreamOf = { brandId: string; connectionId: string; stream: string };
 
@@ -17,31 +19,34 @@ export async function noteWanted(tx: Tx, { brandId, connectionId, stream }: Stre
 }
 
 /**
- * Whether a run ends a load that has left marks, so that their rollup need not wait any longer: it was the first
- * load itself, or the stream has not been whole until now. Other streams of the retailer that have yet to be read
+ * Whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first load
+ * itself, or the stream has not been whole until now. Other streams of the same owner that have yet to be read
  * for the first time see to it themselves, the last of them.
  */
-export async function endsFirstLoad(tx: Tx, which: StreamOf, isFirstLoad: boolean): Promise<boolean> {
+export async function endedFirstLoads(tx: Tx, which: StreamOf, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
-  // Of two loads that end at the same moment the second one sees that the first has ended.
-  await tx.query(
-    `select pg_advisory_xact_lock(hashtextextended('end of load ' || retailer_id, 0))
-     from app.connections where brand_id = $1 and id = $2`,
-    [brandId, connectionId],
-  );
-  const { rowCount } = await tx.query(
-    `select from app.connections c
-     where c.brand_id = $1 and c.id = $2
-       and ($4 or exists (
+  const owners = await ownersOf(tx, brandId, connectionId);
+  // Of two loads that end at the same moment the second one sees that the first has ended. Both lock in the order
+  // of `ownersOf`.
+  for (const owner of owners)
+    await tx.query("select pg_advisory_xact_lock(hashtextextended('end of load ' || $1 || ' ' || $2, 0))", [
+      ...[brandId, owner ?? 'brand'],
+    ]);
+  const { rows } = await tx.query<{ owner: Owner }>(
+    `select o.owner
+     from unnest($5::uuid[]) with ordinality as o (owner, number)
+     where ($4 or exists (
          select from ops.positions
          where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
-       and exists (select from ops.marks where brand_id = $1 and retailer_id = c.retailer_id)
+       and exists (
+         select from ops.marks where brand_id = $1 and (retailer_id = o.owner or retailer_id is null and o.owner is null))
        and not exists (
-         select from app.connections o
-         join ops.positions p on p.brand_id = $1 and p.connection_id = o.id and p.state = 'never'
-         where o.brand_id = $1 and o.retailer_id = c.retailer_id and o.held_at is null
-           and (o.id, p.stream) <> ($2, $3))`,
-    [brandId, connectionId, stream, isFirstLoad],
+         select from app.connections c
+         join ops.positions p on p.brand_id = $1 and p.connection_id = c.id and p.state = 'never'
+         where c.brand_id = $1 and c.held_at is null and (c.id, p.stream) <> ($2, $3)
+           and array_position(${OWNERS}, o.owner) is not null)
+     order by o.number`,
+    [brandId, connectionId, stream, isFirstLoad, owners],
   );
-  return rowCount === 1;
+  return rows.map(({ owner }) => owner);
 }

@@ -10,8 +10,8 @@ export type LoadScope = {
   owners: readonly Owner[];
 };
 
-/** Whose days the rows of connection `c` are. */
-const OWNERS = `
+/** Whose days the rows of connection `c` are, as SQL: the brand first. */
+export const OWNERS = `
   case when c.level = 'retailer' then array_remove(array[c.retailer_id], null)
        else array[null::uuid] || array(
          select distinct p.retailer_id from app.connection_parts p

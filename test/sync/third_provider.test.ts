@@ -1,30 +1,7 @@
 /** The exercise: a third provider, at the level of the brand, with a stream of each kind. */
 import { expect, test } from 'vitest';
-import { makeKeyring } from '#connectors/providers.ts';
-import { addConnection } from '#sql/tenants/connections.ts';
-import { syncStream } from '#tasks/sync_stream.ts';
-import { acornServing, KEY, type Tables } from '../support/acorn/fake.ts';
-import { withAcorn } from '../support/acorn/provider.ts';
-import { migrateAcorn } from '../support/acorn/tables.ts';
-import { freshDb } from '../support/db/db.ts';
-import { aBrand, testSealer } from '../support/rows/factory.ts';
-import { runTask } from '../support/run.ts';
-
-const keyring = makeKeyring(testSealer, [], withAcorn);
-
-const campaign = (id: string, title: string, price: string, at: string) => ({
-  ...{ id, title, price, updated_at: `2026-11-${at}T10:00:00Z` },
-});
-const open = (id: string, campaignId = 'c1') => ({ id, campaign: campaignId, at: '2026-11-02T08:00:00Z' });
-const figure = (day: string, amount: string) => ({ campaign: 'c1', day: `2026-11-${day}`, amount });
-const reading = (day: string, views: number) => ({ id: 'p1', views, read_at: `2026-11-${day}T12:00:00Z` });
-
-const first: Tables = {
-  campaigns: [campaign('c1', 'Spring', '1.50', '01'), campaign('c2', 'Summer', '2', '01')],
-  opens: [open('o1'), open('o2'), open('o3')],
-  spend: [figure('01', '10'), figure('02', '20.5')],
-  views: [reading('01', 100), reading('02', 130)],
-};
+import { campaign, figure, first, open, reading, STREAMS, twoBrands } from '../support/acorn/bench.ts';
+import type { Tables } from '../support/acorn/fake.ts';
 
 const later: Tables = {
   campaigns: [
@@ -39,37 +16,6 @@ const later: Tables = {
 const both = Object.fromEntries(
   Object.entries(first).map(([list, rows]) => [list, [...rows, ...(later[list] ?? [])]]),
 );
-
-/** Two brands at one provider, with equal ids. */
-async function twoBrands() {
-  const db = await freshDb();
-  await migrateAcorn(db);
-  const served = { tables: first };
-  const fake = await acornServing(() => served.tables);
-  const connect = async () => {
-    const { id: brandId } = await aBrand(db, { timeZone: 'America/New_York' });
-    const wanted = { brandId, name: 'acorn', provider: 'acorn', account: 'acme', auth: 'key', secret: KEY };
-    const { id } = await db.transaction((tx) => addConnection(tx, keyring, { ...wanted, baseUrl: fake.url }));
-    return {
-      sync: (stream: string, more: object = {}) =>
-        runTask(syncStream, { brandId, connectionId: id, stream: `acorn.${stream}`, ...more }, db, {
-          services: keyring,
-        }),
-      rows: (columns: string, table: string, order: string) =>
-        db.rows(`select ${columns} from raw.acorn_${table} where brand_id = $1 order by ${order}`, [brandId]),
-    };
-  };
-  const [one, other] = [await connect(), await connect()];
-  return {
-    ...{ db, served, fake, one, other },
-    async [Symbol.asyncDispose]() {
-      await fake[Symbol.asyncDispose]();
-      await db[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const STREAMS = ['campaigns', 'opens', 'spend', 'views'];
 
 test('a stream of each kind is backfilled, read on from where it was, and stays the same when nothing is new', async () => {
   await using bench = await twoBrands();
