@@ -44,11 +44,13 @@ create table app.connections (
   auth text not null,
   secret bytea not null,
   secret_key_id text not null,
+  secret_changed_at timestamptz,
   token bytea, -- a short-lived access token, sealed like the secret
   token_key_id text,
   token_expires_at timestamptz,
   requests_per_second integer check (requests_per_second between 1 and 10000),
   granted_scopes text[],
+  account_asked_at timestamptz,
   checked_at timestamptz,
   held_at timestamptz,
   held_code text,
@@ -67,6 +69,14 @@ create table app.connections (
   constraint only_what_is_removed_had_another check (removed_from is null or removing_at is not null)
 );
 comment on column app.connections.level is 'whose the provider''s connections are: of one retailer, or of the whole brand';
+comment on column app.connections.secret_changed_at is 'when another key was stored than the one it was added with';
+comment on column app.connections.requests_per_second is
+  'what the provider allows the account, where that is not what it allows everybody; null: the usual';
+comment on column app.connections.account_asked_at is
+  'when the provider was asked whose key this is; null after a new key or address, so that it is asked again';
+comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
+comment on column app.connections.removing_at is 'since when it is being removed: it belongs to nobody, nothing of it is loaded, and its rows go';
+comment on column app.connections.removed_from is 'the retailer that it belonged to until its removal began';
 
 -- Of a connection of a whole brand: whose the rows of each part of it (a list, an audience …) are.
 create table app.connection_parts (
@@ -80,11 +90,6 @@ create table app.connection_parts (
 );
 create index connection_parts_of_retailer on app.connection_parts (brand_id, retailer_id);
 comment on table app.connection_parts is 'parts of a brand''s connection whose rows belong to one retailer; other parts belong to the brand alone';
-comment on column app.connections.requests_per_second is
-  'what the provider allows the account, where that is not what it allows everybody; null: the usual';
-comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
-comment on column app.connections.removing_at is 'since when it is being removed: it belongs to nobody, nothing of it is loaded, and its rows go';
-comment on column app.connections.removed_from is 'the retailer that it belonged to until its removal began';
 
 create table app.fx_rates (
   currency text not null check (currency ~ '^[A-Z]{3}$'),
@@ -92,8 +97,16 @@ create table app.fx_rates (
   units_per_euro numeric not null check (units_per_euro > 0),
   source text not null,
   seen_at timestamptz not null,
+  doubts text[] not null default '{}',
   primary key (currency, day)
 );
+comment on table app.fx_rates is
+  'Euro reference rates as published, never filled in for other days (Source: ECB statistics)';
+comment on column app.fx_rates.units_per_euro is 'units of currency for one euro';
+comment on column app.fx_rates.doubts is
+  'why a person should look at the rate, which is used all the same: jump (more than 20 % from its last '
+  'publication), few_currencies (its day had fewer than 25, or no USD or GBP), closed_day (the ECB does '
+  'not publish on such days)';
 
 create table ops.positions (
   brand_id uuid not null,
@@ -104,11 +117,20 @@ create table ops.positions (
   cause text,
   last_run_at timestamptz,
   last_success_at timestamptz,
+  whole_by_clock_at timestamptz,
+  complete_to timestamptz,
+  reconciled_at timestamptz,
   updated_at timestamptz not null,
   primary key (brand_id, connection_id, stream),
   foreign key (brand_id, connection_id) references app.connections (brand_id, id)
 );
 comment on table ops.positions is 'where each stream goes on from; written in the transaction of the rows it stands for';
+comment on column ops.positions.whole_by_clock_at is
+  'when, by the clock, it last ended whole; last_success_at is the instant as of which it was read, which may be played';
+comment on column ops.positions.complete_to is
+  'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
+comment on column ops.positions.reconciled_at is
+  'when what is stored of the last weeks was last held against a fresh list of the provider''s';
 
 -- Append-only and without a unique key on purpose: an upserted mark gets lost when a load keeps the
 -- old one, a rollup deletes it and only then the load commits.
@@ -137,19 +159,19 @@ create table ops.rejected_rows (
 );
 comment on table ops.rejected_rows is 'records that a stream could not understand; a row leaves when its record loads or is deleted, or is dismissed';
 
-create table ops.completeness (
-  id bigint generated always as identity primary key,
+-- A deletion can be read before the version that it ends: a bulk result is fetched hours after it was
+-- made. It waits here, so that the late version does not bring a deleted object back.
+create table ops.early_deletions (
   brand_id uuid not null,
   connection_id uuid not null,
-  stream text not null,
-  check_name text not null,
-  expected numeric,
-  found numeric,
-  ok boolean not null,
-  cause text,
-  checked_at timestamptz not null
+  table_name text not null,
+  id text not null,
+  deleted_at timestamptz not null,
+  seen_at timestamptz not null,
+  primary key (brand_id, connection_id, table_name, id)
 );
-create index completeness_of_stream on ops.completeness (brand_id, connection_id, stream, checked_at);
+comment on table ops.early_deletions is
+  'deletions of objects that were never stored; one leaves when a newer version of its object loads';
 
 create table ops.rate_budgets (
   provider text not null,
@@ -161,45 +183,6 @@ create table ops.rate_budgets (
   blocked_until timestamptz,
   primary key (provider, account)
 );
-
-create table ops.workers (
-  id uuid primary key,
-  pool_id text not null unique,
-  lock_key bigint not null unique,
-  host text not null,
-  process_id integer not null,
-  started_at timestamptz not null,
-  ended_at timestamptz,
-  ended_how text check (ended_how in ('stopped', 'crashed'))
-);
-comment on column ops.workers.lock_key is 'session advisory lock that the process holds while it lives';
-
-create table ops.job_runs (
-  id bigint generated always as identity primary key,
-  job_id bigint not null,
-  task text not null,
-  lane text,
-  brand_id uuid,
-  connection_id uuid,
-  payload jsonb not null,
-  attempt integer not null,
-  pool_id text not null,
-  claimed_at timestamptz not null,
-  started_at timestamptz not null,
-  last_commit_at timestamptz,
-  finished_at timestamptz,
-  outcome text not null default 'running' check (outcome in
-    ('running', 'succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead', 'released', 'crashed')),
-  error_code text,
-  error_message text,
-  error_hint text,
-  error_stack text,
-  tally jsonb,
-  progress jsonb
-);
-create index job_runs_of_job on ops.job_runs (job_id, id);
-create index job_runs_of_connection on ops.job_runs (brand_id, connection_id, id);
-create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running';
 
 create table ops.audit_log (
   id bigint generated always as identity primary key,

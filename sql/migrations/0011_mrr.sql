@@ -1,10 +1,6 @@
 -- Monthly recurring revenue. Stripe keeps no history of a subscription: what we saw of it is kept in
 -- raw.stripe_subscription_versions, and what came before is made from its times and invoice lines.
 
-alter table raw.stripe_subscription_versions add column unseen_from timestamptz;
-comment on column raw.stripe_subscription_versions.unseen_from is
-  'since when it may have been something that nobody saw: the first of several changes between two readings, or the reading before; null if there was one change, at valid_from';
-
 -- What each subscription was worth, from an instant to another, as far as it counts. A function of raw:
 -- the rollup makes all states of a subscription anew when anything of it has changed.
 create table agg.subscription_states (
@@ -120,9 +116,6 @@ create table ops.days_carried (
 );
 comment on table ops.days_carried is
   'up to which instant a retailer''s rollups have carried states forward: figures of a state change with the day, though nothing else does';
-
-create index stripe_subscriptions_by_time on raw.stripe_subscriptions (brand_id, connection_id, created_at);
-create index stripe_invoice_lines_of_price on raw.stripe_invoice_lines (brand_id, connection_id, price_id) where subscription_id is not null;
 
 -- What prices and coupons make of a month.
 

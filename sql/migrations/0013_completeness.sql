@@ -1,14 +1,6 @@
 -- What proves that nothing is missing. A check holds a figure of the provider's own against ours; the newest
 -- result of each check counts, and what it said before stays for a while.
 
-alter table ops.completeness rename to completeness_history;
-alter index ops.completeness_of_stream rename to completeness_history_of_stream;
-alter table ops.completeness_history rename constraint completeness_pkey to completeness_history_pkey;
-comment on table ops.completeness_history is
-  'earlier results of checks, one each time a result changed, the newest few of each; checked_at is when it was last so';
-create index completeness_history_of_check
-  on ops.completeness_history (brand_id, connection_id, stream, check_name, id);
-
 create table ops.completeness (
   brand_id uuid not null,
   connection_id uuid not null,
@@ -29,35 +21,24 @@ comment on column ops.completeness.found is 'what is stored';
 comment on column ops.completeness.result_since is 'since when it passes, or fails by the same difference';
 comment on column ops.completeness.ok_at is 'when it passed last';
 
-insert into ops.completeness
-select distinct on (brand_id, connection_id, stream, check_name)
-       brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at, checked_at,
-       case when ok then checked_at end
-from ops.completeness_history
-order by brand_id, connection_id, stream, check_name, id desc;
-delete from ops.completeness_history h using ops.completeness c
-where (c.brand_id, c.connection_id, c.stream, c.check_name, c.checked_at)
-    = (h.brand_id, h.connection_id, h.stream, h.check_name, h.checked_at);
-
-alter table ops.positions add column complete_to timestamptz, add column reconciled_at timestamptz,
-  add column whole_by_clock_at timestamptz;
-comment on column ops.positions.whole_by_clock_at is
-  'when, by the clock, it last ended whole; last_success_at is the instant as of which it was read, which may be played';
-comment on column ops.positions.complete_to is
-  'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
-comment on column ops.positions.reconciled_at is
-  'when what is stored of the last weeks was last held against a fresh list of the provider''s';
-update ops.positions set complete_to = (position ->> 'changesTo')::timestamptz where state = 'ok';
-
-alter table app.connections add column account_asked_at timestamptz;
-comment on column app.connections.account_asked_at is
-  'when the provider was asked whose key this is; null after a new key or address, so that it is asked again';
-
--- The sum of the ledger is taken at each sync: it comes out of the index alone, however large the payloads are.
-drop index raw.stripe_balance_transactions_by_time;
-create index stripe_balance_transactions_by_time
-  on raw.stripe_balance_transactions (brand_id, connection_id, created_at)
-  include (balance_type, currency, net, deleted_at);
+create table ops.completeness_history (
+  id bigint generated always as identity primary key,
+  brand_id uuid not null,
+  connection_id uuid not null,
+  stream text not null,
+  check_name text not null,
+  expected numeric,
+  found numeric,
+  ok boolean not null,
+  cause text,
+  checked_at timestamptz not null
+);
+create index completeness_history_of_stream
+  on ops.completeness_history (brand_id, connection_id, stream, checked_at);
+create index completeness_history_of_check
+  on ops.completeness_history (brand_id, connection_id, stream, check_name, id);
+comment on table ops.completeness_history is
+  'earlier results of checks, one each time a result changed, the newest few of each; checked_at is when it was last so';
 
 -- What is expected of each stream. The connectors hold the same names; a test compares the two.
 create table ops.streams (
@@ -70,22 +51,27 @@ comment on table ops.streams is 'which streams each provider has, and how soon e
 comment on column ops.streams.late_after is 'a stream whose last complete reading is older than this is late';
 comment on column ops.streams.feeds is 'figures that rest on it: a day of them is final when each of their streams is read past its end';
 insert into ops.streams
-select stream, split_part(stream, '.', 1), interval '3 hours' -- syncs are meant to run each hour: two may fail
-from unnest(array[
-  'shopify.shop', 'shopify.products', 'shopify.customers', 'shopify.orders', 'shopify.deletions',
-  'stripe.products', 'stripe.prices', 'stripe.coupons', 'stripe.promotion_codes', 'stripe.customers',
-  'stripe.subscriptions', 'stripe.invoices', 'stripe.charges', 'stripe.payment_intents', 'stripe.refunds',
-  'stripe.disputes', 'stripe.payouts', 'stripe.balance_transactions'
-]) as stream;
-update ops.streams s set feeds = f.feeds
+select stream, split_part(stream, '.', 1), interval '3 hours', feeds -- syncs are meant to run each hour: two may fail
 from (values
-  ('shopify.orders', array['sales', 'product_sales']), ('shopify.deletions', array['sales', 'product_sales']),
+  ('shopify.shop', array[]::text[]),
   ('shopify.products', array['product_sales']),
-  ('stripe.balance_transactions', array['payments']), ('stripe.charges', array['payments']),
-  ('stripe.refunds', array['payments']), ('stripe.payouts', array['payments']),
-  ('stripe.subscriptions', array['mrr']), ('stripe.invoices', array['mrr'])
-) as f (stream, feeds)
-where s.stream = f.stream;
+  ('shopify.customers', '{}'),
+  ('shopify.orders', array['sales', 'product_sales']),
+  ('shopify.deletions', array['sales', 'product_sales']),
+  ('stripe.products', '{}'),
+  ('stripe.prices', '{}'),
+  ('stripe.coupons', '{}'),
+  ('stripe.promotion_codes', '{}'),
+  ('stripe.customers', '{}'),
+  ('stripe.subscriptions', array['mrr']),
+  ('stripe.invoices', array['mrr']),
+  ('stripe.charges', array['payments']),
+  ('stripe.payment_intents', '{}'),
+  ('stripe.refunds', array['payments']),
+  ('stripe.disputes', '{}'),
+  ('stripe.payouts', array['payments']),
+  ('stripe.balance_transactions', array['payments'])
+) as s (stream, feeds);
 
 create view fact.feeds as
 select source, provider, stream from ops.streams cross join unnest(feeds) as f (source);
@@ -185,7 +171,7 @@ comment on column bi.completeness.as_of is 'up to when every change is in, of th
 
 -- A check that fails makes its stream partial also where the last run did not repeat it. A stream that was
 -- whole is late once nobody has read it for too long.
-create or replace view bi.sync_status as
+create view bi.sync_status as
 select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as connection_id,
        c.name as connection, c.provider, s.stream, judged.state,
        p.position, p.last_run_at, p.last_success_at,
@@ -225,8 +211,21 @@ cross join lateral (
               else 'ok' end as state
 ) judged;
 comment on view bi.sync_status is 'How far each stream of each connection is.';
+comment on column bi.sync_status.brand_id is 'id of the brand';
+comment on column bi.sync_status.brand is 'short name of the brand';
+comment on column bi.sync_status.retailer_id is 'id of the retailer; null where the connection serves several';
+comment on column bi.sync_status.retailer is 'short name of the retailer';
+comment on column bi.sync_status.connection_id is 'id of the connection';
+comment on column bi.sync_status.connection is 'name of the connection, unique within its brand';
+comment on column bi.sync_status.provider is 'shopify, stripe, sendgrid or ayrshare';
+comment on column bi.sync_status.stream is 'what is read, for instance shopify.orders';
 comment on column bi.sync_status.state is 'ok; late: read to its end, but longer ago than late_after_seconds; partial: read, but not whole; failing; never: not read to its end yet; held: waits until a person acts';
+comment on column bi.sync_status.position is 'where the next run goes on from';
+comment on column bi.sync_status.last_run_at is 'when it was last tried';
+comment on column bi.sync_status.last_success_at is 'when it was last read to its end';
 comment on column bi.sync_status.lag_seconds is 'seconds since last_success_at, 0 where that is ahead of the clock; null if there was none';
+comment on column bi.sync_status.rows is 'records that the last finished run read';
+comment on column bi.sync_status.error is 'why the state is not ok; null where it is';
 comment on column bi.sync_status.complete_to is 'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
 comment on column bi.sync_status.reconciled_at is 'when what is stored of the last weeks was last held against a fresh list; null where that is not done';
 comment on column bi.sync_status.checks is 'checks against the provider''s own figures, each by its newest result';

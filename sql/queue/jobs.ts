@@ -1,6 +1,6 @@
 /**
  * What happens to a job after the library has claimed it: begin, fenced transactions, the end, handing
- * back. The statements stand in migrations/0003_queue.sql, the only place that knows the private
+ * back. The statements stand in migrations/0002_queue.sql, the only place that knows the private
  * tables of the queue; here are their types.
  */
 import { scrubValue } from '#runtime/scrub.ts';

@@ -5,7 +5,7 @@
  * a stop loses the last one, a server that is away at that moment ends the process by an unhandled
  * rejection, a zombie deletes a job that runs elsewhere, and a quick retry by the same process is
  * undone by the failure of the run before. Its sweep frees what has run for 4 hours, alive or not.
- * We write all of that ourselves, in our own transactions (0003_queue.sql), so these statements of
+ * We write all of that ourselves, in our own transactions (0002_queue.sql), so these statements of
  * the library are answered here, without the server and without a connection. They are known by the
  * names under which it prepares them; the version is pinned, and a test fails if one gets through.
  */

@@ -138,7 +138,7 @@ async function compare({ context }: StripeRun, { at, amounts }: Balance): Promis
 
 // The balance must be the sum up to some second of those in question. Stripe names no currency of which an
 // account never had anything, nor a type of balance that it does not use. The whole sum comes from the
-// index alone (0013_completeness.sql).
+// index alone (0004_raw_stripe.sql).
 export const COMPARED = `
   with booked as materialized (
     select balance_type, currency, sum(net) filter (where created_at < $3) as settled,

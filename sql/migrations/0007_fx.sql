@@ -1,15 +1,5 @@
 -- Exchange rates: what a person should look at, what is known of the feeds, and sums in one currency.
 
-alter table app.fx_rates add column doubts text[] not null default '{}';
-
-comment on table app.fx_rates is
-  'Euro reference rates as published, never filled in for other days (Source: ECB statistics)';
-comment on column app.fx_rates.units_per_euro is 'units of currency for one euro';
-comment on column app.fx_rates.doubts is
-  'why a person should look at the rate, which is used all the same: jump (more than 20 % from its last '
-  'publication), few_currencies (its day had fewer than 25, or no USD or GBP), closed_day (the ECB does '
-  'not publish on such days)';
-
 create table ops.fx_feeds (
   url text primary key,
   etag text,

@@ -8,12 +8,6 @@ language sql immutable parallel safe as $$
          || case when name like '#%' then array[substr(name, 2)] else '{}' end
 $$;
 
-create index shopify_orders_by_name on raw.shopify_orders (brand_id, connection_id, name);
-create index stripe_charges_of_intent on raw.stripe_charges (brand_id, connection_id, payment_intent_id)
-  where order_reference is null and payment_intent_id is not null;
-create index stripe_payment_intents_of_order on raw.stripe_payment_intents (brand_id, connection_id, order_reference)
-  where order_reference is not null;
-
 -- Charges that brought money, in the currency that the buyer saw, with the reference of their payment
 -- intent where they have none themselves.
 create view fact.captured_charges as

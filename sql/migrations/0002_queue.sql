@@ -6,19 +6,59 @@
 -- it took the job. The instant is compared to the millisecond, as the task was handed it. The number
 -- of attempts is no part of it: add_job with the key of a running job sets it to the maximum.
 
-alter table ops.job_runs add column job_key text;
-comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
-comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of waiting, held or returned gives it back';
-comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after one was no crash without progress';
-
-alter table app.connections add column secret_changed_at timestamptz;
-comment on column app.connections.secret_changed_at is 'when another key was stored than the one it was added with';
-alter table ops.job_runs add column secret_changed_at timestamptz;
-comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
-
-alter table ops.workers add column handed_back_at timestamptz;
-comment on column ops.workers.handed_back_at is 'set once nothing is locked any more by a worker that has ended';
+create table ops.workers (
+  id uuid primary key,
+  pool_id text not null unique,
+  lock_key bigint not null unique,
+  host text not null,
+  process_id integer not null,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  ended_how text check (ended_how in ('stopped', 'crashed')),
+  handed_back_at timestamptz
+);
 create index workers_to_watch on ops.workers (started_at) where handed_back_at is null;
+comment on column ops.workers.lock_key is 'session advisory lock that the process holds while it lives';
+comment on column ops.workers.handed_back_at is 'set once nothing is locked any more by a worker that has ended';
+
+create function ops.uuid_in(p_payload jsonb, p_field text) returns uuid language sql immutable as $$
+  select substring(p_payload ->> p_field from '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')::uuid
+$$;
+
+create table ops.job_runs (
+  id bigint generated always as identity primary key,
+  job_id bigint not null,
+  task text not null,
+  job_key text,
+  lane text,
+  brand_id uuid,
+  retailer_id uuid generated always as (ops.uuid_in(payload, 'retailerId')) stored,
+  connection_id uuid,
+  secret_changed_at timestamptz,
+  payload jsonb not null,
+  attempt integer not null,
+  pool_id text not null,
+  claimed_at timestamptz not null,
+  started_at timestamptz not null,
+  last_commit_at timestamptz,
+  finished_at timestamptz,
+  outcome text not null default 'running' check (outcome in
+    ('running', 'succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead', 'released', 'crashed')),
+  error_code text,
+  error_message text,
+  error_hint text,
+  error_stack text,
+  tally jsonb,
+  progress jsonb
+);
+create index job_runs_of_job on ops.job_runs (job_id, id);
+create index job_runs_of_connection on ops.job_runs (brand_id, connection_id, id);
+create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running';
+comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
+comment on column ops.job_runs.retailer_id is 'retailer of a rollup: its runs are removed along with it';
+comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of snoozed, held or released gives it back';
+comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after one was no crash without progress';
+comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
 
 -- True with the row locked until the transaction ends, false if the job is no longer ours.
 create function ops.hold_claim(p_job bigint, p_pool text, p_claimed_at timestamptz) returns boolean
@@ -55,10 +95,6 @@ begin
 exception when others then
   return jsonb_build_object('unreadable', p_payload::text);
 end $$;
-
-create function ops.uuid_in(p_payload jsonb, p_field text) returns uuid language sql immutable as $$
-  select substring(p_payload ->> p_field from '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')::uuid
-$$;
 
 -- One record per claim: asked twice (the first answer was lost on its way) it gives the same one.
 create function ops.record_run(p_job bigint, p_attempt integer, p_key text) returns bigint
@@ -421,9 +457,6 @@ begin
   return coalesce(cardinality(v_ids), 0);
 end $$;
 
--- Whose rollups a run was of, so that a retailer that goes takes them along.
-alter table ops.job_runs add column retailer_id uuid generated always as (ops.uuid_in(payload, 'retailerId')) stored;
-
 -- What is on the queue: the only place that says how a job stands and why.
 create view ops.jobs as
 select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payload,
@@ -453,3 +486,12 @@ cross join lateral (
               else 'waiting' end as state) s;
 comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held or dead, and why';
 comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
+
+-- When the records of the platform are next rid of what is too old: sql/queue/retention.ts says what that is. Whoever
+-- finds it due moves it on and queues the job in one transaction, so it is queued once, however many look.
+create table ops.retention (
+  is_only_row boolean primary key default true check (is_only_row),
+  due_at timestamptz not null
+);
+comment on table ops.retention is 'when old records are next deleted: one row';
+insert into ops.retention (due_at) values (now() + interval '1 day');

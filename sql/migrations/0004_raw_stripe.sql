@@ -29,7 +29,10 @@ create table raw.stripe_balance_transactions (
 );
 comment on column raw.stripe_balance_transactions.payout_id is
   'the automatic payout that contains it, as far as Stripe has told; null until then';
-create index stripe_balance_transactions_by_time on raw.stripe_balance_transactions (brand_id, connection_id, created_at);
+-- The sum of the ledger is taken at each sync: it comes out of the index alone, however large the payloads are.
+create index stripe_balance_transactions_by_time
+  on raw.stripe_balance_transactions (brand_id, connection_id, created_at)
+  include (balance_type, currency, net, deleted_at);
 create index stripe_balance_transactions_pending on raw.stripe_balance_transactions (brand_id, connection_id, available_on) where status = 'pending';
 create index stripe_balance_transactions_of_source on raw.stripe_balance_transactions (brand_id, connection_id, source_id);
 create index stripe_balance_transactions_of_payout on raw.stripe_balance_transactions (brand_id, connection_id, payout_id) where payout_id is not null;
@@ -63,6 +66,8 @@ comment on column raw.stripe_charges.order_reference is
   'the order that the charge pays, as metadata.order_id or metadata.shopify_order_id names it';
 create index stripe_charges_by_time on raw.stripe_charges (brand_id, connection_id, created_at);
 create index stripe_charges_of_order on raw.stripe_charges (brand_id, connection_id, order_reference) where order_reference is not null;
+create index stripe_charges_of_intent on raw.stripe_charges (brand_id, connection_id, payment_intent_id)
+  where order_reference is null and payment_intent_id is not null;
 
 create table raw.stripe_refunds (
   brand_id uuid not null,
@@ -128,6 +133,8 @@ create table raw.stripe_payment_intents (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+create index stripe_payment_intents_of_order on raw.stripe_payment_intents (brand_id, connection_id, order_reference)
+  where order_reference is not null;
 
 create table raw.stripe_customers (
   brand_id uuid not null,
@@ -260,6 +267,7 @@ create table raw.stripe_subscriptions (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+create index stripe_subscriptions_by_time on raw.stripe_subscriptions (brand_id, connection_id, created_at);
 create index stripe_subscriptions_of_customer on raw.stripe_subscriptions (brand_id, connection_id, customer_id);
 
 create table raw.stripe_subscription_items (
@@ -285,6 +293,7 @@ create table raw.stripe_subscription_versions (
   connection_id uuid not null,
   id text not null,
   valid_from timestamptz not null,
+  unseen_from timestamptz,
   status text not null,
   currency text not null,
   customer_id text not null,
@@ -299,6 +308,8 @@ create table raw.stripe_subscription_versions (
 );
 comment on table raw.stripe_subscription_versions is
   'every observed state of a subscription (id) from valid_from on; append-only, because Stripe keeps no history';
+comment on column raw.stripe_subscription_versions.unseen_from is
+  'since when it may have been something that nobody saw: the first of several changes between two readings, or the reading before; null if there was one change, at valid_from';
 comment on column raw.stripe_subscription_versions.items is
   'one object per item: item, price, product, quantity, monthly (exact decimal text, major units, before rounding), metered';
 
@@ -357,3 +368,4 @@ comment on column raw.stripe_invoice_lines.is_tax_known is
   'whether its taxes are all there are; if not, none are named because Stripe has yet to compute them, or could not';
 create index stripe_invoice_lines_of_invoice on raw.stripe_invoice_lines (brand_id, connection_id, invoice_id);
 create index stripe_invoice_lines_of_subscription on raw.stripe_invoice_lines (brand_id, connection_id, subscription_id, period_start) where subscription_id is not null;
+create index stripe_invoice_lines_of_price on raw.stripe_invoice_lines (brand_id, connection_id, price_id) where subscription_id is not null;

@@ -1,3 +1,79 @@
+-- One table per grain, written by the rollups only. Amounts are in `currency`; what can be computed
+-- from the columns of one row (net sales, totals, averages, conversions) is computed in the views.
+-- A day is a day of the brand's zone.
+
+create table agg.daily_sales (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  day date not null,
+  currency text not null,
+  orders bigint not null,
+  new_customers bigint not null,
+  returning_customers bigint not null,
+  guest_orders bigint not null,
+  units bigint not null,
+  units_returned bigint not null,
+  gross_sales numeric not null,
+  discounts numeric not null,
+  returns numeric not null,
+  ordered_sales numeric not null,
+  shipping numeric not null,
+  taxes numeric not null,
+  duties numeric not null,
+  fees numeric not null,
+  tips numeric not null,
+  gift_cards_sold numeric not null,
+  refunded_money numeric not null,
+  unclassified numeric not null,
+  unclassified_rows bigint not null,
+  reporting_currency text not null,
+  fx_rate numeric,
+  fx_day date,
+  fx_cause text,
+  computed_at timestamptz not null,
+  primary key (brand_id, retailer_id, day, currency)
+);
+comment on column agg.daily_sales.ordered_sales is
+  'gross sales less discounts of ORDER agreements alone: what the average order value is made of';
+
+create table agg.daily_product_sales (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  day date not null,
+  currency text not null,
+  connection_id uuid not null,
+  product_key text not null,
+  orders bigint not null,
+  units bigint not null,
+  units_returned bigint not null,
+  gross_sales numeric not null,
+  discounts numeric not null,
+  returns numeric not null,
+  cost_of_goods numeric,
+  units_without_cost bigint not null,
+  computed_at timestamptz not null,
+  primary key (brand_id, retailer_id, day, currency, connection_id, product_key)
+);
+comment on column agg.daily_product_sales.product_key is
+  'variant id, else line:<sku or title>, else unallocated, so that the sums over products are daily_sales';
+
+create table agg.daily_country_sales (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  day date not null,
+  currency text not null,
+  country text not null,
+  orders bigint not null,
+  customers bigint not null,
+  units bigint not null,
+  units_returned bigint not null,
+  gross_sales numeric not null,
+  discounts numeric not null,
+  returns numeric not null,
+  computed_at timestamptz not null,
+  primary key (brand_id, retailer_id, day, currency, country)
+);
+
 -- The contract with BI: names and columns here stay. Every view and column says what it is; the
 -- comments make docs/data-dictionary.md.
 
@@ -154,39 +230,3 @@ comment on column bi.daily_country_sales.discounts is 'discounts on those goods,
 comment on column bi.daily_country_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
 comment on column bi.daily_country_sales.net_sales is 'gross_sales - discounts - returns';
 comment on column bi.daily_country_sales.computed_at is 'when the figures of this row last changed';
-
-create view bi.sync_status as
-select c.brand_id, b.slug as brand, c.retailer_id, r.slug as retailer, c.id as connection_id,
-       c.name as connection, c.provider, p.stream,
-       case when c.held_at is not null then 'held' else coalesce(p.state, 'never') end as state,
-       p.position, p.last_run_at, p.last_success_at,
-       extract(epoch from now() - p.last_success_at)::bigint as lag_seconds,
-       (run.tally ->> 'read')::bigint as rows,
-       coalesce(c.held_reason, p.cause, run.error_message) as error
-from app.connections c
-join app.brands b on b.id = c.brand_id
-left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
-left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id
-left join lateral (
-  select j.tally, j.error_message from ops.job_runs j
-  where j.brand_id = c.brand_id and j.connection_id = c.id and j.task = 'sync_stream'
-    and j.payload ->> 'stream' = p.stream and j.finished_at is not null
-  order by j.id desc limit 1
-) run on true;
-
-comment on view bi.sync_status is 'How far each stream of each connection is; a connection that has never been read has one row without a stream.';
-comment on column bi.sync_status.brand_id is 'id of the brand';
-comment on column bi.sync_status.brand is 'short name of the brand';
-comment on column bi.sync_status.retailer_id is 'id of the retailer; null where the connection serves several';
-comment on column bi.sync_status.retailer is 'short name of the retailer';
-comment on column bi.sync_status.connection_id is 'id of the connection';
-comment on column bi.sync_status.connection is 'name of the connection, unique within its brand';
-comment on column bi.sync_status.provider is 'shopify, stripe, sendgrid or ayrshare';
-comment on column bi.sync_status.stream is 'what is read, for instance shopify.orders';
-comment on column bi.sync_status.state is 'ok; partial: read, but not whole; failing; never: not read yet; held: waits until a person acts';
-comment on column bi.sync_status.position is 'where the next run goes on from';
-comment on column bi.sync_status.last_run_at is 'when it was last tried';
-comment on column bi.sync_status.last_success_at is 'when it was last read to its end';
-comment on column bi.sync_status.lag_seconds is 'seconds since last_success_at; null if there was none';
-comment on column bi.sync_status.rows is 'records that the last finished run read';
-comment on column bi.sync_status.error is 'why the state is not ok; null where it is';

@@ -53,6 +53,7 @@ comment on column raw.shopify_orders.counted is
 comment on column raw.shopify_orders.country is
   'ISO code of the shipping address, else of the billing address, else ZZ';
 create index shopify_orders_by_time on raw.shopify_orders (brand_id, connection_id, processed_at);
+create index shopify_orders_by_name on raw.shopify_orders (brand_id, connection_id, name);
 create index shopify_orders_of_customer on raw.shopify_orders (brand_id, connection_id, customer_id, processed_at)
   where counted and deleted_at is null and customer_id is not null;
 
