@@ -1,7 +1,7 @@
-/** Queues the run of a stream, and notes that it is wanted: what waits for first loads knows of it from now on. */
+/** Queues the run of a stream. If the stream was never read, its row names the job, so that rollups can wait for it. */
 import type { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
-import { noteWanted } from '#sql/load/first_loads.ts';
+import { noteFirstLoad } from '#sql/load/first_loads.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
 import { type EnqueueOptions, enqueue } from './enqueue.ts';
 import { syncStream } from './sync_stream.ts';
@@ -13,6 +13,7 @@ export async function requestSync(
 ): Promise<string> {
   const { brandId, connectionId, since, until, ids } = payload;
   await keepConnection(tx, brandId, connectionId);
-  if ((since ?? until ?? ids) === undefined) await noteWanted(tx, payload);
-  return enqueue(tx, syncStream, payload, options);
+  const job = await enqueue(tx, syncStream, payload, options);
+  if ((since ?? until ?? ids) === undefined) await noteFirstLoad(tx, payload, job);
+  return job;
 }

@@ -1,7 +1,8 @@
 /**
- * What waits for first loads. A stream that somebody wants to be read has a row from then on, in state `never`
- * until a run of it has ended: while a retailer or the brand itself has such streams, its figures would only be
- * computed twice, and from tables that PostgreSQL knows nothing of yet.
+ * What waits for first loads. While a stream is being read for the first time, figures of its retailer or of
+ * the brand would only be computed twice, and from tables that PostgreSQL has no statistics of yet. Such a stream has a
+ * row in state `never` that names the job which reads it. A job that is dead, held, gone or due later reads nothing now, so nothing waits
+ * for its stream.
  */
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
@@ -9,19 +10,40 @@ import { OWNERS, ownersOf } from './load_lock.ts';
 
 export type StreamOf = { brandId: string; connectionId: string; stream: string };
 
-/** In the transaction that queues the run. */
-export async function noteWanted(tx: Tx, { brandId, connectionId, stream }: StreamOf): Promise<void> {
+/**
+ * In the transaction that queues the run, behind it: runs also lock the row of their job first, then this one. While
+ * the job that a row names may run, the row stays as it is, and its run keeps nobody waiting.
+ */
+export async function noteFirstLoad(
+  tx: Tx,
+  { brandId, connectionId, stream }: StreamOf,
+  job: string,
+): Promise<void> {
+  const values = [brandId, connectionId, stream, job];
+  const { rowCount } = await tx.query(
+    `insert into ops.positions (brand_id, connection_id, stream, position, updated_at, first_load_job)
+     values ($1, $2, $3, 'null', now(), $4) on conflict do nothing`,
+    values,
+  );
+  if (rowCount === 1) return;
   await tx.query(
-    `insert into ops.positions (brand_id, connection_id, stream, position, updated_at)
-     values ($1, $2, $3, 'null', now()) on conflict do nothing`,
-    [brandId, connectionId, stream],
+    `update ops.positions p set first_load_job = $4
+     where p.brand_id = $1 and p.connection_id = $2 and p.stream = $3 and p.state = 'never' and not (${IS_LOADING})`,
+    values,
   );
 }
 
+/** Whether the job of position `p` runs, or would if a worker were free. */
+const IS_LOADING = `
+  exists (
+    select from ops.jobs j
+    where j.job_id = p.first_load_job
+      and (j.state = 'running' or j.state in ('waiting', 'retrying') and j.run_at <= now()))`;
+
 /**
  * Whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first load
- * itself, or the stream has not been whole until now. Other streams of the same owner that have yet to be read
- * for the first time see to it themselves, the last of them.
+ * itself, or the stream has not been whole until now. While other streams of the same owner are being read for the
+ * first time, the last of them does it.
  */
 export async function endedFirstLoads(tx: Tx, which: StreamOf, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
@@ -44,7 +66,7 @@ export async function endedFirstLoads(tx: Tx, which: StreamOf, isFirstLoad: bool
          select from app.connections c
          join ops.positions p on p.brand_id = $1 and p.connection_id = c.id and p.state = 'never'
          where c.brand_id = $1 and c.held_at is null and (c.id, p.stream) <> ($2, $3)
-           and array_position(${OWNERS}, o.owner) is not null)
+           and ${IS_LOADING} and array_position(${OWNERS}, o.owner) is not null)
      order by o.number`,
     [brandId, connectionId, stream, isFirstLoad, owners],
   );

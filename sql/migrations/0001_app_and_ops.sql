@@ -121,6 +121,7 @@ create table ops.positions (
   complete_to timestamptz,
   reconciled_at timestamptz,
   updated_at timestamptz not null,
+  first_load_job bigint,
   primary key (brand_id, connection_id, stream),
   foreign key (brand_id, connection_id) references app.connections (brand_id, id)
 );
@@ -131,6 +132,7 @@ comment on column ops.positions.complete_to is
   'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
 comment on column ops.positions.reconciled_at is
   'when what is stored of the last weeks was last held against a fresh list of the provider''s';
+comment on column ops.positions.first_load_job is 'the job that was queued to read the stream for the first time; only while that job runs or may run does anything wait for it';
 
 -- Append-only and without a unique key on purpose: an upserted mark gets lost when a load keeps the
 -- old one, a rollup deletes it and only then the load commits.

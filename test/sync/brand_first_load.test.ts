@@ -1,6 +1,6 @@
 /** The first load of a connection of a whole brand makes the rollups of all whose days it marks due when it ends. */
 import { expect, test } from 'vitest';
-import { noteWanted } from '#sql/load/first_loads.ts';
+import { requestSync } from '#tasks/request_sync.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { type AcornBench, STREAMS, twoBrands } from '../support/acorn/bench.ts';
 import { aConnection } from '../support/rows/factory.ts';
@@ -13,7 +13,7 @@ async function want(
   { brandId, connectionId }: Pick<Account, 'brandId' | 'connectionId'>,
 ) {
   for (const stream of STREAMS)
-    await db.transaction((tx) => noteWanted(tx, { brandId, connectionId, stream: `acorn.${stream}` }));
+    await db.transaction((tx) => requestSync(tx, { brandId, connectionId, stream: `acorn.${stream}` }));
 }
 
 /** Whose rollups wait, and whether they may run. */
@@ -49,7 +49,7 @@ test('a retailer that has a part waits for first loads of its own, the brand doe
     retailerId,
   ]);
   const shop = await aConnection(db, { brandId, retailerId });
-  await db.transaction((tx) => noteWanted(tx, { brandId, connectionId: shop.id, stream: 'shopify.orders' }));
+  await db.transaction((tx) => requestSync(tx, { brandId, connectionId: shop.id, stream: 'shopify.orders' }));
   await want(bench, one);
   for (const stream of STREAMS) await one.sync(stream);
   expect(await waiting(bench, one)).toEqual([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { noteWanted } from '#sql/load/first_loads.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
+import { requestSync } from '#tasks/request_sync.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShopOf, type ShopUnderTest } from '../support/providers/shopify.ts';
 import { aRetailer } from '../support/rows/factory.ts';
@@ -109,8 +109,10 @@ test('an order whose id is no number is set aside, and stops nothing', async () 
   ]);
 });
 
-// The last of the first loads that were asked for sees to the figures; whether a job of one waits, runs or is
-// tried again, its row says that it has yet to end.
+const isRollupDue = (db: TestDb) =>
+  db.column("select run_at <= now() from graphile_worker.jobs where task_identifier = 'rollup'");
+
+// The last of the first loads on the queue sees to the figures.
 test('the rollup of a first load waits for the others of the retailer, and not for those of another one', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': [order(1)] });
@@ -120,11 +122,41 @@ test('the rollup of a first load waits for the others of the retailer, and not f
     { ...other, streams: ['shopify.products'] },
   ])
     for (const stream of streams)
-      await db.transaction((tx) => noteWanted(tx, { brandId, connectionId, stream }));
-  const isDue = () =>
-    db.column("select run_at <= now() from graphile_worker.jobs where task_identifier = 'rollup'");
+      await db.transaction((tx) => requestSync(tx, { brandId, connectionId, stream }));
   await shop.sync(ORDERS);
-  expect(await isDue()).toEqual([false]);
+  expect(await isRollupDue(db)).toEqual([false]);
   await shop.sync('shopify.customers');
-  expect(await isDue()).toEqual([true]);
+  expect(await isRollupDue(db)).toEqual([true]);
 });
+
+const JOB = 'from ops.positions p where p.first_load_job = j.id';
+
+test.each([
+  ['is dead', `update graphile_worker._private_jobs j set attempts = max_attempts ${JOB}`],
+  [
+    'rests until tomorrow',
+    `update graphile_worker._private_jobs j set run_at = now() + interval '1 day' ${JOB}`,
+  ],
+  [
+    'was taken off the queue',
+    `delete from graphile_worker._private_jobs j using ops.positions p where p.first_load_job = j.id`,
+  ],
+])(
+  'the rollup of a first load does not wait for a stream whose job %s, until it is queued again',
+  async (_, lose) => {
+    await using db = await freshDb();
+    await using shop = await aShopOf(db, { 'orders.ndjson': [order(1)], 'customers.ndjson': [{ id: 7 }] });
+    const { brandId, connectionId } = shop;
+    const queueCustomers = () =>
+      db.transaction((tx) =>
+        requestSync(tx, { brandId, connectionId, stream: 'shopify.customers' }, { keyMode: 'replace' }),
+      );
+    await queueCustomers();
+    await db.query(lose);
+    await shop.sync(ORDERS);
+    expect(await isRollupDue(db)).toEqual([true]);
+    const again = await queueCustomers();
+    const named = "select first_load_job from ops.positions where stream = 'shopify.customers'";
+    expect(await db.column(named)).toEqual([Number(again)]);
+  },
+);
