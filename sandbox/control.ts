@@ -1,9 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ZodError, z } from 'zod';
+import type { Ecb } from './ecb/handler.ts';
 import type { Faults } from './faults.ts';
 import { BadRequest, parseObject, type Reply, readBody, send } from './http.ts';
 import type { RequestLog } from './request_log.ts';
-import type { Served } from './server.ts';
+import type { Shopify } from './shopify/handler.ts';
+import type { World } from './shopify/shop.ts';
+import type { Stripe } from './stripe/handler.ts';
+
+/** What answers at this moment: another scenario brings others. */
+export type Served = { world: World; shopify: Shopify; stripe: Stripe; ecb: Ecb };
 
 export type ControlSettings = {
   faults: Faults;

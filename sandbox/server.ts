@@ -1,14 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { control } from './control.ts';
+import { control, type Served } from './control.ts';
 import { Ecb } from './ecb/handler.ts';
 import { Faults } from './faults.ts';
 import { BadRequest, send } from './http.ts';
 import { RequestLog } from './request_log.ts';
 import { ScenarioError } from './scenario_error.ts';
+import { adminSchema } from './shopify/graphql/schema.ts';
 import { Shopify } from './shopify/handler.ts';
-import { adminSchema } from './shopify/schema.ts';
-import type { World } from './shopify/shop.ts';
 import { Stripe } from './stripe/handler.ts';
 import { loadWorld } from './world.ts';
 
@@ -32,8 +31,6 @@ export type Sandbox = AsyncDisposable & {
 };
 
 /** Everything that changes when other data are loaded. */
-export type Served = { world: World; shopify: Shopify; stripe: Stripe; ecb: Ecb };
-
 /** Serves the providers on one loopback address. Leaving the scope of what it returns stops it. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { port = 0, host = '127.0.0.1', data, log = () => {} } = options;

@@ -14,8 +14,8 @@ import { isDecimal } from '../decimal.ts';
 import type { Draft, Place } from '../ndjson.ts';
 import { isPlain } from '../plain.ts';
 import { toStamp } from '../zone.ts';
-import { concreteType } from './concrete_type.ts';
-import { type AnyField, shapeOf } from './schema.ts';
+import { concreteType } from './graphql/concrete_type.ts';
+import { type AnyField, shapeOf } from './graphql/schema.ts';
 import { gid } from './shop.ts';
 
 export type CoerceContext = {

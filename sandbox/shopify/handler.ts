@@ -3,11 +3,11 @@ import type { Faults, Place, Target } from '../faults.ts';
 import { BadRequest, hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
 import { BulkOperations } from './bulk/bulk.ts';
-import { Bucket } from './cost.ts';
 import { sendResult } from './download.ts';
-import { type Answer, answerQuery, type GraphqlBody } from './execute.ts';
+import { Bucket } from './graphql/cost.ts';
+import { type Answer, answerQuery, type GraphqlBody } from './graphql/execute.ts';
+import { API_VERSION } from './graphql/schema.ts';
 import { pageFaults } from './page_faults.ts';
-import { API_VERSION } from './schema.ts';
 import type { Shop, World } from './shop.ts';
 import { Tokens } from './tokens.ts';
 

@@ -15,7 +15,7 @@ import {
   DEFAULT_LOCATION,
 } from './complete/catalogue.ts';
 import { completeOrder } from './complete/order.ts';
-import { adminSchema } from './schema.ts';
+import { adminSchema } from './graphql/schema.ts';
 import type { Shop, ShopSettings } from './shop.ts';
 import { shopObject } from './shop_object.ts';
 

@@ -1,8 +1,8 @@
 import type { Faults, Target } from '../faults.ts';
 import { get, type Plain } from '../plain.ts';
 import { pseudoRandom, shuffle } from '../random.ts';
-import { type Page, pageOf } from './connection.ts';
-import type { PageFaults } from './resolve.ts';
+import type { PageFaults } from './graphql/connection.ts';
+import { type Page, pageOf } from './graphql/connection.ts';
 import type { Shop } from './shop.ts';
 
 /** The faults that concern rows and pages, for one request; `asked` counts the shop's queries so far. */

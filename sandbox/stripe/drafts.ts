@@ -1,7 +1,7 @@
 /** The lines of an account's files, before they are completed: by kind and id, with their versions. */
 import type { Place } from '../ndjson.ts';
 import { isPlain } from '../plain.ts';
-import { valueAt } from './filters.ts';
+import { valueAt } from './api/filters.ts';
 import { KINDS } from './kinds.ts';
 import type { StripeObject } from './objects.ts';
 

@@ -3,12 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults, Target } from '../faults.ts';
 import { hangUp, type Reply, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
-import { answer, type Question } from './answer.ts';
-import { type Caller, callerOf, expiredKey } from './auth.ts';
-import { RateLimits, TOO_MANY } from './limits.ts';
+import { answer } from './api/answer.ts';
+import { type Caller, callerOf, expiredKey } from './api/auth.ts';
+import { RateLimits, TOO_MANY } from './api/limits.ts';
+import { type Params, readQuery } from './api/query.ts';
+import type { Question } from './api/question.ts';
+import { StripeError } from './api/stripe_error.ts';
 import type { StripeWorld } from './objects.ts';
-import { type Params, readQuery } from './query.ts';
-import { StripeError } from './stripe_error.ts';
 
 export const STRIPE_VERSION = '2026-10-28.endive';
 

@@ -12,7 +12,7 @@ import {
   oneOf,
   range,
   subscriptionStatus,
-} from './filters.ts';
+} from './api/filters.ts';
 import { knownValues } from './schema.ts';
 
 export type Kind = {

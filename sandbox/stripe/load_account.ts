@@ -4,13 +4,13 @@ import { join, relative } from 'node:path';
 import { type Place, readNdjson } from '../ndjson.ts';
 import { ScenarioError } from '../scenario_error.ts';
 import { complete } from './complete/complete.ts';
-import { deriveEvents } from './derive_events.ts';
 import { type Draft, Drafts, FILES } from './drafts.ts';
+import { deriveEvents } from './history/derive_events.ts';
+import { INDEXED, type Version, versionRow } from './history/versions.ts';
 import { KINDS } from './kinds.ts';
 import { balanceOf } from './ledger_balance.ts';
 import type { Book, Source, StripeObject } from './objects.ts';
 import { rowSource } from './rows.ts';
-import { INDEXED, type Version, versionRow } from './versions.ts';
 
 const EXTENSION = '.ndjson';
 

@@ -1,5 +1,4 @@
 /** What the Stripe side serves: objects in accounts, in books by mode, in lists by kind. */
-import type { Limits } from './limits.ts';
 
 /** An object as the API gives it, with all that may be expanded in it. */
 export type StripeObject = Record<string, unknown>;
@@ -36,6 +35,9 @@ export type Key = {
   permissions: ReadonlySet<string> | undefined;
   expired: boolean;
 };
+
+/** Requests that an account allows in so many seconds of the real clock, in all and for each endpoint. */
+export type Limits = { seconds: number; global?: number | undefined; endpoint?: number | undefined };
 
 export type StripeAccount = {
   id: string;

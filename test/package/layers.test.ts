@@ -10,6 +10,8 @@ const outside = ['sandbox', 'test', 'bench'];
 // The demo shows the product against the sandbox, and two more commands exist to serve it.
 const mayUseSandbox = ['bin/cli/demo/index.ts', 'bin/cli/sandbox/index.ts', 'bin/cli/up/index.ts'];
 
+const FILES_MAX = 20;
+
 type Import = { file: string; from: string; to: string; specifier: string };
 
 const files = globSync(
@@ -65,6 +67,19 @@ test('across folders an import begins with #, inside a folder with ./, and it na
     return crosses !== specifier.startsWith('#') || !specifier.endsWith('.ts');
   });
   expect(shown(wrong)).toEqual([]);
+});
+
+test('a folder that outgrows twenty files gets rooms', () => {
+  const sizes = new Map<string, number>();
+  for (const file of globSync('**', {
+    cwd: root,
+    exclude: ['**/node_modules', '.nightshift'],
+    withFileTypes: true,
+  }))
+    if (file.isFile()) sizes.set(file.parentPath, (sizes.get(file.parentPath) ?? 0) + 1);
+  const full = [...sizes].filter(([, files]) => files > FILES_MAX);
+  expect(full).toEqual([]);
+  expect(Math.max(...sizes.values())).toBeGreaterThan(FILES_MAX / 2); // the folders are seen
 });
 
 test('nothing outside the folder of a provider knows its name', () => {

@@ -29,7 +29,7 @@ type Access = {
   >;
 };
 
-const contracts = join(import.meta.dirname, '../../sandbox/shopify');
+const contracts = join(import.meta.dirname, '../../sandbox/shopify/graphql');
 const contract = (file: string) => gunzipSync(readFileSync(join(contracts, file))).toString();
 const schema = buildSchema(contract('admin-2026-10.graphql.gz'), { assumeValidSDL: true });
 const { types } = JSON.parse(contract('admin-2026-10-access.json.gz')) as Access;

@@ -1,7 +1,7 @@
 /** What `status` says about what it found: what is wrong, what will be, and what to type. */
 import { removeCommand } from '#sql/tenants/removing.ts';
 import { count, span } from '../ui/format.ts';
-import type { ConnectionHealth, Findings } from './health.ts';
+import type { ConnectionHealth, Findings } from './findings.ts';
 
 const NAMED_MAX = 3;
 

@@ -4,7 +4,8 @@ import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { ago, count, span } from '../ui/format.ts';
 import { green, red, yellow } from '../ui/output.ts';
-import { type ConnectionHealth, type Health, readHealth } from './health.ts';
+import type { ConnectionHealth } from './findings.ts';
+import { type Health, readHealth } from './health.ts';
 
 export const noun: Noun = (command, cli) => {
   command

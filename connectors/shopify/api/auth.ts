@@ -10,8 +10,8 @@ import type { Tx } from '#sql/db/pool.ts';
 import { AnswerNotUnderstood, CredentialsRejected } from '../../kit/errors.ts';
 import type { Http } from '../../kit/http.ts';
 import { withRetry } from '../../kit/retry.ts';
+import type { StreamContext } from '../../kit/stream.ts';
 import { PROVIDER, TokenRefused } from './answers.ts';
-import type { ShopifyContext } from './client.ts';
 
 /** The secret of a `client_credentials` connection, as JSON. */
 const appSchema = z.object({ client_id: z.string().min(1), client_secret: z.string().min(1) });
@@ -27,7 +27,7 @@ const LIFE_SECONDS_DEFAULT = 3600;
 /** Shopify's live for a day. */
 const LIFE_SECONDS_MAX = 24 * 3600;
 
-type Login = ShopifyContext & { http: Http };
+type Login = Pick<StreamContext, 'connection' | 'db' | 'sealer'> & { http: Http };
 
 export type Tokens = {
   /** Works with the token; if Shopify refuses it, once more with a new one, then the connection is held. */

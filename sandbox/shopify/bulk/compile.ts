@@ -17,9 +17,9 @@ import {
 } from 'graphql';
 import { collectSubfields } from 'graphql/execution/collectFields.js';
 import { get, type Plain } from '../../plain.ts';
-import { assertAccess } from '../access.ts';
-import { readField, typeNameOf } from '../fields.ts';
-import { type AnyField, adminSchema, nodeTypeOf, objectType, serializeDateTime } from '../schema.ts';
+import { assertAccess } from '../graphql/access.ts';
+import { readField, typeNameOf } from '../graphql/fields.ts';
+import { type AnyField, adminSchema, nodeTypeOf, objectType, serializeDateTime } from '../graphql/schema.ts';
 import type { Shop } from '../shop.ts';
 import type { BulkQuery, Fragments } from './rules.ts';
 

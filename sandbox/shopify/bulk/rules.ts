@@ -10,8 +10,8 @@ import {
   type SelectionSetNode,
   validate,
 } from 'graphql';
-import type { Args } from '../fields.ts';
-import { type AnyField, adminSchema, fieldsOf, isListField, nodeTypeOf } from '../schema.ts';
+import type { Args } from '../graphql/fields.ts';
+import { type AnyField, adminSchema, fieldsOf, isListField, nodeTypeOf } from '../graphql/schema.ts';
 import { ROOT_LISTS, type RootList } from '../shop.ts';
 
 const CONNECTIONS_MAX = 5;

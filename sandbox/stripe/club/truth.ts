@@ -3,8 +3,8 @@
  * them. Exact: monthly amounts are fractions of whole minor units, rounded once per row.
  */
 import { dayBounds } from '../../zone.ts';
-import { add, type Fraction, fraction, multiply, show, toPlaces, ZERO } from '../fraction.ts';
 import type { Plan } from './catalogue.ts';
+import { add, type Fraction, fraction, multiply, show, toPlaces, ZERO } from './fraction.ts';
 import type { Life, State } from './life.ts';
 import type { Item } from './lines.ts';
 

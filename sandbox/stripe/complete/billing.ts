@@ -1,7 +1,8 @@
 import { isPlain } from '../../plain.ts';
 import type { StripeObject } from '../objects.ts';
-import type { Given } from './complete.ts';
+import type { Given } from './given.ts';
 import { completeInvoice } from './invoice.ts';
+import { completePrice } from './price.ts';
 import { completeSubscription } from './subscription.ts';
 
 /** Fields of what is sold, to whom, and how it recurs; undefined for other kinds. */
@@ -47,18 +48,4 @@ function creditNoteLines({ id, livemode, lines = [] }: StripeObject): unknown {
       ? { id: `cnli_${String(id)}_${index + 1}`, livemode, ...line, object: 'credit_note_line_item' }
       : line,
   );
-}
-
-export function completePrice(price: StripeObject): StripeObject {
-  const { unit_amount: amount, recurring } = price;
-  const interval = isPlain(recurring)
-    ? { interval: 'month', interval_count: 1, usage_type: 'licensed', ...recurring }
-    : (recurring ?? null);
-  return {
-    active: price.active ?? true,
-    billing_scheme: price.billing_scheme ?? (price.tiers === undefined ? 'per_unit' : 'tiered'),
-    type: price.type ?? (interval === null ? 'one_time' : 'recurring'),
-    recurring: interval,
-    unit_amount_decimal: price.unit_amount_decimal ?? (typeof amount === 'number' ? String(amount) : null),
-  };
 }

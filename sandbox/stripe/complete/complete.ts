@@ -1,16 +1,12 @@
 /** What an object is when its line does not say: the values that follow from those that it gives. */
-import type { Place } from '../../ndjson.ts';
-import type { Drafts } from '../drafts.ts';
 import type { StripeObject } from '../objects.ts';
-import { completeBySchema, type Doubt } from '../schema.ts';
+import { completeBySchema } from '../schema.ts';
 import { completeBilling } from './billing.ts';
+import type { Given } from './given.ts';
 import { completeMoney } from './money.ts';
 
 // Long before anything that a scenario is about.
 const CATALOGUE_CREATED = 1_577_836_800;
-
-export type Completion = { drafts: Drafts; livemode: boolean; currency: string; doubt: Doubt };
-export type Given = { object: StripeObject; place: Place; context: Completion };
 
 /** Fields without which an object of a kind means nothing. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {

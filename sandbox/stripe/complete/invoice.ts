@@ -1,7 +1,7 @@
 import { isPlain } from '../../plain.ts';
-import { valueAt } from '../filters.ts';
+import { valueAt } from '../api/filters.ts';
 import type { StripeObject } from '../objects.ts';
-import type { Completion, Given } from './complete.ts';
+import type { Completion, Given } from './given.ts';
 import { numberOr } from './money.ts';
 
 /** Sums that are not given follow from the lines; how it was paid follows from its status. */

@@ -1,5 +1,5 @@
 import type { StripeObject } from '../objects.ts';
-import type { Given } from './complete.ts';
+import type { Given } from './given.ts';
 
 const CATEGORIES: Readonly<Record<string, string>> = {
   application_fee: 'platform_earning',

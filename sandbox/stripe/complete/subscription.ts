@@ -1,10 +1,10 @@
 import type { Place } from '../../ndjson.ts';
 import { isPlain } from '../../plain.ts';
-import { valueAt } from '../filters.ts';
+import { valueAt } from '../api/filters.ts';
 import type { StripeObject } from '../objects.ts';
 import { addInterval } from '../periods.ts';
-import { completePrice } from './billing.ts';
-import type { Completion, Given } from './complete.ts';
+import type { Completion, Given } from './given.ts';
+import { completePrice } from './price.ts';
 
 export function completeSubscription({ object, place, context }: Given): StripeObject {
   const { id, created } = object;

@@ -1,7 +1,7 @@
 /** What happened to the built-in money: each change as an event with the object as it was then. */
 
-import { eventObject } from '../event_object.ts';
-import { EVENTS_KEPT_SECONDS } from '../list.ts';
+import { EVENTS_KEPT_SECONDS } from '../api/list.ts';
+import { eventObject } from '../history/event_object.ts';
 import type { Source, StripeObject } from '../objects.ts';
 import { type Row, rowSource } from '../rows.ts';
 import type { Charge, Money, Payout, Refund } from './money.ts';

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
-import { get, type Plain } from '../plain.ts';
+import { get, type Plain } from '../../plain.ts';
+import { splitGid } from '../shop.ts';
 import type { Args } from './fields.ts';
-import { splitGid } from './shop.ts';
 
 export const PAGE_MAX = 250;
 
@@ -17,6 +17,14 @@ export type Page = {
     startCursor: string | null;
     endCursor: string | null;
   };
+};
+
+/** What faults change about the pages of one answer. */
+export type PageFaults = {
+  expireCursor(): boolean;
+  change(page: Page, rows: readonly Plain[], request: PageRequest): Page;
+  /** Hides rows that are late, and swaps in older versions. */
+  rows(rows: readonly Plain[]): readonly Plain[];
 };
 
 type Place = { sort: string; id: string };

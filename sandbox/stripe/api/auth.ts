@@ -1,6 +1,6 @@
 /** Who asks: the key, its account, and the account that it acts for. */
 import type { IncomingMessage } from 'node:http';
-import { isLive, type Key, type StripeAccount, type StripeWorld } from './objects.ts';
+import { isLive, type Key, type StripeAccount, type StripeWorld } from '../objects.ts';
 import { StripeError } from './stripe_error.ts';
 
 export type Caller = {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { get, type Plain } from '../plain.ts';
+import { get, type Plain } from '../../plain.ts';
+import { makeFilter, type SearchWarning } from '../search/filter.ts';
+import type { RootList, Shop } from '../shop.ts';
 import { comparePlaces, type PageRequest, placeOf } from './connection.ts';
 import type { Args } from './fields.ts';
-import { makeFilter, type SearchWarning } from './filter.ts';
-import type { RootList, Shop } from './shop.ts';
 
 /** Without `read_all_orders` an app sees this many days of orders, and nothing says so. */
 const ORDER_WINDOW_MS = 60 * 24 * 3_600_000;

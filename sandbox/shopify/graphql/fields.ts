@@ -1,7 +1,7 @@
 import { type GraphQLNamedType, isAbstractType, isEnumType, isScalarType } from 'graphql';
-import { get, getList, isPlain, type Plain } from '../plain.ts';
+import { get, getList, isPlain, type Plain } from '../../plain.ts';
+import { type Shop, splitGid } from '../shop.ts';
 import { type AnyField, objectType, shapeOf } from './schema.ts';
-import { type Shop, splitGid } from './shop.ts';
 
 export type Args = Readonly<Record<string, unknown>>;
 const NO_ARGS: Args = {};

@@ -1,7 +1,7 @@
 import { type GraphQLNamedType, type GraphQLObjectType, isObjectType } from 'graphql';
-import type { Draft, Place } from '../ndjson.ts';
+import type { Draft, Place } from '../../ndjson.ts';
+import { splitGid } from '../shop.ts';
 import { adminSchema, objectType } from './schema.ts';
-import { splitGid } from './shop.ts';
 
 const SALES: Readonly<Record<string, string>> = {
   PRODUCT: 'ProductSale',

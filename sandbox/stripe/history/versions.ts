@@ -1,5 +1,5 @@
-import type { StripeObject } from './objects.ts';
-import type { Row } from './rows.ts';
+import type { StripeObject } from '../objects.ts';
+import type { Row } from '../rows.ts';
 
 /** One state of an object, and since when (Unix seconds) it holds. */
 export type Version = { at: number; object: StripeObject };

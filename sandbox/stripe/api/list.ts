@@ -1,7 +1,8 @@
 /** A page of a list: newest first, bounded by time, filtered, walked by cursors. */
+
+import type { Kind } from '../kinds.ts';
+import type { Source, StripeObject } from '../objects.ts';
 import { isNotCanceled } from './filters.ts';
-import type { Kind } from './kinds.ts';
-import type { Source, StripeObject } from './objects.ts';
 import { type Params, readLimit, readRange, textParam, unknownParam } from './query.ts';
 import { missing, StripeError } from './stripe_error.ts';
 

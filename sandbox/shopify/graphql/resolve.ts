@@ -5,27 +5,19 @@ import {
   type GraphQLTypeResolver,
   getNamedType,
 } from 'graphql';
-import type { Target } from '../faults.ts';
-import type { Plain } from '../plain.ts';
+import type { Target } from '../../faults.ts';
+import type { Plain } from '../../plain.ts';
+import type { BulkOperations } from '../bulk/bulk.ts';
+import { makeFilter, type SearchWarning } from '../search/filter.ts';
+import { ROOT_LISTS, type RootList, type Shop, splitGid } from '../shop.ts';
 import { assertAccess } from './access.ts';
-import type { BulkOperations } from './bulk/bulk.ts';
-import { invalidCursor, type Page, type PageRequest, pageOf } from './connection.ts';
+import { invalidCursor, type Page, type PageFaults, pageOf } from './connection.ts';
 import { type Args, readField, typeNameOf } from './fields.ts';
-import { makeFilter, type SearchWarning } from './filter.ts';
 import { isVisible, selectRows } from './root_lists.ts';
 import { fieldsOf, shapeOf } from './schema.ts';
-import { ROOT_LISTS, type RootList, type Shop, splitGid } from './shop.ts';
 
 const NODES_MAX = 250;
 const COUNT_MAX = 10_000;
-
-/** What faults change about the pages of one answer. */
-export type PageFaults = {
-  expireCursor(): boolean;
-  change(page: Page, rows: readonly Plain[], request: PageRequest): Page;
-  /** Hides rows that are late, and swaps in older versions. */
-  rows(rows: readonly Plain[]): readonly Plain[];
-};
 
 /** One query being answered. */
 export type Asked = {

@@ -1,7 +1,8 @@
 /** Events for a scenario that gives none: one for each state that an object of it takes on. */
+
+import type { Source, StripeObject } from '../objects.ts';
+import { type Row, rowSource } from '../rows.ts';
 import { eventObject } from './event_object.ts';
-import type { Source, StripeObject } from './objects.ts';
-import { type Row, rowSource } from './rows.ts';
 import type { Version } from './versions.ts';
 
 type Naming = (now: StripeObject, before: StripeObject | undefined) => string | undefined;

@@ -1,8 +1,5 @@
-import type { StripeAccount } from './objects.ts';
+import type { StripeAccount } from '../objects.ts';
 import { StripeError } from './stripe_error.ts';
-
-/** Requests that an account allows in so many seconds of the real clock, in all and for each endpoint. */
-export type Limits = { seconds: number; global?: number | undefined; endpoint?: number | undefined };
 
 /** Counts requests, and refuses those that are too many. */
 export class RateLimits {

@@ -13,7 +13,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { toStamp } from '../zone.ts';
+import { toStamp } from '../../zone.ts';
 
 export const API_VERSION = '2026-10';
 

@@ -1,5 +1,5 @@
 /** Objects as one request gets them: what it expands is put in, long lists in them are cut. */
-import type { StripeObject } from './objects.ts';
+import type { StripeObject } from '../objects.ts';
 import { StripeError } from './stripe_error.ts';
 
 const EXPAND_LEVELS_MAX = 4;

@@ -1,5 +1,5 @@
-import type { Plain } from '../plain.ts';
-import { dayBounds } from '../zone.ts';
+import type { Plain } from '../../plain.ts';
+import { dayBounds } from '../../zone.ts';
 import { type Comparator, parseSearch, type Search, type Term } from './search.ts';
 import { type SearchField, searchFields } from './search_fields.ts';
 

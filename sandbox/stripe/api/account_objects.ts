@@ -1,7 +1,7 @@
-import { Place } from '../ndjson.ts';
-import type { Question } from './answer.ts';
-import type { Money, StripeAccount, StripeObject } from './objects.ts';
-import { completeBySchema } from './schema.ts';
+import { Place } from '../../ndjson.ts';
+import type { Money, StripeAccount, StripeObject } from '../objects.ts';
+import { completeBySchema } from '../schema.ts';
+import type { Question } from './question.ts';
 
 /** `/v1/account` of an account. */
 export function accountObject({ id, name, country, currency, created }: StripeAccount): StripeObject {

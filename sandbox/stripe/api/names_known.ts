@@ -1,5 +1,5 @@
-import { KINDS, type Kind } from './kinds.ts';
-import type { Book, Source, StripeObject } from './objects.ts';
+import { KINDS, type Kind } from '../kinds.ts';
+import type { Book, Source, StripeObject } from '../objects.ts';
 import type { Params } from './query.ts';
 import { missing } from './stripe_error.ts';
 

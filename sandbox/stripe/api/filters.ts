@@ -1,6 +1,6 @@
 /** The filters of lists: what a parameter asks of an object. */
 
-import type { StripeObject } from './objects.ts';
+import type { StripeObject } from '../objects.ts';
 import { type Param, readRange, unknownParam, wholeNumber } from './query.ts';
 import { StripeError } from './stripe_error.ts';
 

@@ -1,5 +1,5 @@
-import { get, getList, isPlain, type Plain } from '../plain.ts';
-import { splitGid } from './shop.ts';
+import { get, getList, isPlain, type Plain } from '../../plain.ts';
+import { splitGid } from '../shop.ts';
 
 export type SearchField = {
   kind: 'time' | 'number' | 'text' | 'flag';

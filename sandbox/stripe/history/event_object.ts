@@ -1,5 +1,5 @@
-import { isPlain } from '../plain.ts';
-import type { StripeObject } from './objects.ts';
+import { isPlain } from '../../plain.ts';
+import type { StripeObject } from '../objects.ts';
 
 export type Told = {
   id: string;

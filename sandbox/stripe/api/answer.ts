@@ -1,38 +1,15 @@
-/** What Stripe answers to one request, once it is known who asks. */
-import type { FaultOf } from '../faults.ts';
-import { pseudoRandom, shuffle } from '../random.ts';
+import { pseudoRandom, shuffle } from '../../random.ts';
+import { KINDS, type Kind } from '../kinds.ts';
+import type { StripeObject } from '../objects.ts';
 import { accountObject, balanceObject } from './account_objects.ts';
-import { assertMay, type Caller } from './auth.ts';
+import { assertMay } from './auth.ts';
 import { range } from './filters.ts';
-import { KINDS, type Kind } from './kinds.ts';
 import { EVENTS_KEPT_SECONDS, listPage, type Page, pageWithin } from './list.ts';
 import { assertNamesKnown } from './names_known.ts';
-import type { Book, StripeObject, StripeWorld } from './objects.ts';
 import { COMPOSED, type Lookup, NO_TREE, present, readExpand, type Tree } from './present.ts';
 import { assertKnown, type Params, textParam } from './query.ts';
+import type { Question } from './question.ts';
 import { missing, StripeError } from './stripe_error.ts';
-
-export type Question = {
-  method: string;
-  path: string;
-  params: Params;
-  caller: Caller;
-  world: StripeWorld;
-  book: Book;
-  /** Unix seconds. */
-  now: number;
-  faults: QuestionFaults;
-};
-
-export type QuestionFaults = {
-  expiresCursor: boolean;
-  repeats: () => boolean;
-  reorders: () => boolean;
-  late: ReadonlySet<string>;
-  eventLagSeconds: number;
-  showsOlder: (id: string) => boolean;
-  balanceOff: readonly FaultOf<'balance_off'>[];
-};
 
 /** Throws a StripeError for what Stripe refuses. */
 export function answer(question: Question): StripeObject {

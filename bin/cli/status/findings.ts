@@ -1,0 +1,158 @@
+/** What `status` finds: how database, workers, queue, connections and figures are. */
+import { lastPublication } from '#connectors/ecb/calendar.ts';
+import { messageOf } from '#runtime/errors.ts';
+import { assertSchema } from '#sql/db/migrate.ts';
+import { type Db, placeOf } from '#sql/db/pool.ts';
+import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
+import { type LiveWorker, liveWorkers } from '../shared/queue_state.ts';
+
+export type Findings = {
+  database: { place: string; version: string; embedded: boolean; schema: string };
+  workers: LiveWorker[];
+  crashes_last_day: number;
+  jobs: {
+    waiting: number;
+    running: number;
+    retrying: number;
+    held: number;
+    dead: number;
+    /** Dead ones whose work a later run has done. */
+    dead_made_good: number;
+    oldest_seconds: number;
+  };
+  connections: ConnectionHealth[];
+  /** Begun and not ended. */
+  removals: Begun[];
+  dirty_days: { days: number; oldest_seconds: number };
+  rejected_records: number;
+  /** Checks of which the newest result is a failure. */
+  failed_checks: FailedCheck[];
+  /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
+  fx: { newest_day: string | null; expected_day: string };
+};
+
+export type ConnectionHealth = {
+  brand: string;
+  connection: string;
+  provider: string;
+  /** That of the worst stream; `removing` while the connection is removed. */
+  state: string;
+  /** Of the stream that is furthest behind. */
+  lag_seconds: number | null;
+  /** How much too late the latest of `late_streams` is. */
+  late_by_seconds: number | null;
+  cause: string | null;
+  late_streams: string[];
+  never_read_streams: string[];
+  /** A sync of it runs at this moment. */
+  is_syncing: boolean;
+};
+
+/** What `database.schema` says where the schema is that of this code. */
+export const CURRENT = 'current';
+
+export type FailedCheck = { brand: string; connection: string; stream: string; check: string; cause: string };
+
+export type Place = { db: Db; url: string; embedded: boolean };
+
+/** Nothing but the database and the calendar of rates where the schema is not the one of this code. */
+export async function readFindings({ db, url, embedded }: Place): Promise<Findings> {
+  const { rows: versions } = await db.query("select current_setting('server_version') as version");
+  const schema = await assertSchema(db).then(() => CURRENT, messageOf);
+  const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
+  const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
+  if (schema !== CURRENT) return { ...EMPTY, database, fx };
+  const [workers, crashes, jobs, connections, removals, dirty, rejected, checks, rates] = await Promise.all([
+    liveWorkers(db),
+    db.query<{ n: number }>(CRASHES),
+    db.query<Findings['jobs']>(JOBS),
+    db.query<ConnectionHealth>(CONNECTIONS),
+    begunRemovals(db),
+    db.query<Findings['dirty_days']>(DIRTY_DAYS),
+    db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
+    db.query<FailedCheck>(FAILED_CHECKS),
+    db.query<{ day: string | null }>(NEWEST_RATES),
+  ]);
+  return {
+    database,
+    workers,
+    crashes_last_day: crashes.rows[0]?.n ?? 0,
+    jobs: jobs.rows[0] ?? EMPTY.jobs,
+    connections: connections.rows,
+    removals,
+    dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
+    rejected_records: rejected.rows[0]?.n ?? 0,
+    failed_checks: checks.rows,
+    fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
+  };
+}
+
+const EMPTY: Omit<Findings, 'database' | 'fx'> = {
+  workers: [],
+  crashes_last_day: 0,
+  jobs: { waiting: 0, running: 0, retrying: 0, held: 0, dead: 0, dead_made_good: 0, oldest_seconds: 0 },
+  connections: [],
+  removals: [],
+  dirty_days: { days: 0, oldest_seconds: 0 },
+  rejected_records: 0,
+  failed_checks: [],
+};
+
+const CRASHES = `
+  select count(*) as n from ops.workers where ended_how = 'crashed' and ended_at > now() - interval '1 day'`;
+
+const MADE_GOOD = `exists (
+           select from ops.job_runs d
+           join ops.job_runs r on r.task = d.task and r.brand_id is not distinct from d.brand_id
+            and r.connection_id is not distinct from d.connection_id and r.id > d.id and r.job_id <> d.job_id
+            and r.outcome in ('succeeded', 'partial')
+            and d.payload - 'now' in (r.payload - 'now', r.payload - '{now,full,reconcile}'::text[])
+           where d.job_id = jobs.id and d.outcome = 'dead')`;
+
+// A dead job is made good by a later run of the same work: with the same payload, or one that read everything.
+const JOBS = `
+  with jobs as (
+    select job_id as id, run_at, state from ops.jobs
+  )
+  select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'running') as running,
+         count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'held') as held,
+         count(*) filter (where state = 'dead') as dead,
+         count(*) filter (where state = 'dead' and ${MADE_GOOD}) as dead_made_good,
+         coalesce(extract(epoch from now() - min(run_at) filter (where state = 'waiting' and run_at < now())), 0)::float8
+           as oldest_seconds
+  from jobs`;
+
+// The worst stream speaks for its connection, and the one that is furthest behind gives the lag.
+const CONNECTIONS = `
+  select s.brand, s.connection, s.provider,
+         case when c.removing_at is null then (array_agg(s.state order by worst))[1] else 'removing' end as state,
+         max(s.lag_seconds) as lag_seconds, max(s.late_by_seconds) as late_by_seconds, (array_agg(s.error order by worst))[1] as cause,
+         coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'late'), '{}') as late_streams,
+         coalesce(array_agg(s.stream order by s.stream) filter (where s.state = 'never'), '{}') as never_read_streams,
+         exists (
+           select from ops.job_runs r
+           where r.outcome = 'running' and r.brand_id = s.brand_id and r.connection_id = s.connection_id
+         ) as is_syncing
+  from (
+    select *, array_position('{held,failing,partial,never,late,ok}', state) as worst from bi.sync_status
+  ) s
+  join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
+  group by s.brand_id, s.brand, s.connection_id, s.connection, s.provider, c.removing_at
+  order by s.brand, s.connection`;
+
+// Each publication has the dollar; rates of one's own may be of any day.
+const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 'USD'";
+
+const DIRTY_DAYS = `
+  select count(distinct (brand_id, retailer_id, day)) as days,
+         coalesce(extract(epoch from now() - min(marked_at)), 0)::float8 as oldest_seconds
+  from ops.marks`;
+
+const FAILED_CHECKS_MAX = 20;
+
+const FAILED_CHECKS = `
+  select b.slug as brand, c.name as connection, k.stream, k.check_name as check, coalesce(k.cause, 'no reason is recorded') as cause
+  from ops.completeness k
+  join app.connections c on c.brand_id = k.brand_id and c.id = k.connection_id
+  join app.brands b on b.id = k.brand_id
+  where not k.ok order by k.result_since limit ${FAILED_CHECKS_MAX}`;
