@@ -20,7 +20,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx/feeds.ts';
 import { type RatesKept, storeRates } from '#sql/fx/rates.ts';
 import { enqueue } from './enqueue.ts';
-import { rollup } from './rollup.ts';
+import { fxFanOut } from './fx_fan_out.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
 /** The feed of 90 days may begin a few days later than it says. */
@@ -47,7 +47,7 @@ type Run = {
   doubtful: string[];
 };
 
-const COUNTED = ['added', 'changed', 'withdrawn', 'unchanged', 'days'] as const;
+const COUNTED = ['added', 'changed', 'withdrawn', 'unchanged'] as const;
 
 export const fxRates = defineTask({
   name: 'fx_rates',
@@ -57,7 +57,7 @@ export const fxRates = defineTask({
   attempts: 8,
   timeoutSeconds: 30 * 60,
   async run(which, context) {
-    const counts = { added: 0, changed: 0, withdrawn: 0, unchanged: 0, days: 0 };
+    const counts = { added: 0, changed: 0, withdrawn: 0, unchanged: 0 };
     const run: Run = { context, payload: which, stats: newRequestStats(), counts, read: [], doubtful: [] };
     await readFeeds(run);
     const missing = await missingDays(context);
@@ -88,16 +88,12 @@ export type KeepOptions = {
   note?: (tx: Tx, kept: RatesKept) => Promise<void>;
 };
 
-/** Stores rates and has the days computed again that they move. The last of its transaction. */
+/** Stores rates; a job then passes their change on to each brand. The last of its transaction. */
 export async function keepRates(tx: Tx, { days }: Published, options: KeepOptions): Promise<RatesKept> {
   const { rollupNow, note, ...how } = options;
   const kept = await storeRates(tx, { days, ...how });
   await note?.(tx, kept);
-  // Unkeyed, so that none waits for the row of a rollup that runs.
-  for (const { brandId, retailerId } of kept.unaware) {
-    const work = { brandId, retailerId, ...(rollupNow && { now: rollupNow }) };
-    await enqueue(tx, rollup, work, { unkeyed: true });
-  }
+  if (kept.reach !== null) await enqueue(tx, fxFanOut, { ...(rollupNow && { now: rollupNow }) });
   return kept;
 }
 

@@ -1,4 +1,6 @@
 /** Every task that a worker runs. A new one is added here. */
+import { fxBrand } from './fx_brand.ts';
+import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
@@ -6,7 +8,7 @@ import { rollup } from './rollup.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
 
-export const tasks: readonly Task[] = [syncStream, rollup, reconcile, fxRates, retention];
+export const tasks: readonly Task[] = [syncStream, rollup, reconcile, fxRates, fxFanOut, fxBrand, retention];
 
 export function findTask(name: string): Task | undefined {
   return tasks.find((task) => task.name === name);

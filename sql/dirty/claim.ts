@@ -47,7 +47,7 @@ export async function dropMarks(
 async function begin(tx: Tx, brandId: string, owner: Owner): Promise<void> {
   await lockRollup(tx, brandId, owner);
   await followIndexes(tx);
-  if (owner !== null) await noticeRates(tx, brandId, owner);
+  if (owner !== null) await noticeRates(tx, brandId, [owner]);
 }
 
 /** As an index can look it up. */

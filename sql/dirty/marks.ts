@@ -58,10 +58,25 @@ export async function markDays(
  * interleave would each write what it computed from its own snapshot, and the older one could be the last.
  */
 export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('rollup ' || $1 || ' ' || $2, 0))", [
-    brandId,
-    owner ?? 'brand',
-  ]);
+  await tx.query(`select pg_advisory_xact_lock(${lockKey('$2')})`, [brandId, owner ?? 'brand']);
+}
+
+/** The same for those retailers whose lock is free, and gives them. Waits for nothing. */
+export async function tryLockRollups(
+  tx: Tx,
+  brandId: string,
+  retailerIds: readonly string[],
+): Promise<string[]> {
+  const { rows } = await tx.query<{ id: string }>(
+    `select id from unnest($2::uuid[]) as r (id) where pg_try_advisory_xact_lock(${lockKey('r.id')})`,
+    [brandId, retailerIds],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** As SQL: $1 is the brand. */
+function lockKey(owner: string): string {
+  return `hashtextextended('rollup ' || $1 || ' ' || ${owner}, 0)`;
 }
 
 /** The day of a column as SQL: a date is one already, an instant has one in a zone. */

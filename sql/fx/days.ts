@@ -4,8 +4,12 @@
  * differ are marked. So exactly the days are marked whose figures move, whatever else the change was.
  */
 
+import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { tryLockRollups } from '../dirty/marks.ts';
 import { rollups } from '../rollups/index.ts';
+import type { Reach } from './changes.ts';
 
 /**
  * Every table with rows that depend on rates. Each has the columns retailer_id, day, currency,
@@ -14,86 +18,98 @@ import { rollups } from '../rollups/index.ts';
  */
 export const ratedTables = rollups.filter(({ keepsRates }) => keepsRates).map(({ writes }) => writes);
 
-export type RatedRetailer = { brandId: string; retailerId: string };
+/** Days of retailers. */
+export type Moved = { days: number; retailerIds: string[] };
 
-export type Reach = {
-  /** Whose rates have changed. */
-  currencies: readonly string[];
-  from: string;
-  /** 'infinity' where there is no end. */
-  to: string;
-};
-
-export type RatedDays = {
-  /** Marks written. */
-  days: number;
-  /** Those that have any of them. */
-  retailers: RatedRetailer[];
-  /** Those whose next rollup has to look: it may be computing with the rates of before, in rows that nobody sees yet. */
-  unaware: RatedRetailer[];
-};
-
-/**
- * Notes that rates have changed, and marks the days of rows that are there, a brand a statement. No rollup is
- * waited for: whatever one in flight writes with the rates of before, the next one of the retailer finds by the
- * note. Rates are stored one change after the other, so notes commit in the order of their ids.
- */
-export async function markRatedDays(tx: Tx, reach: Reach, now: Date): Promise<RatedDays> {
-  const { currencies, from, to } = reach;
-  await tx.query(
-    'insert into ops.fx_changes (currencies, from_day, to_day, noted_at) values ($1, $2, $3, $4)',
-    [currencies, from, to, now],
-  );
-  const { rows: brands } = await tx.query<{ id: string }>('select id from app.brands order by id');
-  const found: RatedDays = { days: 0, retailers: [], unaware: [] };
-  for (const { id: brandId } of brands) {
-    // Held, so that a removal waits for these marks and takes them along.
-    const { rows: retailers } = await tx.query<{ id: string }>(
-      'select id from app.retailers where brand_id = $1 and removing_at is null order by id for key share',
-      [brandId],
-    );
-    const ids = retailers.map(({ id }) => id);
-    for (const retailerId of ids) found.unaware.push({ brandId, retailerId });
-    const marked = await tx.query<{ retailer_id: string; days: number }>(MARK, [
-      ...[brandId, currencies, from, to, now, ids],
-    ]);
-    for (const row of marked.rows) {
-      found.retailers.push({ brandId, retailerId: row.retailer_id });
-      found.days += row.days;
-    }
-  }
-  return found;
-}
+const NOTHING: Moved = { days: 0, retailerIds: [] };
 
 type Unnoticed = Reach & {
-  /** The change up to which the retailer was looked at; null where none of its rows is older than this look. */
+  /** The change up to which the rows were compared; null where no row is older than this comparison. */
   noticed: number | null;
   newest: number | null;
 };
 
 /**
- * Marks the days of rows of the retailer that changes of rates have reached since its last rollup. The caller
- * holds its lock and reads rates and facts by later statements: so each row was computed with the rates of all
- * changes that were noticed, or is compared here.
+ * Marks the days of rows of these retailers that changes of rates have reached since their rows were last compared.
+ * The caller holds the lock of their rollups and reads rates and facts by later statements: so each row was computed
+ * with the rates of all changes that are noticed, or is compared here.
  */
-export async function noticeRates(tx: Tx, brandId: string, retailerId: string): Promise<void> {
-  const { rows } = await tx.query<Unnoticed>(UNNOTICED, [brandId, retailerId]);
+export async function noticeRates(tx: Tx, brandId: string, retailerIds: readonly string[]): Promise<Moved> {
+  const { rows } = await tx.query<Unnoticed>(UNNOTICED, [brandId, retailerIds]);
   const [unnoticed] = rows;
   if (!unnoticed) throw new TypeError('an aggregate gave no row');
   const { noticed, newest, currencies, from, to } = unnoticed;
-  if (noticed !== null && newest === null) return;
-  if (noticed !== null) await tx.query(MARK, [brandId, currencies, from, to, new Date(), [retailerId]]);
+  if (noticed !== null && newest === null) return NOTHING;
+  const moved =
+    noticed === null
+      ? NOTHING
+      : await counted(tx, MARK, [brandId, currencies, from, to, retailerIds, new Date()]);
   await tx.query(
     `insert into ops.fx_noticed as n (brand_id, retailer_id, change_id)
-     select r.brand_id, r.id, $3 from app.retailers r where r.brand_id = $1 and r.id = $2
-     on conflict (brand_id, retailer_id) do update set change_id = excluded.change_id`,
-    [brandId, retailerId, newest ?? 0],
+     select r.brand_id, r.id, $3 from app.retailers r where r.brand_id = $1 and r.id = any ($2::uuid[]) order by r.id
+     on conflict (brand_id, retailer_id) do update set change_id = excluded.change_id
+     where n.change_id < excluded.change_id`,
+    [brandId, retailerIds, newest ?? 0],
   );
+  return moved;
+}
+
+export type BrandNoticed = {
+  /** Marks written. */
+  days: number;
+  /** Retailers whose rollup is at work: it may have read the rates of before, and the next one compares. */
+  busy: string[];
+};
+
+/** The same for all retailers of the brand of which no rollup is at work. It waits for none. */
+export async function noticeRatesOfBrand(tx: Tx, brandId: string): Promise<BrandNoticed> {
+  // Held, so that a removal waits for these marks and takes them along.
+  const { rows } = await tx.query<{ id: string }>(
+    'select id from app.retailers where brand_id = $1 and removing_at is null order by id for key share',
+    [brandId],
+  );
+  const ids = rows.map(({ id }) => id);
+  const free = await tryLockRollups(tx, brandId, ids);
+  await followIndexes(tx);
+  const { days } = await noticeRates(tx, brandId, free);
+  return { days, busy: ids.filter((id) => !free.includes(id)) };
+}
+
+/** Retailers with days that rates have moved and no rollup has computed again since. */
+export async function retailersMoved(db: Reader, brandId: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `select r.id from app.retailers r
+     where r.brand_id = $1 and exists (
+       select from ops.marks m where m.brand_id = $1 and m.retailer_id = r.id and m.subject = 'fx')
+     order by r.id`,
+    [brandId],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** What `noticeRatesOfBrand` would mark for a change, and marks nothing. */
+export async function countMoved(tx: Tx, brandId: string, { currencies, from, to }: Reach): Promise<Moved> {
+  await followIndexes(tx);
+  const { rows } = await tx.query<{ id: string }>(
+    'select id from app.retailers where brand_id = $1 and removing_at is null order by id',
+    [brandId],
+  );
+  return counted(tx, COUNT, [brandId, currencies, from, to, rows.map(({ id }) => id)]);
+}
+
+async function counted(tx: Tx, text: string, values: readonly unknown[]): Promise<Moved> {
+  const { rows } = await tx.query<{ retailer_id: string; days: number }>(text, [...values]);
+  return {
+    days: rows.reduce((sum, { days }) => sum + days, 0),
+    retailerIds: rows.map(({ retailer_id }) => retailer_id),
+  };
 }
 
 const UNNOTICED = `
   select n.noticed, c.newest, c.currencies, c.from, c.to
-  from (select max(change_id) as noticed from ops.fx_noticed where brand_id = $1 and retailer_id = $2) n
+  from (
+    select min(change_id) as noticed from ops.fx_noticed where brand_id = $1 and retailer_id = any ($2::uuid[])
+  ) n
   cross join lateral (
     select max(f.id) as newest, array_agg(distinct u.currency) as currencies, min(f.from_day) as from, max(f.to_day) as to
     from ops.fx_changes f cross join lateral unnest(f.currencies) as u (currency)
@@ -112,22 +128,29 @@ const ratedRows = ratedTables
           and (currency = any ($2::text[]) or reporting_currency = any ($2::text[]))
         offset 0
       ) a
-      where r.brand_id = $1 and r.id = any ($6::uuid[])`,
+      where r.brand_id = $1 and r.id = any ($5::uuid[])`,
   )
   .join(' union all ');
 
 // A full join can only be hashed or merged: each pair has a rate, so it gives what an inner one would.
-const MARK = `
+const MOVED = `
   with rated as materialized (${ratedRows}),
   pairs as materialized (select distinct currency, reporting_currency, day from rated),
   fresh as materialized (
     select p.*, x.fx_rate, x.fx_day, x.fx_cause from pairs p
     cross join lateral fact.exchange_rate(p.currency, p.reporting_currency, p.day) x
-  ), marked as (
-    insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-    select distinct $1::uuid, r.retailer_id, 'fx', r.day, $5::timestamptz
+  ), moved as (
+    select distinct r.retailer_id, r.day
     from rated r full join fresh f using (currency, reporting_currency, day)
     where (r.fx_rate, r.fx_day, r.fx_cause) is distinct from (f.fx_rate, f.fx_day, f.fx_cause)
-    returning retailer_id
+  )`;
+
+const BY_RETAILER =
+  'select retailer_id, count(*) as days from moved group by retailer_id order by retailer_id';
+const COUNT = `${MOVED} ${BY_RETAILER}`;
+const MARK = `${MOVED},
+  marked as (
+    insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
+    select $1::uuid, retailer_id, 'fx', day, $6::timestamptz from moved
   )
-  select retailer_id, count(*) as days from marked group by retailer_id order by retailer_id`;
+  ${BY_RETAILER}`;

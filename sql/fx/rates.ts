@@ -1,13 +1,13 @@
 /**
  * Exchange rates, stored as they were published. A rate is *new* where none was stored for its currency
  * and day, *changed* where another was, and *withdrawn* where the source now says that there is none.
- * The rates, the audit of what changed, and the marks of all days whose figures they move commit
+ * The rates, the audit of what changed, and the note by which brands find the days that it moves commit
  * together. What is stored already is not written again (Source: ECB statistics).
  */
 
 import type { Tx } from '../db/pool.ts';
 import { currentAccount } from '../tenants/audit.ts';
-import { markRatedDays, type RatedRetailer } from './days.ts';
+import { noteChange, type Reach } from './changes.ts';
 
 export type DayOfRates = {
   day: string;
@@ -33,11 +33,8 @@ export type RatesKept = {
   changed: number;
   withdrawn: number;
   unchanged: number;
-  /** Marks that were written: days of retailers. */
-  days: number;
-  /** Whose days these are, and all whose rollups must notice the change. */
-  retailers: RatedRetailer[];
-  unaware: RatedRetailer[];
+  /** What it may move; nothing if nothing has changed. */
+  reach: Reach | null;
   /** Among what is new or changed: what a person should look at, as 'ISK 2008-10-08: jump'. */
   doubtful: string[];
 };
@@ -54,13 +51,12 @@ const DOUBTFUL_MAX = 10_000;
 /** Fewer new rows than this leave the planner right enough. */
 const ROWS_WORTH_STATISTICS = 10_000;
 
-/** Give it a transaction of its own, and end that with the rollups of those that are unaware. */
+/** Give it a transaction of its own, and end that with the job that passes the change on. Only another store waits for it. */
 export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('exchange rates', 0))");
   await stage(tx, rates);
   const counts = await compare(tx);
-  if (counts.added + counts.changed + counts.withdrawn === 0)
-    return { ...counts, days: 0, retailers: [], unaware: [], doubtful: [] };
+  if (counts.added + counts.changed + counts.withdrawn === 0) return { ...counts, reach: null, doubtful: [] };
   await tx.query(APPLY_REMOVALS);
   await tx.query(APPLY_ADDITIONS, [rates.source, rates.now]);
   if (counts.added >= ROWS_WORTH_STATISTICS) await tx.query('analyze app.fx_rates');
@@ -68,8 +64,9 @@ export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query(FLAG_JUMPS, [JUMP, RATE_DAYS_MAX]);
   await tx.query(AUDIT, [rates.actor ?? currentAccount(), rates.source]);
   const { rows: doubtful } = await tx.query<{ what: string }>(DOUBTFUL, [DOUBTFUL_MAX]);
-  const marked = await markRatedDays(tx, await reachOf(tx), rates.now);
-  return { ...counts, ...marked, doubtful: doubtful.map(({ what }) => what) };
+  const reach = await reachOf(tx);
+  await noteChange(tx, reach, rates.now);
+  return { ...counts, reach, doubtful: doubtful.map(({ what }) => what) };
 }
 
 // Temporary tables of one transaction; a second store within it begins with empty ones.
@@ -180,8 +177,8 @@ const DOUBTFUL = `
   where r.doubts <> '{}' order by r.day desc, r.currency limit $1`;
 
 /** How far the changes reach: a rate is used for at most ten days. */
-async function reachOf(tx: Tx) {
-  const { rows } = await tx.query<{ currencies: string[]; from: string; to: string }>(REACH, [RATE_DAYS_MAX]);
+async function reachOf(tx: Tx): Promise<Reach> {
+  const { rows } = await tx.query<Reach>(REACH, [RATE_DAYS_MAX]);
   const [reach] = rows;
   if (!reach) throw new TypeError('an aggregate gave no row');
   return reach;

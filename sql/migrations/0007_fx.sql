@@ -18,9 +18,13 @@ create table ops.fx_changes (
   currencies text[] not null,
   from_day date not null,
   to_day date not null,
-  noted_at timestamptz not null
+  noted_at timestamptz not null,
+  passed_to uuid,
+  passed_at timestamptz
 );
 comment on table ops.fx_changes is 'each change of exchange rates, with the days whose figures it may move; they commit in the order of their ids';
+comment on column ops.fx_changes.passed_to is 'each brand with an id up to this one has a job that compares its rows with the rates; null before the first one and after the last one';
+comment on column ops.fx_changes.passed_at is 'when the last brand had its job, of this change or of a newer one';
 
 create table ops.fx_noticed (
   brand_id uuid not null,
@@ -28,7 +32,7 @@ create table ops.fx_noticed (
   change_id bigint not null,
   primary key (brand_id, retailer_id)
 );
-comment on table ops.fx_noticed is 'up to which change of exchange rates the rollups of a retailer have looked which of its days it moves';
+comment on table ops.fx_noticed is 'up to which change of exchange rates the rows of a retailer were compared with the rates, and its moved days marked';
 
 create view bi.daily_sales_consolidated as
 select s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency,

@@ -1,6 +1,8 @@
 /** Rates and rollups at the same time, as they happen to meet; and a process that is killed among rates. */
 import { expect, test } from 'vitest';
 import { enqueue } from '#tasks/enqueue.ts';
+import { fxBrand } from '#tasks/fx_brand.ts';
+import { fxFanOut } from '#tasks/fx_fan_out.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Task } from '#tasks/task.ts';
@@ -10,7 +12,7 @@ import { openTransaction, untilSomebodyWaitsFor } from '../support/db/sessions.t
 import { eventually } from '../support/eventually.ts';
 import { runProgram } from '../support/program.ts';
 import { inForm } from '../support/property.ts';
-import { aSeller, daysOf, type Rate, realRates, rollUp } from '../support/providers/fx.ts';
+import { aSeller, daysOf, passOn, type Rate, realRates, rollUp } from '../support/providers/fx.ts';
 import { stripeDir } from '../support/providers/stripe.ts';
 import { aWorker } from '../support/queue.ts';
 
@@ -32,7 +34,7 @@ test('however rates and rollups meet, the figures end at the rates that there ar
     await aSeller(db, { reports: 'USD', days, currencies }),
   ];
   const rates = await realRates('2026-03-20', '2026-04-13', ['USD', 'GBP', 'JPY']);
-  await using worker = await aWorker(db, { tasks: [rollup as unknown as Task] });
+  await using worker = await aWorker(db, { tasks: [rollup, fxFanOut, fxBrand] as unknown as Task[] });
   const keep = (some: readonly Rate[]) => {
     const published = { layout: 'XML', days: daysOf(some) } as Parameters<typeof keepRates>[1];
     return db.transaction((tx) =>
@@ -80,8 +82,8 @@ test('a process that is killed while it stores leaves nothing, and the next one 
   const shop = await aSeller(db, { reports: 'GBP', days: ['2001-06-29'], currencies: ['USD'] });
   const args = [db.url, JSON.stringify({ now }), `${sandbox.url}/ecb/stats/eurofxref`];
   {
-    await using holder = await openTransaction(db); // holds it up behind its rates, before its marks
-    await holder.tx.query('lock table ops.marks in share mode');
+    await using holder = await openTransaction(db); // holds it up behind its rates, before its note
+    await holder.tx.query('lock table ops.fx_changes in share mode');
     await using program = runProgram('fx_sync.ts', args);
     await untilSomebodyWaitsFor(db, holder);
     program.child.kill('SIGKILL');
@@ -97,6 +99,7 @@ test('a process that is killed while it stores leaves nothing, and the next one 
   await using program = runProgram('fx_sync.ts', args);
   expect(await program.ended()).toBe(0);
   expect(await db.column('select count(distinct day) from app.fx_rates')).toEqual([640]);
+  expect(await passOn(db)).toBe(1);
   expect(
     await db.column("select count(*) from graphile_worker.jobs where task_identifier = 'rollup'"),
   ).toEqual([1]);

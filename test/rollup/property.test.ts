@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
+import { noticeRatesOfBrand } from '#sql/fx/days.ts';
 import { storeRates } from '#sql/fx/rates.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
@@ -131,15 +132,27 @@ const happenings = {
     day: fc.constantFrom('2024-03-29', '2024-10-25'),
     rate: fc.integer({ min: 150, max: 170 }).map(String),
   }),
+  compare: fc.record({ type: fc.constant('compare' as const) }),
 };
 // Three of them mark every day, and so hide what others forget to mark: they are rare.
-const weights = { load: 30, roll: 20, product: 15, delete: 3, rates: 3, zone: 1, report: 1, move: 1 };
+const weights = {
+  load: 30,
+  roll: 20,
+  product: 15,
+  delete: 3,
+  rates: 3,
+  compare: 3,
+  zone: 1,
+  report: 1,
+  move: 1,
+};
 const change = fc.oneof(
   { weight: weights.load, arbitrary: happenings.load },
   { weight: weights.roll, arbitrary: happenings.roll },
   { weight: weights.product, arbitrary: happenings.product },
   { weight: weights.delete, arbitrary: happenings.delete },
   { weight: weights.rates, arbitrary: happenings.rates },
+  { weight: weights.compare, arbitrary: happenings.compare },
   { weight: weights.zone, arbitrary: happenings.zone },
   { weight: weights.report, arbitrary: happenings.report },
   { weight: weights.move, arbitrary: happenings.move },
@@ -226,6 +239,8 @@ async function apply(tx: Tx, { brandId, retailers, shops }: World, change: Chang
       const days = daysOf([['JPY', change.day, change.rate]]);
       return storeRates(tx, { days, source: 'test', now, actor: 'test' });
     }
+    case 'compare':
+      return noticeRatesOfBrand(tx, brandId);
     case 'zone':
       return changeTimeZone(tx, change.zone, brandChange);
     case 'report':

@@ -10,7 +10,8 @@ import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
 import { markAllDays, markDays } from '#sql/dirty/marks.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
-import { markRatedDays } from '#sql/fx/days.ts';
+import { noteChange } from '#sql/fx/changes.ts';
+import { countMoved, noticeRatesOfBrand } from '#sql/fx/days.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/run.ts';
 import { COMPARED } from '../../connectors/stripe/ledger/balance.ts';
@@ -93,8 +94,13 @@ const machineWorks: [string, Work][] = [
   ],
   [
     'days of new rates',
-    (tx) => markRatedDays(tx, { currencies: ['USD'], from: daysOf(40, 1)[0] ?? '', to: 'infinity' }, NOW),
+    async (tx, { brandId, retailerId }) => {
+      await tx.query('insert into ops.fx_noticed values ($1, $2, 0)', [brandId, retailerId]);
+      await noteChange(tx, RATES, NOW);
+      await noticeRatesOfBrand(tx, brandId);
+    },
   ],
+  ['days that new rates would move', (tx, { brandId }) => countMoved(tx, brandId, RATES)],
   [
     'days of all that is stored',
     (tx, { brandId, shopId }) =>
@@ -113,6 +119,7 @@ const machineWorks: [string, Work][] = [
       ]),
   ],
 ];
+const RATES = { currencies: ['USD'], from: daysOf(40, 1)[0] ?? '', to: 'infinity' };
 const place = ({ brandId, shopId }: Seller) => ({ brandId, connectionId: shopId });
 const anOrderOf = (n: number) =>
   anOrder({

@@ -5,6 +5,7 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
 import type { Worker } from '#workers/queue/worker.ts';
 import { complaints, exitCodeOfJobs, type Followed, follow, patience } from '../shared/follow.ts';
+import { workOfRates } from '../shared/rates_work.ts';
 import { pendingRollups } from '../shared/rollups_pending.ts';
 import { enqueueSyncs } from '../sync/enqueue.ts';
 import { DemoFailed } from '../ui/errors.ts';
@@ -38,7 +39,7 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
   });
   await steps.run('rollups: what the syncs left to do', async () => {
     for (;;) {
-      const pending = await pendingRollups(db, brand.id, retailers);
+      const pending = [...(await workOfRates(db)), ...(await pendingRollups(db, brand.id, retailers))];
       if (pending.length === 0) return;
       await untilDone(place, pending);
     }

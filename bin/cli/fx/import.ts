@@ -4,14 +4,16 @@ import { frankfurt } from '#connectors/ecb/calendar.ts';
 import { readRates } from '#connectors/ecb/read_rates.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
+import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
+import { workOfRates } from '../shared/rates_work.ts';
 import { attempt } from '../shared/rehearse.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';
+import { daysToMove } from './moved.ts';
 import { readRateFile } from './read_file.ts';
-import { rollupsOfAll } from './rollups.ts';
 
 const NAMED_MAX = 5;
 
@@ -36,27 +38,33 @@ async function run(cli: Cli, path: string, options: Options): Promise<void> {
   const published = await readRates(bytes, { source: name, today: frankfurt(now).day });
   await using session = await openSession(cli);
   const { db } = session;
-  const { retailers, unaware, doubtful, ...counts } = await attempt(db, dryRun, (tx) =>
-    keepRates(tx, published, {
+  const { tried, ...kept } = await attempt(db, dryRun, async (tx) => {
+    const stored = await keepRates(tx, published, {
       ...{ source: 'ecb, imported', now, ...(options.now && { rollupNow: options.now }) },
       note: (_, { added, changed, withdrawn }) =>
         recordAction(tx, { action: 'fx.import', target: name, details: { added, changed, withdrawn } }),
-    }),
-  );
+    });
+    return { ...stored, tried: dryRun ? await daysToMove((fn) => fn(tx), stored.reach) : undefined };
+  });
+  const { reach, doubtful, ...stored } = kept;
+  // Counted apart from the rates, whose transaction must not last as long as a look at each brand.
+  const moved = tried ?? (await daysToMove(db.transaction, reach));
+  const counts = { ...stored, days: moved.days };
   const { layout, days } = published;
   const [from, to] = [days[0]?.day, days.at(-1)?.day];
-  const result = { file: name, layout, from, to, dry_run: dryRun, ...counts, retailers: retailers.length };
+  const result = { file: name, layout, from, to, dry_run: dryRun, ...counts, retailers: moved.retailers };
   cli.out.record({ ...result, doubtful }, () => [
     `${layout} of ${count(days.length, 'day')}, ${from} to ${to}.`,
     `${dryRun ? 'Would be' : 'Rates'} added: ${counts.added}, changed: ${counts.changed}, ` +
       `withdrawn: ${counts.withdrawn}; unchanged: ${counts.unchanged}.`,
-    `${count(counts.days, 'day')} of ${count(retailers.length, 'retailer')} ${dryRun ? 'would be' : 'are'} marked to be recomputed.`,
+    `${count(counts.days, 'day')} of ${count(moved.retailers, 'retailer')} ${dryRun ? 'would be' : 'are to be'} recomputed.`,
   ]);
   sayDoubts(cli, doubtful);
-  if (dryRun || unaware.length === 0) return;
-  const jobs = await rollupsOfAll(db);
+  if (dryRun || reach === null) return;
+  const figures = () => workOfRates(db, [rollup.name]);
+  const jobs = await figures();
   if (!wait) await sayQueued(cli, session, jobs);
-  else await finish(cli, session, jobs, { timeout: options.timeout, thenAlso: () => rollupsOfAll(db) });
+  else await finish(cli, session, jobs, { timeout: options.timeout, thenAlso: figures });
 }
 
 function sayDoubts(cli: Cli, doubtful: readonly string[]): void {

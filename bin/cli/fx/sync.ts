@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
+import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
+import { workOfRates } from '../shared/rates_work.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';
-import { rollupsOfAll } from './rollups.ts';
+import { daysMovedSince } from './moved.ts';
 
 type Options = WaitOptions & { full?: boolean; now?: string };
 
@@ -33,10 +35,11 @@ async function sync(cli: Cli, options: Options): Promise<void> {
     cli.out.list([{ job_id: id, task: fxRates.name }], ['job_id', 'task']);
     return;
   }
-  const thenAlso = () => rollupsOfAll(db);
+  const thenAlso = () => workOfRates(db, [rollup.name]);
   const [state] = await finish(cli, session, [job], { timeout: options.timeout, thenAlso });
   const row = {
     ...{ job_id: id, state: state?.state, ...state?.tally, error_code: state?.error_code },
+    days: await daysMovedSince(db, id),
     error: state?.error_message ?? state?.tally?.incomplete,
   };
   cli.out.list([row], ['state', 'newest_day', 'added', 'changed', 'withdrawn', 'unchanged', 'days', 'error']);

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Published } from '#connectors/ecb/published.ts';
 import { readRates } from '#connectors/ecb/read_rates.ts';
+import { type BrandNoticed, noticeRatesOfBrand } from '#sql/fx/days.ts';
 import { type DayOfRates, type RatesKept, storeRates } from '#sql/fx/rates.ts';
+import { fxBrand } from '#tasks/fx_brand.ts';
+import { fxFanOut } from '#tasks/fx_fan_out.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from '../db/db.ts';
 import { aShop, type Shop } from '../rows/factory.ts';
 import { anOrder, loadOrders, type RawOrder } from '../rows/raw_orders.ts';
 import { placeOf } from '../rows/rolled.ts';
-import { runTask } from '../run.ts';
+import { claimJob, runClaimed, runTask } from '../run.ts';
 
 export type Rate = [currency: string, day: string, unitsPerEuro: string | null];
 
@@ -57,10 +60,35 @@ export function daysOf(rates: readonly Rate[], isWhole = false): DayOfRates[] {
   return [...days].map(([day, ofDay]) => ({ day, rates: ofDay, isWhole, doubts: [] }));
 }
 
-/** Stores rates with their marks, and computes nothing again. */
-export function store(db: TestDb, rates: readonly Rate[], isWhole = false): Promise<RatesKept> {
+/** Stores rates, has each brand mark its days as its job does, and computes nothing again. */
+export async function store(
+  db: TestDb,
+  rates: readonly Rate[],
+  isWhole = false,
+): Promise<RatesKept & BrandNoticed> {
   const given = { days: daysOf(rates, isWhole), source: 'test', now: new Date(), actor: 'test' };
-  return db.transaction((tx) => storeRates(tx, given));
+  const kept = await db.transaction((tx) => storeRates(tx, given));
+  const noticed: BrandNoticed = { days: 0, busy: [] };
+  for (const id of await db.column('select id from app.brands order by id')) {
+    const { days, busy } = await db.transaction((tx) => noticeRatesOfBrand(tx, String(id)));
+    noticed.days += days;
+    noticed.busy.push(...busy);
+  }
+  return { ...kept, ...noticed };
+}
+
+/** Runs the jobs that pass changes of rates on and compare the rows of brands; gives the days that they marked. */
+export async function passOn(db: TestDb): Promise<number> {
+  let days = 0;
+  const waiting = (task: string) =>
+    db.column('select id from graphile_worker.jobs where task_identifier = $1 order by id', [task]);
+  for (const id of await waiting(fxFanOut.name))
+    await runClaimed(fxFanOut, await claimJob(db, String(id)), db);
+  for (const id of await waiting(fxBrand.name)) {
+    const { tally } = await runClaimed(fxBrand, await claimJob(db, String(id)), db);
+    days += Number(tally?.days);
+  }
+  return days;
 }
 
 /** A brand with a shop that has sold for 10.00 at noon of each of these days, in each of these currencies. */

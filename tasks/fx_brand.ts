@@ -1,0 +1,38 @@
+/**
+ * Compares the rows of one brand with the exchange rates, marks the days that differ, and queues the rollups of their
+ * retailers. A brand whose figures no change reaches costs one look and gets no rollup.
+ */
+import { z } from 'zod';
+import { noticeRatesOfBrand, retailersMoved } from '#sql/fx/days.ts';
+import { enqueue } from './enqueue.ts';
+import { rollup } from './rollup.ts';
+import { defineTask } from './task.ts';
+
+export const fxBrand = defineTask({
+  name: 'fx_brand',
+  payload: z.strictObject({
+    brandId: z.uuid(),
+    /** What the rollups are to take for now. */
+    now: z.iso.datetime({ offset: true }).optional(),
+  }),
+  // Two at a time would take each other for rollups at work.
+  lane: ({ brandId }) => `fx_brand:${brandId}`,
+  key: ({ brandId }) => brandId,
+  attempts: 8,
+  timeoutSeconds: 30 * 60,
+  async run({ brandId, now }, { db }) {
+    const { days, busy } = await db.transaction((tx) => noticeRatesOfBrand(tx, brandId));
+    // After the locks are free, each by itself: to queue a rollup may wait for one that begins, which waits for its
+    // lock. The marks say whose rollup is owed, so a crash before this costs none.
+    const owed = new Set([...busy, ...(await retailersMoved(db, brandId))]);
+    for (const retailerId of owed)
+      await db.transaction(async (tx) => {
+        const { rowCount } = await tx.query(
+          'select from app.retailers where brand_id = $1 and id = $2 and removing_at is null for key share',
+          [brandId, retailerId],
+        );
+        if (rowCount === 1) await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) });
+      });
+    return { days, retailers: owed.size };
+  },
+});
