@@ -45,72 +45,109 @@ create table ops.streams (
   stream text primary key,
   provider text not null,
   late_after interval not null check (late_after > interval '0'),
-  feeds text[] not null default '{}'
+  feeds text[] not null default '{}',
+  rows_in text,
+  dated_by text,
+  held_against text,
+  check ((rows_in is null) = (dated_by is null))
 );
 comment on table ops.streams is 'which streams each provider has, and how soon each must be read to its end again; the same for all brands';
 comment on column ops.streams.late_after is 'a stream whose last complete reading is older than this is late';
 comment on column ops.streams.feeds is 'figures that rest on it: a day of them is final when each of their streams is read past its end';
+comment on column ops.streams.rows_in is 'table with the rows that these figures are made of; null if another stream of the figures has them';
+comment on column ops.streams.dated_by is 'column of that table, a date or an instant, by which a row falls on its day: the figures begin with the first one';
+comment on column ops.streams.held_against is 'the first word of checks without which nothing proves that the stream is complete';
 insert into ops.streams
-select stream, split_part(stream, '.', 1), interval '3 hours', feeds -- syncs are meant to run each hour: two may fail
+select stream, split_part(stream, '.', 1), interval '3 hours', -- syncs are meant to run each hour: two may fail
+       feeds, rows_in, dated_by, held_against
 from (values
-  ('shopify.shop', array[]::text[]),
-  ('shopify.products', array['product_sales']),
-  ('shopify.customers', '{}'),
-  ('shopify.orders', array['sales', 'product_sales']),
-  ('shopify.deletions', array['sales', 'product_sales']),
-  ('stripe.products', '{}'),
-  ('stripe.prices', '{}'),
-  ('stripe.coupons', '{}'),
-  ('stripe.promotion_codes', '{}'),
-  ('stripe.customers', '{}'),
-  ('stripe.subscriptions', array['mrr']),
-  ('stripe.invoices', array['mrr']),
-  ('stripe.charges', array['payments']),
-  ('stripe.payment_intents', '{}'),
-  ('stripe.refunds', array['payments']),
-  ('stripe.disputes', '{}'),
-  ('stripe.payouts', array['payments']),
-  ('stripe.balance_transactions', array['payments'])
-) as s (stream, feeds);
+  ('shopify.shop', array[]::text[], null, null, null),
+  ('shopify.products', array['product_sales'], null, null, null),
+  ('shopify.customers', '{}', null, null, null),
+  ('shopify.orders', array['sales', 'product_sales'], 'raw.shopify_sales', 'booked_at', null),
+  ('shopify.deletions', array['sales', 'product_sales'], null, null, null),
+  ('stripe.products', '{}', null, null, null),
+  ('stripe.prices', '{}', null, null, null),
+  ('stripe.coupons', '{}', null, null, null),
+  ('stripe.promotion_codes', '{}', null, null, null),
+  ('stripe.customers', '{}', null, null, null),
+  ('stripe.subscriptions', array['mrr'], 'raw.stripe_subscriptions', 'created_at', null),
+  ('stripe.invoices', array['mrr'], null, null, null),
+  ('stripe.charges', array['payments'], null, null, null),
+  ('stripe.payment_intents', '{}', null, null, null),
+  ('stripe.refunds', array['payments'], null, null, null),
+  ('stripe.disputes', '{}', null, null, null),
+  ('stripe.payouts', array['payments'], null, null, null),
+  ('stripe.balance_transactions', array['payments'], 'raw.stripe_balance_transactions', 'created_at', 'balance')
+) as s (stream, feeds, rows_in, dated_by, held_against);
 
-create view fact.feeds as
-select source, provider, stream from ops.streams cross join unnest(feeds) as f (source);
+-- What the rollups of each figure follow. The descriptors hold the same; a test compares the two.
+create table ops.rollups (
+  rollup text primary key,
+  figures text not null,
+  changes_with text[] not null,
+  keeps_rates boolean not null default false
+);
+comment on table ops.rollups is 'which rollups make which figures, and what makes them compute a day again; the same for all brands';
+comment on column ops.rollups.figures is 'the figures that it makes, as ops.streams.feeds calls them';
+comment on column ops.rollups.changes_with is 'subjects of the marks that it follows';
+comment on column ops.rollups.keeps_rates is 'whether its rows keep exchange rates, so that a change of rates may move them';
+insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
+values
+  ('daily_sales', 'sales', '{sales,fx}', true),
+  ('daily_country_sales', 'sales', '{sales}', false),
+  ('daily_product_sales', 'product_sales', '{sales,costs}', false),
+  ('daily_payments', 'payments', '{payments}', false),
+  ('subscription_states', 'mrr', '{subscriptions}', false),
+  ('daily_mrr', 'mrr', '{subscription_states,calendar}', false);
+
+-- A view cannot name a table that a row names. It runs as its owner, so that whoever may read the view needs no right
+-- to `raw`, and looks the first row up in the order of the index on the column (sql/db/planner.ts).
+create function ops.first_day(p_stream ops.streams, p_brand uuid, p_connection uuid, p_zone text) returns date
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_sort = off as $$
+declare
+  v_first text;
+begin
+  if p_stream.rows_in is null then return null; end if;
+  -- Both kinds of column as text: a date stays as it is, an instant has its offset and falls on a day of the zone.
+  execute format(
+    'select to_jsonb(%1$I) #>> ''{}'' from %2$s where brand_id = $1 and connection_id = $2 and %1$I is not null order by %1$I limit 1',
+    p_stream.dated_by, p_stream.rows_in::regclass)
+  into v_first using p_brand, p_connection;
+  return case when length(v_first) = 10 then v_first::date else (v_first::timestamptz at time zone p_zone)::date end;
+end $$;
+comment on function ops.first_day is 'the first day, in a zone, of the rows of a stream that a connection has stored';
 
 create view bi.completeness as
 with feeds as (
-  select c.brand_id, f.source, c.retailer_id, c.name as connection, f.stream, p.complete_to,
-         case f.source
-           when 'mrr' then (select min(s.created_at) from raw.stripe_subscriptions s
-                            where s.brand_id = c.brand_id and s.connection_id = c.id)
-           when 'payments' then (select min(t.created_at) from raw.stripe_balance_transactions t
-                                 where t.brand_id = c.brand_id and t.connection_id = c.id)
-           else (select min(s.booked_at) from raw.shopify_sales s
-                 where s.brand_id = c.brand_id and s.connection_id = c.id)
-         end as begins_at,
+  select c.brand_id, f.source, c.retailer_id, c.name as connection, s.stream, p.complete_to,
+         ops.first_day(s, c.brand_id, c.id, b.time_zone) as begins_on,
          case
-           when p.complete_to is null then format('%s of %s was never read to its end', f.stream, c.name)
+           when p.complete_to is null then format('%s of %s was never read to its end', s.stream, c.name)
            when k.check_name is not null then
-             format('%s of %s fails its check %s: %s', f.stream, c.name, k.check_name, coalesce(k.cause, 'it differs'))
-           when f.stream = 'stripe.balance_transactions' and not exists (
-               select from ops.completeness b
-               where b.brand_id = c.brand_id and b.connection_id = c.id and b.stream = f.stream
-                 and starts_with(b.check_name, 'balance ')) then
-             format('%s of %s is not held against the balance: the key may not read it', f.stream, c.name)
+             format('%s of %s fails its check %s: %s', s.stream, c.name, k.check_name, coalesce(k.cause, 'it differs'))
+           when s.held_against is not null and not exists (
+               select from ops.completeness k
+               where k.brand_id = c.brand_id and k.connection_id = c.id and k.stream = s.stream
+                 and split_part(k.check_name, ' ', 1) = s.held_against) then
+             format('%s of %s is not held against the %s: the key may not read it', s.stream, c.name, s.held_against)
            when r.row_key is not null then
-             format('%s of %s has records that could not be understood', f.stream, c.name)
-           when p.state = 'partial' then format('%s of %s is not whole: %s', f.stream, c.name, coalesce(p.cause, 'no cause'))
+             format('%s of %s has records that could not be understood', s.stream, c.name)
+           when p.state = 'partial' then format('%s of %s is not whole: %s', s.stream, c.name, coalesce(p.cause, 'no cause'))
          end as fault
-  from fact.feeds f
-  join app.connections c on c.provider = f.provider and c.removing_at is null
-  left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = f.stream
+  from ops.streams s
+  cross join unnest(s.feeds) as f (source)
+  join app.connections c on c.provider = s.provider and c.removing_at is null
+  join app.brands b on b.id = c.brand_id
+  left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = s.stream
   left join lateral (
     select k.check_name, k.cause from ops.completeness k
-    where k.brand_id = c.brand_id and k.connection_id = c.id and k.stream = f.stream and not k.ok
+    where k.brand_id = c.brand_id and k.connection_id = c.id and k.stream = s.stream and not k.ok
     order by k.result_since, k.check_name limit 1
   ) k on true
   left join lateral (
     select r.row_key from ops.rejected_rows r
-    where r.brand_id = c.brand_id and r.connection_id = c.id and r.stream = f.stream limit 1
+    where r.brand_id = c.brand_id and r.connection_id = c.id and r.stream = s.stream limit 1
   ) r on true
 ), carried as (
   -- What a subscription is worth holds for a day only once its state was carried on to the day's end.
@@ -121,7 +158,7 @@ with feeds as (
     where s.brand_id = d.brand_id and s.retailer_id = d.retailer_id and s.valid_until > d.carried_to)
   group by d.brand_id
 ), sources as (
-  select f.brand_id, f.source, min(f.begins_at) as begins_at,
+  select f.brand_id, f.source, min(f.begins_on) as begins_on,
          case when count(*) = count(f.complete_to) then least(min(f.complete_to), min(c.carried_to)) end as as_of,
          min(c.carried_to) as carried_to,
          min(f.fault) as fault,
@@ -130,7 +167,9 @@ with feeds as (
   left join carried c on c.source = f.source and c.brand_id = f.brand_id
   group by f.brand_id, f.source
 ), days as (
-  select s.*, b.slug as brand, day::date as day, fact.day_start(day::date + 1, b.time_zone) as ends_at, g.going
+  select s.*, b.slug as brand, day::date as day,
+         exists (select from ops.rollups r where r.figures = s.source and r.keeps_rates) as keeps_rates,
+         fact.day_start(day::date + 1, b.time_zone) as ends_at, g.going
   from sources s
   join app.brands b on b.id = s.brand_id
   cross join lateral (
@@ -138,7 +177,7 @@ with feeds as (
   ) g
   cross join lateral (select (now() at time zone b.time_zone)::date as today) t
   cross join lateral generate_series(
-    least(coalesce((s.begins_at at time zone b.time_zone)::date, t.today), t.today)::timestamp,
+    least(coalesce(s.begins_on, t.today), t.today)::timestamp,
     t.today::timestamp, interval '1 day') as day
 ), judged as (
   select d.*, case
@@ -148,19 +187,21 @@ with feeds as (
            when d.carried_to < d.ends_at then 'what subscriptions are worth was not carried on to the day yet'
            when d.as_of < d.ends_at then format('%s is read up to %s only', d.behind,
              to_char(d.as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-           when m.day is not null or exists (
+           when m.day is not null or d.keeps_rates and exists (
              select from ops.fx_noticed n join ops.fx_changes x on x.id > n.change_id
              where n.brand_id = d.brand_id and d.day between x.from_day and x.to_day) then 'figures of the day wait to be computed again'
          end as cause
   from days d
-  left join (select distinct brand_id, day from ops.marks) m on m.brand_id = d.brand_id and m.day = d.day
+  left join (
+    select distinct k.brand_id, r.figures, k.day from ops.marks k join ops.rollups r on k.subject = any (r.changes_with)
+  ) m on m.brand_id = d.brand_id and m.figures = d.source and m.day = d.day
 )
 select brand_id, brand, day, source,
        case when cause is null then 'final' when now() > ends_at + interval '12 hours' then 'late' else 'provisional' end as state,
        cause, as_of
 from judged;
 
-comment on view bi.completeness is 'Whether the figures of a day are final: every stream that feeds them was read past the end of the day without a fault, no check against the provider fails, and nothing waits to be computed again. It says what is known as of as_of: an edit or a correction that the provider makes later changes a day all the same. From the first day with data to today.';
+comment on view bi.completeness is 'Whether the figures of a day are final: every stream that feeds them was read past the end of the day without a fault, no check against the provider fails, and no change of what they are made of waits to be computed. It says what is known as of as_of: an edit or a correction that the provider makes later changes a day all the same. From the first day with data to today.';
 comment on column bi.completeness.brand_id is 'id of the brand';
 comment on column bi.completeness.brand is 'short name of the brand';
 comment on column bi.completeness.day is 'day in the brand''s time zone';

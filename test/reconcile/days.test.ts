@@ -1,6 +1,7 @@
 /** `bi.completeness`: a day is called final only when that is proven. */
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
+import { rollups } from '#sql/rollups/index.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { charge } from '../support/providers/stripe.ts';
@@ -92,10 +93,65 @@ test('while a check fails, or a record waits, no day is final', async () => {
   expect(await states()).toEqual(open); // nothing proves that the ledger is whole
 });
 
-test('every stream that feeds figures exists, at its provider', async () => {
+test('a mark keeps only those figures waiting whose rollups follow it, a change of rates those that keep rates', async () => {
   await using db = await freshDb();
-  const feeds = await db.rows('select distinct stream as name, provider from fact.feeds');
-  const known = streams.map(({ name, provider }) => ({ name, provider }));
-  expect(feeds.length).toBeGreaterThan(0);
-  for (const feed of feeds) expect(known).toContainEqual(feed);
+  const { account, read, rolledUp } = await aLedgerNow(db);
+  await using _ = account;
+  await read(account);
+  await rolledUp(account.brandId);
+  const first = async () => (await daysOf(db, account.brandId))[0];
+  const final = { state: 'final', cause: null };
+  expect(await first()).toEqual(final);
+  const mark = (subject: string) =>
+    db.query(
+      `insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
+       select brand_id, retailer_id, $2, (select min(day) from bi.completeness where brand_id = $1), now()
+       from app.connections where brand_id = $1`,
+      [account.brandId, subject],
+    );
+  for (const subject of ['sales', 'subscriptions', 'fx']) await mark(subject);
+  await db.query(
+    `insert into ops.fx_changes (currencies, from_day, to_day, noted_at) values ('{USD}', '2000-01-01', 'infinity', now())`,
+  );
+  expect(await first()).toEqual(final);
+  await mark('payments');
+  expect(await first()).toMatchObject({ cause: 'figures of the day wait to be computed again' });
+
+  // Of sales the note alone is enough: their rows keep rates.
+  await db.query('delete from ops.marks');
+  await db.query("update ops.streams set feeds = '{sales}' where 'payments' = any (feeds)");
+  const sales = `select distinct cause from bi.completeness where brand_id = $1 and source = 'sales' and day < current_date - 1`;
+  expect(await db.column(sales, [account.brandId])).toEqual(['figures of the day wait to be computed again']);
+  await db.query('update ops.fx_noticed set change_id = (select max(id) from ops.fx_changes)');
+  expect(await db.column(sales, [account.brandId])).toEqual([null]);
+});
+
+test('the rows of ops.rollups say what the descriptors say, of figures that streams feed', async () => {
+  await using db = await freshDb();
+  const known = 'select rollup, changes_with, keeps_rates from ops.rollups order by rollup collate "C"';
+  const declared = rollups.map(({ name, changesWith, keepsRates = false }) => ({
+    ...{ rollup: name, changes_with: [...changesWith], keeps_rates: keepsRates },
+  }));
+  expect(await db.rows(known)).toEqual(declared.toSorted((a, b) => (a.rollup < b.rollup ? -1 : 1)));
+  const made = await db.column('select distinct figures from ops.rollups order by 1');
+  expect(await db.column('select distinct unnest(feeds) from ops.streams order by 1')).toEqual(made);
+});
+
+test('the first row of a stream is found by an index, in a table of its provider', async () => {
+  await using db = await freshDb();
+  const dated = await db.rows<{ stream: string; rows_in: string; columns: string[] | null }>(`
+    select s.stream, s.rows_in, (
+      select array_agg(a.attname::text order by k.place) from pg_index i
+      cross join unnest(i.indkey[0:2]) with ordinality as k (attnum, place)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where i.indrelid = s.rows_in::regclass and i.indpred is null
+      group by i.indexrelid
+      having (array_agg(a.attname::text order by k.place))[3] = s.dated_by
+    ) as columns
+    from ops.streams s where s.rows_in is not null order by s.stream`);
+  expect(dated.length).toBeGreaterThan(2);
+  for (const { stream, rows_in, columns } of dated) {
+    expect(columns?.slice(0, 2), stream).toEqual(['brand_id', 'connection_id']);
+    expect(streams.find(({ name }) => name === stream)?.tables.map(({ name }) => name)).toContain(rows_in);
+  }
 });

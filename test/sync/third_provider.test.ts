@@ -67,3 +67,29 @@ test('one object is read by its id, and a record without an id is set aside by w
     expect.stringMatching(/^sha256:/),
   ]);
 });
+
+test('its figures are in bi.completeness by its rows in ops.streams alone, from their first day on', async () => {
+  await using bench = await twoBrands();
+  const { db, one, other, served } = bench;
+  served.tables = {
+    campaigns: [],
+    opens: [{ ...open('o1'), at: '2024-03-02T03:00:00Z' }], // still the first of March in New York
+    spend: [{ ...figure('05', '10'), day: '2024-03-05' }],
+    views: [{ ...reading('01', 100), read_at: '2024-03-07T12:00:00Z' }],
+  };
+  for (const stream of STREAMS) await one.sync(stream);
+  const days = (brandId: string, more = '') =>
+    db.rows(
+      `select source, min(day) as first from bi.completeness where brand_id = $1 ${more} group by source order by source`,
+      [brandId],
+    );
+  const begun = [
+    { source: 'emails', first: '2024-03-01' },
+    { source: 'social', first: '2024-03-07' },
+    { source: 'spend', first: '2024-03-05' },
+  ];
+  expect(await days(one.brandId)).toEqual(begun);
+  expect(await days(one.brandId, "and state = 'final'")).toEqual(begun);
+  const [{ today } = {}] = await db.rows("select (now() at time zone 'America/New_York')::date as today");
+  expect(await days(other.brandId)).toEqual(begun.map(({ source }) => ({ source, first: today })));
+});

@@ -11,7 +11,7 @@ import { checkpoint, emptyPage, newRun } from '#connectors/kit/sync_run.ts';
 import { pack } from '#sql/load/pack.ts';
 import type { Item, Table } from '#sql/load/table.ts';
 
-const stateSchema = z.object({ after: z.int().optional() });
+const stateSchema = z.object({ after: z.int().optional(), changesTo: z.iso.datetime().optional() });
 const answerSchema = z.object({ rows: z.array(z.unknown()), next: z.int() });
 
 const PAGES_MAX = 100;
@@ -32,7 +32,10 @@ export function acornStream({ name, tables, toItem }: AcornStream): Stream {
     for (let page = 0; page < PAGES_MAX; page++) {
       const readAt = run.context.now();
       const { rows, next } = await ask(run.context, `${name}?after=${after}`);
-      if (next === after) return;
+      if (next === after) {
+        yield checkpoint(run, { after, changesTo: readAt.toISOString() });
+        return;
+      }
       after = next;
       yield { ...checkpoint(run, { after }), ...contentsOf(rows, readAt) };
     }

@@ -16,8 +16,11 @@ const MIGRATION = `
     primary key (brand_id, connection_id, campaign_id, day));
   create table raw.acorn_views (${OWNER}, id text not null, read_at timestamptz not null, views integer not null, ${STAMPS},
     primary key (brand_id, connection_id, id, read_at));
-  insert into ops.streams (stream, provider, late_after)
-  select 'acorn.' || name, 'acorn', interval '1 day' from unnest(array['campaigns', 'opens', 'spend', 'views']) as n (name)`;
+  insert into ops.streams (stream, provider, late_after, feeds, rows_in, dated_by)
+  values ('acorn.campaigns', 'acorn', '1 day', '{}', null, null),
+         ('acorn.opens', 'acorn', '1 day', '{emails}', 'raw.acorn_opens', 'opened_at'),
+         ('acorn.spend', 'acorn', '1 day', '{spend}', 'raw.acorn_spend', 'day'),
+         ('acorn.views', 'acorn', '1 day', '{social}', 'raw.acorn_views', 'read_at')`;
 
 export async function migrateAcorn(db: Db): Promise<void> {
   await db.query(MIGRATION);
