@@ -6,7 +6,7 @@
  */
 import { charges, toItem } from '../connectors/stripe/streams/charges.ts';
 import { loadItems } from '../sql/load/load.ts';
-import { savePosition } from '../sql/load/sync_state.ts';
+import { savePositions } from '../sql/load/sync_state.ts';
 import { openPeer, PEER, PEER_TABLE } from './stripe_peer.ts';
 import type { Figure } from './support/bench.ts';
 import { type Charge, chargePages } from './support/charges.ts';
@@ -89,7 +89,7 @@ async function load(db: BenchDb, place: Tenant, pages: readonly string[], now: D
     const position = { load: { before: data.at(-1)?.created } };
     await db.transaction(async (tx) => {
       await loadItems(tx, target, items);
-      await savePosition(tx, brandId, connectionId, STREAM, position, now);
+      await savePositions(tx, place, [{ stream: STREAM, position }], now);
     });
   }
 }

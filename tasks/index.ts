@@ -5,10 +5,20 @@ import { fxRates } from './fx_rates.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
+import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
 
-export const tasks: readonly Task[] = [syncStream, rollup, reconcile, fxRates, fxFanOut, fxBrand, retention];
+export const tasks: readonly Task[] = [
+  syncConnection,
+  syncStream,
+  rollup,
+  reconcile,
+  fxRates,
+  fxFanOut,
+  fxBrand,
+  retention,
+];
 
 export function findTask(name: string): Task | undefined {
   return tasks.find((task) => task.name === name);

@@ -4,6 +4,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { noteFirstLoad } from '#sql/load/first_loads.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
 import { type EnqueueOptions, enqueue } from './enqueue.ts';
+import { isPart } from './sync_job.ts';
 import { syncStream } from './sync_stream.ts';
 
 export async function requestSync(
@@ -11,9 +12,9 @@ export async function requestSync(
   payload: z.input<typeof syncStream.payload>,
   options: EnqueueOptions = {},
 ): Promise<string> {
-  const { brandId, connectionId, since, until, ids } = payload;
+  const { brandId, connectionId, stream } = payload;
   await keepConnection(tx, brandId, connectionId);
   const job = await enqueue(tx, syncStream, payload, options);
-  if ((since ?? until ?? ids) === undefined) await noteFirstLoad(tx, payload, job);
+  if (!isPart(payload)) await noteFirstLoad(tx, { brandId, connectionId, stream }, job);
   return job;
 }

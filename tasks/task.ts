@@ -8,8 +8,10 @@ import type { ProviderKeyring } from '#connectors/providers.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 
+export type Figure = number | string | boolean | null | undefined;
+
 /** What a run did, in figures: its log line and its row in `ops.job_runs`. */
-export type Tally = Record<string, number | string | boolean | null | undefined> & {
+export type Tally = Record<string, Figure | Readonly<Record<string, object>>> & {
   /** Why the run ended without being whole: its outcome is then `partial`. */
   incomplete?: string;
 };

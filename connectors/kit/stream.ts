@@ -11,6 +11,7 @@ import type { Rejection } from '#sql/load/quarantine.ts';
 import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import type { AccountRun } from './account_run.ts';
 import type { RequestStats } from './retry.ts';
 
 /** What a connector needs of a database: a job's fenced one or a plain one. */
@@ -59,6 +60,8 @@ export type StreamContext = {
   sealer: Sealer;
   /** As the last page left it; null before the first one. */
   position: unknown;
+  /** The run that this is a part of, with the other streams of the account that it reads. */
+  account: AccountRun;
   /** A window to read again without moving the position. */
   window?: { since: Date; until: Date };
   /** Read everything again. */
@@ -86,11 +89,21 @@ export type Stream = Target & {
   hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;
   /**
+   * Whether everything has to be read, or the rest of it, by its position: that takes a job of its own. Where it is
+   * absent, whenever nothing is stored yet.
+   */
+  needsBackfill?(position: unknown, now: Date): boolean;
+  /**
    * The objects of these ids as they are now, because a webhook or a check names them. The position stays where
    * it is. Absent where nothing has an id to ask by.
    */
   fetch?(context: StreamContext, ids: readonly string[]): AsyncIterable<Page>;
 };
+
+/** Whether a run of the account leaves the stream to a job of its own. */
+export function isBackfillDue({ needsBackfill }: Stream, position: unknown, now: Date): boolean {
+  return position === null || (needsBackfill?.(position, now) ?? false);
+}
 
 export function defineStream(stream: Stream): Stream {
   if (!stream.name.startsWith(`${stream.provider}.`)) {

@@ -1,8 +1,15 @@
-/** What one run of a stream works with, whoever the provider is. */
-import type { z } from 'zod';
+/** What one run of a stream works with, and the state that it leaves, whoever the provider is. */
+import { z } from 'zod';
 import type { Json } from '#sql/load/table.ts';
 import type { Page, StreamContext } from './stream.ts';
-import { parseState, stateJson } from './sync_state.ts';
+
+/** A field of a state: text in JSON, a date here. */
+export const instant = z.iso.datetime().transform((text) => new Date(text));
+
+/** Nothing is stored before the first page. */
+export function parseState<S extends z.ZodType>(schema: S, stored: unknown): z.output<S> {
+  return schema.parse(stored ?? {});
+}
 
 export type SyncRun<Position extends object> = {
   context: StreamContext;
@@ -32,6 +39,6 @@ export function withFailures<P extends Page>(page: P): P {
 /** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
 export function checkpoint<P extends object>(run: SyncRun<P>, position: P) {
   run.position = { ...position, ...run.fixed };
-  const json: Json = stateJson(run.position);
+  const json = JSON.parse(JSON.stringify(run.position)) as Json; // dates become text
   return { ...emptyPage(run), position: json };
 }

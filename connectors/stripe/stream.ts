@@ -5,9 +5,10 @@ import type { Fields } from '../kit/fields.ts';
 import { defineStream, type Stream, type StreamContext, type Target } from '../kit/stream.ts';
 import { text } from './api/columns.ts';
 import type { Collection, Page, Seen } from './sync/collection.ts';
-import { collectionPages, fetchPages } from './sync/sync.ts';
+import type { StripeStream } from './sync/event_feed.ts';
+import { collectionPages, fetchPages, needsBackfill } from './sync/sync.ts';
 
-type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates' | 'feeds'> & {
+type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates' | 'feeds' | 'needsBackfill'> & {
   /** Where reading it takes more than its list and its events. */
   pages?: (context: StreamContext, collection: Collection) => AsyncIterable<Page>;
   fetch?: typeof fetchPages;
@@ -36,11 +37,9 @@ export function stripeStream({ columns, digested, dependents, ...facts }: FlatSt
 }
 
 /** Of objects that are rows of several tables. */
-export function collectionStream(
-  collection: Collection,
-  { scopes, scopesOptional, hasStates, feeds, pages = collectionPages, fetch = fetchPages }: StreamFacts,
-): Stream {
-  return defineStream({
+export function collectionStream(collection: Collection, facts: StreamFacts): StripeStream {
+  const { scopes, scopesOptional, hasStates, feeds, pages = collectionPages, fetch = fetchPages } = facts;
+  const stream = defineStream({
     name: `stripe.${collection.name}`,
     provider: 'stripe',
     scopes,
@@ -50,5 +49,7 @@ export function collectionStream(
     ...collection.target,
     pages: (context) => pages(context, collection),
     fetch: (context, ids) => fetch(context, collection, ids),
+    needsBackfill: facts.needsBackfill ?? needsBackfill,
   });
+  return { ...stream, collection };
 }

@@ -5,6 +5,7 @@
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import type { ConnectionKey, StreamKey } from './stream_key.ts';
 
 export type Check = {
   name: string;
@@ -15,9 +16,6 @@ export type Check = {
   cause?: string | null;
 };
 
-/** Whose check it is. */
-export type CheckedStream = { brandId: string; connectionId: string; stream: string };
-
 /** Earlier results of one check that are kept. */
 const HISTORY_MAX = 30;
 const CAUSES_NAMED_MAX = 5;
@@ -27,9 +25,7 @@ const PASSED_KEPT_DAYS = 400;
 /** Replaces the newest result of the check; what it said before is kept if it said something else. */
 export async function recordCheck(
   tx: Tx,
-  brandId: string,
-  connectionId: string,
-  stream: string,
+  { brandId, connectionId, stream }: StreamKey,
   { name, expected = null, found = null, ok, cause = null }: Check,
   now = new Date(),
 ): Promise<void> {
@@ -82,20 +78,21 @@ const RECORD_CHECK = `
         when c.ok or c.expected - c.found is not distinct from excluded.expected - excluded.found then c.result_since
         else excluded.result_since end`;
 
-export type FailedCheck = { name: string; cause: string };
+export type FailedCheck = { stream: string; name: string; cause: string };
 
-/** Checks of a stream of which the newest result is a failure. */
+/** Checks of streams of a connection, of all without `streams`, of which the newest result is a failure. */
 export async function failedChecks(
   db: Reader,
-  { brandId, connectionId, stream }: CheckedStream,
+  { brandId, connectionId }: ConnectionKey,
+  streams?: readonly string[],
 ): Promise<FailedCheck[]> {
   const { rows } = await db.query<FailedCheck>(
-    `select check_name as name,
+    `select stream, check_name as name,
             coalesce(cause, format('%s: expected %s, found %s', check_name, trim_scale(expected), trim_scale(found))) as cause
      from ops.completeness
-     where brand_id = $1 and connection_id = $2 and stream = $3 and not ok
-     order by check_name`,
-    [brandId, connectionId, stream],
+     where brand_id = $1 and connection_id = $2 and not ok and ($3::text[] is null or stream = any ($3))
+     order by stream, check_name`,
+    [brandId, connectionId, streams ?? null],
   );
   return rows;
 }
@@ -110,7 +107,7 @@ export function namedCauses(failed: readonly FailedCheck[], known: readonly stri
 /** Drops what passed so long ago that nobody asks any more; a failure stays until it is mended. */
 export async function forgetPassedChecks(
   tx: Tx,
-  { brandId, connectionId, stream }: CheckedStream,
+  { brandId, connectionId, stream }: StreamKey,
   now: Date,
 ): Promise<void> {
   const which = 'brand_id = $1 and connection_id = $2 and stream = $3';

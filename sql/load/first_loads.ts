@@ -7,8 +7,7 @@
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
 import { OWNERS, ownersOf } from './load_lock.ts';
-
-export type StreamOf = { brandId: string; connectionId: string; stream: string };
+import type { StreamKey } from './stream_key.ts';
 
 /**
  * In the transaction that queues the run, behind it: runs also lock the row of their job first, then this one. While
@@ -16,7 +15,7 @@ export type StreamOf = { brandId: string; connectionId: string; stream: string }
  */
 export async function noteFirstLoad(
   tx: Tx,
-  { brandId, connectionId, stream }: StreamOf,
+  { brandId, connectionId, stream }: StreamKey,
   job: string,
 ): Promise<void> {
   const values = [brandId, connectionId, stream, job];
@@ -45,7 +44,7 @@ const IS_LOADING = `
  * itself, or the stream has not been whole until now. While other streams of the same owner are being read for the
  * first time, the last of them does it.
  */
-export async function endedFirstLoads(tx: Tx, which: StreamOf, isFirstLoad: boolean): Promise<Owner[]> {
+export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
   const owners = await ownersOf(tx, brandId, connectionId);
   // Of two loads that end at the same moment the second one sees that the first has ended. Both lock in the order

@@ -71,7 +71,7 @@ export async function loadItems(
   await rememberEarly(tx, root, page, now);
   if (stream !== undefined) {
     const settles = ids([...page.current, ...deduped.deletions, ...deletions.filter(({ id }) => !isKey(id))]);
-    await clearRejected(tx, brandId, connectionId, stream, settles);
+    await clearRejected(tx, { brandId, connectionId, stream }, settles);
   }
 
   const load = { tx, brandId, connectionId, statements, now };
@@ -100,7 +100,7 @@ async function loadDated(
     throw new TypeError(
       `${table.name} keeps ${table.keeps}: nothing deletes them, and nothing else depends on them`,
     );
-  if (stream !== undefined) await clearRejected(tx, brandId, connectionId, stream, ids(items));
+  if (stream !== undefined) await clearRejected(tx, { brandId, connectionId, stream }, ids(items));
   const load = { tx, brandId, connectionId, tables, scope, now };
   const { changed, days } = await writeDatedRows(load, table, items);
   const read = items.length;

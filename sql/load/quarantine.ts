@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 import { scrub, scrubbed } from '#runtime/scrub.ts';
 import { isKey, jsonText } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
+import type { ConnectionKey, StreamKey } from './stream_key.ts';
 
 export type Rejection = { key: string; reason: string; payload: unknown };
 
@@ -18,9 +20,7 @@ function rowKeyOf(key: string): string {
 /** Keeps each record once, with the reason of its latest rejection. */
 export async function rejectRows(
   tx: Tx,
-  brandId: string,
-  connectionId: string,
-  stream: string,
+  { brandId, connectionId, stream }: StreamKey,
   rejections: readonly Rejection[],
   now = new Date(),
 ): Promise<void> {
@@ -47,9 +47,7 @@ export async function rejectRows(
 /** Called with what loaded or is deleted; returns how many rejections that settled. */
 export async function clearRejected(
   tx: Tx,
-  brandId: string,
-  connectionId: string,
-  stream: string,
+  { brandId, connectionId, stream }: StreamKey,
   keys: readonly string[],
 ): Promise<number> {
   if (keys.length === 0) return 0;
@@ -62,7 +60,21 @@ export async function clearRejected(
   return rowCount ?? 0;
 }
 
-export type RejectedOf = { brandId: string; connectionId: string; connection: string; stream: string };
+/** How many there are of each of these streams that has some. */
+export async function countRejected(
+  db: Reader,
+  { brandId, connectionId }: ConnectionKey,
+  streams: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await db.query<{ stream: string; n: number }>(
+    `select stream, count(*)::int as n from ops.rejected_rows
+     where brand_id = $1 and connection_id = $2 and stream = any ($3) group by stream`,
+    [brandId, connectionId, streams],
+  );
+  return new Map(rows.map(({ stream, n }) => [stream, n]));
+}
+
+export type RejectedOf = StreamKey & { connection: string };
 
 /** For records of which nothing comes any more, such as one without an id. Returns the keys of those that there were. */
 export async function dismissRejected(

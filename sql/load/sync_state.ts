@@ -2,75 +2,100 @@
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import type { ConnectionKey, StreamKey } from './stream_key.ts';
 import type { Json } from './table.ts';
 
+export type RunState = 'ok' | 'partial' | 'failing';
+
 export type SyncEnd = {
-  state: 'ok' | 'partial' | 'failing';
+  state: RunState;
   cause?: string | null;
   /** The run also held what is stored against a fresh list. */
   isReconciled?: boolean;
-  now: Date;
 };
 
-/** What the stream itself left there; null before its first page has been stored. */
-export async function readPosition(
+export type SyncState = {
+  /** What the stream itself left there; null before its first page has been stored. */
+  position: unknown;
+  state: 'never' | RunState;
+};
+
+/** Of each stream of the connection that has one. */
+export async function readStates(
   db: Reader,
-  brandId: string,
-  connectionId: string,
-  stream: string,
-): Promise<unknown> {
-  const { rows } = await db.query<{ position: unknown }>(
-    `select nullif(position, 'null') as position from ops.positions
-     where brand_id = $1 and connection_id = $2 and stream = $3`,
-    [brandId, connectionId, stream],
+  { brandId, connectionId }: ConnectionKey,
+): Promise<ReadonlyMap<string, SyncState>> {
+  const { rows } = await db.query<SyncState & { stream: string }>(
+    `select stream, nullif(position, 'null') as position, state from ops.positions
+     where brand_id = $1 and connection_id = $2`,
+    [brandId, connectionId],
   );
-  return rows[0]?.position ?? null;
+  return new Map(rows.map(({ stream, ...state }) => [stream, state]));
 }
 
-/** In the transaction of the rows that it stands for, so that neither is there without the other. */
-export async function savePosition(
+export async function readPosition(db: Reader, key: StreamKey): Promise<unknown> {
+  return (await readStates(db, key)).get(key.stream)?.position ?? null;
+}
+
+/** In the transaction of the rows that they stand for, so that neither is there without the other. */
+export async function savePositions(
   tx: Tx,
-  brandId: string,
-  connectionId: string,
-  stream: string,
-  position: Json,
+  { brandId, connectionId }: ConnectionKey,
+  positions: readonly { stream: string; position: Json }[],
   now = new Date(),
 ): Promise<void> {
+  if (positions.length === 0) return;
   await tx.query({
-    name: 'save position',
+    name: 'save positions',
     text: `
       insert into ops.positions (brand_id, connection_id, stream, position, updated_at)
-      values ($1, $2, $3, $4, $5)
+      select $1, $2, p.stream, p.position, $5
+      from unnest($3::text[], $4::jsonb[]) as p (stream, position)
       on conflict (brand_id, connection_id, stream) do update
       set position = excluded.position, updated_at = excluded.updated_at`,
-    values: [brandId, connectionId, stream, JSON.stringify(position), now],
+    values: [
+      brandId,
+      connectionId,
+      positions.map(({ stream }) => stream),
+      positions.map(({ position }) => JSON.stringify(position)),
+      now,
+    ],
   });
 }
 
 /**
- * Records how a run ended. A run that is not whole keeps the instant of the last one that was, and up to
+ * Records how runs ended. A run that is not whole keeps the instant of the last one that was, and up to
  * when everything was stored then: by its position, which says so in `changesTo` where it knows.
  */
-export async function finishRun(
+export async function finishRuns(
   tx: Tx,
-  brandId: string,
-  connectionId: string,
-  stream: string,
-  { state, cause = null, isReconciled = false, now }: SyncEnd,
+  { brandId, connectionId }: ConnectionKey,
+  ends: readonly (SyncEnd & { stream: string })[],
+  now: Date,
 ): Promise<void> {
+  if (ends.length === 0) return;
   await tx.query(
     `insert into ops.positions as p
        (brand_id, connection_id, stream, position, state, cause, last_run_at, last_success_at, whole_by_clock_at,
         reconciled_at, updated_at)
-     values ($1, $2, $3, 'null', $4, $5, $6::timestamptz, case when $4 = 'ok' then $6::timestamptz end,
-             case when $4 = 'ok' then clock_timestamp() end,
-             case when $7 then $6::timestamptz end, $6::timestamptz)
+     select $1, $2, e.stream, 'null', e.state, e.cause, $7::timestamptz, case when e.state = 'ok' then $7::timestamptz end,
+            case when e.state = 'ok' then clock_timestamp() end,
+            case when e.is_reconciled then $7::timestamptz end, $7::timestamptz
+     from unnest($3::text[], $4::text[], $5::text[], $6::boolean[]) as e (stream, state, cause, is_reconciled)
      on conflict (brand_id, connection_id, stream) do update
      set state = excluded.state, cause = excluded.cause, last_run_at = excluded.last_run_at,
          last_success_at = coalesce(excluded.last_success_at, p.last_success_at),
          whole_by_clock_at = coalesce(excluded.whole_by_clock_at, p.whole_by_clock_at),
          complete_to = case when excluded.state = 'ok' then (p.position ->> 'changesTo')::timestamptz else p.complete_to end,
          reconciled_at = coalesce(excluded.reconciled_at, p.reconciled_at), updated_at = excluded.updated_at`,
-    [brandId, connectionId, stream, state, cause && scrub(cause), now, isReconciled],
+    [
+      brandId,
+      connectionId,
+      ends.map(({ stream }) => stream),
+      ends.map(({ state }) => state),
+      ends.map(({ cause }) => (cause ? scrub(cause) : null)),
+      ends.map(({ isReconciled = false }) => isReconciled),
+      now,
+    ],
   );
 }

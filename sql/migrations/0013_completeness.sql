@@ -232,9 +232,14 @@ left join app.retailers r on r.brand_id = c.brand_id and r.id = c.retailer_id
 left join ops.streams s on s.provider = c.provider
 left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = s.stream
 left join lateral (
-  select j.tally, j.error_message from ops.job_runs j
-  where j.brand_id = c.brand_id and j.connection_id = c.id and j.task = 'sync_stream'
-    and p.last_run_at is not null and j.payload ->> 'stream' = s.stream and j.finished_at is not null
+  -- a run of all streams says of each what it read, and of those that it names not that they were quiet
+  select case j.task when 'sync_stream' then j.tally
+                     else case when j.tally is not null then coalesce(j.tally -> 'streams' -> s.stream, '{"read": 0}') end
+         end as tally,
+         j.error_message
+  from ops.job_runs j
+  where j.brand_id = c.brand_id and j.connection_id = c.id and j.task in ('sync_stream', 'sync_connection')
+    and p.last_run_at is not null and coalesce(j.payload ->> 'stream', s.stream) = s.stream and j.finished_at is not null
   order by j.id desc limit 1
 ) run on true
 left join lateral (

@@ -1,7 +1,7 @@
 /** What an operator is told of the whole: green only while nothing is wrong and nothing will be. */
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
-import { finishRun } from '#sql/load/sync_state.ts';
+import { finishRuns } from '#sql/load/sync_state.ts';
 import { nightshift, type Ran } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aWorker } from '../support/queue.ts';
@@ -147,9 +147,9 @@ test('what was read as of another instant is late by the clock, not by that inst
   await using db = await freshDb();
   const [shop] = await twoShops(db);
   await wholeSince(db, shop, '21 days');
-  const orders = [shop.brand.id, shop.connection.id, 'shopify.orders'] as const;
-  const end = { state: 'ok', now: new Date('2020-01-01T00:00:00Z') } as const;
-  await db.transaction((tx) => finishRun(tx, ...orders, end));
+  const key = { brandId: shop.brand.id, connectionId: shop.connection.id };
+  const end = { stream: 'shopify.orders', state: 'ok' } as const;
+  await db.transaction((tx) => finishRuns(tx, key, [end], new Date('2020-01-01T00:00:00Z')));
   const ok = async () => (await statesOf(db, shop)).filter(({ state }) => state === 'ok');
   expect(await ok()).toEqual([{ stream: 'shopify.orders', state: 'ok' }]);
   await db.query("update ops.positions set whole_by_clock_at = whole_by_clock_at - interval '4 hours'");

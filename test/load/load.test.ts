@@ -194,8 +194,8 @@ test('a rejected record leaves the list once it loads, and no other one does', a
     payload: { text: 'a\0b\ud800' },
   }));
   await db.transaction(async (tx) => {
-    await rejectRows(tx, brandId, connectionId, 'made.things', rejections, now);
-    await rejectRows(tx, brandId, connectionId, 'made.others', rejections.slice(0, 1), now);
+    await rejectRows(tx, { brandId, connectionId, stream: 'made.things' }, rejections, now);
+    await rejectRows(tx, { brandId, connectionId, stream: 'made.others' }, rejections.slice(0, 1), now);
   });
   const listed = () => db.rows('select stream, row_key, reason from ops.rejected_rows order by 1, 2');
   expect(await listed()).toContainEqual({ stream: 'made.things', row_key: '1', reason: 'reason 2' });

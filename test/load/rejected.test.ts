@@ -18,7 +18,7 @@ async function leftAfter(
   const target = targetOf(shop, { stream: STREAM });
   await db.transaction(async (tx) => {
     const rejection = { key: '1', reason: 'a field is missing', payload: {} };
-    await rejectRows(tx, target.brandId, target.connectionId, STREAM, [rejection]);
+    await rejectRows(tx, { ...target, stream: STREAM }, [rejection]);
     await loadItems(tx, target, items, deletions);
   });
   return db.column('select row_key from ops.rejected_rows');
@@ -49,7 +49,7 @@ test.each(['jane.roe@example.com', `rk_live_${'4'.repeat(24)}`, `1\0${'2'.repeat
     const target = targetOf(bench.shop, { stream: STREAM });
     const reject = () =>
       bench.db.transaction((tx) =>
-        rejectRows(tx, target.brandId, target.connectionId, STREAM, [{ key, reason: 'unfit', payload: {} }]),
+        rejectRows(tx, { ...target, stream: STREAM }, [{ key, reason: 'unfit', payload: {} }]),
       );
     const load = (items: readonly Item[], deletions: readonly Deletion[]) =>
       bench.db.transaction((tx) => loadItems(tx, target, items, deletions));

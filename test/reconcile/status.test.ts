@@ -42,12 +42,13 @@ test('a failed check is shown with its figures, and a later one of its name clea
 test('a check that failed keeps later runs from being green, although they do not repeat it', async () => {
   await using db = await freshDb();
   await using account = await anAccountOf(db, FILES);
-  const of = [account.brandId, account.connectionId, 'stripe.charges'] as const;
+  const { brandId, connectionId } = account;
+  const of = { brandId, connectionId, stream: 'stripe.charges' };
   const check = { name: 'by hand', expected: 2, found: 1, ok: false, cause: 'one is missing' };
-  await db.transaction((tx) => recordCheck(tx, ...of, check));
+  await db.transaction((tx) => recordCheck(tx, of, check));
   expect((await account.sync('charges')).incomplete).toBe('one is missing');
   expect(await account.sync('charges', { since: '2026-11-01T00:00:00Z' })).not.toHaveProperty('incomplete');
-  await db.transaction((tx) => recordCheck(tx, ...of, { ...check, found: 2, ok: true, cause: null }));
+  await db.transaction((tx) => recordCheck(tx, of, { ...check, found: 2, ok: true, cause: null }));
   expect(await account.sync('charges')).not.toHaveProperty('incomplete');
 });
 
@@ -73,9 +74,12 @@ test('of a payout that did not add up the check is made again, and ends with the
 test('of each check the newest result is kept, and a bounded number of earlier ones that said something else', async () => {
   await using db = await freshDb();
   const [one, other] = await twoShops(db);
+  const of = ({ brand, connection }: Pick<typeof one, 'brand' | 'connection'>) => ({
+    ...{ brandId: brand.id, connectionId: connection.id, stream: 'shopify.orders' },
+  });
   const record = async ({ brand, connection }: typeof one, at: number, found: number) => {
     const check = { name: 'orders', expected: 5, found, ok: found === 5 };
-    await db.transaction((tx) => recordCheck(tx, brand.id, connection.id, 'shopify.orders', check, day(at)));
+    await db.transaction((tx) => recordCheck(tx, of({ brand, connection }), check, day(at)));
   };
   const newest =
     'select found::int, ok, checked_at, result_since, ok_at from ops.completeness where brand_id = $1';
@@ -90,11 +94,8 @@ test('of each check the newest result is kept, and a bounded number of earlier o
   for (let at = 6; at < 90; at++) await record(one, at, at % 2);
   expect(await db.column('select count(*)::int from ops.completeness_history')).toEqual([30]);
   expect(await db.rows(newest, [other.brand.id])).toMatchObject([{ found: 4, ok: false }]);
-  const of = ({ brand, connection }: typeof one) => ({
-    ...{ brandId: brand.id, connectionId: connection.id, stream: 'shopify.orders' },
-  });
   expect(await failedChecks(db, of(other))).toEqual([
-    { name: 'orders', cause: 'orders: expected 5, found 4' },
+    { stream: 'shopify.orders', name: 'orders', cause: 'orders: expected 5, found 4' },
   ]);
 
   // After more than a year what passed is forgotten; what failed is not.

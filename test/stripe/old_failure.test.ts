@@ -15,7 +15,7 @@ test('what was missing is looked for until it is there, and then the check ends'
   const { brandId, connectionId } = account;
   const stream = 'stripe.balance_transactions';
   const failed = async () =>
-    (await failedChecks(db, { brandId, connectionId, stream })).map(({ name }) => name);
+    (await failedChecks(db, { brandId, connectionId }, [stream])).map(({ name }) => name);
   const sync = (daysLater: number) =>
     account.sync('balance_transactions', {
       now: new Date((NOW_SECONDS + daysLater * 86_400) * 1000).toISOString(),

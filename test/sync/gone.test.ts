@@ -39,7 +39,7 @@ test('many stored orders are asked for page by page, and what was set aside with
   await using shop = await aShopOf(db, { 'orders.ndjson': orders });
   await shop.sync(ORDERS);
   await db.transaction((tx) =>
-    rejectRows(tx, shop.brandId, shop.connectionId, ORDERS, [{ key: '999', reason: 'none', payload: {} }]),
+    rejectRows(tx, { ...shop, stream: ORDERS }, [{ key: '999', reason: 'none', payload: {} }]),
   );
   await shop.serve({ 'orders.ndjson': orders.slice(0, -1) });
   expect(await shop.sync(DELETIONS, { full: true })).toMatchObject({ deleted: 1, incomplete: null });

@@ -72,7 +72,7 @@ test('a window that is read again says nothing of how far the stream is', async 
 
 function setAside(db: TestDb, { brandId, connectionId }: ShopUnderTest, key: string): Promise<void> {
   const rejection = { key, reason: 'a field is missing', payload: {} };
-  return db.transaction((tx) => rejectRows(tx, brandId, connectionId, ORDERS, [rejection]));
+  return db.transaction((tx) => rejectRows(tx, { brandId, connectionId, stream: ORDERS }, [rejection]));
 }
 
 test('a stored order whose newer version is set aside counts once, so that a missing one is noticed', async () => {

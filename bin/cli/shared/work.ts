@@ -30,8 +30,8 @@ export async function sayQueued(cli: Cli, { db }: Session, jobs: readonly Follow
 }
 
 /**
- * Follows the jobs, then whatever `thenAlso` names, until that names nothing new. The exit code
- * becomes that of the worst job.
+ * Follows the jobs, then whatever `thenAlso` names, until that names nothing new, and gives their states in that
+ * order. The exit code becomes that of the worst job.
  */
 export async function finish(
   cli: Cli,
@@ -51,7 +51,7 @@ export async function finish(
   }
   for (const line of complaints(all, allStates)) progress.note(line);
   cli.exitCode = exitCodeOfJobs(allStates);
-  return states;
+  return allStates;
 }
 
 type OwnWorker = AsyncDisposable & { stopped?: Promise<void> };

@@ -103,13 +103,17 @@ const CRASHES = `
 
 const MADE_GOOD = `exists (
            select from ops.job_runs d
-           join ops.job_runs r on r.task = d.task and r.brand_id is not distinct from d.brand_id
+           join ops.job_runs r on r.brand_id is not distinct from d.brand_id
             and r.connection_id is not distinct from d.connection_id and r.id > d.id and r.job_id <> d.job_id
             and r.outcome in ('succeeded', 'partial')
-            and d.payload - 'now' in (r.payload - 'now', r.payload - '{now,full,reconcile}'::text[])
+            and (r.task = d.task and d.payload - 'now' in (r.payload - 'now', r.payload - '{now,full,reconcile}'::text[])
+                 or r.task = 'sync_connection' and d.task = 'sync_stream'
+                   and d.payload - '{now,stream}'::text[] = r.payload - 'now'
+                   and r.tally -> 'streams' -> (d.payload ->> 'stream') -> 'job' is null)
            where d.job_id = jobs.id and d.outcome = 'dead')`;
 
-// A dead job is made good by a later run of the same work: with the same payload, or one that read everything.
+// A dead job is made good by a later run of the same work: with the same payload, or one that read everything; that
+// of a stream also by a run of its account that did not leave it to another job.
 const JOBS = `
   with jobs as (
     select job_id as id, run_at, state from ops.jobs

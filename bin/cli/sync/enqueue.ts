@@ -1,7 +1,10 @@
-/** Puts syncs on the queue, a job for each stream. */
+/** Puts syncs on the queue: a job for each stream, or one for all streams of an account that nobody has to read completely. */
 import { randomUUID } from 'node:crypto';
+import { findStream, streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
+import type { Connection } from '#sql/tenants/connections.ts';
 import { requestSync } from '#tasks/request_sync.ts';
+import { requestSyncs } from '#tasks/request_syncs.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Row } from '../ui/output.ts';
 import type { Choice } from './choose.ts';
@@ -15,7 +18,12 @@ export type Reading = {
   now?: string;
 };
 
-export type QueuedSync = Followed & { retailerId: string | null; row: Row };
+/** A job, and the row of each stream that it is to bring up to date. */
+export type QueuedSync = Followed & { connection: Connection; rows: { stream: string; row: Row }[] };
+
+// Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
+// our calls is not asked: its budget is in the database.
+const NOW = { keyMode: 'replace' } as const;
 
 export async function enqueueSyncs(
   db: Db,
@@ -23,15 +31,60 @@ export async function enqueueSyncs(
   reading: Reading,
 ): Promise<QueuedSync[]> {
   const queued: QueuedSync[] = [];
-  for (const { connection, stream, row } of choices) {
-    const { brandId, id: connectionId, retailerId, name } = connection;
+  for (const of of byConnection(choices))
+    queued.push(
+      ...(isAll(of, reading) ? await enqueueAll(db, of, reading) : await enqueueEach(db, of, reading)),
+    );
+  return queued;
+}
+
+function byConnection(choices: readonly Choice[]): Choice[][] {
+  return [...Map.groupBy(choices, ({ connection }) => connection.id).values()];
+}
+
+/** Whether it is what is new of the whole account. */
+function isAll(choices: readonly Choice[], { full, reconcile, since, until }: Reading): boolean {
+  const [first] = choices;
+  if (first === undefined || full || reconcile || (since ?? until) !== undefined) return false;
+  return streamsOf(first.connection.provider).every(({ name }) =>
+    choices.some(({ stream }) => stream === name),
+  );
+}
+
+async function enqueueAll(db: Db, choices: readonly Choice[], { now }: Reading): Promise<QueuedSync[]> {
+  const [first] = choices;
+  if (first === undefined) return [];
+  const { brandId, id: connectionId } = first.connection;
+  const streams = choices.map(({ stream }) => findStream(stream));
+  const requested = await db.transaction((tx) =>
+    requestSyncs(tx, { brandId, connectionId }, { streams, now }, NOW),
+  );
+  return requested.map(({ job, streams: of }) =>
+    queuedAs(
+      job,
+      choices.filter(({ stream }) => of.some(({ name }) => name === stream)),
+    ),
+  );
+}
+
+async function enqueueEach(db: Db, choices: readonly Choice[], reading: Reading): Promise<QueuedSync[]> {
+  const queued: QueuedSync[] = [];
+  for (const choice of choices) {
+    const { brandId, id: connectionId } = choice.connection;
     // Where an earlier full sync still waits to be tried again, this one makes it begin anew.
     const request = reading.full ? randomUUID() : undefined;
-    const payload = { brandId, connectionId, stream, ...reading, request };
-    // Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
-    // our calls is not asked: its budget is in the database.
-    const id = await db.transaction((tx) => requestSync(tx, payload, { keyMode: 'replace' }));
-    queued.push({ id, label: `${name} ${stream}`, retailerId, row: { job_id: id, ...row } });
+    const payload = { brandId, connectionId, stream: choice.stream, ...reading, request };
+    const id = await db.transaction((tx) => requestSync(tx, payload, NOW));
+    queued.push(queuedAs(id, [choice]));
   }
   return queued;
+}
+
+function queuedAs(id: string, choices: readonly Choice[]): QueuedSync {
+  const [first] = choices;
+  if (first === undefined) throw new TypeError(`job ${id} is for no stream`);
+  const { connection, stream } = first;
+  const label = choices.length === 1 ? `${connection.name} ${stream}` : connection.name;
+  const rows = choices.map((choice) => ({ stream: choice.stream, row: { job_id: id, ...choice.row } }));
+  return { id, label, connection, rows };
 }

@@ -10,7 +10,7 @@ import { isoInstant } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 import { type Choice, choose } from './choose.ts';
 import { enqueueSyncs } from './enqueue.ts';
-import { waitFor } from './run.ts';
+import { waitFor } from './wait.ts';
 
 type Options = WaitOptions & {
   brand: string;
@@ -53,7 +53,7 @@ async function reconcile(cli: Cli, options: Options): Promise<void> {
   if (queued.length > 0) await sayQueued(cli, session, queued);
   else cli.out.say('Nothing is due.');
   cli.out.list(
-    queued.map(({ row }) => row),
+    queued.flatMap(({ rows }) => rows.map(({ row }) => row)),
     ['job_id', 'connection', 'stream'],
   );
 }

@@ -2,17 +2,15 @@
 import type { Command } from 'commander';
 import { streamNames } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
-import { type Brand, findBrand } from '#sql/tenants/brands.ts';
-import { listRetailers } from '#sql/tenants/retailers.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
-import { pendingRollups } from '../shared/rollups_pending.ts';
-import { openSession, type Session } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { openSession } from '../shared/session.ts';
+import { sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
-import { count } from '../ui/format.ts';
 import { choose } from './choose.ts';
-import { enqueueSyncs, type QueuedSync, type Reading } from './enqueue.ts';
+import { enqueueSyncs, type Reading } from './enqueue.ts';
+import { waitFor } from './wait.ts';
 
 type Options = WaitOptions &
   Reading & { brand: string; connection?: string; stream?: string; dryRun?: boolean };
@@ -59,38 +57,9 @@ async function run(cli: Cli, options: Options): Promise<void> {
   else {
     await sayQueued(cli, session, queued);
     cli.out.list(
-      queued.map(({ row }) => row),
+      queued.flatMap(({ rows }) => rows.map(({ row }) => row)),
       ['job_id', 'connection', 'stream'],
     );
   }
   if (leftOut.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
-}
-
-/** What was read has changed something, or not, or was older than what is stored. */
-const DONE_COLUMNS = [
-  ...['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'stale', 'deleted', 'rejected'],
-  'error',
-];
-
-/** Until the syncs and the rollups that they cause are done. */
-export async function waitFor(
-  cli: Cli,
-  session: Session,
-  brand: Brand,
-  jobs: QueuedSync[],
-  { timeout }: WaitOptions,
-): Promise<void> {
-  const retailerIds = new Set(jobs.map(({ retailerId }) => retailerId));
-  const retailers = (await listRetailers(session.db, brand.id)).filter(({ id }) => retailerIds.has(id));
-  const thenAlso = () => pendingRollups(session.db, brand.id, retailers);
-  const states = await finish(cli, session, jobs, { timeout, thenAlso });
-  const rows = jobs.map(({ row }, at) => ({
-    ...row,
-    state: states[at]?.state,
-    ...states[at]?.tally,
-    error_code: states[at]?.error_code,
-    error: states[at]?.error_message ?? states[at]?.tally?.incomplete,
-  }));
-  cli.out.list(rows, DONE_COLUMNS);
-  cli.out.say(`${count(jobs.length, 'sync')} done. See: npx nightshift sync status --brand ${brand.slug}`);
 }

@@ -1,6 +1,6 @@
 /** Where a stream of Shopify goes on from, and how it writes time. */
 import { z } from 'zod';
-import { instant } from '../../kit/sync_state.ts';
+import { instant } from '../../kit/sync_run.ts';
 
 /** A part of all objects, by the instant of their creation; open where a bound is absent. */
 const partSchema = z.object({ from: instant.optional(), before: instant.optional() });

@@ -25,7 +25,7 @@ export type Balance = {
 /** What Stripe books into `balance_type` where a transaction says nothing else. */
 const PAYMENTS = 'payments';
 /** A transaction may be in the balance or not if it was booked from so long before the asking on: clocks differ. */
-const UNCERTAIN_MS = 30_000;
+export const UNCERTAIN_MS = 30_000;
 /** On an account in motion the balance is asked for so often until the ledger stands still around it. */
 const ASKED_MAX = 3;
 /** A transaction may be in the balance before it is listed. */
@@ -84,18 +84,27 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
   );
 }
 
+export type LedgerReading = {
+  /** The page that says how far the ledger is by its balance alone. Absent: that proves nothing. */
+  proved: ((balance: Balance) => Page) | undefined;
+  /** Brings the ledger up to now; `times`: how often, this time included. `isTold`: Stripe tells the balance. */
+  list(times: number, isTold: boolean): AsyncIterable<Page>;
+};
+
 /**
- * The checks of the balance. `list` brings the ledger up to now, and is called again with the balance
- * while they differ: what is booked between the two is in one of them only.
+ * The checks of the balance. The ledger is listed, and again with the balance while they differ: what is booked
+ * between the two is in one of them only.
  */
-export async function* balancePages(
-  run: StripeRun,
-  list: (isFirst: boolean) => AsyncIterable<Page>,
-): AsyncGenerator<Page> {
+export async function* balancePages(run: StripeRun, { proved, list }: LedgerReading): AsyncGenerator<Page> {
   for (let asked = 1; ; asked++) {
     // Before the list, so that whatever is in the balance is in the list too.
     const balance = await readBalance(run);
-    yield* list(asked === 1);
+    if (balance && proved && asked === 1) {
+      const found = await compare(run, balance);
+      if (found.every(({ isTold, isEqual }) => !isTold || isEqual))
+        return yield checkedPage(run, proved(balance), { found, balance });
+    }
+    yield* list(asked, balance !== undefined);
     if (!balance) return;
     const found = await compare(run, balance);
     const differing = found.filter(({ isTold, isEqual }) => isTold && !isEqual);
@@ -105,12 +114,19 @@ export async function* balancePages(
       await pause(PAUSE_MS * asked, { signal, stats, attemptsMax: ASKED_MAX });
       continue;
     }
-    for (const one of found.filter(({ isTold }) => !isTold))
-      run.context.warn(`Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`);
-    const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
-    yield withFailures({ ...emptyPage(run), checks });
-    return;
+    return yield checkedPage(run, emptyPage(run), { found, balance });
   }
+}
+
+function checkedPage(
+  { context }: StripeRun,
+  page: Page,
+  { found, balance }: { found: readonly Compared[]; balance: Balance },
+): Page {
+  for (const one of found.filter(({ isTold }) => !isTold))
+    context.warn(`Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`);
+  const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
+  return withFailures({ ...page, checks });
 }
 
 type Compared = {

@@ -89,7 +89,7 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
 /** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
 export async function* failedPayoutsAgain(run: StripeRun): AsyncGenerator<Page> {
   const { brandId, id: connectionId } = run.context.connection;
-  const failed = await failedChecks(run.context.db, { brandId, connectionId, stream: STREAM });
+  const failed = await failedChecks(run.context.db, { brandId, connectionId }, [STREAM]);
   const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
   const again = ids.slice(0, CHECKED_AGAIN_MAX);
   for (const payout of await storedRows(run.context, 'raw.stripe_payouts', again, COLUMNS)) {

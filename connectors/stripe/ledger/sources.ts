@@ -23,8 +23,7 @@ export const SOURCES = [
   { kind: 'payouts', category: 'payout', prefixes: ['po_'], isSame: 'o.amount = -s.amount' },
 ] as const;
 
-export async function sourceChecks(run: StripeRun): Promise<Page> {
-  const failing = await failingSince(run);
+export async function sourceChecks(run: StripeRun, failing: Failing): Promise<Page> {
   const checks: Check[] = [];
   for (const source of SOURCES) {
     const { kind, category, prefixes } = source;
@@ -45,9 +44,9 @@ export async function sourceChecks(run: StripeRun): Promise<Page> {
 }
 
 /** When each check that fails was all right for the last time, or made first. */
-type Failing = ReadonlyMap<string, Date>;
+export type Failing = ReadonlyMap<string, Date>;
 
-async function failingSince({ context }: StripeRun): Promise<Failing> {
+export async function failingSince({ context }: StripeRun): Promise<Failing> {
   const { brandId, id } = context.connection;
   const { rows } = await context.db.query<{ name: string; since: Date }>(
     `select check_name as name, coalesce(ok_at, result_since) as since from ops.completeness

@@ -31,6 +31,11 @@ export type Collection = {
   expand?: readonly string[];
   /** Types of events after which an object has to be read again; Stripe takes 20 at most. */
   events: readonly string[];
+  /**
+   * No event tells of its objects, but events of these types may go along with new ones: while there is none, and
+   * the balance is theirs, nothing is new.
+   */
+  movedBy?(type: string): boolean;
   /** Few enough that each reconciliation lists them all: fields of old ones change without an event. */
   listsAllWeekly?: boolean;
   /** Its versions are kept, each from the instant of its change on. */

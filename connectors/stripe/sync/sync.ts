@@ -1,7 +1,7 @@
 /** One run of a stream: everything or what is left of it, then the changes. */
 import type { StreamContext } from '../../kit/stream.ts';
 import { type SyncSteps, type SyncWindow, syncPages } from '../../kit/sync.ts';
-import { emptyPage } from '../../kit/sync_run.ts';
+import { emptyPage, parseState } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
 import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
 import { BEGINNING, backfill } from './backfill.ts';
@@ -9,7 +9,7 @@ import type { Collection, Page } from './collection.ts';
 import { readIncrement } from './incremental.ts';
 import { reconcile } from './reconcile.ts';
 import { contentsOf, openRun, type StripeRun } from './sync_run.ts';
-import { secondOf } from './sync_state.ts';
+import { positionSchema, secondOf } from './sync_state.ts';
 
 /** Stripe keeps events for 30 days. */
 const EVENTS_KEPT_MS = 29 * 24 * 60 * 60_000;
@@ -67,7 +67,13 @@ async function* resyncWindow(
   }
 }
 
-function isBackfillDue({ position, context }: StripeRun): boolean {
-  if (position.load || context.full || position.changesTo === undefined) return true;
-  return position.changesTo.getTime() < context.now().getTime() - EVENTS_KEPT_MS;
+/** By where a stream goes on from; a run may also be told to read everything. */
+export function needsBackfill(stored: unknown, now: Date): boolean {
+  const { load, changesTo } = parseState(positionSchema, stored);
+  if (load || changesTo === undefined) return true;
+  return changesTo.getTime() < now.getTime() - EVENTS_KEPT_MS;
+}
+
+function isBackfillDue({ context }: StripeRun): boolean {
+  return context.full || needsBackfill(context.position, context.now());
 }

@@ -1,6 +1,6 @@
 /** Where a stream of Stripe goes on from, and the seconds that it counts in. */
 import { z } from 'zod';
-import { instant } from '../../kit/sync_state.ts';
+import { instant } from '../../kit/sync_run.ts';
 
 /** Unix seconds of `created`: `from` is in it, `before` is not. */
 const windowSchema = z.object({ from: z.int(), before: z.int() });
@@ -10,6 +10,8 @@ export const positionSchema = z.object({
   livemode: z.boolean().optional(),
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
+  /** Events of the last minutes before that, which are listed once more and tell nothing new then. */
+  heard: z.array(z.string()).optional(),
   /**
    * A load that is under way: when it began, and what is still to be read. A sweep reads again what was
    * stored before it, so that what it does not find may have been deleted meanwhile.
@@ -17,6 +19,9 @@ export const positionSchema = z.object({
   load: z
     .object({ askedAt: instant, windows: z.array(windowSchema), isSweep: z.boolean().optional() })
     .optional(),
+  /** Of the ledger: when the last weeks were listed, and when it was last read and not just proved. */
+  listedAt: instant.optional(),
+  movedAt: instant.optional(),
 });
 
 export type Window = z.output<typeof windowSchema>;

@@ -1,4 +1,5 @@
 /** An account of Stripe in the sandbox, connected to a brand and retailer of its own. */
+import { syncConnection } from '#tasks/sync_connection.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import type { Tally } from '#tasks/task.ts';
 import type { TestDb } from '../db/db.ts';
@@ -20,6 +21,11 @@ export async function connectStripe(db: TestDb, { url }: { url: string }, wanted
     async sync(stream: string, payload: object = {}, through: TestDb = db): Promise<Tally> {
       const which = { brandId, connectionId, stream: `stripe.${stream}`, now: NOW, ...payload };
       return runTask(syncStream, which, through, { services: testKeyring });
+    },
+    /** All streams that were read once, in one job. */
+    async syncAll(payload: object = {}, through: TestDb = db): Promise<Tally> {
+      const which = { brandId, connectionId, now: NOW, ...payload };
+      return runTask(syncConnection, which, through, { services: testKeyring });
     },
     /** The stored rows of a table of this connection, the oldest id first. */
     rows(table: string, columns: string): Promise<Record<string, unknown>[]> {

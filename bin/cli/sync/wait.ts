@@ -1,0 +1,90 @@
+/** Waits for syncs and for what they cause, and says of each stream how it ended. */
+import type { Db } from '#sql/db/pool.ts';
+import type { Brand } from '#sql/tenants/brands.ts';
+import { listRetailers } from '#sql/tenants/retailers.ts';
+import type { Followed } from '../shared/follow.ts';
+import type { Cli } from '../shared/noun.ts';
+import type { JobState } from '../shared/queue_state.ts';
+import { pendingRollups } from '../shared/rollups_pending.ts';
+import type { Session } from '../shared/session.ts';
+import { finish, type WaitOptions } from '../shared/work.ts';
+import { count } from '../ui/format.ts';
+import type { Row } from '../ui/output.ts';
+import type { QueuedSync } from './enqueue.ts';
+
+/** What was read has changed something, or not, or was older than what is stored. */
+const DONE_COLUMNS = [
+  ...['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'stale', 'deleted', 'rejected'],
+  'error',
+];
+const NOTHING_NEW = { read: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, rejected: 0 };
+
+export async function waitFor(
+  cli: Cli,
+  session: Session,
+  brand: Brand,
+  jobs: readonly QueuedSync[],
+  { timeout }: WaitOptions,
+): Promise<void> {
+  const { db } = session;
+  const retailerIds = new Set(jobs.map(({ connection }) => connection.retailerId));
+  const retailers = (await listRetailers(db, brand.id)).filter(({ id }) => retailerIds.has(id));
+  const followed = new Set(jobs.map(({ id }) => id));
+  const thenAlso = async () => {
+    const left = (await leftJobs(db, jobs)).filter(({ id }) => !followed.has(id));
+    for (const { id } of left) followed.add(id);
+    return left.length > 0 ? left : pendingRollups(db, brand.id, retailers);
+  };
+  const states = new Map(
+    (await finish(cli, session, jobs, { timeout, thenAlso })).map((one) => [one.id, one]),
+  );
+  const rows = jobs.flatMap(({ id, rows }) =>
+    rows.map(({ stream, row }) =>
+      doneRow(stream, row, { state: states.get(id), states, isAll: rows.length > 1 }),
+    ),
+  );
+  cli.out.list(rows, DONE_COLUMNS);
+  cli.out.say(`${count(rows.length, 'sync')} done. See: npx nightshift sync status --brand ${brand.slug}`);
+}
+
+/** Jobs to which runs of accounts left streams: one has to be read completely, or failed. */
+async function leftJobs(db: Db, jobs: readonly QueuedSync[]): Promise<Followed[]> {
+  const { rows } = await db.query<{ run: string; stream: string; id: string }>(
+    `select r.job_id::text as run, s.key as stream, s.value ->> 'job' as id
+     from ops.job_runs r, jsonb_each(r.tally -> 'streams') s
+     where r.job_id = any ($1::bigint[]) and s.value ->> 'job' is not null order by r.id, s.key`,
+    [jobs.map(({ id }) => id)],
+  );
+  return rows.map(({ run, stream, id }) => {
+    const job = jobs.find((one) => one.id === run);
+    return { id, label: `${job?.connection.name ?? ''} ${stream}` };
+  });
+}
+
+type Ended = { state: JobState | undefined; states: ReadonlyMap<string, JobState>; isAll: boolean };
+type StreamFigures = Record<string, unknown> & { job?: string; incomplete?: string };
+
+/** Of a run of the whole account, what it says of the stream, or the job that it left it to. */
+function doneRow(stream: string, row: Row, { state, states, isAll }: Ended): Row {
+  if (!isAll && state?.task !== 'sync_connection') return { ...row, ...figuresOf(state) };
+  const streams = state?.tally?.streams as Record<string, StreamFigures> | undefined;
+  const told = streams?.[stream] ?? {};
+  if (told.job !== undefined) return { ...row, job_id: told.job, ...figuresOf(states.get(told.job)) };
+  if (!state?.tally) return { ...row, ...figuresOf(state) };
+  const { incomplete } = told;
+  return {
+    ...row,
+    state: incomplete === undefined ? 'succeeded' : 'partial',
+    ...{ ...NOTHING_NEW, ...told },
+    ...{ error_code: null, error: incomplete },
+  };
+}
+
+function figuresOf(state: JobState | undefined): Row {
+  return {
+    state: state?.state,
+    ...state?.tally,
+    error_code: state?.error_code,
+    error: state?.error_message ?? state?.tally?.incomplete,
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * How the ledger is kept: no event tells of its bookings. It is proved first: while no event moved money, nothing is
+ * due to become available and the balance is the sum of what is stored, nothing of it is new. Else its newest
+ * bookings are listed, and once a day, or where that does not prove it, those of the last weeks.
+ */
+import type { SyncSteps } from '../../kit/sync.ts';
+import { checkpoint, emptyPage, parseState } from '../../kit/sync_run.ts';
+import { backfill, OVERLAP_MS } from '../sync/backfill.ts';
+import type { Collection, Page } from '../sync/collection.ts';
+import { type FeedPart, feedOf } from '../sync/event_feed.ts';
+import { contentsOf, type StripeRun } from '../sync/sync_run.ts';
+import { type Position, positionSchema, secondOf } from '../sync/sync_state.ts';
+import { type Balance, balancePages, UNCERTAIN_MS } from './balance.ts';
+import { oldestDue } from './pending.ts';
+import { failingSince, SOURCES, sourceChecks } from './sources.ts';
+
+const LISTED_AGAIN_MS = 14 * 24 * 60 * 60_000;
+const LISTED_EACH_MS = 24 * 60 * 60_000;
+
+/** It is listed without events, so that none of them is ever too old. */
+export function ledgerNeedsBackfill(stored: unknown): boolean {
+  const { load, changesTo } = parseState(positionSchema, stored);
+  return load !== undefined || changesTo === undefined;
+}
+
+export function ledgerSteps(run: StripeRun, collection: Collection): Partial<SyncSteps<Page>> {
+  const isBackfillDue = run.context.full || ledgerNeedsBackfill(run.context.position);
+  const movedBefore = run.position.movedAt;
+  return {
+    backfill: isBackfillDue ? () => backfill(run, collection) : undefined,
+    increment: () => readLedger(run, collection),
+    verify: () => verifySources(run, movedBefore),
+  };
+}
+
+async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
+  const feed = await whatMoved(run, collection);
+  const due = await oldestDue(run);
+  const isStill = feed !== undefined && feed.heard.fresh === 0 && due === undefined && !run.context.reconcile;
+  const heard = feed && feed.heard.recent.length > 0 ? { heard: feed.heard.recent } : {};
+  const proved = ({ at }: Balance) => {
+    const { changesTo = at } = run.position;
+    const provedTo = new Date(Math.max(changesTo.getTime(), at.getTime() - UNCERTAIN_MS));
+    return checkpoint(run, { ...withoutHeard(run.position), ...heard, changesTo: provedTo });
+  };
+  let isListedFar = false;
+  yield* balancePages(run, {
+    proved: isStill ? proved : undefined,
+    list(times, isTold) {
+      const isFar = !isListedFar && (times > 1 || !isTold || isDaily(run));
+      isListedFar ||= isFar;
+      return listAgain(run, collection, { isFar, due: times === 1 ? due : undefined, heard });
+    },
+  });
+}
+
+/** A feed that cannot be read stops the streams that it is for; the ledger is listed then. */
+async function whatMoved(run: StripeRun, collection: Collection): Promise<FeedPart | undefined> {
+  try {
+    return await feedOf(run, collection);
+  } catch (error) {
+    if (run.context.account.isShared(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a day has passed since the last weeks were listed. */
+function isDaily({ position: { listedAt }, context }: StripeRun): boolean {
+  return listedAt === undefined || context.now().getTime() - listedAt.getTime() >= LISTED_EACH_MS;
+}
+
+type Listing = {
+  /** The last weeks, too. */
+  isFar: boolean;
+  /** The oldest booking that has become available. */
+  due: number | undefined;
+  heard: Pick<Position, 'heard'>;
+};
+
+/** What is new, or also what may have changed of the last weeks. */
+async function* listAgain(
+  run: StripeRun,
+  collection: Collection,
+  { isFar, due, heard }: Listing,
+): AsyncGenerator<Page> {
+  const now = run.context.now();
+  const { changesTo = now, listedAt } = run.position;
+  const since = Math.min(changesTo.getTime(), now.getTime()) - (isFar ? LISTED_AGAIN_MS : OVERLAP_MS);
+  const from = Math.min(secondOf(new Date(since)), due ?? Number.POSITIVE_INFINITY);
+  // Stripe's clock may be ahead of ours.
+  const before = secondOf(new Date(now.getTime() + OVERLAP_MS));
+  for await (const { content } of contentsOf(run, collection, [{ from, before }])) {
+    yield { ...emptyPage(run), ...content };
+  }
+  const listed = isFar ? now : listedAt;
+  yield checkpoint(run, { changesTo: now, movedAt: now, ...heard, ...(listed && { listedAt: listed }) });
+}
+
+/**
+ * At the end the other streams are held against it: whenever something moved, and again once all of them have been
+ * read past that.
+ */
+async function* verifySources(run: StripeRun, movedBefore: Date | undefined): AsyncGenerator<Page> {
+  const { movedAt } = run.position;
+  const failing = await failingSince(run);
+  if (movedAt === undefined && failing.size === 0) return;
+  const page = await sourceChecks(run, failing);
+  if (movedAt === undefined || movedAt !== movedBefore || !isReadPast(run, movedAt)) return yield page;
+  const { movedAt: _, ...position } = run.position;
+  yield { ...page, position: checkpoint(run, position).position };
+}
+
+/** Whether all streams that are held against the ledger began this run behind an instant. */
+function isReadPast({ context }: StripeRun, instant: Date): boolean {
+  return SOURCES.every(({ kind }) => {
+    const at = context.account.streams.find(({ stream }) => stream.name === `stripe.${kind}`);
+    const { changesTo } = parseState(positionSchema, at?.position);
+    return changesTo !== undefined && changesTo.getTime() - OVERLAP_MS > instant.getTime();
+  });
+}
+
+function withoutHeard({ heard: _, ...position }: Position): Position {
+  return position;
+}

@@ -1,0 +1,127 @@
+/**
+ * What events tell of one collection. An event shows its object as it was then, in a version that is not ours, so
+ * it only says that the object changed. An event is let go as soon as it is heard: there may be any number of them,
+ * each with its whole object.
+ */
+import type { Fields } from '../../kit/fields.ts';
+import { below } from '../api/coerce.ts';
+import type { Changed, Noted } from '../api/fetch_by_id.ts';
+import { isSecond } from '../api/list.ts';
+import { OVERLAP_MS } from './backfill.ts';
+import type { Collection } from './collection.ts';
+import type { Window } from './sync_state.ts';
+
+export const OVERLAP_SECONDS = OVERLAP_MS / 1000;
+/** Events that a run remembers for the next one, which lists them again; if there are more, it hears them twice. */
+const REMEMBERED_MAX = 500;
+
+export type Listening = Window & {
+  /** Up to where events date what is read: that is as it is now, and not as at the end of the window. */
+  eventsBefore: number;
+  /** Ids of events that an earlier run has heard, and read what they tell of. */
+  known: ReadonlySet<string>;
+};
+
+export type Heard = {
+  changed: Changed;
+  /** Those whose objects have to be asked for. */
+  owners: Changed;
+  /** New objects. */
+  created: number;
+  /** Events that no earlier run heard. */
+  fresh: number;
+  /** Ids of events that the next run lists again. */
+  recent: string[];
+};
+
+export type Listener = { hear(event: Fields): void; heard(): Heard };
+
+/** `listedBefore`: the end of what was asked for, which other collections may need to be later. */
+export function listener(
+  collection: Collection,
+  { from, before, eventsBefore, known }: Listening,
+  listedBefore = eventsBefore,
+): Listener {
+  const types = new Set(collection.events);
+  const changed: Changed = new Map();
+  const owners: Changed = new Map();
+  const fresh = new Set<string>();
+  const freshOwners = new Set<string>();
+  const recent: string[] = [];
+  let [created, count] = [0, 0];
+
+  const note = (event: Fields): boolean => {
+    const data = below(event, 'data');
+    const object = below(data, 'object');
+    const sign = signOf(event, from, eventsBefore);
+    const isNew = !known.has(String(event.id));
+    if (object.object !== collection.object) {
+      const told = collection.toldBy?.(object, below(data, 'previous_attributes')) ?? { id: null };
+      if (!('id' in told)) return noteSign(owners, freshOwners, told.owner, sign, isNew);
+      return noteSign(changed, fresh, told.id, sign, isNew);
+    }
+    if (typeof object.id !== 'string') return false;
+    const isCreated = typeof object.created === 'number' && object.created >= from && object.created < before;
+    if (isCreated && !changed.has(object.id)) created++;
+    return noteSign(changed, fresh, object.id, sign, isNew);
+  };
+
+  return {
+    hear(event) {
+      const at = event.created;
+      const isOutside =
+        isSecond(at) && at < listedBefore && (at >= eventsBefore || at < from - OVERLAP_SECONDS);
+      if (isOutside) return;
+      const type = String(event.type);
+      const isHeard = collection.movedBy ? collection.movedBy(type) : types.has(type) && note(event);
+      if (!isHeard) return;
+      if (!known.has(String(event.id))) count++;
+      const isRecent = isSecond(at) && at >= before - OVERLAP_SECONDS && at < before;
+      if (isRecent && typeof event.id === 'string' && recent.length <= REMEMBERED_MAX) recent.push(event.id);
+    },
+    heard: () => ({
+      changed: onlyOf(changed, fresh),
+      owners: onlyOf(owners, freshOwners),
+      created,
+      fresh: count,
+      recent: recent.length > REMEMBERED_MAX ? [] : recent,
+    }),
+  };
+}
+
+/** One that does not say when, or says what was not asked for, still tells that something changed. */
+function signOf(event: Fields, from: number, before: number): Noted {
+  const told = Number(event.created);
+  const at = Number.isSafeInteger(told) && told >= 0 && told < before ? told : 0;
+  const isNew = at >= from; // older ones were read before, unless they came late
+  return { at, first: isNew ? at : undefined, isDeleted: String(event.type).endsWith('.deleted') };
+}
+
+function noteSign(
+  changed: Changed,
+  fresh: Set<string>,
+  id: string | null,
+  sign: Noted,
+  isNew: boolean,
+): boolean {
+  if (id === null) return false;
+  if (isNew) fresh.add(id);
+  addSign(changed, id, sign);
+  return true;
+}
+
+/** The newest sign of an object counts, and the first that was not read before. */
+export function addSign(changed: Changed, id: string, sign: Noted): void {
+  const noted = changed.get(id) ?? sign;
+  const first = Math.min(sign.first ?? Infinity, noted.first ?? Infinity);
+  changed.set(id, {
+    at: Math.max(sign.at, noted.at),
+    first: first === Infinity ? undefined : first,
+    isDeleted: sign.isDeleted || noted.isDeleted,
+  });
+}
+
+/** What only known events tell of was read because of them. */
+function onlyOf(changed: Changed, fresh: ReadonlySet<string>): Changed {
+  return new Map([...changed].filter(([id]) => fresh.has(id)));
+}

@@ -1,0 +1,78 @@
+/** Stores a page in one transaction: its rows, what was rejected, the checks, the position and, last, the rollups. */
+import type { Page, Stream } from '#connectors/kit/stream.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import type { Owner } from '#sql/dirty/marks.ts';
+import { recordCheck } from '#sql/load/checks.ts';
+import { type LoadResult, loadItems } from '#sql/load/load.ts';
+import { ownersOf } from '#sql/load/load_lock.ts';
+import { rejectRows } from '#sql/load/quarantine.ts';
+import type { ConnectionKey, StreamKey } from '#sql/load/stream_key.ts';
+import { savePositions } from '#sql/load/sync_state.ts';
+import { type EnqueueOptions, enqueue } from './enqueue.ts';
+import { rollup } from './rollup.ts';
+
+/** After a change its days are rolled up at once: later pages join the waiting job and never postpone it. */
+const ROLLUP_DELAY_SECONDS = 1;
+/**
+ * During a first load rollups would only compete with it, and read tables that have outgrown what PostgreSQL
+ * knows of them; its end makes them run. This is for a load that takes long, or does not end.
+ */
+const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
+
+export const NOTHING_LOADED: LoadResult = {
+  ...{ read: 0, rows: 0, changed: 0, unchanged: 0, stale: 0, deleted: 0, days: 0 },
+};
+
+export type Storing = {
+  stream: Stream;
+  now: Date;
+  /** As the payload of the job says, for the jobs that follow from it. */
+  playedNow?: string | undefined;
+  /** What somebody asks to be read again completely is not believed to be what it was once. */
+  distrustsDigests: boolean;
+};
+
+export async function storePage(
+  tx: Tx,
+  connection: ConnectionKey,
+  { stream, now, playedNow, distrustsDigests }: Storing,
+  page: Page,
+): Promise<LoadResult> {
+  const key: StreamKey = { ...connection, stream: stream.name };
+  const { tables, dependents } = page.target ?? stream;
+  const reader = page.target?.stream ?? stream.name;
+  const target = { ...connection, stream: reader, tables, dependents, now };
+  const distrusts = page.reconciles === true || distrustsDigests;
+  const loaded = isEmpty({ ...page, rejected: [] })
+    ? NOTHING_LOADED
+    : await loadItems(tx, { ...target, distrustsDigests: distrusts }, page.items, page.deletions);
+  await rejectRows(tx, key, page.rejected, now);
+  for (const check of page.checks ?? []) await recordCheck(tx, key, check, now);
+  if (page.position !== undefined)
+    await savePositions(tx, key, [{ stream: stream.name, position: page.position }], now);
+  if (loaded.days === 0) return loaded;
+  // For those to whom the marks belong: the connection may have been moved since this run began.
+  const owners = await ownersOf(tx, connection.brandId, connection.connectionId);
+  await enqueueRollups(tx, connection.brandId, owners, playedNow, { delaySeconds: delayOf(page) });
+  return loaded;
+}
+
+/** Whether it says at most how far its stream is, and what was checked. */
+export function isEmpty({ items, rejected, deletions = [] }: Page): boolean {
+  return items.length + rejected.length + deletions.length === 0;
+}
+
+function delayOf({ phase }: Page): number {
+  return phase === 'first_load' ? ROLLUP_DELAY_OF_LOAD_SECONDS : ROLLUP_DELAY_SECONDS;
+}
+
+export async function enqueueRollups(
+  tx: Tx,
+  brandId: string,
+  owners: readonly Owner[],
+  now: string | undefined,
+  options: EnqueueOptions,
+): Promise<void> {
+  for (const retailerId of new Set(owners))
+    await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) }, options);
+}

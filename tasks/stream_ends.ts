@@ -1,0 +1,129 @@
+/** How runs of streams end: what `sync status` shows of each, and the rollups that were waiting for that. */
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { count } from '#runtime/wording.ts';
+import { isDatabaseFault } from '#sql/db/faults.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import type { Owner } from '#sql/dirty/marks.ts';
+import { isDayDue } from '#sql/dirty/roll_forward.ts';
+import { failedChecks, forgetPassedChecks, namedCauses, recordCheck } from '#sql/load/checks.ts';
+import { endedFirstLoads } from '#sql/load/first_loads.ts';
+import { ownersOf } from '#sql/load/load_lock.ts';
+import { countRejected } from '#sql/load/quarantine.ts';
+import type { ConnectionKey } from '#sql/load/stream_key.ts';
+import { finishRuns, type SyncEnd, savePositions } from '#sql/load/sync_state.ts';
+import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
+import { enqueueRollups } from './store_page.ts';
+import type { StreamEnd, StreamRun } from './stream_run.ts';
+import { isPart, keyOf, type SyncJob } from './sync_job.ts';
+
+/** Says of each stream, by its name, why it is not complete, if so. */
+export async function finishStreams(
+  tx: Tx,
+  job: SyncJob,
+  ends: readonly StreamEnd[],
+): Promise<ReadonlyMap<string, string>> {
+  if (ends.length === 0) return new Map();
+  const { connection, context, reading } = job;
+  const key = keyOf(job);
+  const now = context.now();
+  await storeHeld(tx, key, ends, now);
+  if (job.isAccountAsked) await noteAccountAsked(tx, connection, now);
+  const causes = await causesOf(tx, job, ends);
+  const due: Owner[] = [];
+  if (!isPart(reading)) {
+    const all = ends.map((end) => ({ ...endOf(job, end, causes), run: end }));
+    // One after the other, as each is asked whether it was the last that others waited for.
+    for (const end of all.filter(({ run }) => endsLoad(run))) {
+      due.push(...(await endedFirstLoads(tx, { ...key, stream: end.stream }, end.run.isFirstLoad)));
+      await finishRuns(tx, key, [end], now);
+    }
+    await finishRuns(
+      tx,
+      key,
+      all.filter(({ run }) => !endsLoad(run)),
+      now,
+    );
+  }
+  if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key.brandId, key.connectionId)));
+  await enqueueRollups(tx, key.brandId, due, reading.now, { keyMode: 'replace' });
+  return causes;
+}
+
+async function storeHeld(tx: Tx, key: ConnectionKey, ends: readonly StreamEnd[], now: Date): Promise<void> {
+  const positions = ends.flatMap(({ stream, held }) => {
+    const position = held.findLast((page) => page.position !== undefined)?.position;
+    return position === undefined ? [] : [{ stream: stream.name, position }];
+  });
+  await savePositions(tx, key, positions, now);
+  for (const { stream, held } of ends)
+    for (const check of held.flatMap(({ checks = [] }) => checks))
+      await recordCheck(tx, { ...key, stream: stream.name }, check, now);
+}
+
+async function causesOf(
+  tx: Tx,
+  job: SyncJob,
+  ends: readonly StreamEnd[],
+): Promise<ReadonlyMap<string, string>> {
+  const { context, reading } = job;
+  const key = keyOf(job);
+  const streams = ends.map(({ stream }) => stream.name);
+  const rejected = await countRejected(tx, key, streams);
+  if (reading.reconcile)
+    for (const stream of streams) await forgetPassedChecks(tx, { ...key, stream }, context.now());
+  // What earlier runs found missing and no check has found since. A stream is not complete before that.
+  const failed = isPart(reading) ? [] : await failedChecks(tx, key, streams);
+  const causes = new Map<string, string>();
+  for (const { stream, causes: found } of ends) {
+    const waiting = rejected.get(stream.name) ?? 0;
+    const told = [...found];
+    if (waiting > 0) told.push(`${count(waiting, 'record')} could not be understood: see ops.rejected_rows`);
+    const still = namedCauses(
+      failed.filter((one) => one.stream === stream.name),
+      told,
+    );
+    if (told.length + still.length > 0) causes.set(stream.name, [...told, ...still].join('; '));
+  }
+  return causes;
+}
+
+type NamedEnd = SyncEnd & { stream: string };
+
+function endOf({ reading }: SyncJob, end: StreamEnd, causes: ReadonlyMap<string, string>): NamedEnd {
+  const stream = end.stream.name;
+  const cause = causes.get(stream) ?? null;
+  const isReconciled = reading.reconcile === true || end.isFirstLoad;
+  return { stream, state: cause === null ? 'ok' : 'partial', cause, isReconciled };
+}
+
+/** Whether rollups may have been waiting for it. */
+function endsLoad({ isFirstLoad, before: { state } }: StreamEnd): boolean {
+  return isFirstLoad || state === 'never' || state === 'failing';
+}
+
+/** Whether figures of states, which change with the day alone, have yet to come to this one. */
+async function beginsDay(tx: Tx, { connection, context }: SyncJob, ends: readonly StreamEnd[]) {
+  const { brandId, retailerId } = connection;
+  if (retailerId === null || !ends.some(({ stream }) => stream.hasStates)) return false;
+  return isDayDue(tx, { brandId, retailerId, now: context.now() });
+}
+
+/** Waiting for the provider, being told to stop and faults of the database are no failures of a stream. */
+export function isFailure({ context: { signal } }: SyncJob, error: unknown): boolean {
+  const isWaiting = error instanceof NightshiftError && error.retryAfterMs !== undefined;
+  return !(isWaiting || signal.aborted || isDatabaseFault(error));
+}
+
+export async function noteFailures(
+  tx: Tx,
+  job: SyncJob,
+  runs: readonly { run: StreamRun; error: unknown }[],
+): Promise<void> {
+  if (isPart(job.reading) || runs.length === 0) return;
+  const ends = runs.map(({ run, error }) => ({
+    stream: run.stream.name,
+    state: 'failing' as const,
+    cause: messageOf(error),
+  }));
+  await finishRuns(tx, keyOf(job), ends, job.context.now());
+}

@@ -1,0 +1,97 @@
+/**
+ * The run of a stream, alike in a job of its own and in that of its account: its pages are stored one by one, and
+ * what is left at the end, how far it is and how it ended, is stored by `finishStreams` (stream_ends.ts).
+ */
+import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
+import { analyzeChanged } from '#sql/db/statistics.ts';
+import type { LoadResult } from '#sql/load/load.ts';
+import type { SyncState } from '#sql/load/sync_state.ts';
+import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
+import { isEmpty, NOTHING_LOADED, storePage } from './store_page.ts';
+import { keyOf, type SyncJob } from './sync_job.ts';
+
+/** A run that goes on looks after so many rows, and each time that they are so many times more, what it changed. */
+const ROWS_WORTH_STATISTICS = 10_000;
+const GROWTH_WORTH_STATISTICS = 2;
+const EPOCH = new Date(0);
+
+export type StreamRun = { stream: Stream; before: SyncState };
+
+export type StreamTally = LoadResult & { rejected: number; pages: number; repaired: number };
+
+/** What a run came to. */
+export type StreamEnd = StreamRun & {
+  tally: StreamTally;
+  causes: Set<string>;
+  isFirstLoad: boolean;
+  /** Pages without content that are not stored yet. */
+  held: readonly Page[];
+};
+
+/**
+ * Reads a stream to its end. With `holdsBack` a page without content waits for the end, so that streams of which
+ * nothing is new can end together; what has content is stored as it comes, with all that follows.
+ */
+export async function readStream(
+  job: SyncJob,
+  run: StreamRun,
+  { holdsBack }: { holdsBack: boolean },
+): Promise<StreamEnd> {
+  const { db, progress } = job.context;
+  const tally: StreamTally = { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
+  const causes = new Set<string>();
+  const held: Page[] = [];
+  let isFirstLoad = false;
+  let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
+  for await (const page of pagesOf(job, run)) {
+    isFirstLoad ||= page.phase === 'first_load';
+    if (page.incomplete) causes.add(page.incomplete);
+    const objects = tally.read + page.items.length;
+    progress({ objects, announced: page.announced ?? null, phase: page.phase });
+    held.push(page);
+    if (holdsBack && tally.pages === 0 && isEmpty(page)) continue;
+    for (const one of held.splice(0)) add(tally, await store(job, run, one), one);
+    if (tally.rows < rowsWorthStatistics) continue;
+    rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
+    await db.transaction(analyzeChanged);
+  }
+  return { ...run, tally, causes, isFirstLoad, held };
+}
+
+function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Page> {
+  const { connection, context, reading, account, stats, warnings } = job;
+  const { db, services, now, signal, log } = context;
+  const { since, until, ids, full = false, reconcile = false } = reading;
+  const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
+  const asked: StreamContext = {
+    ...{ connection, db, account, full, reconcile, now, signal, stats, log },
+    position: before.position,
+    warn: (warning) => void warnings.add(warning),
+    request: reading.request ?? context.job,
+    sealer: services.sealer,
+    ...((since ?? until) !== undefined && { window }),
+  };
+  if (ids === undefined) return stream.pages(asked);
+  if (stream.fetch === undefined) throw new TypeError(`${stream.name} has nothing to be fetched by id`);
+  return stream.fetch(asked, ids);
+}
+
+async function store(job: SyncJob, { stream }: StreamRun, page: Page): Promise<LoadResult> {
+  const { connection, context, reading, isAccountAsked } = job;
+  const now = context.now();
+  const storing = { stream, now, playedNow: reading.now, distrustsDigests: reading.full === true };
+  const loaded = await context.db.transaction(async (tx) => {
+    if (isAccountAsked) await noteAccountAsked(tx, connection, now);
+    return storePage(tx, keyOf(job), storing, page);
+  });
+  job.isAccountAsked = false;
+  return loaded;
+}
+
+function add(tally: StreamTally, loaded: LoadResult, page: Page): void {
+  for (const key of ['read', 'rows', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
+    tally[key] += loaded[key];
+  if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
+  tally.rejected += page.rejected.length;
+  tally.pages++;
+}

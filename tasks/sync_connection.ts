@@ -1,0 +1,164 @@
+/**
+ * Brings the streams of an account up to date, one after the other, so that what they have in common is asked
+ * once. Streams of which nothing is new end together, in one transaction. A stream that has to be read completely
+ * gets a job of its own, and so does one that fails: it is tried again by itself, and stops no other.
+ */
+import { z } from 'zod';
+import { newAccountRun } from '#connectors/kit/account_run.ts';
+import { isBackfillDue } from '#connectors/kit/stream.ts';
+import { NightshiftError, verdictOf } from '#runtime/errors.ts';
+import { analyzeChanged } from '#sql/db/statistics.ts';
+import { keepConnection } from '#sql/load/load_lock.ts';
+import { readStates, type SyncState } from '#sql/load/sync_state.ts';
+import { openConnection } from '#sql/tenants/connections.ts';
+import { requestSync } from './request_sync.ts';
+import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
+import { readStream, type StreamEnd, type StreamRun } from './stream_run.ts';
+import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
+import { defineTask, type Tally } from './task.ts';
+
+const TIMEOUT_SECONDS = 6 * 60 * 60;
+/** A stream that failed rests before its own job tries it again, as that job would rest after a failure. */
+const RETRY_DELAY_SECONDS = 5;
+
+export const syncConnection = defineTask({
+  name: 'sync_connection',
+  payload: z.strictObject({
+    brandId: z.uuid(),
+    connectionId: z.uuid(),
+    now: z.iso.datetime({ offset: true }).optional(),
+  }),
+  lane: ({ connectionId }) => `connection:${connectionId}`, // that of `sync_stream`
+  key: ({ connectionId }) => connectionId,
+  attempts: 8,
+  timeoutSeconds: TIMEOUT_SECONDS,
+  async run({ now: playedNow, ...which }, context) {
+    const { db, services, now } = context;
+    const connection = await openConnection(db, which.brandId, which.connectionId, services);
+    const states = await readStates(db, which);
+    const runs = services.providers.providerOf(connection.provider).streams.map((stream) => ({
+      stream,
+      before: states.get(stream.name) ?? NEVER,
+    }));
+    const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now()));
+    const shared = runs.filter((run) => !apart.includes(run));
+    const account = newAccountRun(shared.map(({ stream, before: { position } }) => ({ stream, position })));
+    const job = newSyncJob({ connection, context, account, reading: { now: playedNow } });
+    const course: Course = { apart, quiet: [], ended: [], failed: [] };
+    try {
+      await readAll(job, shared, course);
+    } catch (error) {
+      // What was read until here stays. If that fails too, the first error is the one to tell.
+      await settle(job, course).catch(() => {});
+      throw error;
+    }
+    const settled = await settle(job, course);
+    const together = course.failed.find(({ error }) => account.isShared(error));
+    if (together !== undefined) throw together.error; // this job asks again for all of them
+    return tallyOf(job, course, settled);
+  },
+});
+
+const NEVER: SyncState = { position: null, state: 'never' };
+
+type Failed = { run: StreamRun; error: unknown };
+
+/** What became of the streams so far. */
+type Course = {
+  /** They have to be read completely. */
+  apart: readonly StreamRun[];
+  /** Nothing was new: they end together. */
+  quiet: StreamEnd[];
+  ended: (StreamEnd & { incomplete: string | undefined })[];
+  failed: Failed[];
+};
+
+async function readAll(job: SyncJob, runs: readonly StreamRun[], course: Course): Promise<void> {
+  if (runs.length === 0) return;
+  const { db } = job.context;
+  try {
+    await assertOwnAccount(job);
+  } catch (error) {
+    course.failed.push(...runs.map((run) => ({ run, error })));
+    throw error;
+  }
+  for (const run of runs) {
+    try {
+      const end = await readStream(job, run, { holdsBack: true });
+      if (end.tally.pages > 0) {
+        const causes = await db.transaction((tx) => finishStreams(tx, job, [end]));
+        course.ended.push({ ...end, incomplete: causes.get(run.stream.name) });
+      } else course.quiet.push(end);
+    } catch (error) {
+      course.failed.push({ run, error });
+      if (stopsAll(job, error)) throw error;
+    }
+  }
+  if (course.ended.some(({ tally }) => tally.changed + tally.deleted > 0))
+    await db.transaction(analyzeChanged);
+}
+
+/** Whether the others would end alike: the account waits for a person or for its turn, or this run is over. */
+function stopsAll(job: SyncJob, error: unknown): boolean {
+  const isLost = error instanceof NightshiftError && error.code === 'NS_CLAIM_LOST';
+  return isLost || !isFailure(job, error) || verdictOf(error) === 'hold';
+}
+
+/** What streams came to that have nothing to store any more: why some are not complete, and jobs of their own. */
+type Settled = { causes: ReadonlyMap<string, string>; jobs: ReadonlyMap<string, string> };
+
+async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<Settled> {
+  const key = keyOf(job);
+  const failures = failed.filter(({ error }) => isFailure(job, error));
+  const alone = failures.filter(({ error }) => !stopsAll(job, error) && !job.account.isShared(error));
+  const own = [
+    ...apart.map(({ stream }) => ({ stream, delaySeconds: 0 })),
+    ...alone.map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
+  ];
+  return job.context.db.transaction(async (tx) => {
+    if (own.length > 0) await keepConnection(tx, key.brandId, key.connectionId);
+    await noteFailures(tx, job, failures);
+    const causes = await finishStreams(tx, job, quiet);
+    const jobs = new Map<string, string>();
+    for (const { stream, delaySeconds } of own) {
+      const payload = { ...key, stream: stream.name, ...(job.reading.now && { now: job.reading.now }) };
+      jobs.set(stream.name, await requestSync(tx, payload, { delaySeconds }));
+    }
+    return { causes, jobs };
+  });
+}
+
+/** Sums over all streams, and figures of those that have some. */
+function tallyOf(job: SyncJob, { ended, quiet }: Course, { causes, jobs }: Settled): Tally {
+  const sums = {
+    read: 0,
+    rows: 0,
+    changed: 0,
+    unchanged: 0,
+    stale: 0,
+    deleted: 0,
+    days: 0,
+    rejected: 0,
+    pages: 0,
+  };
+  const streams: Record<string, object> = {};
+  const incomplete: string[] = [];
+  const tell = (stream: string, figures: object, cause: string | undefined) => {
+    streams[stream] = { ...figures, ...(cause !== undefined && { incomplete: cause }) };
+    if (cause !== undefined) incomplete.push(`${stream}: ${cause}`);
+  };
+  for (const end of ended) {
+    const { repaired: _, ...figures } = end.tally;
+    for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += figures[name];
+    tell(end.stream.name, figures, end.incomplete);
+  }
+  for (const { stream } of quiet) if (causes.has(stream.name)) tell(stream.name, {}, causes.get(stream.name));
+  for (const [stream, id] of jobs) streams[stream] = { job: id };
+  return {
+    ...sums,
+    quiet: quiet.length,
+    ...(Object.keys(streams).length > 0 && { streams }),
+    ...requestFigures(job),
+    ...(incomplete.length > 0 && { incomplete: incomplete.join('; ') }),
+  };
+}

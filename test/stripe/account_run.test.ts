@@ -1,0 +1,262 @@
+/** One run for all streams of an account: what it costs when nothing happened, and that it ends as single runs do. */
+import { expect, test } from 'vitest';
+import { limitRequests } from '#sql/tenants/account_facts.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { dyingAfter } from '../support/providers/shopify.ts';
+import { charge, type Files, KEY, NOW, NOW_SECONDS } from '../support/providers/stripe.ts';
+import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
+
+const HOUR = 3_600;
+const instant = (seconds: number) => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+const hours = (count: number) => instant(NOW_SECONDS + count * HOUR);
+const STREAMS = [
+  'products', 'prices', 'coupons', 'promotion_codes', 'customers', 'subscriptions', 'invoices', 'payment_intents',
+  'charges', 'refunds', 'disputes', 'balance_transactions', 'payouts',
+]; // biome-ignore format: a list of names
+
+const BEFORE = NOW_SECONDS - 3 * 86_400;
+const FILES: Files = {
+  charges: [charge('ch_1', { created: BEFORE }), charge('ch_2', { created: NOW_SECONDS - 30 })],
+  refunds: [{ id: 're_1', amount: 200, currency: 'usd', created: BEFORE, charge: 'ch_1' }],
+  customers: [{ id: 'cus_1', created: BEFORE }],
+  balance_transactions: [
+    {
+      id: 'txn_1',
+      amount: 1_000,
+      fee: 59,
+      currency: 'usd',
+      source: 'ch_1',
+      created: BEFORE,
+      _payout: 'po_1',
+    },
+    { id: 'txn_2', amount: -200, currency: 'usd', source: 're_1', created: BEFORE, _payout: 'po_1' },
+    { id: 'txn_3', amount: -741, currency: 'usd', source: 'po_1', created: BEFORE + 60, _payout: 'po_1' },
+    { id: 'txn_4', amount: 1_000, currency: 'usd', source: 'ch_2', created: NOW_SECONDS - 30 },
+  ],
+  payouts: [{ id: 'po_1', amount: 741, currency: 'usd', created: BEFORE + 60 }],
+};
+
+type Account = Awaited<ReturnType<typeof anAccountOf>> | Awaited<ReturnType<typeof connectStripe>>;
+
+async function firstLoad(db: TestDb, account: Account): Promise<void> {
+  await db.transaction((tx) => limitRequests(tx, account, 2_000)); // nobody waits here
+  for (const stream of STREAMS) await account.sync(stream);
+}
+
+/** What the streams of a brand say of themselves. */
+function statesOf(db: TestDb, { brandId }: Account): Promise<Record<string, unknown>[]> {
+  return db.rows(
+    'select stream, state, complete_to, last_success_at from ops.positions where brand_id = $1 order by stream',
+    [brandId],
+  );
+}
+
+const LARGE = { balanceTransactions: 4_000, from: '2025-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
+
+test.each([
+  ['a small account', FILES, {}],
+  ['a ledger of thousands', {}, { stripe: { acct_acme: { key: KEY, synthetic: LARGE } } }],
+])('an hour in which nothing happened costs three requests at most: %s', async (_, files, scenario) => {
+  await using db = await freshDb();
+  await using one = await anAccountOf(db, files, scenario);
+  const other = await connectStripe(db, one.sandbox);
+  for (const account of [one, other]) await firstLoad(db, account);
+  const stored = await db.column('select count(*) from raw.stripe_balance_transactions where brand_id = $1', [
+    one.brandId,
+  ]);
+  await one.syncAll({ now: hours(1) }); // what happened just before the first load
+  for (const hour of [2, 3]) {
+    const before = (await one.asked()).length;
+    const tally = await one.syncAll({ now: hours(hour) });
+    const asked = (await one.asked()).slice(before);
+    expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(3);
+    expect(tally).toMatchObject({ read: 0, changed: 0, quiet: STREAMS.length, requests: asked.length });
+    expect(tally).not.toHaveProperty('incomplete');
+    for (const { stream, state, complete_to, last_success_at } of await statesOf(db, one)) {
+      expect({ stream, state, last_success_at }).toEqual({
+        ...{ stream, state: 'ok', last_success_at: new Date(hours(hour)) },
+      });
+      expect(complete_to, String(stream)).toBeInstanceOf(Date);
+      expect((complete_to as Date).getTime()).toBeGreaterThanOrEqual(Date.parse(hours(hour)) - 60_000);
+    }
+  }
+  expect(
+    await db.column('select count(*) from graphile_worker.jobs where task_identifier <> $1', ['rollup']),
+  ).toEqual([0]);
+  const rows = 'select count(*) from raw.stripe_balance_transactions where brand_id = $1';
+  expect(await db.column(rows, [one.brandId])).toEqual(stored);
+  const late = (await statesOf(db, other)).filter(({ last_success_at }) => last_success_at !== new Date(NOW));
+  expect(late).toHaveLength(STREAMS.length); // the other brand is where it was
+});
+
+test('what moved no balance and has no event of its own is read when the balance does not prove it', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  for (const hour of [1, 2]) await account.syncAll({ now: hours(hour) });
+  // A booking of Stripe's own, of which no event tells.
+  const fee = {
+    id: 'txn_5',
+    amount: -30,
+    currency: 'usd',
+    type: 'stripe_fee',
+    created: NOW_SECONDS + 2.5 * HOUR,
+  };
+  const files = {
+    ...FILES,
+    balance_transactions: [...(FILES.balance_transactions as object[]), fee],
+    events: [],
+  };
+  await account.serve(files, { now: hours(3) });
+  expect(await account.syncAll({ now: hours(3) })).toMatchObject({ changed: 1 });
+  expect(await account.rows('balance_transactions', 'id')).toHaveLength(5);
+});
+
+test('two bookings that cancel each other out are read because of their events', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  for (const hour of [1, 2]) await account.syncAll({ now: hours(hour) });
+  const at = NOW_SECONDS + 2.5 * HOUR;
+  const undone = [
+    { id: 'txn_5', amount: -500, currency: 'usd', type: 'payout', source: 'po_2', created: at },
+    { id: 'txn_6', amount: 500, currency: 'usd', type: 'payout_cancel', source: 'po_2', created: at + 60 },
+  ];
+  const files = {
+    ...FILES,
+    balance_transactions: [...(FILES.balance_transactions as object[]), ...undone],
+    payouts: [
+      ...(FILES.payouts as object[]),
+      { id: 'po_2', amount: 500, currency: 'usd', created: at, status: 'canceled', automatic: false },
+    ],
+  };
+  await account.serve(files, { now: hours(3) });
+  await account.syncAll({ now: hours(3) });
+  expect(await account.rows('balance_transactions', 'id')).toHaveLength(6);
+  expect(await account.rows('payouts', 'id, status')).toContainEqual({ id: 'po_2', status: 'canceled' });
+});
+
+test('a stream that fails gets a job of its own, and the others go on', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  const customers = [
+    { id: 'cus_1', created: BEFORE },
+    { id: 'cus_2', created: NOW_SECONDS + 1_800 },
+  ];
+  const charges = [...(FILES.charges as object[]), charge('ch_3', { created: NOW_SECONDS + 1_800 })];
+  await account.serve({ ...FILES, customers, charges }, { now: hours(1) });
+  await account.faults({ kind: 'status', status: 404, on: 'stripe', match: '/v1/customers/cus_2', count: 0 });
+  await account.faults({ kind: 'status', status: 400, on: 'stripe', match: '/v1/customers/cus_2', count: 0 });
+  const tally = await account.syncAll({ now: hours(1) });
+  const [job] = await db.rows(
+    "select id::text, payload ->> 'stream' as stream from graphile_worker._private_jobs j where payload ->> 'stream' is not null",
+  );
+  expect(job).toMatchObject({ stream: 'stripe.customers' });
+  expect(tally.streams).toMatchObject({
+    'stripe.customers': { job: job?.id },
+    'stripe.charges': { changed: 1 },
+  });
+  const states = await statesOf(db, account);
+  expect(states.filter(({ state }) => state !== 'ok')).toMatchObject([
+    { stream: 'stripe.customers', state: 'failing' },
+  ]);
+  await account.faults();
+  expect(await account.sync('customers', { now: hours(1) })).toMatchObject({ changed: 1 });
+});
+
+test('a feed that breaks off fails the streams that it is for, moves none of them, and is asked for again', async () => {
+  await using db = await freshDb();
+  const many = Array.from({ length: 150 }, (_, index) => ({
+    id: `cus_n${index}`,
+    created: NOW_SECONDS + 600 + index,
+  }));
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  await account.serve(
+    { ...FILES, customers: [...(FILES.customers as object[]), ...many] },
+    { now: hours(1) },
+  );
+  const positions = () => db.rows('select stream, position from ops.positions order by stream');
+  const before = await positions();
+  await account.faults({
+    kind: 'status',
+    status: 400,
+    on: 'stripe',
+    match: '/v1/events?limit=100',
+    after: 1,
+    count: 0,
+  });
+  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_REQUEST_REFUSED' });
+  const isOfLedger = ({ stream }: Record<string, unknown>) => stream === 'stripe.balance_transactions';
+  expect((await positions()).filter((one) => !isOfLedger(one))).toEqual(
+    before.filter((one) => !isOfLedger(one)),
+  );
+  const states = await statesOf(db, account);
+  expect(states.filter(({ state }) => state === 'ok').map(({ stream }) => stream)).toEqual([
+    'stripe.balance_transactions',
+  ]);
+  const own = "select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'";
+  expect(await db.column(own)).toEqual([0]);
+  await account.faults();
+  expect(await account.syncAll({ now: hours(1) })).toMatchObject({ changed: 150 });
+  expect((await statesOf(db, account)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
+test('a run that dies between streams goes on behind what is stored', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  const at = NOW_SECONDS + 1_800;
+  const next: Files = {
+    ...FILES,
+    customers: [...(FILES.customers as object[]), { id: 'cus_2', created: at }],
+    charges: [...(FILES.charges as object[]), charge('ch_3', { created: at })],
+    balance_transactions: [
+      ...(FILES.balance_transactions as object[]),
+      { id: 'txn_5', amount: 1_000, currency: 'usd', source: 'ch_3', created: at },
+    ],
+  };
+  await account.serve(next, { now: hours(1) });
+  for (let commits = 0; ; commits++) {
+    const ended = await account.syncAll({ now: hours(1) }, dyingAfter(db, commits)).then(
+      () => true,
+      () => false,
+    );
+    if (ended) break;
+    expect(commits).toBeLessThan(30);
+  }
+  expect(await account.rows('customers', 'id')).toHaveLength(2);
+  expect(await account.rows('charges', 'id')).toHaveLength(3);
+  expect(await account.rows('balance_transactions', 'id')).toHaveLength(5);
+  expect((await statesOf(db, account)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
+test('what has to be read completely gets jobs of its own: a new account, and events that are over', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const jobs = async () =>
+    (
+      await db.column(
+        "select payload ->> 'stream' from graphile_worker._private_jobs where payload ->> 'stream' is not null",
+      )
+    ).sort();
+  const named = STREAMS.map((stream) => `stripe.${stream}`).sort();
+  expect(await account.syncAll()).toMatchObject({ requests: 0, quiet: 0 });
+  expect(await jobs()).toEqual(named);
+  await db.query("delete from graphile_worker._private_jobs where payload ->> 'stream' is not null");
+  await firstLoad(db, account);
+  await account.serve(FILES, { now: hours(31 * 24) });
+  await account.syncAll({ now: hours(31 * 24) });
+  expect(await jobs()).toEqual(named.filter((stream) => stream !== 'stripe.balance_transactions')); // it needs no events
+});
+
+test('a key that lacks a permission holds the connection as before, and what was read until then is stored', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  await firstLoad(db, account);
+  const key = { key: KEY, permissions: ['rak_product_read', 'rak_plan_read', 'rak_balance_read'] };
+  await account.serve(FILES, { now: hours(1), stripe: { acct_acme: { key } } });
+  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_SCOPE_MISSING' });
+  expect(await db.column('select held_code from app.connections')).toEqual(['NS_SCOPE_MISSING']);
+});
