@@ -4,36 +4,41 @@
  */
 import type { Subject } from '#sql/dirty/marks.ts';
 import { type ColumnType, type Row, type Table, table, type Value } from '#sql/load/table.ts';
-import { type Fields, payloadOf } from './fields.ts';
+import { type Fields, payloadOf, restOf } from './fields.ts';
 
 type ColumnOptions = {
   /** What a change of the record is a change of, on the day of this instant. */
   marks?: Subject;
   /** It stands in an index. */
   indexed?: true;
+  /** The fields of the record that it is read from and that say nothing besides; `others` leaves them out. */
+  fields?: readonly string[];
 };
 
-export type Column = ColumnOptions & {
+/** `Of`: what the record does not tell by itself, such as the id of the parent that it came with. */
+export type Column<Of = unknown> = ColumnOptions & {
   type: ColumnType;
-  /** Throws `InvalidField`. Absent where the row gets it from elsewhere. */
-  read?: (record: Fields) => Value;
+  /** Throws `InvalidField`. `read`: the fields that columns of the table are read from. */
+  read: (record: Fields, of: Of, read: ReadonlySet<string>) => Value;
 };
 
-export type Columns = Readonly<Record<string, Column>>;
+export type Columns<Of = unknown> = Readonly<Record<string, Column<Of>>>;
 
-export function column(type: ColumnType, read: (record: Fields) => Value, options?: ColumnOptions): Column {
+export function column<Of = unknown>(
+  type: ColumnType,
+  read: Column<Of>['read'],
+  options?: ColumnOptions,
+): Column<Of> {
   return { type, read, ...options };
 }
 
 /** Columns of one type that are read from one field each: `text('status')`. */
-export function columnsOf(type: ColumnType, read: (record: Fields, key: string) => Value) {
-  return (key: string, options?: ColumnOptions): Column =>
-    column(type, (record) => read(record, key), options);
-}
-
-/** A column that the record itself does not tell. */
-export function given(type: ColumnType): Column {
-  return { type };
+export function columnsOf<Of = unknown>(
+  type: ColumnType,
+  read: (record: Fields, key: string, of: Of) => Value,
+) {
+  return (key: string, options?: ColumnOptions): Column<Of> =>
+    column(type, (record, of: Of) => read(record, key, of), { fields: [key], ...options });
 }
 
 /** Everything but what is left out: rows of their own, secrets, who the buyer is. */
@@ -41,19 +46,26 @@ export function rest(leftOut: ReadonlySet<string> = NOTHING): Column {
   return column('jsonb', (record) => payloadOf(record, leftOut));
 }
 
+/** Null where each field is a column; else everything but what is left out. */
+export function others(leftOut: (record: Fields) => ReadonlySet<string> = () => NOTHING): Column {
+  return column('jsonb', (record, _, read) => restOf(record, read, leftOut(record)));
+}
+
+/** The payload of rows that are columns alone. */
+export const noPayload = column('jsonb', () => null);
+
 const NOTHING: ReadonlySet<string> = new Set();
 
-export type RecordTable = Table & {
-  /** The row of a record, but for the columns that are given. */
-  rowOf(record: Fields): Row;
+export type RecordTable<Of = void> = Table & {
+  /** The row of a record. */
+  rowOf(record: Fields, of: Of): Row;
 };
 
-export function recordTable({
+export function recordTable<Of = void>({
   columns,
   ...definition
-}: Omit<Table, 'columns' | 'days' | 'indexed'> & { columns: Columns }): RecordTable {
+}: Omit<Table, 'columns' | 'days' | 'indexed'> & { columns: Columns<NoInfer<Of>> }): RecordTable<Of> {
   const all = Object.entries(columns);
-  const readers = all.flatMap(([name, { read }]) => (read ? [[name, read] as const] : []));
   return {
     ...table({
       ...definition,
@@ -61,10 +73,21 @@ export function recordTable({
       indexed: all.flatMap(([name, { indexed }]) => (indexed ? [name] : [])),
       days: Object.fromEntries(all.flatMap(([name, { marks }]) => (marks ? [[name, marks]] : []))),
     }),
-    rowOf(record) {
-      const row: Row = {};
-      for (const [name, read] of readers) row[name] = read(record);
-      return row;
-    },
+    rowOf: rowMaker(columns),
   };
+}
+
+/**
+ * A function that makes the row as one object literal. It comes from source text, because an object that gets
+ * its columns one after the other costs ten times as much, and a first load makes a million of them.
+ */
+function rowMaker<Of>(columns: Columns<Of>): RecordTable<Of>['rowOf'] {
+  const all = Object.entries(columns);
+  const readers = all.map(([, { read }]) => read);
+  const fields = new Set(all.flatMap(([, { fields = [] }]) => fields));
+  const cells = all.map(([name], index) => `${JSON.stringify(name)}: readers[${index}](record, of, fields)`);
+  return new Function('readers', 'fields', `return (record, of) => ({ ${cells.join(', ')} });`)(
+    readers,
+    fields,
+  );
 }

@@ -1,127 +1,203 @@
 /** The tables of an order. Its processing day is touched by whatever changes in it, like the days of its sales. */
-import { table } from '#sql/load/table.ts';
+import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
+import { column, columnsOf, others, recordTable, rest } from '../../kit/columns.ts';
+import * as fields from '../../kit/fields.ts';
+import { type Fields, InvalidField, under } from '../../kit/fields.ts';
+import {
+  currency,
+  flag,
+  id,
+  idInIfAny,
+  idInOrNull,
+  instant,
+  instantOrNull,
+  integer,
+  integerOrNull,
+  text,
+  textOrNull,
+  texts,
+} from '../api/columns.ts';
+import { idOf } from '../api/gid.ts';
 
-export const orders = table({
+/** What every part of an order needs to know of it. */
+export type Order = { id: string; currency: string; processedAt: Date };
+/** `hasProduct`: the placing of the order sold at least one product. */
+export type PlacedOrder = Order & { hasProduct: boolean };
+/** An agreement, for the sales in it. */
+export type Entry = Order & { agreementId: string; reason: string; bookedAt: Date };
+
+/** Stored as rows of their own, so not in the payload of the order. */
+const PARTS = new Set(['lineItems', 'agreements', 'refunds', 'transactions']);
+/** What a bulk line says of its place in the file. */
+const PLACE = new Set(['__parentId']);
+const AGREEMENT_PARTS = new Set(['sales', '__parentId']);
+const CREATION = new Set(['createdAt']);
+const NOTHING = new Set<string>();
+
+const orderId = column('text', (_, order: Order) => order.id);
+const orderCurrency = column('text', (_, order: Order) => order.currency);
+
+/** Shop money of a bag. It is in the currency that the order had in the shop, else the figure means nothing. */
+const money = columnsOf('numeric', (parent, key, { currency }: Order) => {
+  const shopMoney = parent[key] as { shopMoney?: Fields } | null | undefined;
+  const inner = shopMoney?.shopMoney;
+  if (inner === undefined || inner === null)
+    return under(key, () => fields.amount(fields.object(fields.object(parent, key), 'shopMoney'), 'amount'));
+  if (inner.currencyCode !== currency) {
+    throw new InvalidField(
+      key,
+      `in ${quote(inner.currencyCode, VALUE_CHARS_MAX)} though the order is in ${currency}`,
+    );
+  }
+  return under(key, () => fields.amount(inner, 'amount'));
+});
+
+export const orders = recordTable<PlacedOrder>({
   name: 'raw.shopify_orders',
-  indexed: ['name', 'country'],
   key: ['id'],
   digested: true,
   columns: {
-    id: 'text',
-    name: 'text',
-    processed_at: 'timestamptz',
-    created_at: 'timestamptz',
-    cancelled_at: 'timestamptz',
-    test: 'boolean',
-    counted: 'boolean',
-    currency: 'text',
-    presentment_currency: 'text',
-    taxes_included: 'boolean',
-    customer_id: 'text',
-    country: 'text',
-    source_name: 'text',
-    financial_status: 'text',
-    discount_codes: 'text[]',
-    total_price: 'numeric',
-    current_total_price: 'numeric',
-    total_refunded: 'numeric',
-    payload: 'jsonb',
+    id: column('text', numberOf),
+    name: text('name', { indexed: true }),
+    processed_at: instant('processedAt', { marks: 'sales' }),
+    created_at: instant('createdAt'),
+    cancelled_at: instantOrNull('cancelledAt'),
+    test: flag('test'),
+    counted: column(
+      'boolean',
+      (node, { hasProduct }: PlacedOrder) => !fields.flag(node, 'test') && hasProduct,
+    ),
+    currency: orderCurrency,
+    presentment_currency: currency('presentmentCurrencyCode'),
+    taxes_included: flag('taxesIncluded'),
+    customer_id: idInOrNull('customer'),
+    country: column('text', countryOf, { indexed: true }),
+    source_name: textOrNull('sourceName'),
+    financial_status: textOrNull('displayFinancialStatus'),
+    discount_codes: texts('discountCodes'),
+    total_price: money('totalPriceSet'),
+    current_total_price: money('currentTotalPriceSet'),
+    total_refunded: money('totalRefundedSet'),
+    payload: rest(PARTS),
   },
-  days: { processed_at: 'sales' },
 });
 
-export const orderLines = table({
+/** The first order of a customer is found by comparing ids as numbers, so an order has no other. */
+export function numberOf(node: Fields): string {
+  const number = idOf(node);
+  if (!/^\d{1,30}$/.test(number)) throw new InvalidField('id', `${shown(number)} is no number`);
+  return number;
+}
+
+function countryOf(node: Fields): string {
+  return countryIn(node, 'shippingAddress') ?? countryIn(node, 'billingAddress') ?? 'ZZ';
+}
+
+function countryIn(node: Fields, key: string): string | undefined {
+  const address = fields.objectOrNull(node, key);
+  return (address && under(key, () => fields.textOrNull(address, 'countryCodeV2'))) || undefined;
+}
+
+export const orderLines = recordTable<Order>({
   name: 'raw.shopify_order_lines',
   key: ['id'],
   rootColumn: 'order_id',
   remembers: ['product_id', 'variant_id'], // Shopify empties both when the product is deleted
   columns: {
-    id: 'text',
-    order_id: 'text',
-    product_id: 'text',
-    variant_id: 'text',
-    sku: 'text',
-    title: 'text',
-    variant_title: 'text',
-    quantity: 'integer',
-    current_quantity: 'integer',
-    is_gift_card: 'boolean',
-    currency: 'text',
-    unit_price: 'numeric',
-    payload: 'jsonb',
+    id,
+    order_id: orderId,
+    product_id: idInOrNull('product'),
+    variant_id: idInOrNull('variant'),
+    sku: textOrNull('sku'),
+    title: text('title'),
+    variant_title: textOrNull('variantTitle'),
+    quantity: integer('quantity'),
+    current_quantity: integer('currentQuantity'),
+    is_gift_card: flag('isGiftCard'),
+    currency: orderCurrency,
+    unit_price: money('originalUnitPriceSet'),
+    payload: others(() => PLACE),
   },
 });
 
-export const agreements = table({
+export const agreements = recordTable<Order>({
   name: 'raw.shopify_agreements',
   key: ['id'],
   rootColumn: 'order_id',
   columns: {
-    id: 'text',
-    order_id: 'text',
-    happened_at: 'timestamptz',
-    reason: 'text',
-    refund_id: 'text',
-    payload: 'jsonb',
+    id,
+    order_id: orderId,
+    happened_at: instant('happenedAt'),
+    reason: text('reason'),
+    refund_id: idInIfAny('refund'),
+    payload: others(() => AGREEMENT_PARTS),
   },
 });
 
-export const sales = table({
+export const sales = recordTable<Entry>({
   name: 'raw.shopify_sales',
   key: ['id'],
   rootColumn: 'order_id',
   columns: {
-    id: 'text',
-    order_id: 'text',
-    agreement_id: 'text',
-    reason: 'text',
-    booked_at: 'timestamptz',
-    action_type: 'text',
-    line_type: 'text',
-    line_id: 'text',
-    quantity: 'integer',
-    currency: 'text',
-    total_amount: 'numeric',
-    tax_amount: 'numeric',
-    discount_amount: 'numeric',
-    payload: 'jsonb',
+    id,
+    order_id: orderId,
+    agreement_id: column('text', (_, { agreementId }: Entry) => agreementId),
+    reason: column('text', (_, { reason }: Entry) => reason),
+    booked_at: column('timestamptz', (_, { bookedAt }: Entry) => bookedAt, { marks: 'sales' }),
+    action_type: text('actionType'),
+    line_type: text('lineType'),
+    line_id: idInIfAny('lineItem'),
+    quantity: integerOrNull('quantity'),
+    currency: orderCurrency,
+    total_amount: money('totalAmount'),
+    tax_amount: money('totalTaxAmount'),
+    discount_amount: money('totalDiscountAmountBeforeTaxes'),
+    payload: others(() => PLACE),
   },
-  days: { booked_at: 'sales' },
 });
 
-export const refunds = table({
+export const refunds = recordTable<Order>({
   name: 'raw.shopify_refunds',
   key: ['id'],
   rootColumn: 'order_id',
   columns: {
-    id: 'text',
-    order_id: 'text',
-    created_at: 'timestamptz',
-    processed_at: 'timestamptz',
-    currency: 'text',
-    total_refunded: 'numeric',
-    payload: 'jsonb',
+    id,
+    order_id: orderId,
+    created_at: instantOrNull('createdAt'),
+    processed_at: instantOrNull('processedAt'),
+    currency: orderCurrency,
+    total_refunded: money('totalRefundedSet'),
+    payload: others(),
   },
 });
 
-export const transactions = table({
+export const transactions = recordTable<Order>({
   name: 'raw.shopify_transactions',
   key: ['id'],
   rootColumn: 'order_id',
   columns: {
-    id: 'text',
-    order_id: 'text',
-    parent_id: 'text',
-    kind: 'text',
-    status: 'text',
-    test: 'boolean',
-    gateway: 'text',
-    processed_at: 'timestamptz',
-    currency: 'text',
-    amount: 'numeric',
-    payload: 'jsonb',
+    id,
+    order_id: orderId,
+    parent_id: idInOrNull('parentTransaction'),
+    kind: text('kind'),
+    status: text('status'),
+    test: flag('test'),
+    gateway: textOrNull('gateway'),
+    processed_at: column('timestamptz', movedAt, { fields: ['processedAt'], marks: 'sales' }),
+    currency: orderCurrency,
+    amount: money('amountSet'),
+    payload: others((transaction) => (isCreationStored(transaction) ? CREATION : NOTHING)),
   },
-  days: { processed_at: 'sales' },
 });
+
+/** One that the gateway has yet to process has no `processedAt`: its money counts when it was made. */
+function movedAt(transaction: Fields): Date | null {
+  return fields.instantOrNull(transaction, 'processedAt') ?? fields.instantOrNull(transaction, 'createdAt');
+}
+
+/** `createdAt` then says nothing that the columns do not. */
+function isCreationStored(transaction: Fields): boolean {
+  return fields.instantOrNull(transaction, 'createdAt')?.getTime() === movedAt(transaction)?.getTime();
+}
 
 export const orderTables = [orders, orderLines, agreements, sales, refunds, transactions] as const;

@@ -1,104 +1,126 @@
 /** How a product of Shopify becomes rows. */
-import { type Item, type Row, table } from '#sql/load/table.ts';
-import { column, recordTable, rest } from '../../kit/columns.ts';
+import type { Item, Row } from '#sql/load/table.ts';
+import { column, columnsOf, noPayload, recordTable, rest } from '../../kit/columns.ts';
 import {
-  amount,
-  currency,
   each,
   type Fields,
-  flag,
-  instant,
+  instant as instantOf,
   integer,
-  integerOrNull,
   object,
-  objectOrNull,
   payloadOf,
-  text,
-  textOrNull,
+  text as textOf,
+  textOrNull as textOrNullOf,
   under,
 } from '../../kit/fields.ts';
 import { decimal } from '../../kit/money.ts';
-import * as columns from '../api/columns.ts';
-import { idOf, idWithin } from '../api/gid.ts';
+import {
+  amount,
+  currency,
+  flag,
+  id,
+  idIn,
+  instant,
+  integerOrNull,
+  text,
+  textIfAny,
+  within,
+  withinIfAny,
+} from '../api/columns.ts';
+import { idOf } from '../api/gid.ts';
+
+type Product = { productId: string };
+type Variant = Product & { variantId: string };
+/** `quantities`: by name, such as `available`. */
+type Level = Variant & { quantities: ReadonlyMap<string, number> };
 
 const PRODUCT_PARTS = new Set(['variants']);
+const VARIANT_PARTS = new Set(['inventoryLevels', '__parentId', 'price', 'compareAtPrice']);
+const LEVEL_PLACE = new Set(['__parentId']);
+
+const productId = column('text', (_, { productId }: Product) => productId);
+const variantId = column('text', (_, { variantId }: Variant) => variantId);
+const quantity = columnsOf('integer', (_, name, { quantities }: Level) => quantities.get(name) ?? null);
 
 export const products = recordTable({
   name: 'raw.shopify_products',
   key: ['id'],
   digested: true,
   columns: {
-    id: columns.id,
-    title: columns.text('title'),
-    status: columns.text('status'),
-    vendor: columns.textIfAny('vendor'),
-    product_type: columns.textIfAny('productType'),
-    category: column('text', categoryOf),
-    created_at: columns.instant('createdAt'),
+    id,
+    title: text('title'),
+    status: text('status'),
+    vendor: textIfAny('vendor'),
+    product_type: textIfAny('productType'),
+    category: withinIfAny('category', text('fullName')),
+    created_at: instant('createdAt'),
     payload: rest(PRODUCT_PARTS),
   },
 });
 
-export const variants = table({
+export const variants = recordTable<Product>({
   name: 'raw.shopify_variants',
   key: ['id'],
   rootColumn: 'product_id',
   columns: {
-    id: 'text',
-    product_id: 'text',
-    sku: 'text',
-    title: 'text',
-    price: 'numeric',
-    inventory_item_id: 'text',
-    inventory_quantity: 'integer',
-    payload: 'jsonb',
+    id,
+    product_id: productId,
+    sku: column('text', (variant) => textOrNullOf(variant, 'sku') || null),
+    title: text('title'),
+    price: amount('price'),
+    inventory_item_id: within('inventoryItem', id),
+    inventory_quantity: integerOrNull('inventoryQuantity'),
+    payload: column('jsonb', (variant) => ({
+      ...payloadOf(variant, VARIANT_PARTS),
+      compareAtPrice: decimal(variant.compareAtPrice) ?? variant.compareAtPrice,
+    })),
   },
 });
 
-export const costs = table({
+/** Read from inventory items. One that has not changed since has had its cost since then. No cost means unknown, not zero. */
+export const costs = recordTable<Variant>({
   name: 'raw.shopify_costs',
   key: ['id', 'valid_from'],
   rootColumn: 'product_id',
   keeps: 'history',
   columns: {
-    id: 'text',
-    valid_from: 'timestamptz',
-    product_id: 'text',
-    currency: 'text',
-    cost: 'numeric',
-    payload: 'jsonb',
+    id: variantId,
+    valid_from: instant('updatedAt'),
+    product_id: productId,
+    currency: withinIfAny('unitCost', currency('currencyCode')),
+    cost: withinIfAny('unitCost', amount('amount')),
+    payload: noPayload,
   },
 });
 
-export const inventoryLevels = table({
+export const inventoryLevels = recordTable<Level>({
   name: 'raw.shopify_inventory_levels',
   key: ['id'],
   rootColumn: 'product_id',
   columns: {
-    id: 'text',
-    product_id: 'text',
-    variant_id: 'text',
-    location_id: 'text',
-    location: 'text',
-    is_active: 'boolean',
-    available: 'integer',
-    on_hand: 'integer',
-    committed: 'integer',
-    incoming: 'integer',
-    payload: 'jsonb',
+    id,
+    product_id: productId,
+    variant_id: variantId,
+    location_id: idIn('location'),
+    location: within(
+      'location',
+      column('text', (location) => (location.name === undefined ? null : textOrNullOf(location, 'name'))),
+    ),
+    is_active: flag('isActive'),
+    available: quantity('available'),
+    on_hand: quantity('on_hand'),
+    committed: quantity('committed'),
+    incoming: quantity('incoming'),
+    payload: rest(LEVEL_PLACE),
   },
 });
 
 export const productTables = [products, variants, costs, inventoryLevels] as const;
 
-const VARIANT_PARTS = new Set(['inventoryLevels', '__parentId', 'price', 'compareAtPrice']);
-const LEVEL_PLACE = new Set(['__parentId']);
-
 type Rows = { variants: Row[]; costs: Row[]; levels: Row[]; changedAt: Date };
 
 export function productItem(node: Fields): Item {
   const id = idOf(node);
-  const rows: Rows = { variants: [], costs: [], levels: [], changedAt: instant(node, 'updatedAt') };
+  const rows: Rows = { variants: [], costs: [], levels: [], changedAt: instantOf(node, 'updatedAt') };
   each(node, 'variants', (variant) => addVariant(rows, id, variant));
   return {
     id,
@@ -112,71 +134,28 @@ export function productItem(node: Fields): Item {
   };
 }
 
-function categoryOf(node: Fields): string | null {
-  const category = objectOrNull(node, 'category');
-  return category && under('category', () => text(category, 'fullName'));
-}
-
 function addVariant(rows: Rows, productId: string, variant: Fields): void {
-  const id = idOf(variant);
+  const of = { productId, variantId: idOf(variant) };
+  rows.variants.push(variants.rowOf(variant, of));
   const item = object(variant, 'inventoryItem');
-  rows.variants.push({
-    id,
-    product_id: productId,
-    sku: textOrNull(variant, 'sku') || null,
-    title: text(variant, 'title'),
-    price: amount(variant, 'price'),
-    inventory_item_id: under('inventoryItem', () => idOf(item)),
-    inventory_quantity: integerOrNull(variant, 'inventoryQuantity'),
-    payload: { ...payloadOf(variant, VARIANT_PARTS), compareAtPrice: shortest(variant.compareAtPrice) },
-  });
-  rows.costs.push(under('inventoryItem', () => costRow(id, productId, item)));
+  rows.costs.push(under('inventoryItem', () => costs.rowOf(item, of)));
   // The product itself does not always change with its stock or its costs.
   note(
     rows,
-    under('inventoryItem', () => instant(item, 'updatedAt')),
+    under('inventoryItem', () => instantOf(item, 'updatedAt')),
   );
   each(variant, 'inventoryLevels', (level) => {
-    rows.levels.push(levelRow(id, productId, level));
-    note(rows, instant(level, 'updatedAt'));
+    rows.levels.push(inventoryLevels.rowOf(level, { ...of, quantities: quantitiesOf(level) }));
+    note(rows, instantOf(level, 'updatedAt'));
   });
 }
 
-/** An item that has not changed since has had its cost since then. No cost means unknown, not zero. */
-function costRow(variantId: string, productId: string, item: Fields): Row {
-  const unitCost = objectOrNull(item, 'unitCost');
-  return {
-    id: variantId,
-    valid_from: instant(item, 'updatedAt'),
-    product_id: productId,
-    currency: unitCost && under('unitCost', () => currency(unitCost, 'currencyCode')),
-    cost: unitCost && under('unitCost', () => amount(unitCost, 'amount')),
-    payload: null,
-  };
-}
-
-function levelRow(variantId: string, productId: string, level: Fields): Row {
-  const location = object(level, 'location');
-  const quantities = new Map(
-    each(level, 'quantities', (one) => [text(one, 'name'), integer(one, 'quantity')] as const),
+function quantitiesOf(level: Fields): Map<string, number> {
+  return new Map(
+    each(level, 'quantities', (one) => [textOf(one, 'name'), integer(one, 'quantity')] as const),
   );
-  return {
-    id: idOf(level),
-    product_id: productId,
-    variant_id: variantId,
-    location_id: idWithin(level, 'location'),
-    location: location.name === undefined ? null : under('location', () => textOrNull(location, 'name')),
-    is_active: flag(level, 'isActive'),
-    available: quantities.get('available') ?? null,
-    on_hand: quantities.get('on_hand') ?? null,
-    committed: quantities.get('committed') ?? null,
-    incoming: quantities.get('incoming') ?? null,
-    payload: payloadOf(level, LEVEL_PLACE),
-  };
 }
 
 function note(rows: Rows, at: Date): void {
   if (at > rows.changedAt) rows.changedAt = at;
 }
-
-const shortest = (value: unknown) => decimal(value) ?? value;

@@ -27,7 +27,6 @@ export const moneyIfAny = columnsOf('numeric', (object, key) => {
 });
 
 /** The column of the object that the field `key` holds, if it holds one. */
-export function within(key: string, inner: Column): Column {
-  const { read } = inner;
-  return read ? { ...inner, read: (object) => read(coerce.below(object, key)) } : inner;
+export function within(key: string, { read, ...inner }: Column): Column {
+  return { ...inner, fields: [key], read: (object, ...of) => read(coerce.below(object, key), ...of) };
 }

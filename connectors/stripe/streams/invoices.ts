@@ -1,7 +1,7 @@
 /** Invoices with all their lines. The period of a line is the one of the service, that of an invoice is not. */
 import type { Item } from '#sql/load/table.ts';
-import { column, given, recordTable, rest } from '../../kit/columns.ts';
-import { each, type Fields, object as objectAt, under } from '../../kit/fields.ts';
+import { column, recordTable, rest } from '../../kit/columns.ts';
+import { each, type Fields, object as objectAt, text as readId, under } from '../../kit/fields.ts';
 import {
   below,
   currencyOf,
@@ -60,13 +60,13 @@ const periodOf = (line: Fields, key: string) => {
   return under('period', () => instantAt(period, key));
 };
 
-export const invoiceLines = recordTable({
+export const invoiceLines = recordTable<Fields>({
   name: 'raw.stripe_invoice_lines',
   key: ['id'],
   rootColumn: 'invoice_id',
   columns: {
     id: text('id'),
-    invoice_id: given('text'),
+    invoice_id: column('text', (_, invoice: Fields) => readId(invoice, 'id')),
     subscription_id: column(
       'text',
       (line) => readRef(item(line), 'subscription') ?? readRef(invoiceItemOf(line), 'subscription'),
@@ -84,7 +84,7 @@ export const invoiceLines = recordTable({
       'boolean',
       (line) => item(line).proration === true || invoiceItemOf(line).proration === true,
     ),
-    is_tax_known: given('boolean'),
+    is_tax_known: column('boolean', (line, invoice: Fields) => isTaxKnown(invoice, line)),
     period_start: column('timestamptz', (line) => periodOf(line, 'start')),
     period_end: column('timestamptz', (line) => periodOf(line, 'end')),
     payload: rest(),
@@ -114,15 +114,14 @@ const collection: Collection = {
 
 function invoiceItem(object: Fields, { sentAt }: Seen): Item {
   const row = invoices.rowOf(object);
-  const id = String(row.id);
   const lines = under('lines', () =>
-    each(objectAt(object, 'lines'), 'data', (line) => ({
-      ...invoiceLines.rowOf(line),
-      invoice_id: id,
-      is_tax_known: isTaxKnown(object, line),
-    })),
+    each(objectAt(object, 'lines'), 'data', (line) => invoiceLines.rowOf(line, object)),
   );
-  return { id, changedAt: sentAt, rows: { [invoices.name]: [row], [invoiceLines.name]: lines } };
+  return {
+    id: String(row.id),
+    changedAt: sentAt,
+    rows: { [invoices.name]: [row], [invoiceLines.name]: lines },
+  };
 }
 
 export const invoicesStream = collectionStream(collection, {

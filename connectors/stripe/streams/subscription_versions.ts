@@ -2,9 +2,10 @@
  * Every state of a subscription that we saw. Stripe keeps no history, so a row is never changed: it
  * holds from `valid_from` until the next one of its subscription does.
  */
-import { table } from '#sql/load/table.ts';
-import { type Fields, isObject, text } from '../../kit/fields.ts';
-import { below, currencyOf, instantAtOrNull, isNothing, ref, refIfAny } from '../api/coerce.ts';
+import { column, noPayload, recordTable } from '../../kit/columns.ts';
+import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
+import { below, currencyOf, instantAtOrNull, isNothing, refIfAny } from '../api/coerce.ts';
+import { currency, instantIfAny, ref, text } from '../api/columns.ts';
 import { discountsOf, priceIn } from '../mrr/complete_subscription.ts';
 import { afterDiscounts, type Worth } from '../mrr/discounts.ts';
 import { isMetered, monthlyOf } from '../mrr/monthly.ts';
@@ -13,25 +14,37 @@ import { shareWithoutTax } from '../mrr/without_tax.ts';
 import type { Seen } from '../sync/collection.ts';
 import { dateOf, secondOf } from '../sync/sync_state.ts';
 
-export const subscriptionVersions = table({
+type Look = { items: readonly Fields[]; seen: Seen };
+
+export const subscriptionVersions = recordTable<Look>({
   name: 'raw.stripe_subscription_versions',
   key: ['id', 'valid_from'],
   rootColumn: 'id',
   keeps: 'history',
   uncompared: ['unseen_from'],
   columns: {
-    id: 'text',
-    valid_from: 'timestamptz',
-    unseen_from: 'timestamptz',
-    status: 'text',
-    currency: 'text',
-    customer_id: 'text',
-    is_paused: 'boolean',
-    ended_at: 'timestamptz',
-    items: 'jsonb',
-    payload: 'jsonb',
+    id: text('id'),
+    valid_from: column('timestamptz', validFrom),
+    unseen_from: column('timestamptz', unseenFrom),
+    status: text('status'),
+    currency: currency('currency'),
+    customer_id: ref('customer'),
+    is_paused: column('boolean', isPaused),
+    ended_at: instantIfAny('ended_at'),
+    items: column('jsonb', worthOf),
+    payload: noPayload,
   },
 });
+
+/** Stripe dates changes by whole seconds: one later in the second of our reading must not be dated before it. */
+function validFrom(subscription: Fields, { seen }: Look): Date {
+  return instantAtOrNull(subscription, 'ended_at') ?? seen.changedAt ?? dateOf(secondOf(seen.sentAt));
+}
+
+function unseenFrom(subscription: Fields, look: Look): Date | null {
+  const { unseenFrom } = look.seen;
+  return unseenFrom && unseenFrom < validFrom(subscription, look) ? unseenFrom : null;
+}
 
 /**
  * Decimal places of a monthly amount, which is a fraction wherever a year or a week is divided. Sums are
@@ -39,25 +52,6 @@ export const subscriptionVersions = table({
  * a trifle less, which would round down.
  */
 const MONTHLY_PLACES = 18;
-
-export function versionRow(subscription: Fields, items: readonly Fields[], seen: Seen) {
-  const endedAt = instantAtOrNull(subscription, 'ended_at');
-  const currency = currencyOf(subscription);
-  // Stripe dates changes by whole seconds: one later in the second of our reading must not be dated before it.
-  const validFrom = endedAt ?? seen.changedAt ?? dateOf(secondOf(seen.sentAt));
-  return {
-    id: text(subscription, 'id'),
-    valid_from: validFrom,
-    unseen_from: seen.unseenFrom && seen.unseenFrom < validFrom ? seen.unseenFrom : null,
-    status: text(subscription, 'status'),
-    currency,
-    customer_id: ref(subscription, 'customer'),
-    is_paused: isPaused(subscription),
-    ended_at: endedAt,
-    items: worthOf(subscription, items, currency),
-    payload: null,
-  };
-}
 
 /** Collection is paused; the status stays what it is. */
 export function isPaused(subscription: Fields): boolean {
@@ -68,7 +62,8 @@ export function isPaused(subscription: Fields): boolean {
  * The items with what they are worth a month: `monthly` after coupons that last for ever and without tax,
  * `undiscounted` before both. What nobody can tell is null and has a cause.
  */
-function worthOf(subscription: Fields, items: readonly Fields[], currency: string) {
+function worthOf(subscription: Fields, { items }: Look) {
+  const currency = currencyOf(subscription);
   const prices = items.map((item) => {
     const price = below(item, 'price');
     return priceIn(price, currency) ?? price;
@@ -85,8 +80,8 @@ function worthOf(subscription: Fields, items: readonly Fields[], currency: strin
       const share = isMetered(price) ? ONE : shareWithoutTax(subscription, item, price, billed);
       const worth = withoutTax(left[index] ?? ZERO, share);
       return {
-        item: text(item, 'id'),
-        price: text(price, 'id'),
+        item: textOf(item, 'id'),
+        price: textOf(price, 'id'),
         product: refIfAny(price, 'product'),
         quantity: isNothing(item.quantity) ? null : String(item.quantity),
         monthly: decimalOrNull(worth),

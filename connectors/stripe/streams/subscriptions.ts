@@ -1,7 +1,7 @@
 /** Subscriptions with all their items, and every version of them that we see. */
 import type { Item } from '#sql/load/table.ts';
-import { column, given, recordTable, rest } from '../../kit/columns.ts';
-import { type Fields, isObject } from '../../kit/fields.ts';
+import { column, recordTable, rest } from '../../kit/columns.ts';
+import { type Fields, text as idOf, isObject } from '../../kit/fields.ts';
 import { refTold } from '../api/coerce.ts';
 import {
   currency,
@@ -17,7 +17,7 @@ import {
 import { completeSubscription } from '../mrr/complete_subscription.ts';
 import { collectionStream } from '../stream.ts';
 import type { Collection, Seen, Told } from '../sync/collection.ts';
-import { isPaused, subscriptionVersions, versionRow } from './subscription_versions.ts';
+import { isPaused, subscriptionVersions } from './subscription_versions.ts';
 
 const LEFT_OUT = new Set(['billed', 'items', 'invoice_settings', 'payment_settings']);
 
@@ -44,13 +44,13 @@ export const subscriptions = recordTable({
   },
 });
 
-export const subscriptionItems = recordTable({
+export const subscriptionItems = recordTable<Fields>({
   name: 'raw.stripe_subscription_items',
   key: ['id'],
   rootColumn: 'subscription_id',
   columns: {
     id: text('id'),
-    subscription_id: given('text'),
+    subscription_id: column('text', (_, subscription: Fields) => idOf(subscription, 'id')),
     price_id: within('price', text('id')),
     product_id: within('price', refIfAny('product')),
     quantity: numberIfAny('quantity'),
@@ -93,18 +93,14 @@ function discounted(other: Fields, before: Fields): Told | undefined {
 
 function subscriptionItem(object: Fields, seen: Seen): Item {
   const row = subscriptions.rowOf(object);
-  const id = String(row.id);
   const items = Array.isArray(object.items) ? object.items.filter(isObject) : [];
   return {
-    id,
+    id: String(row.id),
     changedAt: seen.sentAt,
     rows: {
       [subscriptions.name]: [row],
-      [subscriptionItems.name]: items.map((item) => ({
-        ...subscriptionItems.rowOf(item),
-        subscription_id: id,
-      })),
-      [subscriptionVersions.name]: [versionRow(object, items, seen)],
+      [subscriptionItems.name]: items.map((item) => subscriptionItems.rowOf(item, object)),
+      [subscriptionVersions.name]: [subscriptionVersions.rowOf(object, { items, seen })],
     },
   };
 }

@@ -1,5 +1,5 @@
 /** A stream of each kind: what a table keeps is said in one word, each column in one line. */
-import { columnsOf, given, recordTable, rest } from '#connectors/kit/columns.ts';
+import { columnsOf, noPayload, recordTable, rest } from '#connectors/kit/columns.ts';
 import * as fields from '#connectors/kit/fields.ts';
 import { acornStream } from './stream.ts';
 
@@ -24,7 +24,7 @@ const prices = recordTable({
     id: text('id'),
     valid_from: instant('updated_at'),
     price: amount('price'),
-    payload: given('jsonb'),
+    payload: noPayload,
   },
 });
 
@@ -92,7 +92,7 @@ const views = recordTable({
     id: text('id'),
     read_at: instant('read_at', { marks: 'social' }),
     views: count('views'),
-    payload: given('jsonb'),
+    payload: noPayload,
   },
 });
 
