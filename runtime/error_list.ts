@@ -4,9 +4,11 @@
  */
 import type { Entry, Verdict } from './error_entry.ts';
 import { providerErrors } from './provider_errors.ts';
+import { scheduleErrors } from './schedule_errors.ts';
 
 export const errorList = {
   ...providerErrors,
+  ...scheduleErrors,
   NS_ACCOUNT_TAKEN: {
     verdict: 'give_up',
     exit: 'conflict',
@@ -119,6 +121,11 @@ export const errorList = {
     verdict: 'retry',
     when: 'a worker ended and could not hand its jobs back',
     next: 'nothing while another worker runs: it takes them over',
+  },
+  NS_JOB_CANCELLED: {
+    verdict: 'give_up',
+    when: 'a person or a schedule took the job off the queue',
+    next: 'nothing; enqueue it again if it is wanted after all',
   },
   NS_JOB_NOT_DEAD: {
     verdict: 'give_up',

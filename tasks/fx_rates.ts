@@ -56,6 +56,8 @@ export const fxRates = defineTask({
   key: ({ full }) => (full ? 'full' : 'ecb'),
   attempts: 8,
   timeoutSeconds: 30 * 60,
+  // The ECB publishes around 16:00; a run that comes too early looks again by itself.
+  schedules: [{ name: 'fx-rates', of: 'platform', expression: '15 16 * * 1-5', timeZone: 'Europe/Berlin' }],
   async run(which, context) {
     const counts = { added: 0, changed: 0, withdrawn: 0, unchanged: 0 };
     const run: Run = { context, payload: which, stats: newRequestStats(), counts, read: [], doubtful: [] };

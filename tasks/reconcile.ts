@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isReconcilable } from '#connectors/providers.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import { requestSync } from './request_sync.ts';
+import { spread } from './spread.ts';
 import { defineTask } from './task.ts';
 
 /** A little less than a week, so that a weekly schedule never finds the last one a moment too young. */
@@ -24,6 +25,7 @@ export const reconcile = defineTask({
   key: ({ brandId, connectionId }) => [brandId, connectionId].filter(Boolean).join(':'),
   attempts: 8,
   timeoutSeconds: 600,
+  schedules: [{ name: 'reconcile', of: 'brand', expression: (id) => `${spread(id, 60)} 5 * * 0` }],
   async run({ brandId, connectionId, now: instant }, { db, now }) {
     const due = await dueReconciliations(db, { brandId, connectionId, now: now() });
     for (const one of due) {

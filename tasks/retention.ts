@@ -1,8 +1,7 @@
 /** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
-import type { Db, Tx } from '#sql/db/pool.ts';
-import { type Batch, deleteOthers, deleteRuns, readLastRuns, takeTurn } from '#sql/queue/retention.ts';
-import { enqueue } from './enqueue.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { type Batch, deleteOthers, deleteRuns, readLastRuns } from '#sql/queue/retention.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
 /** In one run, of each kind of record. What is left then is the next day's. */
@@ -15,6 +14,7 @@ export const retention = defineTask({
   key: () => 'all',
   attempts: 8,
   timeoutSeconds: 3_600,
+  schedules: [{ name: 'retention', of: 'platform', expression: '0 6 * * *' }],
   async run(_, context) {
     const now = context.now();
     const lastRuns = await readLastRuns(context.db);
@@ -38,11 +38,4 @@ async function batches({ db, signal }: TaskContext, one: (tx: Tx, after: number)
     after = batch.after;
   }
   return deleted;
-}
-
-/** Queues it once a day, by the time of the database, however many ask. Schedules will do this. */
-export async function enqueueIfDue(db: Db): Promise<void> {
-  await db.transaction(async (tx) => {
-    if (await takeTurn(tx)) await enqueue(tx, retention, {});
-  });
 }

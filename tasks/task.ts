@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { ProviderKeyring } from '#connectors/providers.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
+import type { Policy } from '#sql/schedules/decide.ts';
 
 export type Figure = number | string | boolean | null | undefined;
 
@@ -56,6 +57,24 @@ export type Task<S extends z.ZodObject = z.ZodObject> = {
   /** A run may take this long; then its signal aborts and its claim is taken away. */
   timeoutSeconds: number;
   run(payload: z.output<S>, context: TaskContext): Promise<Tally>;
+  /** What fires it by the clock, unless an operator says otherwise. */
+  schedules?: readonly DefaultSchedule[];
+  /** The payload of a slot, where it says of which day the work is. */
+  atSlot?(payload: z.input<S>, slot: Slot): z.input<S>;
+};
+
+/** An instant at which a schedule fires. `localDay` is its day in the zone of the schedule, as YYYY-MM-DD. */
+export type Slot = { at: Date; localDay: string };
+
+export type DefaultSchedule = Partial<Policy> & {
+  name: string;
+  /** Of the platform there is one, else one for each brand or connection. */
+  of: 'platform' | 'brand' | 'connection';
+  /** Five fields. The owner's id is there to spread what many owners would do at the same minute. */
+  expression: string | ((ownerId: string) => string);
+  /** The zone of the brand when left out; UTC for the platform. */
+  timeZone?: string;
+  pauseAfterFailures?: number;
 };
 
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;

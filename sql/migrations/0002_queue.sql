@@ -43,7 +43,7 @@ create table ops.job_runs (
   last_commit_at timestamptz,
   finished_at timestamptz,
   outcome text not null default 'running' check (outcome in
-    ('running', 'succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead', 'released', 'crashed')),
+    ('running', 'succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead', 'released', 'cancelled', 'crashed')),
   error_code text,
   error_message text,
   error_hint text,
@@ -421,6 +421,45 @@ begin
   return v_jobs;
 end $$;
 
+-- Takes a job off the queue for good, with a record that says so. Of one that runs, the run finds its fence broken;
+-- one in the midst of a transaction is waited for. Gives how the job stood; nothing if it is gone, or ended.
+create function ops.cancel_job(p_job bigint, p_error jsonb) returns text language plpgsql as $$
+declare
+  v_job record;
+  v_run bigint;
+begin
+  select j.locked_by, j.locked_at, j.attempts, j.max_attempts, j.key, q.queue_name as lane, t.identifier as task,
+         ops.payload_of(j.payload) as payload
+  into v_job
+  from graphile_worker._private_jobs j
+  join graphile_worker._private_tasks t on t.id = j.task_id
+  left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
+  where j.id = p_job for update of j;
+  if not found then return null; end if;
+  if v_job.locked_by is null then
+    insert into ops.job_runs
+      (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at)
+    values (p_job, v_job.task, v_job.lane, ops.uuid_in(v_job.payload, 'brandId'), ops.uuid_in(v_job.payload, 'connectionId'),
+      v_job.payload, v_job.attempts, v_job.key, '', now(), now())
+    returning id into v_run;
+  else
+    v_run := ops.record_run(p_job, v_job.attempts, v_job.key);
+    update graphile_worker._private_job_queues set locked_by = null, locked_at = null
+    where queue_name = v_job.lane and locked_by = v_job.locked_by;
+  end if;
+  update ops.job_runs set outcome = 'cancelled', finished_at = clock_timestamp(), error_code = p_error ->> 'code',
+    error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
+  where id = v_run;
+  delete from graphile_worker._private_jobs where id = p_job;
+  return case when v_job.locked_by is not null then 'running' when v_job.attempts >= v_job.max_attempts then 'dead' else 'waiting' end;
+end $$;
+
+-- Which of the jobs that a pool runs are no longer its own: cancelled, or handed back.
+create function ops.lost_jobs(p_pool text, p_jobs bigint[]) returns setof bigint language sql stable as $$
+  select w.id from unnest(p_jobs) w (id)
+  where not exists (select from graphile_worker._private_jobs j where j.id = w.id and j.locked_by = p_pool)
+$$;
+
 -- Puts the parked jobs of a connection back. Called after the connection was released, in that transaction.
 create function ops.release_jobs(p_brand uuid, p_connection uuid) returns integer language plpgsql as $$
 declare v_jobs integer;
@@ -486,12 +525,3 @@ cross join lateral (
               else 'waiting' end as state) s;
 comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held or dead, and why';
 comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
-
--- When the records of the platform are next rid of what is too old: sql/queue/retention.ts says what that is. Whoever
--- finds it due moves it on and queues the job in one transaction, so it is queued once, however many look.
-create table ops.retention (
-  is_only_row boolean primary key default true check (is_only_row),
-  due_at timestamptz not null
-);
-comment on table ops.retention is 'when old records are next deleted: one row';
-insert into ops.retention (due_at) values (now() + interval '1 day');

@@ -15,7 +15,15 @@ export type RunRecord = { id?: number; attempt: number; key: string | null };
 export type Begun = { state: 'running' | 'held'; runId: number } | { state: 'lost' };
 
 /** How a run ended: done, to run again (retrying, waiting, returned), parked, or kept as dead. */
-export type Outcome = 'succeeded' | 'partial' | 'retrying' | 'snoozed' | 'released' | 'held' | 'dead';
+export type Outcome =
+  | 'succeeded'
+  | 'partial'
+  | 'retrying'
+  | 'snoozed'
+  | 'released'
+  | 'held'
+  | 'dead'
+  | 'cancelled';
 
 export type RunError = { code: string; message: string; hint?: string; stack?: string };
 
@@ -91,6 +99,19 @@ export async function endRun(
   const values = [jobId, poolId, claimedAt, id, ...settled, attempt, key];
   const { rows } = await db.query<Ended>(END_RUN, values);
   return rows[0] ?? { outcome: 'lost', run: null };
+}
+
+/** Takes a job off the queue for good. Gives how it stood; undefined if it is gone. */
+export async function cancelJob(
+  tx: Tx,
+  jobId: string,
+  error: RunError,
+): Promise<'waiting' | 'running' | 'dead' | undefined> {
+  const { rows } = await tx.query<{ state: 'waiting' | 'running' | 'dead' | null }>(
+    'select ops.cancel_job($1, $2) as state',
+    [jobId, toJson(error)],
+  );
+  return rows[0]?.state ?? undefined;
 }
 
 /** Puts the parked jobs of a connection back, in the transaction that has just released it. */

@@ -82,11 +82,3 @@ export async function deleteOthers(tx: Tx, name: Exclude<RecordName, 'job_runs'>
   const deleted = rowCount ?? 0;
   return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
 }
-
-/** True once a day, for whoever asks first, in the transaction that queues the deletion. */
-export async function takeTurn(tx: Tx): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    "update ops.retention set due_at = now() + interval '1 day' where due_at <= now()",
-  );
-  return rowCount === 1;
-}

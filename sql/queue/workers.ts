@@ -38,6 +38,16 @@ export async function returnStrays(
   return count(db, text, [poolId, graceSeconds, running]);
 }
 
+/** Which of the jobs that a pool runs are no longer its own. */
+export async function lostJobs(db: Queryable, poolId: string, running: readonly string[]): Promise<string[]> {
+  if (running.length === 0) return [];
+  const { rows } = await db.query<{ id: string }>('select id::text from ops.lost_jobs($1, $2) as id', [
+    poolId,
+    running,
+  ]);
+  return rows.map(({ id }) => id);
+}
+
 /** Says that a worker has ended in order. False if something is left in its name, for the sweep to hand back. */
 export async function closeWorker(db: Queryable, poolId: string): Promise<boolean> {
   await db.query(

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import { BATCH_MAX } from '#sql/queue/retention.ts';
-import { tasks } from '#tasks/index.ts';
-import { enqueueIfDue, retention } from '#tasks/retention.ts';
+import { retention } from '#tasks/retention.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { eventually } from '../support/eventually.ts';
-import { aWorker } from '../support/queue.ts';
 import { type Shop, TEST_KEYS, twoShops } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 
@@ -143,32 +140,6 @@ test('workers that ended long ago go, and so does what was done ten years ago', 
     ...['ended lately', 'has jobs in its name', 'lives'],
   ]);
   expect(await db.column('select target from ops.audit_log')).toEqual(['3649']);
-});
-
-test('it is queued once a day, however many ask', async () => {
-  await using db = await freshDb();
-  const queued = () => db.column('select task_identifier from graphile_worker.jobs');
-  await enqueueIfDue(db);
-  expect(await queued()).toEqual([]); // a day after the schema was made at the earliest
-  await db.query("update ops.retention set due_at = now() - interval '3 days'");
-  await Promise.all(Array.from({ length: 4 }, () => enqueueIfDue(db)));
-  expect(await queued()).toEqual(['retention']);
-  expect(
-    await db.column(
-      "select due_at between now() + interval '23 hours' and now() + interval '1 day' from ops.retention",
-    ),
-  ).toEqual([true]);
-});
-
-test('a worker queues it by itself when it is due, and runs it', async () => {
-  await using db = await freshDb();
-  await db.query('update ops.retention set due_at = now()');
-  await using _ = await aWorker(db, { tasks });
-  await eventually(async () =>
-    expect(await db.rows('select task, outcome from ops.job_runs')).toEqual([
-      { task: 'retention', outcome: 'succeeded' },
-    ]),
-  );
 });
 
 const pruneOf =

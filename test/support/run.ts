@@ -48,7 +48,7 @@ export function runClaimed<S extends z.ZodObject>(
   { services, stop = never, control = db }: RunTaskOptions = {},
 ): Promise<RunReport> {
   const given = { ...testServices, ...services };
-  return runJob(task, job, { db, control, log: quiet, services: given, stop, giveUp: never });
+  return runJob(task, job, { db, control, log: quiet, services: given, stop, giveUp: never, lost: never });
 }
 
 /** Claims one job as the library does, but this one whatever else waits, and whatever its lane does. */

@@ -1,4 +1,4 @@
-/** What ends a run before its body does: its timeout, or a worker that must stop. */
+/** What ends a run before its body does: its timeout, a worker that must stop, or a job that was taken from it. */
 import { coded, type NightshiftError } from '#runtime/errors.ts';
 
 /** How long a body may go on after its signal aborted before it is left to itself. */
@@ -22,14 +22,25 @@ export class WorkerStopping extends coded('NS_WORKER_STOPPING') {
   }
 }
 
+export class JobTaken extends coded('NS_CLAIM_LOST') {
+  constructor() {
+    super('The job was cancelled or handed back while it ran.', {
+      hint: 'Nothing to do: `jobs show` says what became of it.',
+    });
+  }
+}
+
 export type Deadline = Disposable & {
-  /** For the body. Its reason is a TaskTimedOut or a WorkerStopping. */
+  /** For the body. Its reason is a TaskTimedOut, a WorkerStopping or a JobTaken. */
   signal: AbortSignal;
   /** Rejects with that reason when the body has not heeded it in time. */
   outstayed: Promise<never>;
 };
 
-export function deadline(task: { name: string; timeoutSeconds: number }, stop: AbortSignal): Deadline {
+export function deadline(
+  task: { name: string; timeoutSeconds: number },
+  { stop, lost }: { stop: AbortSignal; lost: AbortSignal },
+): Deadline {
   const controller = new AbortController();
   const { promise: outstayed, reject } = Promise.withResolvers<never>();
   outstayed.catch(() => {}); // whether anybody still waits for it is up to them
@@ -41,9 +52,11 @@ export function deadline(task: { name: string; timeoutSeconds: number }, stop: A
   };
   const onTimeout = () => pull(new TaskTimedOut(task.name, task.timeoutSeconds));
   const onStop = () => pull(new WorkerStopping());
+  const onLost = () => pull(new JobTaken());
   const timer = setTimeout(onTimeout, Math.ceil(task.timeoutSeconds * 1_000));
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
+  lost.addEventListener('abort', onLost, { once: true });
 
   return {
     signal: controller.signal,
@@ -52,6 +65,7 @@ export function deadline(task: { name: string; timeoutSeconds: number }, stop: A
       clearTimeout(timer);
       clearTimeout(grace);
       stop.removeEventListener('abort', onStop);
+      lost.removeEventListener('abort', onLost);
     },
   };
 }

@@ -1,16 +1,15 @@
 /**
- * What every worker does each second: look for workers that died, and hand their jobs back. Now and then it
- * also sees to it that old records are deleted once a day.
+ * What every worker does each second: look for workers that died, and hand their jobs back; and tell the runs
+ * whose jobs were taken from them, which a person may have cancelled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
-import { returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
-import { enqueueIfDue } from '#tasks/retention.ts';
+import { lostJobs, returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
 
 export const RESCUE_MS = 1_000;
-// These two read the whole queue, and find what happens once in a blue moon; retention is due once a day.
+// These two read the whole queue, and find what happens once in a blue moon.
 const SLOW_EVERY = 10;
 export const GRACE_SECONDS = 10;
 // When our own lock was lost, a restarted server lost everybody's: they get this long to come back.
@@ -24,6 +23,8 @@ export type RescuerOptions = {
   self: string;
   poolId: () => string;
   running: () => readonly string[];
+  /** Ends the run of a job that is no longer ours. */
+  end: (jobId: string) => void;
   rejoinedAt: () => number | undefined;
 };
 
@@ -39,15 +40,15 @@ export async function rescue(options: RescuerOptions): Promise<void> {
 }
 
 async function sweepOnce(
-  { db, log, self, poolId, running, rejoinedAt }: RescuerOptions,
+  { db, log, self, poolId, running, end, rejoinedAt }: RescuerOptions,
   slow: boolean,
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;
+  for (const id of await lostJobs(db, poolId(), running())) end(id);
   const ofDead = await sweepWorkers(db, self);
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
   const own = { poolId: poolId(), running: running(), graceSeconds: GRACE_SECONDS };
   const ofOurs = slow ? await returnStrays(db, own) : 0;
-  if (slow) await enqueueIfDue(db);
   const jobs = ofDead + ofStrangers + ofOurs;
   if (jobs > 0) log.warn({ jobs, ofDead, ofStrangers, ofOurs }, 'handed jobs back');
 }

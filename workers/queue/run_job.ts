@@ -10,7 +10,7 @@ import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord
 import { parsePayload } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
 import { untilAnswered } from './db_retry.ts';
-import { deadline, TaskTimedOut, WorkerStopping } from './deadline.ts';
+import { deadline, JobTaken, TaskTimedOut, WorkerStopping } from './deadline.ts';
 import { ClaimLost, type FencedDb, fencedDb } from './fenced_db.ts';
 import { endOfFailure, endOfRelease, endOfSuccess } from './retry_policy.ts';
 
@@ -34,6 +34,8 @@ export type RunOptions = {
   services: Services;
   /** Aborts when the worker must stop: the run is then handed back. */
   stop: AbortSignal;
+  /** Aborts when the job is found to be no longer ours. */
+  lost: AbortSignal;
   /** Aborts when waiting for PostgreSQL makes no sense any more. */
   giveUp: AbortSignal;
 };
@@ -109,14 +111,15 @@ const levels = {
   lost: 'warn',
   held: 'error',
   dead: 'error',
+  cancelled: 'warn',
 } as const;
 
-type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop'> & { db: FencedDb };
+type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop' | 'lost'> & { db: FencedDb };
 type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
 
-async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOptions): Promise<BodyEnd> {
+async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: BodyOptions): Promise<BodyEnd> {
   const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
-  using leashed = deadline(task, stop);
+  using leashed = deadline(task, { stop, lost });
   const { signal, outstayed } = leashed;
   try {
     signal.throwIfAborted();
@@ -129,7 +132,7 @@ async function runBody(task: Task, job: ClaimedJob, { stop, ...given }: BodyOpti
     return { tally, end: endOfSuccess(tally, attempts) };
   } catch (thrown) {
     const reason: unknown = signal.reason;
-    if (thrown instanceof ClaimLost || reason instanceof WorkerStopping) {
+    if (thrown instanceof ClaimLost || reason instanceof WorkerStopping || reason instanceof JobTaken) {
       return { error: thrown, end: endOfRelease(attempts) };
     }
     const error =

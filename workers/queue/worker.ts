@@ -94,6 +94,9 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
     self: liveness.id,
     poolId: () => poolId,
     running: () => [...running].map(({ id }) => id),
+    end: (jobId) => {
+      for (const { id, lost } of running) if (id === jobId) lost.abort();
+    },
     rejoinedAt: liveness.rejoinedAt,
   });
   const claiming = supervise(first, { log, db: control, stop: stops.claiming.signal, start: claimAgain });
@@ -128,21 +131,21 @@ function forClaims(url: string): string {
 class Settled extends Error {}
 
 /** Not ids alone: a run that lost its job may still go on when the next run of it begins here. */
-type Running = Set<{ id: string }>;
+type Running = Set<{ id: string; lost: AbortController }>;
 
 /** The tasks as the library calls them. `running` names the jobs in hand. */
 function handlers(
   tasks: readonly Task[],
   running: Running,
-  options: RunOptions,
+  options: Omit<RunOptions, 'lost'>,
   report: Report | undefined,
 ): TaskList {
   const handler = (task: Task): TaskList[string] => {
     return async (_payload, { job }) => {
-      const run = { id: job.id };
+      const run = { id: job.id, lost: new AbortController() };
       running.add(run);
       try {
-        const { outcome, error } = await runJob(task, job, options);
+        const { outcome, error } = await runJob(task, job, { ...options, lost: run.lost.signal });
         if (error !== undefined && (outcome === 'dead' || outcome === 'held'))
           report?.(error, { task: task.name });
         if (outcome !== 'succeeded' && outcome !== 'partial') throw new Settled(outcome);

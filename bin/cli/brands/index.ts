@@ -11,6 +11,8 @@ import {
   type Marked,
 } from '#sql/tenants/brands.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
+import { tasks } from '#tasks/index.ts';
+import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { addUnlessThere } from '../shared/if_missing.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { recompute } from '../shared/recompute.ts';
@@ -87,7 +89,12 @@ function addAdd(command: Command, cli: Cli): void {
       const { row, added } = await addUnlessThere({
         ...{
           ifMissing,
-          add: () => db.transaction((tx) => addBrand(tx, wanted)),
+          add: () =>
+            db.transaction(async (tx) => {
+              const brand = await addBrand(tx, wanted);
+              await addDefaults(tx, tasks, { brandId: brand.id, connectionId: null });
+              return brand;
+            }),
           find: async () => {
             const brand = await findBrand(db, name);
             await db.transaction((tx) => keepBrand(tx, brand.id));

@@ -5,6 +5,8 @@ import { findBrand } from '#sql/tenants/brands.ts';
 import { addConnection, findConnection, type NewConnection } from '#sql/tenants/connections.ts';
 import { ConnectionBeingRemoved } from '#sql/tenants/removing.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
+import { tasks } from '#tasks/index.ts';
+import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { addUnlessThere } from '../shared/if_missing.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -87,7 +89,12 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const keyring = await keyringOf(cli, session);
   const { row, added } = await addUnlessThere({
     ifMissing,
-    add: () => db.transaction((tx) => addConnection(tx, keyring, wanted)),
+    add: () =>
+      db.transaction(async (tx) => {
+        const connection = await addConnection(tx, keyring, wanted);
+        await addDefaults(tx, tasks, { brandId: brand.id, connectionId: connection.id });
+        return connection;
+      }),
     find: async () => {
       const there = await findConnection(db, brand.id, name);
       if (there.removingAt) throw new ConnectionBeingRemoved(name, brand.slug);

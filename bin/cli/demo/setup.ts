@@ -4,6 +4,7 @@
  */
 
 import type { Db } from '#sql/db/pool.ts';
+import { pauseAll } from '#sql/schedules/schedules.ts';
 import { addBrand, type Brand, findBrand } from '#sql/tenants/brands.ts';
 import {
   addConnection,
@@ -13,6 +14,8 @@ import {
   type NewConnection,
 } from '#sql/tenants/connections.ts';
 import { addRetailer, findRetailer, type Retailer } from '#sql/tenants/retailers.ts';
+import { tasks } from '#tasks/index.ts';
+import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { storeAddress } from '../connections/address.ts';
 import { addUnlessThere } from '../shared/if_missing.ts';
 import type { SandboxPlaces } from './sandbox_process.ts';
@@ -47,6 +50,7 @@ export async function setUp(db: Db, keyring: Keyring, places: SandboxPlaces): Pr
     retailers.set(slug, retailer);
     connections.push(await setUpConnection(db, keyring, retailer, account));
   }
+  await pauseSchedules(db, brand, connections);
   return { brand, retailers: [...retailers.values()], connections };
 }
 
@@ -108,4 +112,13 @@ async function setUpConnection(
   const { baseUrl } = account;
   if (!added && row.baseUrl !== baseUrl) await db.transaction((tx) => storeAddress(tx, row, baseUrl));
   return row;
+}
+
+/** The sandbox is gone when the demo is over: nothing of it may fire later. */
+async function pauseSchedules(db: Db, brand: Brand, connections: readonly Connection[]): Promise<void> {
+  const owners = [null, ...connections.map(({ id }) => id)];
+  await db.transaction(async (tx) => {
+    for (const connectionId of owners) await addDefaults(tx, tasks, { brandId: brand.id, connectionId });
+    await pauseAll(tx, brand.id, { by: 'demo', reason: 'the sandbox of the demo runs with the demo only' });
+  });
 }

@@ -7,7 +7,7 @@ const NAMED_MAX = 3;
 
 /** What is wrong now. */
 export function attentionOf(findings: Findings): string[] {
-  const { workers, jobs, connections, removals, rejected_records, failed_checks } = findings;
+  const { workers, jobs, connections, removals, rejected_records, failed_checks, late_schedules } = findings;
   const lines = connections.flatMap(troubleOf);
   for (const { kind, name, brand } of removals)
     lines.push(`The ${kind} ${name} is being removed. Next: ${removeCommand(kind, name, brand)}`);
@@ -16,6 +16,10 @@ export function attentionOf(findings: Findings): string[] {
   if (work > 0 && workers.length === 0) lines.push('Jobs wait and no worker runs. Next: npx nightshift up');
   if (jobs.dead > jobs.dead_made_good)
     lines.push('Jobs are dead. Next: npx nightshift jobs list --state dead');
+  if (late_schedules.schedules > 0)
+    lines.push(
+      `${count(late_schedules.schedules, 'schedule')} wait for a scheduler, the oldest for ${span(late_schedules.oldest_seconds * 1_000)}. Next: npx nightshift up`,
+    );
   if (rejected_records > 0) lines.push('Records were rejected; ops.rejected_rows has them with the reason.');
   const causes = connections.map(({ cause }) => cause ?? '').join('\n');
   for (const { brand, connection, check, cause } of failed_checks.filter(
@@ -32,7 +36,7 @@ export function warningsOf({ workers, jobs, connections, fx }: Findings): string
   const lines: string[] = [];
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
     lines.push('No worker runs: what is queued will wait. Next: npx nightshift up');
-  if (connections.length > 0) lines.push(NOTHING_SCHEDULES);
+  if (connections.length > 0) lines.push(NOTHING_SYNCS);
   if (fx.newest_day !== null && fx.newest_day < fx.expected_day)
     lines.push(
       `Exchange rates end on ${fx.newest_day}; the ECB has published ${fx.expected_day}. Next: npx nightshift fx sync --wait`,
@@ -40,8 +44,8 @@ export function warningsOf({ workers, jobs, connections, fx }: Findings): string
   return lines;
 }
 
-/** True until there are schedules. */
-export const NOTHING_SCHEDULES =
+/** True until syncs have schedules. */
+export const NOTHING_SYNCS =
   'Nothing starts syncs by itself yet. Next: let cron type npx nightshift sync run --brand B each hour';
 
 function troubleOf({ brand, connection, state, cause }: ConnectionHealth): string[] {

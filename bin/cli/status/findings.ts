@@ -23,6 +23,8 @@ export type Findings = {
   connections: ConnectionHealth[];
   /** Begun and not ended. */
   removals: Begun[];
+  /** Slots that came due a while ago and are not decided. */
+  late_schedules: { schedules: number; oldest_seconds: number };
   dirty_days: { days: number; oldest_seconds: number };
   rejected_records: number;
   /** Checks of which the newest result is a failure. */
@@ -62,17 +64,19 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
   const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
   const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
   if (schema !== CURRENT) return { ...EMPTY, database, fx };
-  const [workers, crashes, jobs, connections, removals, dirty, rejected, checks, rates] = await Promise.all([
-    liveWorkers(db),
-    db.query<{ n: number }>(CRASHES),
-    db.query<Findings['jobs']>(JOBS),
-    db.query<ConnectionHealth>(CONNECTIONS),
-    begunRemovals(db),
-    db.query<Findings['dirty_days']>(DIRTY_DAYS),
-    db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
-    db.query<FailedCheck>(FAILED_CHECKS),
-    db.query<{ day: string | null }>(NEWEST_RATES),
-  ]);
+  const [workers, crashes, jobs, connections, removals, late, dirty, rejected, checks, rates] =
+    await Promise.all([
+      liveWorkers(db),
+      db.query<{ n: number }>(CRASHES),
+      db.query<Findings['jobs']>(JOBS),
+      db.query<ConnectionHealth>(CONNECTIONS),
+      begunRemovals(db),
+      db.query<Findings['late_schedules']>(LATE_SCHEDULES),
+      db.query<Findings['dirty_days']>(DIRTY_DAYS),
+      db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
+      db.query<FailedCheck>(FAILED_CHECKS),
+      db.query<{ day: string | null }>(NEWEST_RATES),
+    ]);
   return {
     database,
     workers,
@@ -80,6 +84,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     jobs: jobs.rows[0] ?? EMPTY.jobs,
     connections: connections.rows,
     removals,
+    late_schedules: late.rows[0] ?? EMPTY.late_schedules,
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
@@ -93,6 +98,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   jobs: { waiting: 0, running: 0, retrying: 0, held: 0, dead: 0, dead_made_good: 0, oldest_seconds: 0 },
   connections: [],
   removals: [],
+  late_schedules: { schedules: 0, oldest_seconds: 0 },
   dirty_days: { days: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
@@ -146,6 +152,11 @@ const CONNECTIONS = `
 
 // Each publication has the dollar; rates of one's own may be of any day.
 const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 'USD'";
+
+// Schedulers look each second.
+const LATE_SCHEDULES = `
+  select count(*) as schedules, coalesce(extract(epoch from now() - min(next_slot)), 0)::float8 as oldest_seconds
+  from ops.schedules where next_slot < now() - interval '1 minute'`;
 
 const DIRTY_DAYS = `
   select count(distinct (brand_id, retailer_id, day)) as days,

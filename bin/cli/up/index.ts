@@ -3,15 +3,17 @@ import { stopSignal } from '#runtime/shutdown.ts';
 import { migrate } from '#sql/db/migrate.ts';
 import { placeOf } from '#sql/db/pool.ts';
 import { keepPlatformCurrency } from '#sql/tenants/platform.ts';
+import { tasks } from '#tasks/index.ts';
+import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { startLocalWorker } from '../shared/local_worker.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { NOTHING_SCHEDULES } from '../status/attention.ts';
+import { NOTHING_SYNCS } from '../status/attention.ts';
 
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'server (unless DATABASE_URL names one), schema and a worker in one process, until told to stop',
+      'server (unless DATABASE_URL names one), schema, a worker and a scheduler in one process, until told to stop',
     )
     .action(async () => {
       const stop = stopSignal(); // from here on, so that a signal during the start is not lost
@@ -21,13 +23,17 @@ export const noun: Noun = (command, cli) => {
       await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
       await using sentry = await startSentry(session.config.sentryDsn, 'up');
       await using worker = await startLocalWorker(cli, session, { report: sentry.capture });
+      const options = { url: session.url, log: session.log, tasks, report: sentry.capture };
+      await using scheduler = await startScheduler(options);
       const { concurrency, drainSeconds } = session.config;
       say(`Up. PostgreSQL at ${placeOf(session.url)}${session.embedded ? ' (embedded)' : ''}.`);
       say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
-      say(NOTHING_SCHEDULES);
+      say('A scheduler fires what is due by the clock: npx nightshift schedules list');
+      say(NOTHING_SYNCS);
       // A worker that cannot go on, or a lost server, ends this process, with an exit code that says so.
       const signal = await Promise.race([stop, worker.stopped, session.lost]);
       if (signal) say(`${signal}: running jobs have ${drainSeconds} s to end; then they are handed back.`);
+      await scheduler.stop();
       await worker.stop();
     });
 };

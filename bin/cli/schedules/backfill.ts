@@ -1,0 +1,114 @@
+/** `schedules backfill` */
+import { type Command, Option } from 'commander';
+import type { Tx } from '#sql/db/pool.ts';
+import { type Chosen, lockBackfill, planBackfill, startBackfill } from '#sql/schedules/backfills.ts';
+import { ScheduleNotFound } from '#sql/schedules/find.ts';
+import { databaseTime, lockSchedule } from '#sql/schedules/schedules.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { ScheduleRefused, ScheduleState } from '#workers/scheduler/actions.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { isoInstant } from '../ui/arguments.ts';
+import { count } from '../ui/format.ts';
+import { actor, findWhich, type Which, whichSchedule, wholeNumber } from './which.ts';
+
+type Options = Which & {
+  since?: string;
+  until?: string;
+  only: Chosen;
+  newestFirst?: boolean;
+  concurrency: number;
+  dryRun?: boolean;
+  plan?: number;
+};
+
+export function addBackfill(command: Command, cli: Cli): void {
+  whichSchedule(
+    command
+      .command('backfill')
+      .description('fire slots of the past again; the schedule itself goes on as it was'),
+  )
+    .option('--since <instant>', 'slots after this instant', isoInstant)
+    .option('--until <instant>', 'up to this one, now when left out', isoInstant)
+    .addOption(
+      new Option('--only <which>', 'missing: did not fire; failed: their job is dead')
+        .choices(['missing', 'failed', 'all'])
+        .default('missing'),
+    )
+    .option('--newest-first', 'the latest slot first')
+    .option('--concurrency <n>', 'jobs on the queue at a time', wholeNumber(1, 100), 1)
+    .option('--dry-run', 'only store the plan and show it; --plan runs it')
+    .option(
+      '--plan <n>',
+      'run a stored plan, with just the slots that it showed',
+      wholeNumber(1, 999_999_999),
+    )
+    .action(async (said: string, options: Options) => backfill(cli, said, options));
+}
+
+async function backfill(cli: Cli, said: string, options: Options): Promise<void> {
+  await using session = await openSession(cli);
+  const { id, name, brandId } = await findWhich(session.db, said, options);
+  const target = `${id} ${name}`;
+  const plan = options.plan ?? (await makePlan(session, id, options));
+  const slots = await slotsOfPlan(session, id, plan);
+  if (options.dryRun && options.plan === undefined) {
+    cli.out.list(slots, ['position', 'local_day', 'slot', 'outcome']);
+    return cli.out.say(
+      `Plan ${plan}: ${count(slots.length, 'slot')}. Run it: npx nightshift schedules backfill ${id} --plan ${plan}`,
+    );
+  }
+  await session.db.transaction(async (tx) => {
+    await start(tx, id, plan);
+    const details = { plan, slots: slots.length };
+    await recordAction(tx, {
+      ...{ action: 'schedules.backfill', target, details },
+      ...(brandId && { brandId }),
+    });
+  });
+  cli.out.record({ plan, slots: slots.length }, () => [
+    `Backfill ${plan} runs: ${count(slots.length, 'slot')}, ${options.concurrency} at a time. A scheduler makes its jobs.`,
+  ]);
+}
+
+async function makePlan({ db }: Session, id: number, options: Options): Promise<number> {
+  const { since, only, newestFirst = false, concurrency } = options;
+  if (since === undefined)
+    throw new ScheduleRefused('From when on?', { hint: 'Add --since 2026-03-01T00:00:00Z, or --plan N.' });
+  return db.transaction(async (tx) => {
+    const schedule = await lockSchedule(tx, id, { wait: true });
+    if (schedule === undefined) throw new ScheduleNotFound('schedule', String(id));
+    const now = await databaseTime(tx);
+    const wanted = options.until === undefined ? now : new Date(options.until);
+    const until = wanted > now ? now : wanted; // what lies ahead is the schedule's own
+    const plan = { since: new Date(since), until, chosen: only, newestFirst, concurrency, by: actor().by };
+    return planBackfill(tx, schedule, plan);
+  });
+}
+
+async function slotsOfPlan({ db }: Session, scheduleId: number, plan: number) {
+  const { rows } = await db.query<{
+    position: number;
+    slot: Date;
+    local_day: string;
+    outcome: string | null;
+  }>(
+    `select s.position, s.slot, s.local_day, l.outcome
+     from ops.backfills b
+     join ops.backfill_slots s on s.backfill_id = b.id
+     left join ops.schedule_slots l on l.schedule_id = b.schedule_id and l.slot = s.slot
+     where b.id = $1 and b.schedule_id = $2 order by s.position`,
+    [plan, scheduleId],
+  );
+  return rows;
+}
+
+async function start(tx: Tx, scheduleId: number, plan: number): Promise<void> {
+  const backfill = await lockBackfill(tx, plan);
+  if (backfill?.scheduleId !== scheduleId) throw new ScheduleNotFound('plan of a backfill', String(plan));
+  if (backfill.startedAt !== null)
+    throw new ScheduleState(`Plan ${plan} was started before.`, {
+      hint: 'Make another: npx nightshift schedules backfill … --dry-run',
+    });
+  await startBackfill(tx, backfill);
+}

@@ -1,0 +1,28 @@
+/** `schedules edit` */
+import type { Command } from 'commander';
+import { editSchedule, ScheduleRefused } from '#workers/scheduler/actions.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { type PolicyOptions, policyOf, policyOptions } from './policy_options.ts';
+import { localTime } from './times.ts';
+import { actor, findWhich, type Which, whichSchedule } from './which.ts';
+
+export function addEdit(command: Command, cli: Cli): void {
+  const verb = whichSchedule(
+    command.command('edit').description('change a schedule from now on; what has passed stays as it was'),
+  ).option('--expression <fields>', "minute hour day month weekday, such as '0 2 * * *'");
+  policyOptions(verb).action(async (said: string, options: Which & PolicyOptions) => {
+    const edit = policyOf(options);
+    if (Object.keys(edit).length === 0)
+      throw new ScheduleRefused('Nothing is to be changed.', {
+        hint: 'npx nightshift schedules edit --help',
+      });
+    await using session = await openSession(cli);
+    const { id, name } = await findWhich(session.db, said, options);
+    await editSchedule(session.db, id, edit, actor());
+    const { nextSlot, timeZone } = await findWhich(session.db, String(id), {});
+    cli.out.record({ id, name, ...edit, next: nextSlot }, () => [
+      `Changed schedule ${id} ${name}. It fires next at ${nextSlot ? localTime(nextSlot, timeZone) : 'no time'}.`,
+    ]);
+  });
+}

@@ -1,0 +1,41 @@
+/** `schedules next` */
+import type { Command } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
+import { slotsOf } from '#sql/schedules/expression.ts';
+import { databaseTime } from '#sql/schedules/schedules.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { isoInstant, zone } from '../ui/arguments.ts';
+import { localTime } from './times.ts';
+import { countOption, findWhich, ownerOptions, type Which } from './which.ts';
+
+type Options = Which & { count: number; expression?: string; timeZone?: string; from?: string };
+
+const FAR = new Date('9999-01-01T00:00:00Z');
+
+export function addNext(command: Command, cli: Cli): void {
+  ownerOptions(command.command('next'))
+    .description('the next slots of a schedule, or of an expression that is none yet')
+    .argument('[schedule]', 'its number as schedules list shows it, or its name')
+    .addOption(countOption(1_000, 5))
+    .option('--expression <expression>', 'instead of a schedule')
+    .option('--time-zone <zone>', 'with --expression: its IANA zone, UTC when left out', zone)
+    .option('--from <instant>', 'after this instant, now when left out', isoInstant)
+    .action(async (said: string | undefined, options: Options) => next(command, cli, said, options));
+}
+
+async function next(command: Command, cli: Cli, said: string | undefined, options: Options): Promise<void> {
+  const { expression, timeZone, from, count } = options;
+  if ((said === undefined) === (expression === undefined))
+    command.error('error: name a schedule, or give --expression', { exitCode: exitCodes.usage });
+  await using session = await openSession(cli);
+  const row = said === undefined ? undefined : await findWhich(session.db, said, options);
+  const which = row ?? { expression: expression ?? '', timeZone: timeZone ?? 'UTC' };
+  const start = from === undefined ? await databaseTime(session.db) : new Date(from);
+  const slots = slotsOf(which.expression, which.timeZone).between(start, FAR, count);
+  cli.out.list(
+    slots.map((at) => ({ local: localTime(at, which.timeZone), utc: at, time_zone: which.timeZone })),
+    ['local', 'utc', 'time_zone'],
+  );
+  if (row?.pausedAt) cli.out.say(`It is paused: these slots will not fire before it is resumed.`);
+}

@@ -1,0 +1,26 @@
+/** `schedules pause` */
+import type { Command } from 'commander';
+import { pauseSchedule } from '#workers/scheduler/actions.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { isoInstant, title } from '../ui/arguments.ts';
+import { actor, findWhich, type Which, whichSchedule } from './which.ts';
+
+type Options = Which & { reason: string; until?: string };
+
+export function addPause(command: Command, cli: Cli): void {
+  whichSchedule(command.command('pause').description('let no slot fire; those that pass are recorded'))
+    .requiredOption('--reason <text>', 'why, for whoever looks', title)
+    .option('--until <instant>', 'fire again by itself after this instant', isoInstant)
+    .action(async (said: string, options: Options) => {
+      await using session = await openSession(cli);
+      const { id, name } = await findWhich(session.db, said, options);
+      const { reason } = options;
+      const until = options.until === undefined ? undefined : new Date(options.until);
+      await pauseSchedule(session.db, id, { reason, until }, actor());
+      cli.out.record({ id, name, state: 'paused', reason, until }, () => [
+        `Schedule ${id} ${name} is paused.`,
+      ]);
+      cli.out.say(`Next: npx nightshift schedules resume ${id} --missed skip`);
+    });
+}

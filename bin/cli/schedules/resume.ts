@@ -1,0 +1,24 @@
+/** `schedules resume` */
+import { type Command, Option } from 'commander';
+import { type Missed, resumeSchedule } from '#workers/scheduler/actions.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { count } from '../ui/format.ts';
+import { actor, findWhich, type Which, whichSchedule } from './which.ts';
+
+export function addResume(command: Command, cli: Cli): void {
+  whichSchedule(command.command('resume').description('let a paused schedule fire again'))
+    .addOption(
+      new Option('--missed <which>', 'of the slots that the pause kept from firing, these fire now')
+        .choices(['skip', 'latest', 'all'])
+        .default('skip'),
+    )
+    .action(async (said: string, options: Which & { missed: Missed }) => {
+      await using session = await openSession(cli);
+      const { id, name } = await findWhich(session.db, said, options);
+      const { fired, failed } = await resumeSchedule(session.db, id, options.missed, actor());
+      cli.out.record({ id, name, state: 'active', fired, failed }, () => [
+        `Schedule ${id} ${name} fires again; ${count(fired, 'missed slot')} fired now.`,
+      ]);
+    });
+}

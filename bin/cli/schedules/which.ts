@@ -1,0 +1,40 @@
+/** Which schedule a person means, and who the person is. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Db } from '#sql/db/pool.ts';
+import { findSchedule, type ScheduleRow } from '#sql/schedules/find.ts';
+import { currentAccount } from '#sql/tenants/audit.ts';
+import { tasks } from '#tasks/index.ts';
+import type { Actor } from '#workers/scheduler/actions.ts';
+
+export type Which = { brand?: string; connection?: string };
+
+export function whichSchedule(verb: Command): Command {
+  return ownerOptions(verb.argument('<schedule>', 'its number as schedules list shows it, or its name'));
+}
+
+export function ownerOptions(verb: Command): Command {
+  return verb
+    .option('--brand <brand>', 'whose it is')
+    .option('--connection <connection>', 'of which connection of the brand');
+}
+
+export function findWhich(db: Db, said: string, { brand, connection }: Which): Promise<ScheduleRow> {
+  const isNumber = /^\d{1,15}$/.test(said);
+  return findSchedule(db, { ...(isNumber ? { id: Number(said) } : { name: said }), brand, connection });
+}
+
+export function actor(): Actor {
+  return { by: currentAccount(), tasks };
+}
+
+export function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It should be a whole number from ${min} to ${max}`);
+  };
+}
+
+export function countOption(most: number, usual: number): Option {
+  return new Option('--count <n>', 'so many').argParser(wholeNumber(1, most)).default(usual);
+}

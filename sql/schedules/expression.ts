@@ -1,0 +1,82 @@
+/**
+ * When a schedule fires. node-cron checks the five fields of an expression and names what is wrong with
+ * them; croner, which knows zones, gives the instants. Day of month and day of week combine by *and*.
+ *
+ * Where the clock changes, as Vixie cron does: an expression with fixed hours fires at the end of a gap for
+ * a time in the gap, and once for a time that comes twice. One with `*` or a step in its hours follows elapsed
+ * time: a time in the gap is none, each of two equal hours is one.
+ */
+import { Cron } from 'croner';
+import { parse, validateDetailed } from 'node-cron';
+import { coded } from '#runtime/errors.ts';
+import { quote } from '#runtime/scrub.ts';
+
+const CHARS_MAX = 200;
+const FIELDS = ['minute', 'hour', 'day of month', 'month', 'day of week'] as const;
+const EVERY_HOUR = /[*/]/;
+
+export class ExpressionRejected extends coded('NS_SCHEDULE_EXPRESSION') {
+  constructor(text: string, faults: string[]) {
+    super(`${quote(text)} cannot be used as an expression: ${faults.join('; ')}.`, {
+      hint: "Write five fields, minute hour day month weekday, such as '0 2 * * *' for each day at 02:00.",
+      context: { expression: text },
+    });
+  }
+}
+
+/** The slots of an expression in a zone. */
+export type Slots = {
+  /** The first after an instant; undefined if there never is one. */
+  after(from: Date): Date | undefined;
+  /** Those after `from` up to and including `to`, oldest first, `max` of them at most. */
+  between(from: Date, to: Date, max: number): Date[];
+};
+
+/** Throws NS_SCHEDULE_EXPRESSION. The zone must be one that this runtime knows. */
+export function slotsOf(text: string, timeZone: string): Slots {
+  const cron = makeCron(text, timeZone);
+  const after = (from: Date) => cron.nextRun(from) ?? undefined;
+  return {
+    after,
+    between(from, to, max) {
+      const slots: Date[] = [];
+      for (let slot = after(from); slot && slot <= to && slots.length < max; slot = after(slot))
+        slots.push(slot);
+      return slots;
+    },
+  };
+}
+
+function makeCron(text: string, timezone: string): Cron {
+  const pattern = normalised(text);
+  try {
+    return new Cron(pattern, {
+      ...{ timezone, mode: '5-part', domAndDow: true, fixedTimeRule: 'no-wildcard', paused: true },
+    });
+  } catch (error) {
+    throw new ExpressionRejected(text, [error instanceof Error ? error.message : String(error)]);
+  }
+}
+
+/**
+ * With each field but that of the hours as a list of numbers: only the hours decide whether an expression
+ * follows elapsed time.
+ */
+function normalised(text: string): string {
+  const fields = text.trim().split(/\s+/);
+  if (text.length > CHARS_MAX) throw new ExpressionRejected(text, [`it has over ${CHARS_MAX} characters`]);
+  if (fields.length !== FIELDS.length)
+    throw new ExpressionRejected(text, [`it has ${fields.length} of 5 fields`]);
+  const { valid, errors } = validateDetailed(text);
+  if (!valid)
+    throw new ExpressionRejected(
+      text,
+      errors.map(({ field, value = '' }) => `${quote(value)} does not fit the field ${field}`),
+    );
+  const { minute, hour, dayOfMonth, month, dayOfWeek } = parse(text);
+  const days = [...dayOfMonth, ...dayOfWeek];
+  if (days.some((day) => typeof day !== 'number'))
+    throw new ExpressionRejected(text, ['L, W and # are not supported']);
+  const hours = EVERY_HOUR.test(fields[1] ?? '') ? fields[1] : hour.join(',');
+  return [minute.join(','), hours, dayOfMonth.join(','), month.join(','), dayOfWeek.join(',')].join(' ');
+}

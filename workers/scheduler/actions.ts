@@ -1,0 +1,206 @@
+/**
+ * What operators do to a schedule. Each first decides what has come due, so that it follows the rules of its
+ * time: an edit never reruns the past, a pause takes nothing back.
+ */
+import { coded } from '#runtime/errors.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import type { Policy } from '#sql/schedules/decide.ts';
+import { slotsOf } from '#sql/schedules/expression.ts';
+import { ScheduleNotFound } from '#sql/schedules/find.ts';
+import { pausedSlots } from '#sql/schedules/ledger.ts';
+import {
+  beginVersion,
+  databaseTime,
+  deleteSchedule,
+  insertSchedule,
+  lockSchedule,
+  markPaused,
+  markResumed,
+  type NewSchedule,
+  type Schedule,
+  updatePolicy,
+} from '#sql/schedules/schedules.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { parsePayload } from '#tasks/enqueue.ts';
+import type { Task } from '#tasks/task.ts';
+import { isDefault } from './defaults.ts';
+import { fire, ownPayload } from './fire.ts';
+import { decideDue, fireAll, SLOTS_MAX } from './pass.ts';
+
+export class ScheduleState extends coded('NS_SCHEDULE_STATE') {}
+export class ScheduleRefused extends coded('NS_SCHEDULE_REFUSED') {}
+
+export type Actor = {
+  by: string;
+  tasks: readonly Task[];
+  /** The instant it is; by the database when left out. For tests. */
+  now?: Date | undefined;
+};
+
+/** More slots than this are not decided by a command; a scheduler does it. */
+const PASSES_MAX = 100;
+
+/** Runs `act` with the schedule locked, and everything that has come due decided. */
+async function onSchedule<T>(
+  db: Db,
+  id: number,
+  actor: Actor,
+  act: (tx: Tx, schedule: Schedule, now: Date) => Promise<T>,
+): Promise<T> {
+  return db.transaction(async (tx) => {
+    const lock = async () => {
+      const schedule = await lockSchedule(tx, id, { wait: true });
+      if (schedule === undefined) throw new ScheduleNotFound('schedule', String(id));
+      return schedule;
+    };
+    let schedule = await lock();
+    const now = actor.now ?? (await databaseTime(tx));
+    for (let pass = 0; ; pass++) {
+      const { isDone } = await decideDue(tx, schedule, { ...actor, now });
+      schedule = await lock(); // as the pass has left it
+      if (isDone) break;
+      if (pass >= PASSES_MAX)
+        throw new ScheduleState(
+          `Over ${PASSES_MAX * SLOTS_MAX} slots of it have come due and are not decided.`,
+          {
+            hint: 'Start a scheduler (npx nightshift up), and try again once it has caught up.',
+          },
+        );
+    }
+    return act(tx, schedule, now);
+  });
+}
+
+function audit(tx: Tx, verb: string, { id, name, brandId }: Named, details: Record<string, unknown>) {
+  const target = `${id} ${name}`;
+  return recordAction(tx, { action: `schedules.${verb}`, target, details, ...(brandId && { brandId }) });
+}
+
+type Named = { id: number; name: string; brandId: string | null };
+
+export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, now }: Actor): Promise<number> {
+  const task = tasks.find(({ name }) => name === schedule.task);
+  if (task === undefined)
+    throw new ScheduleRefused(`There is no task ${schedule.task}.`, {
+      hint: `Tasks are ${tasks.map(({ name }) => name).join(', ')}.`,
+    });
+  parsePayload(task, samplePayload(task, schedule));
+  assertPolicy(schedule);
+  return db.transaction(async (tx) => {
+    const at = now ?? (await databaseTime(tx));
+    if (slotsOf(schedule.expression, schedule.timeZone ?? 'UTC').after(at) === undefined)
+      throw new ScheduleRefused(`'${schedule.expression}' never fires.`, {
+        hint: 'npx nightshift schedules add --help',
+      });
+    const id = await insertSchedule(tx, schedule, { at, by });
+    if (id === undefined)
+      throw new ScheduleState(`There is a schedule ${schedule.name} there already.`, {
+        hint: 'Take another name, or change that one: npx nightshift schedules edit',
+      });
+    const { brandId, connectionId, ...details } = schedule;
+    await audit(tx, 'add', { id, name: schedule.name, brandId }, details);
+    return id;
+  });
+}
+
+function samplePayload(task: Task, schedule: NewSchedule): unknown {
+  const own = ownPayload(schedule);
+  return task.atSlot?.(own, { at: new Date(0), localDay: '1970-01-01' }) ?? own;
+}
+
+function assertPolicy({ catchUp, overlap }: Policy): void {
+  if (catchUp !== 'all' || overlap === 'queue') return;
+  throw new ScheduleRefused('Missed slots that all fire overlap each other.', {
+    hint: 'Add --overlap queue to --catch-up all.',
+  });
+}
+
+export type Edit = Partial<
+  Pick<
+    NewSchedule,
+    'expression' | 'timeZone' | 'catchUp' | 'catchUpMax' | 'overlap' | 'excludedDays' | 'pauseAfterFailures'
+  >
+>;
+
+/** A new expression or zone counts from now on. */
+export function editSchedule(db: Db, id: number, edit: Edit, actor: Actor): Promise<void> {
+  return onSchedule(db, id, actor, async (tx, before, now) => {
+    assertPolicy({ ...before, ...edit });
+    await updatePolicy(tx, id, edit);
+    const after = await lockSchedule(tx, id, { wait: true });
+    if (after === undefined) throw new ScheduleNotFound('schedule', String(id));
+    const expression = edit.expression ?? before.expression;
+    if (expression !== before.expression || after.timeZone !== before.versionZone)
+      await beginVersion(tx, after, { expression, timeZone: after.timeZone, at: now, by: actor.by });
+    const changed = Object.entries(edit).map(([key]) => [key, before[key as keyof Schedule]]);
+    await audit(tx, 'edit', before, { before: Object.fromEntries(changed), after: edit });
+  });
+}
+
+export function pauseSchedule(
+  db: Db,
+  id: number,
+  { until, reason }: { until?: Date | undefined; reason: string },
+  actor: Actor,
+): Promise<void> {
+  return onSchedule(db, id, actor, async (tx, schedule, at) => {
+    if (schedule.pausedAt !== null)
+      throw new ScheduleState('The schedule is paused already.', {
+        hint: `npx nightshift schedules resume ${id}`,
+      });
+    await markPaused(tx, id, { at, until, by: actor.by, reason });
+    await audit(tx, 'pause', schedule, { reason, until: until?.toISOString() });
+  });
+}
+
+export type Missed = 'skip' | 'latest' | 'all';
+
+/** Of the slots that came due during the pause, those that are missed fire now. Gives how many. */
+export function resumeSchedule(
+  db: Db,
+  id: number,
+  missed: Missed,
+  actor: Actor,
+): Promise<{ fired: number; failed: number }> {
+  return onSchedule(db, id, actor, async (tx, schedule, now) => {
+    const { pausedAt } = schedule;
+    if (pausedAt === null)
+      throw new ScheduleState('The schedule is not paused.', {
+        hint: `npx nightshift schedules show ${id}`,
+      });
+    const max = { skip: 0, latest: 1, all: FIRED_AT_ONCE_MAX }[missed];
+    const slots = await pausedSlots(tx, id, { since: pausedAt, max });
+    await markResumed(tx, id, now);
+    await audit(tx, 'resume', schedule, { missed, fires: slots.length });
+    return fireAll(tx, schedule, slots, actor.tasks);
+  });
+}
+
+/** As catch_up_max of a schedule. */
+const FIRED_AT_ONCE_MAX = 100;
+
+/** Makes its job now, besides its slots. */
+export function runSchedule(db: Db, id: number, actor: Actor): Promise<string> {
+  return onSchedule(db, id, actor, async (tx, schedule, now) => {
+    await audit(tx, 'run', schedule, {});
+    const { rows } = await tx.query<{ day: string }>(
+      'select ($1::timestamptz at time zone $2)::date as day',
+      [now, schedule.timeZone],
+    );
+    const fired = await fire(tx, actor.tasks, schedule, { at: now, localDay: rows[0]?.day ?? '' });
+    if ('error' in fired)
+      throw new ScheduleRefused(fired.error, { hint: `npx nightshift schedules show ${id}` });
+    return fired.jobId;
+  });
+}
+
+export async function removeSchedule(db: Db, id: number, actor: Actor): Promise<void> {
+  await onSchedule(db, id, actor, async (tx, schedule) => {
+    if (isDefault(actor.tasks, schedule))
+      throw new ScheduleRefused(`${schedule.name} is a schedule that everybody has: it would come back.`, {
+        hint: `Pause it instead: npx nightshift schedules pause ${id} --reason …`,
+      });
+    await audit(tx, 'remove', schedule, { expression: schedule.expression });
+    await deleteSchedule(tx, id);
+  });
+}

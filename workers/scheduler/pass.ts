@@ -1,0 +1,119 @@
+/**
+ * Brings the ledger of one schedule up to an instant: each slot that has come due gets its outcome, and the
+ * jobs of those that fire are made in the same transaction. Schedulers do this, and every command that changes
+ * a schedule does it first, so that what has come due follows the rules of its time.
+ */
+import type { Tx } from '#sql/db/pool.ts';
+import { cancelJob } from '#sql/queue/jobs.ts';
+import { type Decided, type DueSlot, decide } from '#sql/schedules/decide.ts';
+import { slotsOf } from '#sql/schedules/expression.ts';
+import {
+  activeJob,
+  advance,
+  beginVersion,
+  failuresInARow,
+  markPaused,
+  markResumed,
+  recordSlots,
+  type Schedule,
+  settleSlot,
+} from '#sql/schedules/schedules.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import type { Slot, Task } from '#tasks/task.ts';
+import { fire } from './fire.ts';
+
+/** Looked at in one transaction. An outage of a year is many of them, for an expression of each minute. */
+export const SLOTS_MAX = 1_000;
+
+export type PassOptions = {
+  now: Date;
+  tasks: readonly Task[];
+  /** Who decides: a scheduler, or the account of a command. */
+  by: string;
+};
+
+export type Pass = { fired: number; failed: number; skipped: number; isDone: boolean };
+
+/** The schedule must be locked. Gives `isDone: false` where more has come due than one transaction should hold. */
+export async function decideDue(tx: Tx, schedule: Schedule, options: PassOptions): Promise<Pass> {
+  const { now, by, tasks } = options;
+  const { id, timeZone, versionZone, pausedUntil } = schedule;
+  const pausedAt = schedule.pausedAt ?? (await pauseIfFailing(tx, schedule, options));
+  const active = await activeJob(tx, id);
+  const { decided, isLast } = decidable({ ...schedule, pausedAt }, now, active !== undefined);
+  if (active && schedule.overlap === 'skip') tellOverlap(decided, active);
+  const recorded = await recordSlots(tx, schedule, decided, by);
+  const decidedTo = isLast ? now : (decided.at(-1)?.at ?? now);
+  const isZoneNew = isLast && timeZone !== versionZone;
+  if (isZoneNew) await beginVersion(tx, schedule, { ...schedule, timeZone, at: now, by });
+  else await advance(tx, schedule, decidedTo);
+  if (isLast && pausedAt && pausedUntil && pausedUntil <= now) await markResumed(tx, id, pausedUntil);
+  const firing = recorded.filter(({ outcome }) => outcome === 'queued');
+  if (firing.length > 0 && active && schedule.overlap === 'cancel')
+    await cancelJob(tx, active.jobId, { code: 'NS_JOB_CANCELLED', message: 'Its schedule fired again.' });
+  const { fired, failed } = await fireAll(tx, schedule, firing, tasks);
+  return { fired, failed, skipped: recorded.length - firing.length, isDone: isLast };
+}
+
+/** Those of the slots that have come due which can be decided at once; always one at least, if any has. */
+function decidable(
+  schedule: Schedule,
+  now: Date,
+  isActive: boolean,
+): { decided: Decided[]; isLast: boolean } {
+  const slots = slotsOf(schedule.expression, schedule.versionZone);
+  for (let max = SLOTS_MAX; ; max *= 2) {
+    const due = slots.between(schedule.decidedTo, now, max);
+    const isLast = due.length < max;
+    const marked = due.map((at) => dueSlot(schedule, at));
+    const decided = decide(marked, schedule, { now, isLast, isActive });
+    if (decided.length > 0 || isLast) return { decided, isLast };
+  }
+}
+
+function dueSlot({ excludedDays, versionZone, pausedAt, pausedUntil }: Schedule, at: Date): DueSlot {
+  return {
+    at,
+    isExcluded: excludedDays.length > 0 && excludedDays.includes(localDayOf(at, versionZone)),
+    isPaused: pausedAt !== null && at > pausedAt && (pausedUntil === null || at <= pausedUntil),
+  };
+}
+
+function localDayOf(at: Date, timeZone: string): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' }).format(at);
+}
+
+/** Gives the instant since when the schedule is paused. */
+async function pauseIfFailing(tx: Tx, schedule: Schedule, { now }: PassOptions): Promise<Date | null> {
+  const { id, brandId, name, pauseAfterFailures: max, decidedTo } = schedule;
+  if (max === null || (await failuresInARow(tx, id, max)) < max) return null;
+  const reason = `its last ${max} slots failed`;
+  await markPaused(tx, id, { at: decidedTo, by: 'scheduler', reason });
+  const target = `${id} ${name}`;
+  const details = { reason, at: now.toISOString() };
+  await recordAction(tx, {
+    ...{ action: 'schedules.pause', target, details, actor: 'scheduler' },
+    ...(brandId && { brandId }),
+  });
+  return decidedTo;
+}
+
+function tellOverlap(decided: readonly Decided[], { jobId, state }: { jobId: string; state: string }): void {
+  for (const one of decided) if (one.outcome === 'overlap') one.detail = `job ${jobId} is ${state}`;
+}
+
+/** Makes the jobs of slots that are in the ledger as queued. The last of its transaction. */
+export async function fireAll(
+  tx: Tx,
+  schedule: Schedule,
+  slots: readonly Slot[],
+  tasks: readonly Task[],
+): Promise<{ fired: number; failed: number }> {
+  let failed = 0;
+  for (const slot of slots) {
+    const result = await fire(tx, tasks, schedule, slot);
+    if ('error' in result) failed++;
+    await settleSlot(tx, schedule.id, slot.at, result);
+  }
+  return { fired: slots.length - failed, failed };
+}
