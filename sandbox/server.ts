@@ -8,6 +8,7 @@ import { RequestLog } from './request_log.ts';
 import { ScenarioError } from './scenario_error.ts';
 import { adminSchema } from './shopify/graphql/schema.ts';
 import { Shopify } from './shopify/handler.ts';
+import type { World } from './shopify/shop.ts';
 import { Stripe } from './stripe/handler.ts';
 import { loadWorld } from './world.ts';
 
@@ -28,6 +29,8 @@ export type Sandbox = AsyncDisposable & {
   port: number;
   /** The instant as which the providers answer, where the data fix one. */
   now: string | undefined;
+  /** What it serves when it starts. */
+  world: World;
 };
 
 /** Everything that changes when other data are loaded. */
@@ -75,6 +78,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     url,
     port: bound,
     now: served.world.now === undefined ? undefined : new Date(served.world.now).toISOString(),
+    world: served.world,
     async [Symbol.asyncDispose]() {
       await new Promise<void>((done) => {
         server.close(() => done());

@@ -39,7 +39,7 @@ class LedgerBuilder {
   readonly #ledger: Ledger;
   readonly #byInvoice = new Map<number, Order>();
   /** Lines with something left, the latest last, by customer, country and stock code. */
-  readonly #open = new Map<string, number[]>();
+  readonly #open = new Map<number, number[]>();
   readonly #refunds = new Map<string, Refund>();
   readonly #instants: number[] = [];
   #reversals = 0;
@@ -77,7 +77,7 @@ class LedgerBuilder {
 
   #cancel(line: number, name: string): void {
     let left = -(this.#lines.quantity[line] ?? 0);
-    const open = this.#open.get(this.#openKey(line) ?? '') ?? [];
+    const open = this.#open.get(this.#openKey(line) ?? -1) ?? [];
     while (left > 0 && open.length > 0) {
       const target = open.at(-1) ?? 0;
       const there = this.#ledger.remaining[target] ?? 0;
@@ -136,10 +136,11 @@ class LedgerBuilder {
   }
 
   /** Nobody knows which guest a cancellation without customer comes from: it goes to a carrier. */
-  #openKey(line: number): string | undefined {
-    const { customers, customer, country, stock } = this.#lines;
+  #openKey(line: number): number | undefined {
+    const { customers, customer, countries, country, stocks, stock } = this.#lines;
     const number = customer[line] ?? 0;
-    return customers.name(number) === '' ? undefined : `${number} ${country[line]} ${stock[line]}`;
+    if (customers.name(number) === '') return undefined;
+    return (number * countries.list.length + (country[line] ?? 0)) * stocks.list.length + (stock[line] ?? 0);
   }
 
   #instant(line: number): number {

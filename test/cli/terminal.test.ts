@@ -11,6 +11,7 @@ import { makeOutput } from '../../bin/cli/ui/output.ts';
 import { wrapped } from '../../bin/cli/ui/wrap.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb } from '../support/db/db.ts';
+import { bareEnv } from '../support/program.ts';
 import { twoShops } from '../support/rows/factory.ts';
 
 const entry = join(import.meta.dirname, '../../bin/nightshift.ts');
@@ -93,9 +94,8 @@ test.skipIf(!hasScript)(
     await twoShops(db);
     const lines = ['status', 'sync status', 'connections list', 'jobs retry 999', 'sync run --hlep'];
     const commands = lines.map((line) => `${process.execPath} ${entry} ${line}`).join('; ');
-    const { PATH = '', HOME = '' } = process.env;
     const ran = spawnSync('script', ['-qec', `stty cols 40 rows 24; ${commands}`, '/dev/null'], {
-      env: { PATH, HOME, DATABASE_URL: db.url, SHELL: '/bin/sh', TERM: 'xterm' },
+      env: { ...bareEnv, DATABASE_URL: db.url, SHELL: '/bin/sh', TERM: 'xterm' },
       encoding: 'utf8',
       timeout: 200_000,
     });
@@ -110,11 +110,10 @@ test.skipIf(!hasScript)(
 
 test.skipIf(!hasShell)('who closes standard output is told, who throws it away is not', async () => {
   await using db = await freshDb();
-  const { PATH = '', HOME = '' } = process.env;
   const end = (redirection: string, stdio: 'pipe' | 'ignore' = 'pipe') => {
     const line = `${process.execPath} ${entry} brands list ${redirection}; exit $?`;
     const options = {
-      env: { PATH, HOME, DATABASE_URL: db.url },
+      env: { ...bareEnv, DATABASE_URL: db.url },
       encoding: 'utf8',
       stdio: ['ignore', stdio, 'pipe'],
     } satisfies SpawnSyncOptionsWithStringEncoding;
@@ -128,7 +127,7 @@ test.skipIf(!hasShell)('who closes standard output is told, who throws it away i
   await using folder = await mkdtempDisposable(join(tmpdir(), 'script-'));
   const script = join(folder.path, 'nightly.sh');
   await writeFile(script, `#!/bin/sh\n${process.execPath} ${entry} brands list >&-\n`, { mode: 0o755 });
-  expect(spawnSync(script, { env: { PATH, HOME, DATABASE_URL: db.url } }).status).toBe(1);
+  expect(spawnSync(script, { env: { ...bareEnv, DATABASE_URL: db.url } }).status).toBe(1);
   expect(end('', 'ignore')).toMatchObject({ status: 0, stderr: '' });
 });
 

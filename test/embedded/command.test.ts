@@ -1,27 +1,24 @@
 /** What a short command does with the embedded server when it is interrupted. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { openDb } from '#sql/db/pool.ts';
-import { nightshift } from '../support/cli.ts';
-import { embeddedHome } from '../support/db/embedded_home.ts';
+import { removeDataDir } from '../support/db/embedded_home.ts';
+import { copyCluster } from '../support/db/ready_cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { runProgram } from '../support/program.ts';
+import { bareEnv, runProgram } from '../support/program.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 async function dataDirectory() {
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-command-'));
+  await copyCluster(inject('cluster'), dataDir);
   return {
     dataDir,
-    [Symbol.asyncDispose]: async () => {
-      const home = await embeddedHome(dataDir);
-      if (home) await rm(home, { recursive: true, force: true });
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => removeDataDir(dataDir),
   };
 }
 
@@ -33,18 +30,16 @@ test.each([
   async (signal, code) => {
     await using place = await dataDirectory();
     const env = { NIGHTSHIFT_DATA_DIR: place.dataDir };
-    expect(await nightshift(['migrate'], { env })).toMatchObject({ code: 0 });
     await using keeper = runProgram('serve.ts', [place.dataDir]);
     const url = await keeper.line();
     await using db = openDb(url, { applicationName: 'embedded command test' });
     const holder = await db.pool.connect(); // not counted as a user of the server
     await holder.query('begin; lock table app.brands');
 
-    const { PATH = '', HOME = '' } = process.env;
     const program = [join(root, 'bin/nightshift.ts'), 'brands', 'list'];
     const child = spawn(process.execPath, program, {
       cwd: root,
-      env: { PATH, HOME, ...env },
+      env: { ...bareEnv, ...env },
       stdio: 'ignore',
     });
     const ended = once(child, 'exit');

@@ -6,26 +6,33 @@ import { expect, inject, test } from 'vitest';
 import { makeLog } from '#runtime/log.ts';
 import { openDb } from '#sql/db/pool.ts';
 import { openServer } from '#sql/embedded/open_server.ts';
-import { embeddedHome } from '../support/db/embedded_home.ts';
+import { embeddedHome, removeDataDir } from '../support/db/embedded_home.ts';
+import { copyCluster } from '../support/db/ready_cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Program, runProgram } from '../support/program.ts';
 
 const log = makeLog('silent', 'test');
 const isRoot = process.getuid?.() === 0;
 
-/** A data directory below one that only its owner can enter, as a checkout in root's home is. */
-async function dataDirectory() {
+/** A data directory that is yet to be made, below one that only its owner can enter, as a checkout in root's home is. */
+async function newDirectory() {
   const outer = await mkdtemp(join(tmpdir(), 'nightshift-embedded-')); // mode 700
   const dataDir = join(outer, 'checkout', '.nightshift');
   return {
     dataDir,
     home: async () => (await embeddedHome(dataDir)) ?? '',
     [Symbol.asyncDispose]: async () => {
-      const home = await embeddedHome(dataDir);
-      if (home) await rm(home, { recursive: true, force: true });
+      await removeDataDir(dataDir);
       await rm(outer, { recursive: true, force: true });
     },
   };
+}
+
+/** One in which a server has run and was stopped. */
+async function usedDirectory() {
+  const place = await newDirectory();
+  await copyCluster(inject('cluster'), place.dataDir);
+  return place;
 }
 
 const serve = (dataDir: string) => runProgram('serve.ts', [dataDir]);
@@ -49,14 +56,14 @@ function isGone(url: string) {
 }
 
 test('with DATABASE_URL that server is used, and nothing is started or written', async () => {
-  await using place = await dataDirectory();
+  await using place = await newDirectory();
   await using server = await openServer({ databaseUrl: inject('serverUrl'), dataDir: place.dataDir, log });
   expect(server.url).toBe(inject('serverUrl'));
   expect(existsSync(place.dataDir)).toBe(false);
 });
 
 test('without it PostgreSQL 18 runs, in UTF8 that sorts and folds alike on every machine, on loopback only', async () => {
-  await using place = await dataDirectory();
+  await using place = await newDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
   expect(await ask(server.url, "select current_setting('server_version') as answer")).toMatch(/^18\./);
   expect(await ask(server.url, "select current_setting('server_encoding') as answer")).toBe('UTF8');
@@ -69,7 +76,7 @@ test('without it PostgreSQL 18 runs, in UTF8 that sorts and folds alike on every
 });
 
 test('its log repeats no value of a statement that fails', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
   const failing = [
     `select 'anna@example.com'::int as answer`,
@@ -83,7 +90,7 @@ test('its log repeats no value of a statement that fails', async () => {
 });
 
 test('nobody gets in without the random password, and it lies in no file that others can read', async () => {
-  await using place = await dataDirectory();
+  await using place = await newDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
   const wrong = new URL(server.url);
   expect(wrong.password).toMatch(/^[0-9a-f]{48}$/);
@@ -100,7 +107,7 @@ test('nobody gets in without the random password, and it lies in no file that ot
 test.runIf(isRoot)(
   'started by root it runs as another account, from binaries that only root can change',
   async () => {
-    await using place = await dataDirectory();
+    await using place = await newDirectory();
     await using _server = await openServer({ dataDir: place.dataDir, log });
     const home = await place.home();
     const { uid } = await stat(join(home, 'data'));
@@ -121,8 +128,7 @@ async function binaries(): Promise<string> {
 }
 
 test.runIf(isRoot)('root writes no log through a link that the account of the server has made', async () => {
-  await using place = await dataDirectory();
-  await (await openServer({ dataDir: place.dataDir, log }))[Symbol.asyncDispose]();
+  await using place = await usedDirectory();
   const [logFile, target] = [join(await place.home(), 'postgres.log'), join(place.dataDir, 'of_root')];
   await rm(logFile);
   await symlink(target, logFile);
@@ -131,7 +137,7 @@ test.runIf(isRoot)('root writes no log through a link that the account of the se
 });
 
 test('what was written is there when the server is started again', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   {
     await using server = await openServer({ dataDir: place.dataDir, log });
     await ask(server.url, 'create table public.kept as select 7 as answer');
@@ -141,7 +147,7 @@ test('what was written is there when the server is started again', async () => {
 });
 
 test('commands that begin at once on an empty directory share one server; only the last to leave stops it', async () => {
-  await using place = await dataDirectory();
+  await using place = await newDirectory();
   await using first = serve(place.dataDir);
   await using second = serve(place.dataDir);
   await using third = serve(place.dataDir);
@@ -157,7 +163,7 @@ test('commands that begin at once on an empty directory share one server; only t
 });
 
 test('a command that comes while the last one is leaving gets a server', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using keeper = serve(place.dataDir);
   await keeper.line();
   keeper.child.kill('SIGTERM');
@@ -167,7 +173,7 @@ test('a command that comes while the last one is leaving gets a server', async (
 });
 
 test('a server whose only command was killed is taken over and stopped by the next one', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using killed = serve(place.dataDir);
   const url = await killed.line();
   killed.child.kill('SIGKILL');
@@ -186,7 +192,7 @@ test('a server whose only command was killed is taken over and stopped by the ne
 });
 
 test('after a crash of everything the next command recovers what was committed', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using killed = serve(place.dataDir);
   const url = await killed.line();
   await ask(url, 'create table public.kept as select 7 as answer');
@@ -199,7 +205,7 @@ test('after a crash of everything the next command recovers what was committed',
 });
 
 test('a crash of one process of PostgreSQL takes no user off the count', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
   const sessions = "select string_agg(pid::text, ',') as answer from pg_locks where locktype = 'advisory'";
   const before = await ask<string>(server.url, sessions);
@@ -210,7 +216,7 @@ test('a crash of one process of PostgreSQL takes no user off the count', async (
 });
 
 test('who relies on a server that is gone for good hears of it', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   await using server = await openServer({ dataDir: place.dataDir, log });
   process.kill(await postmaster(await place.home()), 'SIGKILL');
   await expect(server.lost).rejects.toMatchObject({ code: 'NS_EMBEDDED_FAILED' });
@@ -221,10 +227,9 @@ for (const [whose, pidOf] of [
   ['the server of other data', (other: string) => postmaster(other)],
 ] as const) {
   test(`a left pid file whose number now belongs to ${whose} does not stop the start`, async () => {
-    await using elsewhere = await dataDirectory();
+    await using elsewhere = await usedDirectory();
     await using other = await openServer({ dataDir: elsewhere.dataDir, log });
-    await using place = await dataDirectory();
-    await (await openServer({ dataDir: place.dataDir, log }))[Symbol.asyncDispose]();
+    await using place = await usedDirectory();
     const data = join(await place.home(), 'data');
     const pid = await pidOf(await elsewhere.home());
     const lines = [pid, data, 1_700_000_000, new URL(other.url).port, '', '127.0.0.1', '', 'ready'];
@@ -237,8 +242,7 @@ for (const [whose, pidOf] of [
 }
 
 test('when the data are gone, the error says which file to delete', async () => {
-  await using place = await dataDirectory();
-  await (await openServer({ dataDir: place.dataDir, log }))[Symbol.asyncDispose]();
+  await using place = await usedDirectory();
   await rm(await place.home(), { recursive: true });
   await expect(openServer({ dataDir: place.dataDir, log })).rejects.toMatchObject({
     code: 'NS_EMBEDDED_FAILED',
@@ -247,7 +251,7 @@ test('when the data are gone, the error says which file to delete', async () => 
 });
 
 test('a server that cannot start says why, in the words of PostgreSQL', async () => {
-  await using place = await dataDirectory();
+  await using place = await usedDirectory();
   const settings = { shared_buffers: 'plenty' };
   await expect(openServer({ dataDir: place.dataDir, log, settings })).rejects.toMatchObject({
     code: 'NS_EMBEDDED_FAILED',
@@ -257,7 +261,7 @@ test('a server that cannot start says why, in the words of PostgreSQL', async ()
 });
 
 test('a data directory that cannot be used is named, with the way out', async () => {
-  await using place = await dataDirectory();
+  await using place = await newDirectory();
   await mkdir(join(place.dataDir, '..'));
   await writeFile(place.dataDir, 'a file stands where the directory should be');
   await expect(openServer({ dataDir: place.dataDir, log })).rejects.toMatchObject({

@@ -73,7 +73,7 @@ test('a folder that outgrows twenty files gets rooms', () => {
   const sizes = new Map<string, number>();
   for (const file of globSync('**', {
     cwd: root,
-    exclude: ['**/node_modules', '.nightshift'],
+    exclude: ['**/node_modules', 'dist', '.nightshift'], // the package is compiled while others test
     withFileTypes: true,
   }))
     if (file.isFile()) sizes.set(file.parentPath, (sizes.get(file.parentPath) ?? 0) + 1);

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import { emptyDb, freshDb } from '../support/db/db.ts';
 import { ownPostgres } from '../support/db/own_postgres.ts';
 import { eventually } from '../support/eventually.ts';
+import { bareEnv } from '../support/program.ts';
 import { aConnection } from '../support/rows/factory.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -22,7 +23,7 @@ async function runWorker(
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-worker-'));
   const child = spawn(program, args, {
     cwd: root,
-    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, NIGHTSHIFT_DATA_DIR: dataDir },
+    env: { ...bareEnv, DATABASE_URL: databaseUrl, NIGHTSHIFT_DATA_DIR: dataDir },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const [ended, log] = [once(child, 'exit'), text(child.stderr)];

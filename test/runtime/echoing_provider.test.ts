@@ -15,6 +15,7 @@ import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { dumpOf } from '../support/db/dump.ts';
 import { eventually } from '../support/eventually.ts';
+import { bareEnv } from '../support/program.ts';
 import { type Answer, type Asked, fakeProvider, json } from '../support/providers/provider.ts';
 import { NOW_SECONDS } from '../support/providers/stripe.ts';
 import { aBrand, aConnection, TEST_KEYS } from '../support/rows/factory.ts';
@@ -186,7 +187,7 @@ test('what providers echo of keys, buyers, escapes and megabytes is found nowher
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-echo-'));
   const env = {
     ...{
-      PATH: process.env.PATH ?? '',
+      ...bareEnv,
       DATABASE_URL: db.url,
       NIGHTSHIFT_DATA_DIR: dataDir,
       NIGHTSHIFT_LOG_LEVEL: 'trace',

@@ -3,7 +3,6 @@ import { minus, sum } from '../../sandbox/decimal.ts';
 import { get, getList, type Plain } from '../../sandbox/plain.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import type { Shop, World } from '../../sandbox/shopify/shop.ts';
-import { loadWorld } from '../../sandbox/world.ts';
 import { ask, readLines, runBulk } from '../support/providers/sandbox.ts';
 
 const EIRE = { shop: 'giftware-eire', token: 'shpat_sandbox_giftware_eire' };
@@ -12,7 +11,8 @@ const IN_LONDON = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/London' }
 let world: World;
 let sandbox: Sandbox;
 beforeAll(async () => {
-  [world, sandbox] = await Promise.all([loadWorld(undefined), startSandbox()]);
+  sandbox = await startSandbox();
+  world = sandbox.world;
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 

@@ -4,7 +4,6 @@ import { get, getList, getText } from '../../sandbox/plain.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import type { World } from '../../sandbox/shopify/shop.ts';
 import type { Book, StripeObject } from '../../sandbox/stripe/objects.ts';
-import { loadWorld } from '../../sandbox/world.ts';
 import { assertValid, client } from '../support/providers/stripe.ts';
 
 const RETAILERS = ['uk', 'germany', 'france', 'eire', 'rest'];
@@ -14,7 +13,8 @@ const IN_LONDON = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/London' }
 let world: World;
 let sandbox: Sandbox;
 beforeAll(async () => {
-  [world, sandbox] = await Promise.all([loadWorld(undefined), startSandbox()]);
+  sandbox = await startSandbox();
+  world = sandbox.world;
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { run } from '../../bin/cli/program.ts';
+import { bareEnv } from './program.ts';
 
 export type Ran = { code: number | null; stdout: string; stderr: string; json(): unknown[] };
 
@@ -23,8 +24,7 @@ const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bin/nightshift.ts');
 
 export function nightshift(args: readonly string[], options: CliOptions = {}): Promise<Ran> {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const env = { PATH, HOME, NODE_COMPILE_CACHE, ...options.env };
+  const env = { ...bareEnv, ...options.env };
   return options.aProcess || options.onStderr ? spawned(args, env, options) : called(args, env, options);
 }
 

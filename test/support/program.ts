@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 
+/** What every program needs of our environment: the rest of it, such as a database, a test gives or leaves out. */
+export const bareEnv = {
+  PATH: process.env.PATH ?? '',
+  HOME: process.env.HOME ?? '',
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
+};
+
 export type Program = AsyncDisposable & {
   child: ChildProcess;
   /** All that it said on standard error, once it has ended. */

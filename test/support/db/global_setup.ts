@@ -3,7 +3,7 @@
  * the embedded PostgreSQL 18, or the one that TEST_DATABASE_URL names.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -11,7 +11,8 @@ import { makeLog } from '#runtime/log.ts';
 import { migrate } from '#sql/db/migrate.ts';
 import { type Db, openDb } from '#sql/db/pool.ts';
 import { openServer } from '#sql/embedded/open_server.ts';
-import { embeddedHome } from './embedded_home.ts';
+import { removeDataDir } from './embedded_home.ts';
+import { copyCluster } from './ready_cluster.ts';
 import { type Baseline, baselineOf } from './recycle.ts';
 
 declare module 'vitest' {
@@ -19,6 +20,8 @@ declare module 'vitest' {
     serverUrl: string;
     template: string;
     baseline: Baseline;
+    /** The data directory of the cluster that `copyCluster` copies. */
+    cluster: string;
   }
 }
 
@@ -32,7 +35,9 @@ async function dropAll(admin: Db, template: string): Promise<void> {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-test-'));
+  const cluster = await mkdtemp(join(tmpdir(), 'nightshift-test-cluster-'));
   const existing = process.env.TEST_DATABASE_URL || undefined;
+  if (existing === undefined) await copyCluster(cluster, dataDir);
   const server = await openServer({
     databaseUrl: existing,
     dataDir,
@@ -47,7 +52,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const admin = openDb(server.url, { applicationName: 'nightshift test setup', max: 1 });
   const template = `nightshift_test_${randomBytes(4).toString('hex')}`;
-  await admin.query(`create database ${template} template template0 encoding 'UTF8'`);
+  const original = existing === undefined ? 'nightshift' : 'template0'; // the former has our schema
+  await admin.query(`create database ${template} template ${original} encoding 'UTF8'`);
   const url = new URL(server.url);
   url.pathname = template;
   {
@@ -57,13 +63,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('serverUrl', server.url);
   project.provide('template', template);
+  project.provide('cluster', cluster);
 
   return async () => {
     if (existing !== undefined) await dropAll(admin, template);
     await admin[Symbol.asyncDispose]();
-    const home = await embeddedHome(dataDir);
     await server[Symbol.asyncDispose]();
-    if (home) await rm(home, { recursive: true, force: true });
-    await rm(dataDir, { recursive: true, force: true });
+    for (const dir of [dataDir, cluster]) await removeDataDir(dir);
   };
 }

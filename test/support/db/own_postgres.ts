@@ -1,18 +1,18 @@
 /** A PostgreSQL for one test alone, or for those of a file, which may be stopped as if the machine had lost its power. */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
-import { migrate } from '#sql/db/migrate.ts';
+import { afterAll, beforeAll, inject } from 'vitest';
 import { openDb } from '#sql/db/pool.ts';
 import { openServer } from '#sql/embedded/open_server.ts';
 import { eventually } from '../eventually.ts';
 import { quiet } from '../run.ts';
 import type { TestDb } from './db.ts';
-import { embeddedHome } from './embedded_home.ts';
+import { embeddedHome, removeDataDir } from './embedded_home.ts';
+import { copyCluster } from './ready_cluster.ts';
 
 type OwnServer = AsyncDisposable & {
   url: string;
@@ -29,9 +29,8 @@ export type OwnPostgres = OwnServer & { db: TestDb };
 /** With its schema, if not asked otherwise. */
 export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres> {
   await using opening = new AsyncDisposableStack();
-  const server = opening.use(await ownServer());
+  const server = opening.use(await ownServer(migrated));
   const db = opening.use(testDb(server.url));
-  if (migrated) await migrate(db);
   const opened = opening.move();
   return { ...server, db, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -41,9 +40,7 @@ export function postgresOfFile(): () => Promise<OwnPostgres> {
   let server: OwnServer;
   let made = 0;
   beforeAll(async () => {
-    server = await ownServer();
-    await using template = testDb(server.url);
-    await migrate(template);
+    server = await ownServer(true);
   });
   afterAll(() => server[Symbol.asyncDispose]());
   return async () => {
@@ -58,18 +55,15 @@ export function postgresOfFile(): () => Promise<OwnPostgres> {
   };
 }
 
-async function ownServer(): Promise<OwnServer> {
+async function ownServer(migrated: boolean): Promise<OwnServer> {
   await using opening = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
-  opening.defer(() => rm(dataDir, { recursive: true, force: true }));
+  opening.defer(() => removeDataDir(dataDir));
+  if (migrated) await copyCluster(inject('cluster'), dataDir);
   const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off' } };
   let server = await openServer(options);
   let isUp = true;
-  opening.defer(async () => {
-    const home = await embeddedHome(dataDir);
-    await server[Symbol.asyncDispose]();
-    if (home) await rm(home, { recursive: true, force: true });
-  });
+  opening.defer(() => server[Symbol.asyncDispose]());
   const { url } = server;
   const opened = opening.move();
   return {

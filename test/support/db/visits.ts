@@ -35,7 +35,13 @@ export async function forgetStatistics(db: TestDb): Promise<void> {
     where relkind in ('r', 'i') and relnamespace in ${OURS}`);
 }
 
-const PLANNED = /^\s*(?:select|with|insert|update|delete)\b/i;
+const EXPLAIN = `
+  load 'auto_explain';
+  set local auto_explain.log_analyze = on;
+  set local auto_explain.log_timing = off;
+  set local auto_explain.log_format = json;
+  set local client_min_messages = log`;
+const explaining = (isOn: boolean) => `set local auto_explain.log_min_duration = ${isOn ? 0 : -1}`;
 
 /**
  * Rows that the statements of `work` visit: in each node of their plans, those that it gives and those that it
@@ -43,31 +49,19 @@ const PLANNED = /^\s*(?:select|with|insert|update|delete)\b/i;
  */
 export async function visitsOf(db: TestDb, work: (tx: Tx) => Promise<unknown>): Promise<number> {
   let visits = 0;
-  const explain = async (tx: Tx, text: string, values?: unknown[]) => {
-    await tx.query('savepoint before_explain');
-    const { rows } = await tx.query(`explain (analyze, timing off, format json) ${text}`, values);
-    await tx.query('rollback to savepoint before_explain');
-    visits += visited(rows[0]?.['QUERY PLAN'][0].Plan);
+  const onNotice = ({ message = '' }: { message?: string }) => {
+    const [, plan] = /^duration: .* plan:\n(.*)$/s.exec(message) ?? [];
+    if (plan !== undefined) visits += visited(JSON.parse(plan).Plan);
   };
   const undone = new Error('undone');
   await db
     .transaction(async (tx) => {
       const before = await rowsRead(tx);
-      await work(
-        new Proxy(tx, {
-          get: (target, key) => {
-            const value = Reflect.get(target, key);
-            if (key !== 'query') return typeof value === 'function' ? value.bind(target) : value;
-            // What is no plain statement, such as a stream that copies rows, is handed on as it is.
-            return (statement: string | { text?: string; values?: unknown[] }, values?: unknown[]) => {
-              const given = typeof statement === 'string' ? { text: statement, values } : statement;
-              const run = () => tx.query(statement as string, values);
-              if (given.text === undefined || !PLANNED.test(given.text)) return run();
-              return explain(tx, given.text, given.values).then(run);
-            };
-          },
-        }),
-      );
+      await tx.query(`${EXPLAIN}; ${explaining(true)}`);
+      tx.on('notice', onNotice);
+      await work(tx)
+        .then(() => tx.query(explaining(false))) // only a next statement ends the last one, with its plan
+        .finally(() => tx.off('notice', onNotice));
       visits += (await rowsRead(tx)) - before;
       throw undone;
     })

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestDb } from '../db/db.ts';
+import { bareEnv } from '../program.ts';
 import { TEST_KEYS } from '../rows/factory.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../bin/worker.ts');
@@ -12,7 +13,7 @@ const PROGRAM = join(import.meta.dirname, '../../../bin/worker.ts');
 export function aRealWorker(db: TestDb) {
   const child = spawn(process.execPath, [PROGRAM], {
     env: {
-      ...{ PATH: process.env.PATH, DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
+      ...{ ...bareEnv, DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
       ...{ NIGHTSHIFT_DATA_DIR: tmpdir(), NIGHTSHIFT_LOG_LEVEL: 'error' },
     },
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -137,7 +137,26 @@ export function daysOf(from: number, count: number): string[] {
   );
 }
 
-export async function rollUp(db: TestDb, sellers: readonly Seller[], days: readonly string[], now: Date) {
-  for (const { brandId, retailerId } of sellers)
-    await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId, days, now }));
+/** The figures of these days. All sellers sell the same: those of one are computed, the others get copies. */
+export async function rollUp(
+  db: TestDb,
+  [first, ...others]: readonly [Seller, ...Seller[]],
+  days: readonly string[],
+  now: Date,
+) {
+  await db.transaction((tx) => runRollups(tx, rollups, { ...first, days, now }));
+  for (const { writes } of rollups) for (const other of others) await copyRows(db, writes, first, other);
+}
+
+async function copyRows(db: TestDb, table: string, from: Seller, to: Seller): Promise<void> {
+  const itsRows = `from ${table} t where t.brand_id = $1 and t.retailer_id = $2`;
+  await db.query(`delete ${itsRows}`, [to.brandId, to.retailerId]);
+  let row = 'to_jsonb(t)::text';
+  for (const id of ['brandId', 'retailerId', 'shopId', 'stripeId'] as const)
+    row = `replace(${row}, '${from[id]}', '${to[id]}')`;
+  const copies = `jsonb_populate_record(null::${table}, (${row})::jsonb)`;
+  await db.query(
+    `insert into ${table} select (c).* from (select ${copies} as c ${itsRows} offset 0) copies`,
+    [from.brandId, from.retailerId],
+  );
 }
