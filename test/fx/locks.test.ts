@@ -13,7 +13,7 @@ import { freshDb } from '../support/db/db.ts';
 import { openTransaction } from '../support/db/sessions.ts';
 import { aSeller, daysOf } from '../support/providers/fx.ts';
 import { aRetailer } from '../support/rows/factory.ts';
-import { claimJob, runClaimed } from '../support/run.ts';
+import { claimJob, runClaimed, runTask } from '../support/run.ts';
 
 const day = '2026-04-10';
 const published = {
@@ -88,4 +88,20 @@ test('a rollup that is at work while rates are published compares its rows by it
   await lockRollup(rolling.tx, brand.id, retailer.id);
   await db.transaction(publish);
   expect(await claimMarks(rolling.tx, brand.id, retailer.id, 10)).toEqual([{ subject: 'fx', day }]);
+});
+
+test('a retailer whose rollup is at work is left to a rollup that follows', async () => {
+  await using db = await freshDb();
+  const { brand, retailer } = await aSeller(db, { reports: 'GBP', days: [day], currencies: ['USD'] });
+  const work = { brandId: brand.id, retailerId: retailer.id };
+  await using rolling = await openTransaction(db);
+  await claimMarks(rolling.tx, brand.id, retailer.id, 10);
+  await db.transaction(publish);
+  expect(await runTask(fxBrand, { brandId: brand.id }, db)).toEqual({ days: 0, retailers: 1 });
+  await rolling.commit();
+  expect(await db.column("select key from graphile_worker.jobs where task_identifier = 'rollup'")).toEqual([
+    `rollup:${brand.id}:${retailer.id}`,
+  ]);
+  await runTask(rollup, work, db); // the job that waits under the key
+  expect(await db.column('select fx_cause from agg.daily_sales')).toEqual([null]);
 });
