@@ -7,8 +7,8 @@ import { isStdoutClosed } from './cli/ui/stdout.ts';
 
 endOnUncaught();
 
-// Whoever reads us may stop early (`| head`): that is no failure, and what we do goes on to its
-// orderly end. What cannot be written for another reason (a full disk, a closed output) fails the command.
+// The reader of a pipe may stop early (`| head`): that is not a failure, and the work continues. Output that cannot be
+// written for another reason (a full disk, a closed output) fails the command.
 let unwritten: string | undefined;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
@@ -27,7 +27,7 @@ await Promise.all([...(isClosed ? [] : [process.stdout]), process.stderr].map(fl
 process.exitCode = exitCode === exitCodes.ok && unwritten ? exitCodes.failed : exitCode;
 if (unwritten)
   process.stderr.write(
-    `nightshift: What was to be said could not be written: ${unwritten}.\n  next: give it an output; >/dev/null leaves it out\n`,
+    `nightshift: The output could not be written: ${unwritten}.\n  next: give it an output; >/dev/null leaves it out\n`,
   );
 
 /** An error of the last write comes after it. */

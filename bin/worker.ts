@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { makeKeyring } from '#connectors/providers.ts';
-/** Runs jobs until told to stop. Procfile: worker. Ends with 0 only if nothing is left in its hands. */
+/** Runs jobs until it is stopped. Procfile: worker. Exits with 0 only if it holds no job any more. */
 import { type Config, readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
 import { type Sentry, startSentry } from '#runtime/sentry.ts';
@@ -16,7 +16,7 @@ import { exitCodeOf } from './cli/ui/exit_codes.ts';
 
 const stop = stopSignal(); // from here on, so that a signal during the start is not lost
 const log = makeLog('info', 'worker');
-endOnUncaught((error) => log.fatal({ err: error }, 'nobody caught this'));
+endOnUncaught((error) => log.fatal({ err: error }, 'uncaught error'));
 
 await main().catch((thrown) => {
   const error = firstCause(thrown);

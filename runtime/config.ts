@@ -1,6 +1,6 @@
 /**
- * Everything that comes from the environment, read once at start by whoever starts a process; lower
- * layers get values. All faults come in one message. A variable that is set to nothing is not set.
+ * Everything that comes from the environment. The entry of a process reads it once at start; lower layers get
+ * values. One message reports all faults. An empty variable counts as not set.
  */
 import { z } from 'zod';
 import { isCurrency } from './currencies.ts';
@@ -14,18 +14,18 @@ export type Config = {
   /** The PostgreSQL to use; without it an embedded one is started. */
   databaseUrl: string | undefined;
   dataDir: string;
-  /** The first one seals; each of them opens what it has sealed. */
+  /** The first key seals; each key opens what it has sealed. */
   secretKeys: SecretKey[] | undefined;
   /** Hosts besides the providers' own that a connection may point to. */
   allowedHosts: string[];
   /** The directory of the ECB's feeds of exchange rates. */
   ecbUrl: string;
-  /** Of the figures over all brands; undefined leaves what the database has. */
+  /** Reporting currency of cross-brand figures; undefined keeps the value in the database. */
   platformCurrency: string | undefined;
   /** Jobs that one worker process runs at a time. */
   concurrency: number;
   drainSeconds: number;
-  /** 0: the event loop of a worker may stand still for ever. */
+  /** 0 turns the check off: the event loop of a worker may block for ever. */
   stallSeconds: number;
   logLevel: LogLevel;
   sentryDsn: string | undefined;
@@ -38,22 +38,22 @@ const KEY_BYTES = 32; // AES-256
 
 export class ConfigRejected extends coded('NS_CONFIG') {
   constructor(faults: string[]) {
-    super(`The environment cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`, {
+    super(`The environment is not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`, {
       hint: 'docs/operations.md lists every variable.',
       context: { faults },
     });
   }
 }
 
-// Messages name what is wanted and never repeat a value, because it may be a secret.
+// Messages name the expected form and never repeat a value, because it may be a secret.
 const environment = z.object({
   DATABASE_URL: address('postgres:', 'postgresql:')
     .optional()
-    .describe('PostgreSQL 15 or newer to work with; without it Nightshift starts its own.'),
+    .describe('The PostgreSQL server to use, 15 or newer; without it Nightshift starts its own.'),
   NIGHTSHIFT_DATA_DIR: z
     .string()
     .prefault('.nightshift')
-    .describe('Where the embedded PostgreSQL keeps its data, or as root a pointer to them.'),
+    .describe('Where the embedded PostgreSQL keeps its data; for root, a pointer to where they are.'),
   NIGHTSHIFT_SECRET_KEYS: z
     .string()
     .transform(secretKeys)
@@ -70,31 +70,33 @@ const environment = z.object({
     ),
   NIGHTSHIFT_ECB_URL: address('http:', 'https:')
     .prefault('https://www.ecb.europa.eu/stats/eurofxref')
-    .describe('Where the feeds of exchange rates lie, such as a mirror or the sandbox.'),
+    .describe('Address of the exchange rate feeds, such as a mirror or the sandbox.'),
   NIGHTSHIFT_PLATFORM_CURRENCY: z
     .string()
     .refine(isCurrency, 'must be the three capital letters of a currency, such as EUR')
     .optional()
-    .describe('Currency of the figures over all brands; without it that of last time, at first EUR.'),
+    .describe('Reporting currency of cross-brand figures. If unset, the last value is kept (initially EUR).'),
   NIGHTSHIFT_CONCURRENCY: wholeNumber(1, CONCURRENCY_MAX)
     .prefault('4')
     .describe('Jobs that one worker process runs at a time.'),
   NIGHTSHIFT_DRAIN_SECONDS: wholeNumber(0, DRAIN_SECONDS_MAX)
     .prefault('20')
-    .describe('How long a worker that was told to stop may go on with its jobs before it hands them back.'),
+    .describe('How long a stopping worker may continue its jobs before it hands them back.'),
   NIGHTSHIFT_STALL_SECONDS: wholeNumber(0, STALL_SECONDS_MAX)
     .prefault('30')
     .describe(
-      'How long the event loop of a worker may stand still before the process ends itself, at most what a stop may take; 0: for ever.',
+      'How long the event loop of a worker may block before the process ends itself, at most the time of a stop; 0 turns the check off.',
     ),
   NIGHTSHIFT_LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .prefault('info')
-    .describe('The least important log lines that are written.'),
-  SENTRY_DSN: address('http:', 'https:').optional().describe('Where errors are reported to, if anywhere.'),
+    .describe('The lowest log level that is written.'),
+  SENTRY_DSN: address('http:', 'https:')
+    .optional()
+    .describe('Where errors are reported. If unset, nothing is sent.'),
 });
 
-/** Each variable with its default and meaning: docs/operations.md repeats it, and a test compares. */
+/** Each variable with its default and meaning: docs/operations.md repeats it, and a test compares them. */
 export const variables = Object.entries(environment.shape).map(([name, schema]) => ({
   name,
   default: schema.def.type === 'prefault' ? String(schema.def.defaultValue) : '',

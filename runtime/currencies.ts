@@ -1,11 +1,11 @@
 /**
- * The currencies of ISO 4217 with their decimal places, the one list of the project: as of 1 January 2026,
+ * The currencies of ISO 4217 with their decimal places: the only list of the project, as of 1 January 2026,
  * from the maintenance agency's list one (current) and list three (historic),
  * https://www.six-group.com/en/products-services/financial-information/data-standards.html. An amendment
- * moves a code from one group to another; none ever leaves, because old orders and rates have it.
+ * moves a code from one group to another. No code is ever removed, because old orders and rates use it.
  *
- * Not here: codes without decimal places, which name no money that anybody is paid in. XXX and XTS (no
- * currency, tests), metals (XAU, XAG, XPD, XPT), units of account and of bond markets (XDR, XSU, XUA, XBA to
+ * Left out are codes without decimal places, because nobody is paid in them: XXX and XTS (no currency, tests),
+ * metals (XAU, XAG, XPD, XPT), units of account and of bond markets (XDR, XSU, XUA, XBA to
  * XBD, and of the historic ones XFO, XFU, XRE).
  */
 
@@ -24,7 +24,7 @@ const BY_PLACES: Readonly<Record<number, string>> = {
   4: 'CLF UYW',
 };
 
-// List three gives no places. Of those that a provider here ever took, the last ruble of Belarus has none.
+// List three gives no decimal places. Of its codes that a provider here ever accepted, only BYR has none.
 const HISTORIC_BY_PLACES: Readonly<Record<number, string>> = {
   0: 'BYR',
   2: `
@@ -48,12 +48,12 @@ const places = new Map<string, number>(
 
 export const currencies: readonly string[] = [...places.keys()].sort();
 
-/** Three capital letters that ISO 4217 gives to money. */
+/** Whether ISO 4217 lists the code as money. */
 export function isCurrency(code: string): boolean {
   return places.has(code);
 }
 
-/** Decimal places of a currency; 2 where there is no such one. */
+/** Decimal places of a currency; 2 if the currency is unknown. */
 export function exponentOf(currency: string): number {
   return places.get(currency) ?? 2;
 }

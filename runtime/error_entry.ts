@@ -1,13 +1,13 @@
-/** What the list of errors says of each. */
+/** An entry of the list of errors. */
 import type { ExitName } from './exit_codes.ts';
 
-/** What becomes of a job: tried again later, its connection held until a person acts, or kept as dead. */
+/** What happens to the job: it is retried later, its connection is held until a person acts, or it is kept as dead. */
 export type Verdict = 'retry' | 'hold' | 'give_up';
 
 export type Entry = {
   /** The first one applies unless the error names another. */
   verdict: Verdict | readonly [Verdict, Verdict];
-  /** How a command ends that met it. */
+  /** Exit code of a command that fails with it. */
   exit?: ExitName;
   when: string;
   next: string;

@@ -1,5 +1,5 @@
 /**
- * Every error that a person or a job can meet. Classes, exit codes and `docs/errors.md` come from this list.
+ * All coded errors. Classes, exit codes and `docs/errors.md` come from this list.
  * A code is stable: people search for it, and runs keep it.
  */
 import type { Entry, Verdict } from './error_entry.ts';
@@ -27,7 +27,7 @@ export const errorList = {
   },
   NS_CONNECTION_GONE: {
     verdict: 'give_up',
-    when: 'the connection of a job is no longer there',
+    when: 'the connection of a job no longer exists',
     next: 'see `connections list`',
   },
   NS_CONNECTION_HELD: {
@@ -50,23 +50,23 @@ export const errorList = {
   },
   NS_DATABASE_DENIED: {
     verdict: 'give_up',
-    when: 'the account of `DATABASE_URL` lacks a right in the database',
+    when: 'the account of `DATABASE_URL` lacks a privilege in the database',
     next: 'use the account that ran `migrate`',
   },
   NS_DATABASE_READ_ONLY: {
     verdict: 'give_up',
-    when: 'the database takes no changes: a standby, or a read-only default',
+    when: 'the database is read-only: a standby, or a read-only default',
     next: 'name the primary server',
   },
   NS_DATABASE_UNREACHABLE: {
     verdict: 'retry',
     exit: 'databaseUnreachable',
-    when: 'PostgreSQL refuses or does not answer',
+    when: 'PostgreSQL refuses the connection or does not answer',
     next: 'start it, or correct `DATABASE_URL`',
   },
   NS_DEMO_DIFFERS: {
     verdict: 'give_up',
-    when: 'the figures of the demo are not those of the data set, or charges are not what was ordered',
+    when: 'the figures of the demo differ from the data set, or its charges from its orders',
     next: 'something changed the data of brand giftware; try an empty database',
   },
   NS_DEMO_FAILED: {
@@ -97,18 +97,18 @@ export const errorList = {
   NS_FX_FILE_MISSING: {
     verdict: 'give_up',
     exit: 'notFound',
-    when: 'the file of exchange rates is not there',
+    when: 'the file of exchange rates does not exist',
     next: 'check its name',
   },
   NS_FX_FILE_UNREADABLE: {
     verdict: 'give_up',
-    when: 'a file of exchange rates may not be read, or is too large',
+    when: 'a file of exchange rates cannot be read, or is too large',
     next: 'check its name',
   },
   NS_HOST_REFUSED: {
     verdict: 'hold',
     exit: 'usage',
-    when: "the address of a connection is none of its provider's",
+    when: 'the address of a connection does not belong to its provider',
     next: "use the provider's host, or list it in `NIGHTSHIFT_ALLOWED_HOSTS`",
   },
   NS_INTERRUPTED: {
@@ -169,7 +169,7 @@ export const errorList = {
   },
   NS_PAYLOAD_INVALID: {
     verdict: 'give_up',
-    when: 'the payload of a job is not one of its task',
+    when: 'the payload of a job does not fit its task',
     next: 'it was made by other code; enqueue it again',
   },
   NS_QUEUE_FAILING: {
@@ -179,7 +179,7 @@ export const errorList = {
   },
   NS_QUEUE_SCHEMA: {
     verdict: 'give_up',
-    when: "the queue's tables are not of the version that this release works with",
+    when: "the queue's tables have another version than this release supports",
     next: 'run the release that fits',
   },
   NS_REMOVAL_BEGUN: {
@@ -201,7 +201,7 @@ export const errorList = {
   },
   NS_ROW_UNFIT: {
     verdict: 'give_up',
-    when: 'a value that its column cannot hold; a record that a provider sends so is set aside instead',
+    when: 'a value does not fit its column; such a record of a provider is quarantined instead',
     next: 'see `ops.rejected_rows`; elsewhere it is a fault of the stream',
   },
   NS_SANDBOX_FAILED: {
@@ -212,7 +212,7 @@ export const errorList = {
   NS_SCENARIO_MISSING: {
     verdict: 'give_up',
     exit: 'notFound',
-    when: 'the directory that `sandbox --data` names is not there',
+    when: 'the directory that `sandbox --data` names does not exist',
     next: 'check its name; [sandbox](sandbox.md) says what it holds',
   },
   NS_SCHEMA_NEWER: {
@@ -227,7 +227,7 @@ export const errorList = {
   },
   NS_SECRET_KEYS_FOREIGN: {
     verdict: 'give_up',
-    when: 'a worker is started with keys that open no stored secret, as another machine or directory has them',
+    when: 'a worker is started with keys that open no stored secret, such as those of another machine or directory',
     next: 'give it the keys of the others',
   },
   NS_SECRET_KEYS_MISSING: {
@@ -253,7 +253,7 @@ export const errorList = {
   NS_TIME_ZONE_UNKNOWN: {
     verdict: 'give_up',
     exit: 'usage',
-    when: 'no time zone that both PostgreSQL and Node know',
+    when: 'PostgreSQL or Node does not know the time zone',
     next: 'use an IANA name such as Europe/London',
   },
   NS_TRANSACTION_ROLLED_BACK: {
@@ -264,28 +264,28 @@ export const errorList = {
   NS_USAGE: {
     verdict: 'give_up',
     exit: 'usage',
-    when: 'a command was called in a way that it cannot mean',
-    next: 'the message says what it wants',
+    when: 'the command line is not valid',
+    next: 'the message says what is expected',
   },
   NS_WAIT_TIMED_OUT: {
     verdict: 'give_up',
     exit: 'timedOut',
-    when: '`--wait` was over before the work',
-    next: 'the work goes on; `--timeout` waits longer',
+    when: '`--wait` timed out before the work was done',
+    next: 'the work continues; `--timeout` waits longer',
   },
   NS_WORKER_DIED: {
     verdict: 'retry',
-    when: 'the process of a running job ended without a word',
-    next: 'the job runs again; look at its host. A job of which three runs in a row end so without a commit is dead once its attempts are spent',
+    when: 'the process of a running job ended unexpectedly',
+    next: 'the job runs again; check its host. If three runs in a row end like this without a commit, the job is dead once its attempts are spent',
   },
   NS_WORKER_STALLED: {
     verdict: 'retry',
-    when: "a worker's event loop stood still for `NIGHTSHIFT_STALL_SECONDS`; the process has ended itself",
-    next: 'its jobs run elsewhere, each with a crash on its record; one that does it again and again is dead in the end, with the reason',
+    when: "a worker's event loop was blocked for `NIGHTSHIFT_STALL_SECONDS`; the process ended itself",
+    next: 'its jobs run elsewhere, each recorded as crashed; one that keeps doing it becomes dead, with the reason',
   },
   NS_WORKER_STOPPING: {
     verdict: 'retry',
-    when: 'a worker was told to stop and handed the job back',
+    when: 'a stopping worker handed the job back',
     next: 'nothing: it runs elsewhere',
   },
 } as const satisfies Record<string, Entry>;

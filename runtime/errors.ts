@@ -1,6 +1,6 @@
 /**
- * Every error that a person or a job can meet: a stable code, what happened, what to do next and
- * what becomes of the job that met it. `error_list.ts` lists the codes.
+ * Coded errors: a stable code, what happened, what to do next and what happens to the job. `error_list.ts` lists
+ * the codes.
  */
 import type { Verdict } from './error_entry.ts';
 import { defaultVerdictOf, type ErrorCode } from './error_list.ts';
@@ -9,13 +9,13 @@ import { scrub } from './scrub.ts';
 export type { Verdict };
 
 export type ErrorDetails = {
-  /** What to do next, best a command to type. */
+  /** What to do next, preferably a command to type. */
   hint: string;
-  /** By default that of the code. */
+  /** Defaults to the verdict of the code. */
   verdict?: Verdict;
   context?: Record<string, unknown>;
   cause?: unknown;
-  /** Do not try again before this many milliseconds; waiting so long spends no attempt. */
+  /** Do not try again before this many milliseconds; this wait spends no attempt. */
   retryAfterMs?: number;
 };
 
@@ -47,12 +47,12 @@ export function coded<Code extends ErrorCode>(code: Code) {
   };
 }
 
-/** The verdict of anything thrown: what we do not know is worth another try. */
+/** The verdict of anything thrown: an unknown error is retried. */
 export function verdictOf(error: unknown): Verdict {
   return error instanceof NightshiftError ? error.verdict : 'retry';
 }
 
-/** For a person, from anything thrown. */
+/** The message for a person, from anything thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return scrub(error.errors.map(messageOf).join('; '));

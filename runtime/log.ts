@@ -1,7 +1,7 @@
 /**
  * One line of JSON per event, to stderr, so that stdout belongs to data. Fields are flat; `error`
- * means that a person must act. No secret gets into a line: fields are blanked by name, and what
- * looks like a key or a password is blanked wherever it stands in the finished line.
+ * means that a person must act. No secret gets into a line: fields are blanked by name, and anything that
+ * looks like a key or a password is blanked in the finished line.
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { messageOf, NightshiftError } from './errors.ts';

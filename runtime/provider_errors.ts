@@ -4,7 +4,7 @@ import type { Entry } from './error_entry.ts';
 export const providerErrors = {
   NS_ACCOUNT_DIFFERS: {
     verdict: 'hold',
-    when: 'key and address lead to another account than the connection is for; nothing of it is stored',
+    when: 'key and address belong to another account than the connection; nothing of it is stored',
     next: 'give it its own key or address, then `connections release`; the other account needs a connection of its own',
   },
   NS_ACCOUNT_NOT_FOUND: {
@@ -15,12 +15,12 @@ export const providerErrors = {
   NS_ACCOUNT_SUSPENDED: {
     verdict: ['retry', 'hold'],
     when: 'the account is frozen, unpaid or locked',
-    next: 'its owner settles it with the provider; a frozen one is asked again each day, for a locked one release the connection',
+    next: 'its owner settles it with the provider; a frozen account is tried again each day; after a locked one, release the connection',
   },
   NS_ANSWER_NOT_UNDERSTOOD: {
     verdict: ['retry', 'give_up'],
-    when: 'an answer breaks the contract that we know; nothing of it was stored',
-    next: 'if it stays, the provider has changed: report it',
+    when: 'an answer breaks the known contract of the provider; nothing of it was stored',
+    next: 'if it persists, the provider has changed: report it',
   },
   NS_ANSWER_TOO_LARGE: {
     verdict: 'give_up',
@@ -29,27 +29,27 @@ export const providerErrors = {
   },
   NS_BULK_DISTRUSTED: {
     verdict: 'retry',
-    when: 'results of bulk operations contradict themselves again and again',
+    when: 'results of bulk operations repeatedly contradict themselves',
     next: 'nothing: the objects are read page by page instead',
   },
   NS_BULK_GIVEN_UP: {
     verdict: 'retry',
     when: 'the provider did not finish several bulk operations of one load',
-    next: "the next attempt begins again; ask the provider's support if it stays",
+    next: "the next attempt begins again; ask the provider's support if it persists",
   },
   NS_BULK_NOT_READY: {
     verdict: 'retry',
     when: 'a bulk operation still runs, or all slots are taken',
-    next: 'nothing: the job looks again, without spending an attempt',
+    next: 'nothing: the job checks again, without spending an attempt',
   },
   NS_BULK_RESULT_CONTRADICTORY: {
     verdict: 'retry',
-    when: 'a bulk result holds another number of objects than announced',
+    when: 'a bulk result has another number of objects than announced',
     next: 'nothing: the next attempt starts a new operation',
   },
   NS_BULK_RESULT_CUT: {
     verdict: 'retry',
-    when: 'the download of a bulk result ends early, again and again',
+    when: 'the download of a bulk result repeatedly ends early',
     next: 'nothing: the next attempt starts a new bulk operation',
   },
   NS_BULK_UNGROUPED: {
@@ -64,19 +64,19 @@ export const providerErrors = {
   },
   NS_FX_FEED_NOT_SERVED: {
     verdict: 'retry',
-    when: 'the ECB answers that its exchange rates are not there, or forwards elsewhere',
+    when: 'the ECB does not serve its exchange rates, or redirects elsewhere',
     next: 'check `NIGHTSHIFT_ECB_URL`; or `fx import` a file',
   },
   NS_FX_NOT_UNDERSTOOD: {
     verdict: 'retry',
     when: 'an answer or file of exchange rates is broken; line and column are named, nothing of it was stored',
-    next: 'take it from the ECB again, and keep it away from spreadsheets',
+    next: 'download it from the ECB again, and do not open it in a spreadsheet',
   },
   NS_KEY_UNFIT: {
     verdict: 'hold',
     exit: 'usage',
-    when: "the key is another provider's, or of a kind that reads nothing (publishable, a webhook's, an app's secret)",
-    next: 'take the kind that the message names, then `connections key`',
+    when: "the key belongs to another provider, or to a kind that reads nothing (publishable, a webhook's, an app's secret)",
+    next: 'use the kind of key that the message names, then `connections key`',
   },
   NS_MODE_MIXED: {
     verdict: 'hold',
@@ -90,27 +90,27 @@ export const providerErrors = {
   },
   NS_PROVIDER_UNAVAILABLE: {
     verdict: 'retry',
-    when: 'the provider cannot be reached or answers with its own faults',
-    next: "nothing; if it stays, see the provider's status page",
+    when: 'the provider cannot be reached or answers with a server error',
+    next: "nothing; if it persists, see the provider's status page",
   },
   NS_RATE_LIMITED: {
     verdict: 'retry',
-    when: 'the provider limits our calls for longer than a job waits',
-    next: 'nothing: it goes on by itself within a day, without spending an attempt; at once with `connections limits NAME --reset`',
+    when: 'the provider limits our requests for longer than a job waits',
+    next: 'nothing: it continues within a day, without spending an attempt; at once with `connections limits NAME --reset`',
   },
   NS_REDIRECT_REFUSED: {
     verdict: 'hold',
-    when: "the provider's address forwards elsewhere, which could take the key along",
+    when: "the provider's address redirects elsewhere, which could leak the key",
     next: "give the provider's own address",
   },
   NS_REQUEST_REFUSED: {
     verdict: 'give_up',
-    when: 'the provider refuses our request as wrong',
-    next: 'a fault of ours or a change of theirs: report it',
+    when: 'the provider rejects our request as invalid',
+    next: 'a fault of Nightshift or a change of the provider: report it',
   },
   NS_SCOPE_MISSING: {
     verdict: 'hold',
-    when: 'the key lacks a permission that the stream needs; it is named',
+    when: 'the key lacks a permission that the stream needs; the message names it',
     next: 'grant it, then `connections check` and `connections release`',
   },
   NS_STREAM_UNKNOWN: {

@@ -1,5 +1,5 @@
 /**
- * Reports errors to Sentry (or to what speaks its envelope protocol) when SENTRY_DSN is set; without
+ * Reports errors to Sentry, or to a service with its envelope protocol, when SENTRY_DSN is set; without
  * it nothing is loaded and nothing is sent. A report holds the error, its code and verdict and the
  * ids of its context: no requests, no rows, no names of people or machines, and no secrets.
  */
@@ -15,14 +15,14 @@ export type Sentry = AsyncDisposable & {
 
 const FLUSH_MS_MAX = 5_000;
 
-/** Leaving the scope sends what is still waiting. */
+/** Leaving the scope flushes pending reports. */
 export async function startSentry(dsn: string | undefined, process: string): Promise<Sentry> {
   if (dsn === undefined) return { capture() {}, async [Symbol.asyncDispose]() {} };
   const sdk = await import('@sentry/node');
   sdk.initWithoutDefaultIntegrations({
     dsn,
-    // The usual set also records console output, outgoing requests and local variables, and prints what
-    // nobody caught as it is.
+    // The default integrations also record console output, outgoing requests and local variables, and print
+    // uncaught errors unscrubbed.
     integrations: [sdk.linkedErrorsIntegration()],
     dataCollection: { userInfo: false },
     includeServerName: false,

@@ -1,23 +1,23 @@
 /**
- * What must not leave the process looks like this: keys, by the shape that each provider gives them, and
- * personal data. It is data, so that a provider can declare its own. Each pattern meets text that somebody
- * else wrote, so its time must grow as the text does; `test/runtime/patterns.test.ts` holds that.
+ * Patterns of what must not leave the process: keys, by the shape that each provider gives them, and personal data.
+ * They are data, so that a provider can declare its own. Each pattern meets foreign text, so its time must grow
+ * linearly with the text; `test/runtime/patterns.test.ts` holds that.
  */
 
 export type Shape = {
   /** Whose keys, or which kind of personal data. */
   of: string;
-  /** One of these is in every such text. They are looked for first, because most texts have none. */
+  /** Every match contains one of these. They are searched first, because most texts contain none. */
   signs: readonly string[];
   pattern: RegExp;
-  /** What stands there instead; `$1` is what may stay. */
+  /** The replacement; `$1` is the part that may stay. */
   blank: string;
 };
 
 export const SECRET = '[secret]';
 export const PERSONAL = '[personal]';
 
-/** Keys of no provider in particular. */
+/** Keys that belong to no particular provider. */
 const commonKeys: readonly Shape[] = [
   // A digit, a sign or its length tells a key from a word: `Basic authentication is required`.
   {
@@ -51,9 +51,9 @@ const person: readonly Shape[] = [
     pattern: /[\p{L}\p{N}._+'-]{1,64}(?:@|%40|\\u0040|&#64;)(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}/gu,
     blank: '[e-mail]',
   },
-  // With the code of a country: +44 7700 900123, +1 (555) 010-9999.
+  // With a country code: +44 7700 900123, +1 (555) 010-9999.
   { of: 'phone', signs: ['+'], pattern: /(?<![\w+.-])\+[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\d)/g, blank: PHONE },
-  // Within a country: (020) 7946 0958, 0049 30 901820; no day such as 01.12.2026, no code of a product, which is digits alone.
+  // Without a country code: (020) 7946 0958, 0049 30 901820; not a day such as 01.12.2026, not a product code of digits alone.
   {
     of: 'phone',
     signs: ['0'],
@@ -75,7 +75,7 @@ const person: readonly Shape[] = [
   },
 ];
 
-/** Fields that are never written, whatever they hold: `apiKey`, `api_key` and `X-API-Key` alike. */
+/** Fields whose values are never written: `apiKey`, `api_key` and `X-API-Key` alike. */
 const fieldNames = {
   [SECRET]: [
     ...['password', 'secret', 'token', 'api key', 'access token', 'refresh token', 'authorization'],
@@ -103,7 +103,7 @@ const blankOfName = new Map(
   ),
 );
 
-/** What stands for the value of such a field, whatever is before its name; nothing for any other. */
+/** The replacement for the value of such a field, with any prefix before its name; undefined for other fields. */
 export function blankOf(name: string): string | undefined {
   if (name.length > NAME_CHARS_MAX) return undefined;
   const words = name.toLowerCase().split(/[_-]/);
@@ -137,7 +137,7 @@ const fields: readonly Shape[] = Object.entries(fieldNames).flatMap(([blank, lis
 const known: Shape[] = [...commonKeys, ...fields, ...person];
 export const shapes: readonly Shape[] = known;
 
-/** Keys as a provider makes them: whoever can meet one has loaded its definition, and with it this. */
+/** Key shapes of the providers: each provider registers its own when its definition is loaded. */
 export function addShapes(added: readonly Shape[]): void {
   known.unshift(...added);
 }

@@ -1,18 +1,18 @@
-/** Told to stop: by a process manager (SIGTERM) or by a person (SIGINT, Ctrl-C). */
+/** Stop signals: of a process manager (SIGTERM) or of a person (SIGINT, Ctrl-C). */
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export type StopSignal = (typeof SIGNALS)[number];
 
-const exitCodes: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 }; // 128 + number, as a shell says it
+const exitCodes: Record<StopSignal, number> = { SIGINT: 130, SIGTERM: 143 }; // 128 + signal number, as shells do
 
-// Ctrl-C reaches every process of the terminal, and `npm run` then passes it on to us once more:
-// only what comes after this while is a second wish.
+// Ctrl-C reaches every process of the terminal, and `npm run` then forwards it once more: a signal counts as a second
+// one only after this time.
 const ECHO_MS = 1_000;
 
 let stopping: Promise<StopSignal> | undefined;
 
-/** The first signal to stop, which starts an orderly end. A second one ends the process at once. */
+/** Resolves with the first stop signal, which starts a graceful stop. A second one exits immediately. */
 export function stopSignal(): Promise<StopSignal> {
   stopping ??= new Promise((resolve) => {
     let firstAt: number | undefined;
@@ -27,9 +27,8 @@ export function stopSignal(): Promise<StopSignal> {
 }
 
 /**
- * For a process that nobody has to tell to stop, because it ends soon anyway: the first signal ends it
- * once `cleanUp` is through, a second one at once. Does nothing where somebody has asked for
- * `stopSignal`: whoever did ends in order. Leaving the scope leaves signals alone again.
+ * For short-lived processes: the first signal exits after `cleanUp`, a second one exits immediately. Does nothing
+ * once `stopSignal` was called, because its caller stops gracefully. Leaving the scope removes the handlers.
  */
 export function cleanUpOnSignal(cleanUp: () => Promise<unknown>): Disposable {
   let firstAt: number | undefined;
@@ -37,7 +36,7 @@ export function cleanUpOnSignal(cleanUp: () => Promise<unknown>): Disposable {
     if (stopping !== undefined) return;
     const end = () => process.exit(exitCodes[signal]);
     if (firstAt === undefined)
-      cleanUp().then(end, end); // what it could not do, the command's next run finds
+      cleanUp().then(end, end); // the next run of the command finds what this could not do
     else if (performance.now() - firstAt > ECHO_MS) end();
     firstAt ??= performance.now();
   };

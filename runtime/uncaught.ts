@@ -1,6 +1,6 @@
 /**
- * What nobody caught ends the process, as Node would end it; but Node prints errors as they are, with all that
- * hangs on them, and here it is said as everything else: scrubbed.
+ * An uncaught error ends the process, as Node would end it. Node prints errors with all their properties; here they
+ * are scrubbed like everything else.
  */
 import { writeSync } from 'node:fs';
 import { messageOf } from './errors.ts';
@@ -12,11 +12,11 @@ const STDERR = 2;
 const CAUSES_MAX = 5;
 const reports = new Set<Report>();
 
-/** For the entry of a process, once. A rejection that nobody handles counts as well. `tell` writes it at once. */
+/** Call it once, at the entry of a process. Unhandled rejections count as well. `tell` writes synchronously. */
 export function endOnUncaught(tell: (error: unknown) => void = tellOnStderr): void {
   let isEnding = false;
   process.on('uncaughtException', async (error: unknown) => {
-    if (isEnding) return; // the first one says why
+    if (isEnding) return; // the first error is the reason
     isEnding = true;
     try {
       tell(error);
@@ -27,17 +27,17 @@ export function endOnUncaught(tell: (error: unknown) => void = tellOnStderr): vo
   });
 }
 
-/** Hears of it before the process ends, which waits for `report`. */
+/** Is called before the process ends, which waits for `report`. */
 export function onUncaught(report: Report): Disposable {
   reports.add(report);
   return { [Symbol.dispose]: () => void reports.delete(report) };
 }
 
 function tellOnStderr(error: unknown): void {
-  const told: string[] = [];
-  for (let next = error; next !== undefined && told.length < CAUSES_MAX; ) {
-    told.push((next instanceof Error && next.stack) || messageOf(next));
+  const parts: string[] = [];
+  for (let next = error; next !== undefined && parts.length < CAUSES_MAX; ) {
+    parts.push((next instanceof Error && next.stack) || messageOf(next));
     next = next instanceof Error ? next.cause : undefined;
   }
-  writeSync(STDERR, `nobody caught this: ${scrub(told.join('\ncause: '), STACK_CHARS_MAX)}\n`);
+  writeSync(STDERR, `uncaught error: ${scrub(parts.join('\ncause: '), STACK_CHARS_MAX)}\n`);
 }

@@ -15,7 +15,7 @@ export function count(number: number, noun: string, plural = `${noun}s`): string
   return number === 1 ? `1 ${noun}` : `${grouped(number)} ${plural}`;
 }
 
-/** The same for a noun that is given in its plural, as streams are: '1 order', '3 orders'. */
+/** The same for a noun given in its plural, such as the names of streams: '1 order', '3 orders'. */
 export function counted(number: number, plural: string): string {
   return count(number, plural.replace(/s$/, ''), plural);
 }

@@ -33,7 +33,7 @@ export function sign(text: string): -1 | 0 | 1 {
 }
 
 function parse(text: string): Scaled {
-  if (!isDecimal(text)) throw new RangeError(`"${text}" is no decimal amount`);
+  if (!isDecimal(text)) throw new RangeError(`"${text}" is not a decimal amount`);
   const point = text.indexOf('.');
   if (point < 0) return { units: BigInt(text), scale: 0 };
   return { units: BigInt(text.slice(0, point) + text.slice(point + 1)), scale: text.length - point - 1 };

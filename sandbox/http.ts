@@ -22,10 +22,10 @@ export function parseObject(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new BadRequest('The body is no JSON.');
+    throw new BadRequest('The body is not JSON.');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new BadRequest('The body is no JSON object.');
+    throw new BadRequest('The body is not a JSON object.');
   }
   return value as Record<string, unknown>;
 }

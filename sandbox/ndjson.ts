@@ -49,8 +49,8 @@ function parseLine(text: string, place: Place): Draft {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    place.fail(`this line is no JSON (${error instanceof Error ? error.message : String(error)})`);
+    place.fail(`this line is not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (!isPlain(value)) place.fail('this line is no JSON object');
+  if (!isPlain(value)) place.fail('this line is not a JSON object');
   return value as Draft;
 }

@@ -31,9 +31,9 @@ const shopShape = z.strictObject({
   scopes: z.array(z.string()).default(ALL_SCOPES),
   currency: z
     .string()
-    .refine((code) => CURRENCIES.has(code), 'is no currency code such as "USD"')
+    .refine((code) => CURRENCIES.has(code), 'is not a currency code such as "USD"')
     .default('USD'),
-  zone: z.string().refine(isZone, 'is no IANA time zone').default('UTC'),
+  zone: z.string().refine(isZone, 'is not an IANA time zone').default('UTC'),
   taxesIncluded: z.boolean().default(false),
   bucket: z
     .strictObject({
@@ -46,7 +46,7 @@ const scenarioShape = z.strictObject({
   now: z.iso.datetime({ offset: true }).optional(),
   shops: z
     .record(
-      z.string().regex(/^[a-z0-9][a-z0-9-]*(\.myshopify\.com)?$/, 'is no shop name such as "my-shop"'),
+      z.string().regex(/^[a-z0-9][a-z0-9-]*(\.myshopify\.com)?$/, 'is not a shop name such as "my-shop"'),
       shopShape,
     )
     .default({}),
@@ -84,7 +84,7 @@ async function ratesOf(root: string): Promise<World['rates']> {
   if (!(await isFolder(folder))) return builtInRates;
   for (const file of await readdir(folder)) {
     if (file !== RATES_FILE)
-      throw new ScenarioError(`ecb/${file}`, `is no file of the ECB; known is ${RATES_FILE}`);
+      throw new ScenarioError(`ecb/${file}`, `is not a file of the ECB; known is ${RATES_FILE}`);
   }
   const rates = await readRates(root, join(folder, RATES_FILE));
   return async () => rates;
@@ -106,7 +106,7 @@ async function readScenario(root: string): Promise<z.infer<typeof scenarioShape>
   } catch (error) {
     throw new ScenarioError(
       MAIN_FILE,
-      `is no JSON (${error instanceof Error ? error.message : String(error)})`,
+      `is not JSON (${error instanceof Error ? error.message : String(error)})`,
     );
   }
   const checked = scenarioShape.safeParse(value);
@@ -128,7 +128,7 @@ async function assertKnownFolders(root: string, accounts: Record<string, Set<str
   for (const entry of await readdir(root, { withFileTypes: true })) {
     if (entry.isDirectory() && !providers.includes(entry.name)) {
       const known = providers.join(', ');
-      throw new ScenarioError(entry.name, `is no provider that the sandbox plays; known: ${known}`);
+      throw new ScenarioError(entry.name, `is not a provider that the sandbox plays; known: ${known}`);
     }
   }
   for (const [provider, known] of Object.entries(accounts)) {

@@ -108,7 +108,7 @@ async function beginsDay(tx: Tx, { connection, context }: SyncJob, ends: readonl
   return isDayDue(tx, { brandId, retailerId, now: context.now() });
 }
 
-/** Waiting for the provider, being told to stop and faults of the database are no failures of a stream. */
+/** Waiting for the provider, a stopping worker and database faults are not failures of a stream. */
 export function isFailure({ context: { signal } }: SyncJob, error: unknown): boolean {
   const isWaiting = error instanceof NightshiftError && error.retryAfterMs !== undefined;
   return !(isWaiting || signal.aborted || isDatabaseFault(error));

@@ -1,7 +1,7 @@
 /**
  * The two CSV layouts: the history with days like 2026-04-13 and `N/A` where there is no rate, and the
  * one-day file with blanks after its commas and a day like `13 April 2026`. Both end their lines with a
- * comma, which is no column.
+ * comma, which is not a column.
  */
 import { type Collector, collect, cut, type Origin, type Published } from './published.ts';
 

@@ -56,18 +56,19 @@ export function collect({ source, today }: Origin): Collector {
   return {
     fail,
     day(text, place) {
-      if (!isDay(text)) fail(`"${cut(text)}" is no day`, place);
+      if (!isDay(text)) fail(`"${cut(text)}" is not a day`, place);
       if (text > today) fail(`${text} lies in the future, and rates are never known ahead`, place);
-      if (days.has(text)) fail(`${text} stands there twice`, place);
-      if (days.size >= DAYS_MAX) fail(`more than ${DAYS_MAX} days are none of the ECB's files`, place);
+      if (days.has(text)) fail(`${text} is there twice`, place);
+      if (days.size >= DAYS_MAX)
+        fail(`it has more than ${DAYS_MAX} days, more than any file of the ECB`, place);
       current = new Map();
       days.set(text, current);
     },
     rate(currency, text, place) {
       if (!current) return fail(`the rate of ${cut(currency)} belongs to no day`, place);
-      if (!isCurrency(currency)) fail(`"${cut(currency)}" is no code of a currency`, place);
+      if (!isCurrency(currency)) fail(`"${cut(currency)}" is not a currency code`, place);
       if (currency === 'EUR') fail('the euro has no rate: it is the unit of the others', place);
-      if (current.has(currency)) fail(`${currency} stands there twice on one day`, place);
+      if (current.has(currency)) fail(`${currency} is there twice on one day`, place);
       if (current.size >= CURRENCIES_MAX) fail(`more than ${CURRENCIES_MAX} currencies on one day`, place);
       const fault = text === null ? undefined : faultOf(text);
       if (fault) fail(`the rate of ${currency}, "${cut(text ?? '')}", ${fault}`, place);
@@ -95,7 +96,7 @@ function published(day: string, rates: ReadonlyMap<string, string | null>, layou
 
 function faultOf(text: string): string | undefined {
   if (/^\d+,\d+$/.test(text)) return 'has a decimal comma, where the ECB writes a point';
-  if (!RATE.test(text) || text.length > DIGITS_MAX) return 'is no decimal number like 1.1684';
+  if (!RATE.test(text) || text.length > DIGITS_MAX) return 'is not a decimal number like 1.1684';
   return /[1-9]/.test(text) ? undefined : 'is zero';
 }
 

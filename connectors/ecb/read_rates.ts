@@ -64,6 +64,6 @@ function asText(content: Buffer, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
-    throw new RatesNotUnderstood(name, 'it is no text in UTF-8');
+    throw new RatesNotUnderstood(name, 'it is not text in UTF-8');
   }
 }

@@ -43,10 +43,15 @@ export class RateLimited extends coded('NS_RATE_LIMITED') {
 }
 
 export class CredentialsRejected extends coded('NS_CREDENTIALS_REJECTED') {
-  constructor(provider: string, connection: Named, answer: string) {
-    super(`${provider} answered ${answer}: it refuses the key of connection ${connection.name}.`, {
+  /** `refusal` is the answer of the provider, or says why no request can be sent with the key. */
+  constructor(provider: string, connection: Named, refusal: string | { unusable: string }) {
+    const isAnswer = typeof refusal === 'string';
+    const message = isAnswer
+      ? `${provider} answered ${refusal}: it refuses the key of connection ${connection.name}.`
+      : `${provider} cannot be read with the key of connection ${connection.name}: ${refusal.unusable}.`;
+    super(message, {
       hint: `Store a new key, which also releases it: npx nightshift connections key ${typed(connection)}`,
-      context: { provider, connectionId: connection.id, answer },
+      context: { provider, connectionId: connection.id, ...(isAnswer && { answer: refusal }) },
     });
   }
 }
@@ -63,7 +68,7 @@ export class ScopeMissing extends coded('NS_SCOPE_MISSING') {
 /** A key that is seen to be the wrong one before anybody is asked. No message repeats any of it. */
 export class KeyUnfit extends coded('NS_KEY_UNFIT') {
   constructor(provider: string, problem: string, hint: string) {
-    super(`The key is no key that reads from ${provider}: ${problem}.`, {
+    super(`This key cannot read from ${provider}: ${problem}.`, {
       hint: `${hint} Store it with: npx nightshift connections key`,
       context: { provider },
     });

@@ -12,7 +12,7 @@ import { decimal } from './money.ts';
 
 export type Fields = { readonly [key: string]: unknown };
 
-/** Why one record cannot be stored. It is no error of the sync: the record is set aside. */
+/** Why one record cannot be stored. It is not an error of the sync: the record is set aside. */
 export class InvalidField extends Error {
   /** `path` grows outwards as the fault leaves the objects that it lies in. */
   path: string;

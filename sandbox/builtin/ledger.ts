@@ -57,7 +57,7 @@ class LedgerBuilder {
     const { count, invoices, invoice, quantity } = this.#lines;
     for (let line = 0; line < count; line++) {
       const name = invoices.name(invoice[line] ?? 0);
-      // Adjustments (`A…`) and write-offs without `C` are no sales.
+      // Adjustments (`A…`) and write-offs without `C` are not sales.
       if (name.startsWith('C')) this.#cancel(line, name);
       else if (/^\d/.test(name) && (quantity[line] ?? 0) > 0) this.#sell(line, name);
     }

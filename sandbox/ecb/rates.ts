@@ -54,13 +54,13 @@ function parseRates(text: string, file: string): Rates {
 function parseDay(line: string, currencies: readonly string[], place: Place): Day {
   const [date = '', ...cells] = line.split(',').map((cell) => cell.trim());
   if (!/^\d{4}-\d{2}-\d{2}$/.test(date) || Number.isNaN(Date.parse(date))) {
-    place.fail(`"${date}" is no date such as 2026-11-20`);
+    place.fail(`"${date}" is not a date such as 2026-11-20`);
   }
   const rates = new Map<string, string>();
   for (const [index, currency] of currencies.entries()) {
     const rate = cells[index] ?? '';
     if (currency === '' || rate === '' || rate === 'N/A') continue;
-    if (!/^\d+(\.\d+)?$/.test(rate)) place.fail(`"${rate}" is no rate of ${currency}`);
+    if (!/^\d+(\.\d+)?$/.test(rate)) place.fail(`"${rate}" is not a rate of ${currency}`);
     rates.set(currency, rate);
   }
   return { date, publishedAt: localToInstant(`${date} ${PUBLISHED_AT}`, ZONE), line, rates };

@@ -62,7 +62,7 @@ function readable(value: unknown, type: GraphQLNamedType, place: Place, { curren
     return { ...bag, presentmentMoney: bag.presentmentMoney ?? bag.shopMoney };
   }
   if (isAmount) return { id: value };
-  if (!isPlain(value)) place.fail(`${JSON.stringify(value)} is no ${type.name} object`);
+  if (!isPlain(value)) place.fail(`${JSON.stringify(value)} is not a valid ${type.name} object`);
   return value as Draft;
 }
 
@@ -95,7 +95,7 @@ function coerceValue(value: unknown, type: GraphQLOutputType, place: Place, cont
   }
   if (isEnumType(type)) {
     if (typeof value === 'string' && type.getValue(value)) return value;
-    place.fail(`${JSON.stringify(value)} is no ${type.name}`);
+    place.fail(`${JSON.stringify(value)} is not a valid ${type.name}`);
   }
   if (isObjectType(type) || 'getTypes' in type || 'getFields' in type)
     return coerceObject(value, type, place, context);
@@ -103,7 +103,7 @@ function coerceValue(value: unknown, type: GraphQLOutputType, place: Place, cont
 }
 
 function coerceScalar(value: unknown, type: string, place: Place): unknown {
-  const refuse = () => place.fail(`${JSON.stringify(value)} is no ${type}`);
+  const refuse = () => place.fail(`${JSON.stringify(value)} is not a valid ${type}`);
   switch (type) {
     case 'DateTime':
       return coerceTime(value, place);
@@ -131,7 +131,7 @@ function coerceScalar(value: unknown, type: string, place: Place): unknown {
 function coerceTime(value: unknown, place: Place): string {
   const text = String(value);
   const instant = Date.parse(text);
-  if (Number.isNaN(instant)) place.fail(`${JSON.stringify(value)} is no time`);
+  if (Number.isNaN(instant)) place.fail(`${JSON.stringify(value)} is not a time`);
   if (!/(Z|[+-]\d{2}:?\d{2})$/.test(text))
     place.fail(`"${text}" needs Z or an offset, such as "2026-03-01T09:00:00Z"`);
   return toStamp(instant);
@@ -141,5 +141,5 @@ function toGid(value: unknown, type: string, place: Place): string {
   const text = String(value);
   if (text.startsWith('gid://shopify/')) return text;
   if (/^\d+$/.test(text)) return gid(type, text);
-  return place.fail(`${JSON.stringify(value)} is no id: write "gid://shopify/${type}/1001" or 1001`);
+  return place.fail(`${JSON.stringify(value)} is not an id: write "gid://shopify/${type}/1001" or 1001`);
 }

@@ -99,7 +99,10 @@ async function assertKnownFiles(root: string, folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
     if (file in FILES) continue;
     const known = Object.keys(FILES).join(', ');
-    throw new ScenarioError(relative(root, join(folder, file)), `is no file of a shop; known are ${known}`);
+    throw new ScenarioError(
+      relative(root, join(folder, file)),
+      `is not a file of a shop; known are ${known}`,
+    );
   }
 }
 

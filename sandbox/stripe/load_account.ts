@@ -34,7 +34,7 @@ export async function loadBooks(files: AccountFiles): Promise<{ live: Book; test
       const known = [...FILES].map((name) => `${name}${EXTENSION}`).join(', ');
       throw new ScenarioError(
         relative(files.root, path),
-        `is no file of a Stripe account; known are ${known}`,
+        `is not a file of a Stripe account; known are ${known}`,
       );
     }
     for await (const { value, place } of readNdjson(files.root, path)) {
@@ -87,7 +87,7 @@ function datedVersions(drafts: readonly Draft[], finish: (draft: Draft) => Strip
   for (const draft of drafts) {
     const object = finish(draft);
     const at = draft.object._at;
-    if (at !== undefined && !Number.isSafeInteger(at)) draft.place.below('_at').fail('is no Unix second');
+    if (at !== undefined && !Number.isSafeInteger(at)) draft.place.below('_at').fail('is not a Unix second');
     const since = versions.at(-1)?.at ?? Number(object.created ?? 0);
     versions.push({ at: typeof at === 'number' ? at : since, object });
   }

@@ -19,7 +19,7 @@ const PERMISSIONS = [
 const keyShape = z.preprocess(
   (given) => (typeof given === 'string' ? { key: given } : given),
   z.strictObject({
-    key: z.string().regex(/^(sk|rk)_(live|test)_\S+$/, 'is no key such as "rk_test_acme"'),
+    key: z.string().regex(/^(sk|rk)_(live|test)_\S+$/, 'is not a key such as "rk_test_acme"'),
     permissions: z.array(z.enum(PERMISSIONS)).optional(),
     expired: z.boolean().default(false),
   }),
@@ -32,7 +32,7 @@ const accountShape = z.strictObject({
   country: z.string().length(2).default('US'),
   currency: z
     .string()
-    .regex(/^[a-z]{3}$/, 'is no currency code such as "usd"')
+    .regex(/^[a-z]{3}$/, 'is not a currency code such as "usd"')
     .default('usd'),
   limits: z
     .strictObject({
@@ -55,7 +55,7 @@ export const stripeShape = z
   .superRefine((accounts, context) => {
     for (const id of Object.keys(accounts)) {
       if (/^acct_[A-Za-z0-9_]+$/.test(id)) continue;
-      context.addIssue({ code: 'custom', path: [id], message: 'is no account such as "acct_acme"' });
+      context.addIssue({ code: 'custom', path: [id], message: 'is not an account such as "acct_acme"' });
     }
   })
   .default({});
@@ -74,7 +74,7 @@ export async function loadStripe(
       if (accounts[other]) continue;
       throw new ScenarioError(
         'scenario.json',
-        `stripe.${id} is connected to ${other}, which is no account of it`,
+        `stripe.${id} is connected to ${other}, which is not an account of it`,
       );
     }
     const keys = keysOf.get(id) ?? [];

@@ -61,12 +61,12 @@ function fill(value: unknown, given: Schema, place: Place, doubt: Doubt): unknow
   const types = typesOf(schema);
   if (types.length > 0 && !types.some((type) => isOfType(value, type))) {
     return place.fail(
-      `${JSON.stringify(value)} is no ${types.filter((type) => type !== 'null').join(' or ')}`,
+      `${JSON.stringify(value)} is not a valid ${types.filter((type) => type !== 'null').join(' or ')}`,
     );
   }
   if (schema.const !== undefined && value !== schema.const) place.fail(`must be "${schema.const}"`);
   if (schema['x-known-values']?.includes(String(value)) === false && typeof value === 'string') {
-    doubt(place, `"${value}" is no value that Stripe names; it is served as it is`);
+    doubt(place, `"${value}" is not a value that Stripe names; it is served as it is`);
   }
   if (Array.isArray(value)) {
     const { items } = schema;

@@ -41,7 +41,7 @@ export type RatesKept = {
 
 /** A rate that differs by more than this part from its last publication is worth a look. */
 const JUMP = '0.2';
-/** An older publication is no measure of a jump; as old as a rate may be at most. */
+/** An older publication is not a measure of a jump; as old as a rate may be at most. */
 export const RATE_DAYS_MAX = 10;
 /** A day with fewer currencies than this, or without these two, is worth a look. */
 const CURRENCIES_MIN = 25;

@@ -277,7 +277,7 @@ function bare(qualified: string): string {
 function assertIdentifiers({ name, key, columns, days = {} }: Table): void {
   const names = [bare(name), ...key, ...Object.keys(columns), ...Object.values(days)];
   const wrong = names.find((identifier) => !/^[a-z][a-z0-9_]{0,62}$/.test(identifier));
-  if (wrong !== undefined) throw new TypeError(`${wrong} in the definition of ${name} is no plain name`);
+  if (wrong !== undefined) throw new TypeError(`${wrong} in the definition of ${name} is not a plain name`);
   const absent = [...key, ...Object.keys(days)].find((column) => !(column in columns));
   if (absent !== undefined) throw new TypeError(`${name} has no column ${absent}`);
 }

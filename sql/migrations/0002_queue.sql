@@ -57,7 +57,7 @@ create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running
 comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
 comment on column ops.job_runs.retailer_id is 'retailer of a rollup: its runs are removed along with it';
 comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of snoozed, held or released gives it back';
-comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after one was no crash without progress';
+comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after that lost no progress';
 comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
 
 -- True with the row locked until the transaction ends, false if the job is no longer ours.

@@ -97,7 +97,7 @@ from raw.shopify_sales s
 left join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id
 cross join lateral (select case s.line_type
   when 'PRODUCT' then
-    -- What a refund or return gives a positive sign takes back an earlier return and is no sale; only goods
+    -- What a refund or return gives a positive sign takes back an earlier return and is not a sale; only goods
     -- given out in an exchange are ordered in a return. An edit of no piece that names a discount changes the
     -- discount. Else the quantity gives the sign; where there is none, the amount does.
     case when s.reason = 'REFUND' or s.action_type = 'RETURN' or s.reason = 'RETURN' and s.action_type <> 'ORDER'

@@ -1,4 +1,4 @@
--- Cash: what Stripe booked, by balance transaction, in the currency of settlement. A charge is no sale:
+-- Cash: what Stripe booked, by balance transaction, in the currency of settlement. A charge is not a sale:
 -- sales are Shopify's, and the two stand beside each other, never in one sum.
 
 -- One row per balance transaction of an account, sorted by reporting category into measures; a measure that
@@ -95,7 +95,7 @@ cross join lateral (
   where p.brand_id = b.id and p.retailer_id = r.id
 ) a;
 
-comment on view bi.daily_payments is 'Cash of Stripe per retailer, day of the brand''s time zone and currency of settlement, by balance transaction: what was charged, refunded, disputed, kept as fees and paid out. Cash is no sale and is never added to bi.daily_sales.';
+comment on view bi.daily_payments is 'Cash of Stripe per retailer, day of the brand''s time zone and currency of settlement, by balance transaction: what was charged, refunded, disputed, kept as fees and paid out. Cash is not a sale and is never added to bi.daily_sales.';
 comment on column bi.daily_payments.brand_id is 'id of the brand';
 comment on column bi.daily_payments.brand is 'short name of the brand';
 comment on column bi.daily_payments.retailer_id is 'id of the retailer';

@@ -1,4 +1,4 @@
--- Cash and sales side by side, never added: a charge is no sale.
+-- Cash and sales side by side, never added: a charge is not a sale.
 
 -- What the bookings of charges are for: the charge, also where a refund stands between, and its order.
 create view fact.charge_bookings as
@@ -116,7 +116,7 @@ cross join lateral (
   group by e.currency
 ) f;
 
-comment on view bi.daily_cash_and_sales is 'Sales and cash side by side per retailer, day and currency, never added: a charge is no sale. total_sales is that of bi.daily_sales and charges, charge_amount and refund_amount are those of bi.daily_payments, row by row; the matching is that of bi.order_payments, as of now.';
+comment on view bi.daily_cash_and_sales is 'Sales and cash side by side per retailer, day and currency, never added: a charge is not a sale. total_sales is that of bi.daily_sales and charges, charge_amount and refund_amount are those of bi.daily_payments, row by row; the matching is that of bi.order_payments, as of now.';
 comment on column bi.daily_cash_and_sales.brand_id is 'id of the brand';
 comment on column bi.daily_cash_and_sales.brand is 'short name of the brand';
 comment on column bi.daily_cash_and_sales.retailer_id is 'id of the retailer';

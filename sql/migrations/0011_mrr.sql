@@ -93,7 +93,7 @@ comment on column bi.daily_mrr.currency is 'ISO 4217 currency of the subscriptio
 comment on column bi.daily_mrr.plan is 'id of the price in Stripe; a subscription with two prices is in two rows';
 comment on column bi.daily_mrr.plan_name is 'nickname of the price, else name of its product, as of today; null where neither is known';
 comment on column bi.daily_mrr.is_reconstructed is 'true where a state in this row was not seen by us: it comes from times of the subscription and from invoice lines, because Stripe keeps no history';
-comment on column bi.daily_mrr.is_metered is 'true where the price is charged by use: its subscriptions are counted and worth 0, because use is no recurring revenue';
+comment on column bi.daily_mrr.is_metered is 'true where the price is charged by use: its subscriptions are counted and worth 0, because usage is not recurring revenue';
 comment on column bi.daily_mrr.active_subscriptions is 'subscriptions that are active or past_due at the end of the day, metered ones and those with paused collection included; one with two plans counts in each row';
 comment on column bi.daily_mrr.trialing is 'subscriptions in a trial at the end of the day; worth 0';
 comment on column bi.daily_mrr.paused is 'of active_subscriptions those whose collection is paused (their status and worth stay); null where is_reconstructed, because a past pause leaves no trace';

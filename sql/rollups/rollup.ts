@@ -62,7 +62,7 @@ export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   }
 }
 
-/** Reads the queries beside the descriptor at import: a missing file is no start, not a failed job. */
+/** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
 export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
   const { name, partition = 'day', handsOn } = descriptor;
   const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();

@@ -22,7 +22,7 @@ export type NewBrand = Omit<Brand, 'id' | 'removingAt'> & { actor?: string };
 
 export class TimeZoneUnknown extends coded('NS_TIME_ZONE_UNKNOWN') {
   constructor(timeZone: string) {
-    super(`'${timeZone}' is no time zone that both PostgreSQL and Node know.`, {
+    super(`'${timeZone}' is not a time zone that both PostgreSQL and Node know.`, {
       hint: 'Use an IANA name such as Europe/London.',
       context: { timeZone },
     });
@@ -31,7 +31,7 @@ export class TimeZoneUnknown extends coded('NS_TIME_ZONE_UNKNOWN') {
 
 export class CurrencyUnknown extends coded('NS_CURRENCY_UNKNOWN') {
   constructor(currency: string) {
-    super(`'${currency}' is no currency of ISO 4217.`, {
+    super(`'${currency}' is not a currency of ISO 4217.`, {
       hint: 'Use its three capital letters, such as GBP.',
       context: { currency },
     });

@@ -17,7 +17,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export class HostRefused extends coded('NS_HOST_REFUSED') {
   constructor(provider: string, host: string) {
-    super(`${host} is no address of ${provider}: its key is not sent there.`, {
+    super(`${host} is not an address of ${provider}: its key is not sent there.`, {
       hint: 'Use https and a host of the provider. For another one, list it in NIGHTSHIFT_ALLOWED_HOSTS.',
       context: { provider, host },
     });

@@ -33,7 +33,7 @@ test.each([
   ...['0000-01-01T00:00:00Z', '9999-12-31T23:00:00-05:00', '2026-01-01T00:00:00', '2026-01-01', 'yesterday'],
 ])('%s is none', (text) => expect(() => isoInstant(text)).toThrow('It should be an instant that exists'));
 
-test.each(['2026-02-30', '2026-13-01', '0000-01-01', '2026-1-1', ''])('%s is no day', (text) =>
+test.each(['2026-02-30', '2026-13-01', '0000-01-01', '2026-1-1', ''])('%s is not a day', (text) =>
   expect(() => day(text)).toThrow('It should be a day that exists'),
 );
 

@@ -144,7 +144,9 @@ test('what cannot be used is refused whole, says where, and what to type next', 
   const broken = await folder.put('b.csv', 'Date,USD,\n2026-04-13,1.1684,\n2026-04-10,1.1x,\n');
   const refused = await nightshift(['fx', 'import', broken], { env });
   expect(refused).toMatchObject({ code: 1, stdout: '' });
-  expect(refused.stderr).toContain('b.csv, line 3, column 12: the rate of USD, "1.1x", is no decimal number');
+  expect(refused.stderr).toContain(
+    'b.csv, line 3, column 12: the rate of USD, "1.1x", is not a decimal number',
+  );
   expect(refused.stderr).toContain('next: Take the file from the ECB again');
   expect(await db.column('select count(*) from app.fx_rates')).toEqual([0]);
   const gone = await nightshift(['fx', 'import', '/no/such/file.csv', '--json'], { env });

@@ -124,16 +124,16 @@ test.each([
   ['Date,USD,\n2026-04-13,1,1684,\n', 'f, line 2, column 1: 2 rates where the header names 1 currencies'],
   [
     'Date,USD,\n2026-04-13,1.1684\n2026-04-14,abc,\n',
-    'f, line 3, column 12: the rate of USD, "abc", is no decimal',
+    'f, line 3, column 12: the rate of USD, "abc", is not a decimal',
   ],
-  ['Date, USD, \n31 April 2026, 1.2, \n', 'f, line 2, column 1: "2026-04-31" is no day'],
-  ['Date,USD,\n13/04/2026,1.1684,\n', 'f, line 2, column 1: "13/04/2026" is no day'],
+  ['Date, USD, \n31 April 2026, 1.2, \n', 'f, line 2, column 1: "2026-04-31" is not a day'],
+  ['Date,USD,\n13/04/2026,1.1684,\n', 'f, line 2, column 1: "13/04/2026" is not a day'],
   ['Date,USD,\n2026-04-13,0.000,\n', 'f, line 2, column 12: the rate of USD, "0.000", is zero'],
-  ['Date,USD,\n2026-04-13,-1,\n', 'f, line 2, column 12: the rate of USD, "-1", is no decimal'],
-  ['Date,USD,\n2026-04-13,1e3,\n', 'f, line 2, column 12: the rate of USD, "1e3", is no decimal'],
-  ['Date,USD,\n2026-04-13,1,\n2026-04-13,2,\n', 'f, line 3, column 1: 2026-04-13 stands there twice'],
+  ['Date,USD,\n2026-04-13,-1,\n', 'f, line 2, column 12: the rate of USD, "-1", is not a decimal'],
+  ['Date,USD,\n2026-04-13,1e3,\n', 'f, line 2, column 12: the rate of USD, "1e3", is not a decimal'],
+  ['Date,USD,\n2026-04-13,1,\n2026-04-13,2,\n', 'f, line 3, column 1: 2026-04-13 is there twice'],
   ['Date,USD,USD,\n2026-04-13,1,1,\n', 'f, line 1, column 10: the header names "USD" twice'],
-  ['Date,Dollar,\n2026-04-13,1,\n', 'f, line 2, column 12: "Dollar" is no code'],
+  ['Date,Dollar,\n2026-04-13,1,\n', 'f, line 2, column 12: "Dollar" is not a currency code'],
   ['Date,EUR,\n2026-04-13,1,\n', 'f, line 2, column 12: the euro has no rate'],
   ['Date,USD,\n2027-01-04,1,\n', 'f, line 2, column 1: 2027-01-04 lies in the future'],
   ['Date;USD;\n2026-04-13;1,1684;\n', 'f, line 1, column 1: it begins with no header'],
@@ -161,7 +161,7 @@ test.each([
   ],
   [xml("<Cube time='2026-04-13'><Cube currency='USD'/></Cube>"), 'f, line 4, column 25: no rate beside USD'],
   [xml("<Cube currency='USD' rate='1'/>"), 'f, line 4, column 1: the rate of USD belongs to no day'],
-  [xml("<Cube time='2026-02-30'/>"), 'f, line 4, column 1: "2026-02-30" is no day'],
+  [xml("<Cube time='2026-02-30'/>"), 'f, line 4, column 1: "2026-02-30" is not a day'],
   [xml("<Cube time='2026-04-13'>"), 'f, line 5, column'],
   [xml('<Cube time=2026-04-13/>'), 'Unquoted attribute value'],
   [
@@ -179,14 +179,14 @@ test.each([
   expect(await refusal(text)).toContain(message);
 });
 
-test('what cannot be unpacked, or is no text, is refused and named', async () => {
+test('what cannot be unpacked, or is not text, is refused and named', async () => {
   const packed = zip('eurofxref-hist.csv', Buffer.from('Date,USD,\n2026-04-13,1,\n'), new Date());
   const flipped = Buffer.from(packed);
   flipped[50] = (flipped[50] ?? 0) ^ 0xff; // within the packed bytes
   expect(await refusal(flipped)).toContain('f: it cannot be unpacked');
   expect(await refusal(packed.subarray(0, packed.length - 10))).toContain('f: it cannot be unpacked');
   expect(await refusal(gzipSync('Date,').subarray(0, 12))).toContain('f: it cannot be unpacked');
-  expect(await refusal(deflateRawSync('Date,'))).toMatch(/no text in UTF-8|no header/);
+  expect(await refusal(deflateRawSync('Date,'))).toMatch(/not text in UTF-8|no header/);
   expect(await refusal(Buffer.from('Date,USD\n', 'utf16le'))).toMatch(/no header/);
   expect(await refusal(gzipSync('Date,USD,\n2026-04-13,x,\n'))).toContain('f, line 2, column 12');
 });

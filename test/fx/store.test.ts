@@ -145,7 +145,7 @@ test('the first rate of a currency turns no_rate into stale_rate on all later da
   expect(await causes()).toEqual(Array(5).fill('no_rate'));
 });
 
-test('a jump is kept and said; an old neighbour is no measure of one', async () => {
+test('a jump is kept and said; an old neighbour is not a measure of one', async () => {
   await using db = await freshDb();
   const kept = await store(db, [
     ['ISK', '2008-12-01', '200'],

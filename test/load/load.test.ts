@@ -73,7 +73,7 @@ test('a newer version without other content moves the version of the root and no
   ]);
 });
 
-test('where versions are instants of our own, a newer one without other content is no change', async () => {
+test('where versions are instants of our own, a newer one without other content is not a change', async () => {
   await using bench = await aLoadBench();
   const { db, shop } = bench;
   const target = targetOf(shop, { tables: [{ ...things, observed: true }] });

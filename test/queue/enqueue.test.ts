@@ -115,7 +115,7 @@ test('what is enqueued in a transaction that rolls back never was', async () => 
   expect(await db.column('select id from graphile_worker.jobs')).toEqual([]);
 });
 
-test('a payload that the task refuses is no job', async () => {
+test('a payload that the task refuses is not a job', async () => {
   await using db = await freshDb();
   const payload = { label: 'a', typo: 1 } as never;
   await expect(db.transaction((tx) => enqueue(tx, effect, payload))).rejects.toMatchObject({

@@ -50,7 +50,7 @@ function transaction({ net, currency = 'usd', ...booked }: Booked): object {
 const CHECKS = `select check_name as name, trim_scale(expected)::text as expected, trim_scale(found)::text as found,
   ok, cause from ops.completeness order by 1`;
 
-test('what is booked after the balance was asked for is in the list and not in the balance, which is no fault', async () => {
+test('what is booked after the balance was asked for is in the list and not in the balance, which is not a fault', async () => {
   await using db = await freshDb();
   await using account = await anAccount(db, {
     balance: () => usd(1_000),
@@ -223,7 +223,7 @@ test('what Stripe names a currency or a type of balance is never told as it came
     ledger: () => [{ id: 'txn_1', net: 1_000, created: LONG_AGO }],
   });
   const tally = await account.sync();
-  expect(tally.warning).toContain('which is none');
+  expect(tally.warning).toContain('which does not exist');
   const checks = await db.rows<{ name: string; ok: boolean }>(CHECKS);
   expect(checks.map(({ ok }) => ok)).toEqual([true, false]);
   for (const { name } of checks) expect(name.length).toBeLessThan(120);

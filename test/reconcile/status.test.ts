@@ -105,7 +105,7 @@ test('of each check the newest result is kept, and a bounded number of earlier o
   expect(await db.column('select count(*)::int from ops.completeness_history')).toEqual([0]);
 });
 
-test('a dead job is no cause for alarm once a later run has done its work', async () => {
+test('a dead job is not a cause for alarm once a later run has done its work', async () => {
   await using db = await freshDb();
   const [{ brand, connection }] = await twoShops(db);
   const payload = { brandId: brand.id, connectionId: connection.id, stream: 'shopify.orders' };

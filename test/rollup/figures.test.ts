@@ -70,7 +70,7 @@ test('duties and both kinds of fees belong to total sales, their tax to taxes', 
   expect(await ledger(sales)).toEqual([{ day, duties: '6.5', fees: '3', taxes: '0.8', total_sales: '10.3' }]);
 });
 
-test('a gift card is no sale, though its tax is a tax, and it can be refunded', async () => {
+test('a gift card is not a sale, though its tax is a tax, and it can be refunded', async () => {
   const sales = [
     { type: 'GIFT_CARD', quantity: 1, total: '52.00', tax: '2.00' },
     { type: 'GIFT_CARD', reason: 'REFUND', quantity: -1, total: '-52.00', tax: '-2.00', ...later },
@@ -132,7 +132,7 @@ test('goods that a refund takes back less of reduce returns', async () => {
 });
 
 test.each(['RETURN', 'UPDATE'])(
-  'a return taken back in a return (%s) reduces returns and is no sale',
+  'a return taken back in a return (%s) reduces returns and is not a sale',
   async (action) => {
     const sales = [
       { quantity: 3, total: '30.00' },
@@ -288,7 +288,7 @@ test('an order that is deleted takes its refunds and refunded money along, on al
   expect(await figures(shop.db, 'daily_sales', 'day')).toEqual([]);
 });
 
-test('money counts as refunded when it is a successful refund that is no test', async () => {
+test('money counts as refunded when it is a successful refund that is not a test', async () => {
   const at = '2024-05-20T09:00:00Z';
   const payments = [
     { id: '1', at, amount: '4.00' },

@@ -13,7 +13,7 @@ import { freshDb } from '../support/db/db.ts';
 
 const NONE = ['XXX', 'XTS', 'XAU', 'XDR', 'XBA', 'US', 'usd', 'USDC', '', '\u{1F4B6}', ' USD', 'toString'];
 
-test('the list has current and historic currencies, each once, and nothing that is no money', () => {
+test('the list has current and historic currencies, each once, and nothing else', () => {
   expect(currencies).toHaveLength(new Set(currencies).size);
   for (const code of currencies) expect(code).toMatch(/^[A-Z]{3}$/);
   expect(currencies.filter(isCurrency)).toEqual(currencies);
@@ -85,9 +85,9 @@ test.for(['XXX', 'XTS', 'XAU', 'usd'])('nobody reports in %s', async (code) => {
 
 const origin = { source: 'f', today: '2026-11-20' };
 
-test('a file with rates of what is no money is refused', async () => {
+test('a file with rates of what is not a currency is refused', async () => {
   const file = (code: string) => Buffer.from(`Date,USD,${code},\n2026-11-19,1.5,7,\n`);
-  await expect(readRates(file('XXX'), origin)).rejects.toThrow('"XXX" is no code of a currency');
+  await expect(readRates(file('XXX'), origin)).rejects.toThrow('"XXX" is not a currency code');
   expect(await readRates(file('DEM'), origin)).toBeDefined();
 });
 

@@ -88,7 +88,7 @@ test('whatever stands under the name of a secret is blanked, at any depth and in
   expect(last().msg).toContain('user=x');
 });
 
-test('a text full of quotes and backslashes stays a line of JSON with all that is no secret', () => {
+test('a text full of quotes and backslashes stays a line of JSON with all that is not a secret', () => {
   const { log, last } = recording();
   log.info({ body: 'say "token=abc\\" and "password": "x\\"y" then \\', token: 'a"b\\' });
   expect(last()).toMatchObject({

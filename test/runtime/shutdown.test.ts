@@ -28,7 +28,7 @@ for (const [signal, code] of [
 }
 
 // Ctrl-C below `npm run` arrives twice: from the terminal and once more from npm.
-test('the echo of the first signal is no second wish', async () => {
+test('the echo of the first signal is not a second wish', async () => {
   await using program = runProgram('stop.ts');
   await program.line();
   program.child.kill('SIGINT');

@@ -98,9 +98,9 @@ test('a scenario brings its own rates, and faults strike this feed too', async (
 
 test.each([
   ['Day,USD,\n', 'ecb/eurofxref-hist.csv:1: the header must begin with "Date,"'],
-  ['Date,USD,\n20.11.2026,1,\n', 'ecb/eurofxref-hist.csv:2: "20.11.2026" is no date'],
-  ['Date,USD,\n2026-11-20,"1,5",\n', 'ecb/eurofxref-hist.csv:2: ""1" is no rate of USD'],
-  ['Date,USD,\n2026-11-20,-1,\n', 'ecb/eurofxref-hist.csv:2: "-1" is no rate of USD'],
+  ['Date,USD,\n20.11.2026,1,\n', 'ecb/eurofxref-hist.csv:2: "20.11.2026" is not a date'],
+  ['Date,USD,\n2026-11-20,"1,5",\n', 'ecb/eurofxref-hist.csv:2: ""1" is not a rate of USD'],
+  ['Date,USD,\n2026-11-20,-1,\n', 'ecb/eurofxref-hist.csv:2: "-1" is not a rate of USD'],
 ])('faulty rates are told with their line: %j', async (csv, message) => {
   const starting = sandboxAt('2026-11-20T06:00:00Z', { 'ecb/eurofxref-hist.csv': csv });
   await expect(starting).rejects.toThrow(message);

@@ -10,9 +10,9 @@ const line = (fields: object) => ({
 });
 test.each([
   [
-    'a line that is no JSON',
+    'a line that is not JSON',
     { 'orders.ndjson': [{ id: 1, processedAt: NOW }, '{"id": 2,'] },
-    'orders.ndjson:2: this line is no JSON',
+    'orders.ndjson:2: this line is not JSON',
   ],
   ['a missing id', { 'orders.ndjson': [{ processedAt: NOW }] }, 'orders.ndjson:1: "id" is missing'],
   [
@@ -23,15 +23,15 @@ test.each([
   [
     'a wrong type',
     line({ lineItems: [{ quantity: 'two' }] }),
-    'orders.ndjson:2 lineItems.0.quantity: "two" is no Int',
+    'orders.ndjson:2 lineItems.0.quantity: "two" is not a valid Int',
   ],
   [
     'an unknown value',
     line({ displayFinancialStatus: 'PAYED' }),
-    '"PAYED" is no OrderDisplayFinancialStatus',
+    '"PAYED" is not a valid OrderDisplayFinancialStatus',
   ],
   [
-    'an amount with a point that is no text',
+    'an amount with a point that is not text',
     line({ lineItems: [{ originalUnitPriceSet: { shopMoney: { amount: 9.9 } } }] }),
     'write amounts as text',
   ],
@@ -41,7 +41,7 @@ test.each([
     line({ refunds: [{ createdAt: NOW, refundLineItems: [{ lineItem: 99 }] }] }),
     'the order has no line item gid://shopify/LineItem/99',
   ],
-  ['a file that is none of a shop', { 'order.ndjson': [] }, 'is no file of a shop'],
+  ['a file that is none of a shop', { 'order.ndjson': [] }, 'is not a file of a shop'],
   ['a folder of no shop', { 'other/orders.ndjson': [] }, 'shopify/other: scenario.json names no such shop'],
 ])('%s is told with its place', async (_name, files: Record<string, unknown[]>, message) => {
   await using dir = await scenarioDir(files);
@@ -49,7 +49,7 @@ test.each([
 });
 
 test.each([
-  [{ shops: { [SHOP]: { zone: 'Mars/Base' } } }, 'is no IANA time zone'],
+  [{ shops: { [SHOP]: { zone: 'Mars/Base' } } }, 'is not an IANA time zone'],
   [{ shops: { [SHOP]: { curency: 'USD' } } }, 'curency'],
   [{ shops: { [SHOP]: { currency: 'XXQ' } } }, 'currency'],
   [{ now: 'yesterday', shops: { [SHOP]: {} } }, 'now'],

@@ -184,7 +184,7 @@ test('connected accounts are a list', async () => {
     await assertValid('account', account);
 });
 
-test('a field that the API has beside its declarations is no cause for a warning', async () => {
+test('a field that the API has beside its declarations is not a cause for a warning', async () => {
   const log: string[] = [];
   await using dir = await stripeDir({
     charges: [charge('ch_1', { dispute: 'dp_1', destination: null, order: null })],

@@ -96,7 +96,7 @@ test('an object may be given as the API gives it, expanded or not, also with fie
   expect(rest).toMatchObject({ amount: 1_000, customer: 'cus_9', paid: true });
   expect(log.toSorted()).toEqual([
     `stripe/${ACCOUNT}/charges.ndjson:1 of_tomorrow: Stripe has no such field; it is served as it is.`,
-    `stripe/${ACCOUNT}/charges.ndjson:1 status: "melted" is no value that Stripe names; it is served as it is.`,
+    `stripe/${ACCOUNT}/charges.ndjson:1 status: "melted" is not a value that Stripe names; it is served as it is.`,
   ]);
 });
 
@@ -111,9 +111,9 @@ test.each([
   [
     'a text for a number',
     one('refunds', money('re_1', 1, { amount: '10' })),
-    'refunds.ndjson:1 amount: "10" is no integer',
+    'refunds.ndjson:1 amount: "10" is not a valid integer',
   ],
-  ['a fraction', one('charges', money('ch_1', 9.99)), 'charges.ndjson:1 amount: 9.99 is no integer'],
+  ['a fraction', one('charges', money('ch_1', 9.99)), 'charges.ndjson:1 amount: 9.99 is not a valid integer'],
   [
     'a wrong object',
     one('charges', money('ch_1', 1, { object: 'refund' })),
@@ -127,16 +127,16 @@ test.each([
   [
     'no items',
     one('subscriptions', { id: 'sub_1', customer: 'cus_1', created, items: [] }),
-    'is no list of items',
+    'is not a list of items',
   ],
   ['a transaction of nothing', one('balance_transactions', money('txn_1', 5)), '"type" is missing'],
-  ['a broken line', { charges: '{"id": "ch_1"\n' }, 'charges.ndjson:1: this line is no JSON'],
+  ['a broken line', { charges: '{"id": "ch_1"\n' }, 'charges.ndjson:1: this line is not JSON'],
   [
     'a wrong instant',
     one('charges', money('ch_1', 1, { _at: 'now' })),
-    'charges.ndjson:1 _at: is no Unix second',
+    'charges.ndjson:1 _at: is not a Unix second',
   ],
-  ['an unknown file', one('charge', money('ch_1', 1)), 'is no file of a Stripe account'],
+  ['an unknown file', one('charge', money('ch_1', 1)), 'is not a file of a Stripe account'],
   [
     'a folder of no account',
     { 'stripe/acct_x/charges.ndjson': [] },
@@ -148,10 +148,10 @@ test.each([
 });
 
 test.each([
-  [{ acme: {} }, 'is no account such as'],
-  [{ [ACCOUNT]: { key: 'pk_test_x' } }, 'is no key such as'],
+  [{ acme: {} }, 'is not an account such as'],
+  [{ [ACCOUNT]: { key: 'pk_test_x' } }, 'is not a key such as'],
   [{ [ACCOUNT]: { key: { key: 'rk_test_x', permissions: ['rak_everything'] } } }, 'permissions'],
-  [{ [ACCOUNT]: { connected: ['acct_gone'] } }, 'is connected to acct_gone, which is no account of it'],
+  [{ [ACCOUNT]: { connected: ['acct_gone'] } }, 'is connected to acct_gone, which is not an account of it'],
   [{ [ACCOUNT]: { kees: [] } }, 'kees'],
 ])('a fault in the accounts of scenario.json is told: %o', async (stripe, message) => {
   await using data = await stripeDir({}, { now: NOW, stripe });

@@ -117,7 +117,10 @@ test('a new token that is refused too holds the connection', async () => {
 test('a refused login holds the connection and repeats nothing of the secret', async () => {
   await using db = await freshDb();
   await using provider = await fakeProvider(
-    json({ error: 'app_not_installed', error_description: 'hush-hush is no secret of app' }, { status: 400 }),
+    json(
+      { error: 'app_not_installed', error_description: 'hush-hush is not a secret of app' },
+      { status: 400 },
+    ),
   );
   const { open } = await connect(db, provider.url);
   const error = await (await open())().catch((reason: Error) => reason);

@@ -154,7 +154,7 @@ test('a damaged line is asked for again', async () => {
 });
 
 test.each([1, 10_000])(
-  'a file with more than was announced is no whole file either, in batches of %s',
+  'a file with more than was announced is not a whole file either, in batches of %s',
   async (batchLines) => {
     await expect(
       read([file(text, { ranges: false })], { ...counts, batchLines, lines: counts.lines - 1 }),
@@ -222,7 +222,7 @@ test('children away from their parents are an error, never rows', async () => {
   expect(batches).toEqual([]);
 });
 
-test('an address that has ended is no reason to ask again and again', async () => {
+test('an address that has ended is not a reason to ask again and again', async () => {
   await using provider = await fakeProvider(status(403));
   const http = makeHttp({
     provider: 'Shopify',

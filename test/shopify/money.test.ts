@@ -18,7 +18,7 @@ test.each([
 ])('%s is %s in its shortest form', (given, shortest) => expect(decimal(given)).toBe(shortest));
 
 test.each(['', '1,5', '1e3', '.5', '5.', 'NaN', '+1', ' 1', 1, null, undefined])(
-  '%o is no decimal text',
+  '%o is not a decimal text',
   (given) => expect(decimal(given)).toBeUndefined(),
 );
 

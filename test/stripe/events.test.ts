@@ -47,7 +47,7 @@ test('many new charges are listed instead of being asked for one by one, all tha
   expect(asked.filter((path) => /^\/v1\/charges\//.test(path))).toEqual([]);
 });
 
-test('what an event names and Stripe does not give is no deletion, and the run is not whole', async () => {
+test('what an event names and Stripe does not give is not a deletion, and the run is not whole', async () => {
   await using db = await freshDb();
   await using account = await anAccountOf(db, {});
   await account.sync('charges');

@@ -39,6 +39,6 @@ export function runs(numRuns: number): { numRuns: number; seed: number } {
 function numberIn(name: string): number | undefined {
   const text = process.env[name];
   if (text === undefined || text === '') return undefined;
-  if (!/^-?\d{1,10}$/.test(text)) throw new Error(`${name} is no whole number: ${text}`);
+  if (!/^-?\d{1,10}$/.test(text)) throw new Error(`${name} is not a whole number: ${text}`);
   return Number(text);
 }

@@ -1,4 +1,4 @@
-/** An empty text is no fault: what was sold under no name was sold. Missing, or something else than text, is one. */
+/** An empty text is not a fault: what was sold under no name was sold. Missing, or something else than text, is one. */
 import { expect, test } from 'vitest';
 import { type Fields, InvalidField, isObject } from '#connectors/kit/fields.ts';
 import { orderItem } from '#connectors/shopify/streams/order_rows.ts';

@@ -224,7 +224,7 @@ test.each([
   expect(count(await shop.asked(), 'BulkRun')).toBe(1);
 });
 
-test('a result that is shorter than announced is no success, and the next attempt asks anew', async () => {
+test('a result that is shorter than announced is not a success, and the next attempt asks anew', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': few });
   await shop.faults({ kind: 'bulk_count', difference: 3 });

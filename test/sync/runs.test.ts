@@ -97,7 +97,7 @@ test('an order that is set aside and then deleted no longer keeps its stream fro
 });
 
 // The first order of a customer is found by comparing ids as numbers: one that is none would end every load.
-test('an order whose id is no number is set aside, and stops nothing', async () => {
+test('an order whose id is not a number is set aside, and stops nothing', async () => {
   await using db = await freshDb();
   const customer = { id: 7 };
   const strange = order(0, { id: 'gid://shopify/Order/A2', customer });
@@ -105,7 +105,7 @@ test('an order whose id is no number is set aside, and stops nothing', async () 
   await using shop = await aShopOf(db, rows);
   expect(await shop.sync(ORDERS)).toMatchObject({ changed: 1, rejected: 1 });
   expect(await db.rows('select row_key, reason from ops.rejected_rows')).toEqual([
-    { row_key: 'A2', reason: 'id: "A2" is no number' },
+    { row_key: 'A2', reason: 'id: "A2" is not a number' },
   ]);
 });
 

@@ -64,7 +64,7 @@ const UNFIT_ORDERS: Record<string, [fault: Record<string, unknown>, shown: strin
   'fields nested too deep': [{ customAttributes: [NESTED] }, 'customAttributes: nested deeper'],
 };
 
-/** NUL and half characters in what is no key are no reason to lose an order. */
+/** NUL and half characters in what is not a key are not a reason to lose an order. */
 const FIT = {
   ...{ presentmentCurrencyCode: 'DEM' }, // historic, and money all the same
   ...{
@@ -145,7 +145,7 @@ const UNFIT_CHARGES: Record<string, [fault: Record<string, unknown>, shown: stri
   'metadata nested too deep': [{ metadata: { order: NESTED } }, 'metadata: nested deeper'],
   'a currency of two letters in small ones': [{ currency: 'us' }, 'currency: the string "us"'],
   'no money': [{ currency: 'xxx' }, '"xxx"'],
-  'an amount that is no whole number': [{ amount: 1e300 }, 'amount: the number 1e+300'],
+  'an amount that is not a whole number': [{ amount: 1e300 }, 'amount: the number 1e+300'],
 };
 
 const charge = (id: string, more: object) => ({

@@ -24,14 +24,14 @@ test('brands and retailers are found by their slug, and those that there are are
 });
 
 test.for(['Europe/Lodnon', 'EST5', '+05:30', 'europe/london', '', "UTC'; --"])(
-  '%j is no zone',
+  '%j is not a zone',
   async (timeZone) => {
     await using db = await freshDb();
     await expect(aBrand(db, { timeZone })).rejects.toMatchObject({ code: 'NS_TIME_ZONE_UNKNOWN' });
   },
 );
 
-test.for(['gbp', 'GB', 'XQQ', ''])('%j is no currency', async (reportingCurrency) => {
+test.for(['gbp', 'GB', 'XQQ', ''])('%j is not a currency', async (reportingCurrency) => {
   await using db = await freshDb();
   await expect(aBrand(db, { reportingCurrency })).rejects.toMatchObject({ code: 'NS_CURRENCY_UNKNOWN' });
 });

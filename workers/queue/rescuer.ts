@@ -28,7 +28,7 @@ export type RescuerOptions = {
   rejoinedAt: () => number | undefined;
 };
 
-/** Settles when `stop` aborts. An error of the database is no reason to end: the next second may do better. */
+/** Resolves when `stop` aborts. A database error does not end it: it tries again a second later. */
 export async function rescue(options: RescuerOptions): Promise<void> {
   const { stop, log } = options;
   for (let round = 0; !stop.aborted; round++) {

@@ -16,7 +16,7 @@ export function authOf({ provider, auth }: { provider: string; auth?: string | u
   const chosen = auth ?? key.auth[0].name;
   if (key.auth.some(({ name }) => name === chosen)) return chosen;
   throw new UsageError(
-    `--auth ${chosen} is no way to use a key of ${title}.`,
+    `--auth ${chosen} is not a way to use a key of ${title}.`,
     `choose of: ${key.auth.map(({ name }) => name).join(', ')}`,
   );
 }

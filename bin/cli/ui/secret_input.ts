@@ -26,7 +26,7 @@ function tooLong(): UsageError {
 
 function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
   const key = env[name];
-  // A name that is no name may be the key itself, so it is not repeated.
+  // What is not a name of a variable may be the key itself, so it is not repeated.
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
     throw new UsageError('--key-env takes the NAME of an environment variable, not the key.', HINT);
   }

@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 type Stream = { isTTY?: boolean; columns?: number };
 
-/** Widths below this are no widths: some terminals say 0. */
+/** Narrower widths are not believed: some terminals report 0. */
 const WIDTH_MIN = 20;
 const HANGING = 2;
 const CONTINUED = ' \\';

@@ -180,9 +180,9 @@ export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {
   try {
     body = JSON.parse(text);
   } catch {
-    throw unread('it is no JSON');
+    throw unread('it is not JSON');
   }
-  if (!isObject(body)) throw unread('it is no object');
+  if (!isObject(body)) throw unread('it is not an object');
   return body;
 }
 

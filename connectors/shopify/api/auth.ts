@@ -36,7 +36,8 @@ export type Tokens = {
 
 export function tokenSource(context: Login): Tokens {
   const { connection } = context;
-  const rejected = (answer: string) => new CredentialsRejected(PROVIDER, connection, answer);
+  const rejected = (refusal: string | { unusable: string }) =>
+    new CredentialsRejected(PROVIDER, connection, refusal);
   if (connection.auth === 'token') {
     const { secret } = connection;
     return {
@@ -50,7 +51,7 @@ export function tokenSource(context: Login): Tokens {
     };
   }
   if (connection.auth !== 'client_credentials')
-    throw rejected(`to nothing yet: '${connection.auth}' is no way to log in`);
+    throw rejected({ unusable: `'${connection.auth}' is not a way to log in` });
 
   let current: string | undefined;
   return {
@@ -111,11 +112,9 @@ async function requestToken(context: Login) {
   const { connection, http } = context;
   const app = appSchema.safeParse(parsed(connection.secret));
   if (!app.success)
-    throw new CredentialsRejected(
-      PROVIDER,
-      connection,
-      'to nothing yet: the secret is no JSON with client_id and client_secret',
-    );
+    throw new CredentialsRejected(PROVIDER, connection, {
+      unusable: 'the secret is not JSON with client_id and client_secret',
+    });
   const answer = await withRetry(
     () =>
       http.once({

@@ -6,7 +6,7 @@ const GID = /^gid:\/\/shopify\/[A-Za-z]+\/./;
 
 export function idOf(node: Fields, key = 'id'): string {
   const gid = text(node, key);
-  if (!GID.test(gid)) throw new InvalidField(key, `${shown(gid)} is no id of Shopify`);
+  if (!GID.test(gid)) throw new InvalidField(key, `${shown(gid)} is not an id of Shopify`);
   return gid.slice(gid.lastIndexOf('/') + 1);
 }
 

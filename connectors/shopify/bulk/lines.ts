@@ -11,7 +11,7 @@ const NEWLINE = 10;
 /** A line is one object; what is longer is none, and is not held in memory to find out. */
 const LINE_BYTES_MAX = ANSWER_BYTES_MAX;
 
-/** A line that is no JSON object: the file is damaged or cut. */
+/** A line that is not a JSON object: the file is damaged or cut. */
 export class LineDamaged extends Error {}
 
 /** Children came without their parent: the result is not grouped, so no object is known to be whole. */
@@ -80,9 +80,9 @@ function parse(text: string): Node {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new LineDamaged(`a line of ${text.length} characters is no JSON`);
+    throw new LineDamaged(`a line of ${text.length} characters is not JSON`);
   }
-  if (!isObject(value)) throw new LineDamaged('a line is no object');
+  if (!isObject(value)) throw new LineDamaged('a line is not an object');
   return value as Node;
 }
 

@@ -85,7 +85,7 @@ export const orders = recordTable<PlacedOrder>({
 /** The first order of a customer is found by comparing ids as numbers, so an order has no other. */
 export function numberOf(node: Fields): string {
   const number = idOf(node);
-  if (!/^\d{1,30}$/.test(number)) throw new InvalidField('id', `${shown(number)} is no number`);
+  if (!/^\d{1,30}$/.test(number)) throw new InvalidField('id', `${shown(number)} is not a number`);
   return number;
 }
 

@@ -162,7 +162,7 @@ function split({ access }: ShopifyRun, bulk: Bulk, reason: string): Part[] {
   return [{ ...part, before: middle }, { ...part, from: middle }, ...others];
 }
 
-/** Nothing at all where there was something before is no result, but a loss of access that nobody told us of. */
+/** An empty result where objects are stored means lost access that the provider does not report. */
 async function finish(run: ShopifyRun, { name, target }: Collection): Promise<Page> {
   const { position, context } = run;
   const { askedAt, rootsDone } = position.bulk ?? newBulk(context.now());

@@ -78,7 +78,7 @@ export const SET_ASIDE: Kept = { idOf: (id) => id.slice(id.lastIndexOf('/') + 1)
 
 export type Connection = { nodes: readonly Fields[]; next: string | null };
 
-/** A `{ nodes, pageInfo }` of an answer. Anything else is no page of ours. */
+/** A `{ nodes, pageInfo }` of an answer. Anything else is not a page of ours. */
 export function connectionOf(parent: Fields, key: string): Connection {
   const connection = parent[key];
   const nodes = isObject(connection) ? connection.nodes : undefined;

@@ -35,7 +35,7 @@ export function bodyOf(answer: HttpAnswer, asked: Asked): Fields {
   const body = parsed(answer.text);
   if (answer.status >= 400) throw failureOf(answer, body, asked);
   if (body) return body;
-  throw new RetryableError(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is no JSON object', 'retry'));
+  throw new RetryableError(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is not a JSON object', 'retry'));
 }
 
 function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, asked: Asked): Error {

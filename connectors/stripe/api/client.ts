@@ -34,7 +34,7 @@ export function openStripe(context: StripeContext): Stripe {
   const { connection, db, signal, stats, warn, now } = context;
   const { id: connectionId, account, auth, baseUrl, secret } = connection;
   if (!keyForm.auth.some(({ name }) => name === auth))
-    throw new KeyUnfit(PROVIDER, `'${auth}' is no way to use one`, keyForm.hint);
+    throw new KeyUnfit(PROVIDER, `'${auth}' is not a way to use a key of Stripe`, keyForm.hint);
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);
   const http = makeHttp({ provider: PROVIDER, account, signal, stats });

@@ -28,7 +28,7 @@ export async function listPage(
     const broken = (reason: string) =>
       new RetryableError(new AnswerNotUnderstood(PROVIDER, path, reason, 'retry'));
     const { data, has_more: hasMore } = body;
-    if (!Array.isArray(data) || typeof hasMore !== 'boolean') throw broken('it is no list');
+    if (!Array.isArray(data) || typeof hasMore !== 'boolean') throw broken('it is not a list');
     const objects = data.filter(isObject);
     if (hasMore && typeof objects.at(-1)?.id !== 'string') throw broken('a further page without a last id');
     if (after !== undefined && objects.some(({ id }) => id === after))

@@ -35,7 +35,9 @@ const PAUSE_MS = 1_500;
 /** Undefined where the key may not read it: then nothing tells that a row is missing. */
 export async function readBalance({ stripe, context }: StripeRun): Promise<Balance | undefined> {
   const stray = (currency: string) =>
-    context.warn(`Stripe's balance names the currency ${shown(currency)}, which is none: it is not checked`);
+    context.warn(
+      `Stripe's balance names the currency ${shown(currency)}, which does not exist: it is not checked`,
+    );
   try {
     return await stripe.get('/v1/balance', [], (body, at) => ({
       at,
@@ -67,7 +69,7 @@ function amountsOf(type: string, body: Fields, stray: Stray): Amount[] {
   }));
 }
 
-/** Called with what is no currency: its transactions are set aside, and the balance of others is checked all the same. */
+/** Is called with a code that is not a currency: its transactions are quarantined, and the other balances are still checked. */
 type Stray = (currency: string) => void;
 
 function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string, string> {

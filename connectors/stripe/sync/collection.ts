@@ -63,7 +63,7 @@ export function pathOf({ name }: Collection): string {
   return `/v1/${name}`;
 }
 
-/** Of one object. An id that is no whole text is one that Stripe has no object of. */
+/** Of one object. Stripe has no object whose id is not a well-formed text. */
 export function pathTo(name: string, id: unknown): string {
   return `/v1/${name}/${encodeURIComponent(String(id).toWellFormed())}`;
 }

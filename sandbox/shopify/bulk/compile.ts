@@ -47,7 +47,7 @@ class Compiler {
 
   connection(type: GraphQLNamedType, nodes: readonly FieldNode[]): (row: Plain) => RowWriter {
     const rowType = nodeTypeOf(type);
-    if (!rowType || !isObjectType(type)) throw new Error(`${type.name} is no connection.`);
+    if (!rowType || !isObjectType(type)) throw new Error(`${type.name} is not a connection.`);
     const fields = this.#collect(type, nodes);
     const edges = fields.get('edges') ?? [];
     const edgeField = type.getFields().edges;

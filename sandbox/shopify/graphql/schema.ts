@@ -36,7 +36,7 @@ export function fieldsOf(type: GraphQLNamedType): Record<string, AnyField> {
   return isObjectType(type) || isInterfaceType(type) ? type.getFields() : {};
 }
 
-/** The type of a connection's rows; undefined when the type is no connection. */
+/** The type of a connection's rows; undefined when the type is not a connection. */
 export function nodeTypeOf(type: GraphQLNamedType): GraphQLNamedType | undefined {
   if (!type.name.endsWith('Connection')) return undefined;
   const nodes = fieldsOf(type).nodes;

@@ -1,6 +1,6 @@
 /**
  * The Stripe account of the Giftware Club: subscriptions that are made up, the same on every run.
- * Its charges are no orders, so it is an account of its own, for a retailer without a shop.
+ * Its charges are not orders, so it is an account of its own, for a retailer without a shop.
  */
 import { Place } from '../../ndjson.ts';
 import { Drafts } from '../drafts.ts';

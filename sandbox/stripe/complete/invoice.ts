@@ -7,7 +7,7 @@ import { numberOr } from './money.ts';
 /** Sums that are not given follow from the lines; how it was paid follows from its status. */
 export function completeInvoice({ object, place, context }: Given): StripeObject {
   const given = isPlain(object.lines) ? valueAt(object.lines as StripeObject, 'data') : (object.lines ?? []);
-  if (!Array.isArray(given)) place.fail('"lines" is no list of lines');
+  if (!Array.isArray(given)) place.fail('"lines" is not a list of lines');
   const lines = (given as StripeObject[]).map((line, index) =>
     completeLine(line, index + 1, object, context),
   );

@@ -9,7 +9,7 @@ import { completePrice } from './price.ts';
 export function completeSubscription({ object, place, context }: Given): StripeObject {
   const { id, created } = object;
   const given = isPlain(object.items) ? valueAt(object.items as StripeObject, 'data') : object.items;
-  if (!Array.isArray(given) || given.length === 0) place.fail('"items" is no list of items');
+  if (!Array.isArray(given) || given.length === 0) place.fail('"items" is not a list of items');
   const items = (given as StripeObject[]).map((item, index) =>
     completeItem(item, `si_${String(id)}_${index + 1}`, object, place.below(`items.${index}`), context),
   );
