@@ -3,7 +3,8 @@ import { defineStream, type Stream, type Target } from '../kit/stream.ts';
 import type { Access } from './api/access.ts';
 import type { Collection } from './sync/collection.ts';
 import { fetchPages } from './sync/fetch_by_id.ts';
-import { collectionPages } from './sync/sync.ts';
+import type { ShopifyStream } from './sync/look.ts';
+import { collectionPages, needsBackfill, wantedOf } from './sync/sync.ts';
 
 type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional' | 'feeds'> & {
   target: Target;
@@ -13,12 +14,18 @@ type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional' | 'feeds'> & {
   hidden?(access: Access, now: Date): string | undefined;
 };
 
-export function collectionStream({ target, collectionFor, hidden, ...needs }: Facts): Stream {
-  return defineStream({
+export function collectionStream({ target, collectionFor, hidden, ...needs }: Facts): ShopifyStream {
+  const stream = defineStream({
     ...needs,
     ...target,
     provider: 'shopify',
     pages: (context) => collectionPages(context, needs, collectionFor, hidden),
     fetch: (context, ids) => fetchPages(context, needs, collectionFor, ids),
+    needsBackfill,
   });
+  return {
+    ...stream,
+    wants: (position, { access, end, now }) =>
+      wantedOf(collectionFor(access), position, { end, isHidden: hidden?.(access, now) !== undefined }),
+  };
 }

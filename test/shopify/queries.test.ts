@@ -16,6 +16,7 @@ import {
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
 import * as queries from '#connectors/shopify/api/queries.ts';
+import { lookQuery } from '#connectors/shopify/sync/look.ts';
 
 type Access = {
   types: Record<
@@ -80,6 +81,18 @@ const all: [string, queries.Query, readonly string[]][] = [
   ['events page', queries.eventsPage, deletions],
   ['events count', queries.eventsCount, deletions],
   ['nodes by id', queries.nodesById, deletions],
+  [
+    'look',
+    lookQuery(
+      [
+        ...[queries.ordersPage, queries.ordersCount, queries.customersPage, queries.customersCount],
+        ...[queries.productsPage(false), queries.productsCount, queries.itemsPage],
+        ...[queries.eventsPage, queries.eventsCount],
+      ].map((query) => ({ query, filter })),
+    ),
+    [...deletions, ...products],
+  ],
+  ['look at nothing but the shop', lookQuery([]), []],
   ['bulk run', queries.bulkRun, []],
   ['bulk operation', queries.bulkOperation, []],
   ['bulk operations', queries.bulkOperations, []],

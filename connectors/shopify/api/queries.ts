@@ -13,6 +13,9 @@ export type Query = {
   cost: number;
 };
 
+/** One field of the root with a filter: a page of a list, or a count. Several can be asked for at once (`look.ts`). */
+export type RootQuery = Query & { root: string; arguments?: string };
+
 const MONEY = '{ shopMoney { amount currencyCode } }';
 const BOTH_MONIES = '{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }';
 
@@ -78,15 +81,22 @@ export const accessQuery: Query = {
     currentAppInstallation { accessScopes { handle } } }`,
 };
 
-export const shopQuery: Query = {
-  name: 'Shop',
-  cost: 5,
-  text: `query Shop { shop { id name myshopifyDomain currencyCode enabledPresentmentCurrencies ianaTimezone
-    taxesIncluded createdAt updatedAt plan { publicDisplayName shopifyPlus partnerDevelopment } } }`,
-};
+export const SHOP = `shop { id name myshopifyDomain currencyCode enabledPresentmentCurrencies ianaTimezone
+    taxesIncluded createdAt updatedAt plan { publicDisplayName shopifyPlus partnerDevelopment } }`;
 
-export const ordersPage: Query = {
+export const shopQuery: Query = { name: 'Shop', cost: 5, text: `query Shop { ${SHOP} }` };
+
+function countQuery(name: string, root: string, more: string): RootQuery {
+  const text = `query ${name}($query: String!) { count: ${root}(query: $query${more}) { count precision } }`;
+  return { name, cost: 10, text, root, arguments: more };
+}
+
+/** Without a limit of its own a count ends at 10,000. */
+const WITHOUT_LIMIT = ', limit: null';
+
+export const ordersPage: RootQuery = {
   name: 'OrdersPage',
+  root: 'orders',
   cost: 500,
   text: `query OrdersPage(${PAGE_ARGUMENTS}) {
     page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER_TREE} } } }`,
@@ -114,14 +124,11 @@ export const orderLedger: Query = {
       sales(first: ${PAGE_SIZE_MAX}, after: $salesAfter) { ${PAGE_INFO} nodes { ${SALE} } } } } } }`,
 };
 
-export const ordersCount: Query = {
-  name: 'OrdersCount',
-  cost: 10,
-  text: 'query OrdersCount($query: String!) { count: ordersCount(query: $query, limit: null) { count precision } }',
-};
+export const ordersCount = countQuery('OrdersCount', 'ordersCount', WITHOUT_LIMIT);
 
-export const customersPage: Query = {
+export const customersPage: RootQuery = {
   name: 'CustomersPage',
+  root: 'customers',
   cost: 50,
   text: `query CustomersPage(${PAGE_ARGUMENTS}) {
     page: customers(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${CUSTOMER} } } }`,
@@ -133,14 +140,11 @@ export const customersById: Query = {
   text: `query CustomersById($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { ${CUSTOMER} } } }`,
 };
 
-export const customersCount: Query = {
-  name: 'CustomersCount',
-  cost: 10,
-  text: 'query CustomersCount($query: String!) { count: customersCount(query: $query, limit: null) { count precision } }',
-};
+export const customersCount = countQuery('CustomersCount', 'customersCount', WITHOUT_LIMIT);
 
-export const productsPage = (names: boolean): Query => ({
+export const productsPage = (names: boolean): RootQuery => ({
   name: 'ProductsPage',
+  root: 'products',
   cost: 500,
   text: `query ProductsPage(${PAGE_ARGUMENTS}) {
     page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${productTree(names)} } } }`,
@@ -155,8 +159,9 @@ export const productVariants = (names: boolean): Query => ({
 });
 
 /** Stock and costs that changed: their products are read again, which do not always change with them. */
-export const itemsPage: Query = {
+export const itemsPage: RootQuery = {
   name: 'ItemsPage',
+  root: 'inventoryItems',
   cost: 100,
   text: `query ItemsPage(${PAGE_ARGUMENTS}) {
     page: inventoryItems(${PAGE}) { ${PAGE_INFO}
@@ -177,11 +182,7 @@ export const itemLevels = (names: boolean): Query => ({
       list: inventoryLevels(first: 100, after: $after) { ${PAGE_INFO} nodes { ${level(names)} } } } }`,
 });
 
-export const productsCount: Query = {
-  name: 'ProductsCount',
-  cost: 10,
-  text: 'query ProductsCount($query: String!) { count: productsCount(query: $query, limit: null) { count precision } }',
-};
+export const productsCount = countQuery('ProductsCount', 'productsCount', WITHOUT_LIMIT);
 
 /** Null for what is not there, or not shown to us. */
 export const nodesById: Query = {
@@ -190,19 +191,16 @@ export const nodesById: Query = {
   text: 'query NodesById($ids: [ID!]!) { nodes(ids: $ids) { id } }',
 };
 
-export const eventsPage: Query = {
+export const eventsPage: RootQuery = {
   name: 'EventsPage',
+  root: 'events',
   cost: 50,
   text: `query EventsPage(${PAGE_ARGUMENTS}) {
     page: events(${PAGE}, sortKey: CREATED_AT) { ${PAGE_INFO}
       nodes { id action createdAt ... on BasicEvent { subjectId subjectType } } } }`,
 };
 
-export const eventsCount: Query = {
-  name: 'EventsCount',
-  cost: 10,
-  text: 'query EventsCount($query: String!) { count: eventsCount(query: $query) { count precision } }',
-};
+export const eventsCount = countQuery('EventsCount', 'eventsCount', '');
 
 // Children are asked for grouped below their parent, so that an order is whole before the next begins.
 export const bulkRun: Query = {

@@ -14,8 +14,7 @@ import { BulkUngrouped } from '../bulk/lines.ts';
 import { awaitBulk, startBulk } from '../bulk/operation.ts';
 import { BulkResultCut, ResultContradictory, type ResultFile, readResult } from '../bulk/reader.ts';
 import { type Collection, type Node, read } from './collection.ts';
-import { LAG_MS } from './incremental.ts';
-import { BEGINNING, type ShopifyRun } from './sync_run.ts';
+import { BEGINNING, LAG_MS, type ShopifyRun } from './sync_run.ts';
 import { type Bulk, type Part, type Position, timeText } from './sync_state.ts';
 
 const RESTARTS_MAX = 10;

@@ -10,7 +10,7 @@ import { completeResult, contentOf, type Result, resultOf } from '../../kit/reco
 import type { Kept } from '../../kit/rejection.ts';
 import type { Target } from '../../kit/stream.ts';
 import type { Shopify } from '../api/client.ts';
-import type { Query } from '../api/queries.ts';
+import type { Query, RootQuery } from '../api/queries.ts';
 import type { Content, Feed } from './feed.ts';
 
 /** An object as we work with it: connections are plain lists, however it was read. */
@@ -29,8 +29,8 @@ export type Shape = readonly Branch[];
 export type Collection = {
   name: string;
   target: Target;
-  page: Query;
-  count: Query;
+  page: RootQuery;
+  count: RootQuery;
   byIds: Query;
   /** As in its ids, gid://shopify/<type>/<number>. */
   type: string;

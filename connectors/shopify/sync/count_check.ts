@@ -5,20 +5,32 @@ import { countStored } from '../../kit/stored.ts';
 import type { Page } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import type { Collection } from './collection.ts';
+import type { Wanted } from './look.ts';
 import { BEGINNING, type ShopifyRun } from './sync_run.ts';
-import { countWindow } from './window.ts';
+import { lookedCount, wantedCount } from './window.ts';
 
 const TWO_DAYS_MS = 2 * 24 * 60 * 60_000;
+
+/** What the check will ask of a run that reads changes up to there. */
+export function wantedOfCheck(collection: Collection, end: Date): Wanted[] {
+  return wantedCount(...totalOf(collection, end));
+}
+
+function totalOf({ count, filtersWholeDays }: Collection, end: Date) {
+  // Of a filter by whole days, in the zone of the shop, only a day that is over everywhere tells something.
+  const to = filtersWholeDays ? new Date(end.getTime() - TWO_DAYS_MS) : end;
+  return [
+    { count, filterField: 'updated_at' },
+    { from: BEGINNING, to },
+  ] as const;
+}
 
 /** What Shopify counts up to the position must be here; what came later may be. */
 export async function countCheck(run: ShopifyRun, stream: string, collection: Collection): Promise<Page> {
   const { changesTo } = run.position;
   const empty = emptyPage(run);
   if (changesTo === undefined) return empty;
-  // Of a filter by whole days, in the zone of the shop, only a day that is over everywhere tells something.
-  const to = collection.filtersWholeDays ? new Date(changesTo.getTime() - TWO_DAYS_MS) : changesTo;
-  const bounds = { from: BEGINNING, to };
-  const expected = await countWindow(run, { ...collection, filterField: 'updated_at' }, bounds);
+  const expected = await lookedCount(run, ...totalOf(collection, changesTo));
   if (expected === undefined) return empty;
   const found = await countStored(run.context, collection.target, stream);
   const check = { name: `${collection.name} in all`, expected, found, ok: found >= expected };

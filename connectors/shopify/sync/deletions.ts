@@ -14,7 +14,8 @@ import {
   type Target,
 } from '../../kit/stream.ts';
 import { syncPages } from '../../kit/sync.ts';
-import { hiddenOrders } from '../api/access.ts';
+import { parseState } from '../../kit/sync_run.ts';
+import { type Access, hiddenOrders } from '../api/access.ts';
 import { idOf } from '../api/gid.ts';
 import { eventsCount, eventsPage, ordersCount, productsCount } from '../api/queries.ts';
 import { firstOrders } from '../invalidations.ts';
@@ -23,9 +24,12 @@ import { orderTables } from '../streams/order_tables.ts';
 import { productTables } from '../streams/product_rows.ts';
 import { SET_ASIDE } from './collection.ts';
 import type { Content, Feed } from './feed.ts';
-import { readIncrement, resyncWindow } from './incremental.ts';
-import { type Kind, missingObjectPages } from './missing_objects.ts';
+import { readIncrement, resyncWindow, wantedOfChanges } from './incremental.ts';
+import type { ShopifyStream } from './look.ts';
+import { type Kind, missingObjectPages, wantedOfKind } from './missing_objects.ts';
+import { needsBackfill } from './sync.ts';
 import { openRun, type ShopifyRun } from './sync_run.ts';
+import { positionSchema } from './sync_state.ts';
 
 const EVENTS_KEPT_MS = 365 * 24 * 60 * 60_000;
 
@@ -84,13 +88,20 @@ const needs = {
   scopes: ['read_orders', 'read_products', 'read_customers'],
 } as const;
 
-export const deletionsStream = defineStream({
-  ...needs,
-  provider: 'shopify',
-  tables: orderTables,
-  feeds: ['sales', 'product_sales'],
-  pages,
-});
+export const deletionsStream: ShopifyStream = {
+  ...defineStream({
+    ...needs,
+    provider: 'shopify',
+    tables: orderTables,
+    feeds: ['sales', 'product_sales'],
+    pages,
+    needsBackfill,
+  }),
+  wants: (position, { access, end, now }) => [
+    ...wantedOfChanges(parseState(positionSchema, position), feed, end),
+    ...kindsIn(access, now).flatMap((kind) => wantedOfKind(kind, end)),
+  ],
+};
 
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const run = await openRun(context, needs);
@@ -105,8 +116,11 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
 }
 
 async function* missingObjects(run: ShopifyRun): AsyncGenerator<Page> {
-  for (const kind of counted) {
-    if (kind.type !== 'Order' || hiddenOrders(run.access, run.context.now()) === undefined)
-      yield* missingObjectPages(run, kind);
-  }
+  for (const kind of kindsIn(run.access, run.context.now())) yield* missingObjectPages(run, kind);
+}
+
+/** What is counted of those that the key sees all of. */
+function kindsIn(access: Access, now: Date): readonly Kind[] {
+  const isHidden = hiddenOrders(access, now) !== undefined;
+  return counted.filter(({ type }) => type !== 'Order' || !isHidden);
 }

@@ -6,15 +6,15 @@
 import type { Fields } from '../../kit/fields.ts';
 import type { Page } from '../../kit/stream.ts';
 import type { Shopify } from '../api/client.ts';
-import type { Query } from '../api/queries.ts';
+import type { RootQuery } from '../api/queries.ts';
 
 export type Content = Pick<Page, 'items' | 'rejected' | 'deletions' | 'target'>;
 
 export type Feed = {
   name: string;
-  page: Query;
+  page: RootQuery;
   /** Absent where Shopify has no count of them: then nothing tells that a row is missing. */
-  count?: Query;
+  count?: RootQuery;
   /** Objects to ask for at once; halved when Shopify finds that too much. */
   pageSize: number;
   /** The field of the filter, and the one of the object, that hold the instant. */

@@ -6,22 +6,38 @@
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import type { Feed } from './feed.ts';
-import type { ShopifyRun } from './sync_run.ts';
+import type { Wanted } from './look.ts';
+import { LAG_MS, type ShopifyRun } from './sync_run.ts';
 import { floorSecond, type Position, type Window } from './sync_state.ts';
-import { type CountedWindow, countWindow, readWindow, WINDOW_OBJECTS_MAX } from './window.ts';
+import {
+  type CountedWindow,
+  countWindow,
+  filterOf,
+  lookedCount,
+  readWindow,
+  WINDOW_OBJECTS_MAX,
+  wantedCount,
+} from './window.ts';
 
 export const OVERLAP_MS = 5 * 60_000;
-export const LAG_MS = 60_000;
 const WINDOW_MS_MIN = 1_000;
 
 /** Up to where changes can be read now. */
-export function endOfChanges({ context }: ShopifyRun): Date {
-  return floorSecond(new Date(context.now().getTime() - LAG_MS));
+export function endOfChanges({ look, context }: ShopifyRun): Date {
+  return look?.end ?? floorSecond(new Date(context.now().getTime() - LAG_MS));
 }
 
 /** From where they have to be read; undefined before the first load. */
-export function startOfChanges({ position }: ShopifyRun): Date | undefined {
+export function startOfChanges({ position }: { position: Position }): Date | undefined {
   return position.changesTo && new Date(position.changesTo.getTime() - OVERLAP_MS);
+}
+
+/** What reading the changes of a feed will ask first; nothing where it goes on in the midst of a window. */
+export function wantedOfChanges(position: Position, feed: Feed, end: Date): Wanted[] {
+  const from = startOfChanges({ position });
+  if (from === undefined || position.window || from >= end) return [];
+  const bounds = { from, to: end };
+  return [{ query: feed.page, filter: filterOf(feed, bounds) }, ...wantedCount(feed, bounds)];
 }
 
 export async function* readIncrement(
@@ -88,9 +104,12 @@ async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): Asy
 async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
   let to = end;
   for (;;) {
-    const announced = await countWindow(run, feed, { from, to });
+    const bounds = { from, to };
+    const announced = await lookedCount(run, feed, bounds);
     const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
-    if (fits) return { window: { start: from, from, to, before: 0 }, announced };
+    const page = { query: feed.page, filter: filterOf(feed, bounds) };
+    const isEmpty = !announced && run.look?.isEmpty(page) === true;
+    if (fits) return { window: { start: from, from, to, before: 0 }, announced, isEmpty };
     to = middleOf(from, to);
   }
 }

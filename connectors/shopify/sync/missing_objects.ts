@@ -10,13 +10,14 @@ import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import { countStored, storedIds } from '../../kit/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
-import type { Query } from '../api/queries.ts';
-import { nodesById, PAGE_SIZE_MAX } from '../api/queries.ts';
+import { nodesById, PAGE_SIZE_MAX, type RootQuery } from '../api/queries.ts';
+import { endOfChanges } from './incremental.ts';
+import type { Wanted } from './look.ts';
 import { BEGINNING, type ShopifyRun } from './sync_run.ts';
-import { countWindow } from './window.ts';
+import { lookedCount, wantedCount } from './window.ts';
 
 /** `type` as in its ids. */
-export type Kind = { name: string; type: string; count: Query; target: Target & { stream: string } };
+export type Kind = { name: string; type: string; count: RootQuery; target: Target & { stream: string } };
 
 const IDS = { idPattern: '^[0-9]+$', size: PAGE_SIZE_MAX };
 const DAY_MS = 24 * 60 * 60_000;
@@ -24,7 +25,7 @@ const nodesSchema = z.object({ nodes: z.array(z.object({ id: z.string() }).nulla
 
 export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGenerator<Page> {
   const { name, target } = kind;
-  const expected = await countAll(run, kind);
+  const expected = await lookedCount(run, ...allOf(kind, endOfChanges(run)));
   const found = await countStored(run.context, target, target.stream);
   if (expected === undefined || found <= expected) return;
   const gone = run.context.full ? await findGone(run, kind) : [];
@@ -41,9 +42,17 @@ export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGen
   yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
 }
 
-function countAll(run: ShopifyRun, { count }: Kind): Promise<number | undefined> {
-  const to = new Date(run.context.now().getTime() + DAY_MS);
-  return countWindow(run, { count, filterField: 'updated_at' }, { from: BEGINNING, to });
+/** What that will ask of a run that reads changes up to there. */
+export function wantedOfKind(kind: Kind, end: Date): Wanted[] {
+  return wantedCount(...allOf(kind, end));
+}
+
+function allOf({ count }: Kind, end: Date) {
+  const to = new Date(end.getTime() + 2 * DAY_MS); // whatever the clocks say
+  return [
+    { count, filterField: 'updated_at' },
+    { from: BEGINNING, to },
+  ] as const;
 }
 
 async function findGone(run: ShopifyRun, kind: Kind): Promise<Deletion[]> {

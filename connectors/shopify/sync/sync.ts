@@ -1,14 +1,16 @@
 /** One run of a stream: what the key may read, then everything or what is left of it, then the changes. */
 import type { Page, StreamContext } from '../../kit/stream.ts';
 import { syncPages } from '../../kit/sync.ts';
-import { emptyPage } from '../../kit/sync_run.ts';
+import { emptyPage, parseState } from '../../kit/sync_run.ts';
 import type { Access } from '../api/access.ts';
 import { backfill } from './backfill.ts';
 import { type Collection, completeItems } from './collection.ts';
-import { countCheck } from './count_check.ts';
+import { countCheck, wantedOfCheck } from './count_check.ts';
 import type { Feed } from './feed.ts';
-import { endOfChanges, readIncrement, resyncWindow, startOfChanges } from './incremental.ts';
+import { endOfChanges, readIncrement, resyncWindow, startOfChanges, wantedOfChanges } from './incremental.ts';
+import type { Wanted } from './look.ts';
 import { openRun, type ShopifyRun, type StreamNeeds } from './sync_run.ts';
+import { positionSchema } from './sync_state.ts';
 
 /** The pages of a stream that keeps a copy of a collection. */
 export async function* collectionPages(
@@ -43,10 +45,30 @@ async function* readChanges(
   if (isWhole) yield* readIncrement(run, feed, end);
 }
 
-/** Also the rest of a load that was broken off. One that a retry of the same job has behind it is not repeated. */
+/** Also the rest of a load that was broken off. */
+export function needsBackfill(stored: unknown): boolean {
+  const { bulk, changesTo } = parseState(positionSchema, stored);
+  return bulk !== undefined || changesTo === undefined;
+}
+
+/** A full one that a retry of the same job has behind it is not repeated. */
 function isBackfillDue({ position, context }: ShopifyRun): boolean {
-  if (position.bulk !== undefined || position.changesTo === undefined) return true;
-  return context.full && position.catchingUp !== context.request;
+  return needsBackfill(context.position) || (context.full && position.catchingUp !== context.request);
+}
+
+/** What a run that reads the changes of a collection will ask. */
+export function wantedOf(
+  collection: Collection,
+  stored: unknown,
+  { end, isHidden }: { end: Date; isHidden: boolean },
+): Wanted[] {
+  const position = parseState(positionSchema, stored);
+  const { alsoChangedBy } = collection;
+  return [
+    ...(alsoChangedBy ? wantedOfChanges(position, alsoChangedBy, end) : []),
+    ...wantedOfChanges(position, feedOf(collection), end),
+    ...(isHidden ? [] : wantedOfCheck(collection, end)),
+  ];
 }
 
 export function feedOf(collection: Collection): Feed {

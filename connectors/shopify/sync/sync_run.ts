@@ -1,22 +1,54 @@
 /** What one run of a stream of Shopify works with. */
+import { messageOf, verdictOf } from '#runtime/errors.ts';
+import { isAlone } from '../../kit/account_run.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { newRun, type SyncRun } from '../../kit/sync_run.ts';
 import { type Access, assertScopes, assertShop, readAccess } from '../api/access.ts';
+import { PageTooHeavy } from '../api/answers.ts';
 import { openShopify, type Shopify } from '../api/client.ts';
-import { type Position, positionSchema } from './sync_state.ts';
+import { type Look, lookAt } from './look.ts';
+import { floorSecond, type Position, positionSchema } from './sync_state.ts';
 
 /** Before anything that Shopify holds. */
 export const BEGINNING = new Date('2000-01-01T00:00:00Z');
+/** What was changed just now may not be in the lists yet. */
+export const LAG_MS = 60_000;
 
-export type ShopifyRun = SyncRun<Position> & { shopify: Shopify; access: Access };
+/** `look`: what was asked for all streams of the run at once. */
+export type ShopifyRun = SyncRun<Position> & Opened & { look?: Look | undefined };
 
 export type StreamNeeds = { name: string; scopes: readonly string[] };
 
+type Opened = { shopify: Shopify; access: Access };
+
+const SHOP = Symbol('shop and access');
+const LOOK = Symbol('look at the shop');
+
 /** Refuses another shop, and a key that may not read what the stream needs. */
 export async function openRun(context: StreamContext, { name, scopes }: StreamNeeds): Promise<ShopifyRun> {
+  const { account, connection } = context;
+  const opened = await account.once(SHOP, () => open(context));
+  assertScopes(opened.access, connection, name, scopes);
+  const look = isAlone(account) ? undefined : await account.once(LOOK, () => lookOnce(context, opened));
+  return { ...newRun(context, positionSchema), ...opened, look };
+}
+
+async function open(context: StreamContext): Promise<Opened> {
   const shopify = openShopify(context);
   const access = await readAccess(shopify);
   await assertShop(access, context.connection, context.db);
-  assertScopes(access, context.connection, name, scopes);
-  return { ...newRun(context, positionSchema), shopify, access };
+  return { shopify, access };
+}
+
+/** Undefined where Shopify refuses to answer it all at once: then each stream asks for itself, and can fail by itself. */
+async function lookOnce(context: StreamContext, opened: Opened): Promise<Look | undefined> {
+  const now = context.now();
+  const end = floorSecond(new Date(now.getTime() - LAG_MS));
+  try {
+    return await lookAt(opened, context.account.streams, { end, now });
+  } catch (error) {
+    if (verdictOf(error) !== 'give_up' && !(error instanceof PageTooHeavy)) throw error;
+    context.warn(`The streams of the shop were asked for one by one: ${messageOf(error)}`);
+    return undefined;
+  }
 }

@@ -8,6 +8,7 @@ import type { Check, Page } from '../../kit/stream.ts';
 import { PageTooHeavy, PROVIDER } from '../api/answers.ts';
 import { type Connection, connectionOf } from './collection.ts';
 import type { Feed } from './feed.ts';
+import type { Wanted } from './look.ts';
 import type { ShopifyRun } from './sync_run.ts';
 import { timeText, type Window } from './sync_state.ts';
 
@@ -25,29 +26,48 @@ const countSchema = z.object({
   count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
 });
 
-/** `announced`: objects in the whole window when it was begun or resumed. */
-export type CountedWindow = { window: Window; announced: number | undefined };
+/** `announced`: objects in the whole window when it was begun or resumed. `isEmpty`: it was seen to hold none. */
+export type CountedWindow = { window: Window; announced: number | undefined; isEmpty?: boolean };
 /** `tooMany`: of a feed without a count, more than can be paged; what came so far is only a part. */
 export type WindowEnd = { checks: readonly Check[]; incomplete?: string; tooMany?: boolean };
+
+type Counted = Pick<Feed, 'count' | 'filterField' | 'terms'>;
+type Bounds = { from: Date; to: Date };
 
 /** How many objects Shopify counts, or undefined where it does not know exactly. */
 export async function countWindow(
   { shopify }: ShopifyRun,
-  feed: Pick<Feed, 'count' | 'filterField' | 'terms'>,
-  bounds: { from: Date; to: Date },
+  feed: Counted,
+  bounds: Bounds,
 ): Promise<number | undefined> {
   if (!feed.count) return undefined;
   const { count } = await shopify.ask(feed.count, { query: filterOf(feed, bounds) }, countSchema);
   return count?.precision === 'EXACT' ? count.count : undefined;
 }
 
+/** The same, as the look of the run has seen it, if it has. */
+export async function lookedCount(
+  run: ShopifyRun,
+  feed: Counted,
+  bounds: Bounds,
+): Promise<number | undefined> {
+  const looked = feed.count && run.look?.countOf({ query: feed.count, filter: filterOf(feed, bounds) });
+  return looked ?? countWindow(run, feed, bounds);
+}
+
+/** What `lookedCount` will look for. */
+export function wantedCount(feed: Counted, bounds: Bounds): Wanted[] {
+  return feed.count ? [{ query: feed.count, filter: filterOf(feed, bounds) }] : [];
+}
+
 /** Gives the pages; `positionAt` makes their position. In the end, whether everything came. */
 export async function* readWindow(
   run: ShopifyRun,
   feed: Feed,
-  { window, announced }: CountedWindow,
+  { window, announced, isEmpty = false }: CountedWindow,
   positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
 ): AsyncGenerator<Page, WindowEnd> {
+  if (isEmpty) return finish(run, feed, { window, announced }, 0);
   const progress = trackProgress(feed, window);
   let { from } = window;
   let after: string | null = null;
@@ -114,9 +134,9 @@ async function finish(
   return { checks: [{ ...check, cause: incomplete }], incomplete };
 }
 
-function filterOf(
+export function filterOf(
   { filterField, terms }: Pick<Feed, 'filterField' | 'terms'>,
-  { from, to }: { from: Date; to: Date },
+  { from, to }: Bounds,
 ): string {
   // Without the quotes Shopify drops the time of day and filters by whole days.
   const bounds = `${filterField}:>='${timeText(from)}' AND ${filterField}:<='${timeText(to)}'`;

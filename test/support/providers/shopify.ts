@@ -1,4 +1,5 @@
 /** A shop in the sandbox, connected to a brand and retailer of its own. */
+import { syncConnection } from '#tasks/sync_connection.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import type { Tally } from '#tasks/task.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
@@ -19,6 +20,8 @@ export type ShopUnderTest = AsyncDisposable & {
     payload?: Payload,
     db?: TestDb,
   ): Promise<Omit<Tally, 'incomplete'> & { incomplete: string | null }>;
+  /** All streams that were read once, in one job. */
+  syncAll(payload?: { now?: string }, db?: TestDb): Promise<Tally>;
   faults(...faults: object[]): Promise<unknown>;
   /** Serves other data from now on. */
   serve(rows: Rows, options?: Parameters<typeof scenarioDir>[1]): Promise<void>;
@@ -50,6 +53,10 @@ export async function aShopOf(
       const tally = await runTask(syncStream, which, through, { services: testKeyring });
       return { incomplete: null, ...tally };
     },
+    syncAll: (payload = {}, through = db) =>
+      runTask(syncConnection, { brandId: brand, connectionId, now: NOW, ...payload }, through, {
+        services: testKeyring,
+      }),
     faults: (...faults) => setFaults(sandbox, ...faults),
     async serve(next, nextOptions) {
       const scenario = await scenarioDir(next, nextOptions);

@@ -1,0 +1,200 @@
+/** One run for all streams of a shop: what it costs when nothing happened, and that it ends as single runs do. */
+import { expect, test } from 'vitest';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { aShopOf, dyingAfter, type ShopUnderTest } from '../support/providers/shopify.ts';
+
+const STREAMS = ['customers', 'deletions', 'orders', 'products', 'shop'].map((name) => `shopify.${name}`);
+const at = (hour: number) => ({ now: `2026-11-20T${String(hour).padStart(2, '0')}:00:00Z` });
+const served = (hour: number, more: object = {}) => ({
+  scenario: {
+    ...at(hour),
+    shops: { acme: { token: 'shpat_acme', currency: 'USD', zone: 'America/New_York', ...more } },
+  },
+});
+
+const order = (id: number, updated: string, more: object = {}) => ({
+  ...{ id, processedAt: '2026-11-10T10:00:00Z', updatedAt: `2026-11-20T${updated}:00Z` },
+  lineItems: [{ id: id * 10, originalUnitPriceSet: '10.00' }],
+  ...more,
+});
+const few = {
+  'orders.ndjson': [order(1, '01:00', { customer: { id: 7 } }), order(2, '02:00')],
+  'customers.ndjson': [{ id: 7, updatedAt: '2026-11-20T01:00:00Z' }],
+  'products.ndjson': [
+    { id: 100, updatedAt: '2026-11-20T01:00:00Z', variants: [{ id: 101, inventoryItem: { id: 102 } }] },
+  ],
+};
+const many = {
+  ...few,
+  'orders.ndjson': Array.from({ length: 1_500 }, (_, index) => order(index + 1, '01:00')),
+};
+
+async function firstLoad(shop: ShopUnderTest, hour = 6): Promise<void> {
+  for (const stream of STREAMS) await shop.sync(stream, at(hour));
+}
+
+const statesOf = (db: TestDb, { brandId }: ShopUnderTest) =>
+  db.rows<{ stream: string; state: string; complete_to: Date | null; last_success_at: Date }>(
+    'select stream, state, complete_to, last_success_at from ops.positions where brand_id = $1 order by stream',
+    [brandId],
+  );
+
+test.each([
+  ['a small shop', few],
+  ['a larger shop', many],
+])('an hour in which nothing happened costs three requests at most: %s', async (_, rows) => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, rows, served(6));
+  await using other = await aShopOf(db, few, served(6));
+  for (const one of [shop, other]) await firstLoad(one);
+  const checked = () =>
+    db.rows(
+      'select stream, check_name, expected, found, ok from ops.completeness where brand_id = $1 order by 1, 2',
+      [shop.brandId],
+    );
+  const [before] = [await checked()];
+  for (const hour of [7, 8]) {
+    const earlier = (await shop.asked()).length;
+    const tally = await shop.syncAll(at(hour));
+    const asked = (await shop.asked()).slice(earlier);
+    expect(asked.length, asked.join(', ')).toBeLessThanOrEqual(3);
+    expect(tally).toMatchObject({ read: hour === 7 ? tally.read : 0, changed: 0 });
+    expect(tally).not.toHaveProperty('incomplete');
+    for (const { stream, state, complete_to, last_success_at } of await statesOf(db, shop)) {
+      expect({ stream, state, last_success_at }).toEqual({
+        ...{ stream, state: 'ok', last_success_at: new Date(at(hour).now) },
+      });
+      if (stream !== 'shopify.shop') expect(complete_to).toEqual(new Date(Date.parse(at(hour).now) - 60_000));
+    }
+  }
+  const found = (await checked()).filter(({ check_name }) => String(check_name).endsWith('in all'));
+  expect(found).toEqual(before.filter(({ check_name }) => String(check_name).endsWith('in all')));
+  expect(
+    (await statesOf(db, other)).every(
+      ({ last_success_at }) => last_success_at.getTime() === Date.parse(at(6).now),
+    ),
+  ).toBe(true);
+});
+
+test('after a change of each kind a run for all streams ends as runs of each stream do', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await using alike = await aShopOf(db, few, served(6));
+  for (const one of [shop, alike]) await firstLoad(one);
+  const next = {
+    'orders.ndjson': [order(1, '01:00', { customer: { id: 7 } }), order(3, '06:30')],
+    'customers.ndjson': [
+      { id: 7, updatedAt: '2026-11-20T06:20:00Z', state: 'ENABLED' },
+      { id: 8, updatedAt: '2026-11-20T06:40:00Z' },
+    ],
+    'products.ndjson': [
+      {
+        ...{ id: 100, updatedAt: '2026-11-20T01:00:00Z' },
+        variants: [
+          { id: 101, inventoryItem: { id: 102, updatedAt: '2026-11-20T06:25:00Z', unitCost: '3.00' } },
+        ],
+      },
+    ],
+    'events.ndjson': [
+      { action: 'destroy', subjectId: 'gid://shopify/Order/2', createdAt: '2026-11-20T06:45:00Z' },
+    ],
+  };
+  for (const one of [shop, alike]) await one.serve(next, served(7, { zone: 'America/Chicago' }));
+  const tally = await shop.syncAll(at(7));
+  expect(tally).not.toHaveProperty('incomplete');
+  for (const stream of STREAMS) await alike.sync(stream, at(7));
+  const stored = async ({ brandId }: ShopUnderTest) => {
+    const tables = [
+      'orders',
+      'order_lines',
+      'customers',
+      'products',
+      'variants',
+      'inventory_levels',
+      'shops',
+    ];
+    const all: Record<string, unknown> = {};
+    for (const name of tables)
+      all[name] = await db.column(
+        `select (to_jsonb(t) - 'brand_id' - 'connection_id' - 'seen_at')::text from raw.shopify_${name} t
+         where brand_id = $1 order by 1`,
+        [brandId],
+      );
+    return all;
+  };
+  expect(await stored(shop)).toEqual(await stored(alike));
+  const states = async (one: ShopUnderTest) =>
+    (await statesOf(db, one)).map(({ stream, state, complete_to }) => ({ stream, state, complete_to }));
+  expect(await states(shop)).toEqual(await states(alike));
+  expect((await states(shop)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
+test('an order that is missing is noticed by the count of a quiet hour', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  await db.query('delete from raw.shopify_order_lines; ');
+  await db.query("delete from raw.shopify_orders where id = '2'");
+  expect(await shop.syncAll(at(7))).toMatchObject({
+    incomplete: expect.stringContaining('shopify.orders: Shopify counts 2 orders in all, 1 is stored'),
+  });
+  expect((await statesOf(db, shop)).filter(({ state }) => state !== 'ok')).toMatchObject([
+    { stream: 'shopify.orders', state: 'partial' },
+  ]);
+});
+
+test('a look that Shopify refuses is asked for one by one, and one stream that fails stops no other', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  await shop.serve({ ...few, 'orders.ndjson': [...few['orders.ndjson'], order(3, '06:30')] }, served(7));
+  await shop.faults(
+    { kind: 'status', status: 400, match: 'query Look', count: 0 },
+    { kind: 'status', status: 400, match: 'CustomersCount', count: 0 },
+  );
+  const tally = await shop.syncAll(at(7));
+  expect(tally).toMatchObject({
+    warning: expect.stringContaining('one by one'),
+    streams: { 'shopify.orders': { changed: 1 }, 'shopify.customers': { job: expect.any(String) } },
+  });
+  expect((await statesOf(db, shop)).map(({ state }) => state)).toEqual(['failing', 'ok', 'ok', 'ok', 'ok']);
+});
+
+test('a look that breaks off is asked for again with the whole run, and moves no position', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  await shop.faults({ kind: 'revoked_key', after: 1, count: 0 });
+  await expect(shop.syncAll(at(7))).rejects.toMatchObject({ code: 'NS_CREDENTIALS_REJECTED' });
+  const held = await db.column('select held_code from app.connections where id = $1', [shop.connectionId]);
+  expect(held).toEqual(['NS_CREDENTIALS_REJECTED']);
+  expect(
+    await db.column("select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'"),
+  ).toEqual([0]);
+  const upTo =
+    "select distinct (position ->> 'changesTo')::timestamptz from ops.positions where position ? 'changesTo'";
+  expect(await db.column(upTo)).toEqual([new Date(Date.parse(at(6).now) - 60_000)]);
+});
+
+test('a run that dies at any commit goes on behind what is stored', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  const next = {
+    ...few,
+    'orders.ndjson': [...few['orders.ndjson'], order(3, '06:30')],
+    'customers.ndjson': [...few['customers.ndjson'], { id: 8, updatedAt: '2026-11-20T06:40:00Z' }],
+  };
+  await shop.serve(next, served(7));
+  for (let commits = 0; ; commits++) {
+    const ended = await shop.syncAll(at(7), dyingAfter(db, commits)).then(
+      () => true,
+      () => false,
+    );
+    if (ended) break;
+    expect(commits).toBeLessThan(30);
+  }
+  expect(await db.column('select id from raw.shopify_orders order by id')).toEqual(['1', '2', '3']);
+  expect(await db.column('select id from raw.shopify_customers order by id')).toEqual(['7', '8']);
+  expect((await statesOf(db, shop)).every(({ state }) => state === 'ok')).toBe(true);
+});
