@@ -9,8 +9,6 @@
  * XBD, and of the historic ones XFO, XFU, XRE).
  */
 
-export const CURRENCIES_AS_OF = '2026-01-01';
-
 const BY_PLACES: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
   2: `

@@ -19,7 +19,3 @@ export const tasks: readonly Task[] = [
   fxBrand,
   retention,
 ];
-
-export function findTask(name: string): Task | undefined {
-  return tasks.find((task) => task.name === name);
-}

@@ -15,19 +15,19 @@ type Entry = { summary: string; load: () => Promise<{ noun: Noun }> };
 
 const nouns: Record<string, Entry> = {
   demo: {
-    summary: 'a year of real orders and their money, to exact daily figures',
+    summary: 'turn a year of real orders and payments into exact daily figures',
     load: () => import('./demo/index.ts'),
   },
   up: { summary: 'run everything in one process', load: () => import('./up/index.ts') },
-  status: { summary: 'is all well? on one screen', load: () => import('./status/index.ts') },
-  migrate: { summary: 'bring the database to this version', load: () => import('./migrate/index.ts') },
-  brands: { summary: 'who sells, in which zone and currency', load: () => import('./brands/index.ts') },
+  status: { summary: 'show on one screen whether all is well', load: () => import('./status/index.ts') },
+  migrate: { summary: 'bring the database schema to this version', load: () => import('./migrate/index.ts') },
+  brands: { summary: 'who sells, in which time zone and currency', load: () => import('./brands/index.ts') },
   retailers: { summary: 'through whom a brand sells', load: () => import('./retailers/index.ts') },
   connections: {
     summary: 'accounts at providers and their keys',
     load: () => import('./connections/index.ts'),
   },
-  sync: { summary: 'bring in what providers know', load: () => import('./sync/index.ts') },
+  sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
@@ -62,7 +62,7 @@ async function buildProgram(cli: Cli, noun: string | undefined): Promise<Command
     .description(packageJson.description)
     .usage('<noun> <verb> [options]')
     .version(packageJson.version)
-    .option('--json', 'data as JSON: one object, or one a line for lists')
+    .option('--json', 'print data as JSON: one object, or one object per line for lists')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => cli.io.stdout.write(text),

@@ -2,7 +2,7 @@
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import type { ConnectionKey, StreamKey } from './stream_key.ts';
+import type { ConnectionKey } from './stream_key.ts';
 import type { Json } from './table.ts';
 
 export type RunState = 'ok' | 'partial' | 'failing';
@@ -31,10 +31,6 @@ export async function readStates(
     [brandId, connectionId],
   );
   return new Map(rows.map(({ stream, ...state }) => [stream, state]));
-}
-
-export async function readPosition(db: Reader, key: StreamKey): Promise<unknown> {
-  return (await readStates(db, key)).get(key.stream)?.position ?? null;
 }
 
 /** In the transaction of the rows that they stand for, so that neither is there without the other. */

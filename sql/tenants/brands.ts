@@ -6,7 +6,7 @@ import type { Reader } from '../db/reader.ts';
 import { markAllDays, type Owner } from '../dirty/marks.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
-import { NameNotFound, taking } from './names.ts';
+import { NameNotFound, named, taking } from './names.ts';
 
 export type Brand = {
   id: string;
@@ -63,17 +63,8 @@ export async function listBrands(db: Reader): Promise<Brand[]> {
   return rows;
 }
 
-/** By slug; NS_NAME_NOT_FOUND names those that there are. */
 export async function findBrand(db: Reader, slug: string): Promise<Brand> {
-  const brands = await listBrands(db);
-  const found = brands.find((brand) => brand.slug === slug);
-  if (found === undefined)
-    throw new NameNotFound(
-      'brand',
-      slug,
-      brands.map((brand) => brand.slug),
-    );
-  return found;
+  return named('brand', slug, await listBrands(db), (brand) => brand.slug);
 }
 
 export type BrandChange = {

@@ -9,7 +9,7 @@ import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { only } from './brands.ts';
 import { checkedBaseUrl, type ProviderAddress } from './hosts.ts';
-import { NameNotFound, taking } from './names.ts';
+import { named, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
 import type { Sealer } from './secrets.ts';
 
@@ -141,17 +141,8 @@ export async function listConnections(db: Reader, brandId: string): Promise<Conn
   return rows;
 }
 
-/** By name; NS_NAME_NOT_FOUND names those that there are. */
 export async function findConnection(db: Reader, brandId: string, name: string): Promise<Connection> {
-  const connections = await listConnections(db, brandId);
-  const found = connections.find((connection) => connection.name === name);
-  if (found === undefined)
-    throw new NameNotFound(
-      'connection',
-      name,
-      connections.map((other) => other.name),
-    );
-  return found;
+  return named('connection', name, await listConnections(db, brandId), (connection) => connection.name);
 }
 
 /** Opens its secret. The address is checked again: what the operator allows may have become less. */

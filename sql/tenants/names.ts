@@ -14,6 +14,13 @@ export class NameNotFound extends coded('NS_NAME_NOT_FOUND') {
   }
 }
 
+/** The one of that name; NS_NAME_NOT_FOUND names those that there are. */
+export function named<T>(kind: Kind, name: string, all: readonly T[], nameOf: (one: T) => string): T {
+  const found = all.find((one) => nameOf(one) === name);
+  if (found === undefined) throw new NameNotFound(kind, name, all.map(nameOf));
+  return found;
+}
+
 export class NameTaken extends coded('NS_NAME_TAKEN') {
   constructor(kind: Kind, name: string) {
     super(`There is a ${kind} ${name} already.`, {

@@ -5,9 +5,6 @@ import type { Reader } from '../db/reader.ts';
 import { recordAction } from './audit.ts';
 import { assertCurrency } from './brands.ts';
 
-/** The roles that may read, `nightshift_operator` also what all brands come to. */
-export const READER_ROLES = ['nightshift_operator', 'nightshift_reader'] as const;
-
 /**
  * Keeps the currency where the view can read it. Undefined leaves the one that is kept, so that processes
  * which are not told do not take it back from one that is.

@@ -4,7 +4,7 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from './audit.ts';
 import { only } from './brands.ts';
-import { NameNotFound, taking } from './names.ts';
+import { named, taking } from './names.ts';
 import { keepBrand } from './removing.ts';
 
 export type Retailer = {
@@ -40,15 +40,6 @@ export async function listRetailers(db: Reader, brandId: string): Promise<Retail
   return rows;
 }
 
-/** By slug; NS_NAME_NOT_FOUND names those that there are. */
 export async function findRetailer(db: Reader, brandId: string, slug: string): Promise<Retailer> {
-  const retailers = await listRetailers(db, brandId);
-  const found = retailers.find((retailer) => retailer.slug === slug);
-  if (found === undefined)
-    throw new NameNotFound(
-      'retailer',
-      slug,
-      retailers.map((retailer) => retailer.slug),
-    );
-  return found;
+  return named('retailer', slug, await listRetailers(db, brandId), (retailer) => retailer.slug);
 }

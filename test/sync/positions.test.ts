@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Tx } from '#sql/db/pool.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
 import { recordCheck } from '#sql/load/checks.ts';
 import type { StreamKey } from '#sql/load/stream_key.ts';
-import { finishRuns, readPosition, savePositions } from '#sql/load/sync_state.ts';
+import { finishRuns, readStates, savePositions } from '#sql/load/sync_state.ts';
 import type { Json } from '#sql/load/table.ts';
 import { freshDb } from '../support/db/db.ts';
 import { twoShops } from '../support/rows/factory.ts';
@@ -15,6 +15,8 @@ const keyOf = (
 });
 const savePosition = (tx: Tx, key: StreamKey, position: Json, now?: Date) =>
   savePositions(tx, key, [{ stream: key.stream, position }], now);
+const readPosition = async (db: Db, key: StreamKey) =>
+  (await readStates(db, key)).get(key.stream)?.position ?? null;
 
 const at = (minute: number) => new Date(Date.UTC(2024, 5, 1, 0, minute));
 

@@ -16,9 +16,6 @@ export const RETRY_AFTER_SPREAD = 0.1;
 /** How often the job has been tried, this run included, and how often it may be. */
 export type Attempts = { attempt: number; attemptsMax: number };
 
-/** Why a run was told to stop, if it was: the reason of its signal. */
-export type Interruption = 'timeout' | 'stop' | undefined;
-
 type Random = () => number;
 
 export function endOfSuccess(tally: Tally, { attempt }: Attempts): RunEnd {

@@ -23,19 +23,17 @@ import { confirm } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description(
-    'brands: whose figures these are, in which zone a day lies, in which currency they report',
-  );
+  command.description('brands: their names, the time zone of their days, their reporting currency');
   addAdd(command, cli);
   addList(command, cli);
   addChange(command, cli, {
     ...{ verb: 'set-zone', argument: '<zone>', parse: zone, what: 'time zone', change: changeTimeZone },
-    description: 'change the zone that decides what a day is; recomputes every day of the brand',
+    description: 'change the time zone of the brand’s days; recomputes every day',
   });
   addChange(command, cli, {
     ...{ verb: 'set-currency', argument: '<currency>', parse: currency, what: 'reporting currency' },
     change: changeReportingCurrency,
-    description: 'change the currency that sums are reported in; recomputes every day of the brand',
+    description: 'change the currency of consolidated figures; recomputes every day',
   });
   addRename(command, cli);
   addRemove(command, cli);
@@ -50,16 +48,16 @@ async function found(db: Db, name: string): Promise<Found> {
 function addRename(command: Command, cli: Cli): void {
   command
     .command('rename')
-    .description('give a brand another short name; nothing else changes')
+    .description('change the short name of a brand; nothing else changes')
     .argument('<slug>', 'the brand')
-    .argument('<new slug>', 'its short name from now on', slug)
+    .argument('<new slug>', 'its new short name', slug)
     .action((name: string, to: string) => renameFound(cli, to, (db) => found(db, name)));
 }
 
 function addRemove(command: Command, cli: Cli): void {
   const verb = command
     .command('remove')
-    .description('remove a brand with its retailers and connections, all their rows and its figures')
+    .description('remove a brand with its retailers, connections, rows and figures')
     .argument('<slug>', 'the brand');
   addRemoveOptions(verb).action((name: string, options: RemoveOptions) =>
     remove(cli, options, (db) => found(db, name)),
@@ -73,33 +71,27 @@ function addAdd(command: Command, cli: Cli): void {
     .command('add')
     .description('add a brand')
     .argument('<slug>', 'its short name, such as acme', slug)
-    .option('--name <name>', 'as people write it; the slug when left out', title)
-    .requiredOption(
-      '--zone <zone>',
-      'IANA time zone whose days its figures have, such as Europe/London',
-      zone,
-    )
-    .requiredOption('--currency <code>', 'ISO 4217 currency that sums are reported in, such as GBP', currency)
-    .option('--if-missing', 'do nothing when it is there already')
+    .option('--name <name>', 'display name (default: the slug)', title)
+    .requiredOption('--zone <zone>', 'IANA time zone of its days, such as Europe/London', zone)
+    .requiredOption('--currency <code>', 'ISO 4217 currency of consolidated figures, such as GBP', currency)
+    .option('--if-missing', 'do nothing if the brand exists')
     .action(async (name: string, options: AddOptions) => {
       await using session = await openSession(cli);
       const { db } = session;
       const { zone: timeZone, currency: reportingCurrency, ifMissing } = options;
       const wanted = { slug: name, name: options.name ?? name, timeZone, reportingCurrency };
       const { row, added } = await addUnlessThere({
-        ...{
-          ifMissing,
-          add: () =>
-            db.transaction(async (tx) => {
-              const brand = await addBrand(tx, wanted);
-              await addDefaults(tx, tasks, { brandId: brand.id, connectionId: null });
-              return brand;
-            }),
-          find: async () => {
-            const brand = await findBrand(db, name);
-            await db.transaction((tx) => keepBrand(tx, brand.id));
+        ifMissing,
+        add: () =>
+          db.transaction(async (tx) => {
+            const brand = await addBrand(tx, wanted);
+            await addDefaults(tx, tasks, { brandId: brand.id, connectionId: null });
             return brand;
-          },
+          }),
+        find: async () => {
+          const brand = await findBrand(db, name);
+          await db.transaction((tx) => keepBrand(tx, brand.id));
+          return brand;
         },
       });
       const said = added
@@ -113,7 +105,7 @@ function addAdd(command: Command, cli: Cli): void {
 function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description('every brand')
+    .description('list all brands')
     .action(async () => {
       await using session = await openSession(cli);
       const brands = await listBrands(session.db);
@@ -142,8 +134,8 @@ function addChange(
     .description(description)
     .argument('<slug>', 'the brand')
     .argument(argument, `its new ${what}`, parse)
-    .option('--dry-run', 'say what it would recompute, and change nothing')
-    .option('--yes', 'do not ask')
+    .option('--dry-run', 'show what would be recomputed and change nothing')
+    .option('--yes', 'do not ask for confirmation')
     .action(async (name: string, value: string, { yes, dryRun }: ChangeOptions) => {
       await using session = await openSession(cli);
       const brand = await findBrand(session.db, name);

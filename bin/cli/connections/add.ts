@@ -33,33 +33,33 @@ type Options = {
 export function addAdd(command: Command, cli: Cli): void {
   command
     .command('add')
-    .description('add a connection; its key comes from --key-env or from standard input')
-    .argument('<name>', 'what to call it, such as acme-uk', slug)
-    .requiredOption('--brand <brand>', 'whose account it is')
-    .requiredOption('--retailer <retailer>', 'whose sales it brings')
+    .description('add a connection; its key is read from --key-env or from standard input')
+    .argument('<name>', 'its name, such as acme-uk', slug)
+    .requiredOption('--brand <brand>', 'brand that owns the account')
+    .requiredOption('--retailer <retailer>', 'retailer whose sales it brings')
     .addOption(
-      new Option('--provider <provider>', 'who is asked')
+      new Option('--provider <provider>', 'provider of the account')
         .choices(providers.map((provider) => provider.name))
         .makeOptionMandatory(),
     )
-    .requiredOption('--account <account>', `how the provider calls it: ${FORMS}`)
-    .option('--base-url <url>', 'another address than the provider’s own, such as a sandbox')
+    .requiredOption('--account <account>', `how the provider names the account: ${FORMS}`)
+    .option('--base-url <url>', 'address to use instead of the provider’s own, such as a sandbox')
     .addOption(
       new Option(
         '--auth <kind>',
-        `how the key is used; by default the first of its provider: ${WAYS}`,
+        `how the key is used; default is the first one of the provider: ${WAYS}`,
       ).choices(AUTHS),
     )
     .option(
       '--key-env <variable>',
-      'environment variable that holds the key; else it is read from standard input',
+      'environment variable with the key; without it, the key is read from standard input',
     )
     .option(
       '--requests-per-second <number>',
-      `what the provider allows the account, where it has raised that (${RAISING})`,
+      `request limit of the account, if the provider has raised it (${RAISING})`,
       requestsPerSecond,
     )
-    .option('--if-missing', 'do nothing when it is there already')
+    .option('--if-missing', 'do nothing if the connection exists')
     .action((name: string, options: Options) => add(cli, name, options));
 }
 

@@ -8,8 +8,8 @@ import { openConnection } from '#sql/tenants/connections.ts';
 import { type Found, findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, whichConnection } from '../shared/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
-import { isoInstant } from '../ui/arguments.ts';
 import { green, red, yellow } from '../ui/output.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -17,12 +17,9 @@ const TIMEOUT_MS = 60_000;
 type Options = { brand?: string; now?: string };
 
 export function addCheck(command: Command, cli: Cli): void {
-  command
-    .command('check')
-    .description('ask the provider whether the key works, and what it may and may not read')
-    .argument('<name>', 'the connection, or its id')
-    .option('--brand <brand>', 'whose it is')
-    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+  whichConnection(command.command('check'))
+    .description('ask the provider whether the key works and what it may read')
+    .addOption(nowOption())
     .action((name: string, options: Options) => check(cli, name, options));
 }
 

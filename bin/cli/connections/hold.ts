@@ -5,6 +5,7 @@ import { releaseJobs } from '#sql/queue/jobs.ts';
 import { type Connection, holdConnection, releaseConnection } from '#sql/tenants/connections.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
+import { whichConnection } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
 import { title } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';
@@ -12,12 +13,9 @@ import { count } from '../ui/format.ts';
 const HELD_BY_A_PERSON = 'operator'; // beside the codes of errors that hold a connection by themselves
 
 export function addHold(command: Command, cli: Cli): void {
-  command
-    .command('hold')
-    .description('let no job use it until it is released; what is queued waits')
-    .argument('<name>', 'the connection, or its id')
-    .option('--brand <brand>', 'whose it is')
-    .option('--reason <text>', 'why, for whoever looks at status', title, 'held by hand')
+  whichConnection(command.command('hold'))
+    .description('keep jobs from using the connection until it is released; queued jobs wait')
+    .option('--reason <text>', 'reason, which status shows', title, 'held by hand')
     .action(async (name: string, { brand, reason }: { brand?: string; reason: string }) => {
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);
@@ -31,11 +29,8 @@ export function addHold(command: Command, cli: Cli): void {
 }
 
 export function addRelease(command: Command, cli: Cli): void {
-  command
-    .command('release')
-    .description('let jobs use it again, and put back those that waited')
-    .argument('<name>', 'the connection, or its id')
-    .option('--brand <brand>', 'whose it is')
+  whichConnection(command.command('release'))
+    .description('let jobs use the connection again, and put the waiting ones back on the queue')
     .action(async (name: string, { brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);

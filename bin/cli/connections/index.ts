@@ -9,7 +9,7 @@ import { addMove, addSetUrl } from './move.ts';
 import { addRemove, addRename } from './remove.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('connections: accounts at providers, and the sealed keys to them');
+  command.description('connections: accounts at providers, with their sealed keys');
   for (const add of [
     addAdd,
     addList,

@@ -5,6 +5,7 @@ import { resealAll } from '#sql/tenants/secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
+import { whichConnection } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { readKey } from '../ui/secret_input.ts';
@@ -14,14 +15,11 @@ import { AUTHS, authOf, storedKey } from './stored_key.ts';
 type KeyOptions = { brand?: string; keyEnv?: string; auth?: string };
 
 export function addKey(command: Command, cli: Cli): void {
-  command
-    .command('key')
-    .description('store a new key, or another way of signing in; a held connection is released by it')
-    .argument('<name>', 'the connection, or its id')
-    .option('--brand <brand>', 'whose it is')
+  whichConnection(command.command('key'))
+    .description('store a new key, or another way to use it; this releases a held connection')
     .option(
       '--key-env <variable>',
-      'environment variable that holds the key; else it is read from standard input',
+      'environment variable with the key; without it, the key is read from standard input',
     )
     .addOption(new Option('--auth <kind>', 'how the key is used from now on').choices(AUTHS))
     .action(async (name: string, { brand, keyEnv, auth: wanted }: KeyOptions) => {
@@ -48,7 +46,9 @@ export function addKey(command: Command, cli: Cli): void {
 export function addReseal(command: Command, cli: Cli): void {
   command
     .command('reseal')
-    .description('seal every stored key with the first of NIGHTSHIFT_SECRET_KEYS, so that older ones can go')
+    .description(
+      'seal every stored key with the first key of NIGHTSHIFT_SECRET_KEYS, so that older ones can be dropped',
+    )
     .action(async () => {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);

@@ -7,6 +7,7 @@ import type { Connection } from '#sql/tenants/connections.ts';
 import { resetRateBudgets } from '#sql/tenants/rate_limits.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
+import { whichConnection } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
@@ -22,15 +23,12 @@ export const RAISING = providers
 type Options = { brand?: string; reset?: boolean };
 
 export function addLimits(command: Command, cli: Cli): void {
-  command
-    .command('limits')
+  whichConnection(command.command('limits'))
     .description(
-      `say what the provider allows the account, where it has raised that (${RAISING}; running syncs keep to it at once); or forget what is counted`,
+      `set a request limit that the provider has raised for the account (${RAISING}), which running syncs obey at once; or reset the counts`,
     )
-    .argument('<name>', 'the connection, or its id')
-    .argument('[requests-per-second]', `a number, or ${USUAL} for what the provider allows everybody`, limit)
-    .option('--brand <brand>', 'whose it is')
-    .option('--reset', 'ask again at once, though the provider said to wait; for every brand that reads it')
+    .argument('[requests-per-second]', `a number, or ${USUAL} for the provider’s standard limit`, limit)
+    .option('--reset', 'forget the counts and waits of the account, for every brand that reads it')
     .action(async (name: string, wanted: number | null | undefined, { brand, reset }: Options) => {
       assertOneOf(wanted, reset);
       await using session = await openSession(cli);
@@ -44,7 +42,7 @@ function assertOneOf(wanted: number | null | undefined, reset: boolean | undefin
   if ((wanted === undefined) === (reset === true)) return;
   throw new UsageError(
     'connections limits takes either a number of requests a second or --reset.',
-    `a number, ${USUAL} for what the provider allows everybody, or --reset to ask again at once`,
+    `a number, ${USUAL} for the provider’s standard limit, or --reset to send requests again at once`,
   );
 }
 

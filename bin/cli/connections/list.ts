@@ -11,8 +11,8 @@ const COLUMNS = ['brand', 'connection', 'provider', 'account', 'state', 'held_re
 export function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description('every connection, or those of one brand; keys are never shown')
-    .option('--brand <brand>', 'only of this brand')
+    .description('list all connections, or those of one brand; keys are never shown')
+    .option('--brand <brand>', 'only connections of this brand')
     .action(async ({ brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       const found = await everyConnection(session.db, brand);

@@ -6,6 +6,7 @@ import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
+import { whichConnection } from '../shared/options.ts';
 import { recompute } from '../shared/recompute.ts';
 import { openSession } from '../shared/session.ts';
 import { confirm } from '../ui/confirm.ts';
@@ -16,14 +17,11 @@ import { storeAddress } from './address.ts';
 type MoveOptions = { brand?: string; retailer: string; dryRun?: boolean; yes?: boolean };
 
 export function addMove(command: Command, cli: Cli): void {
-  command
-    .command('move')
-    .description('give its data, also those of the past, to another retailer; recomputes all their days')
-    .argument('<name>', 'the connection, or its id')
-    .option('--brand <brand>', 'whose it is')
-    .requiredOption('--retailer <retailer>', 'to whom it goes')
-    .option('--dry-run', 'say what it would recompute, and change nothing')
-    .option('--yes', 'do not ask')
+  whichConnection(command.command('move'))
+    .description('assign the connection and all its history to another retailer; recomputes the days of both')
+    .requiredOption('--retailer <retailer>', 'retailer that gets it')
+    .option('--dry-run', 'show what would be recomputed and change nothing')
+    .option('--yes', 'do not ask for confirmation')
     .action((name: string, options: MoveOptions) => move(cli, name, options));
 }
 
@@ -48,12 +46,9 @@ async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: Mo
 }
 
 export function addSetUrl(command: Command, cli: Cli): void {
-  command
-    .command('set-url')
-    .description('change the address that it talks to')
-    .argument('<name>', 'the connection, or its id')
-    .argument('<url>', 'the provider’s own, loopback, or a host of NIGHTSHIFT_ALLOWED_HOSTS')
-    .option('--brand <brand>', 'whose it is')
+  whichConnection(command.command('set-url'))
+    .description('change the address that requests go to')
+    .argument('<url>', 'address of the provider, of loopback, or of a host in NIGHTSHIFT_ALLOWED_HOSTS')
     .action(async (name: string, url: string, { brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       const { connection } = await findTheConnection(session.db, name, brand);

@@ -6,9 +6,9 @@ type Options = { keep?: boolean };
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'a year of real orders and their money, through the protocols of Shopify, Stripe and the ECB into exact daily figures',
+      'turn a year of real orders and payments into exact daily figures, through the protocols of Shopify, Stripe and the ECB',
     )
-    .option('--keep', 'leave database, sandbox and worker running until Ctrl-C')
+    .option('--keep', 'keep database, sandbox and worker running until Ctrl-C')
     .action(async (options: Options) => {
       // Said before anything is loaded: who waits should know for what.
       cli.out.say(

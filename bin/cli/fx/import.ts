@@ -6,11 +6,11 @@ import { recordAction } from '#sql/tenants/audit.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { workOfRates } from '../shared/rates_work.ts';
 import { attempt } from '../shared/rehearse.ts';
 import { openSession } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { finish, sayQueued } from '../shared/work.ts';
 import { count } from '../ui/format.ts';
 import { daysToMove } from './moved.ts';
 import { readRateFile } from './read_file.ts';
@@ -20,14 +20,13 @@ const NAMED_MAX = 5;
 type Options = WaitOptions & { dryRun?: boolean; now?: string };
 
 export function addImport(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('import')
-    .description('store the rates of a file of the ECB: XML or CSV, as it is, zipped or gzipped')
+    .description('store the rates of an ECB file: XML or CSV, plain, zipped or gzipped')
     .argument('<file>', 'the file, or - for standard input')
-    .option('--dry-run', 'say what would change and how many days would be recomputed, and change nothing')
-    .option('--wait', 'stay until the figures that the rates move are recomputed')
-    .addOption(timeoutOption())
-    .option('--now <instant>', 'import as of this instant (for scenarios and tests)', isoInstant)
+    .option('--dry-run', 'show what would change and how many days would be recomputed; change nothing');
+  waitOptions(verb, 'wait until the figures that the rates change are recomputed')
+    .addOption(nowOption('import as of this instant'))
     .action((file: string, options: Options) => run(cli, file, options));
 }
 

@@ -5,7 +5,7 @@ import { addList, addStatus } from './status.ts';
 import { addSync } from './sync.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('exchange rates: the ECB’s reference rates, by which figures become one currency');
+  command.description('exchange rates: reference rates of the ECB, which convert figures to one currency');
   addSync(command, cli);
   addImport(command, cli);
   addShow(command, cli);

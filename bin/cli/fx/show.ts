@@ -16,10 +16,10 @@ const causes: Record<string, string> = {
 export function addShow(command: Command, cli: Cli): void {
   command
     .command('show')
-    .description('the rate from one currency to another for a day, and of which day it is')
-    .requiredOption('--currency <code>', 'of the money, such as USD', currency)
-    .requiredOption('--to <code>', 'currency wanted, such as GBP', currency)
-    .requiredOption('--day <day>', 'day of the sale, in the brand’s zone', day)
+    .description('show the exchange rate between two currencies for a day, and its day of publication')
+    .requiredOption('--currency <code>', 'currency to convert from, such as USD', currency)
+    .requiredOption('--to <code>', 'currency to convert to, such as GBP', currency)
+    .requiredOption('--day <day>', 'day of the sale, in the brand’s time zone', day)
     .action((options: Options) => show(cli, options));
 }
 

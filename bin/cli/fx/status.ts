@@ -5,39 +5,33 @@ import { exitCodes } from '#runtime/exit_codes.ts';
 import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx/feeds.ts';
 import { RATE_DAYS_MAX } from '#sql/fx/rates.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
-import { isoInstant } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 
 type Options = { now?: string };
 
+const COLUMNS = ['currency', 'first_day', 'last_day', 'days', 'units_per_euro', 'state', 'doubtful'];
+
 export function addStatus(command: Command, cli: Cli): void {
   command
     .command('status')
-    .description('whether the newest rates are in, and what is missing')
-    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+    .description('show whether the newest rates are stored and which days are missing')
+    .addOption(nowOption())
     .action((options: Options) => status(cli, options));
 }
 
 export function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description('every currency with its first and its last day')
+    .description('list all currencies with their first and last day')
     .action(async () => {
       await using session = await openSession(cli);
       const spans = await currencySpans(session.db);
       const newest = newestOf(spans);
       const rows = spans.map((span) => ({ ...span, state: stateOf(span, newest) }));
-      cli.out.list(rows, [
-        'currency',
-        'first_day',
-        'last_day',
-        'days',
-        'units_per_euro',
-        'state',
-        'doubtful',
-      ]);
+      cli.out.list(rows, COLUMNS);
     });
 }
 

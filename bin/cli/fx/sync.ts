@@ -4,22 +4,21 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { workOfRates } from '../shared/rates_work.ts';
 import { openSession } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { finish, sayQueued } from '../shared/work.ts';
 import { daysMovedSince } from './moved.ts';
 
 type Options = WaitOptions & { full?: boolean; now?: string };
 
 export function addSync(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('sync')
-    .description('read the rates that are missing from the ECB')
-    .option('--full', 'read the whole history again, since 1999')
-    .option('--wait', 'stay until the rates and the figures they move are there, and end as they did')
-    .addOption(timeoutOption())
-    .option('--now <instant>', 'read as of this instant (for scenarios and tests)', isoInstant)
+    .description('read missing rates from the ECB')
+    .option('--full', 'read the whole history again, since 1999');
+  waitOptions(verb, 'wait for the rates and the figures that they change, and exit with their status')
+    .addOption(nowOption('read as of this instant'))
     .action((options: Options) => sync(cli, options));
 }
 
@@ -32,8 +31,7 @@ async function sync(cli: Cli, options: Options): Promise<void> {
   const job = { id, label: 'exchange rates' };
   if (!wait) {
     await sayQueued(cli, session, [job]);
-    cli.out.list([{ job_id: id, task: fxRates.name }], ['job_id', 'task']);
-    return;
+    return cli.out.list([{ job_id: id, task: fxRates.name }], ['job_id', 'task']);
   }
   const thenAlso = () => workOfRates(db, [rollup.name]);
   const [state] = await finish(cli, session, [job], { timeout: options.timeout, thenAlso });

@@ -22,9 +22,11 @@ export const noun: Noun = (command, cli) => {
 function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description(`what is on the queue, next first (at most ${LIST_MAX})`)
-    .addOption(new Option('--state <state>', 'only these').choices(queueStates).conflicts('finished'))
-    .option('--finished', 'runs that have ended instead, latest first')
+    .description(`list the queue, next job first (at most ${LIST_MAX})`)
+    .addOption(
+      new Option('--state <state>', 'only jobs in this state').choices(queueStates).conflicts('finished'),
+    )
+    .option('--finished', 'list finished runs instead, latest first')
     .action(async ({ state, finished }: { state?: QueueState; finished?: boolean }) => {
       await using session = await openSession(cli);
       if (finished) cli.out.list(await finishedRuns(session.db), FINISHED_COLUMNS);
@@ -35,7 +37,7 @@ function addList(command: Command, cli: Cli): void {
 function addShow(command: Command, cli: Cli): void {
   command
     .command('show')
-    .description('one job with every run that it had')
+    .description('show a job with all its runs')
     .addArgument(jobArgument())
     .action(async (id: string) => {
       await using session = await openSession(cli);
@@ -53,7 +55,7 @@ function addShow(command: Command, cli: Cli): void {
 function addRetry(command: Command, cli: Cli): void {
   command
     .command('retry')
-    .description('put a dead job back on the queue, with all its attempts')
+    .description('put a dead job back on the queue, with its full number of attempts')
     .addArgument(jobArgument())
     .action(async (id: string) => {
       await using session = await openSession(cli);
@@ -66,7 +68,7 @@ function addRetry(command: Command, cli: Cli): void {
 }
 
 function jobArgument(): Argument {
-  return new Argument('<job>', 'number of the job, as jobs list shows it').argParser((text) => {
+  return new Argument('<job>', 'number of the job, as shown by jobs list').argParser((text) => {
     if (!/^\d{1,18}$/.test(text)) throw new JobNotFound(text);
     return text;
   });
@@ -87,14 +89,7 @@ const QUEUED = `
   limit $2`;
 
 const FINISHED_COLUMNS = [
-  'job_id',
-  'task',
-  'outcome',
-  'attempt',
-  'finished_at',
-  'seconds',
-  'error_code',
-  'error',
+  ...['job_id', 'task', 'outcome', 'attempt', 'finished_at', 'seconds', 'error_code', 'error'],
 ];
 
 async function finishedRuns(db: Db) {

@@ -5,26 +5,21 @@ import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { retention } from '#tasks/retention.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { finish, sayQueued } from '../shared/work.ts';
 
 type Options = WaitOptions & { dryRun?: boolean; now?: string };
 
 const kept = recordNames.map((name) => `${name} ${KEPT_DAYS[name]} days`).join(', ');
 
 export function addPrune(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('prune')
-    .description(`delete old records of the platform's own work, as workers do daily; kept: ${kept}`)
-    .option('--dry-run', 'only say how many there are')
-    .option('--wait', 'stay until it is done, and end as it did')
-    .addOption(timeoutOption())
-    .option(
-      '--now <instant>',
-      'as of this instant, or of now if that is earlier (for scenarios and tests)',
-      isoInstant,
-    )
+    .description(`delete old records of the platform's own work; kept: ${kept}`)
+    .option('--dry-run', 'show how many there are and delete nothing');
+  waitOptions(verb)
+    .addOption(nowOption('act as of this instant, or as of now if that is earlier'))
     .action((options: Options) => prune(cli, options));
 }
 

@@ -6,7 +6,7 @@ import { openSession } from '../shared/session.ts';
 
 export const noun: Noun = (command, cli) => {
   command
-    .description('bring the database to the schema of this version; does nothing when it is there')
+    .description('bring the database to the schema of this version; does nothing if it is up to date')
     .action(async () => {
       await using session = await openSession(cli, { anySchema: true });
       const applied = await migrate(session.db);

@@ -11,7 +11,7 @@ import { openSession } from '../shared/session.ts';
 import { slug, title } from '../ui/arguments.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('retailers: through whom a brand sells');
+  command.description('retailers: those through whom a brand sells');
   addAdd(command, cli);
   addList(command, cli);
   addRename(command, cli);
@@ -28,10 +28,10 @@ async function found(db: Db, brandSlug: string, name: string): Promise<Found> {
 function addRename(command: Command, cli: Cli): void {
   command
     .command('rename')
-    .description('give a retailer another short name; nothing else changes')
+    .description('change the short name of a retailer; nothing else changes')
     .argument('<slug>', 'the retailer')
-    .argument('<new slug>', 'its short name from now on', slug)
-    .requiredOption('--brand <brand>', 'the brand that sells through it')
+    .argument('<new slug>', 'its new short name', slug)
+    .requiredOption('--brand <brand>', 'brand that sells through it')
     .action((name: string, to: string, { brand }: { brand: string }) =>
       renameFound(cli, to, (db) => found(db, brand, name)),
     );
@@ -40,9 +40,9 @@ function addRename(command: Command, cli: Cli): void {
 function addRemove(command: Command, cli: Cli): void {
   const verb = command
     .command('remove')
-    .description('remove a retailer with its connections, all their rows and its figures')
+    .description('remove a retailer with its connections, rows and figures')
     .argument('<slug>', 'the retailer')
-    .requiredOption('--brand <brand>', 'the brand that sells through it');
+    .requiredOption('--brand <brand>', 'brand that sells through it');
   addRemoveOptions(verb).action((name: string, options: RemoveOptions & { brand: string }) =>
     remove(cli, options, (db) => found(db, options.brand, name)),
   );
@@ -55,9 +55,9 @@ function addAdd(command: Command, cli: Cli): void {
     .command('add')
     .description('add a retailer to a brand')
     .argument('<slug>', 'its short name, such as uk', slug)
-    .requiredOption('--brand <brand>', 'the brand that sells through it')
-    .option('--name <name>', 'as people write it; the slug when left out', title)
-    .option('--if-missing', 'do nothing when it is there already')
+    .requiredOption('--brand <brand>', 'brand that sells through it')
+    .option('--name <name>', 'display name (default: the slug)', title)
+    .option('--if-missing', 'do nothing if the retailer exists')
     .action(async (retailer: string, { brand, name = retailer, ifMissing }: AddOptions) => {
       await using session = await openSession(cli);
       const { db } = session;
@@ -86,8 +86,8 @@ function addAdd(command: Command, cli: Cli): void {
 function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description('every retailer, or those of one brand')
-    .option('--brand <brand>', 'only of this brand')
+    .description('list all retailers, or those of one brand')
+    .option('--brand <brand>', 'only retailers of this brand')
     .action(async ({ brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       const brands =

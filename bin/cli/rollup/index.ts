@@ -6,14 +6,15 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
-import { day, isoInstant } from '../ui/arguments.ts';
+import { finish, sayQueued } from '../shared/work.ts';
+import { day } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 import type { Row } from '../ui/output.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('rollups: what is computed from the rows that syncs bring');
+  command.description('rollups: the figures that are computed from synced rows');
   addRun(command, cli);
 };
 
@@ -22,17 +23,16 @@ type Range = { from?: string; to?: string };
 type RunOptions = WaitOptions & Range & { brand: string; retailer?: string; now?: string; dryRun?: boolean };
 
 function addRun(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('run')
-    .description('recompute the days that are marked, or with --from and --to every day of a range')
-    .requiredOption('--brand <brand>', 'whose figures')
-    .option('--retailer <retailer>', 'only of this one')
-    .option('--from <day>', 'first day of the range, in the brand’s zone', day)
-    .option('--to <day>', 'last day of the range', day)
-    .option('--wait', 'stay until it is done, and end as it did')
-    .addOption(timeoutOption())
-    .option('--dry-run', 'say which days it would recompute')
-    .option('--now <instant>', 'compute as of this instant (for scenarios and tests)', isoInstant)
+    .description('recompute the marked days, or every day of a range with --from and --to')
+    .requiredOption('--brand <brand>', 'brand of the figures')
+    .option('--retailer <retailer>', 'only this retailer')
+    .option('--from <day>', 'first day of the range, in the brand’s time zone', day)
+    .option('--to <day>', 'last day of the range', day);
+  waitOptions(verb)
+    .option('--dry-run', 'show which days would be recomputed')
+    .addOption(nowOption('compute as of this instant'))
     .action((options: RunOptions) => run(cli, options));
 }
 
@@ -43,14 +43,8 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
   const brand = await findBrand(db, options.brand);
   const retailers = await chosen(session, brand, options.retailer);
   if (options.dryRun) {
-    cli.out.list(await daysToRecompute(session, brand, retailers, range), [
-      'brand',
-      'retailer',
-      'days',
-      'from',
-      'to',
-    ]);
-    return;
+    const days = await daysToRecompute(session, brand, retailers, range);
+    return cli.out.list(days, ['brand', 'retailer', 'days', 'from', 'to']);
   }
   const jobs: Followed[] = [];
   for (const retailer of retailers) {
@@ -63,8 +57,7 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
   }
   if (!options.wait) {
     await sayQueued(cli, session, jobs);
-    cli.out.list(rows(brand, retailers, jobs), ['job_id', 'retailer']);
-    return;
+    return cli.out.list(rows(brand, retailers, jobs), ['job_id', 'retailer']);
   }
   const states = await finish(cli, session, jobs, options);
   const done = rows(brand, retailers, jobs).map((row, at) => ({

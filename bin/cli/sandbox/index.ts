@@ -15,9 +15,9 @@ export const noun: Noun = (command, cli) => {
     .description(
       'serve the providers on one local address, with the built-in orders or a scenario, until Ctrl-C',
     )
-    .option('--data <dir>', 'a scenario directory, as docs/sandbox.md describes it')
-    .option('--port <number>', 'where to listen; a free port when left out', port)
-    .option('--host <address>', 'on which address to listen', '127.0.0.1')
+    .option('--data <dir>', 'scenario directory (docs/sandbox.md)')
+    .option('--port <number>', 'port to listen on (default: a free one)', port)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
     .action(async (options: SandboxOptions) => {
       const { say } = cli.out;
       // Before a minute of reading.

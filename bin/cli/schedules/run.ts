@@ -2,26 +2,25 @@
 import type { Command } from 'commander';
 import { runSchedule } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
+import { type WaitOptions, waitOptions } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
-import { finish, sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { finish, sayQueued } from '../shared/work.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 export function addRun(command: Command, cli: Cli): void {
-  whichSchedule(command.command('run').description('do its work now, besides its slots'))
-    .option('--wait', 'stay until it is done, and end as it did')
-    .addOption(timeoutOption())
-    .action(async (said: string, options: Which & WaitOptions) => {
-      await using session = await openSession(cli);
-      const { id, task } = await findWhich(session.db, said, options);
-      const job = await runSchedule(session.db, id, actor());
-      const jobs = [{ id: job, label: task }];
-      if (!options.wait) {
-        await sayQueued(cli, session, jobs);
-        return cli.out.record({ job_id: job }, () => [`job ${job}`]);
-      }
-      const [state] = await finish(cli, session, jobs, options);
-      cli.out.record({ job_id: job, state: state?.state, tally: state?.tally }, () => [
-        `job ${job}  ${state?.state}`,
-      ]);
-    });
+  const verb = whichSchedule(command.command('run').description('do its work now, besides its slots'));
+  waitOptions(verb).action(async (said: string, options: Which & WaitOptions) => {
+    await using session = await openSession(cli);
+    const { id, task } = await findWhich(session.db, said, options);
+    const job = await runSchedule(session.db, id, actor());
+    const jobs = [{ id: job, label: task }];
+    if (!options.wait) {
+      await sayQueued(cli, session, jobs);
+      return cli.out.record({ job_id: job }, () => [`job ${job}`]);
+    }
+    const [state] = await finish(cli, session, jobs, options);
+    cli.out.record({ job_id: job, state: state?.state, tally: state?.tally }, () => [
+      `job ${job}  ${state?.state}`,
+    ]);
+  });
 }

@@ -17,8 +17,8 @@ export type RemoveOptions = { brand?: string; dryRun?: boolean; yes?: string };
 
 export function addRemoveOptions(command: Command): Command {
   return command
-    .option('--dry-run', 'say what would go, and change nothing')
-    .option('--yes <name>', 'do not ask: its name once more, for scripts');
+    .option('--dry-run', 'show what would be removed and change nothing')
+    .option('--yes <name>', 'confirm by repeating the name, for scripts');
 }
 
 export async function renameFound(cli: Cli, to: string, find: (db: Db) => Promise<Found>): Promise<void> {

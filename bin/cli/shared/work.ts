@@ -2,8 +2,6 @@
  * What becomes of jobs that a command has queued. With --wait it follows them to their end, and works
  * them off itself where no worker lives; without, it says how to follow them.
  */
-import { Option } from 'commander';
-import { duration } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';
 import { startProgress } from '../ui/progress.ts';
 import { complaints, exitCodeOfJobs, type Followed, type FollowOptions, follow, patience } from './follow.ts';
@@ -11,16 +9,6 @@ import { startLocalWorker } from './local_worker.ts';
 import type { Cli } from './noun.ts';
 import { type JobState, liveWorkers } from './queue_state.ts';
 import type { Session } from './session.ts';
-
-export type WaitOptions = { wait?: boolean; timeout: number };
-
-const DEFAULT_TIMEOUT = '1h';
-
-export function timeoutOption(): Option {
-  return new Option('--timeout <time>', 'wait no longer than this, such as 10m')
-    .argParser(duration)
-    .default(duration(DEFAULT_TIMEOUT), DEFAULT_TIMEOUT);
-}
 
 /** Says what waits and how to follow it. */
 export async function sayQueued(cli: Cli, { db }: Session, jobs: readonly Followed[]): Promise<void> {

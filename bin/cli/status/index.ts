@@ -9,10 +9,10 @@ import { type Health, readHealth } from './health.ts';
 
 export const noun: Noun = (command, cli) => {
   command
-    .description('database, workers, queue, connections and days to recompute on one screen')
+    .description('show database, workers, queue, connections and days to recompute on one screen')
     .option(
       '--url',
-      'only the address of the database, with its password: psql "$(npx nightshift status --url)"',
+      'print only the address of the database, with its password: psql "$(npx nightshift status --url)"',
     )
     .action(async ({ url }: { url?: boolean }) => {
       await using session = await openSession(cli, { anySchema: true });

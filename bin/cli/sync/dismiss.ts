@@ -13,12 +13,12 @@ export function addDismiss(command: Command, cli: Cli): void {
   command
     .command('dismiss')
     .description(
-      'take records that will never load off ops.rejected_rows; one that comes again is set aside again',
+      'remove records that will never load from the quarantine (ops.rejected_rows); one that comes again returns to it',
     )
-    .argument('<connection>', 'the connection, or its id')
-    .argument('<records...>', 'as they are called in row_key')
-    .requiredOption('--stream <stream>', 'the stream that set them aside')
-    .option('--brand <brand>', 'whose it is')
+    .argument('<connection>', 'name of the connection, or its id')
+    .argument('<records...>', 'their row_key in ops.rejected_rows')
+    .requiredOption('--stream <stream>', 'stream that quarantined them')
+    .option('--brand <brand>', 'brand that the connection belongs to')
     .action((name: string, records: string[], options: Options) => dismiss(cli, name, records, options));
 }
 

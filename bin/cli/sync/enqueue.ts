@@ -6,6 +6,7 @@ import type { Connection } from '#sql/tenants/connections.ts';
 import { requestSync } from '#tasks/request_sync.ts';
 import { requestSyncs } from '#tasks/request_syncs.ts';
 import type { Followed } from '../shared/follow.ts';
+import type { Cli } from '../shared/noun.ts';
 import type { Row } from '../ui/output.ts';
 import type { Choice } from './choose.ts';
 
@@ -87,4 +88,9 @@ function queuedAs(id: string, choices: readonly Choice[]): QueuedSync {
   const label = choices.length === 1 ? `${connection.name} ${stream}` : connection.name;
   const rows = choices.map((choice) => ({ stream: choice.stream, row: { job_id: id, ...choice.row } }));
   return { id, label, connection, rows };
+}
+
+export function listQueued({ out }: Cli, queued: readonly QueuedSync[]): void {
+  const rows = queued.flatMap(({ rows }) => rows.map(({ row }) => row));
+  out.list(rows, ['job_id', 'connection', 'stream']);
 }

@@ -4,12 +4,12 @@ import { isReconcilable, providers, streamNames } from '#connectors/providers.ts
 import { findBrand } from '#sql/tenants/brands.ts';
 import { dueReconciliations } from '#tasks/reconcile.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
-import { sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { sayQueued } from '../shared/work.ts';
 import { UsageError } from '../ui/errors.ts';
 import { type Choice, choose } from './choose.ts';
-import { enqueueSyncs } from './enqueue.ts';
+import { enqueueSyncs, listQueued } from './enqueue.ts';
 import { waitFor } from './wait.ts';
 
 type Options = WaitOptions & {
@@ -21,16 +21,15 @@ type Options = WaitOptions & {
 };
 
 export function addReconcile(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('reconcile')
-    .description('hold what is stored of the last 35 days against a fresh list, and mend what differs')
-    .requiredOption('--brand <brand>', 'whose connections')
-    .option('--connection <name>', 'only this one')
-    .option('--stream <stream>', `only this one of ${streamNames.filter(isReconcilable).join(', ')}`)
-    .option('--due', 'only what was not reconciled for a week')
-    .option('--wait', 'stay until it is done, and end as it did')
-    .addOption(timeoutOption())
-    .option('--now <instant>', 'as of this instant (for scenarios and tests)', isoInstant)
+    .description('compare the last 35 days with a fresh list of the provider and repair what differs')
+    .requiredOption('--brand <brand>', 'brand of the connections')
+    .option('--connection <name>', 'only this connection')
+    .option('--stream <stream>', `only this stream, one of ${streamNames.filter(isReconcilable).join(', ')}`)
+    .option('--due', 'only streams that were not reconciled for a week');
+  waitOptions(verb)
+    .addOption(nowOption())
     .action((options: Options) => reconcile(cli, options));
 }
 
@@ -52,10 +51,7 @@ async function reconcile(cli: Cli, options: Options): Promise<void> {
   if (options.wait && queued.length > 0) return await waitFor(cli, session, brand, queued, options);
   if (queued.length > 0) await sayQueued(cli, session, queued);
   else cli.out.say('Nothing is due.');
-  cli.out.list(
-    queued.flatMap(({ rows }) => rows.map(({ row }) => row)),
-    ['job_id', 'connection', 'stream'],
-  );
+  listQueued(cli, queued);
 }
 
 async function dueOf(

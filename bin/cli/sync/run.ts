@@ -4,31 +4,31 @@ import { streamNames } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
 import { openSession } from '../shared/session.ts';
-import { sayQueued, timeoutOption, type WaitOptions } from '../shared/work.ts';
+import { sayQueued } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 import { choose } from './choose.ts';
-import { enqueueSyncs, type Reading } from './enqueue.ts';
+import { enqueueSyncs, listQueued, type Reading } from './enqueue.ts';
 import { waitFor } from './wait.ts';
 
 type Options = WaitOptions &
   Reading & { brand: string; connection?: string; stream?: string; dryRun?: boolean };
 
 export function addRun(command: Command, cli: Cli): void {
-  command
+  const verb = command
     .command('run')
-    .description('sync every stream of a brand’s connections, or some of them')
-    .requiredOption('--brand <brand>', 'whose connections')
-    .option('--connection <name>', 'only this one')
-    .option('--stream <stream>', `only this one of ${streamNames.join(', ')}`)
-    .option('--full', 'read everything again instead of what is new')
-    .option('--since <instant>', 'read a window again, without moving the position', isoInstant)
-    .option('--until <instant>', 'end of the window; now when left out', isoInstant)
-    .option('--wait', 'stay until syncs and their rollups are done, and end as they did')
-    .addOption(timeoutOption())
-    .option('--dry-run', 'say what would be queued')
-    .option('--now <instant>', 'sync as of this instant (for scenarios and tests)', isoInstant)
+    .description('sync all streams of a brand’s connections, or some of them')
+    .requiredOption('--brand <brand>', 'brand of the connections')
+    .option('--connection <name>', 'only this connection')
+    .option('--stream <stream>', `only this stream, one of ${streamNames.join(', ')}`)
+    .option('--full', 'read everything again, not only what has changed')
+    .option('--since <instant>', 'read a window again; the sync state stays where it is', isoInstant)
+    .option('--until <instant>', 'end of the window (default: now)', isoInstant);
+  waitOptions(verb, 'wait for the syncs and their rollups and exit with their status')
+    .option('--dry-run', 'show what would be queued')
+    .addOption(nowOption('sync as of this instant'))
     .action((options: Options) => run(cli, options));
 }
 
@@ -56,10 +56,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (wait) await waitFor(cli, session, brand, queued, options);
   else {
     await sayQueued(cli, session, queued);
-    cli.out.list(
-      queued.flatMap(({ rows }) => rows.map(({ row }) => row)),
-      ['job_id', 'connection', 'stream'],
-    );
+    listQueued(cli, queued);
   }
   if (leftOut.length > 0 && cli.exitCode === exitCodes.ok) cli.exitCode = exitCodes.partial;
 }

@@ -13,12 +13,9 @@ import { failedOf, lineOf, readChecks, type ShownCheck, summaryOf } from './chec
 export function addStatus(command: Command, cli: Cli): void {
   command
     .command('status')
-    .description('how far each stream is, and how its last run ended')
-    .option('--brand <brand>', 'only of this brand')
-    .option(
-      '--checks',
-      'the newest result of each check against what the provider says, the failed ones first',
-    )
+    .description('show how far each stream is and how its last run ended')
+    .option('--brand <brand>', 'only connections of this brand')
+    .option('--checks', 'show the latest result of each check against the provider’s figures, failures first')
     .action(async ({ brand, checks }: Options) => {
       await using session = await openSession(cli);
       const found = await everyConnection(session.db, brand);

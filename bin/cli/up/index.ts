@@ -13,7 +13,7 @@ import { NOTHING_SYNCS } from '../status/attention.ts';
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'server (unless DATABASE_URL names one), schema, a worker and a scheduler in one process, until told to stop',
+      'run server (unless DATABASE_URL names one), migrations, worker and scheduler in one process, until stopped',
     )
     .action(async () => {
       const stop = stopSignal(); // from here on, so that a signal during the start is not lost
