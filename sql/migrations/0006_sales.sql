@@ -93,41 +93,41 @@ join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id
 cross join lateral (select a.gross_sales - a.discounts - a.returns as net_sales) n
 cross join lateral (select n.net_sales, n.net_sales + a.shipping + a.taxes + a.duties + a.fees as total_sales) t;
 
-comment on view bi.daily_sales is 'Sales per retailer, day of the brand''s time zone and currency, defined as in Shopify''s own sales reports. Test and deleted orders are left out, with their refunds.';
+comment on view bi.daily_sales is 'Sales per retailer, day in the brand''s time zone and currency, as Shopify''s own sales reports define them. Test and deleted orders and their refunds are left out.';
 comment on column bi.daily_sales.brand_id is 'id of the brand';
 comment on column bi.daily_sales.brand is 'short name of the brand';
 comment on column bi.daily_sales.retailer_id is 'id of the retailer';
 comment on column bi.daily_sales.retailer is 'short name of the retailer, unique within its brand';
-comment on column bi.daily_sales.day is 'day in the brand''s time zone: of a sale the day on which its order was processed, of an edit, return or refund the day on which that happened';
-comment on column bi.daily_sales.currency is 'ISO 4217 currency of the shop at the time of the order; every amount without _reporting is in it';
-comment on column bi.daily_sales.orders is 'counted orders processed on the day: neither test nor deleted, with at least one piece of goods ordered; a gift card alone does not count';
-comment on column bi.daily_sales.units is 'pieces sold, later additions to orders on the day of the addition';
-comment on column bi.daily_sales.units_returned is 'pieces returned or taken out of orders, on the day on which that happened';
-comment on column bi.daily_sales.gross_sales is 'goods sold before discounts, without tax (also where prices include it) and without gift cards';
-comment on column bi.daily_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
-comment on column bi.daily_sales.returns is 'value of goods returned, cancelled or taken out, without tax and net of their discount, and adjustments; usually positive, negative where adjustments or returns taken back outweigh it';
+comment on column bi.daily_sales.day is 'day in the brand''s time zone: a sale counts on the day its order was processed; an edit, return or refund counts on the day it happened';
+comment on column bi.daily_sales.currency is 'ISO 4217 currency of the shop at the time of the order; amounts without _reporting are in it';
+comment on column bi.daily_sales.orders is 'orders processed on the day that count: not test, not deleted, with at least one item of goods; an order of gift cards only does not count';
+comment on column bi.daily_sales.units is 'items sold; items added to an order later count on the day of the addition';
+comment on column bi.daily_sales.units_returned is 'items returned or removed from orders, on the day of the return or removal';
+comment on column bi.daily_sales.gross_sales is 'value of goods sold before discounts, without tax (even if prices include it) and without gift cards';
+comment on column bi.daily_sales.discounts is 'discounts on those goods, as a positive amount; a later change of a discount counts on its own day and is negative if it takes the discount back';
+comment on column bi.daily_sales.returns is 'value of goods returned, cancelled or removed, without tax and after discount, and adjustments; usually positive, negative if adjustments or reversed returns exceed it';
 comment on column bi.daily_sales.net_sales is 'gross_sales - discounts - returns';
-comment on column bi.daily_sales.shipping is 'shipping charged less shipping refunded, without tax';
-comment on column bi.daily_sales.taxes is 'taxes charged less taxes refunded, those of shipping, fees and gift cards included; tax of tips is in tips';
-comment on column bi.daily_sales.duties is 'import duties charged less refunded, without tax';
-comment on column bi.daily_sales.fees is 'fees charged less refunded, return fees included, without tax';
-comment on column bi.daily_sales.tips is 'tips less tips refunded, tax included; not part of total_sales';
-comment on column bi.daily_sales.gift_cards_sold is 'gift cards sold less refunded, without tax; a liability, not part of total_sales';
-comment on column bi.daily_sales.refunded_money is 'money that went back to buyers: successful refund transactions on the day of the money, which need not be the day of the return';
+comment on column bi.daily_sales.shipping is 'shipping charged minus shipping refunded, without tax';
+comment on column bi.daily_sales.taxes is 'taxes charged minus taxes refunded, including those on shipping, fees and gift cards; tax on tips is in tips';
+comment on column bi.daily_sales.duties is 'import duties charged minus refunded, without tax';
+comment on column bi.daily_sales.fees is 'fees charged minus refunded, including return fees, without tax';
+comment on column bi.daily_sales.tips is 'tips minus refunded tips, with tax; not part of total_sales';
+comment on column bi.daily_sales.gift_cards_sold is 'gift cards sold minus refunded, without tax; a liability, not part of total_sales';
+comment on column bi.daily_sales.refunded_money is 'money returned to buyers: successful refund transactions on the day of the transaction, which can differ from the day of the return';
 comment on column bi.daily_sales.total_sales is 'net_sales + shipping + taxes + duties + fees';
-comment on column bi.daily_sales.average_order_value is '(gross_sales - discounts of orders as they were placed) / orders, 2 places; null without orders';
-comment on column bi.daily_sales.new_customers is 'customers whose first counted order in this shop lies in this row';
+comment on column bi.daily_sales.average_order_value is '(gross_sales - discounts of orders as placed) / orders, 2 decimal places; null without orders';
+comment on column bi.daily_sales.new_customers is 'customers whose first counted order in this shop is in this row';
 comment on column bi.daily_sales.returning_customers is 'other customers with a counted order in this row';
 comment on column bi.daily_sales.guest_orders is 'counted orders without a customer';
 comment on column bi.daily_sales.reporting_currency is 'currency of the brand''s consolidated figures';
-comment on column bi.daily_sales.fx_rate is 'units of reporting_currency per unit of currency: 1 where they are the same, else the ECB reference rate of the day or the last earlier one, at most 10 calendar days old; null if there is none (Source: ECB statistics)';
+comment on column bi.daily_sales.fx_rate is 'units of reporting_currency per unit of currency: 1 if they are the same, else the ECB reference rate of the day or of the last earlier day, at most 10 calendar days back; null if there is none (Source: ECB statistics)';
 comment on column bi.daily_sales.gross_sales_reporting is 'gross_sales in reporting_currency, rounded once to its smallest unit, half away from zero; null without a rate';
-comment on column bi.daily_sales.net_sales_reporting is 'net_sales in reporting_currency, rounded likewise';
-comment on column bi.daily_sales.total_sales_reporting is 'total_sales in reporting_currency, rounded likewise';
+comment on column bi.daily_sales.net_sales_reporting is 'net_sales in reporting_currency, rounded in the same way';
+comment on column bi.daily_sales.total_sales_reporting is 'total_sales in reporting_currency, rounded in the same way';
 comment on column bi.daily_sales.fx_day is 'day of publication of fx_rate';
-comment on column bi.daily_sales.fx_cause is 'why there is no fx_rate: no_rate (one of the currencies was never published up to then) or stale_rate (the last common publication is more than 10 days older)';
-comment on column bi.daily_sales.unclassified is 'amounts of ledger rows of a kind that we do not know, tax included; in no other column';
-comment on column bi.daily_sales.unclassified_rows is 'how many such rows there are';
+comment on column bi.daily_sales.fx_cause is 'why fx_rate is null: no_rate (one of the two currencies had no published rate yet) or stale_rate (the last common publication is more than 10 days back)';
+comment on column bi.daily_sales.unclassified is 'amounts of ledger rows of an unknown kind, with tax; they are in no other column';
+comment on column bi.daily_sales.unclassified_rows is 'number of such rows';
 comment on column bi.daily_sales.computed_at is 'when the figures of this row last changed';
 
 create view bi.daily_product_sales as
@@ -176,33 +176,33 @@ left join lateral (
   order by id
 ) p on true;
 
-comment on view bi.daily_product_sales is 'Sales of goods per product variant, retailer, day and currency. Its sums over products equal bi.daily_sales; names, sku and category are those of today.';
+comment on view bi.daily_product_sales is 'Sales of goods per product variant, retailer, day and currency. Sums over products equal bi.daily_sales. Names, sku and category are the current ones.';
 comment on column bi.daily_product_sales.brand_id is 'id of the brand';
 comment on column bi.daily_product_sales.brand is 'short name of the brand';
 comment on column bi.daily_product_sales.retailer_id is 'id of the retailer';
 comment on column bi.daily_product_sales.retailer is 'short name of the retailer, unique within its brand';
 comment on column bi.daily_product_sales.day is 'day in the brand''s time zone, as in bi.daily_sales';
 comment on column bi.daily_product_sales.currency is 'ISO 4217 currency of the amounts';
-comment on column bi.daily_product_sales.connection_id is 'id of the shop: two shops may use the same variant ids';
+comment on column bi.daily_product_sales.connection_id is 'id of the shop; variant ids are unique only within a shop';
 comment on column bi.daily_product_sales.connection is 'name of the shop, unique within its brand';
-comment on column bi.daily_product_sales.product_key is 'variant id; line:<sku or title> where the order line has no variant; unallocated for rows of no product, such as adjustments';
-comment on column bi.daily_product_sales.product_id is 'id of the product in the shop; null where it is not known';
-comment on column bi.daily_product_sales.variant_id is 'id of the variant in the shop; null where there is none';
-comment on column bi.daily_product_sales.sku is 'stock keeping unit of the variant or of its newest order line';
+comment on column bi.daily_product_sales.product_key is 'variant id; line:<sku or title> if the order line has no variant; unallocated for rows without a product, such as adjustments';
+comment on column bi.daily_product_sales.product_id is 'id of the product in the shop; null if unknown';
+comment on column bi.daily_product_sales.variant_id is 'id of the variant in the shop; null if there is none';
+comment on column bi.daily_product_sales.sku is 'stock keeping unit of the variant, else of its newest order line';
 comment on column bi.daily_product_sales.product is 'title of the product, else of its newest order line, else product_key';
 comment on column bi.daily_product_sales.variant is 'title of the variant';
-comment on column bi.daily_product_sales.category is 'category of the product, else its type';
-comment on column bi.daily_product_sales.orders is 'counted orders processed on the day that contain the product; an order with several products is in several rows';
-comment on column bi.daily_product_sales.units is 'pieces sold';
-comment on column bi.daily_product_sales.units_returned is 'pieces returned or taken out of orders';
-comment on column bi.daily_product_sales.gross_sales is 'goods sold before discounts, without tax';
-comment on column bi.daily_product_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
-comment on column bi.daily_product_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
+comment on column bi.daily_product_sales.category is 'category of the product, else its product type';
+comment on column bi.daily_product_sales.orders is 'counted orders processed on the day that contain the product; an order with several products counts in several rows';
+comment on column bi.daily_product_sales.units is 'items sold';
+comment on column bi.daily_product_sales.units_returned is 'items returned or removed from orders';
+comment on column bi.daily_product_sales.gross_sales is 'value of goods sold before discounts, without tax';
+comment on column bi.daily_product_sales.discounts is 'discounts on those goods, as a positive amount; a later change of a discount counts on its own day and is negative if it takes the discount back';
+comment on column bi.daily_product_sales.returns is 'value of goods returned, cancelled or removed, and adjustments';
 comment on column bi.daily_product_sales.net_sales is 'gross_sales - discounts - returns';
-comment on column bi.daily_product_sales.cost_of_goods is '(units - units_returned) x the unit cost known at the end of the day; null where the cost, or its currency, is unknown or another';
-comment on column bi.daily_product_sales.profit is 'net_sales - cost_of_goods; null where the cost is unknown';
-comment on column bi.daily_product_sales.margin is 'profit / net_sales, 4 places; null where the cost is unknown or net_sales is 0';
-comment on column bi.daily_product_sales.units_without_cost is 'pieces sold and pieces returned whose cost is unknown';
+comment on column bi.daily_product_sales.cost_of_goods is '(units - units_returned) x unit cost known at the end of the day; null if the unit cost is unknown or in another currency';
+comment on column bi.daily_product_sales.profit is 'net_sales - cost_of_goods; null if the cost is unknown';
+comment on column bi.daily_product_sales.margin is 'profit / net_sales, 4 decimal places; null if the cost is unknown or net_sales is 0';
+comment on column bi.daily_product_sales.units_without_cost is 'items sold plus items returned whose unit cost is unknown';
 comment on column bi.daily_product_sales.computed_at is 'when the figures of this row last changed';
 
 create view bi.daily_country_sales as
@@ -213,7 +213,7 @@ from agg.daily_country_sales a
 join app.brands b on b.id = a.brand_id
 join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id;
 
-comment on view bi.daily_country_sales is 'Sales per country of the order, retailer, day and currency. Its sums over countries equal bi.daily_sales.';
+comment on view bi.daily_country_sales is 'Sales per country of the order, retailer, day and currency. Sums over countries equal bi.daily_sales.';
 comment on column bi.daily_country_sales.brand_id is 'id of the brand';
 comment on column bi.daily_country_sales.brand is 'short name of the brand';
 comment on column bi.daily_country_sales.retailer_id is 'id of the retailer';
@@ -222,11 +222,11 @@ comment on column bi.daily_country_sales.day is 'day in the brand''s time zone, 
 comment on column bi.daily_country_sales.currency is 'ISO 4217 currency of the amounts';
 comment on column bi.daily_country_sales.country is 'ISO 3166 code of the shipping address, else of the billing address, else ZZ';
 comment on column bi.daily_country_sales.orders is 'counted orders processed on the day';
-comment on column bi.daily_country_sales.customers is 'different customers among those orders; a customer of two shops counts in each';
-comment on column bi.daily_country_sales.units is 'pieces sold';
-comment on column bi.daily_country_sales.units_returned is 'pieces returned or taken out of orders';
-comment on column bi.daily_country_sales.gross_sales is 'goods sold before discounts, without tax';
-comment on column bi.daily_country_sales.discounts is 'discounts on those goods, as a positive amount; later edits of a discount on their own day, negative where one was taken off again';
-comment on column bi.daily_country_sales.returns is 'value of goods returned, cancelled or taken out, and adjustments';
+comment on column bi.daily_country_sales.customers is 'distinct customers of those orders; a customer of two shops counts once in each';
+comment on column bi.daily_country_sales.units is 'items sold';
+comment on column bi.daily_country_sales.units_returned is 'items returned or removed from orders';
+comment on column bi.daily_country_sales.gross_sales is 'value of goods sold before discounts, without tax';
+comment on column bi.daily_country_sales.discounts is 'discounts on those goods, as a positive amount; a later change of a discount counts on its own day and is negative if it takes the discount back';
+comment on column bi.daily_country_sales.returns is 'value of goods returned, cancelled or removed, and adjustments';
 comment on column bi.daily_country_sales.net_sales is 'gross_sales - discounts - returns';
 comment on column bi.daily_country_sales.computed_at is 'when the figures of this row last changed';

@@ -49,19 +49,19 @@ select s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_curren
 from bi.daily_sales s
 group by s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency;
 
-comment on view bi.daily_sales_consolidated is 'Sales per retailer and day over all currencies, in the reporting currency of the brand: the sums of bi.daily_sales. A day with a currency that has no rate is flagged and holds the others (Source: ECB statistics).';
+comment on view bi.daily_sales_consolidated is 'Sales per retailer and day over all currencies, in the brand''s reporting currency: sums of bi.daily_sales. If a currency of the day has no rate, the row is flagged and sums up the other currencies (Source: ECB statistics).';
 comment on column bi.daily_sales_consolidated.brand_id is 'id of the brand';
 comment on column bi.daily_sales_consolidated.brand is 'short name of the brand';
 comment on column bi.daily_sales_consolidated.retailer_id is 'id of the retailer';
 comment on column bi.daily_sales_consolidated.retailer is 'short name of the retailer, unique within its brand';
-comment on column bi.daily_sales_consolidated.day is 'day in the brand''s time zone, as in bi.daily_sales; amounts are converted at its rate';
+comment on column bi.daily_sales_consolidated.day is 'day in the brand''s time zone, as in bi.daily_sales; amounts are converted at the rate of this day';
 comment on column bi.daily_sales_consolidated.reporting_currency is 'currency of every amount in this row';
-comment on column bi.daily_sales_consolidated.orders is 'counted orders, of all currencies, also of those without a rate';
-comment on column bi.daily_sales_consolidated.gross_sales_reporting is 'sum of gross_sales_reporting over the currencies that have a rate; null if none has. Each currency is rounded once (Source: ECB statistics)';
-comment on column bi.daily_sales_consolidated.net_sales_reporting is 'net_sales_reporting, summed up likewise';
-comment on column bi.daily_sales_consolidated.total_sales_reporting is 'total_sales_reporting, summed up likewise';
-comment on column bi.daily_sales_consolidated.is_complete is 'whether every currency of the day is in the sums';
-comment on column bi.daily_sales_consolidated.unconverted_currencies is 'currencies without a rate, which are missing in the sums; bi.daily_sales has their amounts and the cause';
-comment on column bi.daily_sales_consolidated.unconverted_rows is 'how many rows of bi.daily_sales are missing in the sums';
+comment on column bi.daily_sales_consolidated.orders is 'counted orders in all currencies, including those without a rate';
+comment on column bi.daily_sales_consolidated.gross_sales_reporting is 'sum of gross_sales_reporting over the currencies with a rate, each rounded once; null if none has one (Source: ECB statistics)';
+comment on column bi.daily_sales_consolidated.net_sales_reporting is 'sum of net_sales_reporting, in the same way';
+comment on column bi.daily_sales_consolidated.total_sales_reporting is 'sum of total_sales_reporting, in the same way';
+comment on column bi.daily_sales_consolidated.is_complete is 'true if the sums include every currency of the day';
+comment on column bi.daily_sales_consolidated.unconverted_currencies is 'currencies without a rate, which the sums leave out; bi.daily_sales has their amounts and the cause';
+comment on column bi.daily_sales_consolidated.unconverted_rows is 'number of rows of bi.daily_sales that the sums leave out';
 comment on column bi.daily_sales_consolidated.oldest_fx_day is 'oldest day of publication among the rates used';
 comment on column bi.daily_sales_consolidated.computed_at is 'when a figure of this row last changed';

@@ -200,22 +200,22 @@ where case when h.match <> 'matched' then true
     where o.brand_id = h.brand_id and o.connection_id = h.order_connection_id
       and o.order_id >= h.order_id and o.order_id <= h.order_id order by o.order_id) end;
 
-comment on view bi.order_payments is 'What was charged for each order, and charges of no order: one row per order that is neither test nor deleted, and one per captured charge that is in no order''s row. So every charge is in exactly one row. Matched by the order''s id or name that the charge, or its payment intent, carries; as of now, without waiting for a rollup.';
+comment on view bi.order_payments is 'What was charged for each order, and charges without an order: one row per order that is neither test nor deleted, and one row per captured charge that is in no order''s row, so every charge is in exactly one row. A charge is matched by the order id or name that it, or its payment intent, carries. Always current: it needs no rollup.';
 comment on column bi.order_payments.brand_id is 'id of the brand';
 comment on column bi.order_payments.brand is 'short name of the brand';
 comment on column bi.order_payments.retailer_id is 'id of the retailer';
 comment on column bi.order_payments.retailer is 'short name of the retailer, unique within its brand';
-comment on column bi.order_payments.day is 'day in the brand''s time zone on which the order was processed; of a charge''s row the day of the charge';
-comment on column bi.order_payments.currency is 'ISO 4217 currency of the amounts: the shop''s; the one in which the buyer saw the order, if all that was charged is in that one; of a charge''s row the charge''s';
-comment on column bi.order_payments.state is 'of an order: matched (charged what it comes to), unpaid, partial, over (charged more), nothing_due, ambiguous (a charge names it, and another order just as well); of a charge''s row: no_reference (it names no order), not_found, ambiguous, other_currency (its order''s row is in another currency)';
-comment on column bi.order_payments.connection_id is 'id of the shop of the order; of a charge''s row of the account of Stripe';
-comment on column bi.order_payments.order_id is 'id of the order in its shop; null where a charge has none';
-comment on column bi.order_payments.order_name is 'what the shop calls the order, such as #1001';
-comment on column bi.order_payments.charge_id is 'id of the charge in a charge''s row; null in an order''s row, which may have several';
-comment on column bi.order_payments.happened_at is 'when the order was processed or, in a charge''s row, when the charge was made';
-comment on column bi.order_payments.is_cancelled is 'whether the order is cancelled: such a one may rightly be unpaid';
-comment on column bi.order_payments.order_total is 'what the order came to, with tax and shipping, before returns, rounded to the smallest unit of its currency; null in a charge''s row';
+comment on column bi.order_payments.day is 'day in the brand''s time zone on which the order was processed; in a charge''s row, the day of the charge';
+comment on column bi.order_payments.currency is 'ISO 4217 currency of the amounts: the shop''s currency, or the currency shown to the buyer if everything was charged in that one; in a charge''s row, the currency of the charge';
+comment on column bi.order_payments.state is 'order rows: matched (charged exactly its total), unpaid, partial, over (charged more), nothing_due, ambiguous (a charge names this order and another one equally); charge rows: no_reference (names no order), not_found, ambiguous, other_currency (the row of its order is in another currency)';
+comment on column bi.order_payments.connection_id is 'id of the shop; in a charge''s row, id of the Stripe connection';
+comment on column bi.order_payments.order_id is 'id of the order in its shop; null if a charge has none';
+comment on column bi.order_payments.order_name is 'name of the order in the shop, such as #1001';
+comment on column bi.order_payments.charge_id is 'id of the charge in a charge''s row; null in an order''s row, which may have several charges';
+comment on column bi.order_payments.happened_at is 'when the order was processed; in a charge''s row, when the charge was made';
+comment on column bi.order_payments.is_cancelled is 'true if the order is cancelled, so that it may be unpaid for a good reason';
+comment on column bi.order_payments.order_total is 'total of the order with tax and shipping, before returns, rounded to the smallest unit of its currency; null in a charge''s row';
 comment on column bi.order_payments.charges is 'captured charges of the order in this currency';
-comment on column bi.order_payments.charged is 'what they brought, in the currency that the buyer saw and before fees; a partial capture counts what was captured';
-comment on column bi.order_payments.refunded is 'what of it went back to the buyer, failed refunds left out; not taken off anywhere';
+comment on column bi.order_payments.charged is 'captured amount of these charges in the currency shown to the buyer, before fees; a partial capture counts what was captured';
+comment on column bi.order_payments.refunded is 'part of charged that was refunded, without failed refunds; no other column subtracts it';
 comment on column bi.order_payments.difference is 'order_total - charged; in a charge''s row -charged';

@@ -83,29 +83,29 @@ left join lateral (
   order by c.name limit 1
 ) p on true;
 
-comment on view bi.daily_mrr is 'Monthly recurring revenue per retailer, day of the brand''s time zone, currency and plan: what subscriptions are worth at the end of the day (today: now), by Stripe''s definition. Every day from the first on has its rows, also without a change; a row without subscriptions and movements is left out. mrr = mrr of the day before + new_mrr + expansion_mrr + reactivated_mrr - contraction_mrr - churned_mrr, exactly, where all are known. Days before the first look are reconstructed, and some things leave no trace: since when a subscription that we first saw unpaid was so, if no draft of a bill tells; that one was unpaid or paused and came back; that one was paused after its trial, but went on before we looked; that a coupon, a quantity or a tax was another, if no bill tells; that a bill was not by card.';
+comment on view bi.daily_mrr is 'Monthly recurring revenue by Stripe''s definition, per retailer, day in the brand''s time zone, currency and plan: what subscriptions are worth at the end of the day (today: now). Every day from the first one on has rows, even if nothing changed; a row without subscriptions and movements is left out. mrr = mrr of the day before + new_mrr + expansion_mrr + reactivated_mrr - contraction_mrr - churned_mrr, exactly, if all are known. Days before Nightshift first read the account are reconstructed. Some past facts leave no trace in Stripe: since when a subscription had been unpaid at the first reading, unless a draft invoice shows it; that a subscription was unpaid or paused and came back; that it was paused after its trial and went on before the first reading; that a coupon, quantity or tax was different, unless an invoice shows it; that an invoice was not charged automatically.';
 comment on column bi.daily_mrr.brand_id is 'id of the brand';
 comment on column bi.daily_mrr.brand is 'short name of the brand';
 comment on column bi.daily_mrr.retailer_id is 'id of the retailer';
 comment on column bi.daily_mrr.retailer is 'short name of the retailer, unique within its brand';
 comment on column bi.daily_mrr.day is 'day in the brand''s time zone';
 comment on column bi.daily_mrr.currency is 'ISO 4217 currency of the subscriptions; every amount is in it';
-comment on column bi.daily_mrr.plan is 'id of the price in Stripe; a subscription with two prices is in two rows';
-comment on column bi.daily_mrr.plan_name is 'nickname of the price, else name of its product, as of today; null where neither is known';
-comment on column bi.daily_mrr.is_reconstructed is 'true where a state in this row was not seen by us: it comes from times of the subscription and from invoice lines, because Stripe keeps no history';
-comment on column bi.daily_mrr.is_metered is 'true where the price is charged by use: its subscriptions are counted and worth 0, because usage is not recurring revenue';
-comment on column bi.daily_mrr.active_subscriptions is 'subscriptions that are active or past_due at the end of the day, metered ones and those with paused collection included; one with two plans counts in each row';
+comment on column bi.daily_mrr.plan is 'id of the Stripe price; a subscription with two prices is in two rows';
+comment on column bi.daily_mrr.plan_name is 'current nickname of the price, else current name of its product; null if neither is known';
+comment on column bi.daily_mrr.is_reconstructed is 'true if a state in this row was not observed: it is derived from the dates of the subscription and from invoice lines, because Stripe keeps no history';
+comment on column bi.daily_mrr.is_metered is 'true if the price is charged by usage: its subscriptions are counted, and worth 0 because usage is not recurring revenue';
+comment on column bi.daily_mrr.active_subscriptions is 'subscriptions that are active or past_due at the end of the day, including metered ones and those with paused collection; a subscription with two plans counts in both rows';
 comment on column bi.daily_mrr.trialing is 'subscriptions in a trial at the end of the day; worth 0';
-comment on column bi.daily_mrr.paused is 'of active_subscriptions those whose collection is paused (their status and worth stay); null where is_reconstructed, because a past pause leaves no trace';
-comment on column bi.daily_mrr.mrr is 'what the active subscriptions are worth a month, rounded once to the currency''s smallest unit: a year / 12, a week x 52 / 12, a day x 365 / 12; without tax, also where the price includes it, and less only those discounts that last for ever: of the item, then of the subscription, or of its customer where the subscription has none; null where Stripe cannot tell, with mrr_cause';
-comment on column bi.daily_mrr.new_mrr is 'of customers whose total in this currency was 0 on every day before';
-comment on column bi.daily_mrr.expansion_mrr is 'rise in this plan by customers who had a total above 0 the day before and have one now; a change of plan is expansion of one plan and contraction of the other';
-comment on column bi.daily_mrr.contraction_mrr is 'fall in this plan by such customers, as a positive amount; the loss of one of several subscriptions too';
-comment on column bi.daily_mrr.churned_mrr is 'of customers whose total in this currency falls to 0, as a positive amount, on the day on which the subscription ends and not on which its end was asked for';
-comment on column bi.daily_mrr.reactivated_mrr is 'of customers whose total in this currency was 0 the day before and above 0 on an earlier day';
+comment on column bi.daily_mrr.paused is 'those of active_subscriptions whose collection is paused (status and worth stay); null if is_reconstructed, because a past pause leaves no trace';
+comment on column bi.daily_mrr.mrr is 'monthly worth of the active subscriptions, rounded once to the smallest unit of the currency: a year / 12, a week x 52 / 12, a day x 365 / 12; without tax, even if the price includes it; minus discounts without end only: those of the item, then those of the subscription, or of its customer if the subscription has none; null if Stripe cannot tell, see mrr_cause';
+comment on column bi.daily_mrr.new_mrr is 'mrr of customers whose total in this currency was 0 on every earlier day';
+comment on column bi.daily_mrr.expansion_mrr is 'increase in this plan by customers with a total above 0 both the day before and now; a change of plan is expansion in one plan and contraction in the other';
+comment on column bi.daily_mrr.contraction_mrr is 'decrease in this plan by such customers, as a positive amount; includes the loss of one of several subscriptions';
+comment on column bi.daily_mrr.churned_mrr is 'mrr lost from customers whose total in this currency falls to 0, as a positive amount, on the day the subscription ends, not the day its cancellation was requested';
+comment on column bi.daily_mrr.reactivated_mrr is 'mrr of customers whose total in this currency was 0 the day before and above 0 on an earlier day';
 comment on column bi.daily_mrr.net_new_mrr is 'mrr - mrr of the day before';
-comment on column bi.daily_mrr.churned_subscriptions is 'subscriptions active in this row the day before that are active in no plan now: ended, unpaid or paused as a whole; a change of plan is none, and one of several of a customer counts';
-comment on column bi.daily_mrr.mrr_cause is 'why an amount of this row is null: price_unknown (what a price is in the currency of the subscription, or a price that is gone), coupon_unknown (a discount whose coupon is gone), tax_unknown (the price includes a tax that Stripe computes, and no bill with an amount says how much); the movements are null too, and also on the day on which such a subscription leaves';
+comment on column bi.daily_mrr.churned_subscriptions is 'subscriptions active in this row the day before and now active in no plan: ended, unpaid or paused as a whole; a change of plan does not count, the loss of one of a customer''s several subscriptions does';
+comment on column bi.daily_mrr.mrr_cause is 'why amounts of this row are null: price_unknown (the price is gone, or its amount in the subscription''s currency is unknown), coupon_unknown (the coupon of a discount is gone), tax_unknown (the price includes a tax that Stripe computes, and no invoice with an amount shows it); the movements are null too, also on the day such a subscription leaves';
 comment on column bi.daily_mrr.computed_at is 'when the figures of this row last changed';
 
 create table ops.days_carried (

@@ -103,24 +103,24 @@ cross join ops.platform_settings p
 join standing s using (day)
 left join figures f using (day);
 
-comment on view bi.platform_metrics is 'All brands together per day, for the operator of the platform only. A day is each brand''s own day of that date, whatever its zone. From the first day with a figure to the last, also days on which nothing happened. Amounts are converted at the rate of their day and rounded once for each currency; what has no rate is left out and flagged (Source: ECB statistics).';
-comment on column bi.platform_metrics.day is 'date; of each brand the day of its own time zone';
-comment on column bi.platform_metrics.currency is 'currency of gmv and mrr: NIGHTSHIFT_PLATFORM_CURRENCY';
-comment on column bi.platform_metrics.gmv is 'gross merchandise volume: gross_sales of bi.daily_sales. Money that Stripe took is never in it, because it pays for these sales; null where nothing of the day can be converted';
-comment on column bi.platform_metrics.mrr is 'monthly recurring revenue at the end of the day: mrr of bi.daily_mrr; null where nothing of it can be converted';
-comment on column bi.platform_metrics.brands is 'brands that had been added by the end of the day; sales of days before that come from history that was loaded later';
-comment on column bi.platform_metrics.retailers is 'retailers that had been added by then';
-comment on column bi.platform_metrics.connections is 'connections that had been added by then, held ones included';
-comment on column bi.platform_metrics.orders is 'counted orders of bi.daily_sales, also of currencies without a rate';
-comment on column bi.platform_metrics.new_customers is 'new customers of bi.daily_sales, also of currencies without a rate';
-comment on column bi.platform_metrics.churn_rate is 'churned_subscribers / (subscribers 30 days before + those who came or came back in these 30 days), 4 places; null where that is 0. Who came and left within them counts on both sides, so that it never exceeds 1';
-comment on column bi.platform_metrics.subscribers is 'customers whose subscriptions are worth something at the end of the day, as Stripe counts subscribers: not those in a trial, and one of several retailers in each';
-comment on column bi.platform_metrics.churned_subscribers is 'how often a customer fell from worth something to nothing in the 30 days up to this one; who left twice counts twice, who kept one of several subscriptions does not';
-comment on column bi.platform_metrics.is_complete is 'whether gmv and mrr hold everything: nothing without a rate, no unknown mrr, and no subscriptions that have not been carried on to this day';
-comment on column bi.platform_metrics.unconverted_currencies is 'currencies whose amounts are missing in gmv or mrr for want of a rate; bi.daily_sales and bi.daily_mrr have the amounts';
-comment on column bi.platform_metrics.unconverted_rows is 'how many rows of bi.daily_sales and bi.daily_mrr with an amount are missing for that';
-comment on column bi.platform_metrics.retailers_without_mrr is 'retailers with running subscriptions whose mrr has not been carried on to this day';
-comment on column bi.platform_metrics.unknown_mrr_rows is 'how many rows of bi.daily_mrr are missing in mrr because Stripe cannot tell it; they say why (mrr_cause)';
+comment on view bi.platform_metrics is 'All brands together per day, for the operator of the platform only. A day is that date in each brand''s own time zone. Covers every day from the first to the last one with a figure. Amounts are converted at the rate of their day and rounded once per currency; amounts without a rate are left out and flagged (Source: ECB statistics).';
+comment on column bi.platform_metrics.day is 'date, in each brand''s own time zone';
+comment on column bi.platform_metrics.currency is 'currency of gmv and mrr (NIGHTSHIFT_PLATFORM_CURRENCY)';
+comment on column bi.platform_metrics.gmv is 'gross merchandise volume: gross_sales of bi.daily_sales. Stripe payments are never in it, because they pay for these sales; null if no amount of the day can be converted';
+comment on column bi.platform_metrics.mrr is 'monthly recurring revenue at the end of the day: mrr of bi.daily_mrr; null if none of it can be converted';
+comment on column bi.platform_metrics.brands is 'brands that had been added by the end of the day; sales of earlier days come from history that was loaded later';
+comment on column bi.platform_metrics.retailers is 'retailers that had been added by the end of the day';
+comment on column bi.platform_metrics.connections is 'connections that had been added by the end of the day, including held ones';
+comment on column bi.platform_metrics.orders is 'counted orders of bi.daily_sales, including those in currencies without a rate';
+comment on column bi.platform_metrics.new_customers is 'new customers of bi.daily_sales, including those in currencies without a rate';
+comment on column bi.platform_metrics.churn_rate is 'churned_subscribers / (subscribers 30 days before + customers who came or came back within these 30 days), 4 decimal places; null if the denominator is 0. A customer who came and left within the 30 days counts on both sides, so the rate never exceeds 1';
+comment on column bi.platform_metrics.subscribers is 'customers whose subscriptions are worth something at the end of the day, as Stripe counts subscribers: without trials; a customer of several retailers counts once in each';
+comment on column bi.platform_metrics.churned_subscribers is 'how often a customer''s worth fell to nothing in the 30 days up to this one; a customer who left twice counts twice, one who kept another subscription does not count';
+comment on column bi.platform_metrics.is_complete is 'true if gmv and mrr are complete: no amount without a rate, no unknown mrr, and all subscriptions rolled forward to this day';
+comment on column bi.platform_metrics.unconverted_currencies is 'currencies whose amounts gmv or mrr leaves out because they have no rate; bi.daily_sales and bi.daily_mrr have the amounts';
+comment on column bi.platform_metrics.unconverted_rows is 'number of rows of bi.daily_sales and bi.daily_mrr with an amount that is left out for this reason';
+comment on column bi.platform_metrics.retailers_without_mrr is 'retailers with running subscriptions whose mrr has not been rolled forward to this day';
+comment on column bi.platform_metrics.unknown_mrr_rows is 'number of rows of bi.daily_mrr that mrr leaves out because Stripe cannot tell their amount; their mrr_cause says why';
 comment on column bi.platform_metrics.oldest_fx_day is 'oldest day of publication among the rates used';
 
 -- Who may read what. Roles belong to the whole server: they may be there already, another database may be
