@@ -38,7 +38,7 @@ const nouns: Record<string, Entry> = {
   sandbox: { summary: 'the providers as a local server', load: () => import('./sandbox/index.ts') },
 };
 
-/** Runs one command line and gives its exit code. Whatever goes wrong is reported here, once. */
+/** Runs one command line and returns its exit code. Every error is reported here, once. */
 export async function run(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = process.env,

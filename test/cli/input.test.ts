@@ -31,10 +31,10 @@ test.each([
 test.each([
   ...['2026-02-30T00:00:00Z', '2026-02-29T00:00:00Z', '2026-04-31T12:00:00+02:00', '2026-01-01T24:00:00Z'],
   ...['0000-01-01T00:00:00Z', '9999-12-31T23:00:00-05:00', '2026-01-01T00:00:00', '2026-01-01', 'yesterday'],
-])('%s is none', (text) => expect(() => isoInstant(text)).toThrow('It should be an instant that exists'));
+])('%s is none', (text) => expect(() => isoInstant(text)).toThrow('It must be an existing instant'));
 
 test.each(['2026-02-30', '2026-13-01', '0000-01-01', '2026-1-1', ''])('%s is not a day', (text) =>
-  expect(() => day(text)).toThrow('It should be a day that exists'),
+  expect(() => day(text)).toThrow('It must be an existing day'),
 );
 
 test('every option that takes an instant refuses one that does not exist', async () => {
@@ -45,7 +45,7 @@ test('every option that takes an instant refuses one that does not exist', async
   ]) {
     const { code, stderr } = await nightshift(line.split(' '));
     expect(code, line).toBe(2);
-    expect(stderr, line).toContain('an instant that exists');
+    expect(stderr, line).toContain('an existing instant');
   }
 });
 
@@ -152,7 +152,7 @@ test('a server that is only read, and an account without rights, are told with w
     [poor.username, poor.password] = [role, 'poor'];
     const denied = await nightshift(['brands', 'list'], { env: { DATABASE_URL: poor.href } });
     expect(denied).toMatchObject({ code: 1, stdout: '' });
-    expect(denied.stderr).toMatch(/lacks a right: permission denied .*\n {2}next: .*migrate/);
+    expect(denied.stderr).toMatch(/lacks a privilege: permission denied .*\n {2}next: .*migrate/);
     expect(denied.stderr).not.toContain('should not happen');
   } finally {
     await own.query(`drop role ${role}`);

@@ -150,7 +150,7 @@ test('the report of money fits a terminal and says what is proved, made up and r
   expect(text).toContain('together 1,027.05 GBP (ECB: 0.63744 GBP/USD, 2011-12-09)');
   const differing = { ...money, compared: { days_compared: 1126, days_differing: 3, differing: ['x'] } };
   const said = moneyLines(differing).map((line) => stripVTControlCharacters(line));
-  expect(said.join('\n')).toContain('charged is not what was ordered on 3 of 1,126 retailer days');
+  expect(said.join('\n')).toContain('charges differ from orders on 3 of 1,126 retailer days');
 });
 
 test.each([

@@ -119,7 +119,7 @@ test('what would go is said first, and nothing goes without its name', async () 
   const ofRetailer = ['retailers', 'remove', one.retailer.slug, '--brand', brand];
   const said = await nightshift([...ofRetailer, '--dry-run'], { env: env(db) });
   expect(said.stdout).toContain('raw.shopify_orders: 4 rows');
-  expect(said.stdout).toMatch(/3 days \(\d+ rows\) of figures go with it/);
+  expect(said.stdout).toMatch(/3 days \(\d+ rows\) of figures are deleted with it/);
   for (const answer of [[], ['--yes', 'another']]) {
     for (const command of [['connections', 'remove', name], ofRetailer, ['brands', 'remove', brand]]) {
       const { code, stderr } = await nightshift([...command, ...answer], { env: env(db) });

@@ -96,7 +96,7 @@ function addAdd(command: Command, cli: Cli): void {
       });
       const said = added
         ? `Added brand ${name}.`
-        : `Brand ${name} is there already, with ${row.timeZone} and ${row.reportingCurrency}.`;
+        : `Brand ${name} exists already, with ${row.timeZone} and ${row.reportingCurrency}.`;
       cli.out.record({ ...shown(row), added }, () => [said]);
       cli.out.say(`Next: npx nightshift retailers add SLUG --brand ${name}`);
     });

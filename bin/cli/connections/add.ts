@@ -103,7 +103,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   });
   const said = added
     ? `Added connection ${name}.`
-    : `Connection ${name} is there already; its key was left alone.`;
+    : `Connection ${name} exists already; its key is unchanged.`;
   cli.out.record({ ...connectionRow(brand.slug, row), added }, () => [said]);
   cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
 }

@@ -1,4 +1,4 @@
-/** Stores where a connection talks to. The caller has checked that its key may be sent there. */
+/** Stores the address of a connection. The caller has checked that its key may be sent there. */
 
 import type { Tx } from '#sql/db/pool.ts';
 import { recordAction } from '#sql/tenants/audit.ts';

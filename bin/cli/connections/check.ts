@@ -29,7 +29,7 @@ async function check(cli: Cli, name: string, { brand, now }: Options): Promise<v
   const result = await ask(cli, session, found, now === undefined ? new Date() : new Date(now));
   const { account, missing, warnings, scopes } = result;
   const fit = missing.length === 0;
-  // What cannot be read at all weighs more than what is read in part.
+  // A stream that cannot be read at all counts more than one that is read in part.
   if (!fit) cli.exitCode = exitCodes.failed;
   else if (warnings.length > 0) cli.exitCode = exitCodes.partial;
   const { name: connection, heldAt, heldReason } = found.connection;
@@ -42,7 +42,7 @@ async function check(cli: Cli, name: string, { brand, now }: Options): Promise<v
         red(`missing ${lacking.join(', ')}: ${stream} cannot be read`),
       ),
       ...warnings.map((warning) => yellow(warning)),
-      ...(fit && warnings.length === 0 ? [green('It may read everything that Nightshift uses.')] : []),
+      ...(fit && warnings.length === 0 ? [green('It can read everything that Nightshift uses.')] : []),
     ],
   );
   const label = `${connection} --brand ${found.brand.slug}`;

@@ -23,7 +23,7 @@ export function addHold(command: Command, cli: Cli): void {
       const why = { code: HELD_BY_A_PERSON, reason, now: new Date() };
       await session.db.transaction((tx) => holdConnection(tx, which, why));
       const held = connection.heldAt === null;
-      const said = held ? `${name} is held.` : `${name} was held before: ${connection.heldReason}`;
+      const said = held ? `${name} is held.` : `${name} is held already: ${connection.heldReason}`;
       cli.out.record({ connection: connection.name, state: 'held', changed: held }, () => [said]);
     });
 }
@@ -48,7 +48,7 @@ export function release(db: Db, connection: Connection): Promise<Released> {
   return db.transaction((tx) => releaseIn(tx, connection));
 }
 
-/** In one transaction with whatever made it possible; putting jobs back comes last in it. */
+/** In the transaction of the change that allows it; requeueing jobs comes last. */
 export async function releaseIn(tx: Tx, { brandId, id: connectionId }: Connection): Promise<Released> {
   const released = await releaseConnection(tx, { brandId, connectionId });
   return { released, jobs: released ? await releaseJobs(tx, brandId, connectionId) : 0 };

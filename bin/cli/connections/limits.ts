@@ -14,7 +14,7 @@ import { count } from '../ui/format.ts';
 
 const REQUESTS_PER_SECOND_MAX = 10_000;
 const USUAL = 'usual';
-/** Of whom limits are set by hand. */
+/** Providers whose limits are set by hand. */
 export const RAISING = providers
   .filter(({ raisesLimits }) => raisesLimits)
   .map(({ title }) => title)
@@ -50,7 +50,7 @@ async function change(cli: Cli, db: Db, connection: Connection, wanted: number |
   assertLimited(connection.provider);
   const which = { brandId: connection.brandId, connectionId: connection.id };
   await db.transaction((tx) => limitRequests(tx, which, wanted));
-  const said = wanted === null ? 'what the provider allows everybody' : `${wanted} requests a second`;
+  const said = wanted === null ? 'the usual limit of the provider' : `${wanted} requests a second`;
   cli.out.record({ connection: connection.name, requests_per_second: wanted }, () => [
     `${connection.name} keeps to ${said}.`,
   ]);
@@ -60,7 +60,7 @@ async function forget(cli: Cli, db: Db, connection: Connection, brand: string): 
   const { name, account } = connection;
   const reset = await db.transaction((tx) => resetRateBudgets(tx, connection));
   cli.out.record({ connection: name, account, reset }, () => [
-    `${account} may be asked again at once: ${count(reset, 'count')} of its requests forgotten.`,
+    `${account} can be read again at once: ${count(reset, 'counter')} of its requests reset.`,
   ]);
   cli.out.say(`Next: npx nightshift sync run --brand ${brand} --connection ${name}`);
 }
@@ -68,19 +68,19 @@ async function forget(cli: Cli, db: Db, connection: Connection, brand: string): 
 export function requestsPerSecond(text: string): number {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= REQUESTS_PER_SECOND_MAX) return number;
-  throw new InvalidArgumentError(`It should be a whole number from 1 to ${REQUESTS_PER_SECOND_MAX}`);
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${REQUESTS_PER_SECOND_MAX}`);
 }
 
 function limit(text: string): number | null {
   return text === USUAL ? null : requestsPerSecond(text);
 }
 
-/** Others tell their limits with every answer. */
+/** The others report their limits with every answer. */
 export function assertLimited(name: string): void {
   const { title, raisesLimits } = providerOf(name);
   if (raisesLimits) return;
   throw new UsageError(
-    `The limits of ${title} are not given by hand.`,
-    'it tells them with its answers, and they are kept to without a setting',
+    `The limits of ${title} are not set by hand.`,
+    'its answers report them, and syncs keep to them without a setting',
   );
 }

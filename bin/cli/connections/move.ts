@@ -30,8 +30,8 @@ async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: Mo
   const { connection } = await findTheConnection(session.db, name, brand);
   if (providerOf(connection.provider).level === 'brand')
     throw new UsageError(
-      `${connection.name} belongs to the whole brand, to no retailer.`,
-      'what each retailer has of it is said by its parts',
+      `${connection.name} belongs to the whole brand, not to a retailer.`,
+      'its parts say what belongs to which retailer',
     );
   const { brandId, id: connectionId } = connection;
   const { id: retailerId } = await findRetailer(session.db, brandId, retailer);

@@ -1,29 +1,29 @@
-/** A key as it is typed, and as connectors want it stored. */
+/** Turns a typed key into the form that connectors store. */
 
 import { isObject } from '#connectors/kit/fields.ts';
 import type { Auth } from '#connectors/kit/key_form.ts';
 import { assertKey, assertOwn, providerOf, providers } from '#connectors/providers.ts';
 import { UsageError } from '../ui/errors.ts';
 
-/** Every way in which a key of any provider is used. */
+/** All ways in which any provider uses a key. */
 export const AUTHS: readonly string[] = [
   ...new Set(providers.flatMap(({ key }) => key.auth.map(({ name }) => name))),
 ];
 
-/** The way that is meant, if the provider has it. */
+/** The chosen way, if the provider has it. */
 export function authOf({ provider, auth }: { provider: string; auth?: string | undefined }): string {
   const { title, key } = providerOf(provider);
   const chosen = auth ?? key.auth[0].name;
   if (key.auth.some(({ name }) => name === chosen)) return chosen;
   throw new UsageError(
     `--auth ${chosen} is not a way to use a key of ${title}.`,
-    `choose of: ${key.auth.map(({ name }) => name).join(', ')}`,
+    `choose one of: ${key.auth.map(({ name }) => name).join(', ')}`,
   );
 }
 
 export type TypedKey = { provider: string; auth: string; key: string };
 
-/** Refuses what could never read. A key of several parts is typed with a colon between them, or as the JSON that is stored. */
+/** Refuses a key that can never read. The parts of a key are typed with a colon between them, or as the stored JSON. */
 export function storedKey({ provider, auth, key }: TypedKey): string {
   const { parts } = providerOf(provider).key.auth.find(({ name }) => name === auth) ?? {};
   if (parts === undefined) {
@@ -48,7 +48,7 @@ function partsOf(key: string, [first, second]: NonNullable<Auth['parts']>): Reco
     const typed: unknown = JSON.parse(key);
     return isObject(typed) ? typed : {};
   } catch {
-    return {}; // refused without repeating it
+    return {}; // is refused without showing it
   }
 }
 

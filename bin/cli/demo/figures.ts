@@ -1,7 +1,7 @@
-/** What the demo shows, read from `bi` as any reader would; and what it must come to. */
+/** The figures of the demo, read from `bi` like any reader does, and the published totals that they must equal. */
 import type { Db } from '#sql/db/pool.ts';
 
-/** The totals of the data set, which is published with them: the demo holds its own against them. */
+/** The totals that were published with the data set. */
 export const KNOWN_TOTALS = {
   gross_sales: '10655622.484',
   returns: '896812.490',
@@ -33,7 +33,7 @@ export async function readFigures(db: Db, brandId: string): Promise<Figures> {
   return { totals: rows[0] ?? NOTHING, months, products, countries };
 }
 
-/** The names of those that are not what they should be. */
+/** The names of those that differ. */
 export function differences(totals: Totals): string[] {
   return Object.entries(KNOWN_TOTALS).flatMap(([name, known]) => {
     const found = totals[name as keyof typeof KNOWN_TOTALS];

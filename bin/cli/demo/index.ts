@@ -10,7 +10,7 @@ export const noun: Noun = (command, cli) => {
     )
     .option('--keep', 'keep database, sandbox and worker running until Ctrl-C')
     .action(async (options: Options) => {
-      // Said before anything is loaded: who waits should know for what.
+      // Printed before anything is loaded, so that the person knows what the wait is for.
       cli.out.say(
         'Nightshift demo: a year of real orders (541,909 lines) and their money, from five shops, six\n' +
           'Stripe accounts and the ECB to exact daily figures. The subscriptions of one are made up.',

@@ -16,11 +16,11 @@ export type Cash = {
   closing_balance: string;
 };
 
-/** Days of retailers with a shop on which the charges were held against the orders. */
+/** Days of retailers with a shop on which charges were compared with orders. */
 export type Compared = {
   days_compared: number;
   days_differing: number;
-  /** The first few that differ, each said in words. */
+  /** The first few that differ, each in words. */
   differing: string[];
 };
 
@@ -34,11 +34,11 @@ export type Recurring = {
   reactivated_mrr: string;
   contraction_mrr: string;
   churned_mrr: string;
-  /** Whether any of it was not seen but made from times and invoices. */
+  /** Whether any of it was not observed but reconstructed from times and invoices. */
   is_reconstructed: boolean;
 };
 
-/** What recurs on the last day, in all currencies together; null where a rate is missing. */
+/** Recurring revenue of the last day over all currencies; null where a rate is missing. */
 export type Consolidated = { day: string; currency: string; mrr: string | null; rates: string[] };
 
 export type Money = {
@@ -67,11 +67,11 @@ export async function readMoney(db: Db, brandId: string): Promise<Money> {
   };
 }
 
-/** What keeps the money from being what it should be. */
+/** What is wrong with the money. */
 export function wrongMoney({ compared, recurring }: Money): string[] {
   const { days_compared, days_differing, differing } = compared;
   return [
-    ...(days_compared === 0 ? ['there is no day on which charges could be held against orders'] : []),
+    ...(days_compared === 0 ? ['there is no day on which charges can be compared with orders'] : []),
     ...(days_differing > 0
       ? [`charges differ from orders on ${days_differing} days: ${differing.join(', ')}`]
       : []),
@@ -103,8 +103,8 @@ const CASH = `
   from sales s full join cash c using (retailer, currency)
   order by s.net_sales desc nulls last, currency`;
 
-// The orders as they were read, without the matching of single charges: two ways that have nothing in common.
-// A line may have three places, a charge is whole pence: the day is rounded, and only the day.
+// Sums up the orders without matching single charges, so that the two ways have nothing in common. A line may have
+// three decimal places and a charge has whole pence, so the sum of the day is rounded, and nothing else.
 const COMPARED = `
   with shops as (
     select r.id as retailer_id, r.slug as retailer, b.time_zone, c.id as connection_id

@@ -1,4 +1,4 @@
-/** The demo's figures as a person wants to see them. */
+/** Formats the figures of the demo for a person. */
 import { type Bar, barChart } from '../ui/chart.ts';
 import { count, grouped, span } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';

@@ -1,4 +1,4 @@
-/** The demo's money as a person wants to see it: cash beside sales, then what recurs. */
+/** Formats the money of the demo for a person: cash beside sales, then recurring revenue. */
 import { count, grouped } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
 import type { Cash, Compared, Consolidated, Money, Recurring } from './money.ts';
@@ -29,7 +29,7 @@ function cashLines({ cash, compared }: Money): string[] {
     bold(`Cash of Stripe beside sales, whole ${main}`),
     ...table([['', ...Object.keys(CASH_COLUMNS)], ...rows]),
     `  ${proof(compared)}`,
-    `  ${CLUB}: made-up subscriptions, no shop. Cash pays for sales, it is none.`,
+    `  ${CLUB}: made-up subscriptions, no shop. Cash pays for sales and is not a sale.`,
   ];
 }
 
@@ -37,7 +37,7 @@ function proof({ days_compared, days_differing }: Compared): string {
   const days = `of ${grouped(days_compared)} retailer days`;
   return days_differing === 0 && days_compared > 0
     ? green(`charged = the orders of the day, to the penny, on each ${days}`)
-    : red(`charged is not what was ordered on ${grouped(days_differing)} ${days}`);
+    : red(`charges differ from orders on ${grouped(days_differing)} ${days}`);
 }
 
 const MOVEMENTS = {
@@ -77,7 +77,7 @@ function together({ day, currency, mrr, rates }: Consolidated): string[] {
 }
 
 function reconstructed({ days_of_mrr: days, days_reconstructed: made }: Money): string {
-  if (made === 0) return `Every one of ${count(days, 'day')} was seen as it was.`;
+  if (made === 0) return `All of ${count(days, 'day')} were observed.`;
   return `${grouped(made)} of ${count(days, 'day')} reconstructed from times and invoices (Stripe has no past).`;
 }
 

@@ -1,4 +1,4 @@
-/** The demo from beginning to end. A second run finds what the first has made, and changes nothing. */
+/** Runs the demo from beginning to end. A second run finds what the first has created, and changes nothing. */
 import { migrate } from '#sql/db/migrate.ts';
 import { placeOf } from '#sql/db/pool.ts';
 import { keyringOf } from '../shared/keyring.ts';
@@ -16,7 +16,7 @@ import { syncAndRollUp } from './work.ts';
 
 const CONCURRENCY = 11; // shops and Stripe accounts load side by side
 
-/** `keep` returns when everything may end. */
+/** `keep` resolves when everything may stop. */
 export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
   const steps = makeSteps(cli.out.say);
   const comingUp = startSandboxProcess(); // reads its data while PostgreSQL starts
@@ -42,14 +42,14 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await keep();
 }
 
-/** The worker reads exchange rates from the sandbox, whatever the settings say. */
+/** The worker reads exchange rates from the sandbox, regardless of the settings. */
 function withFeed(session: Session, sandbox: SandboxProcess): Session {
   return { ...session, config: { ...session.config, ecbUrl: `${sandbox.url}/ecb/stats/eurofxref` } };
 }
 
-/** Ends what is still on its way when the scope is left, so that no failure leaves it behind. */
+/** Stops what is still starting when the scope is left, so that a failure leaves nothing behind. */
 function whenThere(coming: Promise<AsyncDisposable>): AsyncDisposable {
-  coming.catch(() => {}); // whoever waits for it hears of it
+  coming.catch(() => {}); // its awaiter gets the error
   return {
     async [Symbol.asyncDispose]() {
       const there = await coming.catch(() => undefined);

@@ -1,4 +1,4 @@
-/** The sandbox as a process of its own, for the demo: its work is not ours to be timed with. */
+/** Runs the sandbox as a process of its own, so that the demo's times do not include its work. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -20,7 +20,7 @@ export type SandboxPlaces = z.output<typeof status>;
 
 export type SandboxProcess = AsyncDisposable & {
   url: string;
-  /** The instant as which it answers. */
+  /** The instant as of which it answers. */
   now: string | undefined;
   places: SandboxPlaces;
 };

@@ -1,6 +1,6 @@
 /**
- * The brand of the demo, made or found: a retailer for each shop of the sandbox, with a connection to the
- * shop and one to the Stripe account that was paid; and the club, a retailer of made-up subscriptions.
+ * Creates or finds the brand of the demo: a retailer for each shop of the sandbox, with a connection to the
+ * shop and one to the Stripe account that took its payments; and the club, a retailer of made-up subscriptions.
  */
 
 import type { Db } from '#sql/db/pool.ts';
@@ -30,7 +30,7 @@ export type Giftware = { brand: Brand; retailers: Retailer[]; connections: Conne
 
 type Account = Omit<NewConnection, 'brandId' | 'retailerId' | 'actor' | 'baseUrl'> & { baseUrl: string };
 
-/** Stripe's own limits would make a year of one account half a minute; the sandbox has none. */
+/** With Stripe's own limits a year of one account would take half a minute; the sandbox has none. */
 const REQUESTS_PER_SECOND = 500;
 
 const ifMissing = true;

@@ -1,4 +1,4 @@
-/** The steps of the demo: each is announced, timed, and not begun once somebody wants to stop. */
+/** The steps of the demo: each is announced and timed, and none begins after a stop signal. */
 import { stopSignal } from '#runtime/shutdown.ts';
 import { Interrupted } from '../ui/errors.ts';
 import { span } from '../ui/format.ts';

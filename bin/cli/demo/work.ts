@@ -1,4 +1,4 @@
-/** The work of the demo: syncs and rollups on the queue, and what they did as their records tell it. */
+/** The work of the demo: queues syncs and rollups, and reads from their records what they did. */
 import { streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';

@@ -1,4 +1,4 @@
-/** `fx import`: for a machine that cannot reach the feeds, and for rates of one's own making. */
+/** `fx import`: for a machine that cannot reach the feeds, and for custom rates. */
 import type { Command } from 'commander';
 import { frankfurt } from '#connectors/ecb/calendar.ts';
 import { readRates } from '#connectors/ecb/read_rates.ts';
@@ -46,7 +46,7 @@ async function run(cli: Cli, path: string, options: Options): Promise<void> {
     return { ...stored, tried: dryRun ? await daysToMove((fn) => fn(tx), stored.reach) : undefined };
   });
   const { reach, doubtful, ...stored } = kept;
-  // Counted apart from the rates, whose transaction must not last as long as a look at each brand.
+  // Counted after the transaction of the rates, which must not last as long as a look at each brand.
   const moved = tried ?? (await daysToMove(db.transaction, reach));
   const counts = { ...stored, days: moved.days };
   const { layout, days } = published;

@@ -1,4 +1,4 @@
-/** How many days rates move: before the figures are computed again, and as the jobs that compared them say. */
+/** Counts the days that rates move: by comparison before the rollups, or from the records of the jobs that compared them. */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import type { Reach } from '#sql/fx/changes.ts';
 import { countMoved } from '#sql/fx/days.ts';
@@ -9,7 +9,7 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
 type InTransaction = <T>(fn: (tx: Tx) => Promise<T>) => Promise<T>;
 
-/** Days whose rows differ from the rates, and of how many retailers; each brand is looked at by itself. */
+/** Counts days whose rows differ from the rates, and their retailers; one brand per transaction. */
 export async function daysToMove(
   inTransaction: InTransaction,
   reach: Reach | null,
@@ -37,7 +37,7 @@ async function brandsAfter(tx: Tx, after: string): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Days that brands have marked since the last run of this job began. */
+/** Counts the days that brands have marked since the last run of this job began. */
 export async function daysMovedSince(db: Db, jobId: string): Promise<number> {
   const { rows } = await db.query<{ days: number }>(
     `select coalesce(sum((b.tally ->> 'days')::int), 0)::int as days from ops.job_runs b

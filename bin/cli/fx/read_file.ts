@@ -1,4 +1,4 @@
-/** A file of exchange rates as it is named on the command line; `-` is standard input. */
+/** Reads a file of exchange rates that is named on the command line; `-` is standard input. */
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';

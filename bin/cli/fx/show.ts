@@ -9,7 +9,7 @@ import { currency, day } from '../ui/arguments.ts';
 type Options = { currency: string; to: string; day: string };
 
 const causes: Record<string, string> = {
-  no_rate: 'one of the two was never published up to then',
+  no_rate: 'one of the two had not been published by then',
   stale_rate: 'the last day on which both were published is more than 10 days older',
 };
 

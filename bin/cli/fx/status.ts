@@ -1,4 +1,4 @@
-/** `fx status` and `fx list`: which rates there are, and whether the newest one is in. */
+/** `fx status` and `fx list`: which rates are stored, and whether the newest publication is in. */
 import type { Command } from 'commander';
 import { addDays, lastPublication, publicationDays } from '#connectors/ecb/calendar.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
@@ -79,7 +79,7 @@ function newestOf(spans: readonly CurrencySpan[]): string | undefined {
     .at(-1);
 }
 
-/** One whose last rate is too old on the newest day has ended, or pauses. */
+/** A currency whose last rate is too old on the newest day has ended, or pauses. */
 function stateOf({ last_day }: CurrencySpan, newest = last_day): 'current' | 'ended' {
   return last_day < addDays(newest, -RATE_DAYS_MAX) ? 'ended' : 'current';
 }

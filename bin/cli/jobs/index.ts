@@ -122,6 +122,6 @@ function runLines(run: Run): string[] {
   return lines;
 }
 
-// The library's own function drops attempts => 0; in SQL it works. Locked jobs are none of ours.
+// The library's own function ignores attempts => 0; the SQL function does not. Locked jobs belong to a worker.
 const RETRY =
   'select id from graphile_worker.reschedule_jobs(array[$1]::bigint[], run_at => now(), attempts => 0)';

@@ -71,9 +71,7 @@ function addAdd(command: Command, cli: Cli): void {
           return there;
         },
       });
-      const said = added
-        ? `Added retailer ${retailer} of ${brand}.`
-        : `Retailer ${retailer} is there already.`;
+      const said = added ? `Added retailer ${retailer} of ${brand}.` : `Retailer ${retailer} exists already.`;
       cli.out.record({ brand, retailer, name: row.name, id: row.id, added }, () => [said]);
       const options = `--brand ${brand} --retailer ${retailer} --provider PROVIDER --account ACCOUNT`;
       cli.out.say(`Next: npx nightshift connections add NAME ${options} --key-env VARIABLE`);

@@ -77,7 +77,7 @@ function checkedRange({ from, to }: Range): Range {
   if (from > to)
     throw new UsageError(`The range ends (${to}) before it begins (${from}).`, 'swap --from and --to');
   if (daysBetween(from, to).length > RANGE_DAYS_MAX)
-    throw new UsageError(`A range has at most ${RANGE_DAYS_MAX} days.`, 'do it in several ranges');
+    throw new UsageError(`A range has at most ${RANGE_DAYS_MAX} days.`, 'split it into several ranges');
   return { from, to };
 }
 

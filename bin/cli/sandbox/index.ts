@@ -20,14 +20,14 @@ export const noun: Noun = (command, cli) => {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .action(async (options: SandboxOptions) => {
       const { say } = cli.out;
-      // Before a minute of reading.
+      // The next step may take a minute.
       await assertThere(options.data);
       await assertFree(options).catch(refuse);
       say('Reading the data …');
       await using sandbox = await startSandbox({ ...options, log: say }).catch(refuse);
       const { url, now = null } = sandbox;
       cli.out.record({ url, now }, () => [url]);
-      if (now !== null) say(`It answers as of ${now}: give --now ${now} to what is run against it.`);
+      if (now !== null) say(`It answers as of ${now}: run commands against it with --now ${now}.`);
       say(`Its shops, data and faults: ${url}/_sandbox/status. Ctrl-C stops it.`);
       await stopSignal();
     });
@@ -38,7 +38,10 @@ const NOWHERE_TO_LISTEN = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND']
 function refuse(error: unknown): never {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (NOWHERE_TO_LISTEN.includes(code))
-    throw new UsageError(`It cannot listen there: ${message}.`, 'without --host and --port it always can');
+    throw new UsageError(
+      `The sandbox cannot listen there: ${message}.`,
+      'leave out --host and --port: then it finds a free port',
+    );
   if (!(error instanceof ScenarioError)) throw error;
   throw new UsageError(error.message, 'docs/sandbox.md describes what a scenario directory holds');
 }
@@ -49,7 +52,7 @@ async function assertThere(directory: string | undefined): Promise<void> {
   if (!found?.isDirectory()) throw new ScenarioMissing(directory);
 }
 
-/** Listens there for a moment; whoever comes in between is told by the sandbox itself. */
+/** Listens there for a moment. If another process takes the port in between, the sandbox itself reports it. */
 async function assertFree({ host, port = 0 }: SandboxOptions): Promise<void> {
   const server = createServer().listen(port, host);
   await once(server, 'listening');
@@ -60,5 +63,5 @@ async function assertFree({ host, port = 0 }: SandboxOptions): Promise<void> {
 function port(text: string): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && number <= PORT_MAX) return number;
-  throw new InvalidArgumentError(`It should be a number from 0 to ${PORT_MAX}`);
+  throw new InvalidArgumentError(`It must be a number from 0 to ${PORT_MAX}`);
 }

@@ -1,4 +1,4 @@
-/** Finds the connection that a person means: by name and brand, by a name that only one brand uses, or by id. */
+/** Finds a connection by name and brand, by a name that only one brand uses, or by id. */
 
 import type { Db } from '#sql/db/pool.ts';
 import { type Brand, findBrand, listBrands } from '#sql/tenants/brands.ts';

@@ -13,7 +13,7 @@ const POLL_MS = 250;
 
 export type Followed = { id: string; label: string };
 
-/** How long somebody waits in all, whatever they wait for in turn. */
+/** The time limit of a whole wait, over all jobs that are followed in turn. */
 export type Patience = { seconds: number; endsAt: number };
 
 export function patience(seconds: number): Patience {
@@ -24,7 +24,7 @@ export type FollowOptions = {
   db: Db;
   progress: Progress;
   patience: Patience;
-  /** Rejects when the work cannot go on, such as a worker of our own that fails. */
+  /** Rejects when the work cannot continue, such as when the command's own worker fails. */
   broken?: Promise<void>;
 };
 
@@ -33,7 +33,7 @@ export async function follow(jobs: readonly Followed[], options: FollowOptions):
   const { db, progress, patience, broken = new Promise<void>(() => {}) } = options;
   const stop = stopSignal().then((signal) => Promise.reject(new Interrupted(signal)));
   const failing = Promise.race([stop, broken.then(() => new Promise<never>(() => {}))]);
-  failing.catch(() => {}); // it may reject while nobody waits on it
+  failing.catch(() => {}); // it may reject while nothing awaits it
   for (;;) {
     const states = await Promise.race([
       jobStates(
@@ -59,7 +59,7 @@ export function isOver({ state }: JobState): boolean {
   return over.includes(state);
 }
 
-/** A waiting command ends as its jobs did: the worst of them decides. */
+/** The exit code of a waiting command is that of its worst job. */
 export function exitCodeOfJobs(states: readonly JobState[]): ExitCode {
   if (states.some(({ state }) => state === 'dead' || state === 'held' || state === 'gone'))
     return exitCodes.failed;
@@ -68,12 +68,12 @@ export function exitCodeOfJobs(states: readonly JobState[]): ExitCode {
 
 type Open = { label: string; state: JobState };
 
-/** What is not done, and what kept it from that if it has been tried. */
+/** What is not done, and the error if it was tried. */
 function unfinished({ label, state: { error_message } }: Open): string {
   return error_message === null ? label : `${label} (${error_message})`;
 }
 
-/** A line for each job at work, and one for all that wait their turn. */
+/** A line for each running job, and one for all that wait. */
 function linesOf(open: readonly Open[]): string[] {
   const waiting = open.filter(({ state }) => state.state === 'waiting');
   const lines = open.filter(({ state }) => state.state !== 'waiting').map(line);
@@ -100,7 +100,7 @@ function line({ label, state: job }: Open): string {
   return `${name}  ${since.padStart(SPAN_WIDTH)}  ${progress ? howFar(progress) : ''}`.trimEnd();
 }
 
-/** A bar where it is known how much there is, else the figures as they are. */
+/** A bar if the total is known, else the figures. */
 function howFar(progress: Record<string, unknown>): string {
   const { objects, announced, phase, ...rest } = progress;
   if (typeof objects !== 'number') return figures(rest);

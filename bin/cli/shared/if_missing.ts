@@ -1,4 +1,4 @@
-/** Adding what may be there already: a conflict, unless --if-missing says that this is fine. */
+/** Adds what may exist already: a conflict, unless --if-missing is given. */
 import { NightshiftError } from '#runtime/errors.ts';
 
 export type Adding<T> = { ifMissing: boolean | undefined; add: () => Promise<T>; find: () => Promise<T> };

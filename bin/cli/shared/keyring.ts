@@ -1,4 +1,4 @@
-/** What opens and seals the keys of connections, and says where those may be sent. */
+/** Opens and seals the keys of connections, and knows the hosts that they may be sent to. */
 import { makeKeyring, type ProviderKeyring } from '#connectors/providers.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import type { Cli } from './noun.ts';

@@ -1,4 +1,4 @@
-/** A worker inside the process of a command: for `up`, `demo`, and whoever waits where no worker lives. */
+/** A worker inside the process of a command: for `up`, `demo`, and `--wait` where no worker lives. */
 import type { Worker } from '#workers/queue/worker.ts';
 import { keyringOf } from './keyring.ts';
 import type { Cli } from './noun.ts';

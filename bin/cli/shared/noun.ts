@@ -1,4 +1,4 @@
-/** What every command is given. */
+/** What every command gets. */
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { ExitCode } from '#runtime/exit_codes.ts';
@@ -10,7 +10,7 @@ export type Io = {
   stdin: Input;
   stdout: Stream;
   stderr: Stream;
-  /** Where log lines go; to the process's standard error when left out. */
+  /** Where log lines go; defaults to the process's standard error. */
   log?: DestinationStream;
 };
 
@@ -20,9 +20,9 @@ export type Cli = {
   out: Output;
   io: Io;
   env: NodeJS.ProcessEnv;
-  /** How the command ends when nothing is thrown; 0 unless it says otherwise. */
+  /** The exit code if nothing is thrown; 0 by default. */
   exitCode: ExitCode;
 };
 
-/** A noun of the command line: a file in commands/ that adds its verbs to `command`. */
+/** A noun of the command line: adds its verbs to `command`. */
 export type Noun = (command: Command, cli: Cli) => void;

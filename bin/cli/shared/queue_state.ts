@@ -1,7 +1,7 @@
-/** What the queue looks like from outside: who lives, what waits, how a job stands. Reads only. */
+/** The state of the queue: live workers, and the state of jobs. Reads only. */
 import type { Reader } from '#sql/db/reader.ts';
 
-/** Workers that hold their advisory lock: PostgreSQL frees it the moment their process is gone. */
+/** Workers that hold their advisory lock, which PostgreSQL frees as soon as their process is gone. */
 export async function liveWorkers(db: Reader): Promise<LiveWorker[]> {
   const { rows } = await db.query<LiveWorker>(`
     select w.pool_id, w.host, w.process_id, w.started_at
@@ -17,7 +17,7 @@ export async function liveWorkers(db: Reader): Promise<LiveWorker[]> {
 
 export type LiveWorker = { pool_id: string; host: string; process_id: number; started_at: Date };
 
-/** How a job stands. `gone` = neither queued nor ever run: somebody took it off the queue. */
+/** The state of a job. `gone`: it is not queued and never ran, because a person removed it from the queue. */
 export type JobState = {
   id: string;
   task: string | null;
@@ -43,7 +43,7 @@ export type JobState = {
   finished_at: Date | null;
 };
 
-/** In the order asked for. */
+/** In the given order. */
 export async function jobStates(db: Reader, ids: readonly string[]): Promise<JobState[]> {
   const { rows } = await db.query<JobState>(
     `select wanted.id::text, coalesce(j.task, r.task) as task,

@@ -1,4 +1,4 @@
-/** Jobs by which new rates reach the figures of brands, waiting or running. */
+/** Lists waiting and running jobs that carry new rates to the figures of brands. */
 import type { Db } from '#sql/db/pool.ts';
 import { fxBrand } from '#tasks/fx_brand.ts';
 import { fxFanOut } from '#tasks/fx_fan_out.ts';

@@ -1,4 +1,4 @@
-/** A change that moves figures: its marks and the rollups that answer them commit with it. */
+/** Applies a change that moves figures; its marks and rollup jobs commit with it. */
 
 import type { Tx } from '#sql/db/pool.ts';
 import type { Table } from '#sql/load/table.ts';

@@ -1,9 +1,9 @@
-/** A change that can be tried: with --dry-run it is made, measured and rolled back. */
+/** Applies a change; with --dry-run the change is made, measured and rolled back. */
 import type { Db, Tx } from '#sql/db/pool.ts';
 
 const ROLLED_BACK = Symbol('rolled back');
 
-/** What `fn` gives, whether it was committed or, `dryRun`, rolled back. */
+/** Returns the result of `fn`, which is committed or, with `dryRun`, rolled back. */
 export async function attempt<T>(
   db: Db,
   dryRun: boolean | undefined,

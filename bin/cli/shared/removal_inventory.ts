@@ -1,4 +1,4 @@
-/** What a removal takes along, said before it begins. */
+/** Lists what a removal deletes, before it begins. */
 
 import type { Db } from '#sql/db/pool.ts';
 import type { Reader } from '#sql/db/reader.ts';
@@ -10,13 +10,13 @@ import { type Owner, rowsOf } from '#sql/tenants/removal_tables.ts';
 import { count } from '../ui/format.ts';
 import { attempt } from './rehearse.ts';
 
-/** What a person means by a name; `removing` if its removal has begun. */
+/** The target of a removal; `removing` if the removal has begun. */
 export type Found = { brand: Brand; owner: Owner; name: string; removing: boolean };
 
 export type Inventory = {
   /** By table. */
   rows: Record<string, number>;
-  /** Days of figures that go, or of a connection are computed again. */
+  /** Days of figures that are deleted, or for a connection recomputed. */
   days: number;
   figures: number;
   jobs: number;
@@ -45,7 +45,7 @@ const DAILY = `
   where t.relnamespace = 'agg'::regnamespace and t.relkind in ('r', 'p') and a.attname = 'day' and not a.attisdropped
   order by 1`;
 
-/** The days that would be marked, and how many rows of figures they have: tried, and rolled back. */
+/** The days that would be marked and their rows of figures: marked in a transaction that is rolled back. */
 async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connectionId }: Owner) {
   const { streams } = await import('#connectors/providers.ts');
   const tables: Table[] = streams.flatMap((stream) => [...stream.tables]);
@@ -75,14 +75,14 @@ async function daily(db: Reader, where: string, values: unknown[]) {
   return rows[0] ?? { days: 0, figures: 0 };
 }
 
-/** The parts for machines. */
+/** The parts, for JSON. */
 export function shownParts(parts: readonly Part[]) {
   const shown = (kind: Part['kind']) =>
     parts.filter((one) => one.kind === kind).map(({ name, removing }) => ({ [kind]: name, removing }));
   return { retailers: shown('retailer'), connections: shown('connection') };
 }
 
-/** All of it for people. */
+/** All of it, for a person. */
 export function linesOf(
   { brand, owner, name, removing }: Found,
   parts: readonly Part[],
@@ -90,7 +90,7 @@ export function linesOf(
 ): string[] {
   const whose = owner.kind === 'brand' ? '' : ` of brand ${brand.slug}`;
   const becomes =
-    owner.kind === 'connection' ? 'are computed again from what remains' : 'of figures go with it';
+    owner.kind === 'connection' ? 'are recomputed from what remains' : 'of figures are deleted with it';
   const begun = (is: boolean) => (is ? ' (its removal has begun)' : '');
   return [
     `Everything of ${owner.kind} ${name}${whose}${begun(removing)}:`,

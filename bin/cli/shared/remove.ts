@@ -1,4 +1,4 @@
-/** `… remove`: says what goes, asks for the name, and removes it in steps that can be interrupted. */
+/** `… remove`: lists what is deleted, asks for the name, and removes it in steps that can be interrupted. */
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import { announceRemoval, beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
@@ -61,8 +61,8 @@ async function removeAlone(cli: Cli, session: Session, { owner }: Found): Promis
 }
 
 /**
- * With all its parts, read again once nothing can be added to it. Each part is announced before anything goes,
- * figures go before the rows that they are made of, and parts go before what they are parts of.
+ * Removes it with all its parts, which are read again once nothing can be added. Each part is announced before
+ * anything is deleted, figures are deleted before the rows that they are made of, and parts before their whole.
  */
 async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promise<void> {
   const { db } = session;
@@ -87,7 +87,7 @@ function ofKind(parts: readonly Part[], kind: Part['kind']): Part[] {
   return parts.filter((one) => one.kind === kind);
 }
 
-/** Nothing of the connection counts any more, and none of its jobs stores anything. */
+/** From here on no figure counts the connection, and none of its jobs stores anything. */
 async function begin(session: Session, { brandId, id: connectionId }: Owner): Promise<void> {
   await recompute(session, { brandId, dryRun: false }, (tx, tables, now) =>
     beginRemoval(tx, { brandId, connectionId, tables, now }),

@@ -1,10 +1,10 @@
-/** Rollups that a brand's syncs or marks have caused and that are not done. */
+/** Unfinished rollups of a brand. */
 
 import type { Db } from '#sql/db/pool.ts';
 import type { Retailer } from '#sql/tenants/retailers.ts';
 import type { Followed } from './follow.ts';
 
-/** A waiting rollup is known by its key; a running one has given its key up and is known by its run. */
+/** Finds a waiting rollup by its key and a running one, which has no key any more, by its run. */
 export async function pendingRollups(
   db: Db,
   brandId: string,

@@ -1,7 +1,6 @@
 /**
- * The keys that seal the secrets of connections. Who sets NIGHTSHIFT_SECRET_KEYS keeps them where they
- * like; for everybody else a key file is made beside the data at first need. It is worth a backup:
- * without it the stored keys of providers cannot be opened again.
+ * The keys that seal the secrets of connections: those in NIGHTSHIFT_SECRET_KEYS, or else a key file beside the data,
+ * created when it is first needed. Back it up: without it the stored keys of providers cannot be opened again.
  */
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +9,7 @@ import { type Config, readConfig, type SecretKey } from '#runtime/config.ts';
 
 const KEY_BYTES = 32; // AES-256
 
-/** `say` hears of it when a key file is made. */
+/** `say` reports a new key file. */
 export async function secretKeysOf(config: Config, say: (line: string) => void): Promise<SecretKey[]> {
   if (config.secretKeys) return config.secretKeys;
   const file = join(config.dataDir, 'secret_keys');
@@ -19,13 +18,13 @@ export async function secretKeysOf(config: Config, say: (line: string) => void):
 }
 
 async function makeFile(file: string, say: (line: string) => void): Promise<string> {
-  // The id is drawn too: a lost file and its successor are told apart by the name of the missing key.
+  // The id is random too, so that the name of a missing key distinguishes a lost file from its successor.
   const text = `file-${randomBytes(3).toString('hex')}:${randomBytes(KEY_BYTES).toString('base64')}\n`;
   const draft = `${file}.${process.pid}`;
   await mkdir(join(file, '..'), { recursive: true });
   await writeFile(draft, text, { mode: 0o600, flush: true }); // what it seals must not outlive it
   try {
-    await link(draft, file); // whole or not at all, and fails when another command was first
+    await link(draft, file); // atomic, and fails if another command was first
     say(`Made ${file}, which seals the keys of connections. Keep a copy, or set NIGHTSHIFT_SECRET_KEYS.`);
     return text;
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What a command works with: configuration, database and log, opened in order and closed in reverse. */
+/** The resources of a command: configuration, database and log, opened in order and closed in reverse. */
 import { type Config, readConfig } from '#runtime/config.ts';
 import { type Log, makeLog } from '#runtime/log.ts';
 import { cleanUpOnSignal } from '#runtime/shutdown.ts';
@@ -11,7 +11,7 @@ export type Session = AsyncDisposable & {
   config: Config;
   log: Log;
   url: string;
-  /** Whether the server is our own. */
+  /** Whether the server is the embedded one. */
   embedded: boolean;
   /** Rejects when the embedded server is gone for good. */
   lost: Promise<never>;
@@ -19,9 +19,9 @@ export type Session = AsyncDisposable & {
 };
 
 export type SessionOptions = {
-  /** A schema that does not fit is refused, unless the command is there to mend or to show it. */
+  /** A schema of another version is refused, unless the command migrates it or shows it. */
   anySchema?: boolean;
-  /** Of a process that runs on: its log says what it does. A short command logs only trouble. */
+  /** For a long-running process, which logs what it does. A short command logs problems only. */
   longRunning?: boolean;
 };
 
@@ -41,7 +41,7 @@ export async function openSession(cli: Cli, options: SessionOptions = {}): Promi
   };
 }
 
-/** Also an interrupted command leaves the embedded server, which nobody else would stop. */
+/** An interrupted command also stops the embedded server, because nothing else would. */
 async function openOrderly(opening: AsyncDisposableStack, server: Promise<Server>): Promise<Server> {
   opening.use(cleanUpOnSignal(async () => (await server)[Symbol.asyncDispose]()));
   return opening.use(await server);

@@ -1,6 +1,6 @@
 /**
- * What becomes of jobs that a command has queued. With --wait it follows them to their end, and works
- * them off itself where no worker lives; without, it says how to follow them.
+ * Handles the jobs that a command has queued. With --wait it follows them to their end, and runs them itself if no
+ * worker lives; without, it prints how to follow them.
  */
 import { count } from '../ui/format.ts';
 import { startProgress } from '../ui/progress.ts';
@@ -18,7 +18,7 @@ export async function sayQueued(cli: Cli, { db }: Session, jobs: readonly Follow
 }
 
 /**
- * Follows the jobs, then whatever `thenAlso` names, until that names nothing new, and gives their states in that
+ * Follows the jobs, then those that `thenAlso` returns, until it returns none, and returns their states in that
  * order. The exit code becomes that of the worst job.
  */
 export async function finish(
@@ -47,6 +47,6 @@ type OwnWorker = AsyncDisposable & { stopped?: Promise<void> };
 async function workerIfNone(cli: Cli, session: Session): Promise<OwnWorker> {
   if ((await liveWorkers(session.db)).length > 0) return { async [Symbol.asyncDispose]() {} };
   cli.out.say('No worker runs, so this command does the work itself.');
-  // Once the wait is over nobody is to sit through what else it has in hand: that goes back at once.
+  // After the wait the command must not go on with other jobs: they are handed back at once.
   return startLocalWorker(cli, session, { drainSeconds: 0 });
 }

@@ -1,4 +1,4 @@
-/** What `status` says about what it found: what is wrong, what will be, and what to type. */
+/** The sentences of `status`: what is wrong, what will be wrong, and what to type. */
 import { removeCommand } from '#sql/tenants/removing.ts';
 import { count, span } from '../ui/format.ts';
 import type { ConnectionHealth, Findings } from './findings.ts';
@@ -31,11 +31,11 @@ export function attentionOf(findings: Findings): string[] {
   return lines;
 }
 
-/** What goes wrong if nobody does anything. */
+/** What will go wrong if nobody acts. */
 export function warningsOf({ workers, jobs, connections, fx }: Findings): string[] {
   const lines: string[] = [];
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
-    lines.push('No worker runs: what is queued will wait. Next: npx nightshift up');
+    lines.push('No worker runs: queued jobs will wait. Next: npx nightshift up');
   if (connections.length > 0) lines.push(NOTHING_SYNCS);
   if (fx.newest_day !== null && fx.newest_day < fx.expected_day)
     lines.push(
@@ -50,7 +50,7 @@ export const NOTHING_SYNCS =
 
 function troubleOf({ brand, connection, state, cause }: ConnectionHealth): string[] {
   const name = `${connection} --brand ${brand}`;
-  const why = (cause ?? 'no reason is recorded').replace(/\.$/, ''); // a sentence of its own, mostly
+  const why = (cause ?? 'no reason is recorded').replace(/\.$/, ''); // often a sentence of its own
   if (state === 'held')
     return [`${connection} is held: ${why}. Next: npx nightshift connections check ${name}`];
   if (state === 'failing')

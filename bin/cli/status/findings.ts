@@ -1,4 +1,4 @@
-/** What `status` finds: how database, workers, queue, connections and figures are. */
+/** What `status` reads: the state of database, workers, queue, connections and figures. */
 import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
@@ -16,18 +16,18 @@ export type Findings = {
     retrying: number;
     held: number;
     dead: number;
-    /** Dead ones whose work a later run has done. */
+    /** Dead jobs whose work a later run has done. */
     dead_made_good: number;
     oldest_seconds: number;
   };
   connections: ConnectionHealth[];
-  /** Begun and not ended. */
+  /** Removals that have begun and not ended. */
   removals: Begun[];
   /** Slots that came due a while ago and are not decided. */
   late_schedules: { schedules: number; oldest_seconds: number };
   dirty_days: { days: number; oldest_seconds: number };
   rejected_records: number;
-  /** Checks of which the newest result is a failure. */
+  /** Checks whose newest result is a failure. */
   failed_checks: FailedCheck[];
   /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
   fx: { newest_day: string | null; expected_day: string };
@@ -37,27 +37,27 @@ export type ConnectionHealth = {
   brand: string;
   connection: string;
   provider: string;
-  /** That of the worst stream; `removing` while the connection is removed. */
+  /** The state of the worst stream; `removing` while the connection is being removed. */
   state: string;
-  /** Of the stream that is furthest behind. */
+  /** The lag of the stream that is furthest behind. */
   lag_seconds: number | null;
-  /** How much too late the latest of `late_streams` is. */
+  /** How late the latest of `late_streams` is. */
   late_by_seconds: number | null;
   cause: string | null;
   late_streams: string[];
   never_read_streams: string[];
-  /** A sync of it runs at this moment. */
+  /** Whether a sync of it runs now. */
   is_syncing: boolean;
 };
 
-/** What `database.schema` says where the schema is that of this code. */
+/** The value of `database.schema` if the schema fits this release. */
 export const CURRENT = 'current';
 
 export type FailedCheck = { brand: string; connection: string; stream: string; check: string; cause: string };
 
 export type Place = { db: Db; url: string; embedded: boolean };
 
-/** Nothing but the database and the calendar of rates where the schema is not the one of this code. */
+/** Only the database and the calendar of rates if the schema does not fit this release. */
 export async function readFindings({ db, url, embedded }: Place): Promise<Findings> {
   const { rows: versions } = await db.query("select current_setting('server_version') as version");
   const schema = await assertSchema(db).then(() => CURRENT, messageOf);
@@ -118,7 +118,7 @@ const MADE_GOOD = `exists (
                    and r.tally -> 'streams' -> (d.payload ->> 'stream') -> 'job' is null)
            where d.job_id = jobs.id and d.outcome = 'dead')`;
 
-// A dead job is made good by a later run of the same work: with the same payload, or one that read everything; that
+// A later run of the same work makes a dead job good: one with the same payload, or one that read everything; that
 // of a stream also by a run of its account that did not leave it to another job.
 const JOBS = `
   with jobs as (
@@ -132,7 +132,7 @@ const JOBS = `
            as oldest_seconds
   from jobs`;
 
-// The worst stream speaks for its connection, and the one that is furthest behind gives the lag.
+// A connection has the state of its worst stream, and the lag of the stream that is furthest behind.
 const CONNECTIONS = `
   select s.brand, s.connection, s.provider,
          case when c.removing_at is null then (array_agg(s.state order by worst))[1] else 'removing' end as state,
@@ -150,7 +150,7 @@ const CONNECTIONS = `
   group by s.brand_id, s.brand, s.connection_id, s.connection, s.provider, c.removing_at
   order by s.brand, s.connection`;
 
-// Each publication has the dollar; rates of one's own may be of any day.
+// Each publication has the dollar; custom rates may be of any day.
 const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 'USD'";
 
 // Schedulers look each second.

@@ -1,13 +1,13 @@
-/** What `status` tells: what it finds, and whether that is as it should be. */
+/** The result of `status`: its findings, and whether all is well. */
 import { attentionOf, warningsOf } from './attention.ts';
 import { CURRENT, type Findings, type Place, readFindings } from './findings.ts';
 
 export type Health = Findings & {
-  /** What is wrong and wants a person, with the command. */
+  /** What is wrong and needs a person, with the command to type. */
   attention: string[];
-  /** What is not wrong yet but will be if nobody does anything, with the command. */
+  /** What will go wrong if nobody acts, with the command to type. */
   warnings: string[];
-  /** Neither of the two. */
+  /** Whether both are empty. */
   well: boolean;
 };
 

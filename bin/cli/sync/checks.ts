@@ -1,4 +1,4 @@
-/** The newest result of each check of a connection, as a person and a program see them. */
+/** The newest result of each check of a connection, for a person and for JSON. */
 
 import type { Db } from '#sql/db/pool.ts';
 import type { Connection } from '#sql/tenants/connections.ts';
@@ -7,13 +7,13 @@ export type ShownCheck = {
   stream: string;
   check: string;
   result: 'ok' | 'failed';
-  /** What the provider says, what is stored, and how much of it is too much: exact decimal text. */
+  /** What the provider says, what is stored, and the difference: exact decimal text. */
   expected: string | null;
   found: string | null;
   difference: string | null;
   cause: string | null;
   checked_at: Date;
-  /** Since when the result is as it is. */
+  /** Since when the result is the same. */
   since: Date;
 };
 
@@ -33,7 +33,7 @@ export function failedOf(checks: readonly ShownCheck[]): ShownCheck[] {
   return checks.filter(({ result }) => result === 'failed');
 }
 
-/** `5 ok, 1 failed`; nothing where nothing is checked. */
+/** `5 ok, 1 failed`; empty if nothing is checked. */
 export function summaryOf(checks: readonly ShownCheck[]): string {
   const failed = failedOf(checks).length;
   const ok = checks.length - failed;

@@ -1,4 +1,4 @@
-/** Which streams of which connections a sync command means. */
+/** Selects the streams and connections of a sync command. */
 import { streamNames, streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
@@ -11,7 +11,7 @@ export type Choice = { connection: Connection; stream: string; row: Row };
 
 export type Wish = { connection?: string; stream?: string };
 
-/** In the order in which streams are read. Held connections are left out, with what to type for each, and refused if they are all. */
+/** In the order in which streams are read. Held connections are left out, each with a command to type; if all are held, the command is refused. */
 export async function choose(
   db: Db,
   brand: Brand,
@@ -33,7 +33,7 @@ export async function choose(
   return { chosen, leftOut: stuck.map((one) => leftOut(brand, one)) };
 }
 
-/** Names one that a person can release, if there is any. */
+/** Names one that a person can release, if any. */
 function refusal({ slug }: Brand, stuck: readonly Connection[]): Error {
   const held = stuck.find(({ removingAt }) => removingAt === null);
   return held

@@ -22,7 +22,7 @@ export function addDismiss(command: Command, cli: Cli): void {
     .action((name: string, records: string[], options: Options) => dismiss(cli, name, records, options));
 }
 
-/** All of them or none: one that is not there was mistyped. */
+/** Removes all or none: a missing one was mistyped. */
 async function dismiss(cli: Cli, name: string, records: readonly string[], options: Options): Promise<void> {
   const { brand, stream } = options;
   await using session = await openSession(cli);
@@ -38,10 +38,10 @@ async function dismiss(cli: Cli, name: string, records: readonly string[], optio
     const missing = records.find((record) => !dismissed.includes(record));
     if (missing === undefined) return;
     throw new UsageError(
-      `${stream} of ${connection.name} has set no record ${missing} aside.`,
-      'take the row_key of a row in ops.rejected_rows',
+      `${stream} of ${connection.name} has no quarantined record ${missing}.`,
+      'give the row_key of a row in ops.rejected_rows',
     );
   });
-  const said = `${count(records.length, 'record')} dismissed; the next sync of ${stream} says whether it is whole.`;
+  const said = `${count(records.length, 'record')} dismissed; the next sync of ${stream} shows whether it is complete.`;
   cli.out.record({ connection: connection.name, stream, dismissed: records.length }, () => [said]);
 }

@@ -1,4 +1,4 @@
-/** Puts syncs on the queue: a job for each stream, or one for all streams of an account that nobody has to read completely. */
+/** Queues syncs: one job for all streams of an account, and a job for each stream that must be read completely. */
 import { randomUUID } from 'node:crypto';
 import { findStream, streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
@@ -22,8 +22,8 @@ export type Reading = {
 /** A job, and the row of each stream that it is to bring up to date. */
 export type QueuedSync = Followed & { connection: Connection; rows: { stream: string; row: Row }[] };
 
-// Who asks means now, also where a job of this stream waits for tomorrow. A provider that still limits
-// our calls is not asked: its budget is in the database.
+// A person means now, even if a job of this stream waits for tomorrow. A provider that still limits our requests
+// gets none: its rate limit is in the database.
 const NOW = { keyMode: 'replace' } as const;
 
 export async function enqueueSyncs(
@@ -43,7 +43,7 @@ function byConnection(choices: readonly Choice[]): Choice[][] {
   return [...Map.groupBy(choices, ({ connection }) => connection.id).values()];
 }
 
-/** Whether it is what is new of the whole account. */
+/** Whether it reads the changes of the whole account. */
 function isAll(choices: readonly Choice[], { full, reconcile, since, until }: Reading): boolean {
   const [first] = choices;
   if (first === undefined || full || reconcile || (since ?? until) !== undefined) return false;
@@ -72,7 +72,7 @@ async function enqueueEach(db: Db, choices: readonly Choice[], reading: Reading)
   const queued: QueuedSync[] = [];
   for (const choice of choices) {
     const { brandId, id: connectionId } = choice.connection;
-    // Where an earlier full sync still waits to be tried again, this one makes it begin anew.
+    // If an earlier full sync still waits for a retry, this one makes it start over.
     const request = reading.full ? randomUUID() : undefined;
     const payload = { brandId, connectionId, stream: choice.stream, ...reading, request };
     const id = await db.transaction((tx) => requestSync(tx, payload, NOW));

@@ -41,13 +41,13 @@ async function reconcile(cli: Cli, options: Options): Promise<void> {
   const able = chosen.filter(({ stream }) => isReconcilable(stream));
   if (able.length === 0) {
     throw new UsageError(
-      'None of these streams is reconciled: each of their syncs holds its counts against the provider’s own.',
+      'None of these streams is reconciled: each of their syncs compares its counts with the provider’s own.',
       `name a connection of ${providers.flatMap((one) => (one.isReconcilable ? one.title : [])).join(', ')}`,
     );
   }
   const wanted = options.due ? await dueOf(session, brand.id, able, options.now) : able;
   const queued = await enqueueSyncs(session.db, wanted, { reconcile: true, now: options.now });
-  // Awaited here: the session ends with this function.
+  // Awaited here, because the session ends with this function.
   if (options.wait && queued.length > 0) return await waitFor(cli, session, brand, queued, options);
   if (queued.length > 0) await sayQueued(cli, session, queued);
   else cli.out.say('Nothing is due.');

@@ -35,14 +35,14 @@ export function addRun(command: Command, cli: Cli): void {
 async function run(cli: Cli, options: Options): Promise<void> {
   const { full, since, until, now, wait, dryRun } = options;
   if (until !== undefined && since === undefined)
-    throw new UsageError('A window begins somewhere.', 'add --since');
+    throw new UsageError('A window needs a beginning.', 'add --since');
   if (since !== undefined && until !== undefined && since >= until)
     throw new UsageError(
       `The window ends (${until}) before it begins (${since}).`,
       'swap --since and --until',
     );
   if (full && since !== undefined)
-    throw new UsageError('Either everything or a window.', 'leave out --full or --since');
+    throw new UsageError('--full and --since exclude each other.', 'leave out --full or --since');
   await using session = await openSession(cli);
   const brand = await findBrand(session.db, options.brand);
   const { chosen, leftOut } = await choose(session.db, brand, options);

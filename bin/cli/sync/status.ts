@@ -74,7 +74,7 @@ async function streamRows(db: Db, { brand, connection }: Found): Promise<StreamR
   });
 }
 
-// What BI sees of it, and how many of its records wait to be understood.
+// What BI sees of it, and its number of quarantined records.
 const STREAMS = `
   select s.provider, s.stream, s.state, s.last_run_at, s.last_success_at, s.lag_seconds, s.late_after_seconds, s.late_by_seconds,
          (select count(*) from ops.rejected_rows r

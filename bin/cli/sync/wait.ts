@@ -1,4 +1,4 @@
-/** Waits for syncs and for what they cause, and says of each stream how it ended. */
+/** Waits for syncs and the jobs that they cause, and reports how each stream ended. */
 import type { Db } from '#sql/db/pool.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import { listRetailers } from '#sql/tenants/retailers.ts';
@@ -13,7 +13,7 @@ import { count } from '../ui/format.ts';
 import type { Row } from '../ui/output.ts';
 import type { QueuedSync } from './enqueue.ts';
 
-/** What was read has changed something, or not, or was older than what is stored. */
+/** Rows that changed something, changed nothing, or were older than what is stored. */
 const DONE_COLUMNS = [
   ...['connection', 'stream', 'state', 'read', 'changed', 'unchanged', 'stale', 'deleted', 'rejected'],
   'error',
@@ -65,7 +65,7 @@ async function leftJobs(db: Db, jobs: readonly QueuedSync[]): Promise<Followed[]
 type Ended = { state: JobState | undefined; states: ReadonlyMap<string, JobState>; isAll: boolean };
 type StreamFigures = Record<string, unknown> & { job?: string; incomplete?: string };
 
-/** Of a run of the whole account, what it says of the stream, or the job that it left it to. */
+/** What the run of an account says of the stream, or the job that it left the stream to. */
 function doneRow(stream: string, row: Row, { state, states, isAll }: Ended): Row {
   if (!isAll && state?.task !== 'sync_connection') return { ...row, ...figuresOf(state) };
   const streams = state?.tally?.streams as Record<string, StreamFigures> | undefined;

@@ -1,4 +1,4 @@
-/** Bars for a terminal. Lengths are for the eye only, so a float will do there; labels show the exact text. */
+/** Bars for a terminal. Lengths may be floats, because they are for the eye only; labels show the exact text. */
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 

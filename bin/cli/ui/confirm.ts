@@ -1,26 +1,26 @@
-/** Asks before something is changed that people rely on. */
+/** Asks for confirmation before a change that people may regret. */
 import { createInterface } from 'node:readline/promises';
 import type { Io } from '../shared/noun.ts';
 import { UsageError } from './errors.ts';
 import { printable } from './printable.ts';
 
-/** For what cannot be undone: returns when the person types its name, or gave it with --yes. */
+/** For an irreversible change: returns once the person has typed the name, or has given it with --yes. */
 export async function confirmName(
   io: Io,
   question: string,
   { name, given }: { name: string; given: string | undefined },
 ): Promise<void> {
   if (given === undefined && !io.stdin.isTTY)
-    throw new UsageError('Nobody can be asked here.', `add --yes ${name} when you mean it`);
+    throw new UsageError('There is no terminal to confirm on.', `add --yes ${name} to confirm`);
   if ((given ?? (await answerTo(io, question))) === name) return;
   throw new UsageError(`That is not ${name}. Nothing was changed.`, `type ${name}, or add --yes ${name}`);
 }
 
-/** Returns when the person agrees or `yes` was given; without a terminal there is nobody to ask. */
+/** Returns once the person agrees or if `yes` was given; without a terminal it refuses. */
 export async function confirm(io: Io, question: string, yes: boolean | undefined): Promise<void> {
   if (yes) return;
   if (!io.stdin.isTTY) {
-    throw new UsageError(`${question} Nobody can be asked here.`, 'add --yes when you mean it');
+    throw new UsageError(`${question} There is no terminal to confirm on.`, 'add --yes to confirm');
   }
   const answer = await answerTo(io, `${question} [y/N] `);
   if (!/^y(es)?$/i.test(answer)) throw new UsageError('Nothing was changed.', 'answer y to go on');

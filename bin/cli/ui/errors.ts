@@ -2,14 +2,14 @@
 import { coded } from '#runtime/errors.ts';
 
 /**
- * What a scope ended with. A failure while it was left is mostly an echo of the one before, and
- * JavaScript wraps the two into an error that names neither.
+ * The error that a scope ended with. A failure while the scope is left is mostly an echo of that error, and
+ * JavaScript wraps the two into one that names neither.
  */
 export function firstCause(error: unknown): unknown {
   return error instanceof SuppressedError ? firstCause(error.suppressed) : error;
 }
 
-/** What PostgreSQL does not allow us, by its SQLSTATE. */
+/** What PostgreSQL does not allow, by SQLSTATE. */
 export function databaseRefusal(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
@@ -19,8 +19,8 @@ export function databaseRefusal(error: unknown): unknown {
 
 export class DatabaseReadOnly extends coded('NS_DATABASE_READ_ONLY') {
   constructor(cause: Error) {
-    super(`The database takes no changes: ${cause.message}.`, {
-      hint: 'Name the primary server in DATABASE_URL: a standby, or one with default_transaction_read_only, is only read',
+    super(`The database is read-only: ${cause.message}.`, {
+      hint: 'Name the primary server in DATABASE_URL: a standby, or a server with default_transaction_read_only, takes no changes',
       cause,
     });
   }
@@ -28,7 +28,7 @@ export class DatabaseReadOnly extends coded('NS_DATABASE_READ_ONLY') {
 
 export class DatabaseDenied extends coded('NS_DATABASE_DENIED') {
   constructor(cause: Error) {
-    super(`The account of DATABASE_URL lacks a right: ${cause.message}.`, {
+    super(`The account of DATABASE_URL lacks a privilege: ${cause.message}.`, {
       hint: 'Commands need the account that ran npx nightshift migrate; nightshift_reader and nightshift_operator are for psql and BI',
       cause,
     });
@@ -43,8 +43,8 @@ export class UsageError extends coded('NS_USAGE') {
 
 export class WaitTimedOut extends coded('NS_WAIT_TIMED_OUT') {
   constructor(unfinished: string, seconds: number) {
-    super(`Still not done after ${seconds} s: ${unfinished}. The work goes on if a worker runs.`, {
-      hint: 'npx nightshift jobs list shows where it stands; --timeout 1h waits longer',
+    super(`Not done after ${seconds} s: ${unfinished}. The work continues if a worker runs.`, {
+      hint: 'npx nightshift jobs list shows its state; --timeout 1h waits longer',
     });
   }
 }
@@ -110,7 +110,7 @@ export class DemoFailed extends coded('NS_DEMO_FAILED') {
 
 export class DemoDiffers extends coded('NS_DEMO_DIFFERS') {
   constructor(differences: readonly string[]) {
-    super(`The figures are not those of the data set: ${differences.join('; ')}.`, {
+    super(`The figures differ from the data set: ${differences.join('; ')}.`, {
       hint: 'Something changed the data of brand giftware; on an empty database the demo should be exact',
     });
   }

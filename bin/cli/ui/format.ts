@@ -1,8 +1,8 @@
-/** How numbers and spans of time look to a person. */
+/** Formats numbers and durations for a person. */
 
 export { count, grouped } from '#runtime/wording.ts';
 
-/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so less than 0 is 0. */
+/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so a negative duration is shown as 0. */
 export function span(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -14,7 +14,7 @@ export function span(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** '3 d 4 h ago', or 'just now'; so is what was done as of an instant ahead of the clock, as in a scenario. */
+/** '3 d 4 h ago', or 'just now', also for an instant ahead of the clock, as in a scenario. */
 export function ago(seconds: number): string {
   return seconds < 1 ? 'just now' : `${span(seconds * 1000)} ago`;
 }

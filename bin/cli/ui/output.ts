@@ -1,5 +1,5 @@
 /**
- * What a command says. Data goes to stdout: NDJSON with --json, a table on a terminal, lines of
+ * The output of a command. Data goes to stdout: NDJSON with --json, a table on a terminal, lines of
  * tab-separated values otherwise. Everything else goes to stderr, so that a pipe gets data only. A terminal
  * gets lines that fit it.
  */
@@ -13,9 +13,9 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export type Output = {
   json: boolean;
-  /** Rows of one kind. `columns` are what a person sees; JSON has every field. */
+  /** Rows of one kind. A person sees `columns`; JSON has every field. */
   list(rows: readonly Row[], columns: readonly string[]): void;
-  /** One thing. `lines` are what a person sees. */
+  /** One object. A person sees `lines`. */
   record(record: Row, lines: () => readonly string[]): void;
   /** A message for the person, never data. */
   say(line: string): void;
@@ -51,14 +51,14 @@ export function makeOutput(
   };
 }
 
-/** Styles count as decoration of stdout: none in a pipe, none with NO_COLOR. */
+/** Styles are for terminals only: none in a pipe, none with NO_COLOR. */
 export const bold = (text: string) => styleText('bold', text, { stream: process.stdout });
 export const dim = (text: string) => styleText('dim', text, { stream: process.stdout });
 export const green = (text: string) => styleText('green', text, { stream: process.stdout });
 export const red = (text: string) => styleText('red', text, { stream: process.stdout });
 export const yellow = (text: string) => styleText('yellow', text, { stream: process.stdout });
 
-/** As a table if it fits; else with its last column, which says most, in several lines; else row by row. */
+/** A table if it fits; else one with its last, most telling column in several lines; else row by row. */
 function tableOf(rows: readonly Row[], columns: readonly string[], width: number): string {
   const whole = table(rows, columns);
   const excess = widest(whole) - width;
@@ -118,7 +118,7 @@ function cellsOf(row: Row, columns: readonly string[]): string[] {
   return columns.map((column) => cellOf(row[column]));
 }
 
-/** One line whatever the value is: a tab or a line break in it would move every later column, an escape more. */
+/** Always one line: a tab or a line break in a value would shift the later columns, an escape sequence would do worse. */
 export function cellOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return instant(value);

@@ -1,14 +1,14 @@
 /**
- * The one door to a terminal. Names and answers of others may hold what moves the cursor, hides text or
- * writes into the clipboard: of all that acts on a terminal only our own styles get through.
+ * All output to a terminal passes through here. Foreign names and answers may move the cursor, hide text or write
+ * into the clipboard, so only our own styles pass.
  */
 import { withoutControls } from '#runtime/scrub.ts';
 
 const ESCAPE = '\u001b';
-/** Bold, dim, red, green, yellow and their ends. */
+/** Bold, dim, red, green, yellow and their resets. */
 const STYLE = /^\[(?:1|2|22|31|32|33|39)m/;
 
-/** A line of ours, in which there may be words of others. */
+/** A line of our own that may contain foreign text. */
 export function printable(line: string): string {
   const [start = '', ...pieces] = line.split(ESCAPE);
   const clean = pieces.map((piece) =>
@@ -17,7 +17,7 @@ export function printable(line: string): string {
   return withoutControls(start) + clean.join('');
 }
 
-/** JSON that loses nothing: what JSON itself leaves as it is, but acts on a terminal, is escaped as well. */
+/** JSON without loss: characters that JSON allows but that act on a terminal are escaped. */
 export function printableJson(value: unknown): string {
   const escaped = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escaped);

@@ -1,6 +1,6 @@
 /**
- * Shows how far something is, on stderr. A terminal gets a block of lines that is drawn over itself;
- * anything else gets each line when it changes, not more often than every few seconds.
+ * Shows progress on stderr. A terminal gets a block of lines that is redrawn in place; other outputs get each line
+ * when it changes, at most every few seconds.
  */
 import type { Stream } from './output.ts';
 import { printable } from './printable.ts';
@@ -11,9 +11,9 @@ const DEFAULT_WIDTH = 100;
 const DEFAULT_HEIGHT = 24;
 
 export type Progress = Disposable & {
-  /** The state now: what is to be seen of it is decided here. */
+  /** Takes the current state and decides what of it to show. */
   show(lines: readonly string[]): void;
-  /** A line that stays. */
+  /** Prints a permanent line. */
   note(line: string): void;
 };
 
@@ -27,7 +27,7 @@ function redrawn(stream: Stream): Progress {
   const draw = (lines: readonly string[]) => {
     const width = stream.columns ?? DEFAULT_WIDTH;
     const height = stream.rows ?? DEFAULT_HEIGHT;
-    // A line that wraps, or has scrolled away, could not be erased again.
+    // A line that wraps or has scrolled away cannot be erased.
     const fitting = lines.slice(0, height - 2).map((line) =>
       printable(line)
         .replaceAll('\n', ' ')
@@ -53,7 +53,7 @@ function redrawn(stream: Stream): Progress {
 
 function plain(stream: Stream): Progress {
   let shown = new Set<string>();
-  let nextAt = performance.now() + PLAIN_INTERVAL_MS; // what is done sooner needs no progress
+  let nextAt = performance.now() + PLAIN_INTERVAL_MS; // shorter work shows no progress
   return {
     show(lines) {
       if (performance.now() < nextAt) return;

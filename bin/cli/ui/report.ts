@@ -1,4 +1,4 @@
-/** How an error looks to the person at the command line: what happened, then what to type next. */
+/** Formats an error for a person: what happened, then what to type next. */
 import type { CommanderError } from 'commander';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { scrub, scrubJson } from '#runtime/scrub.ts';
@@ -16,7 +16,7 @@ export function reportLines(error: unknown, json: boolean): string[] {
   return [`nightshift: ${message}`, ...next].map((line) => scrub(line));
 }
 
-/** An error that nobody foresaw is ours to mend: without its origin it could not be reported. */
+/** An unexpected error is a bug, which can only be reported with its stack. */
 function stackOf(error: unknown): string[] {
   const frames = error instanceof Error ? (error.stack ?? '').split('\n    at ').slice(1, 6) : [];
   return [
@@ -25,7 +25,7 @@ function stackOf(error: unknown): string[] {
   ];
 }
 
-/** commander's complaint as one of ours: its "Did you mean" is what to type next. */
+/** Turns an error of commander into one of ours: its "Did you mean" becomes the hint. */
 export function usageError(
   error: CommanderError,
   argv: readonly string[],
@@ -41,7 +41,7 @@ export function usageError(
   return new UsageError(message, meant === undefined ? help : `Did you mean ${meant}? Else ${help}`);
 }
 
-/** A required option that is missing because it was mistyped: commander complains of its absence only. */
+/** A required option that was mistyped: commander only reports it as missing. */
 function mistyped({ code, message }: CommanderError, argv: readonly string[]): string | undefined {
   const missing =
     code === 'commander.missingMandatoryOptionValue' ? message.match(/'(--[a-z-]+)/)?.[1] : undefined;
@@ -57,7 +57,7 @@ function isAlike(word: string, option: string): boolean {
   return option.startsWith(word) || word.startsWith(option) || editDistance(word, option) <= TYPOS_MAX;
 }
 
-/** Letters to add, drop or exchange until one word is the other. */
+/** The edit distance of two words. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (const [at, letter] of [...one].entries()) {
@@ -71,7 +71,7 @@ function editDistance(one: string, other: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** What was typed may be a key in the wrong place, so values are not repeated. */
+/** Values are not repeated, because a typed one may be a key in the wrong place. */
 function withoutValues(message: string): string {
   return message.replace(/(unknown option '[^'=]*)=[^']*'/, "$1=…'").replace(/(but got \d+): .*$/, '$1');
 }

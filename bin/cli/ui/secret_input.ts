@@ -5,7 +5,7 @@
 import type { Cli, Input, Io } from '../shared/noun.ts';
 import { UsageError } from './errors.ts';
 
-/** The longest key that a provider hands out has a few hundred characters. */
+/** The longest keys of providers have a few hundred characters. */
 const LENGTH_MAX = 4096;
 const HINT = 'name a variable with --key-env SHOP_KEY, or pipe the key in: pass show shop | npx nightshift …';
 
@@ -26,7 +26,7 @@ function tooLong(): UsageError {
 
 function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
   const key = env[name];
-  // What is not a name of a variable may be the key itself, so it is not repeated.
+  // An invalid variable name may be the key itself, so it is not repeated.
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
     throw new UsageError('--key-env takes the NAME of an environment variable, not the key.', HINT);
   }

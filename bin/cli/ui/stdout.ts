@@ -1,8 +1,8 @@
 /**
- * Whether standard output was closed (`>&-`) before we came. Node opens /dev/null in its place, so that
- * what is written would be lost in silence and the command end with 0. Who wants that says `>/dev/null`,
- * which is opened for writing only; a program that starts us without output opens it for both, as Node
- * does. So what tells is a shell above us that has an output itself.
+ * Tells whether standard output was closed (`>&-`) before the start. Node then opens /dev/null in its place, so that
+ * output would be lost silently and the command would exit with 0. `>/dev/null` opens it for writing only; a program
+ * that starts this one without output opens it for both, as Node does. What distinguishes the two is a shell among
+ * the parents that has an output itself.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -18,7 +18,7 @@ export function isStdoutClosed(): boolean {
     for (let step = 0; step < ANCESTORS_MAX && isNullForBoth(process); step++) process = parentOf(process);
     return process !== 'self' && SHELLS.test(basename(readlinkSync(`/proc/${process}/exe`)));
   } catch {
-    return false; // no /proc, or a process that is not ours to look at: then nothing can be told
+    return false; // no /proc, or a process that we may not inspect: the question has no answer
   }
 }
 
@@ -28,7 +28,7 @@ function isNullForBoth(process: string): boolean {
   return (Number.parseInt(flags, 8) & ACCESS_MODE) === READ_AND_WRITE;
 }
 
-/** Some shells close their own while they start a command. */
+/** Some shells close their own output while they start a command. */
 function outputOf(process: string): string | undefined {
   try {
     return readlinkSync(`/proc/${process}/fd/1`);

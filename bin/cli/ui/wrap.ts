@@ -1,7 +1,7 @@
 /**
- * Fits what is said to the width of a terminal. Between words only: an address or a name that is wider
- * stays whole, because it is there to be copied. A command after a colon goes on behind a backslash, so
- * that it can still be pasted; a semicolon or comma ends it.
+ * Wraps text to the width of a terminal, between words only: a wider address or name stays in one piece, so that it
+ * can be copied. A command after a colon continues behind a backslash, so that it can be pasted; a semicolon or comma
+ * ends it.
  */
 import { stripVTControlCharacters } from 'node:util';
 
@@ -12,7 +12,7 @@ const WIDTH_MIN = 20;
 const HANGING = 2;
 const CONTINUED = ' \\';
 
-/** The width to keep to; none in a pipe, where lines are data. */
+/** The width of the terminal; none in a pipe, where lines are data. */
 export function widthOf({ isTTY, columns = 0 }: Stream): number {
   return isTTY && columns >= WIDTH_MIN ? columns : Number.POSITIVE_INFINITY;
 }
@@ -21,7 +21,7 @@ export function visibleLength(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }
 
-/** The lines of a text, each at most `width` wide; the later ones hang in by as much as the first, and a bit. */
+/** The lines of a text, each at most `width` wide; later lines are indented a little more than the first. */
 export function wrapped(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => (visibleLength(line) <= width ? [line] : broken(line, width)));
 }

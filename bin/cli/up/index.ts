@@ -16,7 +16,7 @@ export const noun: Noun = (command, cli) => {
       'run server (unless DATABASE_URL names one), migrations, worker and scheduler in one process, until stopped',
     )
     .action(async () => {
-      const stop = stopSignal(); // from here on, so that a signal during the start is not lost
+      const stop = stopSignal(); // registered first, so that a signal during the start is not lost
       await using session = await openSession(cli, { anySchema: true, longRunning: true });
       const { say } = cli.out;
       for (const name of await migrate(session.db)) say(`applied ${name}`);
@@ -30,9 +30,9 @@ export const noun: Noun = (command, cli) => {
       say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
       say('A scheduler fires what is due by the clock: npx nightshift schedules list');
       say(NOTHING_SYNCS);
-      // A worker that cannot go on, or a lost server, ends this process, with an exit code that says so.
+      // A failed worker or a lost server ends this process, with an exit code that says so.
       const signal = await Promise.race([stop, worker.stopped, session.lost]);
-      if (signal) say(`${signal}: running jobs have ${drainSeconds} s to end; then they are handed back.`);
+      if (signal) say(`${signal}: running jobs have ${drainSeconds} s to finish; then they are handed back.`);
       await scheduler.stop();
       await worker.stop();
     });
