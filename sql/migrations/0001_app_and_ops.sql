@@ -17,8 +17,9 @@ create table app.brands (
   removing_at timestamptz,
   created_at timestamptz not null default now()
 );
+comment on table app.brands is 'the tenants: who sells';
 comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
-comment on column app.brands.removing_at is 'since when it is being removed, for good: nothing is added to it any more';
+comment on column app.brands.removing_at is 'when its removal began; since then nothing can be added to it';
 
 create table app.retailers (
   brand_id uuid not null references app.brands (id),
@@ -30,7 +31,8 @@ create table app.retailers (
   primary key (brand_id, id),
   unique (brand_id, slug)
 );
-comment on column app.retailers.removing_at is 'since when it is being removed, for good: nothing is added to it any more';
+comment on table app.retailers is 'those through whom a brand sells';
+comment on column app.retailers.removing_at is 'when its removal began; since then nothing can be added to it';
 
 create table app.connections (
   brand_id uuid not null references app.brands (id),
@@ -68,17 +70,18 @@ create table app.connections (
   constraint removed_is_held check (removing_at is null or held_at is not null and retailer_id is null),
   constraint only_what_is_removed_had_another check (removed_from is null or removing_at is not null)
 );
-comment on column app.connections.level is 'whose the provider''s connections are: of one retailer, or of the whole brand';
-comment on column app.connections.secret_changed_at is 'when another key was stored than the one it was added with';
+comment on table app.connections is 'accounts at providers, with their sealed keys';
+comment on column app.connections.level is 'who owns a connection to this provider: one retailer, or the whole brand';
+comment on column app.connections.secret_changed_at is 'when its key was last replaced; null while it has its first one';
 comment on column app.connections.requests_per_second is
-  'what the provider allows the account, where that is not what it allows everybody; null: the usual';
+  'requests per second that the provider allows this account; null for its standard limit';
 comment on column app.connections.account_asked_at is
   'when the provider was asked whose key this is; null after a new key or address, so that it is asked again';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
-comment on column app.connections.removing_at is 'since when it is being removed: it belongs to nobody, nothing of it is loaded, and its rows go';
-comment on column app.connections.removed_from is 'the retailer that it belonged to until its removal began';
+comment on column app.connections.removing_at is 'when its removal began; since then it belongs to nobody, loads nothing, and loses its rows';
+comment on column app.connections.removed_from is 'retailer that it belonged to when its removal began';
 
--- Of a connection of a whole brand: whose the rows of each part of it (a list, an audience …) are.
+-- Assigns each part of a brand's connection (a list, an audience …) to the retailer that owns its rows.
 create table app.connection_parts (
   brand_id uuid not null,
   connection_id uuid not null,
@@ -89,7 +92,7 @@ create table app.connection_parts (
   foreign key (brand_id, retailer_id) references app.retailers (brand_id, id)
 );
 create index connection_parts_of_retailer on app.connection_parts (brand_id, retailer_id);
-comment on table app.connection_parts is 'parts of a brand''s connection whose rows belong to one retailer; other parts belong to the brand alone';
+comment on table app.connection_parts is 'parts of a brand''s connection whose rows belong to one retailer; the rows of all other parts belong to the brand alone';
 
 create table app.fx_rates (
   currency text not null check (currency ~ '^[A-Z]{3}$'),
@@ -125,13 +128,13 @@ create table ops.positions (
   primary key (brand_id, connection_id, stream),
   foreign key (brand_id, connection_id) references app.connections (brand_id, id)
 );
-comment on table ops.positions is 'where each stream goes on from; written in the transaction of the rows it stands for';
+comment on table ops.positions is 'sync state: where the next run of each stream resumes; committed together with the rows that were read up to there';
 comment on column ops.positions.whole_by_clock_at is
-  'when, by the clock, it last ended whole; last_success_at is the instant as of which it was read, which may be played';
+  'when, by the clock, it last completed; last_success_at is the instant as of which it was read, which a scenario may set';
 comment on column ops.positions.complete_to is
-  'every change up to here was stored when the stream last ended whole; null where that never was, or where it tells no instant';
+  'watermark: every change up to here was stored when the stream last completed; null if it never did, or has no such instant';
 comment on column ops.positions.reconciled_at is
-  'when what is stored of the last weeks was last held against a fresh list of the provider''s';
+  'when the stored data of the last weeks was last compared with a fresh list of the provider';
 comment on column ops.positions.first_load_job is 'the job that was queued to read the stream for the first time; only while that job runs or may run does anything wait for it';
 
 -- Append-only and without a unique key on purpose: an upserted mark gets lost when a load keeps the
@@ -159,7 +162,7 @@ create table ops.rejected_rows (
   rejected_at timestamptz not null,
   primary key (brand_id, connection_id, stream, row_key)
 );
-comment on table ops.rejected_rows is 'records that a stream could not understand; a row leaves when its record loads or is deleted, or is dismissed';
+comment on table ops.rejected_rows is 'quarantine: records that a stream could not understand; a row leaves when its record loads, is deleted or is dismissed';
 
 -- A deletion can be read before the version that it ends: a bulk result is fetched hours after it was
 -- made. It waits here, so that the late version does not bring a deleted object back.
@@ -185,6 +188,7 @@ create table ops.rate_budgets (
   blocked_until timestamptz,
   primary key (provider, account)
 );
+comment on table ops.rate_budgets is 'token buckets of provider accounts, which all workers share';
 
 create table ops.audit_log (
   id bigint generated always as identity primary key,
@@ -195,3 +199,4 @@ create table ops.audit_log (
   target text not null,
   details jsonb not null default '{}'
 );
+comment on table ops.audit_log is 'what operators did, written in the transaction that did it';

@@ -18,6 +18,7 @@ create table ops.workers (
   handed_back_at timestamptz
 );
 create index workers_to_watch on ops.workers (started_at) where handed_back_at is null;
+comment on table ops.workers is 'worker processes, each with the advisory lock that it holds while it lives';
 comment on column ops.workers.lock_key is 'session advisory lock that the process holds while it lives';
 comment on column ops.workers.handed_back_at is 'set once nothing is locked any more by a worker that has ended';
 
@@ -54,6 +55,7 @@ create table ops.job_runs (
 create index job_runs_of_job on ops.job_runs (job_id, id);
 create index job_runs_of_connection on ops.job_runs (brand_id, connection_id, id);
 create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running';
+comment on table ops.job_runs is 'every attempt of every job, with its outcome and figures';
 comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
 comment on column ops.job_runs.retailer_id is 'retailer of a rollup: its runs are removed along with it';
 comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of snoozed, held or released gives it back';

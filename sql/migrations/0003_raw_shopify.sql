@@ -19,6 +19,7 @@ create table raw.shopify_shops (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.shopify_shops is 'shops: name, currency, time zone';
 
 create table raw.shopify_orders (
   brand_id uuid not null,
@@ -48,6 +49,7 @@ create table raw.shopify_orders (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.shopify_orders is 'orders; their parts are rows of their own';
 comment on column raw.shopify_orders.counted is
   'not a test, and its ORDER agreement has a PRODUCT row with quantity > 0; deletion is deleted_at';
 comment on column raw.shopify_orders.country is
@@ -82,6 +84,7 @@ create index shopify_order_lines_of_order on raw.shopify_order_lines (brand_id, 
 create index shopify_order_lines_of_variant on raw.shopify_order_lines
   (brand_id, connection_id, variant_id, changed_at)
   where variant_id is not null;
+comment on table raw.shopify_order_lines is 'line items of orders';
 
 create table raw.shopify_agreements (
   brand_id uuid not null,
@@ -98,6 +101,7 @@ create table raw.shopify_agreements (
   primary key (brand_id, connection_id, id)
 );
 create index shopify_agreements_of_order on raw.shopify_agreements (brand_id, connection_id, order_id);
+comment on table raw.shopify_agreements is 'sales agreements of orders: what was agreed when the order was placed, edited, returned or refunded';
 
 create table raw.shopify_sales (
   brand_id uuid not null,
@@ -121,6 +125,7 @@ create table raw.shopify_sales (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.shopify_sales is 'rows of the sales ledger, which the agreements consist of';
 comment on column raw.shopify_sales.booked_at is
   'processedAt of the order for its ORDER agreement; else happenedAt, or an earlier processedAt of the refund';
 comment on column raw.shopify_sales.discount_amount is 'totalDiscountAmountBeforeTaxes as given';
@@ -143,6 +148,7 @@ create table raw.shopify_refunds (
   primary key (brand_id, connection_id, id)
 );
 create index shopify_refunds_of_order on raw.shopify_refunds (brand_id, connection_id, order_id);
+comment on table raw.shopify_refunds is 'refunds of orders';
 
 create table raw.shopify_transactions (
   brand_id uuid not null,
@@ -165,6 +171,7 @@ create table raw.shopify_transactions (
 );
 create index shopify_transactions_by_time on raw.shopify_transactions (brand_id, connection_id, processed_at);
 create index shopify_transactions_of_order on raw.shopify_transactions (brand_id, connection_id, order_id);
+comment on table raw.shopify_transactions is 'payments and refunds of money of orders';
 
 create table raw.shopify_customers (
   brand_id uuid not null,
@@ -182,6 +189,7 @@ create table raw.shopify_customers (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.shopify_customers is 'customers, without personal data';
 
 create table raw.shopify_products (
   brand_id uuid not null,
@@ -200,6 +208,7 @@ create table raw.shopify_products (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.shopify_products is 'products';
 
 create table raw.shopify_variants (
   brand_id uuid not null,
@@ -218,6 +227,7 @@ create table raw.shopify_variants (
   primary key (brand_id, connection_id, id)
 );
 create index shopify_variants_of_product on raw.shopify_variants (brand_id, connection_id, product_id);
+comment on table raw.shopify_variants is 'variants of products: what is sold';
 
 -- Shopify keeps no history of unit costs, so every observed cost is a dated row of its own. An item
 -- that has not changed since updatedAt has had its cost since then: that is valid_from.
@@ -258,3 +268,4 @@ create table raw.shopify_inventory_levels (
   primary key (brand_id, connection_id, id)
 );
 create index shopify_inventory_levels_of_product on raw.shopify_inventory_levels (brand_id, connection_id, product_id);
+comment on table raw.shopify_inventory_levels is 'stock of a variant at a location';

@@ -27,6 +27,7 @@ create table raw.stripe_balance_transactions (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_balance_transactions is 'the ledger of an account: every booking of money';
 comment on column raw.stripe_balance_transactions.payout_id is
   'the automatic payout that contains it, as far as Stripe has told; null until then';
 -- The sum of the ledger is taken at each sync: it comes out of the index alone, however large the payloads are.
@@ -62,6 +63,7 @@ create table raw.stripe_charges (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_charges is 'charges: attempts to collect money from a buyer';
 comment on column raw.stripe_charges.order_reference is
   'the order that the charge pays, as metadata.order_id or metadata.shopify_order_id names it';
 create index stripe_charges_by_time on raw.stripe_charges (brand_id, connection_id, created_at);
@@ -92,6 +94,7 @@ create table raw.stripe_refunds (
 );
 create index stripe_refunds_by_time on raw.stripe_refunds (brand_id, connection_id, created_at);
 create index stripe_refunds_of_charge on raw.stripe_refunds (brand_id, connection_id, charge_id);
+comment on table raw.stripe_refunds is 'refunds of charges';
 
 create table raw.stripe_disputes (
   brand_id uuid not null,
@@ -113,6 +116,7 @@ create table raw.stripe_disputes (
   primary key (brand_id, connection_id, id)
 );
 create index stripe_disputes_by_time on raw.stripe_disputes (brand_id, connection_id, created_at);
+comment on table raw.stripe_disputes is 'disputes of charges';
 
 create table raw.stripe_payment_intents (
   brand_id uuid not null,
@@ -135,6 +139,7 @@ create table raw.stripe_payment_intents (
 );
 create index stripe_payment_intents_of_order on raw.stripe_payment_intents (brand_id, connection_id, order_reference)
   where order_reference is not null;
+comment on table raw.stripe_payment_intents is 'payment intents, which charges belong to';
 
 create table raw.stripe_customers (
   brand_id uuid not null,
@@ -151,6 +156,7 @@ create table raw.stripe_customers (
   digest uuid,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_customers is 'customers, without personal data';
 
 create table raw.stripe_products (
   brand_id uuid not null,
@@ -165,6 +171,7 @@ create table raw.stripe_products (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_products is 'products that prices belong to';
 
 create table raw.stripe_prices (
   brand_id uuid not null,
@@ -187,6 +194,7 @@ create table raw.stripe_prices (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_prices is 'prices, which subscriptions call plans';
 comment on column raw.stripe_prices.unit_amount is 'major units, up to 14 places (unit_amount_decimal); null for tiered prices';
 
 create table raw.stripe_coupons (
@@ -207,6 +215,7 @@ create table raw.stripe_coupons (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_coupons is 'coupons that discounts come from';
 
 create table raw.stripe_promotion_codes (
   brand_id uuid not null,
@@ -222,6 +231,7 @@ create table raw.stripe_promotion_codes (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_promotion_codes is 'codes that customers type for a coupon';
 
 create table raw.stripe_payouts (
   brand_id uuid not null,
@@ -244,6 +254,7 @@ create table raw.stripe_payouts (
   primary key (brand_id, connection_id, id)
 );
 create index stripe_payouts_by_time on raw.stripe_payouts (brand_id, connection_id, created_at);
+comment on table raw.stripe_payouts is 'payouts to the bank';
 
 create table raw.stripe_subscriptions (
   brand_id uuid not null,
@@ -269,6 +280,7 @@ create table raw.stripe_subscriptions (
 );
 create index stripe_subscriptions_by_time on raw.stripe_subscriptions (brand_id, connection_id, created_at);
 create index stripe_subscriptions_of_customer on raw.stripe_subscriptions (brand_id, connection_id, customer_id);
+comment on table raw.stripe_subscriptions is 'subscriptions as they are now; raw.stripe_subscription_versions has what they were';
 
 create table raw.stripe_subscription_items (
   brand_id uuid not null,
@@ -287,6 +299,7 @@ create table raw.stripe_subscription_items (
   primary key (brand_id, connection_id, id)
 );
 create index stripe_subscription_items_of_subscription on raw.stripe_subscription_items (brand_id, connection_id, subscription_id);
+comment on table raw.stripe_subscription_items is 'items of subscriptions as they are now: a price and a quantity';
 
 create table raw.stripe_subscription_versions (
   brand_id uuid not null,
@@ -340,6 +353,7 @@ create table raw.stripe_invoices (
   primary key (brand_id, connection_id, id)
 );
 create index stripe_invoices_of_subscription on raw.stripe_invoices (brand_id, connection_id, subscription_id) where subscription_id is not null;
+comment on table raw.stripe_invoices is 'invoices; their lines are rows of their own';
 
 create table raw.stripe_invoice_lines (
   brand_id uuid not null,
@@ -364,6 +378,7 @@ create table raw.stripe_invoice_lines (
   deleted_at timestamptz,
   primary key (brand_id, connection_id, id)
 );
+comment on table raw.stripe_invoice_lines is 'lines of invoices, each with its period of service';
 comment on column raw.stripe_invoice_lines.is_tax_known is
   'whether its taxes are all there are; if not, none are named because Stripe has yet to compute them, or could not';
 create index stripe_invoice_lines_of_invoice on raw.stripe_invoice_lines (brand_id, connection_id, invoice_id);

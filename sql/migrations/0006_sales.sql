@@ -33,6 +33,7 @@ create table agg.daily_sales (
   computed_at timestamptz not null,
   primary key (brand_id, retailer_id, day, currency)
 );
+comment on table agg.daily_sales is 'sales of a retailer, by day and currency';
 comment on column agg.daily_sales.ordered_sales is
   'gross sales less discounts of ORDER agreements alone: what the average order value is made of';
 
@@ -54,6 +55,7 @@ create table agg.daily_product_sales (
   computed_at timestamptz not null,
   primary key (brand_id, retailer_id, day, currency, connection_id, product_key)
 );
+comment on table agg.daily_product_sales is 'sales of goods of a retailer, by day, currency and product';
 comment on column agg.daily_product_sales.product_key is
   'variant id, else line:<sku or title>, else unallocated, so that the sums over products are daily_sales';
 
@@ -73,6 +75,7 @@ create table agg.daily_country_sales (
   computed_at timestamptz not null,
   primary key (brand_id, retailer_id, day, currency, country)
 );
+comment on table agg.daily_country_sales is 'sales of a retailer, by day, currency and country of the order';
 
 -- The contract with BI: names and columns here stay. Every view and column says what it is; the
 -- comments make docs/data-dictionary.md.

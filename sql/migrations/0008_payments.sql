@@ -76,6 +76,7 @@ create table agg.daily_payments (
   constraint net_is_made_of_its_parts check (
     net = charge_amount - refund_amount - dispute_amount + other - (fees - payout_fees))
 );
+comment on table agg.daily_payments is 'cash of a retailer, by the day on which Stripe booked it and settlement currency';
 comment on column agg.daily_payments.balance_change is
   'net of all bookings in the balance of payments: what the closing balance is the running sum of';
 

@@ -64,6 +64,7 @@ create table agg.daily_mrr (
       = case when mrr_cause is null then 0 else 5 end
     and (mrr is not null or mrr_cause is not null))
 );
+comment on table agg.daily_mrr is 'monthly recurring revenue of a retailer at the end of a day, by currency and plan';
 
 create view bi.daily_mrr as
 select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day, a.currency, a.plan,

@@ -117,5 +117,6 @@ create table ops.backfill_slots (
   foreign key (brand_id, backfill_id) references ops.backfills (brand_id, id) on delete cascade
 );
 create index backfill_slots_of_brand on ops.backfill_slots (brand_id, backfill_id);
+comment on table ops.backfill_slots is 'the slots of a backfill, each with the job that was made of it';
 comment on column ops.backfill_slots.position is 'in which order they fire';
 comment on column ops.backfill_slots.error is 'why no job could be made of it';

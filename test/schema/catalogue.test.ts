@@ -31,7 +31,7 @@ test('each rule finds what breaks it', async () => {
     'raw.lower_id',
   ]);
   expect(await rules.foreignKeysAcrossBrands(db)).toEqual(['raw.bad: to_any_brand']);
-  expect(await rules.undescribed(db)).toEqual(['bi.silent', 'bi.silent.brand_id']);
+  expect(await rules.undescribed(db)).toEqual(['agg.keyless', 'bi.silent', 'bi.silent.brand_id', 'raw.bad']);
   expect(await rules.inexactColumns(db)).toEqual([
     'raw.bad.at timestamp without time zone',
     'raw.bad.price double precision',

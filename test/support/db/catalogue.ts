@@ -49,15 +49,19 @@ export function foreignKeysAcrossBrands(db: TestDb): Promise<unknown[]> {
     order by 1`);
 }
 
-/** Views of bi, and columns of them, that do not say what they mean. */
+/** Tables, views of bi and columns of those that do not say what they mean. */
 export function undescribed(db: TestDb): Promise<unknown[]> {
   return db.column(`
     select v.oid::regclass || coalesce('.' || a.attname, '') from pg_class v
+    join pg_namespace n on n.oid = v.relnamespace
     cross join lateral (
       select 0 as attnum, null as attname
-      union all select attnum, attname from pg_attribute where attrelid = v.oid and attnum > 0 and not attisdropped
+      union all select attnum, attname from pg_attribute
+      where n.nspname = 'bi' and attrelid = v.oid and attnum > 0 and not attisdropped
     ) a
-    where v.relnamespace = 'bi'::regnamespace and v.relkind in ('v', 'm', 'r', 'p')
+    where n.nspname in ('app', 'raw', 'agg', 'ops', 'bi')
+      and v.relkind = any (case n.nspname when 'bi' then '{v,m,r,p}' else '{r,p}' end::"char"[])
+      and v.oid <> 'ops.migrations'::regclass -- the migration runner's own
       and coalesce(col_description(v.oid, a.attnum), '') = ''
     order by v.oid::regclass::text, a.attnum`);
 }
