@@ -13,6 +13,7 @@ import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
 import { benchStripe } from './stripe.ts';
 import { benchStripeSync } from './stripe_sync.ts';
+import { benchSubscriptions } from './subscriptions.ts';
 import { type Bench, type Figure, meets, sayBar } from './support/bench.ts';
 import { openBenchServer } from './support/server.ts';
 import { benchSync } from './sync.ts';
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   { name: 'stripe_sync', limitMs: 15 * MINUTE_MS, run: benchStripeSync },
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
+  { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },

@@ -8,7 +8,9 @@ import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
-const BATCH_DAYS_MAX = 60; // what a crash costs, and how long other work on this retailer waits
+// What a crash costs, and how long other work on this retailer waits.
+const BATCH_DAYS_MAX = 60;
+const BATCH_OBJECTS_MAX = 1_000;
 const BATCHES_MAX = 50;
 export const RANGE_DAYS_MAX = 3_660;
 const DAY_MS = 86_400_000;
@@ -31,15 +33,18 @@ const payload = z
 
 type Payload = z.output<typeof payload>;
 
-/** Days that were rebuilt, with what became of their rows. */
-type Batch = Rebuilt & { days: number };
+/** Partitions that were rebuilt, with what became of their rows. */
+type Batch = Rebuilt & { days: number; objects: number };
+
+/** What objects hand on: many of them touch the same days. */
+const handedOn = rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name);
 
 const counting = rollups.flatMap(({ counts }) => counts ?? []);
 
 /**
  * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works
- * until no mark is left; with one it rebuilds each of its days, marked or not. A batch of days is one
- * transaction: it takes the marks, then reads the facts by later statements, so that a load which commits in
+ * until no mark is left; with one it rebuilds each of its days, marked or not, and the objects that belong to them.
+ * A batch is one transaction: it takes the marks, then reads the facts by later statements, so that a load which commits in
  * between leaves its own marks for the next batch.
  */
 export const rollup = defineTask({
@@ -53,9 +58,11 @@ export const rollup = defineTask({
   timeoutSeconds: 3_600,
   async run(which, { db, signal, now, log, progress }) {
     const total = { days: 0, written: 0, deleted: 0 };
+    let objects = 0;
     const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
     for await (const batch of batches(which, now(), db.transaction, signal)) {
       total.days += batch.days;
+      objects += batch.objects;
       total.written += batch.written;
       total.deleted += batch.deleted;
       for (const [as, rows] of Object.entries(batch.counted)) counted[as] = (counted[as] ?? 0) + rows;
@@ -65,7 +72,7 @@ export const rollup = defineTask({
     const { brandId, retailerId } = which;
     for (const { as, warning } of counting)
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
-    return { ...total, ...counted };
+    return { ...total, ...(objects > 0 && { objects }), ...counted };
   },
 });
 
@@ -82,7 +89,7 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
   for (let count = 0; count < BATCHES_MAX; count++) {
     signal.throwIfAborted();
     const batch = await transaction((tx) => rebuildDirty(tx, which, now));
-    if (batch.days === 0) return;
+    if (batch.days + batch.objects === 0) return;
     yield batch;
   }
   await transaction((tx) => enqueue(tx, rollup, which)); // the rest is another job's, with a timeout of its own
@@ -105,8 +112,10 @@ async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: 
 }
 
 async function rebuildDirty(tx: Tx, { brandId, retailerId }: Payload, now: Date): Promise<Batch> {
-  const marks = await claimMarks(tx, brandId, retailerId, BATCH_DAYS_MAX);
-  return runMarked(tx, rollups, { brandId, retailerId, marks, now });
+  const limits = { days: BATCH_DAYS_MAX, objects: BATCH_OBJECTS_MAX };
+  const marks = await claimMarks(tx, brandId, retailerId, limits, handedOn);
+  const isMoreWaiting = marks.filter(({ object }) => object).length >= BATCH_OBJECTS_MAX;
+  return runMarked(tx, rollups, { brandId, retailerId, marks, isMoreWaiting, now });
 }
 
 async function rebuildRange(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {

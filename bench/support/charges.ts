@@ -27,7 +27,7 @@ export const charges = table({
     customer_id: 'text',
     payload: 'jsonb',
   },
-  days: { created_at: 'payments' },
+  marks: { created_at: 'payments' },
   digested: true,
   observed: true, // a charge has no version of its own
 });

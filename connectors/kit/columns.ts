@@ -7,7 +7,7 @@ import { type ColumnType, type Row, type Table, table, type Value } from '#sql/l
 import { type Fields, payloadOf, restOf } from './fields.ts';
 
 type ColumnOptions = {
-  /** What a change of the record is a change of, on the day of this instant. */
+  /** What a change of the record is a change of: on the day of this instant or date, or of the object of this id. */
   marks?: Subject;
   /** It stands in an index. */
   indexed?: true;
@@ -64,14 +64,14 @@ export type RecordTable<Of = void> = Table & {
 export function recordTable<Of = void>({
   columns,
   ...definition
-}: Omit<Table, 'columns' | 'days' | 'indexed'> & { columns: Columns<NoInfer<Of>> }): RecordTable<Of> {
+}: Omit<Table, 'columns' | 'marks' | 'indexed'> & { columns: Columns<NoInfer<Of>> }): RecordTable<Of> {
   const all = Object.entries(columns);
   return {
     ...table({
       ...definition,
       columns: Object.fromEntries(all.map(([name, { type }]) => [name, type])),
       indexed: all.flatMap(([name, { indexed }]) => (indexed ? [name] : [])),
-      days: Object.fromEntries(all.flatMap(([name, { marks }]) => (marks ? [[name, marks]] : []))),
+      marks: Object.fromEntries(all.flatMap(([name, { marks }]) => (marks ? [[name, marks]] : []))),
     }),
     rowOf: rowMaker(columns),
   };

@@ -1,7 +1,7 @@
 /**
  * What a subscription was while nobody saw it is reconstructed from its bills. So a bill of such a time
- * that comes, goes or changes, and a price that it names, marks the day on which the subscription was
- * created: the rollup of that day makes its states anew. Later bills say nothing that was not seen.
+ * that comes, goes or changes, and a price that it names, marks the subscription: its states are made
+ * anew. Later bills say nothing that was not seen.
  */
 import type { Invalidation } from '#sql/load/invalidations.ts';
 import { rowsWhere, statement } from '#sql/load/statements.ts';
@@ -20,9 +20,10 @@ export const statesOfBills: Invalidation = {
   table: 'raw.stripe_invoices',
   column: 'subscription_id',
   subject: 'subscriptions',
+  names: 'object',
   pairs: statement(`
     select concat_ws(' ', b.id, b.billing_reason, b.status, b.created_at, b.paid_at, trim_scale(b.total)) as key,
-           (s.created_at at time zone $4)::date as day
+           s.id as object
     from unnest($3::text[]) as w (id)
     ${SUBSCRIPTIONS}
     cross join lateral (${rowsWhere('raw.stripe_invoices', 'subscription_id')}) b
@@ -34,11 +35,12 @@ export const statesOfLines: Invalidation = {
   table: 'raw.stripe_invoice_lines',
   column: 'subscription_id',
   subject: 'subscriptions',
+  names: 'object',
   pairs: statement(`
     select concat_ws(' ', l.id, l.subscription_item_id, l.price_id, l.period_start, l.period_end,
                      trim_scale(l.quantity), trim_scale(l.amount), l.is_proration, l.is_tax_known,
                      md5(concat_ws(' ', l.payload -> 'taxes', l.payload -> 'discount_amounts'))) as key,
-           (s.created_at at time zone $4)::date as day
+           s.id as object
     from unnest($3::text[]) as w (id)
     ${SUBSCRIPTIONS}
     cross join lateral (${rowsWhere('raw.stripe_invoice_lines', 'subscription_id')}) l
@@ -50,12 +52,13 @@ export const statesOfPrices: Invalidation = {
   table: 'raw.stripe_prices',
   column: 'id',
   subject: 'subscriptions',
+  names: 'object',
   pairs: statement(`
     select distinct concat_ws(' ', p.id, md5(concat_ws(' ', p.payload -> 'recurring', p.payload -> 'billing_scheme',
                      p.payload -> 'unit_amount', p.payload -> 'unit_amount_decimal', p.payload -> 'tiers_mode',
                      p.payload -> 'tiers', p.payload -> 'transform_quantity', p.payload -> 'currency_options',
                      p.payload -> 'tax_behavior'))) as key,
-           (s.created_at at time zone $4)::date as day
+           s.id as object
     from unnest($3::text[]) as w (id)
     cross join lateral (${rowsWhere('raw.stripe_prices', 'id')}) p
     cross join lateral (
@@ -69,7 +72,7 @@ export const statesOfPrices: Invalidation = {
       ) l
     ) u
     cross join lateral (
-      select s.created_at from (select u.id) w
+      select s.id from (select u.id) w
       cross join lateral (${rowsWhere('raw.stripe_subscriptions', 'id')}) s
     ) s`),
 };

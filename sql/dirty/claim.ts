@@ -2,28 +2,48 @@
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { noticeRates } from '../fx/days.ts';
-import { lockRollup, type Mark, type Owner } from './marks.ts';
+import { lockRollup, type Mark, type Owner, type Subject } from './marks.ts';
+
+/** How many partitions of each kind are taken at once. */
+export type Limits = { days: number; objects: number };
 
 /**
- * Takes the marks of up to `limit` days, oldest first. Only marks that it sees go; one that commits later stays
- * for the next claim. Read the facts by a later statement than this one: its snapshot then holds all that the
- * deleted marks stood for.
+ * Takes the marks of some objects, and those of some days, oldest first. Days that others hand on (`late`) stay
+ * while objects are left: each batch of these would mark them again. Only marks that it sees go; one that commits
+ * later stays for the next claim. Read the facts by a later statement than this one: its snapshot then holds all
+ * that the deleted marks stood for.
  */
-export async function claimMarks(tx: Tx, brandId: string, owner: Owner, limit: number): Promise<Mark[]> {
+export async function claimMarks(
+  tx: Tx,
+  brandId: string,
+  owner: Owner,
+  limits: Limits,
+  late: readonly Subject[] = [],
+): Promise<Mark[]> {
   await begin(tx, brandId, owner);
+  const objects = await claim(tx, brandId, owner, { of: 'object', limit: limits.objects, late: [] });
+  const isMore = new Set(objects.map(({ object }) => object)).size >= limits.objects;
+  const days = await claim(tx, brandId, owner, { of: 'day', limit: limits.days, late: isMore ? late : [] });
+  return [...objects, ...days];
+}
+
+type Claim = { of: 'day' | 'object'; limit: number; late: readonly Subject[] };
+
+async function claim(tx: Tx, brandId: string, owner: Owner, { of, limit, late }: Claim): Promise<Mark[]> {
+  const marked = `brand_id = $1 and ${isOf(owner)} and subject <> all ($4::text[])`;
   const { rows } = await tx.query<Mark>(
     `with wanted as (
-       select distinct day from ops.marks where brand_id = $1 and ${isOf(owner)} order by day limit $3
+       select distinct ${of} from ops.marks where ${marked} and ${of} is not null order by ${of} limit $3
      ), seen as (
        select ctid from ops.marks
-       where brand_id = $1 and ${isOf(owner)} and day <= (select max(day) from wanted)
-       order by day
+       where ${marked} and ${of} <= (select max(${of}) from wanted)
+       order by ${of}
        for update skip locked
      ), claimed as (
-       delete from ops.marks where ctid = any (array(select ctid from seen)) returning subject, day
+       delete from ops.marks where ctid = any (array(select ctid from seen)) returning subject, ${of}
      )
-     select distinct day, subject from claimed order by day, subject`,
-    [brandId, owner, limit],
+     select distinct ${of}, subject from claimed order by ${of}, subject`,
+    [brandId, owner, limit, late],
   );
   return rows;
 }

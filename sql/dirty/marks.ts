@@ -1,9 +1,9 @@
 /**
- * Marks: what has changed, and where. A mark names a subject (sales, payments …) and a brand-local day of a
- * retailer, or of the brand as a whole, whose figures of it must be computed again. It is a row of its own and
- * commits with the change that it stands for; many marks of one day are one day's work. An upserted mark gets
- * lost: a load finds the old one and keeps it, the rollup deletes it before the load has committed, and nothing
- * is left to say that the day has changed since.
+ * Marks: what has changed, and where. A mark names a subject (sales, payments …) and a partition of a retailer, or
+ * of the brand as a whole, whose figures of it must be computed again: a brand-local day, or one object of a
+ * connection, such as a subscription. It is a row of its own and commits with the change that it stands for; many
+ * marks of one partition are one piece of work. An upserted mark gets lost: a load finds the old one and keeps it,
+ * the rollup deletes it before the load has committed, and nothing is left to say what has changed since.
  */
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
@@ -11,7 +11,8 @@ import type { ColumnType, Table } from '../load/table.ts';
 /** What changes: rollups say which of these they follow. A rollup whose table others read is one by its name. */
 export type Subject = string;
 
-export type Mark = { subject: Subject; day: string };
+/** Of a day, or of an object. */
+export type Mark = { subject: Subject; day?: string | null; object?: string | null };
 
 /** A retailer, or null for the brand as a whole. */
 export type Owner = string | null;
@@ -19,34 +20,41 @@ export type Owner = string | null;
 export type MarkTarget = { brandId: string; owners: readonly Owner[]; timeZone: string; now: Date };
 
 export type Touched = {
-  days?: readonly Mark[];
+  marks?: readonly Mark[];
   /** Milliseconds: the day of each in the brand's zone. */
   instants?: ReadonlyMap<Subject, Iterable<number>>;
 };
 
-/** Marks days of each owner, each once for each subject. */
-export async function markDays(
+/** An object as marks name it: two connections may give one id to different objects. */
+export function objectOf(connectionId: string, id: string): string {
+  return `${connectionId} ${id}`;
+}
+
+/** Marks partitions of each owner, each once for each subject. */
+export async function markPartitions(
   tx: Tx,
   { brandId, owners, timeZone, now }: MarkTarget,
-  { days = [], instants = new Map() }: Touched,
+  { marks = [], instants = new Map() }: Touched,
 ): Promise<number> {
   const times = [...instants].flatMap(([subject, of]) =>
     Array.from(of, (ms) => ({ subject, at: new Date(ms).toISOString() })),
   );
-  if (days.length + times.length === 0 || owners.length === 0) return 0;
+  if (marks.length + times.length === 0 || owners.length === 0) return 0;
   const { rowCount } = await tx.query({
-    name: 'mark days',
+    name: 'mark partitions',
     text: `
-      insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-      select $1::uuid, o.owner, touched.subject, touched.day, $8::timestamptz
+      insert into ops.marks (brand_id, retailer_id, subject, day, object, marked_at)
+      select $1::uuid, o.owner, touched.subject, touched.day, touched.object, $9::timestamptz
       from unnest($2::uuid[]) as o (owner)
       cross join (
-        select subject, day from unnest($3::text[], $4::date[]) as d (subject, day)
+        select subject, day, object from unnest($3::text[], $4::date[], $5::text[]) as m (subject, day, object)
         union
-        select subject, (instant at time zone $7)::date from unnest($5::text[], $6::timestamptz[]) as i (subject, instant)
+        select subject, (instant at time zone $8)::date, null
+        from unnest($6::text[], $7::timestamptz[]) as i (subject, instant)
       ) touched`,
     values: [
-      ...[brandId, owners, days.map(({ subject }) => subject), days.map(({ day }) => day)],
+      ...[brandId, owners, marks.map(({ subject }) => subject)],
+      ...[marks.map(({ day }) => day ?? null), marks.map(({ object }) => object ?? null)],
       ...[times.map(({ subject }) => subject), times.map(({ at }) => at), timeZone, now],
     ],
   });
@@ -79,9 +87,17 @@ function lockKey(owner: string): string {
   return `hashtextextended('rollup ' || $1 || ' ' || ${owner}, 0)`;
 }
 
-/** The day of a column as SQL: a date is one already, an instant has one in a zone. */
-export function dayOf(column: string, type: ColumnType | undefined, zone: string): string {
-  return type === 'date' ? column : `(${column} at time zone ${zone})::date`;
+/** What a marked column of row `row` names, as SQL: a day (of an instant in `zone`) and an object of `connection`. */
+export function partitionOf(
+  row: string,
+  [column, type]: [string, ColumnType | undefined],
+  { zone, connection }: { zone: string; connection: string },
+): string {
+  const value = `${row}.${column}`;
+  if (type === 'timestamptz') return `(${value} at time zone ${zone})::date, null::text`;
+  if (type === 'date') return `${value}, null::text`;
+  if (type === 'text') return `null::date, ${connection}::text || ' ' || ${value}`;
+  throw new TypeError(`${column} cannot mark anything: ${type} is neither a day nor an object`);
 }
 
 export type MarkAll = {
@@ -96,24 +112,25 @@ export type MarkAll = {
   now: Date;
 };
 
-/** Marks every day that stored rows touch, and counts them: for changes of what all of them are counted by. */
+/** Marks all that stored rows touch, and counts its days: for changes of what all of them are counted by. */
 export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
   const { brandId, connectionId = null, alsoRetailers = [], timeZones, now } = all;
-  const touched = [...new Set(all.tables)].flatMap(({ name, columns, days = {} }) =>
-    Object.entries(days).map(
+  const names = { zone: 'z.time_zone', connection: 'c.id' };
+  const touched = [...new Set(all.tables)].flatMap(({ name, columns, marks = {} }) =>
+    Object.entries(marks).map(
       ([column, subject]) => `
-      select '${subject}', ${dayOf(`o.${column}`, columns[column], 'z.time_zone')} from ${name} o
+      select '${subject}', ${partitionOf('o', [column, columns[column]], names)} from ${name} o
       where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null`,
     ),
   );
   if (touched.length === 0) return 0;
   const { rows } = await tx.query<{ days: number }>(
     `with marked as (
-       insert into ops.marks (brand_id, retailer_id, subject, day, marked_at)
-       select distinct $1::uuid, r.id, i.subject, i.day, $5::timestamptz
+       insert into ops.marks (brand_id, retailer_id, subject, day, object, marked_at)
+       select distinct $1::uuid, r.id, i.subject, i.day, i.object, $5::timestamptz
        from app.connections c
        cross join unnest($3::text[]) as z (time_zone)
-       cross join lateral (${touched.join(' union all ')}) as i (subject, day)
+       cross join lateral (${touched.join(' union all ')}) as i (subject, day, object)
        cross join lateral (
          select r.id from unnest(c.retailer_id || $4::uuid[]) as r (id) where r.id is not null
          union all
@@ -124,7 +141,7 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
        where c.brand_id = $1 and ($2::uuid is null or c.id = $2)
        returning retailer_id, day
      )
-     select count(distinct (retailer_id, day)) as days from marked`,
+     select count(distinct (retailer_id, day)) filter (where day is not null) as days from marked`,
     [brandId, connectionId, timeZones, alsoRetailers, now],
   );
   return rows[0]?.days ?? 0;

@@ -4,7 +4,7 @@
  */
 import { copyLines, lineColumns } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
-import { dayOf, type Mark, markDays } from '../dirty/marks.ts';
+import { type Mark, markPartitions } from '../dirty/marks.ts';
 import { linesOf } from './lines.ts';
 import type { LoadScope } from './load_lock.ts';
 import type { PackedItem } from './pack.ts';
@@ -12,6 +12,7 @@ import {
   contentDiffers,
   earlierRow,
   listOf,
+  markedColumns,
   type NamedStatement,
   stagingName,
   statement,
@@ -50,13 +51,13 @@ export async function writeDatedRows(
   // Oldest first, so that of two readings of one day in a page the later one stays.
   const inOrder = items.toSorted((one, other) => one.changedAt.getTime() - other.changedAt.getTime());
   await copyLines(tx, staging.copyToStaging, linesOf(table, inOrder));
-  const { rows } = await tx.query<{ written: number; days: Mark[] }>({
+  const { rows } = await tx.query<{ written: number; marks: Mark[] }>({
     ...writeStatement(table),
     values: [brandId, connectionId, scope.timeZone, now],
   });
-  const { written = 0, days = [] } = rows[0] ?? {};
+  const { written = 0, marks = [] } = rows[0] ?? {};
   const { owners, timeZone } = scope;
-  return { changed: written, days: await markDays(tx, { brandId, owners, timeZone, now }, { days }) };
+  return { changed: written, days: await markPartitions(tx, { brandId, owners, timeZone, now }, { marks }) };
 }
 
 const made = new WeakMap<Table, NamedStatement>();
@@ -86,9 +87,10 @@ function makeStatement(table: DatedTable): NamedStatement {
       select * from written ${isCounter ? `union all ${nextReadings(table)}` : ''}
     )
     select (select count(*)::int from written) as written,
-           (select coalesce(jsonb_agg(distinct jsonb_build_object('subject', i.subject, 'day', i.day)), '[]')
+           (select coalesce(jsonb_agg(distinct jsonb_build_object('subject', i.subject, 'day', i.day, 'object', i.object)), '[]')
             from touched o cross join (select $3::text as zone) z
-            cross join lateral (values ${daysOf(table)}) as i (subject, day) where i.day is not null) as days`);
+            cross join lateral (values ${marksOf(table)}) as i (subject, day, object)
+            where num_nonnulls(i.day, i.object) > 0) as marks`);
 }
 
 /** A later reading of the same day, if it says something else. */
@@ -113,13 +115,11 @@ function nextReadings({ name, key }: DatedTable): string {
 }
 
 /** A row that can change touches what lies in its key: else what it was before would have to be known. */
-function daysOf({ name, key, keeps, columns, days = {} }: DatedTable): string {
-  const marked = Object.entries(days);
-  if (marked.length === 0) return '(null, null::date)';
-  const stray = Object.keys(days).find((column) => !key.includes(column));
+function marksOf(table: DatedTable): string {
+  const { name, key, keeps, marks = {} } = table;
+  const stray = Object.keys(marks).find((column) => !key.includes(column));
   if (keeps === 'days' && stray !== undefined)
-    throw new TypeError(`${name} marks days by ${stray}, which is not in its key`);
-  return marked
-    .map(([column, subject]) => `('${subject}', ${dayOf(`o.${column}`, columns[column], 'z.zone')})`)
-    .join(', ');
+    throw new TypeError(`${name} marks by ${stray}, which is not in its key`);
+  const marked = markedColumns(table, { zone: 'z.zone', connection: '$2::uuid' });
+  return marked.length === 0 ? '(null, null::date, null)' : marked.join(', ');
 }

@@ -1,7 +1,7 @@
 /**
- * Days that depend on an item without being days of its own: a customer is new on the day of the
+ * Days or objects that depend on an item without being its own: a customer is new on the day of the
  * first counted order, so an order that appears, vanishes or changes hands moves other days too.
- * The loader asks before and after it writes, and marks the days of every pair that only one of the
+ * The loader asks before and after it writes, and marks those of every pair that only one of the
  * two answers has.
  */
 import type { Subject } from '../dirty/marks.ts';
@@ -12,8 +12,10 @@ export type Invalidation = {
   table: `raw.${string}`;
   /** …and the values of this column, before and after, are the keys to ask with. */
   column: string;
-  /** What the days are marked with. */
+  /** What they are marked with. */
   subject: Subject;
-  /** Pairs (key text, day date) for the keys `$3` of brand `$1` and connection `$2`, in zone `$4`. */
+  /** Whether it is an object of the connection that depends on a key; a day, if not said. */
+  names?: 'object';
+  /** Pairs (key text, day date) for the keys `$3` of brand `$1` and connection `$2`, in zone `$4`; or (key, object text). */
   pairs: NamedStatement;
 };

@@ -1,12 +1,12 @@
 /**
  * The one way into `raw`. A load is one page of one stream inside the caller's transaction: it settles
  * duplicates, drops what is older than the stored version, writes what differs and nothing else, and
- * marks every brand-local day that a changed item touched before or touches now.
+ * marks every brand-local day, and each object, that a changed item touched before or touches now.
  */
 import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Mark, markDays, type Subject } from '../dirty/marks.ts';
+import { type Mark, markPartitions, objectOf, type Subject } from '../dirty/marks.ts';
 import { type DatedTable, isDated, writeDatedRows } from './dated_rows.ts';
 import { dedupe } from './dedupe.ts';
 import type { Invalidation } from './invalidations.ts';
@@ -138,26 +138,26 @@ async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Pla
   const changed = plan.staged.filter(({ id }) => differences.ids.has(id)).length + plan.direct.length;
   if (changed + differences.content.size === 0) return { changed: 0, days: 0 };
 
-  const days = await storedDays(load, timeZone, stored);
+  const marks = await storedMarks(load, timeZone, stored);
   const changedTables = new Set([...differences.tables, ...tablesOf(tables, plan.direct)]);
-  const dependentDays = await watchInvalidations(
+  const dependentMarks = await watchInvalidations(
     tx,
     { brandId, connectionId, timeZone, tables, dependents },
     { ids: stored, items: touched, tables: changedTables },
   );
   await writeDirect(load, plan.direct);
   await writeStaged(load, differences);
-  days.push(...(await dependentDays()));
+  marks.push(...(await dependentMarks()), ...namedBy(touched, connectionId));
 
   const instants = instantsOf(touched);
-  return { changed, days: await markDays(tx, { brandId, owners, timeZone, now }, { days, instants }) };
+  return { changed, days: await markPartitions(tx, { brandId, owners, timeZone, now }, { marks, instants }) };
 }
 
-async function storedDays(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Mark[]> {
+async function storedMarks(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Mark[]> {
   const { tx, brandId, connectionId, statements } = load;
-  if (statements.days === undefined || roots.size === 0) return [];
+  if (statements.marks === undefined || roots.size === 0) return [];
   const values = [brandId, connectionId, [...roots], timeZone];
-  const { rows } = await tx.query<Mark>({ ...statements.days, values });
+  const { rows } = await tx.query<Mark>({ ...statements.marks, values });
   return rows;
 }
 
@@ -171,6 +171,12 @@ function instantsOf(items: readonly PackedItem[]): Map<Subject, Set<number>> {
     }
   }
   return instants;
+}
+
+function namedBy(items: readonly PackedItem[], connectionId: string): Mark[] {
+  return items.flatMap(({ named }) =>
+    named.map(({ object, ...mark }) => ({ ...mark, object: object && objectOf(connectionId, object) })),
+  );
 }
 
 function tablesOf(tables: readonly Table[], items: readonly PackedItem[]): Table[] {

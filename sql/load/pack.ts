@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
-import type { Subject } from '../dirty/marks.ts';
+import type { Mark, Subject } from '../dirty/marks.ts';
 import type { Invalidation } from './invalidations.ts';
 import { rootColumnOf } from './statements.ts';
 import type { Item, Row, Table } from './table.ts';
@@ -36,6 +36,8 @@ export type PackedItem = {
   digest: string | undefined;
   /** Milliseconds of every instant that touches a day, each once, by what it is a change of. */
   instants: ReadonlyMap<Subject, ReadonlySet<number>>;
+  /** Marks of the dates and of the objects that it touches: objects by their ids alone. */
+  named: readonly Mark[];
   /** What to ask the dependents with. */
   keys: ReadonlyMap<Invalidation, readonly string[]>;
 };
@@ -66,7 +68,7 @@ function packRows({ tables, dependents = [] }: Shelf, item: Item): PackedItem {
     tables,
     parts,
     digest: tables[0]?.digested ? digestOf(parts) : undefined,
-    instants: instantsOf(tables, item),
+    ...touchedBy(tables, item),
     keys: keysOf(dependents, item),
   };
 }
@@ -115,19 +117,22 @@ function uuidOf(hex: string): string {
   return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-');
 }
 
-function instantsOf(tables: readonly Table[], item: Item): ReadonlyMap<Subject, ReadonlySet<number>> {
+function touchedBy(tables: readonly Table[], item: Item): Pick<PackedItem, 'instants' | 'named'> {
   const instants = new Map<Subject, Set<number>>();
-  for (const { name, days = {} } of tables) {
-    for (const [column, subject] of Object.entries(days)) {
+  const named: Mark[] = [];
+  for (const { name, columns, marks = {} } of tables) {
+    for (const [column, subject] of Object.entries(marks)) {
       const of = instants.get(subject) ?? new Set();
       instants.set(subject, of);
+      const partition = columns[column] === 'date' ? 'day' : 'object';
       for (const row of item.rows[name] ?? []) {
         const value = row[column];
         if (value instanceof Date) of.add(value.getTime());
+        else if (typeof value === 'string') named.push({ subject, [partition]: value });
       }
     }
   }
-  return instants;
+  return { instants, named };
 }
 
 function keysOf(

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { lineColumns } from '../db/copy.ts';
 import type { NamedStatement } from '../db/pool.ts';
+import { partitionOf } from '../dirty/marks.ts';
 import type { Table } from './table.ts';
 
 export type { NamedStatement };
@@ -51,8 +52,8 @@ export type StreamStatements = {
   tables: ReadonlyMap<Table, TableStatements>;
   /** What is known of the versions of roots `$3`, the early deletions of `$4` (the table's name) among it. */
   versions: NamedStatement;
-  /** Marks (subject, day in zone `$4`) of the stored rows of roots `$3`; undefined when no row touches a day. */
-  days: NamedStatement | undefined;
+  /** Marks of the stored rows of roots `$3`, days in zone `$4`; undefined when no row touches anything. */
+  marks: NamedStatement | undefined;
 };
 
 const made = new WeakMap<readonly Table[], StreamStatements>();
@@ -94,7 +95,7 @@ function makeStatements(tables: readonly Table[]): StreamStatements {
       select e.id, e.deleted_at, true, false, null
       from ops.early_deletions e
       where e.brand_id = $1 and e.connection_id = $2 and e.table_name = $4 and e.id = any($3::text[])`),
-    days: daysStatement(tables),
+    marks: marksStatement(tables),
   };
 }
 
@@ -250,19 +251,30 @@ export function listOf(row: string, columns: readonly string[]): string {
   return columns.map((column) => `${row}.${column}`).join(', ');
 }
 
-function daysStatement(tables: readonly Table[]): NamedStatement | undefined {
+function marksStatement(tables: readonly Table[]): NamedStatement | undefined {
   const parts = tables.flatMap((table) => {
-    const { name, days = {} } = table;
-    const instants = Object.entries(days).map(([column, subject]) => `('${subject}', o.${column})`);
-    if (instants.length === 0) return [];
+    const { name } = table;
+    const marked = markedColumns(table, { zone: 'z.zone', connection: '$2::uuid' });
+    if (marked.length === 0) return [];
     return `
-      select i.subject, (i.instant at time zone $4)::date as day
+      select i.subject, i.day, i.object
       from unnest($3::text[]) as w (id)
+      cross join (select $4::text as zone) z
       cross join lateral (${rowsWhere(name, rootColumnOf(table))}) o
-      cross join lateral (values ${instants.join(', ')}) as i (subject, instant)
-      where o.deleted_at is null and i.instant is not null`;
+      cross join lateral (values ${marked.join(', ')}) as i (subject, day, object)
+      where o.deleted_at is null and num_nonnulls(i.day, i.object) > 0`;
   });
   return parts.length === 0 ? undefined : statement(parts.join('\n union \n'));
+}
+
+/** What each marked column of row `o` names, as rows (subject, day, object) of SQL. */
+export function markedColumns(
+  { columns, marks = {} }: Table,
+  names: Parameters<typeof partitionOf>[2],
+): string[] {
+  return Object.entries(marks).map(
+    ([column, subject]) => `('${subject}', ${partitionOf('o', [column, columns[column]], names)})`,
+  );
 }
 
 // The name tells the columns too: two definitions of one table never share a staging table.
@@ -274,11 +286,11 @@ function bare(qualified: string): string {
   return qualified.slice(qualified.indexOf('.') + 1);
 }
 
-function assertIdentifiers({ name, key, columns, days = {} }: Table): void {
-  const names = [bare(name), ...key, ...Object.keys(columns), ...Object.values(days)];
+function assertIdentifiers({ name, key, columns, marks = {} }: Table): void {
+  const names = [bare(name), ...key, ...Object.keys(columns), ...Object.values(marks)];
   const wrong = names.find((identifier) => !/^[a-z][a-z0-9_]{0,62}$/.test(identifier));
   if (wrong !== undefined) throw new TypeError(`${wrong} in the definition of ${name} is not a plain name`);
-  const absent = [...key, ...Object.keys(days)].find((column) => !(column in columns));
+  const absent = [...key, ...Object.keys(marks)].find((column) => !(column in columns));
   if (absent !== undefined) throw new TypeError(`${name} has no column ${absent}`);
 }
 

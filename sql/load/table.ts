@@ -44,10 +44,10 @@ export type Table = {
   /** Text columns that stand in an index, besides the key, the root and those that end in `_id`. */
   indexed?: readonly string[];
   /**
-   * Any change of the item marks the day of each of these columns, of an instant the brand-local one, of a date
-   * itself, as a change of the subject.
+   * Any change of the item marks what each of these columns names, as a change of the subject: an instant its
+   * brand-local day, a date itself, a text the object of that id.
    */
-  days?: Readonly<Record<string, Subject>>;
+  marks?: Readonly<Record<string, Subject>>;
   /** What of its objects it keeps; absent: each as it is now, with its version. */
   keeps?: Keeps;
   /** Columns that say how we came to know a row: another value alone makes no other row. */

@@ -1,7 +1,7 @@
-/** Asks for the pairs of sql/load/invalidations.ts before and after a write, and names the days that differ. */
+/** Asks for the pairs of sql/load/invalidations.ts before and after a write, and marks those that differ. */
 
 import type { Tx } from '../db/pool.ts';
-import type { Mark } from '../dirty/marks.ts';
+import { type Mark, objectOf } from '../dirty/marks.ts';
 import type { Invalidation } from './invalidations.ts';
 import type { PackedItem } from './pack.ts';
 import { rootColumnOf, rowsWhere, statement } from './statements.ts';
@@ -24,6 +24,9 @@ export type Touched = {
   tables: ReadonlySet<Table>;
 };
 
+/** What depends on a key: a day, or an object of the connection. */
+type Pair = { day?: string; object?: string };
+
 /** Called before the write; what it returns is called after it. */
 export async function watchInvalidations(
   tx: Tx,
@@ -34,7 +37,7 @@ export async function watchInvalidations(
     const table = asking.tables.find(({ name }) => name === dependents.table);
     return table !== undefined && touched.tables.has(table) ? [{ dependents, table }] : [];
   });
-  const before: { dependents: Invalidation; keys: string[]; pairs: Map<string, string> }[] = [];
+  const before: { dependents: Invalidation; keys: string[]; pairs: Map<string, Pair> }[] = [];
   for (const { dependents, table } of watched) {
     const keys = await keysOf(tx, asking, touched, dependents, table);
     before.push({ dependents, keys, pairs: await pairsOf(tx, asking, dependents, keys) });
@@ -43,10 +46,11 @@ export async function watchInvalidations(
     const marks: Mark[] = [];
     for (const { dependents, keys, pairs } of before) {
       const after = await pairsOf(tx, asking, dependents, keys);
-      const days = new Set<string>();
-      for (const [pair, day] of pairs) if (!after.has(pair)) days.add(day);
-      for (const [pair, day] of after) if (!pairs.has(pair)) days.add(day);
-      for (const day of days) marks.push({ subject: dependents.subject, day });
+      const { subject } = dependents;
+      const mark = ({ day, object }: Pair) =>
+        marks.push({ subject, day, object: object && objectOf(asking.connectionId, object) });
+      for (const [key, pair] of pairs) if (!after.has(key)) mark(pair);
+      for (const [key, pair] of after) if (!pairs.has(key)) mark(pair);
     }
     return marks;
   };
@@ -78,13 +82,13 @@ async function keysOf(
 async function pairsOf(
   tx: Tx,
   { brandId, connectionId, timeZone }: Asking,
-  { pairs }: Invalidation,
+  { pairs, names }: Invalidation,
   keys: readonly string[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, Pair>> {
   if (keys.length === 0) return new Map();
-  const { rows } = await tx.query<{ key: string; day: string }>({
+  const { rows } = await tx.query<Pair & { key: string }>({
     ...pairs,
-    values: [brandId, connectionId, keys, timeZone],
+    values: [brandId, connectionId, keys, ...(names === 'object' ? [] : [timeZone])],
   });
-  return new Map(rows.map(({ key, day }) => [`${key} ${day}`, day]));
+  return new Map(rows.map(({ key, day, object }) => [`${key} ${day ?? object}`, { day, object }]));
 }

@@ -143,14 +143,18 @@ create table ops.marks (
   brand_id uuid not null,
   subject text not null,
   retailer_id uuid,
-  day date not null,
-  marked_at timestamptz not null
+  day date,
+  object text,
+  marked_at timestamptz not null,
+  constraint one_partition check (num_nonnulls(day, object) = 1)
 );
 create index marks_of_partition on ops.marks (brand_id, retailer_id, day);
+create index marks_of_object on ops.marks (brand_id, retailer_id, object) where object is not null;
 comment on table ops.marks is 'what has changed since its figures were computed; a rollup takes the marks of what it reads';
 comment on column ops.marks.subject is 'what changed: sales, payments, subscriptions, fx, calendar …, or a table of figures that others are made from';
 comment on column ops.marks.retailer_id is 'whose figures; null for the brand''s';
-comment on column ops.marks.day is 'day in the brand''s time zone';
+comment on column ops.marks.day is 'day in the brand''s time zone; null where one object is marked';
+comment on column ops.marks.object is 'one object of a connection, such as a subscription: id of the connection, a blank and the provider''s id; null where a day is marked';
 
 create table ops.rejected_rows (
   brand_id uuid not null,

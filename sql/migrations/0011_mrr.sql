@@ -19,7 +19,6 @@ create table agg.subscription_states (
   monthly numeric,
   cause text,
   is_reconstructed boolean not null,
-  created_at timestamptz not null,
   time_zone text not null,
   computed_at timestamptz not null,
   primary key (brand_id, retailer_id, connection_id, subscription_id, plan, valid_from),
@@ -31,9 +30,7 @@ comment on column agg.subscription_states.valid_until is 'the instant at which a
 comment on column agg.subscription_states.monthly is 'major units a month after discounts without end and without tax, 18 places; 0 in a trial and for metered plans; null where nobody can tell';
 comment on column agg.subscription_states.cause is 'why monthly is null: price_unknown, coupon_unknown or tax_unknown';
 comment on column agg.subscription_states.is_paused is 'whether collection was paused; null where that was not seen, because it leaves no trace';
-comment on column agg.subscription_states.created_at is 'when the subscription was created: the rollup of that day makes its states';
 comment on column agg.subscription_states.time_zone is 'zone of the brand by which its days were marked; another one marks them again';
-create index subscription_states_by_creation on agg.subscription_states (brand_id, retailer_id, created_at);
 create index subscription_states_by_start on agg.subscription_states (brand_id, retailer_id, valid_from);
 create index subscription_states_by_end on agg.subscription_states (brand_id, retailer_id, valid_until);
 create index subscription_states_of_customer on agg.subscription_states (brand_id, retailer_id, connection_id, customer_id);

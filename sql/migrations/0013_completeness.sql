@@ -169,6 +169,9 @@ with feeds as (
 ), days as (
   select s.*, b.slug as brand, day::date as day,
          exists (select from ops.rollups r where r.figures = s.source and r.keeps_rates) as keeps_rates,
+         -- Which days an object moves is known once it is made anew.
+         exists (select from ops.marks k join ops.rollups r on k.subject = any (r.changes_with)
+                 where k.brand_id = s.brand_id and k.object is not null and r.figures = s.source) as waits_for_objects,
          fact.day_start(day::date + 1, b.time_zone) as ends_at, g.going
   from sources s
   join app.brands b on b.id = s.brand_id
@@ -187,7 +190,7 @@ with feeds as (
            when d.carried_to < d.ends_at then 'what subscriptions are worth was not carried on to the day yet'
            when d.as_of < d.ends_at then format('%s is read up to %s only', d.behind,
              to_char(d.as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-           when m.day is not null or d.keeps_rates and exists (
+           when m.day is not null or d.waits_for_objects or d.keeps_rates and exists (
              select from ops.fx_noticed n join ops.fx_changes x on x.id > n.change_id
              where n.brand_id = d.brand_id and d.day between x.from_day and x.to_day) then 'figures of the day wait to be computed again'
          end as cause

@@ -5,19 +5,24 @@
  *
  * A full join on the whole grain can only be hashed or merged. Whatever the statistics say, or do not say,
  * PostgreSQL cannot compare each stored row with each fresh one. Rows that are gone are deleted by their place,
- * which another brand's row of another partition may have too: so the brand is asked, in a form without an index.
+ * which another brand's row in another partition of the table may have too: so the brand is asked, in a form without an index.
  */
 import type { Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
-  'of' | 'writes' | 'grain' | 'measures' | 'partition' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
+  'of' | 'writes' | 'grain' | 'measures' | 'object' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
 >;
 
-type Partitioned = Pick<Rollup, 'of' | 'period'>;
+type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
 
-/** Of brand $1: the pairs of retailers $2 uuid[] and days $3 date[], or the periods of these, with their bounds. */
-function wantedPartitions({ of, period = { first: 'day', next: 'day + 1' } }: Partitioned): string {
+/** Of brand $1 and retailers $2 uuid[]: the partitions of the rollup that $3 names. */
+function wantedPartitions(rollup: Partitioned): string {
+  return rollup.object === undefined ? wantedDays(rollup) : wantedObjects(rollup);
+}
+
+/** The days $3 date[] of the retailers, or the periods of these, with their bounds. */
+function wantedDays({ of, period = { first: 'day', next: 'day + 1' } }: Partitioned): string {
   const owner = of === 'brand' ? '' : 'retailer_id, ';
   return `
   select ${owner && 'r.id as retailer_id, '}pair.day, pair.next_day, b.time_zone, b.reporting_currency,
@@ -31,35 +36,48 @@ function wantedPartitions({ of, period = { first: 'day', next: 'day + 1' } }: Pa
   ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id'}`;
 }
 
+/** The objects $3 text[] of the retailers, as marks name them. */
+function wantedObjects({ of }: Partitioned): string {
+  const owner = of === 'brand' ? '' : 'retailer_id, ';
+  return `
+  select ${owner && 'r.id as retailer_id, '}pair.connection_id, pair.object, b.time_zone, b.reporting_currency
+  from (
+    select distinct ${owner}split_part(object, ' ', 1)::uuid as connection_id,
+                    substr(object, strpos(object, ' ') + 1) as object
+    from unnest($2::uuid[], $3::text[]) as p (retailer_id, object)
+  ) pair
+  join app.brands b on b.id = $1
+  ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id'}`;
+}
+
 /** The same for each connection of the owner: an index of `raw` begins with one. */
-function spansOf({ of }: Partitioned): string {
+function spansOf({ of, object }: Partitioned): string {
   const owned =
     of === 'brand' ? "c.level = 'brand' and c.removing_at is null" : 'c.retailer_id = w.retailer_id';
   return `
-  select w.*, c.id as connection_id
+  select w.*${object ? '' : ', c.id as connection_id'}
   from wanted w
-  join app.connections c on c.brand_id = $1 and ${owned}`;
+  join app.connections c on c.brand_id = $1 and ${object ? 'c.id = w.connection_id and ' : ''}${owned}`;
 }
 
-/** The stored rows of `wanted`, by the column that assigns them to a day. */
-function storedRows({ writes, partition, of }: Merged): string {
+/** The stored rows of `wanted`. */
+function storedRows({ writes, object, of }: Merged): string {
   const owned = of === 'brand' ? '' : 'and a.retailer_id = w.retailer_id';
-  const bounds =
-    partition === 'day'
-      ? 'a.day >= w.day and a.day <= w.day'
-      : `a.${partition} >= w.starts_at and a.${partition} < w.ends_at`;
+  const bounds = object
+    ? `a.connection_id = w.connection_id and a.${object} >= w.object and a.${object} <= w.object`
+    : 'a.day >= w.day and a.day <= w.day';
   return `
   select s.*
   from wanted w
   cross join lateral (
     select a.*, a.ctid as place from ${writes} a
     where a.brand_id = $1 ${owned} and ${bounds}
-    order by a.${partition}
+    order by a.${object ?? 'day'}
   ) s`;
 }
 
 /** The rows of the partitions asked for as they should be: what a report of them would select. */
-export function freshQuery(rollup: Pick<Rollup, 'fresh' | 'of' | 'period'>): string {
+export function freshQuery(rollup: Partitioned & Pick<Rollup, 'fresh'>): string {
   return `with wanted as materialized (${wantedPartitions(rollup)}
 ), spans as materialized (${spansOf(rollup)}
 ), fresh as materialized (
@@ -67,7 +85,18 @@ ${rollup.fresh}
 )`;
 }
 
-/** Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days, $4 the instant of the run. */
+/** The objects of days, as marks name them. Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days. */
+export function objectsStatement({ of }: Pick<Rollup, 'of'>, objects: string): string {
+  const days = { ...(of && { of }) };
+  return `with wanted as materialized (${wantedDays(days)}
+), spans as materialized (${spansOf(days)}
+)
+select distinct connection_id || ' ' || object as object from (
+${objects}
+) o order by 1`;
+}
+
+/** Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days or text[] objects, $4 the instant of the run. */
 export function mergeStatement(rollup: Merged): string {
   const { writes, grain, measures, counts } = rollup;
   const key = grain.filter((column) => column !== 'brand_id');
@@ -80,7 +109,7 @@ export function mergeStatement(rollup: Merged): string {
   full join (select true as is_fresh, * from fresh) f using (${key})
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
-)${touchedDays(rollup)}, gone as (
+)${touchedPartitions(rollup)}, gone as (
   delete from ${writes}
   where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1
@@ -91,15 +120,25 @@ export function mergeStatement(rollup: Merged): string {
   returning 1
 )
 select (select count(*) from written) as written, (select count(*) from gone) as deleted,
-  ${rollup.handsOn ? '(select array_agg(day order by day) from touched)' : 'null'} as touched,
+  ${rollup.handsOn ? '(select array_agg(partition order by partition) from touched)' : 'null'} as touched,
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
-/** The days that others which read the table must be computed for: those of the changes, if nothing else is said. */
-function touchedDays({ handsOn, changed }: Merged): string {
+/** Whether what a rollup hands on are objects and not days. */
+export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'handsOn'>): boolean {
+  return object !== undefined && handsOn === 'changes';
+}
+
+/** What others that read the table must be computed for: the partitions of the changes, if nothing else is said. */
+function touchedPartitions({ handsOn, changed, object }: Merged): string {
   if (!handsOn) return '';
+  const query =
+    changed === undefined
+      ? `select distinct ${object ? `connection_id || ' ' || ${object}` : 'day'} as partition from changes`
+      : `select day as partition from (${changed}
+) t`;
   return `, touched as materialized (
-${changed ?? 'select distinct day from changes'}
+${query}
 )`;
 }
 

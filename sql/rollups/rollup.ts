@@ -1,12 +1,13 @@
 /**
- * A rollup brings one `agg` table up to date for exactly the (retailer, day) pairs it is given. It says what
- * the rows of these days are: `<name>.sql` selects them for the rows of `wanted`, which are the pairs with the
- * bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes the rest of the statement.
+ * A rollup brings one `agg` table up to date for exactly the partitions it is given: (retailer, day) pairs, or
+ * others that it declares. It says what the rows of these are: `<name>.sql` selects them for the rows of `wanted`,
+ * which are the pairs with the bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes
+ * the rest of the statement.
  */
 import { readFileSync } from 'node:fs';
 import { coded } from '#runtime/errors.ts';
 import type { Subject } from '../dirty/marks.ts';
-import { mergeStatement } from './merge.ts';
+import { mergeStatement, objectsStatement } from './merge.ts';
 
 export type Rollup = {
   /** Also the name of its `.sql`, and the subject of marks of days on which its rows have changed. */
@@ -23,15 +24,19 @@ export type Rollup = {
    * Rates that move and days that begin are noticed for retailers only.
    */
   of?: 'brand';
-  /** The column that assigns a row to a day: a day itself, or an instant of it. 'day' if not said. */
-  partition: string;
+  /**
+   * Its partitions are objects of connections and not days: the column of their ids, beside `connection_id`. In
+   * `wanted` they are (connection_id, object). `<name>.objects.sql` selects those that belong to days, which somebody
+   * wants to be made anew, as (connection_id, object) out of `wanted` and `spans` of these days.
+   */
+  object?: string;
   /** Its days are the first ones of periods, such as weeks: which one a `day` falls into, and which follows it, as SQL. */
   period?: { first: string; next: string };
-  /** It runs for the days of marks of these subjects; names of rollups among them are those whose tables it reads. */
+  /** It runs for the days, or objects, of marks of these subjects; names of rollups among them are those whose tables it reads. */
   changesWith: readonly Subject[];
   /**
-   * Other rollups read its table: they run for the days on which rows were written or deleted, or else for
-   * those that `<name>.touched.sql` selects out of `stored`, the rows as they were, and `fresh`.
+   * Other rollups read its table: they run for the partitions of which rows were written or deleted, or else for
+   * the days that `<name>.touched.sql` selects out of `stored`, the rows as they were, and `fresh`.
    */
   handsOn?: 'changes' | 'query';
   /**
@@ -46,12 +51,16 @@ export type Rollup = {
   /** The text of `<name>.sql`. */
   fresh: string;
   /** The text of `<name>.touched.sql`. */
-  changed: string | undefined;
+  changed?: string;
+  /** The text of `<name>.objects.sql`. */
+  objects?: string;
   /** The whole statement. */
   sql: string;
+  /** The statement that gives the objects of days, as marks name them. */
+  objectsSql?: string;
 };
 
-type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'sql' | 'partition'> & { partition?: string };
+type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'objects' | 'sql' | 'objectsSql'>;
 
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   constructor(names: readonly string[]) {
@@ -64,12 +73,24 @@ export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
 
 /** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
 export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
-  const { name, partition = 'day', handsOn } = descriptor;
+  const { name, handsOn, object } = descriptor;
   const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
-  const fresh = read(`${name}.sql`);
-  const changed = handsOn === 'query' ? read(`${name}.touched.sql`) : undefined;
-  const rollup = { ...descriptor, partition, fresh, changed };
-  return { ...rollup, sql: mergeStatement(rollup) };
+  return composeRollup({
+    ...descriptor,
+    fresh: read(`${name}.sql`),
+    ...(handsOn === 'query' && { changed: read(`${name}.touched.sql`) }),
+    ...(object && { objects: read(`${name}.objects.sql`) }),
+  });
+}
+
+/** The statements of a rollup, made from what it declares and its queries. */
+export function composeRollup(declared: Omit<Rollup, 'sql' | 'objectsSql'>): Rollup {
+  const { objects } = declared;
+  return {
+    ...declared,
+    sql: mergeStatement(declared),
+    ...(objects !== undefined && { objectsSql: objectsStatement(declared, objects) }),
+  };
 }
 
 /** Every rollup after those whose tables it reads, otherwise in the order given. */

@@ -1,10 +1,11 @@
 /**
- * Runs rollups over days of one retailer, or of the brand itself: over all that are given, or each over those
- * whose marks it follows.
+ * Runs rollups over partitions of one retailer, or of the brand itself: over those of all days that are given, or
+ * each over those whose marks it follows.
  */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Mark, markDays, type Owner, type Subject } from '../dirty/marks.ts';
+import { type Mark, markPartitions, type Owner, type Subject } from '../dirty/marks.ts';
+import { handsOnObjects } from './merge.ts';
 import type { Rollup } from './rollup.ts';
 
 export type RollupTarget = { brandId: string; retailerId: Owner; now: Date };
@@ -16,7 +17,7 @@ export type Rebuilt = {
   counted: Record<string, number>;
 };
 
-/** So many days of what a rollup changed go to its readers at once; marks keep the others for the next claim. */
+/** So many partitions of what a rollup changed go to its readers at once; marks keep the others for the next claim. */
 const HANDED_ON_MAX = 60;
 
 type Answer = { written: number; deleted: number; touched: string[] | null; counted: number };
@@ -26,65 +27,99 @@ export async function runRollups(
   tx: Tx,
   rollups: readonly Rollup[],
   { days, ...target }: RollupTarget & { days: readonly string[] },
-): Promise<Rebuilt> {
+): Promise<Rebuilt & { objects: number }> {
   const all = new Set(days);
-  const { rebuilt } = await run(tx, rollups, target, {
-    daysOf: () => [...days],
-    handOn: (_, touched) => touched.filter((day) => !all.has(day)),
+  const { rebuilt, objects } = await run(tx, rollups, target, {
+    partitionsOf: (rollup) => (rollup.object ? objectsOf(tx, rollup, target, days) : [...days]),
+    handOn: (rollup, touched) =>
+      handsOnObjects(rollup) ? [...touched] : touched.filter((day) => !all.has(day)),
   });
-  return rebuilt;
+  return { ...rebuilt, objects: objects.size };
 }
 
-/** Computes what the rollups keep of the days of marks, and what follows from that. */
+/** The objects that belong to days. */
+async function objectsOf(
+  tx: Tx,
+  { name, objectsSql }: Rollup,
+  { brandId, retailerId }: RollupTarget,
+  days: readonly string[],
+): Promise<string[]> {
+  if (objectsSql === undefined) throw new TypeError(`${name} does not say which objects belong to a day`);
+  const values = [brandId, days.map(() => retailerId), days];
+  const { rows } = await tx.query<{ object: string }>(objectsSql, values);
+  return rows.map(({ object }) => object);
+}
+
+export type Marked = RollupTarget & {
+  marks: readonly Mark[];
+  /** More marks are known to wait: what is handed on waits with them, and is computed once. */
+  isMoreWaiting?: boolean;
+};
+
+/** Computes what the rollups keep of the partitions of marks, and what follows from that. */
 export async function runMarked(
   tx: Tx,
   rollups: readonly Rollup[],
-  { marks, ...target }: RollupTarget & { marks: readonly Mark[] },
-): Promise<Rebuilt & { days: number }> {
-  const marked = new Map<Subject, Set<string>>();
-  const add = (subject: Subject, days: readonly string[]) =>
-    marked.set(subject, new Set([...(marked.get(subject) ?? []), ...days]));
-  for (const { subject, day } of marks) add(subject, [day]);
-  const { rebuilt, days } = await run(tx, rollups, target, {
-    daysOf: ({ changesWith }) =>
-      [...new Set(changesWith.flatMap((subject) => [...(marked.get(subject) ?? [])]))].sort(),
-    handOn: ({ name }, touched) => {
-      add(name, touched.slice(0, HANDED_ON_MAX));
-      return touched.slice(HANDED_ON_MAX);
+  { marks, isMoreWaiting = false, ...target }: Marked,
+): Promise<Rebuilt & { days: number; objects: number }> {
+  const marked = { days: new Map<Subject, Set<string>>(), objects: new Map<Subject, Set<string>>() };
+  const add = (kind: keyof typeof marked, subject: Subject, partitions: readonly string[]) =>
+    marked[kind].set(subject, new Set([...(marked[kind].get(subject) ?? []), ...partitions]));
+  for (const { subject, day, object } of marks) {
+    if (day) add('days', subject, [day]);
+    if (object) add('objects', subject, [object]);
+  }
+  const handedOnMax = isMoreWaiting ? 0 : HANDED_ON_MAX;
+  const { rebuilt, days, objects } = await run(tx, rollups, target, {
+    partitionsOf({ object, changesWith }) {
+      const found = marked[object ? 'objects' : 'days'];
+      return [...new Set(changesWith.flatMap((subject) => [...(found.get(subject) ?? [])]))].sort();
+    },
+    handOn(rollup, touched) {
+      add(handsOnObjects(rollup) ? 'objects' : 'days', rollup.name, touched.slice(0, handedOnMax));
+      return touched.slice(handedOnMax);
     },
   });
-  return { ...rebuilt, days: new Set([...marks.map(({ day }) => day), ...days]).size };
+  for (const { day, object } of marks) {
+    if (day) days.add(day);
+    if (object) objects.add(object);
+  }
+  return { ...rebuilt, days: days.size, objects: objects.size };
 }
 
 type Plan = {
-  daysOf(rollup: Rollup): string[];
-  /** Gives the touched days that wait for another claim. */
+  partitionsOf(rollup: Rollup): string[] | Promise<string[]>;
+  /** Gives the touched partitions that wait for another claim. */
   handOn(rollup: Rollup, touched: readonly string[]): string[];
 };
+
+type Ran = { rebuilt: Rebuilt; days: Set<string>; objects: Set<string> };
 
 /** Each in a statement (and so a snapshot) of its own. Lookups follow indexes until the transaction ends. */
 async function run(
   tx: Tx,
   rollups: readonly Rollup[],
   { brandId, retailerId, now }: RollupTarget,
-  { daysOf, handOn }: Plan,
-): Promise<{ rebuilt: Rebuilt; days: Set<string> }> {
-  const rebuilt: Rebuilt = { written: 0, deleted: 0, counted: {} };
-  const run = new Set<string>();
+  { partitionsOf, handOn }: Plan,
+): Promise<Ran> {
+  const ran: Ran = { rebuilt: { written: 0, deleted: 0, counted: {} }, days: new Set(), objects: new Set() };
+  const { rebuilt } = ran;
   const left: Mark[] = [];
   await followIndexes(tx);
   for (const rollup of rollups) {
     if ((rollup.of === 'brand') !== (retailerId === null)) continue;
-    const days = daysOf(rollup);
-    if (days.length === 0) continue;
-    const { rows } = await tx.query<Answer>(rollup.sql, [brandId, days.map(() => retailerId), days, now]);
+    const partitions = await partitionsOf(rollup);
+    if (partitions.length === 0) continue;
+    const values = [brandId, partitions.map(() => retailerId), partitions, now];
+    const { rows } = await tx.query<Answer>(rollup.sql, values);
     const { written = 0, deleted = 0, touched, counted = 0 } = rows[0] ?? {};
     rebuilt.written += written;
     rebuilt.deleted += deleted;
     if (rollup.counts) rebuilt.counted[rollup.counts.as] = counted;
-    for (const day of days) run.add(day);
-    for (const day of handOn(rollup, touched ?? [])) left.push({ subject: rollup.name, day });
+    for (const one of partitions) ran[rollup.object ? 'objects' : 'days'].add(one);
+    for (const one of handOn(rollup, touched ?? []))
+      left.push({ subject: rollup.name, [handsOnObjects(rollup) ? 'object' : 'day']: one });
   }
-  await markDays(tx, { brandId, owners: [retailerId], timeZone: 'UTC', now }, { days: left });
-  return { rebuilt, days: run };
+  await markPartitions(tx, { brandId, owners: [retailerId], timeZone: 'UTC', now }, { marks: left });
+  return ran;
 }

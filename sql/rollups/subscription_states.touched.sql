@@ -1,5 +1,5 @@
 -- Days on which a subscription now was something else than before, and those on which its customer may have
--- become new or come back. `stored` and `fresh` are its states, made on the day of its creation.
+-- become new or come back. `stored` and `fresh` are its states.
 with different as (
   -- Where only the end has moved, what lies between the two ends is different. In another zone of the brand
   -- a state begins and ends on other days: on those of both zones something is different.
@@ -8,10 +8,10 @@ with different as (
   full join fresh f using (retailer_id, connection_id, subscription_id, plan, valid_from)
   cross join lateral (
     select (s.customer_id, s.currency, s.is_trialing, s.is_paused, s.is_metered, s.monthly, s.cause, s.is_reconstructed,
-            s.created_at, s.time_zone)
+            s.time_zone)
            is not distinct from
            (f.customer_id, f.currency, f.is_trialing, f.is_paused, f.is_metered, f.monthly, f.cause, f.is_reconstructed,
-            f.created_at, f.time_zone) as is_same
+            f.time_zone) as is_same
   ) c
   cross join lateral (
     select s.customer_id, s.currency, least(s.valid_until, f.valid_until) as starts,

@@ -15,10 +15,9 @@ export const subscriptionStates = defineRollup(import.meta.url, {
     'monthly',
     'cause',
     'is_reconstructed',
-    'created_at',
     'time_zone',
   ],
-  partition: 'created_at',
+  object: 'subscription_id',
   changesWith: ['subscriptions'],
   handsOn: 'query',
 });

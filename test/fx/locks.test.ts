@@ -87,7 +87,9 @@ test('a rollup that is at work while rates are published compares its rows by it
   await using rolling = await openTransaction(db);
   await lockRollup(rolling.tx, brand.id, retailer.id);
   await db.transaction(publish);
-  expect(await claimMarks(rolling.tx, brand.id, retailer.id, 10)).toEqual([{ subject: 'fx', day }]);
+  expect(await claimMarks(rolling.tx, brand.id, retailer.id, { days: 10, objects: 10 })).toEqual([
+    { subject: 'fx', day },
+  ]);
 });
 
 test('a retailer whose rollup is at work is left to a rollup that follows', async () => {
@@ -95,7 +97,7 @@ test('a retailer whose rollup is at work is left to a rollup that follows', asyn
   const { brand, retailer } = await aSeller(db, { reports: 'GBP', days: [day], currencies: ['USD'] });
   const work = { brandId: brand.id, retailerId: retailer.id };
   await using rolling = await openTransaction(db);
-  await claimMarks(rolling.tx, brand.id, retailer.id, 10);
+  await claimMarks(rolling.tx, brand.id, retailer.id, { days: 10, objects: 10 });
   await db.transaction(publish);
   expect(await runTask(fxBrand, { brandId: brand.id }, db)).toEqual({ days: 0, retailers: 1 });
   await rolling.commit();

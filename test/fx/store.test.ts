@@ -193,7 +193,7 @@ test('a store that dies leaves neither rates nor marks nor audit', async () => {
 
 /** As a worker does it, in a transaction that has yet to commit. */
 async function rollUpIn(tx: Tx, { brand, retailer }: Shop) {
-  const marks = await claimMarks(tx, brand.id, retailer.id, 10);
+  const marks = await claimMarks(tx, brand.id, retailer.id, { days: 10, objects: 10 });
   await runMarked(tx, [dailySales], { brandId: brand.id, retailerId: retailer.id, marks, now: new Date() });
   return [...new Set(marks.map(({ day }) => day))];
 }

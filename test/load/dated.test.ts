@@ -11,7 +11,7 @@ const opens: Table = table({
   key: ['id'],
   keeps: 'events',
   columns: { id: 'text', opened_at: 'timestamptz', device: 'text' },
-  days: { opened_at: 'emails' },
+  marks: { opened_at: 'emails' },
 });
 
 const spend: Table = table({
@@ -20,7 +20,7 @@ const spend: Table = table({
   rootColumn: 'campaign_id',
   keeps: 'days',
   columns: { campaign_id: 'text', day: 'date', amount: 'numeric' },
-  days: { day: 'spend' },
+  marks: { day: 'spend' },
 });
 
 const views: Table = table({
@@ -29,7 +29,7 @@ const views: Table = table({
   rootColumn: 'id',
   keeps: 'counters',
   columns: { id: 'text', read_at: 'timestamptz', views: 'integer' },
-  days: { read_at: 'social' },
+  marks: { read_at: 'social' },
 });
 
 const NOW = at('2024-06-01T00:00:00Z');

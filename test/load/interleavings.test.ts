@@ -16,7 +16,9 @@ const changed = aThing({ changedAt: v2, thing: { amount: '20' } });
 
 /** What a rollup does: takes marks, then computes their days from what it sees. */
 async function rollUp({ shop }: LoadBench, tx: Tx, figures: Map<string, string>): Promise<string[]> {
-  const days = (await claimMarks(tx, shop.brand.id, shop.retailer.id, 100)).map(({ day }) => day);
+  const days = (await claimMarks(tx, shop.brand.id, shop.retailer.id, { days: 100, objects: 100 })).map(
+    ({ day }) => String(day),
+  );
   for (const day of days) {
     const { rows } = await tx.query(
       "select coalesce(sum(amount), 0) as amount from raw.things where (placed_at at time zone 'UTC')::date = $1",
@@ -88,7 +90,9 @@ test('a claim takes whole days, oldest first, and leaves marks that somebody els
     [shop.brand.id, shop.retailer.id, days],
   );
   const claim = async (tx: Tx, limit: number) =>
-    (await claimMarks(tx, shop.brand.id, shop.retailer.id, limit)).map(({ day }) => day);
+    (await claimMarks(tx, shop.brand.id, shop.retailer.id, { days: limit, objects: limit })).map(
+      ({ day }) => day,
+    );
   expect(await db.transaction((tx) => claim(tx, 2))).toEqual(['2024-03-01', '2024-03-02']);
   expect(await db.column('select day from ops.marks')).toEqual(['2024-03-03']);
   await using taking = await openTransaction(db);

@@ -1,6 +1,8 @@
 /** What a dirty day of MRR costs must not depend on how many subscriptions and bills there are. */
 import { expect, test } from 'vitest';
+import { objectOf } from '#sql/dirty/marks.ts';
 import { rollups } from '#sql/rollups/index.ts';
+import { runRollups } from '#sql/rollups/run.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aConnection } from '../support/rows/factory.ts';
 
@@ -53,7 +55,7 @@ async function aYear(db: TestDb) {
        at + w * interval '7 days', at + (w + 1) * interval '7 days', at, at from ${subscriptions}, generate_series(0, 5) w`,
     place,
   );
-  return { brandId, retailerId };
+  return { brandId, retailerId, connectionId: id };
 }
 
 async function readsOf(db: TestDb, name: string, values: unknown[]) {
@@ -68,24 +70,22 @@ async function readsOf(db: TestDb, name: string, values: unknown[]) {
     .map((node) => ({ node: node['Node Type'], rows: node['Actual Rows'] * node['Actual Loops'] }));
 }
 
-test('a day makes the states of its own subscriptions anew, and its figures of those that there are', async () => {
+test('a subscription makes its own states anew, and a day its figures of those that there are', async () => {
   await using db = await freshDb();
-  const { brandId, retailerId } = await aYear(db);
+  const { brandId, retailerId, connectionId } = await aYear(db);
   const { rows: all } = await db.query<{ day: string }>(
     "select d::date as day from generate_series('2024-01-01'::date, '2024-12-31', '1 day') d",
   );
   const days = all.map(({ day }) => day);
   const now = new Date('2025-01-01T00:00:00Z');
-  for (const name of ['subscription_states', 'daily_mrr']) {
-    const sql = rollups.find((rollup) => rollup.name === name)?.sql ?? '';
-    await db.query(sql, [brandId, days.map(() => retailerId), days, now]);
-  }
+  await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId, days, now }));
   await db.query('vacuum analyze');
   const values = [brandId, [retailerId], [DAY], now];
 
-  const states = await readsOf(db, 'subscription_states', values);
+  const one = [brandId, [retailerId], [objectOf(connectionId, 's500')], now];
+  const states = await readsOf(db, 'subscription_states', one);
   expect(states.length).toBeGreaterThan(0);
-  expect(Math.max(...states.map(({ rows }) => rows))).toBeLessThanOrEqual(PER_DAY);
+  expect(Math.max(...states.map(({ rows }) => rows))).toBe(1);
 
   // Of those that last on the day its level is made; of more than those that begin or end on it nothing else is read.
   const figures = await readsOf(db, 'daily_mrr', values);

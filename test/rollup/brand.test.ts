@@ -6,8 +6,7 @@ import { expect, test } from 'vitest';
 import type { Db } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
 import type { Owner } from '#sql/dirty/marks.ts';
-import { mergeStatement } from '#sql/rollups/merge.ts';
-import type { Rollup } from '#sql/rollups/rollup.ts';
+import { composeRollup } from '#sql/rollups/rollup.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { beginRemoval } from '#sql/tenants/removal.ts';
@@ -19,9 +18,7 @@ import { aThing, at, createThings, thingTables } from '../support/rows/things.ts
 const now = new Date('2024-06-01T00:00:00Z');
 const shared = {
   measures: ['things', 'amount'],
-  partition: 'day',
   changesWith: ['sales'],
-  changed: undefined,
 };
 const ofBrand = {
   ...shared,
@@ -51,7 +48,7 @@ const ofRetailers = {
      and t.deleted_at is null and t.placed_at >= w.starts_at and t.placed_at < w.ends_at
     group by w.retailer_id, w.day`,
 };
-const rollups: Rollup[] = [ofBrand, ofRetailers].map((one) => ({ ...one, sql: mergeStatement(one) }));
+const rollups = [ofBrand, ofRetailers].map(composeRollup);
 
 /** Two brands with a connection of the whole brand each, of which a part belongs to a retailer. */
 async function twoBrands(db: Db): Promise<readonly [Shop, Shop]> {
@@ -78,7 +75,7 @@ const thing = (id: string, name: string, placed: string, version = placed) =>
 async function roll(db: Db, { brand, retailer }: Shop): Promise<void> {
   for (const owner of [null, retailer.id] as Owner[])
     await db.transaction(async (tx) => {
-      const marks = await claimMarks(tx, brand.id, owner, 60);
+      const marks = await claimMarks(tx, brand.id, owner, { days: 60, objects: 60 });
       await runMarked(tx, rollups, { brandId: brand.id, retailerId: owner, marks, now });
     });
 }
@@ -149,7 +146,7 @@ test('a change of zone and the removal of the connection reach the figures of th
   );
   expect(new Set(gone.retailerIds)).toEqual(new Set([null, one.retailer.id]));
   await db.transaction(async (tx) => {
-    const marks = await claimMarks(tx, one.brand.id, null, 60);
+    const marks = await claimMarks(tx, one.brand.id, null, { days: 60, objects: 60 });
     await runMarked(tx, rollups, { brandId: one.brand.id, retailerId: null, marks, now });
   });
   expect((await figuresOf(db, one)).filter(({ of }) => of === null)).toEqual([]);

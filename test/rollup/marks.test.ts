@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { mergeStatement } from '#sql/rollups/merge.ts';
-import type { Rollup } from '#sql/rollups/rollup.ts';
+import { composeRollup, type Rollup } from '#sql/rollups/rollup.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { twoShops } from '../support/rows/factory.ts';
 import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';
@@ -26,7 +25,7 @@ async function ranOver(tx: Tx, given: readonly Rollup[], which: { brandId: strin
       },
     },
   });
-  const marks = await claimMarks(tx, which.brandId, which.retailerId, 60);
+  const marks = await claimMarks(tx, which.brandId, which.retailerId, { days: 60, objects: 60 });
   await runMarked(watched, given, { ...which, marks, now });
   return ran;
 }
@@ -45,15 +44,13 @@ const counted = {
   writes: 'agg.days_with_orders' as const,
   grain: ['brand_id', 'retailer_id', 'day', 'currency'],
   measures: ['orders'],
-  partition: 'day',
   changesWith: ['daily_sales'],
-  changed: undefined,
   fresh: `
     select w.retailer_id, w.day, s.currency, s.orders
     from wanted w
     join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day = w.day`,
 };
-const both: Rollup[] = [handingSales, { ...counted, sql: mergeStatement(counted) }];
+const both: Rollup[] = [handingSales, composeRollup(counted)];
 
 test('a rollup that reads another one runs for the days on which rows were written or deleted', async () => {
   await using shop = await aRolledShop();
@@ -75,7 +72,8 @@ test('a rollup that reads another one runs for the days on which rows were writt
     days_with_orders: [first, second],
   });
   await db.query(
-    "insert into ops.marks select brand_id, 'sales', id, $2::date, now() from app.retailers where id = $1",
+    `insert into ops.marks (brand_id, subject, retailer_id, day, marked_at)
+     select brand_id, 'sales', id, $2::date, now() from app.retailers where id = $1`,
     [which.retailerId, first],
   );
   expect(await take()).toEqual({ daily_sales: [first] }); // nothing came out different
@@ -101,7 +99,7 @@ test('days beyond what is handed on at once are marked for the next claim', asyn
   );
   await db.transaction(async (tx) => {
     await loadOrders(tx, shop.place, orders);
-    const marks = await claimMarks(tx, which.brandId, which.retailerId, 100);
+    const marks = await claimMarks(tx, which.brandId, which.retailerId, { days: 100, objects: 100 });
     await runMarked(tx, both, { ...which, marks, now });
   });
   expect(await db.column('select count(*) from agg.days_with_orders')).toEqual([60]);

@@ -2,14 +2,15 @@
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
 import { rollups } from '#sql/rollups/index.ts';
+import { handsOnObjects } from '#sql/rollups/merge.ts';
 import { defineRollup, inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { freshDb } from '../support/db/db.ts';
 
 function named(name: string, after: string[] = []): Rollup {
   const reads = after.map((read) => `agg.${read}` as const);
-  const texts = { fresh: '', changed: undefined, sql: '' };
+  const texts = { fresh: '', sql: '' };
   const writes = `agg.${name}` as const;
-  return { name, reads, writes, grain: [], measures: [], partition: 'day', changesWith: [], ...texts };
+  return { name, reads, writes, grain: [], measures: [], changesWith: [], ...texts };
 }
 
 const order = (given: Rollup[]) => inOrder(given).map(({ name }) => name);
@@ -37,7 +38,7 @@ test('a rollup without its statement does not start', () => {
 test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
   '%s reads and writes what it says',
   (_, rollup) => {
-    const code = rollup.sql.replaceAll(/--.*$/gm, '');
+    const code = `${rollup.sql} ${rollup.objectsSql ?? ''}`.replaceAll(/--.*$/gm, '');
     const mentioned = new Set(code.match(/\b(fact|raw|agg)\.\w+/g));
     for (const helper of ['fact.day_start', 'fact.exchange_rate', 'fact.round_to_currency'])
       mentioned.delete(helper);
@@ -75,14 +76,23 @@ test('a rollup follows the changes of those whose tables it reads, and these han
   expect(handedOn.toSorted()).toEqual([...new Set(followed)].sort());
 });
 
-test('whatever is marked, some rollup follows, and none follows what nobody marks', () => {
+test('whatever is marked, some rollup of such partitions follows, and none follows what nobody marks', () => {
   const ofStreams = streams.flatMap(({ tables, dependents = [] }) => [
-    ...tables.flatMap(({ days = {} }) => Object.values(days)),
-    ...dependents.map(({ subject }) => subject),
+    ...tables.flatMap(({ columns, marks = {} }) =>
+      Object.entries(marks).map(([column, subject]) =>
+        columns[column] === 'text' ? `object of ${subject}` : `day of ${subject}`,
+      ),
+    ),
+    ...dependents.map(({ subject, names = 'day' }) => `${names} of ${subject}`),
   ]);
-  const ofRollups = rollups.flatMap(({ name, handsOn }) => (handsOn ? [name] : []));
-  const marked = new Set([...ofStreams, ...ofRollups, 'fx', 'calendar']);
-  expect(new Set(rollups.flatMap(({ changesWith }) => changesWith))).toEqual(marked);
+  const ofRollups = rollups.flatMap((rollup) =>
+    rollup.handsOn ? [`${handsOnObjects(rollup) ? 'object' : 'day'} of ${rollup.name}`] : [],
+  );
+  const marked = new Set([...ofStreams, ...ofRollups, 'day of fx', 'day of calendar']);
+  const followed = rollups.flatMap(({ changesWith, object }) =>
+    changesWith.map((subject) => `${object ? 'object' : 'day'} of ${subject}`),
+  );
+  expect(new Set(followed)).toEqual(marked);
 });
 
 test('a rollup that carries states on reads them and follows the calendar', () => {

@@ -257,7 +257,7 @@ async function apply(tx: Tx, { brandId, retailers, shops }: World, change: Chang
 }
 
 async function rollSome(tx: Tx, brandId: string, retailerId: string, limit: number): Promise<number> {
-  const marks = await claimMarks(tx, brandId, retailerId, limit);
+  const marks = await claimMarks(tx, brandId, retailerId, { days: limit, objects: limit });
   await runMarked(tx, rollups, { brandId, retailerId, marks, now });
   return marks.length;
 }

@@ -8,7 +8,7 @@ import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { followIndexes } from '#sql/db/planner.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
-import { markAllDays, markDays } from '#sql/dirty/marks.ts';
+import { markAllDays, markPartitions } from '#sql/dirty/marks.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { noteChange } from '#sql/fx/changes.ts';
 import { countMoved, noticeRatesOfBrand } from '#sql/fx/days.ts';
@@ -84,12 +84,12 @@ const machineWorks: [string, Work][] = [
   [
     'days that are claimed',
     async (tx, { brandId, retailerId }) => {
-      await markDays(
+      await markPartitions(
         tx,
         { brandId, owners: [retailerId], timeZone: 'UTC', now: NOW },
-        { days: DAYS.map((day) => ({ subject: 'sales', day })) },
+        { marks: DAYS.map((day) => ({ subject: 'sales', day })) },
       );
-      await claimMarks(tx, brandId, retailerId, 60);
+      await claimMarks(tx, brandId, retailerId, { days: 60, objects: 60 });
     },
   ],
   [

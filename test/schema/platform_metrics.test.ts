@@ -47,9 +47,8 @@ async function subscribed(db: TestDb, { brandId, retailerId }: Place, connection
   const [customer, subscription, from, until] = life;
   await db.query(
     `insert into agg.subscription_states (brand_id, retailer_id, connection_id, subscription_id, plan, valid_from,
-       valid_until, customer_id, currency, is_trialing, is_metered, monthly, is_reconstructed, created_at, time_zone,
-       computed_at)
-     values ($1, $2, $3, $4, 'p', $5, $6, $7, 'GBP', false, false, 10, false, $5, 'Europe/London', now())`,
+       valid_until, customer_id, currency, is_trialing, is_metered, monthly, is_reconstructed, time_zone, computed_at)
+     values ($1, $2, $3, $4, 'p', $5, $6, $7, 'GBP', false, false, 10, false, 'Europe/London', now())`,
     [brandId, retailerId, connectionId, subscription, from, until, customer],
   );
 }

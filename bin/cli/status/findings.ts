@@ -25,7 +25,7 @@ export type Findings = {
   removals: Begun[];
   /** Slots that came due a while ago and are not decided. */
   late_schedules: { schedules: number; oldest_seconds: number };
-  dirty_days: { days: number; oldest_seconds: number };
+  dirty_days: { days: number; objects: number; oldest_seconds: number };
   rejected_records: number;
   /** Checks whose newest result is a failure. */
   failed_checks: FailedCheck[];
@@ -99,7 +99,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   connections: [],
   removals: [],
   late_schedules: { schedules: 0, oldest_seconds: 0 },
-  dirty_days: { days: 0, oldest_seconds: 0 },
+  dirty_days: { days: 0, objects: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
 };
@@ -159,7 +159,8 @@ const LATE_SCHEDULES = `
   from ops.schedules where next_slot < now() - interval '1 minute'`;
 
 const DIRTY_DAYS = `
-  select count(distinct (brand_id, retailer_id, day)) as days,
+  select count(distinct (brand_id, retailer_id, day)) filter (where day is not null) as days,
+         count(distinct (brand_id, retailer_id, object)) filter (where object is not null) as objects,
          coalesce(extract(epoch from now() - min(marked_at)), 0)::float8 as oldest_seconds
   from ops.marks`;
 

@@ -38,13 +38,14 @@ function screen({
   const { waiting, running, retrying, held, dead, dead_made_good } = jobs;
   const madeGood = dead_made_good > 0 ? ` (${dead_made_good} made good by a later run)` : '';
   const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
+  const objects = dirty_days.objects > 0 ? ` and ${count(dirty_days.objects, 'object')}` : '';
   const marked =
     dirty_days.oldest_seconds > 1 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
   return [
     `database     ${database.place}  PostgreSQL ${database.version}${database.embedded ? ', embedded' : ''}`,
     `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
     `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${dead} dead${madeGood}`,
-    `days         ${dirty_days.days} to recompute${marked}`,
+    `days         ${dirty_days.days}${objects} to recompute${marked}`,
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
     ...attention.map((line) => red(`! ${line}`)),

@@ -26,12 +26,11 @@ export const subscriptions = recordTable({
   key: ['id'],
   observed: true,
   columns: {
-    id: text('id'),
+    id: text('id', { marks: 'subscriptions' }), // its states are made anew, and mark the days that come out different
     status: text('status'),
     currency: currency('currency'),
     customer_id: ref('customer'),
-    // The rollup of that day makes its states, and marks the days that come out different.
-    created_at: instant('created', { marks: 'subscriptions' }),
+    created_at: instant('created'),
     start_date: instant('start_date'),
     trial_start: instantIfAny('trial_start'),
     trial_end: instantIfAny('trial_end'),

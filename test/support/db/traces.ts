@@ -66,7 +66,8 @@ export async function fillEveryTable(
     where t.relkind in ('r', 'p') and t.relnamespace in ('raw'::regnamespace, 'agg'::regnamespace, 'ops'::regnamespace)
       and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
       and (a.attnotnull and not a.atthasdef or a.attname in ('brand_id', 'retailer_id', 'connection_id')
-        or a.attname like '%mrr' or a.attname = 'monthly') -- amounts that may be null, but only with a cause
+        or a.attname like '%mrr' or a.attname = 'monthly' -- amounts that may be null, but only with a cause
+        or t.relname = 'marks' and a.attname = 'day') -- which is of a day or of an object
       and exists (select from pg_attribute b where b.attrelid = t.oid and b.attname = 'brand_id')
     group by t.oid order by 1`);
   for (const { name, columns } of tables) {

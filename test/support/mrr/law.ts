@@ -24,7 +24,7 @@ const OURS = rollups.filter(({ name }) => name === 'subscription_states' || name
 const DAYS = Array.from({ length: 24 }, (_, index) =>
   new Date(Date.parse('2024-03-20') + index * 86_400_000).toISOString().slice(0, 10),
 );
-const TABLES = [subscriptions, subscriptionItems, subscriptionVersions];
+export const TABLES = [subscriptions, subscriptionItems, subscriptionVersions];
 
 const EMPTIED = [...TABLES.map(({ name }) => name), 'agg.daily_mrr', 'agg.subscription_states',
   'ops.marks', 'ops.days_carried'].join(); // biome-ignore format: a list of names
@@ -73,7 +73,7 @@ async function aWorld(db: TestDb): Promise<World> {
 }
 
 /** A subscription begins on a day that its id says, which lies before or amid what is seen of it. */
-function itemOf({ id, customer, from, changedAt, status, currency, paused, items }: Seen) {
+export function itemOf({ id, customer, from, changedAt, status, currency, paused, items }: Seen) {
   const created = new Date(Date.parse('2024-03-26T22:00:00Z') + Number(id.slice(1)) * 86_400_000);
   const validFrom = from < created ? created : from;
   const row = {
@@ -129,7 +129,7 @@ async function rollSome(
   limit: number,
 ): Promise<number> {
   await rollForward(tx, { brandId, retailerId, now });
-  const marks = await claimMarks(tx, brandId, retailerId, limit);
+  const marks = await claimMarks(tx, brandId, retailerId, { days: limit, objects: limit });
   await runMarked(tx, OURS, { brandId, retailerId, marks, now });
   return marks.length;
 }

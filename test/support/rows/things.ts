@@ -16,7 +16,7 @@ export const things: Table = table({
     placed_at: 'timestamptz',
     payload: 'jsonb',
   },
-  days: { placed_at: 'sales' },
+  marks: { placed_at: 'sales' },
 });
 
 export const parts: Table = table({
@@ -24,7 +24,7 @@ export const parts: Table = table({
   key: ['id'],
   columns: { id: 'text', thing_id: 'text', quantity: 'integer', booked_at: 'timestamptz' },
   rootColumn: 'thing_id',
-  days: { booked_at: 'sales' },
+  marks: { booked_at: 'sales' },
 });
 
 export const prices: Table = table({

@@ -1,32 +1,25 @@
 /** A rollup of weeks that reads another one, which the product has none of. */
 import { dailySales } from '#sql/rollups/daily_sales.ts';
-import { mergeStatement } from '#sql/rollups/merge.ts';
-import type { Rollup } from '#sql/rollups/rollup.ts';
-
-const sales: Rollup = { ...dailySales, handsOn: 'changes' };
+import { composeRollup } from '#sql/rollups/rollup.ts';
 
 /** `daily_sales` as it is where another rollup reads it. */
-export const handingSales: Rollup = { ...sales, sql: mergeStatement(sales) };
+export const handingSales = composeRollup({ ...dailySales, handsOn: 'changes' });
 
-const weeks = {
+export const weeklyOrders = composeRollup({
   name: 'weekly_orders',
-  reads: ['agg.daily_sales'] as const,
-  writes: 'agg.weekly_orders' as const,
+  reads: ['agg.daily_sales'],
+  writes: 'agg.weekly_orders',
   grain: ['brand_id', 'retailer_id', 'day', 'currency'],
   measures: ['orders', 'gross_sales'],
-  partition: 'day',
   period: { first: "date_trunc('week', day)::date", next: 'day + 7' },
   changesWith: ['daily_sales'],
-  changed: undefined,
   fresh: `
     select w.retailer_id, w.day, s.currency, sum(s.orders)::bigint as orders,
            trim_scale(sum(s.gross_sales)) as gross_sales
     from wanted w
     join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day >= w.day and s.day < w.next_day
     group by w.retailer_id, w.day, s.currency`,
-};
-
-export const weeklyOrders: Rollup = { ...weeks, sql: mergeStatement(weeks) };
+});
 
 export const WEEKLY_TABLE = `
   create table agg.weekly_orders (
