@@ -130,9 +130,14 @@ async function lockBrand(tx: Tx, brandId: string): Promise<Brand> {
   return rows[0];
 }
 
+/** Zones that passed. PostgreSQL reads the files of all zones each time it is asked for one. */
+const knownZones = new Set<string>();
+
 async function assertTimeZone(tx: Tx, timeZone: string): Promise<void> {
+  if (knownZones.has(timeZone)) return;
   const { rows } = await tx.query('select from pg_timezone_names where name = $1', [timeZone]);
   if (rows.length === 0 || !knownToNode(timeZone)) throw new TimeZoneUnknown(timeZone);
+  knownZones.add(timeZone);
 }
 
 function knownToNode(timeZone: string): boolean {

@@ -4,6 +4,7 @@ import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
+import { inForm } from '../support/property.ts';
 import { aRetailer } from '../support/rows/factory.ts';
 import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';
 import { aRolledShop, figures, roll, rollDirty } from '../support/rows/rolled.ts';
@@ -40,16 +41,26 @@ test.each(changes)(
   },
 );
 
+// Many zones are alike all year. The short form looks at one of each kind, the full one at every name.
 test('in every zone that PostgreSQL knows, each day of 2023 begins where the date first is that day', async () => {
   await using db = await freshDb();
   const wrong = await db.rows(`
+    with zone as (
+      select distinct on (${inForm('clock', 'name')}) name
+      from pg_timezone_names
+      cross join lateral (
+        select array_agg(hour at time zone name order by hour)
+        from generate_series('2022-12-30Z'::timestamptz, '2024-01-02Z', interval '3 hours') hour
+      ) as year (clock)
+      where name !~ '^(posix|right)/'
+      order by ${inForm('clock, name', 'name')}
+    )
     select zone.name, day
-    from pg_timezone_names zone
+    from zone
     cross join generate_series('2023-01-01'::date, '2023-12-31', interval '1 day') series
     cross join lateral (select series::date as day, fact.day_start(series::date, zone.name) as starts_at) d
-    where zone.name !~ '^(posix|right)/'
-      and ((starts_at at time zone zone.name)::date <> day
-        or ((starts_at - interval '1 microsecond') at time zone zone.name)::date >= day)`);
+    where (starts_at at time zone zone.name)::date <> day
+      or ((starts_at - interval '1 microsecond') at time zone zone.name)::date >= day`);
   expect(wrong).toEqual([]);
 });
 

@@ -1,8 +1,8 @@
 /** What a dirty day costs must not depend on how long the history is. */
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rollups } from '#sql/rollups/index.ts';
-import { freshDb } from '../support/db/db.ts';
-import { aShop } from '../support/rows/factory.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { aShop, type Shop } from '../support/rows/factory.ts';
 
 type Plan = {
   'Node Type': string;
@@ -21,36 +21,43 @@ const ofSales = rollups.filter(({ reads }) =>
   reads.some((read) => read.endsWith('sales') || read === 'fact.ledger'),
 );
 
+const opened = new AsyncDisposableStack();
+let db: TestDb;
+let shop: Shop;
+beforeAll(async () => {
+  db = opened.use(await freshDb());
+  shop = await aShop(db);
+  const place = [shop.brand.id, shop.connection.id];
+  const stamps = 'at, at, null';
+  const orders = `(select n, '2024-01-01T12:00:00Z'::timestamptz + n / 10 * interval '1 day' as at
+    from generate_series(0, 2999) n) o`;
+  await db.query(
+    `insert into raw.shopify_orders
+     select $1, $2, n::text, '#', at, at, null, false, true, 'GBP', 'GBP', false, (n % 700)::text, 'GB', null, null,
+       '{}', 1, 1, 0, jsonb_build_object('filler', repeat('x', 500)), ${stamps} from ${orders}`,
+    place,
+  );
+  await db.query(
+    `insert into raw.shopify_order_lines
+     select $1, $2, n || 'l' || l, n::text, 'p', (n % 50)::text, null, 'T', null, 1, 1, false, 'GBP', 1, null, ${stamps}
+     from ${orders}, generate_series(1, 6) l`,
+    place,
+  );
+  await db.query(
+    `insert into raw.shopify_sales
+     select $1, $2, n || 's' || l, n::text, 'a', 'ORDER', at, 'ORDER', 'PRODUCT', n || 'l' || l, 1, 'GBP', 1, 0, 0, null,
+       ${stamps} from ${orders}, generate_series(1, 6) l`,
+    place,
+  );
+  await db.query('vacuum analyze');
+});
+afterAll(() => opened.disposeAsync());
+
 // 300 days with 60 sales each: a plan that begins elsewhere than at the day's sales reads many more.
 test.each(ofSales.map((rollup) => [rollup.name, rollup] as const))(
   '%s of one day reads the rows of that day, whatever else there is',
   async (_, { sql }) => {
-    await using db = await freshDb();
-    const { brand, connection, retailer } = await aShop(db);
-    const place = [brand.id, connection.id];
-    const stamps = 'at, at, null';
-    const orders = `(select n, '2024-01-01T12:00:00Z'::timestamptz + n / 10 * interval '1 day' as at
-      from generate_series(0, 2999) n) o`;
-    await db.query(
-      `insert into raw.shopify_orders
-       select $1, $2, n::text, '#', at, at, null, false, true, 'GBP', 'GBP', false, (n % 700)::text, 'GB', null, null,
-         '{}', 1, 1, 0, jsonb_build_object('filler', repeat('x', 500)), ${stamps} from ${orders}`,
-      place,
-    );
-    await db.query(
-      `insert into raw.shopify_order_lines
-       select $1, $2, n || 'l' || l, n::text, 'p', (n % 50)::text, null, 'T', null, 1, 1, false, 'GBP', 1, null, ${stamps}
-       from ${orders}, generate_series(1, 6) l`,
-      place,
-    );
-    await db.query(
-      `insert into raw.shopify_sales
-       select $1, $2, n || 's' || l, n::text, 'a', 'ORDER', at, 'ORDER', 'PRODUCT', n || 'l' || l, 1, 'GBP', 1, 0, 0, null,
-         ${stamps} from ${orders}, generate_series(1, 6) l`,
-      place,
-    );
-    await db.query('vacuum analyze');
-    const values = [brand.id, [retailer.id], ['2024-05-05'], new Date()];
+    const values = [shop.brand.id, [shop.retailer.id], ['2024-05-05'], new Date()];
     const [plan] = await db.column(`explain (analyze, format json) ${sql}`, values);
     const [{ Plan: root }] = plan as [{ Plan: Plan }];
     const reads = nodes(root).filter((node) => node['Relation Name']?.startsWith('shopify_'));

@@ -15,20 +15,21 @@ export type TestDb = Db & {
 /** A database with its schema and nothing else, for one test: a copy of the template, or one that was made so again. */
 export async function freshDb(): Promise<TestDb> {
   const baseline = inject('baseline');
-  const { name, since } = ready.pop() ?? { name: await copyOf(inject('template')), since: baseline.since };
-  return open(name, async (url) => {
-    const again = await recycled(url, { ...baseline, since });
-    if (again !== undefined && ready.length < READY_MAX) ready.push({ name, since: again });
+  const { db, since } = ready.pop() ?? { db: open(await copyOf(inject('template'))), since: baseline.since };
+  return lent(db, async () => {
+    const again = await recycled(db, { ...baseline, since });
+    if (again !== undefined && ready.length < READY_MAX) ready.push({ db, since: again });
+    else await db[Symbol.asyncDispose]();
   });
 }
 
 /** A database without any schema of ours. */
 export async function emptyDb(): Promise<TestDb> {
-  return open(await copyOf('template0'), async () => {});
+  return open(await copyOf('template0'));
 }
 
-/** Of this process, left by tests that have ended. */
-const ready: { name: string; since: string }[] = [];
+/** Of this process, left by tests that have ended, each with a session that knows its catalogue. */
+const ready: { db: TestDb; since: string }[] = [];
 const READY_MAX = 8;
 
 // Nobody drops it before the run ends: a file system that has just removed a database's hundreds of
@@ -41,7 +42,7 @@ async function copyOf(template: string): Promise<string> {
   return name;
 }
 
-function open(name: string, leave: (url: string) => Promise<void>): TestDb {
+function open(name: string): TestDb {
   const url = new URL(inject('serverUrl'));
   url.pathname = name;
   const db = openDb(url.href, { applicationName: 'nightshift test', max: 10 });
@@ -52,9 +53,28 @@ function open(name: string, leave: (url: string) => Promise<void>): TestDb {
     column: async (text, values) => (await db.query(text, values)).rows.map((row) => Object.values(row)[0]),
     rows: async <R extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
       (await db.query<R>(text, values)).rows,
+  };
+}
+
+/** For one test: what it began and did not wait for finds no database any more. */
+function lent(db: TestDb, giveBack: () => Promise<void>): TestDb {
+  let isOver = false;
+  const whileLent =
+    <A extends unknown[], R>(work: (...given: A) => Promise<R>) =>
+    async (...given: A): Promise<R> => {
+      if (isOver) throw new Error('The test that had this database has ended.');
+      return work(...given);
+    };
+  return {
+    ...db,
+    query: whileLent(db.query) as TestDb['query'],
+    transaction: whileLent(db.transaction) as TestDb['transaction'],
+    rows: whileLent(db.rows) as TestDb['rows'],
+    column: whileLent(db.column),
     [Symbol.asyncDispose]: async () => {
-      await db[Symbol.asyncDispose]();
-      await leave(url.href);
+      if (isOver) return;
+      isOver = true;
+      await giveBack();
     },
   };
 }

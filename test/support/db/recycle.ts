@@ -1,10 +1,10 @@
 /**
  * Makes a database that a test has used as good as a new copy of the template, which takes a tenth of the time that
- * a copy takes. What cannot be undone in full (another schema, tables that have grown, other seeds) is refused: such
- * a database serves nobody again.
+ * a copy takes. What cannot be undone in full (another schema, other seeds) is refused: such a database serves nobody
+ * again.
  */
 import pg from 'pg';
-import { type Db, openDb } from '#sql/db/pool.ts';
+import type { Db } from '#sql/db/pool.ts';
 
 /** What a new copy holds: how many rows its catalogues and seeds have, and what was made or written last. */
 export type Baseline = { counts: Record<string, number>; lastOid: number; since: string };
@@ -13,7 +13,7 @@ const CATALOGUES = [
   ...['pg_attrdef', 'pg_attribute', 'pg_class', 'pg_constraint', 'pg_description', 'pg_index', 'pg_inherits'],
   ...['pg_proc', 'pg_rewrite', 'pg_statistic_ext', 'pg_trigger', 'pg_type'],
 ];
-/** Of a table up to this size the planner assumes the same as of an empty one that was never analyzed. */
+/** Of a table up to this size the planner assumes the same as of an empty one that was never analyzed; others are made anew. */
 const PAGES_MAX = 10;
 const TERMINATE_MS_MAX = 5_000;
 const OURS = "relnamespace = any ('{agg,app,ops,raw,graphile_worker}'::regnamespace[])";
@@ -35,33 +35,46 @@ export async function baselineOf(db: Db): Promise<Baseline> {
 const NOW = 'select pg_current_xact_id()::xid::text';
 
 /** The last transaction before its next use; undefined if it is of no further use. */
-export async function recycled(url: string, baseline: Baseline): Promise<string | undefined> {
+export async function recycled({ pool }: Db, baseline: Baseline): Promise<string | undefined> {
+  let session: pg.PoolClient | undefined;
   try {
-    return await madeAsNew(url, baseline);
+    session = await pool.connect();
+    while (pool.idleCount > 0) (await pool.connect()).release(true);
+    const since = await madeAsNew(session, baseline);
+    return pool.totalCount === 1 ? since : undefined; // else somebody still has a session of it
   } catch (error) {
     if (isDatabaseError(error)) return undefined; // read-only, gone or full, as its test wanted it
     throw error;
+  } finally {
+    session?.release();
   }
 }
 
 const isDatabaseError = (error: unknown): boolean =>
   error instanceof pg.DatabaseError || (error instanceof Error && isDatabaseError(error.cause));
 
-async function madeAsNew(url: string, { counts, lastOid, since }: Baseline): Promise<string | undefined> {
-  await using db = openDb(url, { applicationName: 'nightshift test recycling', max: 1 });
-  await db.query(`${LEAVE}; ${dropTablesAfter(lastOid)}`);
+async function madeAsNew(
+  session: pg.ClientBase,
+  { counts, lastOid, since }: Baseline,
+): Promise<string | undefined> {
+  await session.query(`${FORGET}; ${LEAVE}; ${dropTablesAfter(lastOid)}`);
   const differs = Object.entries(counts).map(
     ([name, count]) =>
       `(select count(*) <> ${count} or coalesce(bool_or(age(xmin) < age('${since}'::xid)), false) from ${name})`,
   );
-  const { rows } = await db.query(`select ${differs.join(' or ')} or ${HAS_SETTINGS} as differs`);
+  const { rows } = await session.query(`select ${differs.join(' or ')} or ${HAS_SETTINGS} as differs`);
   if (rows[0]?.differs !== false) return undefined;
-  const used = await textsOf(db, USED, [Object.keys(counts)]);
-  if ((await textsOf(db, GROWN, [used])).length > 0) return undefined;
-  const emptied = used.map((name) => `delete from ${name}`);
-  await db.query(['set session_replication_role = replica', ...emptied, ...RESETS].join(';'));
-  return (await textsOf(db, NOW))[0];
+  const used = await textsOf(session, USED, [Object.keys(counts)]);
+  const grown = await textsOf(session, GROWN, [used]);
+  const emptied = used.map((name) => `${grown.includes(name) ? 'truncate' : 'delete from'} ${name}`);
+  const asReplica = 'begin; set local session_replication_role = replica'; // triggers and foreign keys rest
+  await session.query([asReplica, ...emptied, ...RESETS, 'commit'].join(';'));
+  return (await textsOf(session, NOW))[0];
 }
+
+/** What a session keeps of its test. Statements that it has prepared stay: its client relies on them. */
+const FORGET = `close all; unlisten *; discard temp; discard sequences; reset session authorization; reset all;
+  select pg_advisory_unlock_all()`;
 
 const LEAVE = `select pg_terminate_backend(pid, ${TERMINATE_MS_MAX}) from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid()`;
@@ -93,6 +106,8 @@ const RESETS = [
    where last_value is not null and sequencename <> 'migrations_id_seq'`,
 ];
 
-async function textsOf(db: Db, text: string, values?: unknown[]): Promise<string[]> {
+type Asked = { query(text: string, values?: unknown[]): Promise<{ rows: object[] }> };
+
+async function textsOf(db: Asked, text: string, values?: unknown[]): Promise<string[]> {
   return (await db.query(text, values)).rows.map((row) => String(Object.values(row)[0]));
 }
