@@ -1,11 +1,12 @@
 /**
- * `npm run bench [name…] [-- --json]`: runs the named benches, or all, each in databases of its own,
+ * `npm run bench [name…] [-- --json --connections 200]`: runs the named benches, or all, each in databases of its own,
  * and prints their figures. It ends with 1 when a figure misses its bar. docs/performance.md says
  * what the bars mean and what was measured.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
+import { benchFleet } from './fleet.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
 import { benchQueue } from './queue.ts';
@@ -26,12 +27,21 @@ const benches: readonly Bench[] = [
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
+  { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },
 ];
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, connections: { type: 'string' } },
+});
+const connections = values.connections === undefined ? undefined : Number(values.connections);
+if (connections !== undefined && !(Number.isInteger(connections) && connections >= 4)) {
+  process.stderr.write('--connections takes a whole number from 4 on\n');
+  process.exit(2);
+}
 const out = makeOutput(values.json ?? false);
 const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
 if (unknown.length > 0) {
@@ -59,7 +69,7 @@ async function measure({ name, limitMs, run }: Bench): Promise<Figure[]> {
     throw new Error(`Bench ${name} did not end within ${limitMs / 1000} s.`);
   });
   try {
-    return await Promise.race([run(server), tooLong]);
+    return await Promise.race([run(server, { ...(connections && { connections }) }), tooLong]);
   } finally {
     limit.abort();
     tooLong.catch(() => {});

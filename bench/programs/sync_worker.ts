@@ -7,6 +7,7 @@ import { makeKeyring } from '../../connectors/providers.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { makeLog } from '../../runtime/log.ts';
 import { sealer } from '../../sql/tenants/secrets.ts';
+import { syncConnection } from '../../tasks/sync_connection.ts';
 import { syncStream } from '../../tasks/sync_stream.ts';
 import type { Task } from '../../tasks/task.ts';
 import { startWorker } from '../../workers/queue/worker.ts';
@@ -20,7 +21,7 @@ const worker = await startWorker({
   concurrency,
   drainSeconds: 10,
   log: makeLog('warn', 'sync'),
-  tasks: [syncStream as unknown as Task],
+  tasks: [syncConnection as unknown as Task, syncStream as unknown as Task],
   services: { ...makeKeyring(sealer(secretKeys), []), ecbUrl: 'http://127.0.0.1:9' },
 });
 const sampling = setInterval(() => {

@@ -17,8 +17,11 @@ export type Bench = {
   name: string;
   /** It is given up, and its databases are dropped, after this long. */
   limitMs: number;
-  run(server: BenchServer): Promise<Figure[]>;
+  run(server: BenchServer, options: BenchOptions): Promise<Figure[]>;
 };
+
+/** `connections`: of the fleet, which is then measured at this size only. */
+export type BenchOptions = { connections?: number };
 
 export function meets(value: number, bar: Bar): boolean {
   return 'atLeast' in bar ? value >= bar.atLeast : value < bar.below;
