@@ -1,7 +1,7 @@
 /**
- * Rows into PostgreSQL by `copy … from stdin` in its text format, the fastest way in that needs no
- * knowledge of the server's byte order. Each value is checked against the type of its column,
- * because PostgreSQL would tell of a wrong one without saying which object it came from.
+ * Loads rows by `copy … from stdin` in its text format, the fastest way that does not depend on the binary formats of
+ * the server. Each value is checked against the type of its column, because PostgreSQL's own error would not name the
+ * object.
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,15 +11,15 @@ import { shown } from '#runtime/scrub.ts';
 import type { ColumnType, Row, Table, Value } from '../load/table.ts';
 import type { Tx } from './pool.ts';
 
-/** Larger texts and buffers are mapped into memory and out of it each time, which costs more than making them. */
+/** Larger texts and buffers are mapped and unmapped each time, which costs more than filling them. */
 const CHUNK_CHARS = 1 << 16;
 const INTEGER_MAX = 2 ** 31 - 1;
 const TIME_MS_MAX = Date.UTC(9999, 11, 31);
-/** Nothing was sold on the first day of the year 1, which programs write where they know no day. */
+/** Programs write the first day of the year 1 for an unknown day; nothing was sold then. */
 const TIME_MS_MIN = Date.UTC(1900, 0, 1);
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
-/** What an index of ours can hold, twice in one entry. */
+/** So long a text fits an index entry twice. */
 const KEY_CHARS_MAX = 255;
 const REPLACEMENT = '\ufffd';
 
@@ -28,7 +28,7 @@ export class RowUnfit extends coded('NS_ROW_UNFIT') {
     const has =
       value === undefined ? 'something else' : shown(value instanceof Date ? value.getTime() : value);
     super(`Column ${column} of ${table} wants ${wanted}, and ${shown(id)} has ${has} there.`, {
-      hint: 'Its stream sets such a record aside: see ops.rejected_rows.',
+      hint: 'Its stream quarantines such a record: see ops.rejected_rows.',
       context: { table, column, id: id.slice(0, KEY_CHARS_MAX), wanted },
     });
   }
@@ -55,7 +55,7 @@ const encodeIndexed: Encode = (value) =>
 
 export type LineWriter = (row: Row, id: string) => string;
 
-/** Whether it can be a key of ours. NUL and half a surrogate pair cannot be stored, and replaced two keys may be one. */
+/** Whether it can be a key. NUL and lone surrogates cannot be stored, and replacing them could make two keys equal. */
 export function isKey(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && isIndexable(value);
 }
@@ -64,13 +64,13 @@ function isIndexable(value: string): boolean {
   return value.length <= KEY_CHARS_MAX && value.isWellFormed() && !value.includes('\0');
 }
 
-/** Columns that stand in a key or an index, so that what they hold must fit into one. */
+/** Columns of keys and indexes, whose values must fit an index entry. */
 export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Table): ReadonlySet<string> {
   const ids = Object.keys(columns).filter((column) => column.endsWith('_id'));
   return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids, ...indexed]);
 }
 
-/** A day as ISO 8601 writes it, and one that there is. */
+/** An existing day in ISO 8601 form. */
 function isDay(text: string): boolean {
   const at = new Date(`${text}T00:00:00Z`);
   return DAY.test(text) && isStorable(at) && at.toISOString().startsWith(text);
@@ -80,12 +80,12 @@ export function isStorable(at: Date): boolean {
   return at.getTime() >= TIME_MS_MIN && at.getTime() <= TIME_MS_MAX;
 }
 
-/** The columns of a line: the key, so that it is found without reading on, then all others. */
+/** The columns of a line: the key first, so that it is found without parsing the rest. */
 export function lineColumns({ key, columns }: Table): string[] {
   return [...key, ...Object.keys(columns).filter((column) => !key.includes(column))];
 }
 
-/** Turns rows of a table into the begin of a line for COPY. */
+/** Turns rows of a table into the beginning of a line for COPY. */
 export function lineWriter(table: Table): LineWriter {
   const { name, columns, key } = table;
   const indexed = indexedColumnsOf(table);
@@ -103,7 +103,7 @@ export function lineWriter(table: Table): LineWriter {
       if (text === undefined) throw new RowUnfit(name, column, id, type, value);
       texts[index] = text;
     }
-    return texts.join('\t'); // in one piece, where adding up would leave a tree of pieces
+    return texts.join('\t'); // a flat string; concatenation would leave a tree of pieces
   };
 }
 
@@ -116,15 +116,15 @@ export function keyCut({ key }: Table): (line: string) => string {
   };
 }
 
-/** Refuses a row that names a column which the table does not have: its value would be lost in silence. */
+/** Refuses a row with a column that the table does not have: its value would be lost silently. */
 export function assertColumns({ name, columns }: Table, row: Row, id: string): void {
   const stray = Object.keys(row).find((column) => !(column in columns));
   if (stray !== undefined) throw new RowUnfit(name, stray, id, 'no such column');
 }
 
 /**
- * `statement` is the whole `copy … from stdin`. Lines are made while PostgreSQL works on those before
- * them; should making one fail, the copy is broken off and the transaction with it.
+ * `statement` is the whole `copy … from stdin`. Lines are made while PostgreSQL processes earlier ones; if making one
+ * fails, the copy fails and with it the transaction.
  */
 export async function copyLines(tx: Tx, statement: string, lines: Iterable<string>): Promise<void> {
   await pipeline(Readable.from(chunks(lines), { highWaterMark: 1 }), tx.query(copyFrom(statement)));
@@ -144,8 +144,8 @@ function* chunks(lines: Iterable<string>): Generator<string> {
   if (chars > 0) yield `${chunk.join('\n')}\n`;
 }
 
-// PostgreSQL's text holds no NUL. A record is not worth losing for one, so it becomes the character
-// that Unicode has for "something that cannot be shown stood here".
+// PostgreSQL's text cannot hold NUL. A record should not be lost for one, so Unicode's replacement character takes
+// its place.
 function escaped(text: string): string {
   if (!/[\\\t\n\r\0]/.test(text)) return text;
   return text
@@ -156,7 +156,7 @@ function escaped(text: string): string {
     .replaceAll('\r', '\\r');
 }
 
-/** JSON that jsonb takes: it refuses NUL and half a surrogate pair even in their escaped form. */
+/** JSON that jsonb accepts: it refuses NUL and lone surrogates even in escaped form. */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null';
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
@@ -184,7 +184,7 @@ function isInteger(value: Value): boolean {
   return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INTEGER_MAX;
 }
 
-/** Rows beside each other mostly have the same instants, and printing one is dear: the last is kept. */
+/** Neighbouring rows mostly have the same instants and formatting is expensive, so the last text is kept. */
 function instants(): Encode {
   let last = Number.NaN;
   let text = '';

@@ -1,8 +1,8 @@
-/** Which failures are the database's own: no job is to blame for them, and no attempt is spent on them. */
+/** Faults of the database itself: no job causes them, so they spend no attempt. */
 import pg from 'pg';
 import { coded, messageOf } from '#runtime/errors.ts';
 
-// SQLSTATEs that say how the server is, not what was asked of it.
+// SQLSTATEs about the state of the server, not about a statement.
 const FAULT_CLASSES = ['08']; // the connection
 const FAULTS = [
   '25006', // read-only: it has become a standby
@@ -15,8 +15,8 @@ const FAULTS = [
   '57P03', // it is starting, or stopping
   '57P04', // the database was dropped
   '57P05', // ended for being idle
-  '58000', // the system under it …
-  '58030', // … cannot read or write
+  '58000', // system error …
+  '58030', // … I/O error
 ];
 
 export class DatabaseUnreachable extends coded('NS_DATABASE_UNREACHABLE') {
@@ -29,7 +29,7 @@ export class DatabaseUnreachable extends coded('NS_DATABASE_UNREACHABLE') {
   }
 }
 
-/** Not what a task makes of it: a run that outran its timeout is broken off by ending its session. */
+/** A run that exceeds its timeout loses its session too, but that is not a fault of the database. */
 export function isDatabaseFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return error instanceof DatabaseUnreachable;
   const { code = '' } = error;

@@ -1,7 +1,7 @@
 /**
- * Brings the database to the schema that this code was written for: first the queue's own
- * migrations (ours refer to its tables), then `migrations/NNNN_name.sql`, forward only. All of it
- * under one advisory lock, so that processes that start together do it once.
+ * Migrates the database to the schema of this release: first the queue's own migrations (ours refer to its tables),
+ * then `migrations/NNNN_name.sql`, forward only. One advisory lock covers all of it, so that processes that start
+ * together do it once.
  */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ export class SchemaNewer extends coded('NS_SCHEMA_NEWER') {
 export class SchemaOlder extends coded('NS_SCHEMA_OLDER') {
   constructor(missing: string[]) {
     super(`The database lacks migrations that this version needs: ${missing.join(', ')}.`, {
-      hint: 'Bring it up to date: npx nightshift migrate',
+      hint: 'Migrate it: npx nightshift migrate',
       context: { missing },
     });
   }
@@ -35,7 +35,7 @@ export class SchemaOlder extends coded('NS_SCHEMA_OLDER') {
 
 export class QueueSchemaUnknown extends coded('NS_QUEUE_SCHEMA') {
   constructor(found: number) {
-    super(`The queue's schema is at migration ${found}; this version works with ${QUEUE_MIGRATION} only.`, {
+    super(`The queue's schema is at migration ${found}; this version supports ${QUEUE_MIGRATION} only.`, {
       hint: 'Run the version of Nightshift that fits it; graphile-worker is pinned for this reason.',
       context: { found, wanted: QUEUE_MIGRATION },
     });
@@ -45,15 +45,15 @@ export class QueueSchemaUnknown extends coded('NS_QUEUE_SCHEMA') {
 export class MigrationFailed extends coded('NS_MIGRATION_FAILED') {
   constructor(cause: unknown) {
     super(`A migration failed and all of this run was rolled back: ${messageOf(cause)}`, {
-      hint: 'Mend what the message names, then: npx nightshift migrate',
+      hint: 'Correct what the message names, then: npx nightshift migrate',
       cause,
     });
   }
 }
 
-/** Applies what is missing and names it; safe to run at any time and by many at once. */
+/** Applies the missing migrations and returns their names; safe at any time and for many processes at once. */
 export async function migrate(db: Db, dir = MIGRATIONS_DIR): Promise<string[]> {
-  await db.query('select'); // a database that is not there is refused in plain words
+  await db.query('select'); // a missing database fails here, with a clear message
   const client = await db.pool.connect();
   try {
     await client.query(`set statement_timeout = 0; select pg_advisory_lock(${MIGRATE_LOCK})`);
@@ -65,7 +65,7 @@ export async function migrate(db: Db, dir = MIGRATIONS_DIR): Promise<string[]> {
   }
 }
 
-/** Refuses a schema that is not exactly the one of this code. */
+/** Refuses a schema that does not fit this release exactly. */
 export async function assertSchema(db: Db, dir = MIGRATIONS_DIR): Promise<void> {
   await db.transaction(async (tx) => {
     const found = await difference(tx, dir);
@@ -126,7 +126,7 @@ async function applyFiles(client: Tx, dir: string): Promise<string[]> {
       createMigrationsSchema: true,
       ignorePattern: '(?!\\d{4}_\\w+\\.sql$).*',
       singleTransaction: true,
-      noLock: true, // ours is held, and covers the queue as well
+      noLock: true, // our own lock is held, and covers the queue as well
       logger: quiet,
     });
     return applied.map(({ name }) => name);

@@ -1,7 +1,7 @@
 /**
- * The door to PostgreSQL. Every session speaks UTC, notices a dead peer within seconds on both
- * sides, and has a limit on each statement. Values keep what they are: a `date` stays the text
- * 'YYYY-MM-DD', a `numeric` stays decimal text, a `bigint` is a number or an error.
+ * Connections to PostgreSQL. Every session uses UTC, both sides notice a dead peer within seconds, and each statement
+ * has a time limit. Values stay exact: a `date` is the text 'YYYY-MM-DD', a `numeric` is decimal text, a `bigint` is
+ * a number or an error.
  */
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
@@ -10,7 +10,7 @@ import { types } from './pool_types.ts';
 
 export type Tx = pg.ClientBase;
 
-/** A session parses it once: for what is asked again and again. */
+/** A prepared statement, for frequent queries: a session parses it once. */
 export type NamedStatement = { name: string; text: string };
 export type Statement = string | NamedStatement;
 
@@ -20,14 +20,14 @@ export type Db = AsyncDisposable & {
     statement: Statement,
     values?: unknown[],
   ): Promise<pg.QueryResult<R>>;
-  /** Commits what `fn` did, or nothing of it. */
+  /** Commits all changes of `fn`, or none. */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
 };
 
 export type DbOptions = {
-  /** What `pg_stat_activity` calls us. */
+  /** Our name in `pg_stat_activity`. */
   applicationName: string;
-  /** The most connections at a time. */
+  /** The maximum number of connections. */
   max?: number;
   /** 0 = no limit. */
   statementTimeoutMs?: number;
@@ -38,13 +38,13 @@ export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 10;
 
-// A killed client's statement would run on and hold its locks: the server looks for its client
-// this often while it works, and TCP probes find a vanished machine in about ten seconds. Ours begin
-// as early: by themselves they would wait two hours, and with them whoever waits for an answer.
+// The statement of a killed client would run on and hold its locks, so the server checks for its client this often
+// while it works, and TCP probes find a vanished machine in about ten seconds. Our own probes start as early: by
+// default they would start after two hours.
 const CLIENT_PROBE_AFTER_MS = 3_000;
 const sessionSettings = {
   timezone: 'UTC',
-  jit: 'off', // it takes seconds to compile what then runs for milliseconds; our own server has it off too
+  jit: 'off', // compiling takes seconds for statements of milliseconds; the embedded server has it off too
   client_connection_check_interval: '500ms',
   tcp_keepalives_idle: '3',
   tcp_keepalives_interval: '1',
@@ -54,17 +54,16 @@ const sessionSettings = {
 
 export class TransactionRolledBack extends coded('NS_TRANSACTION_ROLLED_BACK') {
   constructor() {
-    super('PostgreSQL rolled a transaction back that should have been committed.', {
+    super('PostgreSQL rolled back a transaction that should have been committed.', {
       hint: 'A statement in it failed and its error was swallowed: the job is tried again, please report it.',
     });
   }
 }
 
-/** Connects when first used; leaving the scope closes every connection. */
+/** Connects on first use; leaving the scope closes every connection. */
 export function openDb(url: string, options: DbOptions): Db {
   const pool = new pg.Pool(poolConfig(url, options));
-  // A connection that breaks while nobody waits on it must not end the process: whoever uses it
-  // next gets the error from their own statement, and the pool replaces it.
+  // An idle connection that breaks must not end the process: the next statement on it fails, and the pool replaces it.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
 
@@ -87,9 +86,9 @@ export function openDb(url: string, options: DbOptions): Db {
     try {
       return await work(client);
     } catch (thrown) {
-      // What fails after the connection broke fails for that, whatever it says: a COPY speaks of its stream.
+      // After the connection broke every error has that cause, even if it says otherwise: a COPY complains about its stream.
       const error = lost === undefined ? thrown : lossOf(lost, url);
-      if (isDatabaseFault(error)) unfit = error as Error; // a standby would refuse the next one too
+      if (isDatabaseFault(error)) unfit = error as Error; // a standby would refuse the next statement too
       throw error;
     } finally {
       client.off('error', onError);
@@ -109,7 +108,7 @@ export function openDb(url: string, options: DbOptions): Db {
   };
 }
 
-/** The server says why it ended a session (one that idled in a transaction is our own fault), or says nothing. */
+/** Whether the server ended the session or it broke. A session that was idle in a transaction is our own fault. */
 function lossOf(lost: Error, url: string): Error {
   const isOurFault = lost instanceof pg.DatabaseError && !isDatabaseFault(lost);
   return isOurFault ? lost : new DatabaseUnreachable(placeOf(url), lost);
@@ -124,7 +123,7 @@ async function inTransaction<T>(client: pg.PoolClient, fn: (tx: Tx) => Promise<T
     if (command !== 'COMMIT') throw new TransactionRolledBack();
     return result;
   } catch (error) {
-    await client.query('rollback').catch(() => void client.end()); // a session that cannot is not handed on
+    await client.query('rollback').catch(() => void client.end()); // a session that cannot roll back is not reused
     throw error;
   }
 }
@@ -134,7 +133,7 @@ function poolConfig(url: string, options: DbOptions): pg.PoolConfig {
   const settings = { ...sessionSettings, statement_timeout: `${statementTimeoutMs}ms` };
   const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   const address = new URL(url);
-  const given = address.searchParams.get('options'); // what the address asks for comes last and wins
+  const given = address.searchParams.get('options'); // options in the address come last and win
   address.searchParams.set('options', [...flags, given ?? ''].join(' ').trim());
   address.searchParams.set('application_name', applicationName);
   return {
@@ -147,7 +146,7 @@ function poolConfig(url: string, options: DbOptions): pg.PoolConfig {
   };
 }
 
-/** Where a server is, without the password that its address carries. */
+/** The address of a server, without the password. */
 export function placeOf(url: string): string {
   const { hostname, port, pathname } = new URL(url);
   return `${hostname}:${port || '5432'}${pathname}`;

@@ -1,4 +1,4 @@
-/** How values of PostgreSQL arrive. Only what differs from pg's own reading stands here. */
+/** How values of PostgreSQL are parsed, where this differs from pg's defaults. */
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
 
@@ -20,7 +20,7 @@ const textArray: (text: string) => (string | null)[] = pg.types.getTypeParser(ar
 const parsers: Record<number, (text: string) => unknown> = {
   [INT8]: safeInteger,
   [arrays.int8]: (text) => textArray(text).map((item) => (item === null ? null : safeInteger(item))),
-  // Text, because a Date would move a day by the zone of this machine and a float would lose digits.
+  // Text, because a Date would shift a day by the local time zone and a float would lose digits.
   [NUMERIC]: asText,
   [DATE]: asText,
   [TIMESTAMP]: asText,

@@ -1,24 +1,23 @@
 /**
- * What PostgreSQL knows of its tables. Autovacuum may be off or late, so whoever has written looks which tables
- * have changed much since they were analyzed, whoever changed them, and has them analyzed. Nothing of ours needs
- * that to end in time (planner.ts); reports that somebody writes over `bi` do.
+ * Keeps planner statistics fresh. Autovacuum may be off or late, so after writing, tables that have changed much since
+ * they were analyzed are analyzed. Our own statements do not need it (planner.ts); reports over `bi` do.
  */
 import type { Tx } from './pool.ts';
 
-/** In pages: a smaller table is read in a moment by any plan. */
+/** In pages: any plan reads a smaller table quickly. */
 const SIZE_MIN = 16;
 /**
- * PostgreSQL's own sample (100) takes a second of the processor for the tables of an order, many times in
- * a first load. A fifth of it tells large from small and frequent from rare.
+ * With PostgreSQL's default (100) the tables of an order cost a second of processor time, many times in a first load.
+ * A fifth of it still distinguishes large from small and frequent from rare.
  */
 const STATISTICS_TARGET = 20;
-/** Times as many pages as when it was analyzed, or changes of so large a part of its rows. */
+/** A table counts as changed at this many times its pages when analyzed, or with this share of its rows changed. */
 const GROWTH = 2;
 const CHANGED_PART = 0.2;
 
-// The size is told by the file itself. Changes are counted by each session and told by and by, which is late
-// for a table that has just been filled, but in time for one that is rewritten. Whether there are statistics is
-// told by when they were made: of a table whose rows are all gone none are left, however often it is analyzed.
+// The size comes from the file itself. Each session reports its changes with a delay, which is too late for a table
+// that has just been filled, but in time for one that is rewritten. Whether there are statistics is known by the time
+// of analysis: an empty table has none, however often it is analyzed.
 const CHANGED = `
   select t.oid::regclass::text as name
   from pg_class t
@@ -33,7 +32,7 @@ const CHANGED = `
          or s.analyzed_at is null)
   order by name`;
 
-/** Analyzes what has changed much, and names it. A table that another session analyzes is left to it. */
+/** Analyzes the tables that have changed much and returns their names, except those that another session analyzes. */
 export async function analyzeChanged(tx: Tx): Promise<string[]> {
   const { rows } = await tx.query<{ name: string }>(CHANGED);
   const names = rows.map(({ name }) => name);

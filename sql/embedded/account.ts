@@ -1,7 +1,7 @@
 /**
- * Who runs PostgreSQL, which refuses to run as root. Started by root we take the account
- * `postgres`, else `nobody`; created is neither. Everything that this account must reach then lies
- * below /var/lib/nightshift, because a checkout may stand in a directory that only root can enter.
+ * The account that runs PostgreSQL, which refuses to run as root. Started by root we use the account `postgres`, else
+ * `nobody`, and create neither. Everything that this account needs is then below /var/lib/nightshift, because a
+ * checkout may be in a directory that only root can enter.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { coded } from '#runtime/errors.ts';
 
 export type Account = { uid: number; gid: number };
 
-/** Where binaries and data lie when root starts us. */
+/** The directory of binaries and data if root starts us. */
 export const SHARED_HOME = '/var/lib/nightshift';
 const ACCOUNTS = ['postgres', 'nobody'];
 
@@ -21,7 +21,7 @@ export class NoAccountForServer extends coded('NS_EMBEDDED_NO_ACCOUNT') {
   }
 }
 
-/** The account to become, or undefined to stay who we are. */
+/** The account to switch to; undefined keeps the current one. */
 export async function serverAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ACCOUNTS) {
@@ -31,7 +31,7 @@ export async function serverAccount(): Promise<Account | undefined> {
   throw new NoAccountForServer();
 }
 
-// `id` and not /etc/passwd: it asks whatever directory of accounts the machine has.
+// `id` instead of /etc/passwd: it uses the account directory of the machine, such as LDAP.
 async function idOf(flag: '-u' | '-g', name: string): Promise<number | undefined> {
   const found = await promisify(execFile)('id', [flag, name]).catch(() => undefined);
   return found === undefined ? undefined : Number(found.stdout);

@@ -1,4 +1,4 @@
-/** Finds the PostgreSQL programs that npm brought for this platform, and puts them where they can run. */
+/** Finds the PostgreSQL programs that npm has installed for this platform, and makes them runnable. */
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ export class NoEmbeddedBinaries extends coded('NS_EMBEDDED_BINARIES') {
   }
 }
 
-/** Straight out of node_modules, or for another account (`shared`) a copy that it can reach. */
+/** From node_modules directly, or for another account (`shared`) from a copy that it can reach. */
 export async function serverBinaries(shared: boolean): Promise<Binaries> {
   const { native, version } = await installedPackage();
   const home = shared ? await sharedCopy(native, version) : native;
@@ -26,14 +26,14 @@ export async function serverBinaries(shared: boolean): Promise<Binaries> {
   return { initdb: join(home, 'bin/initdb'), postgres: join(home, 'bin/postgres') };
 }
 
-/** Makes the one directory that root and the server's account share; only root may write into it. */
+/** Creates the directory that root and the server's account share; only root may write to it. */
 export async function sharedHome(): Promise<string> {
   await mkdir(SHARED_HOME, { recursive: true, mode: 0o755 });
   const { uid, mode } = await stat(SHARED_HOME);
   if (uid !== 0 || (mode & 0o022) !== 0) {
     throw new NoEmbeddedBinaries(`${SHARED_HOME} must belong to root and be writable by root alone.`);
   }
-  await chmod(SHARED_HOME, 0o755); // whatever the umask was
+  await chmod(SHARED_HOME, 0o755); // regardless of the umask
   return SHARED_HOME;
 }
 
@@ -51,14 +51,14 @@ async function installedPackage(): Promise<{ native: string; version: string }> 
   }
 }
 
-/** A complete copy appears at once under its final name, so two starters cannot meet half of one. */
+/** A copy appears under its final name only when complete, so two starters never see half of one. */
 async function sharedCopy(native: string, version: string): Promise<string> {
   const home = await sharedHome();
   const target = join(home, `postgresql-${version}`);
   if (existsSync(target)) return target;
   const draft = `${target}.${process.pid}.draft`;
   try {
-    // Links stay relative: made absolute they would point back into node_modules.
+    // Links stay relative: absolute ones would point back into node_modules.
     await cp(native, draft, {
       recursive: true,
       verbatimSymlinks: true,
@@ -77,7 +77,7 @@ async function sharedCopy(native: string, version: string): Promise<string> {
   return target;
 }
 
-// npm packs no links: the package's install script makes them again, if scripts were allowed to run.
+// npm does not pack links: the package's install script creates them, if scripts are allowed to run.
 async function linkLibraries(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of linkList.parse(JSON.parse(list))) {

@@ -1,7 +1,6 @@
 /**
- * A cluster is one directory of PostgreSQL data with its password. It is made once: the pointer
- * file in the data directory is the moment at which it counts, and of two makers one loses and
- * throws its own away.
+ * A cluster is one directory of PostgreSQL data with its password. It is created once: it counts from the moment the
+ * pointer file exists in the data directory. Of two creators one loses and deletes its own cluster.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,7 +18,7 @@ export type Cluster = {
   data: string;
   password: string;
   binaries: Binaries;
-  /** Whom the data belong to, if that is not us. */
+  /** The account that owns the data, if it is not ours. */
   account: Account | undefined;
 };
 
@@ -28,7 +27,7 @@ const INITDB_TIMEOUT_MS = 120_000;
 
 const pointerFile = z.object({
   about: z.string(),
-  home: z.string(), // relative to the data directory where it lies inside, so that a checkout can be moved
+  home: z.string(), // relative if it is inside the data directory, so that a checkout can be moved
   password: z.string(),
 });
 
@@ -39,7 +38,7 @@ export class EmbeddedServerFailed extends coded('NS_EMBEDDED_FAILED') {
   }
 }
 
-/** The cluster of this data directory, made first if there is none. */
+/** The cluster of this data directory, which is created if it does not exist. */
 export async function openCluster(dataDir: string): Promise<Cluster> {
   const account = await serverAccount();
   const binaries = await serverBinaries(account !== undefined);
@@ -74,7 +73,7 @@ async function makeCluster(
     await rm(home, { recursive: true, force: true });
     const winner = await readPointer(pointer);
     if (winner !== undefined) return winner;
-    throw new EmbeddedServerFailed(`Cannot make a PostgreSQL cluster in ${home}: ${messageOf(error)}`, {
+    throw new EmbeddedServerFailed(`Cannot create a PostgreSQL cluster in ${home}: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -85,7 +84,7 @@ async function initdb(home: string, password: string, binaries: Binaries, accoun
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
   try {
     if (account) await chown(passwordFile, account.uid, account.gid);
-    // The builtin provider knows UTF-8 whatever locales the machine has.
+    // The builtin provider supports UTF-8 regardless of the machine's locales.
     const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const access = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`, `--username=${SUPERUSER}`];
     const flags = [`--pgdata=${join(home, 'data')}`, '--no-sync', ...locale, ...access];
@@ -98,14 +97,14 @@ async function initdb(home: string, password: string, binaries: Binaries, accoun
   }
 }
 
-/** How to start a program as the account: in a directory that it can enter, without our environment. */
+/** Options to start a program as the account: in a directory that it can enter, without our environment. */
 export function asAccount(account: Account | undefined, cwd: string) {
   const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-  // An id above 2^31 (nobody on macOS) is negative where a process is started.
+  // Node expects an id above 2^31 (nobody on macOS) as a negative number.
   return account ? { cwd, env, uid: account.uid | 0, gid: account.gid | 0 } : { cwd, env };
 }
 
-// A link, unlike a rename, never replaces what another maker has published in the meantime.
+// A link, unlike a rename, never replaces what another creator has published meanwhile.
 async function publish(pointer: string, text: string): Promise<void> {
   const draft = `${pointer}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, text, { mode: 0o600, flag: 'wx' });

@@ -1,11 +1,11 @@
 /**
- * PostgreSQL for whoever has none. `openServer` gives the address of the server to work with: the
- * one that DATABASE_URL names, else an embedded one that is started on a free port of the loopback.
+ * `openServer` gives the address of the server to use: the one that DATABASE_URL names, or else an embedded one that is
+ * started on a free loopback port.
  *
- * Commands on one data directory share one embedded server, and nothing but PostgreSQL itself
- * keeps count of them, so nothing can be left behind by a crash: each holds a connection with a
- * shared advisory lock, and who leaves and can take that lock exclusively was the last and stops
- * the server. A server whose commands were all killed serves on, and the next command joins it.
+ * Commands on one data directory share one embedded server. PostgreSQL itself counts them, so a crash leaves nothing
+ * behind: each holds a connection with a shared advisory lock, and a leaving command that can take the lock exclusively
+ * was the last one and stops the server. A server whose commands were all killed keeps running, and the next command
+ * joins it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -16,12 +16,12 @@ import { databaseUrl, type Launch, lastWords, launchServer, runningServer, stopS
 
 export type Server = AsyncDisposable & {
   url: string;
-  /** Rejects when an embedded server has ended under us and nobody starts it again where it was. */
+  /** Rejects when the embedded server has ended unexpectedly and is not restarted at the same address. */
   lost: Promise<never>;
 };
 
 export type ServerOptions = {
-  /** A server that exists; then nothing is started. */
+  /** An existing server; then nothing is started. */
   databaseUrl?: string;
   /** Where the embedded server keeps its data, or a pointer to them. */
   dataDir: string;
@@ -34,7 +34,7 @@ const DATABASE = 'nightshift';
 const READY_WAIT_MS = 120_000; // recovery after a crash included
 const POLL_MS = 25;
 const RELAUNCH_MS = 250;
-const GONE_MS = 5_000; // after this without a server at its address nobody should wait for it
+const GONE_MS = 5_000; // without a server at its address for this long, waiting is useless
 
 const lock = { using: '7346109001', leaving: '7346109002' };
 
@@ -46,7 +46,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     return await openEmbedded(options);
   } catch (error) {
     if (error instanceof NightshiftError) throw error;
-    // Mostly a directory that is not ours to use.
+    // Mostly a directory that we may not use.
     const message = `The embedded PostgreSQL of ${options.dataDir} cannot be used: ${messageOf(error)}.`;
     throw new EmbeddedServerFailed(message, { cause: error });
   }
@@ -63,13 +63,13 @@ async function openEmbedded(options: ServerOptions): Promise<Server> {
 type Session = { session: pg.Client; port: number };
 
 /**
- * Keeps us counted. When one process of PostgreSQL crashes all sessions end, and the server goes on:
- * without a new session the next command to leave would take itself for the last and stop it under us.
+ * Keeps this command counted. When one process of PostgreSQL crashes, all sessions end and the server continues: without
+ * a new session the next leaving command would think that it is the last one and stop the server.
  */
 function stayIn(cluster: Cluster, { session: first, port }: Session) {
   const url = databaseUrl(cluster, port, 'postgres');
   const { promise: lost, reject } = Promise.withResolvers<never>();
-  lost.catch(() => {}); // whether anybody waits for it is up to them
+  lost.catch(() => {}); // it may have no awaiter
   let session = first;
   let left: Promise<void> | undefined;
   let leaving = false;
@@ -105,7 +105,7 @@ function hasEnded({ home }: Cluster): EmbeddedServerFailed {
   return new EmbeddedServerFailed(`PostgreSQL in ${home} has ended.`, { advice });
 }
 
-/** Takes part in the server that runs, or launches one. */
+/** Joins the running server, or launches one. */
 async function join(cluster: Cluster, { log, settings = {} }: ServerOptions): Promise<Session> {
   const deadline = performance.now() + READY_WAIT_MS;
   let launch: Launch | undefined;
@@ -131,7 +131,7 @@ async function join(cluster: Cluster, { log, settings = {} }: ServerOptions): Pr
 const TRANSIENT = /lock file .* (already exists|is empty)|could not bind|shared memory block .* still in use/;
 
 async function refuseLasting(launch: Launch): Promise<void> {
-  if (launch.ended === 0) return; // another command used it and stopped it before we came in
+  if (launch.ended === 0) return; // another command used it and stopped it before we joined
   const words = await lastWords(launch);
   if (TRANSIENT.test(words)) return;
   throw new EmbeddedServerFailed(`PostgreSQL does not start: ${words}`, {
@@ -141,7 +141,7 @@ async function refuseLasting(launch: Launch): Promise<void> {
 
 const PASSING = ['57P01', '57P02', '57P03']; // stopping, crashed, starting
 
-/** A session that counts as a user of the server, or undefined if the server is not (or no longer) up. */
+/** A session that counts as a user of the server; undefined if the server is not up, or no longer. */
 async function enter(url: string): Promise<pg.Client | undefined> {
   const session = new pg.Client({
     connectionString: url,
@@ -151,17 +151,17 @@ async function enter(url: string): Promise<pg.Client | undefined> {
   session.on('error', () => {});
   try {
     await session.connect();
-    await session.query(`select pg_advisory_lock_shared(${lock.using})`); // waits while someone stops it
+    await session.query(`select pg_advisory_lock_shared(${lock.using})`); // waits while another command stops it
     return session;
   } catch (error) {
     await session.end().catch(() => {});
-    // What no server said is a connection that broke or never came about: it is looked for again.
+    // An error that no server sent is a broken or failed connection: the server is looked for again.
     if (error instanceof pg.DatabaseError && !PASSING.includes(error.code ?? '')) throw error;
     return undefined;
   }
 }
 
-/** Two that leave at once go one after the other, else each would see the other and neither would stop it. */
+/** Two commands that leave at once do so one after the other; else each would see the other and neither would stop the server. */
 async function leave(cluster: Cluster, session: pg.Client): Promise<void> {
   const last = await session
     .query(`select pg_advisory_lock(${lock.leaving})`)
@@ -178,7 +178,7 @@ async function makeDatabase(session: pg.Client): Promise<void> {
   if (rowCount === 0) await session.query(`create database ${DATABASE}`).catch(acceptDuplicate);
 }
 
-// Two sessions at once: one gets there first (23505 when both are in the middle of it).
+// Of two sessions at once one is first; 23505 if both are in the middle of it.
 function acceptDuplicate(error: pg.DatabaseError): void {
   if (error.code !== '42P04' && error.code !== '23505') throw error;
 }

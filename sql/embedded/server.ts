@@ -1,7 +1,6 @@
 /**
- * The process of the embedded server. Whether one runs is read from `postmaster.pid`, which
- * PostgreSQL keeps itself: of two that start on the same data it lets one through. The server is
- * no child that dies with us; other commands may be using it.
+ * The process of the embedded server. `postmaster.pid`, which PostgreSQL itself maintains, says whether one runs: of two
+ * that start on the same data only one succeeds. The server outlives this process, because other commands may use it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +15,7 @@ export type RunningServer = { pid: number; port: number };
 export type Launch = {
   logFile: string;
   logStart: number;
-  /** How it ended, if it has; 0 is a server that ran and was stopped. */
+  /** Its exit code if it has ended; 0 means that it ran and was stopped. */
   ended?: number | NodeJS.Signals | Error;
 };
 
@@ -35,13 +34,13 @@ const settings = {
   work_mem: '32MB',
   maintenance_work_mem: '128MB',
   max_wal_size: '2GB',
-  wal_level: 'minimal', // nothing replicates from it, and a load into a new table skips the log
+  wal_level: 'minimal', // nothing replicates from it, and loads into new tables skip the log
   max_wal_senders: '0',
   random_page_cost: '1.1',
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  log_min_messages: 'log', // errors of statements hold values of rows; whoever sent one tells of it, scrubbed
+  log_min_messages: 'log', // errors of statements contain values of rows; the sender of the statement reports them, scrubbed
   dynamic_shared_memory_type: 'mmap', // a container's /dev/shm is too small for parallel queries
 };
 
@@ -56,13 +55,13 @@ export async function runningServer(cluster: Cluster): Promise<RunningServer | u
   if (!pid || !port) return undefined;
   const owner = await ownerOfPid(pid, cluster.data);
   if (owner === 'us') return { pid, port };
-  // After a crash the number may have gone to another program, and PostgreSQL would then take that
-  // for a server. Where nothing has the number any more it clears the file away itself.
+  // After a crash another program may have the process id, and PostgreSQL would take it for a server. If no process
+  // has it, PostgreSQL removes the file itself.
   if (owner === 'another' && (await readPidFile(file)).pid === pid) await rm(file, { force: true });
   return undefined;
 }
 
-/** Launches a server. It may fail, because its port or its data were taken a moment earlier. */
+/** Launches a server. It may fail if its port or its data were just taken. */
 export async function launchServer(cluster: Cluster, extra: Record<string, string>): Promise<Launch> {
   const flags = Object.entries({ ...settings, port: String(await freePort()), ...extra });
   const logFile = join(cluster.home, 'postgres.log');
@@ -85,14 +84,14 @@ export async function launchServer(cluster: Cluster, extra: Record<string, strin
   return launch;
 }
 
-/** What a launched server said before it ended. */
+/** The output of a launched server before it ended. */
 export async function lastWords({ logFile, logStart, ended }: Launch): Promise<string> {
   if (ended instanceof Error) return ended.message;
   const log = await readFile(logFile);
   return log.subarray(logStart).subarray(-LOG_TAIL_BYTES).toString().trim();
 }
 
-/** Fast shutdown: sessions are ended, everything committed is on disk. */
+/** Fast shutdown: ends sessions; everything committed is on disk. */
 export async function stopServer(cluster: Cluster): Promise<void> {
   const server = await runningServer(cluster);
   if (server === undefined) return;
@@ -105,7 +104,7 @@ export async function stopServer(cluster: Cluster): Promise<void> {
   throw new EmbeddedServerFailed('PostgreSQL did not stop in time.', { advice });
 }
 
-/** Whether there was still a process to be told: it may have ended since somebody looked. */
+/** Whether the process still existed; it may have ended since the check. */
 function tell(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
@@ -117,11 +116,11 @@ function tell(pid: number, signal: NodeJS.Signals): boolean {
 
 async function readPidFile(file: string): Promise<{ pid?: number; port?: number }> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  const [pid, , , port] = text.split('\n').map(Number); // its lines: pid, data directory, start time, port
+  const [pid, , , port] = text.split('\n').map(Number); // lines: pid, data directory, start time, port
   return { pid, port };
 }
 
-/** Whose process has this number: the server on these data, another program, or nobody. */
+/** What has this process id: the server on these data, another program, or nothing. */
 async function ownerOfPid(pid: number, data: string): Promise<'us' | 'another' | 'nobody'> {
   try {
     process.kill(pid, 0);
@@ -133,12 +132,12 @@ async function ownerOfPid(pid: number, data: string): Promise<'us' | 'another' |
       ? readFile(`/proc/${pid}/stat`, 'utf8').then((text) => text.replace(/^\d+ \((.*)\) (\S).*$/s, '$2 $1'))
       : promisify(execFile)('ps', ['-o', 'state=,comm=', '-p', String(pid)]).then(({ stdout }) => stdout);
   const [state = 'Z', name = ''] = (await description.catch(() => '')).trim().split(/\s+/, 2);
-  if (state.startsWith('Z')) return 'another'; // ended, and nobody has collected it
+  if (state.startsWith('Z')) return 'another'; // a zombie
   return basename(name) === 'postgres' && (await worksIn(pid, data)) ? 'us' : 'another';
 }
 
-// A server works inside its data, wherever they have been moved. Where that cannot be seen the
-// answer is yes, because the data must never get a second server.
+// The working directory of a server is its data directory, even if that was moved. If it cannot be read the answer is
+// yes, because the data must never get a second server.
 async function worksIn(pid: number, data: string): Promise<boolean> {
   try {
     const [one, other] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(data)]);
@@ -158,7 +157,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-// We may be root, and the directory belongs to the server's account: no link of its is followed.
+// We may be root and the directory belongs to the server's account, so links in it are not followed.
 async function openLog(file: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
   const log = await open(file, O_WRONLY | O_CREAT | O_APPEND | (O_NOFOLLOW ?? 0), 0o600);

@@ -1,7 +1,7 @@
 /**
  * Changes of exchange rates, and how far each was passed on. A publication only notes its change. Each brand then
- * compares its own rows in a job of its own; the row of the change says up to which brand these jobs are queued, so
- * that whoever goes on after a crash queues none twice and leaves none out.
+ * compares its own rows in a job of its own. The row of the change says up to which brand these jobs are queued, so
+ * that a run after a crash queues none twice and skips none.
  */
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';

@@ -1,7 +1,7 @@
 /**
- * The days that a change of exchange rates touches. Every rollup that converts keeps the rate, its day
- * and its cause in its rows; those rows are held against what the rates say now, and the days that
- * differ are marked. So exactly the days are marked whose figures move, whatever else the change was.
+ * Marks the days that a change of exchange rates moves. Every rollup that converts keeps the rate, its day and its
+ * cause in its rows. These rows are compared with the current rates, and the days that differ are marked: so exactly
+ * the days whose figures move are marked, for every kind of change.
  */
 
 import { followIndexes } from '../db/planner.ts';
@@ -57,11 +57,11 @@ export async function noticeRates(tx: Tx, brandId: string, retailerIds: readonly
 export type BrandNoticed = {
   /** Marks written. */
   days: number;
-  /** Retailers whose rollup is at work: it may have read the rates of before, and the next one compares. */
+  /** Retailers with a running rollup: it may have read the old rates, so the next one compares. */
   busy: string[];
 };
 
-/** The same for all retailers of the brand of which no rollup is at work. It waits for none. */
+/** The same for all retailers of the brand without a running rollup. It waits for none. */
 export async function noticeRatesOfBrand(tx: Tx, brandId: string): Promise<BrandNoticed> {
   // Held, so that a removal waits for these marks and takes them along.
   const { rows } = await tx.query<{ id: string }>(
@@ -75,7 +75,7 @@ export async function noticeRatesOfBrand(tx: Tx, brandId: string): Promise<Brand
   return { days, busy: ids.filter((id) => !free.includes(id)) };
 }
 
-/** Retailers with days that rates have moved and no rollup has computed again since. */
+/** Retailers with days that rates have moved and no rollup has recomputed since. */
 export async function retailersMoved(db: Reader, brandId: string): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
     `select r.id from app.retailers r
@@ -87,7 +87,7 @@ export async function retailersMoved(db: Reader, brandId: string): Promise<strin
   return rows.map(({ id }) => id);
 }
 
-/** What `noticeRatesOfBrand` would mark for a change, and marks nothing. */
+/** Counts what `noticeRatesOfBrand` would mark for a change. */
 export async function countMoved(tx: Tx, brandId: string, { currencies, from, to }: Reach): Promise<Moved> {
   await followIndexes(tx);
   const { rows } = await tx.query<{ id: string }>(

@@ -1,13 +1,13 @@
-/** What is known of the feeds of exchange rates, and which rates there are. */
+/** The state of the exchange rate feeds, and the stored rates. */
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
-/** What an answer was known by; it saves the next one. */
+/** The validators of an answer, which make the next request conditional. */
 export type FeedValidators = { etag: string | null; lastModified: string | null };
 
 /**
- * What to ask a feed with. Nothing where fewer rates are stored than after it was last read: then it
- * has to come again, whether it has changed or not.
+ * The validators for the next request. None if fewer rates are stored than after the feed was last read: then it must
+ * be sent again, even if it has not changed.
  */
 export async function readValidators(db: Reader, url: string): Promise<FeedValidators | undefined> {
   const { rows } = await db.query<FeedValidators>(
@@ -18,7 +18,7 @@ export async function readValidators(db: Reader, url: string): Promise<FeedValid
   return rows[0];
 }
 
-/** In the transaction that stores what the feed said. */
+/** In the transaction that stores the rates of the feed. */
 export async function saveValidators(
   tx: Tx,
   url: string,
@@ -34,12 +34,12 @@ export async function saveValidators(
   );
 }
 
-/** The feed has said that it is what we know. */
+/** The feed has not changed. */
 export async function noteUnchanged(tx: Tx, url: string, now: Date): Promise<void> {
   await tx.query('update ops.fx_feeds set checked_at = $2 where url = $1', [url, now]);
 }
 
-/** Every day whose publication is stored: each has had the dollar. Rates of one's own may be of any day. */
+/** Every day whose publication is stored: each includes the dollar, while custom rates may be of any day. */
 export async function daysWithRates(db: Reader): Promise<Set<string>> {
   const { rows } = await db.query<{ day: string }>("select day from app.fx_rates where currency = 'USD'");
   return new Set(rows.map(({ day }) => day));
@@ -47,7 +47,7 @@ export async function daysWithRates(db: Reader): Promise<Set<string>> {
 
 export type RateOfDay = { fx_rate: string | null; fx_day: string | null; fx_cause: string | null };
 
-/** As every figure gets it: units of `to` per unit of `currency`. */
+/** The rate that every figure uses: units of `to` per unit of `currency`. */
 export async function exchangeRate(
   db: Reader,
   currency: string,

@@ -1,8 +1,8 @@
 /**
- * Exchange rates, stored as they were published. A rate is *new* where none was stored for its currency
- * and day, *changed* where another was, and *withdrawn* where the source now says that there is none.
+ * Stores exchange rates as they were published. A rate is *new* if none was stored for its currency and day, *changed*
+ * if another was, and *withdrawn* if the source now says that there is none.
  * The rates, the audit of what changed, and the note by which brands find the days that it moves commit
- * together. What is stored already is not written again (Source: ECB statistics).
+ * together. Unchanged rates are not rewritten (Source: ECB statistics).
  */
 
 import type { Tx } from '../db/pool.ts';
@@ -13,7 +13,7 @@ export type DayOfRates = {
   day: string;
   /** Decimal text by currency; null where the source says that there is none. */
   rates: ReadonlyMap<string, string | null>;
-  /** Whether a currency that is not named, but on other days is, was not published on the day. */
+  /** Whether a currency that other days have and this one lacks was not published on this day. */
   isWhole: boolean;
   /** Why a person should look at these rates. */
   doubts: readonly string[];
@@ -21,10 +21,10 @@ export type DayOfRates = {
 
 export type NewRates = {
   days: Iterable<DayOfRates>;
-  /** Kept beside each rate that it brings. */
+  /** Stored with each rate. */
   source: string;
   now: Date;
-  /** Who brings them: the account that the command runs as, if not said. */
+  /** Who stores them; defaults to the account that the command runs as. */
   actor?: string;
 };
 
@@ -33,25 +33,25 @@ export type RatesKept = {
   changed: number;
   withdrawn: number;
   unchanged: number;
-  /** What it may move; nothing if nothing has changed. */
+  /** The days and currencies that it may move; null if nothing has changed. */
   reach: Reach | null;
-  /** Among what is new or changed: what a person should look at, as 'ISK 2008-10-08: jump'. */
+  /** New and changed rates that a person should check, such as 'ISK 2008-10-08: jump'. */
   doubtful: string[];
 };
 
-/** A rate that differs by more than this part from its last publication is worth a look. */
+/** A rate that differs by more than this from its last publication is doubtful. */
 const JUMP = '0.2';
-/** An older publication is not a measure of a jump; as old as a rate may be at most. */
+/** The age limit of a rate; an older publication is not used to measure a jump either. */
 export const RATE_DAYS_MAX = 10;
-/** A day with fewer currencies than this, or without these two, is worth a look. */
+/** A day with fewer currencies than this, or without these two, is doubtful. */
 const CURRENCIES_MIN = 25;
 const CURRENCIES_EXPECTED = ['USD', 'GBP'];
 const BATCH_ROWS_MAX = 20_000;
 const DOUBTFUL_MAX = 10_000;
-/** Fewer new rows than this leave the planner right enough. */
+/** Fewer new rows than this do not need new statistics. */
 const ROWS_WORTH_STATISTICS = 10_000;
 
-/** Give it a transaction of its own, and end that with the job that passes the change on. Only another store waits for it. */
+/** Needs a transaction of its own, which ends with queueing the job that passes the change on. Only another store waits for it. */
 export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('exchange rates', 0))");
   await stage(tx, rates);
@@ -69,7 +69,7 @@ export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   return { ...counts, reach, doubtful: doubtful.map(({ what }) => what) };
 }
 
-// Temporary tables of one transaction; a second store within it begins with empty ones.
+// Temporary tables of the transaction; a second store in it starts with empty ones.
 const STAGING = `
   drop table if exists pg_temp.fx_given, pg_temp.fx_whole_days, pg_temp.fx_changes;
   create temp table fx_given (
@@ -101,7 +101,7 @@ async function stage(tx: Tx, { days }: NewRates): Promise<void> {
 
 type Counts = Pick<RatesKept, 'added' | 'changed' | 'withdrawn' | 'unchanged'>;
 
-/** What of it differs from what is stored, as rows of fx_changes. */
+/** Writes the differences from the stored rates to fx_changes. */
 async function compare(tx: Tx): Promise<Counts> {
   await tx.query(`
     create temp table fx_changes on commit drop as
@@ -136,7 +136,7 @@ const APPLY_ADDITIONS = `
   on conflict (currency, day) do update set units_per_euro = excluded.units_per_euro,
     source = excluded.source, seen_at = excluded.seen_at, doubts = excluded.doubts`;
 
-// Both judge again what stands beside a change: a day that was filled up, the publication after a correction.
+// Both also re-evaluate the neighbours of a change: the rest of its day, and the next publication.
 const FLAG_THIN_DAYS = `
   with judged as (
     select day, count(*) < $1::int
@@ -176,7 +176,7 @@ const DOUBTFUL = `
   from pg_temp.fx_changes c join app.fx_rates r using (currency, day)
   where r.doubts <> '{}' order by r.day desc, r.currency limit $1`;
 
-/** How far the changes reach: a rate is used for at most ten days. */
+/** The reach of the changes: a rate is used for at most ten days. */
 async function reachOf(tx: Tx): Promise<Reach> {
   const { rows } = await tx.query<Reach>(REACH, [RATE_DAYS_MAX]);
   const [reach] = rows;

@@ -1,20 +1,20 @@
 /**
- * What happens to a job after the library has claimed it: begin, fenced transactions, the end, handing
- * back. The statements stand in migrations/0002_queue.sql, the only place that knows the private
- * tables of the queue; here are their types.
+ * The life of a job after the library has claimed it: begin, fenced transactions, end and handing back. The
+ * statements are in migrations/0002_queue.sql, the only place that knows the private tables of the queue; here are
+ * their types.
  */
 import { scrubValue } from '#runtime/scrub.ts';
 import type { Db, Tx } from '../db/pool.ts';
 
-/** Whose a job is. `claimedAt` is `locked_at` as the task was handed it, to the millisecond. */
+/** The claim of a job. `claimedAt` is `locked_at` as the task got it, to the millisecond. */
 export type Claim = { jobId: string; poolId: string; claimedAt: Date };
 
-/** What the record of a run is made of; `id` once it has begun and that has committed. */
+/** The fields of a run's record; it has an `id` once its beginning has committed. */
 export type RunRecord = { id?: number; attempt: number; key: string | null };
 
 export type Begun = { state: 'running' | 'held'; runId: number } | { state: 'lost' };
 
-/** How a run ended: done, to run again (retrying, waiting, returned), parked, or kept as dead. */
+/** How a run ended: done, to run again, parked, or kept as dead. */
 export type Outcome =
   | 'succeeded'
   | 'partial'
@@ -29,16 +29,16 @@ export type RunError = { code: string; message: string; hint?: string; stack?: s
 
 export type RunEnd = {
   outcome: Outcome;
-  /** What the job has spent when this is over. */
+  /** The attempts that are spent after this run. */
   attempts: number;
-  /** Of a job that runs again: not before so many seconds from now. */
+  /** For a job that runs again: the seconds until then. */
   delaySeconds?: number;
   error?: RunError;
   tally?: Record<string, unknown>;
   progress?: Record<string, unknown>;
 };
 
-/** What became of the job, and the number of the record that says so. */
+/** The outcome, and the number of the run's record. */
 export type Ended = { outcome: Outcome | 'lost'; run: number | null };
 
 type Queryable = Pick<Db, 'query'>;
@@ -51,7 +51,7 @@ const END_RUN = {
   text: 'select ended as outcome, run from ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
 };
 
-/** Our row gives up its key, the record begins. A job of a held connection is parked instead. */
+/** Clears the key of our job row and begins the record. A job of a held connection is parked instead. */
 export async function beginRun(
   db: Queryable,
   { jobId, poolId, claimedAt }: Claim,
@@ -69,8 +69,8 @@ export async function beginRun(
 }
 
 /**
- * Locks the job's row for this transaction; undefined if the job is no longer ours. Else the number of the
- * run's record, which begins with this transaction if it has not before.
+ * Locks the job's row for this transaction; undefined if the job is no longer ours. Otherwise returns the number of
+ * the run's record, which this transaction begins if it has not begun.
  */
 export async function fence(
   tx: Tx,
@@ -88,7 +88,7 @@ export async function fence(
   return rows[0]?.ours === true ? id : undefined;
 }
 
-/** Writes the record and settles the job, in one statement. May be asked again until it answers. */
+/** Writes the record and finishes the job, in one statement, which may be repeated until it answers. */
 export async function endRun(
   db: Queryable,
   { jobId, poolId, claimedAt }: Claim,
@@ -101,7 +101,7 @@ export async function endRun(
   return rows[0] ?? { outcome: 'lost', run: null };
 }
 
-/** Takes a job off the queue for good. Gives how it stood; undefined if it is gone. */
+/** Removes a job from the queue for good. Returns its state; undefined if there is no such job. */
 export async function cancelJob(
   tx: Tx,
   jobId: string,
@@ -114,7 +114,7 @@ export async function cancelJob(
   return rows[0]?.state ?? undefined;
 }
 
-/** Puts the parked jobs of a connection back, in the transaction that has just released it. */
+/** Requeues the parked jobs of a connection, in the transaction that has released it. */
 export async function releaseJobs(tx: Tx, brandId: string, connectionId: string): Promise<number> {
   const { rows } = await tx.query<{ jobs: number }>('select ops.release_jobs($1, $2) as jobs', [
     brandId,
@@ -123,7 +123,7 @@ export async function releaseJobs(tx: Tx, brandId: string, connectionId: string)
   return rows[0]?.jobs ?? 0;
 }
 
-/** Scrubbed, which also makes it text that PostgreSQL takes: jsonb knows neither NUL nor half a surrogate pair. */
+/** Scrubs the value, which also removes what jsonb refuses: NUL and lone surrogates. */
 function toJson(value: object | undefined): string | null {
   return value === undefined ? null : JSON.stringify(value, scrubValue);
 }

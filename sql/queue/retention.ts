@@ -1,26 +1,25 @@
 /**
- * How long the platform keeps records of its own work, and the deletion of what is older: a batch at a
- * time, oldest first. What somebody still reads stays, however old it is: runs that go on, those of jobs
- * that are on the queue, and of each work (a stream of a connection, the rollup of a retailer) the last run
- * that ended and the last one that succeeded.
+ * Deletes old records of the platform's own work in batches, oldest first. Records that are still needed stay at any
+ * age: unfinished runs, runs of jobs on the queue, and for each kind of work (a stream of a connection, the rollup of
+ * a retailer) the last run that ended and the last one that succeeded.
  */
 import type { Db, Tx } from '../db/pool.ts';
 
-/** In days, of what ended or was done before that. Changes of the audit log moved figures: as long as books. */
+/** In days since the end. The audit log records what moved figures, so it is kept as long as books are. */
 export const KEPT_DAYS = { job_runs: 365, workers: 90, audit_log: 3_650 } as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
 export const recordNames = Object.keys(KEPT_DAYS) as RecordName[];
 
-/** How many are looked at, or deleted, in one transaction. */
+/** How many records one transaction reads or deletes. */
 export const BATCH_MAX = 5_000;
 
-/** Before `$1`, an instant. One that is ahead of the clock of the database would delete what is not old. */
+/** Before the instant `$1`, but never ahead of the clock of the database, which would delete recent records. */
 function cutoff(name: RecordName): string {
   return `least($1::timestamptz, now()) - interval '${KEPT_DAYS[name]} days'`;
 }
 
-// By the instant $1; runs also by $2, those that stay.
+// $1 is the instant; for runs $2 lists those that stay.
 const EXPIRED: Record<RecordName, string> = {
   job_runs: `r.finished_at < ${cutoff('job_runs')} and r.id <> all ($2::bigint[])
     and not exists (select from ops.jobs j where j.job_id = r.job_id)`,
@@ -30,7 +29,7 @@ const EXPIRED: Record<RecordName, string> = {
 
 export type Batch = { deleted: number; isLast: boolean; after: number };
 
-/** The runs that stay although they are old. Read once for all batches: what comes meanwhile is not old. */
+/** The old runs that stay. Read once for all batches, because newer runs are not old. */
 export async function readLastRuns(db: Pick<Db, 'query'>): Promise<number[]> {
   const { rows } = await db.query<{ id: number }>(LAST_RUNS);
   return rows.map(({ id }) => id);
@@ -51,7 +50,7 @@ export async function countExpired(db: Pick<Db, 'query'>, name: RecordName, now:
   return rows[0]?.n ?? 0;
 }
 
-/** The next batch of runs behind one. They are numbered as they begin: where none of a batch is old, none behind is. */
+/** The next batch of runs. Runs are numbered as they begin, so after a batch without old runs there are none. */
 export async function deleteRuns(
   tx: Tx,
   now: Date,

@@ -1,33 +1,33 @@
-/** Handing back what dead workers hold, and what a living one holds without knowing. */
+/** Hands back the jobs of dead workers, and jobs that a live worker holds without knowing. */
 import type { Db } from '../db/pool.ts';
 
 type Queryable = Pick<Db, 'query'>;
 
 const died = {
   code: 'NS_WORKER_DIED',
-  message: 'The worker process ended while it had the job.',
-  hint: 'The job runs again by itself. Look at its host for the reason: killed, out of memory, power.',
+  message: 'The worker process ended while it ran the job.',
+  hint: 'The job runs again by itself. Check its host for the reason: killed, out of memory, power.',
 };
 
-/** Hands back the jobs of every worker whose lock is free, but for the one that asks. Gives how many. */
+/** Hands back the jobs of every worker whose lock is free, except the caller's own. Returns their number. */
 export async function sweepWorkers(db: Queryable, self?: string): Promise<number> {
   return count(db, 'select ops.sweep_workers($1, $2) as jobs', [died, self]);
 }
 
-/** Hands back jobs that are locked in a name no living worker bears, when they have been for a while. */
+/** Hands back jobs that have been locked for a while in the name of no live worker. */
 export async function sweepStrangers(db: Queryable, graceSeconds: number): Promise<number> {
   const text = 'select ops.sweep_strangers(make_interval(secs => $1), $2) as jobs';
   return count(db, text, [graceSeconds, died]);
 }
 
-/** Hands back at once, without spending an attempt, what a pool still has. */
+/** Hands back the remaining jobs of a pool at once, without spending an attempt. */
 export async function returnJobs(db: Queryable, poolId: string): Promise<number> {
   return count(db, "select ops.hand_back_pool($1, 'released', null) as jobs", [poolId]);
 }
 
 /**
- * A claim whose answer was lost on its way here is ours, and nobody runs it. What our own pool has
- * held for a while and is not among the jobs that run is handed back.
+ * If the answer to a claim is lost, the job is ours and nobody runs it. So jobs that our own pool has held for a
+ * while and that do not run are handed back.
  */
 export async function returnStrays(
   db: Queryable,
@@ -38,7 +38,7 @@ export async function returnStrays(
   return count(db, text, [poolId, graceSeconds, running]);
 }
 
-/** Which of the jobs that a pool runs are no longer its own. */
+/** The running jobs of a pool that it has lost. */
 export async function lostJobs(db: Queryable, poolId: string, running: readonly string[]): Promise<string[]> {
   if (running.length === 0) return [];
   const { rows } = await db.query<{ id: string }>('select id::text from ops.lost_jobs($1, $2) as id', [
@@ -48,7 +48,7 @@ export async function lostJobs(db: Queryable, poolId: string, running: readonly 
   return rows.map(({ id }) => id);
 }
 
-/** Says that a worker has ended in order. False if something is left in its name, for the sweep to hand back. */
+/** Records that a worker has stopped gracefully. False if it still holds jobs, which the rescuer hands back. */
 export async function closeWorker(db: Queryable, poolId: string): Promise<boolean> {
   await db.query(
     "update ops.workers set ended_at = now(), ended_how = 'stopped' where pool_id = $1 and ended_at is null",

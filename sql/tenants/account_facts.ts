@@ -1,10 +1,10 @@
-/** What is known of the account behind a connection: its limits, whose key it is, what that may do. */
+/** Facts about the account of a connection: its limits, the owner of its key and the permissions of the key. */
 import type { Tx } from '../db/pool.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
 import { recordAction } from './audit.ts';
 import type { OpenConnection, Which } from './connections.ts';
 
-/** Jobs that run keep to it from their next request on; null is what the provider allows everybody. */
+/** Running jobs keep to it from their next request on; null is the usual limit of the provider. */
 export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
   const { brandId, connectionId, actor } = which;
   const { rows } = await tx.query<{ name: string }>(
@@ -18,8 +18,8 @@ export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: num
 }
 
 /**
- * That the key is the one of the account, or that nobody can tell. Of a key or an address that came since
- * the connection was opened, nobody has asked.
+ * Notes that the key belongs to the account, or that the provider does not say. A key or address that was stored
+ * after the connection was opened has not been checked.
  */
 export async function noteAccountAsked(tx: Tx, connection: OpenConnection, now: Date): Promise<void> {
   const { brandId, id, baseUrl, secretChangedAt } = connection;
@@ -30,7 +30,7 @@ export async function noteAccountAsked(tx: Tx, connection: OpenConnection, now: 
   );
 }
 
-/** What the provider says that the key may do. */
+/** Stores the permissions of the key, as the provider reports them. */
 export async function saveScopes(
   tx: Tx,
   { brandId, connectionId }: Which,

@@ -1,4 +1,4 @@
-/** What operators did, kept in the transaction that did it. Details never hold a secret. */
+/** The audit log: actions of operators, stored in the transaction of the action. Details never hold a secret. */
 import { userInfo } from 'node:os';
 import { scrubValue } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
@@ -7,10 +7,10 @@ export type Action = {
   /** As `noun.verb`. */
   action: string;
   brandId?: string;
-  /** What it was done to, as a person names it. */
+  /** The target, by the name that people use. */
   target: string;
   details?: Record<string, unknown>;
-  /** Who did it: the account that the command runs as, if not said. */
+  /** Who did it; defaults to the account that the command runs as. */
   actor?: string;
 };
 
@@ -29,6 +29,6 @@ export function currentAccount(): string {
   try {
     return userInfo().username;
   } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`; // an account without a name, as containers have it
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // an account without a name, as in containers
   }
 }

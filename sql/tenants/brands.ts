@@ -1,4 +1,4 @@
-/** Brands: the tenants. Their zone decides what a day is, their reporting currency what is summed up. */
+/** Brands: the tenants. Their time zone decides what a day is, their reporting currency what sums are in. */
 import { isCurrency } from '#runtime/currencies.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
@@ -31,8 +31,8 @@ export class TimeZoneUnknown extends coded('NS_TIME_ZONE_UNKNOWN') {
 
 export class CurrencyUnknown extends coded('NS_CURRENCY_UNKNOWN') {
   constructor(currency: string) {
-    super(`'${currency}' is not a currency of ISO 4217.`, {
-      hint: 'Use its three capital letters, such as GBP.',
+    super(`'${currency}' is not an ISO 4217 currency.`, {
+      hint: 'Use the three capital letters of its code, such as GBP.',
       context: { currency },
     });
   }
@@ -69,13 +69,13 @@ export async function findBrand(db: Reader, slug: string): Promise<Brand> {
 
 export type BrandChange = {
   brandId: string;
-  /** Every table that touches days. */
+  /** Every table whose rows belong to days. */
   tables: readonly Table[];
   now: Date;
   actor?: string;
 };
 
-/** What a change leaves to do: marks written, and the retailers that they belong to. */
+/** The marks that a change wrote, and their retailers. */
 export type Marked = { days: number; retailerIds: Owner[] };
 
 /** Marks every day of the old zone and of the new one. Loads wait for it, and it waits for them. */
@@ -149,7 +149,7 @@ function knownToNode(timeZone: string): boolean {
   }
 }
 
-/** NS_CURRENCY_UNKNOWN unless ISO 4217 has it. */
+/** Throws NS_CURRENCY_UNKNOWN if ISO 4217 does not list it. */
 export function assertCurrency(currency: string): void {
   if (!isCurrency(currency)) throw new CurrencyUnknown(currency);
 }

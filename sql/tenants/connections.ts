@@ -1,4 +1,4 @@
-/** Connections: one account of one provider, and the sealed key to it. */
+/** Connections: each is one account of one provider, with its sealed key. */
 import { coded } from '#runtime/errors.ts';
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
@@ -13,19 +13,19 @@ import { named, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
 import type { Sealer } from './secrets.ts';
 
-/** A connection without anything secret. */
+/** A connection without its secrets. */
 export type Connection = {
   id: string;
   brandId: string;
   retailerId: string | null;
   name: string;
   provider: string;
-  /** What the provider calls it: the shop, the account id. */
+  /** Its name at the provider: the shop, the account id. */
   account: string;
   baseUrl: string;
   /** How its key is used: token, client_credentials… */
   auth: string;
-  /** What the provider allows the account, where that is not what it allows everybody. */
+  /** The limit of the account, if it differs from the usual limit of the provider. */
   requestsPerSecond: number | null;
   grantedScopes: string[] | null;
   checkedAt: Date | null;
@@ -37,15 +37,15 @@ export type Connection = {
   removingAt: Date | null;
 };
 
-/** A connection that is ready to be used. */
+/** A connection that is ready to use. */
 export type OpenConnection = Connection & {
-  /** Short name of the brand; with `name` it is what a person types. */
+  /** Short name of the brand; a person types it together with `name`. */
   brand: string;
   secret: string;
   timeZone: string;
-  /** When the provider was asked whose key it is; null where it has yet to be. */
+  /** When the owner of the key was checked with the provider; null if it was not yet. */
   accountAskedAt?: Date | null;
-  /** When another key was stored than its first one, to the microsecond. */
+  /** When the key was last replaced, to the microsecond. */
   secretChangedAt?: string | null;
 };
 
@@ -57,12 +57,12 @@ export type Keyring = {
 
 export type NewConnection = {
   brandId: string;
-  /** Needed where the provider's connections belong to one. */
+  /** Required if connections of the provider belong to a retailer. */
   retailerId?: string | null;
   name: string;
   provider: string;
   account: string;
-  /** The provider's own address if not said. */
+  /** Defaults to the provider's own address. */
   baseUrl?: string;
   auth: string;
   secret: string;
@@ -70,7 +70,7 @@ export type NewConnection = {
   actor?: string;
 };
 
-/** Which connection, and who asks. */
+/** A connection, and who acts on it. */
 export type Which = { brandId: string; connectionId: string; actor?: string };
 
 const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
@@ -100,7 +100,7 @@ export async function addConnection(
   const owner = keyring.addressOf(provider);
   const baseUrl = checkedBaseUrl(owner, connection.baseUrl ?? owner.baseUrl(account), keyring.allowedHosts);
   await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
-  const id = crypto.randomUUID(); // made here, because the seal vouches for it
+  const id = crypto.randomUUID(); // made here, because it is part of the seal
   const { sealed, keyId } = keyring.sealer.seal(secret, { brandId, connectionId: id, use: 'secret' });
   const { rows } = await taking('connection', name, () =>
     tx
@@ -145,7 +145,7 @@ export async function findConnection(db: Reader, brandId: string, name: string):
   return named('connection', name, await listConnections(db, brandId), (connection) => connection.name);
 }
 
-/** Opens its secret. The address is checked again: what the operator allows may have become less. */
+/** Opens its secret. The address is checked again, because the operator may have withdrawn a host since. */
 export async function openConnection(
   db: Reader,
   brandId: string,
@@ -168,7 +168,7 @@ export async function openConnection(
   return { ...connection, secret: sealer.open({ sealed, keyId }, place) };
 }
 
-/** Keeps jobs from using it until a person acts. The first reason stays. */
+/** Stops jobs from using it until a person acts. The first reason stays. */
 export async function holdConnection(
   tx: Tx,
   { brandId, connectionId, actor }: Which,
@@ -185,7 +185,7 @@ export async function holdConnection(
   await recordAction(tx, { action: 'connections.hold', brandId, target: row.name, details, actor });
 }
 
-/** True if it was held. Its parked jobs are the queue's to put back, in the same transaction. */
+/** True if it was held. The caller requeues its parked jobs in the same transaction. */
 export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }: Which): Promise<boolean> {
   const { rows } = await tx.query<{ name: string; brand: string; removingAt: Date | null }>(
     `select c.name, b.slug as brand, c.removing_at as "removingAt"
@@ -205,7 +205,7 @@ export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }
   return true;
 }
 
-/** Stores another key, or another way of using one; a token made with the old one goes with it. */
+/** Stores another key, or another way of using it; a token that was made with the old one is deleted. */
 export async function replaceSecret(
   tx: Tx,
   sealer: Sealer,

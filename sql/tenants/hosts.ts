@@ -1,14 +1,14 @@
-/** Where the secret of a connection may be sent. */
+/** Hosts to which the secret of a connection may be sent. */
 import { coded } from '#runtime/errors.ts';
 
-/** What the database side must know of a provider; its definition says it. */
+/** What `sql` must know of a provider; its definition says it. */
 export type ProviderAddress = {
   name: string;
-  /** Whose its connections are: of one retailer, or of the whole brand. */
+  /** Whether its connections belong to one retailer or to the whole brand. */
   level: 'retailer' | 'brand';
   /** Its own hosts. */
   hosts: RegExp;
-  /** Where it lives when nobody says otherwise. */
+  /** The default address. */
   baseUrl(account: string): string;
 };
 
@@ -24,13 +24,13 @@ export class HostRefused extends coded('NS_HOST_REFUSED') {
   }
 }
 
-/** The address in its plain form, or NS_HOST_REFUSED. Anything but https only on loopback or a listed host. */
+/** The address in canonical form, or NS_HOST_REFUSED. Plain http is allowed only on loopback or a listed host. */
 export function checkedBaseUrl(
   { name, hosts }: Pick<ProviderAddress, 'name' | 'hosts'>,
   address: string,
   allowedHosts: readonly string[],
 ): string {
-  if (address.length > LENGTH_MAX || !URL.canParse(address)) throw new HostRefused(name, 'What was given');
+  if (address.length > LENGTH_MAX || !URL.canParse(address)) throw new HostRefused(name, 'The given text');
   const url = new URL(address);
   const { protocol, hostname, host, port, username, password, search, hash } = url;
   const plain = `${username}${password}${search}${hash}` === '' && /^https?:$/.test(protocol);

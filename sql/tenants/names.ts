@@ -1,4 +1,4 @@
-/** Finding things by the name that a person types, and saying so when there is none or one already. */
+/** Finds things by their names, with errors for a name that is missing or taken. */
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
 
@@ -14,7 +14,7 @@ export class NameNotFound extends coded('NS_NAME_NOT_FOUND') {
   }
 }
 
-/** The one of that name; NS_NAME_NOT_FOUND names those that there are. */
+/** The thing of that name; NS_NAME_NOT_FOUND lists the existing names. */
 export function named<T>(kind: Kind, name: string, all: readonly T[], nameOf: (one: T) => string): T {
   const found = all.find((one) => nameOf(one) === name);
   if (found === undefined) throw new NameNotFound(kind, name, all.map(nameOf));
@@ -24,7 +24,7 @@ export function named<T>(kind: Kind, name: string, all: readonly T[], nameOf: (o
 export class NameTaken extends coded('NS_NAME_TAKEN') {
   constructor(kind: Kind, name: string) {
     super(`There is a ${kind} ${name} already.`, {
-      hint: `Take another name, or see it: npx nightshift ${kind}s list`,
+      hint: `Use another name, or see it: npx nightshift ${kind}s list`,
       context: { kind, name },
     });
   }

@@ -1,4 +1,4 @@
-/** What concerns all brands together: the currency of `bi.platform_metrics`, and the roles that may read. */
+/** Settings over all brands: the currency of `bi.platform_metrics`, and the roles of readers. */
 
 import type { Db, Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
@@ -6,8 +6,8 @@ import { recordAction } from './audit.ts';
 import { assertCurrency } from './brands.ts';
 
 /**
- * Keeps the currency where the view can read it. Undefined leaves the one that is kept, so that processes
- * which are not told do not take it back from one that is.
+ * Stores the currency where the view can read it. Undefined keeps the stored one, so that processes without the
+ * setting do not undo it.
  */
 export async function keepPlatformCurrency(db: Db, currency: string | undefined, now: Date): Promise<void> {
   if (currency === undefined) return;
@@ -31,17 +31,17 @@ async function changeCurrency(tx: Tx, before: string | undefined, currency: stri
   await recordAction(tx, { action: 'platform.currency', target: 'platform', details });
 }
 
-/** Makes the roles where the account may, and gives them what they may read. Names those that are missing. */
+/** Creates the roles if the account may, and grants them what they may read. Returns the missing ones. */
 export async function grantReaders(db: Reader): Promise<string[]> {
   const { rows } = await db.query<{ missing: string[] }>('select ops.grant_readers() as missing');
   return rows[0]?.missing ?? [];
 }
 
-/** What an administrator types who is to have the missing roles. */
+/** What an administrator types to create the missing roles. */
 export function rolesToMake(missing: readonly string[]): string[] {
   if (missing.length === 0) return [];
   return [
-    `This account may not make roles, and ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing. An administrator can:`,
+    `This account may not create roles, and ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing. An administrator can:`,
     ...missing.map((role) => `  create role ${role} nologin;`),
     'After that: npx nightshift migrate',
   ];

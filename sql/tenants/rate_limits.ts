@@ -1,12 +1,12 @@
-/** The counts by which all workers keep to what providers allow (`connectors/kit/rate_limit.ts`). */
+/** The counters by which all workers keep to the limits of providers (`connectors/kit/rate_limit.ts`). */
 
 import type { Tx } from '../db/pool.ts';
 import { recordAction } from './audit.ts';
 import type { Connection } from './connections.ts';
 
 /**
- * Forgets what is counted of the account, blocks included: the next request begins anew, and what the
- * provider says to it holds. The counts belong to the account, so this is for every brand that reads it.
+ * Resets the counters of the account, blocks included. The answer to the next request corrects them. They belong to
+ * the account, so this affects every brand that reads it.
  */
 export async function resetRateBudgets(tx: Tx, connection: Connection, actor?: string): Promise<number> {
   const { brandId, name, provider, account } = connection;

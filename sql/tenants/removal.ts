@@ -1,9 +1,9 @@
 /**
- * Removing a connection, a retailer or a brand, with everything that is its own. A retailer or a brand is first
- * announced as going, for good: nothing can be added to it any more, so whoever is interrupted asks again and
- * goes on, and nothing that lives on is left half removed. A connection then goes to nobody, in one transaction:
- * its days are marked, no load and no job begins any more, and no figure counts it. Then its jobs go, then its
- * rows in batches, which no figure depends on by then, and at last the connection.
+ * Removes a connection, a retailer or a brand, with everything that belongs to it. A retailer or brand is first
+ * marked as being removed, for good: nothing can be added to it any more, so an interrupted removal can be repeated
+ * and continues. Each connection is then detached from its owner, in one transaction: its days are marked, no load
+ * and no job of it begins any more, and no figure counts it. Then its jobs are deleted, then its rows in batches, on
+ * which no figure depends any more, and at last the connection.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coded } from '#runtime/errors.ts';
@@ -23,14 +23,14 @@ const PAUSE_MS = 250;
 
 export class RemovalDisturbed extends coded('NS_REMOVAL_DISTURBED') {
   constructor(kind: OwnerKind, { name, brand }: Named, by: string) {
-    super(`The ${kind} ${name} cannot go yet: ${by}. What was removed so far stays removed.`, {
-      hint: `Go on once that has ended: ${removeCommand(kind, name, brand)}`,
+    super(`The ${kind} ${name} cannot be removed yet: ${by}. What was removed so far stays removed.`, {
+      hint: `Continue once that has ended: ${removeCommand(kind, name, brand)}`,
       context: { kind, name, brand },
     });
   }
 }
 
-/** Of a retailer or a brand. Nothing of it is touched yet. */
+/** Marks a retailer or a brand as being removed, and deletes nothing yet. */
 export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: string): Promise<void> {
   const { kind, brandId, id } = owner;
   const named = await lockOwner(tx, owner);
@@ -40,15 +40,15 @@ export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: s
 }
 
 export type Removal = Which & {
-  /** Tables whose days are to be computed again. */
+  /** Tables whose days must be recomputed. */
   tables: readonly Table[];
   now: Date;
 };
 
 /**
- * Gives the connection to nobody, for good. Its days are marked unless its retailer goes too. Its jobs stay
- * where they are: whoever queues one holds the connection and waits for the row of the job, so whoever held
- * that row and waited for the connection would close a circle. None of them can store anything any more.
+ * Detaches the connection from its owner, for good. Its days are marked unless its retailer is removed too. Its jobs
+ * stay on the queue: a transaction that queues one holds the connection and waits for the row of the job, so holding
+ * that row here while waiting for the connection could deadlock. None of them can store anything any more.
  */
 export async function beginRemoval(
   tx: Tx,
@@ -96,12 +96,12 @@ type Before = Named & {
   retailer_goes: boolean;
 };
 
-/** Takes its jobs off the queue, in a transaction of their own; one that runs is waited for until it commits. */
+/** Removes its jobs from the queue, in a transaction of their own, which waits for the commit of a running one. */
 export async function removeJobs(db: Db, { id }: Owner): Promise<void> {
   await db.query('select ops.remove_jobs($1)', [id]);
 }
 
-/** The end, once its tables are empty. A job that somebody has asked for meanwhile goes too. */
+/** Deletes the row itself, once its tables are empty, with any job that was queued meanwhile. */
 export async function endRemoval(db: Db, owner: Owner, actor?: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     await removeJobs(db, owner);
@@ -118,8 +118,8 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   const { kind, brandId, id } = owner;
   if (kind === 'retailer') await lockRollup(tx, brandId, id);
   const named = await lockOwner(tx, owner);
-  if (named === undefined) return; // somebody else has ended it
-  // Whoever enqueues holds the row of what the job is for: since that is locked, no job can come any more.
+  if (named === undefined) return; // another process has finished the removal
+  // Whoever queues a job holds the row of its owner, which is locked here, so no new job can come.
   const { rows } = await tx.query('select from ops.jobs_naming($1) limit 1', [id]);
   if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
   for (const table of await tablesOf(tx, kind))
@@ -140,7 +140,7 @@ const KEYS: Readonly<Record<OwnerKind, string>> = {
 };
 const NAMES: Readonly<Record<OwnerKind, string>> = { connection: 'name', retailer: 'slug', brand: 'slug' };
 
-/** In the order of everybody else: the brand, then what is below it. */
+/** Locks in the usual order: the brand, then what is below it. */
 async function lockOwner(tx: Tx, { kind, brandId, id }: Owner) {
   const strength = kind === 'brand' ? 'update' : 'key share';
   const brands = await tx.query<{ slug: string }>(

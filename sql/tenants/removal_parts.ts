@@ -1,4 +1,4 @@
-/** What goes with a brand or a retailer, and which removals have begun and not ended. */
+/** The parts of a brand or a retailer, and the removals that have begun and not ended. */
 
 import type { Reader } from '../db/reader.ts';
 import type { Kind } from './names.ts';
@@ -16,13 +16,13 @@ const PARTS = `
   where c.brand_id = $2 and ($1 = 'brand' or $1 = 'retailer' and $3 in (c.retailer_id, c.removed_from))
   order by kind desc, name`;
 
-/** Retailers, then connections, by name; none of a connection. */
+/** Retailers, then connections, by name; a connection has no parts. */
 export async function partsOf(db: Reader, { kind, brandId, id }: Owner): Promise<Part[]> {
   const { rows } = await db.query<Part>(PARTS, [kind, brandId, id]);
   return rows;
 }
 
-/** What an operator has to go on with. What goes with something else is not named. */
+/** Removals that an operator has to continue, without those that are part of another one. */
 export type Begun = { kind: Kind; name: string; brand: string };
 
 const BEGUN = `

@@ -1,4 +1,4 @@
-/** Which tables hold rows of a connection, a retailer or a brand: the catalogue says it, no list can forget one. */
+/** Tables with rows of a connection, a retailer or a brand. They come from the catalogue, so none can be forgotten. */
 
 import type { Db } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
@@ -7,12 +7,12 @@ import { lockRollup } from '../dirty/marks.ts';
 export type OwnerKind = 'connection' | 'retailer' | 'brand';
 export type Owner = { kind: OwnerKind; brandId: string; id: string };
 
-// What is left of its work for each transaction, and how long others may have to wait for a row.
+// Bounds the work of a transaction, and how long others wait for a row.
 const BATCH_ROWS = 10_000;
 
 /**
- * The owners themselves go last. What was done stays known: `ops.audit_log` also says who removed what.
- * The rows of `agg` that name a connection belong to the days of a retailer, and their rollup takes them.
+ * The owners themselves are deleted last. `ops.audit_log` stays, because it says who removed what. The rows of `agg`
+ * that name a connection belong to days of a retailer, so their rollup deletes them.
  */
 const TABLES = `
   select t.oid::regclass::text as name from pg_class t
@@ -25,7 +25,7 @@ const TABLES = `
       where a.attrelid = t.oid and not a.attisdropped and a.attname in ('brand_id', $1 || '_id'))
   order by 1`;
 
-/** Named as PostgreSQL quotes them, ready to stand in a statement. */
+/** Names quoted by PostgreSQL, ready for a statement. */
 export async function tablesOf(db: Reader, kind: OwnerKind): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(TABLES, [kind]);
   return rows.map(({ name }) => name);
@@ -52,16 +52,16 @@ export async function rowsOf(db: Reader, owners: readonly Owner[]): Promise<Reco
   return found;
 }
 
-/** Removes rows of one table, a batch a transaction, until none is left. */
+/** Deletes the rows of one table, one batch per transaction. */
 export async function emptyTable(db: Db, table: string, owner: Owner): Promise<number> {
   let removed = 0;
   for (;;) {
     const { rowCount } = await db.transaction(async (tx) => {
-      // A rollup may be about to remove the same figures, in another order. Not so for the other tables:
-      // a rollup holds the row of its run while it waits for this lock.
+      // A rollup may delete the same figures at the same time, in another order. The other tables need no lock, and
+      // must not take it: a rollup holds the row of its run while it waits for this lock.
       if (owner.kind === 'retailer' && table.startsWith('agg.'))
         await lockRollup(tx, owner.brandId, owner.id);
-      // Statistics may say that the table is small; reading it whole for each batch would never end.
+      // Statistics may say that the table is small, but a full scan for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");
       return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
     });
@@ -71,8 +71,8 @@ export async function emptyTable(db: Db, table: string, owner: Owner): Promise<n
 }
 
 /**
- * Partitions of a table use the same places, and rows of others may be there: so whose they are is asked
- * again, in a form that no index answers, because the places alone are to find the batch.
+ * Partitions of a table share ctids, and rows of others may have the same ones. So the owner is compared again, in a
+ * form that no index serves, because the ctids alone must find the batch.
  */
 export function batchStatement(table: string, owner: Owner): string {
   return `

@@ -1,17 +1,17 @@
-/** What is being removed takes nothing new: whoever adds to a brand or a retailer locks it and looks first. */
+/** Nothing can be added to what is being removed: whoever adds to a brand or a retailer locks it and checks first. */
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Kind, NameNotFound } from './names.ts';
 
-/** What to type to begin a removal, or to go on with it. */
+/** The command that begins a removal or continues it. */
 export function removeCommand(kind: Kind, name: string, brand: string): string {
   return `npx nightshift ${kind}s remove ${name}${kind === 'brand' ? '' : ` --brand ${brand}`}`;
 }
 
 export class RemovalBegun extends coded('NS_REMOVAL_BEGUN') {
   constructor(kind: 'retailer' | 'brand', name: string, brand: string) {
-    super(`The ${kind} ${name} is being removed: nothing brings it back and nothing can be added to it.`, {
-      hint: `End the removal, then the name is free: ${removeCommand(kind, name, brand)}`,
+    super(`The ${kind} ${name} is being removed: this cannot be undone, and nothing can be added to it.`, {
+      hint: `Finish the removal, then the name is free: ${removeCommand(kind, name, brand)}`,
       context: { kind, name, brand },
     });
   }
@@ -19,8 +19,8 @@ export class RemovalBegun extends coded('NS_REMOVAL_BEGUN') {
 
 export class ConnectionBeingRemoved extends coded('NS_CONNECTION_REMOVING') {
   constructor(name: string, brand: string) {
-    super(`Connection ${name} is being removed, and nothing brings it back.`, {
-      hint: `Go on with that, it asks nothing of the provider: ${removeCommand('connection', name, brand)}`,
+    super(`Connection ${name} is being removed, and this cannot be undone.`, {
+      hint: `Continue the removal, which sends nothing to the provider: ${removeCommand('connection', name, brand)}`,
       context: { name, brand },
     });
   }
@@ -28,7 +28,7 @@ export class ConnectionBeingRemoved extends coded('NS_CONNECTION_REMOVING') {
 
 type Row = { slug: string; removing: boolean };
 
-/** The brand stays, and is not being removed, until the transaction ends. Gives its slug. */
+/** Keeps the brand until the transaction ends, and refuses one that is being removed. Returns its slug. */
 export async function keepBrand(tx: Tx, brandId: string): Promise<string> {
   const { rows } = await tx.query<Row>(
     'select slug, removing_at is not null as removing from app.brands where id = $1 for key share',
@@ -40,7 +40,7 @@ export async function keepBrand(tx: Tx, brandId: string): Promise<string> {
   return row.slug;
 }
 
-/** The same of a retailer and its brand: for whatever belongs to a retailer, such as a connection or a job. */
+/** The same for a retailer and its brand: for new parts of a retailer, such as a connection or a job. */
 export async function keepRetailer(tx: Tx, brandId: string, retailerId: string): Promise<void> {
   const brand = await keepBrand(tx, brandId);
   const { rows } = await tx.query<Row>(

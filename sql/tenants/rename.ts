@@ -1,4 +1,4 @@
-/** Another name for a brand, a retailer or a connection. Everything refers to it by id, so nothing else changes. */
+/** Renames a brand, a retailer or a connection. Everything refers to it by id, so nothing else changes. */
 
 import type { Tx } from '../db/pool.ts';
 import { recordAction } from './audit.ts';
@@ -15,7 +15,7 @@ const UPDATES: Readonly<Record<Owner['kind'], string>> = {
 
 export type Renaming = { from: string; to: string; actor?: string };
 
-/** What people read of a brand or retailer follows where it was never given: then it is the slug. */
+/** The display name of a brand or retailer follows the slug if it was never set. */
 export async function rename(
   tx: Tx,
   { kind, brandId, id }: Owner,

@@ -1,4 +1,4 @@
-/** Retailers: through whom a brand sells. */
+/** Retailers: the shops and partners that a brand sells through. */
 
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';

@@ -1,8 +1,7 @@
 /**
- * Secrets of connections, sealed with AES-256-GCM before they reach the database. What is sealed for
- * one connection and use opens for no other: both are part of what the seal vouches for. The first
- * key seals, every key opens; so a key is rotated by putting a new one in front, resealing, and then
- * taking the old one away.
+ * Secrets of connections, sealed with AES-256-GCM before they reach the database. Connection and use are authenticated
+ * with the secret, so a sealed secret opens for no other. The first key seals, every key opens: to rotate a key, put a
+ * new one in front, reseal, and then remove the old one.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { SecretKey } from '#runtime/config.ts';
@@ -11,12 +10,12 @@ import type { Db, Tx } from '../db/pool.ts';
 
 export type Sealed = { sealed: Buffer; keyId: string };
 
-/** Whose secret it is and what for. */
+/** The owner of a secret and its use. */
 export type SecretPlace = {
   brandId: string;
   connectionId: string;
   use: 'secret' | 'token';
-  /** What people call the connection, for what is said of it. */
+  /** The name of the connection, for messages. */
   name?: string;
 };
 
@@ -53,7 +52,7 @@ export class SecretKeyUnknown extends coded('NS_SECRET_KEY_UNKNOWN') {
 export class SecretUnreadable extends coded('NS_SECRET_UNREADABLE') {
   constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
     super(
-      `The stored secret of connection ${name} is damaged, or key ${keyId} is another than the one that sealed it.`,
+      `The stored secret of connection ${name} is damaged, or key ${keyId} is not the one that sealed it.`,
       {
         hint: 'Store it anew: npx nightshift connections key',
         context: { keyId, brandId, connectionId },
@@ -64,14 +63,14 @@ export class SecretUnreadable extends coded('NS_SECRET_UNREADABLE') {
 
 export class SecretKeysForeign extends coded('NS_SECRET_KEYS_FOREIGN') {
   constructor(wanted: readonly string[]) {
-    super(`No secret of a connection can be opened here: they are sealed with ${wanted.join(', ')}.`, {
-      hint: 'Set NIGHTSHIFT_SECRET_KEYS as where connections were added, or copy the file secret_keys from there; if it is lost: npx nightshift connections key',
+    super(`No stored secret can be opened here: all are sealed with ${wanted.join(', ')}.`, {
+      hint: 'Set NIGHTSHIFT_SECRET_KEYS as on the machine that added the connections, or copy the file secret_keys from there; if it is lost: npx nightshift connections key',
       context: { wanted },
     });
   }
 }
 
-/** Refuses keys that open no stored secret at all: whoever worked with them would hold every connection. */
+/** Refuses keys that open no stored secret at all: a worker with such keys would hold every connection. */
 export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
     'select distinct secret_key_id as id from app.connections order by 1',
@@ -80,7 +79,7 @@ export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promis
     throw new SecretKeysForeign(rows.map(({ id }) => id));
 }
 
-/** Without keys it only says that they are missing, once somebody needs it. */
+/** Without keys it throws on first use only. */
 export function sealer(keys: readonly SecretKey[] | undefined): Sealer {
   const byId = new Map(keys?.map(({ id, key }) => [id, key]));
   const [first] = keys ?? [];
@@ -101,7 +100,7 @@ export function sealer(keys: readonly SecretKey[] | undefined): Sealer {
       try {
         return openWith(key, sealed, place);
       } catch {
-        throw new SecretUnreadable(keyId, place); // the cause would say nothing that a person can use
+        throw new SecretUnreadable(keyId, place); // the cause says nothing useful to a person
       }
     },
   };
@@ -129,14 +128,14 @@ type Stored = {
   token_key_id: string | null;
 };
 
-/** Seals with the first key what another one has sealed; returns how many connections that changed. */
+/** Reseals with the first key what another one has sealed; returns the number of changed connections. */
 export async function resealAll(db: Pick<Db, 'transaction' | 'query'>, keys: Sealer): Promise<number> {
   const { rows } = await db.query<{ brand_id: string; id: string }>(
     `select brand_id, id from app.connections
      where secret_key_id <> $1 or token_key_id <> $1 order by brand_id, id`,
     [keys.keyId],
   );
-  // One at a time, so that no lock on a connection outlasts its own turn.
+  // One connection per transaction, so that each lock is short.
   for (const { brand_id, id } of rows) await db.transaction((tx) => reseal(tx, keys, brand_id, id));
   return rows.length;
 }

@@ -216,5 +216,5 @@ test('a database without our schema is refused with the command that makes it', 
   await using db = await emptyDb();
   const { code, stderr } = await nightshift(['brands', 'list'], { env: on(db) });
   expect(code).toBe(1);
-  expect(stderr).toContain('next: Bring it up to date: npx nightshift migrate');
+  expect(stderr).toContain('next: Migrate it: npx nightshift migrate');
 });
