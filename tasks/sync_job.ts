@@ -1,6 +1,6 @@
 /** What a job works with that reads from an account, however many of its streams. */
-import type { AccountRun } from '#connectors/kit/account_run.ts';
 import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
+import type { AccountRun } from '#connectors/kit/stream.ts';
 import { assertAccount } from '#connectors/providers.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';

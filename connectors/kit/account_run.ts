@@ -1,19 +1,5 @@
-/**
- * What the streams have in common that one run of an account reads: where each of them begins, and what was asked
- * once for all of them, such as a look at the feed of changes.
- */
-import type { Stream } from './stream.ts';
-
-export type AccountRun = {
-  /** The streams that this run reads, with the position from which each goes on. */
-  streams: readonly StreamAt[];
-  /** What `make` gave the first stream that wanted it. */
-  once<T>(what: symbol, make: () => Promise<T>): Promise<T>;
-  /** Whether an error is of something that was asked for all of them. */
-  isShared(error: unknown): boolean;
-};
-
-export type StreamAt = { stream: Stream; position: unknown };
+/** Makes what the streams of one run of an account have in common. */
+import type { AccountRun, StreamAt } from './stream.ts';
 
 export function newAccountRun(streams: readonly StreamAt[]): AccountRun {
   const made = new Map<symbol, Promise<unknown>>();

@@ -2,7 +2,7 @@
  * Columns, written once: a line says the type that a column has in the database and how its value is read
  * from the provider's record. The table of the loader and the row of a record both come from it.
  */
-import type { Subject } from '#sql/dirty/marks.ts';
+import type { Subject } from '#sql/dirty/subject.ts';
 import { type ColumnType, type Row, type Table, table, type Value } from '#sql/load/table.ts';
 import { type Fields, payloadOf, restOf } from './fields.ts';
 

@@ -11,7 +11,6 @@ import type { Rejection } from '#sql/load/quarantine.ts';
 import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import type { AccountRun } from './account_run.ts';
 import type { RequestStats } from './retry.ts';
 
 /** What a connector needs of a database: a job's fenced one or a plain one. */
@@ -51,6 +50,21 @@ export type Page = {
   /** Why what was read so far is not whole. */
   incomplete?: string;
 };
+
+/**
+ * What the streams have in common that one run of an account reads: where each of them begins, and what was asked
+ * once for all of them, such as a look at the feed of changes.
+ */
+export type AccountRun = {
+  /** The streams that this run reads, with the position from which each goes on. */
+  streams: readonly StreamAt[];
+  /** What `make` gave the first stream that wanted it. */
+  once<T>(what: symbol, make: () => Promise<T>): Promise<T>;
+  /** Whether an error is of something that was asked for all of them. */
+  isShared(error: unknown): boolean;
+};
+
+export type StreamAt = { stream: Stream; position: unknown };
 
 export type StreamContext = {
   /** Names the request that this run serves, alike in each attempt: it knows what it has behind it. */

@@ -2,7 +2,8 @@
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { noticeRates } from '../fx/days.ts';
-import { lockRollup, type Mark, type Owner, type Subject } from './marks.ts';
+import { lockRollup, type Mark, type Owner } from './marks.ts';
+import type { Subject } from './subject.ts';
 
 /** How many partitions of each kind are taken at once. */
 export type Limits = { days: number; objects: number };

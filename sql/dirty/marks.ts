@@ -7,9 +7,7 @@
  */
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
-
-/** What changes: rollups say which of these they follow. A rollup whose table others read is one by its name. */
-export type Subject = string;
+import type { Subject } from './subject.ts';
 
 /** Of a day, or of an object. */
 export type Mark = { subject: Subject; day?: string | null; object?: string | null };

@@ -4,7 +4,7 @@
  * The loader asks before and after it writes, and marks those of every pair that only one of the
  * two answers has.
  */
-import type { Subject } from '../dirty/marks.ts';
+import type { Subject } from '../dirty/subject.ts';
 import type { NamedStatement } from './statements.ts';
 
 export type Invalidation = {

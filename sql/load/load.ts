@@ -6,7 +6,8 @@
 import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Mark, markPartitions, objectOf, type Subject } from '../dirty/marks.ts';
+import { type Mark, markPartitions, objectOf } from '../dirty/marks.ts';
+import type { Subject } from '../dirty/subject.ts';
 import { type DatedTable, isDated, writeDatedRows } from './dated_rows.ts';
 import { dedupe } from './dedupe.ts';
 import type { Invalidation } from './invalidations.ts';

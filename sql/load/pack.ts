@@ -5,7 +5,8 @@
  */
 import { hash } from 'node:crypto';
 import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
-import type { Mark, Subject } from '../dirty/marks.ts';
+import type { Mark } from '../dirty/marks.ts';
+import type { Subject } from '../dirty/subject.ts';
 import type { Invalidation } from './invalidations.ts';
 import { rootColumnOf } from './statements.ts';
 import type { Item, Row, Table } from './table.ts';

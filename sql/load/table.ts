@@ -2,7 +2,7 @@
  * What the loader must know of a `raw` table. A stream writes one root table and any number of child
  * tables; a root row and its children are one item with one version, and load or stay as a whole.
  */
-import type { Subject } from '../dirty/marks.ts';
+import type { Subject } from '../dirty/subject.ts';
 
 export type ColumnType =
   | 'text'

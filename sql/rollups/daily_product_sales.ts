@@ -1,4 +1,4 @@
-import { defineRollup } from './rollup.ts';
+import { defineRollup } from './define.ts';
 
 export const dailyProductSales = defineRollup(import.meta.url, {
   name: 'daily_product_sales',

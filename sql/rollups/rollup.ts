@@ -4,10 +4,8 @@
  * which are the pairs with the bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes
  * the rest of the statement.
  */
-import { readFileSync } from 'node:fs';
 import { coded } from '#runtime/errors.ts';
-import type { Subject } from '../dirty/marks.ts';
-import { mergeStatement, objectsStatement } from './merge.ts';
+import type { Subject } from '../dirty/subject.ts';
 
 export type Rollup = {
   /** Also the name of its `.sql`, and the subject of marks of days on which its rows have changed. */
@@ -60,8 +58,6 @@ export type Rollup = {
   objectsSql?: string;
 };
 
-type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'objects' | 'sql' | 'objectsSql'>;
-
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   constructor(names: readonly string[]) {
     super(`These rollups wait for one another or for one that does not exist: ${names.join(', ')}.`, {
@@ -69,28 +65,6 @@ export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
       context: { names },
     });
   }
-}
-
-/** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
-export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
-  const { name, handsOn, object } = descriptor;
-  const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
-  return composeRollup({
-    ...descriptor,
-    fresh: read(`${name}.sql`),
-    ...(handsOn === 'query' && { changed: read(`${name}.touched.sql`) }),
-    ...(object && { objects: read(`${name}.objects.sql`) }),
-  });
-}
-
-/** The statements of a rollup, made from what it declares and its queries. */
-export function composeRollup(declared: Omit<Rollup, 'sql' | 'objectsSql'>): Rollup {
-  const { objects } = declared;
-  return {
-    ...declared,
-    sql: mergeStatement(declared),
-    ...(objects !== undefined && { objectsSql: objectsStatement(declared, objects) }),
-  };
 }
 
 /** Every rollup after those whose tables it reads, otherwise in the order given. */

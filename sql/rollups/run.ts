@@ -4,7 +4,8 @@
  */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Mark, markPartitions, type Owner, type Subject } from '../dirty/marks.ts';
+import { type Mark, markPartitions, type Owner } from '../dirty/marks.ts';
+import type { Subject } from '../dirty/subject.ts';
 import { handsOnObjects } from './merge.ts';
 import type { Rollup } from './rollup.ts';
 

@@ -69,6 +69,24 @@ test('across folders an import begins with #, inside a folder with ./, and it na
   expect(shown(wrong)).toEqual([]);
 });
 
+test('no file imports one that imports it, not even for its types', () => {
+  const paths = imports.map(({ file, specifier }) => ({
+    file,
+    to: specifier.startsWith('#') ? specifier.slice(1) : join(file, '..', specifier),
+  }));
+  const importsFrom = Map.groupBy(paths, ({ file }) => file);
+  const circles: string[] = [];
+  const behind = new Set<string>(); // no circle begins with these
+  const walk = (file: string, trail: readonly string[]) => {
+    if (trail.includes(file)) circles.push([...trail.slice(trail.indexOf(file)), file].join(' → '));
+    if (trail.includes(file) || behind.has(file)) return;
+    for (const { to } of importsFrom.get(file) ?? []) walk(to, [...trail, file]);
+    behind.add(file);
+  };
+  for (const file of files) walk(file, []);
+  expect(circles).toEqual([]);
+});
+
 test('a folder that outgrows twenty files gets rooms', () => {
   const sizes = new Map<string, number>();
   for (const file of globSync('**', {

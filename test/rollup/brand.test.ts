@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Db } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
 import type { Owner } from '#sql/dirty/marks.ts';
-import { composeRollup } from '#sql/rollups/rollup.ts';
+import { composeRollup } from '#sql/rollups/define.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { beginRemoval } from '#sql/tenants/removal.ts';

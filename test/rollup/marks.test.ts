@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
+import { composeRollup } from '#sql/rollups/define.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { composeRollup, type Rollup } from '#sql/rollups/rollup.ts';
+import type { Rollup } from '#sql/rollups/rollup.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { twoShops } from '../support/rows/factory.ts';
 import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';

@@ -1,9 +1,10 @@
 /** Descriptors say what their statements do, and the order that follows from them. */
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
+import { defineRollup } from '#sql/rollups/define.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { handsOnObjects } from '#sql/rollups/merge.ts';
-import { defineRollup, inOrder, type Rollup } from '#sql/rollups/rollup.ts';
+import { inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { freshDb } from '../support/db/db.ts';
 
 function named(name: string, after: string[] = []): Rollup {

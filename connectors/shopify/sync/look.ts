@@ -3,7 +3,7 @@
  * that each stream is to read, and its counts. A stream that finds what it wants here asks no more.
  */
 import { z } from 'zod';
-import type { Stream } from '../../kit/stream.ts';
+import type { Stream, StreamAt } from '../../kit/stream.ts';
 import type { Access } from '../api/access.ts';
 import { missingScopes } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
@@ -32,8 +32,6 @@ const COST = { shop: 5, count: 10, list: 5 };
 const countSchema = z.object({ count: z.int().nonnegative(), precision: z.string() });
 const listSchema = z.object({ nodes: z.array(z.unknown()) });
 const lookSchema = z.looseObject({ shop: z.record(z.string(), z.unknown()) });
-
-type StreamAt = { stream: Stream; position: unknown };
 
 export async function lookAt(
   { shopify, access }: { shopify: Shopify; access: Access },

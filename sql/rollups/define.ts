@@ -1,0 +1,28 @@
+/** Makes a rollup of its descriptor and of the queries beside it. */
+import { readFileSync } from 'node:fs';
+import { mergeStatement, objectsStatement } from './merge.ts';
+import type { Rollup } from './rollup.ts';
+
+type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'objects' | 'sql' | 'objectsSql'>;
+
+/** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
+export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
+  const { name, handsOn, object } = descriptor;
+  const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
+  return composeRollup({
+    ...descriptor,
+    fresh: read(`${name}.sql`),
+    ...(handsOn === 'query' && { changed: read(`${name}.touched.sql`) }),
+    ...(object && { objects: read(`${name}.objects.sql`) }),
+  });
+}
+
+/** The statements of a rollup, made from what it declares and its queries. */
+export function composeRollup(declared: Omit<Rollup, 'sql' | 'objectsSql'>): Rollup {
+  const { objects } = declared;
+  return {
+    ...declared,
+    sql: mergeStatement(declared),
+    ...(objects !== undefined && { objectsSql: objectsStatement(declared, objects) }),
+  };
+}
