@@ -35,10 +35,23 @@ async function main(): Promise<void> {
 }
 
 async function work(config: Config, { capture: report }: Sentry): Promise<void> {
-  const { databaseUrl, dataDir, concurrency, drainSeconds, stallSeconds, allowedHosts, ecbUrl } = config;
+  const {
+    databaseUrl,
+    dataDir,
+    concurrency,
+    drainSeconds,
+    stallSeconds,
+    allowedHosts,
+    ecbUrl,
+    alertWebhook,
+  } = config;
   await using server = await openServer({ databaseUrl, dataDir, log });
   const keys = await secretKeysOf(config, (line) => log.info(line));
-  const services = { ...makeKeyring(sealer(keys), allowedHosts), ecbUrl };
+  const services = {
+    ...makeKeyring(sealer(keys), allowedHosts),
+    ecbUrl,
+    alerts: { webhook: alertWebhook, capture: report },
+  };
   const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);
   log.info({ tasks: tasks.map(({ name }) => name), concurrency }, 'worker ready');

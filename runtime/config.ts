@@ -29,10 +29,13 @@ export type Config = {
   stallSeconds: number;
   logLevel: LogLevel;
   sentryDsn: string | undefined;
+  /** Takes alerts, signed with the secret. */
+  alertWebhook: { url: string; secret: string } | undefined;
 };
 
 const CONCURRENCY_MAX = 100;
 const DRAIN_SECONDS_MAX = 3600;
+const ALERT_SECRET_CHARS_MIN = 16;
 const STALL_SECONDS_MAX = 3600;
 const KEY_BYTES = 32; // AES-256
 
@@ -91,6 +94,14 @@ const environment = z.object({
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .prefault('info')
     .describe('The lowest log level that is written.'),
+  NIGHTSHIFT_ALERT_URL: address('http:', 'https:')
+    .optional()
+    .describe('Where alerts are sent as signed JSON. If unset, nothing is sent.'),
+  NIGHTSHIFT_ALERT_SECRET: z
+    .string()
+    .min(ALERT_SECRET_CHARS_MIN, `must have at least ${ALERT_SECRET_CHARS_MIN} characters`)
+    .optional()
+    .describe('Signs alerts; required with NIGHTSHIFT_ALERT_URL.'),
   SENTRY_DSN: address('http:', 'https:')
     .optional()
     .describe('Where errors are reported. If unset, nothing is sent.'),
@@ -121,7 +132,15 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     stallSeconds: data.NIGHTSHIFT_STALL_SECONDS,
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,
     sentryDsn: data.SENTRY_DSN,
+    alertWebhook: alertWebhookOf(data.NIGHTSHIFT_ALERT_URL, data.NIGHTSHIFT_ALERT_SECRET),
   };
+}
+
+function alertWebhookOf(url: string | undefined, secret: string | undefined): Config['alertWebhook'] {
+  if (url === undefined) return undefined;
+  if (secret === undefined)
+    throw new ConfigRejected(['NIGHTSHIFT_ALERT_SECRET is needed with NIGHTSHIFT_ALERT_URL']);
+  return { url, secret };
 }
 
 function address(...protocols: string[]) {

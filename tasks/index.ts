@@ -1,7 +1,9 @@
 /** Every task that a worker runs. A new one is added here. */
+import { deliverAlert } from './deliver_alert.ts';
 import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
+import { nightly } from './nightly.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
@@ -18,4 +20,6 @@ export const tasks: readonly Task[] = [
   fxFanOut,
   fxBrand,
   retention,
+  nightly,
+  deliverAlert,
 ];

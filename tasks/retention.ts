@@ -22,6 +22,8 @@ export const retention = defineTask({
       job_runs: await batches(context, (tx, after) => deleteRuns(tx, now, lastRuns, after)),
       workers: await batches(context, (tx) => deleteOthers(tx, 'workers', now)),
       audit_log: await batches(context, (tx) => deleteOthers(tx, 'audit_log', now)),
+      schedule_slots: await batches(context, (tx) => deleteOthers(tx, 'schedule_slots', now)),
+      backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
     };
   },
 });

@@ -12,6 +12,7 @@ import { keepConnection } from '#sql/load/load_lock.ts';
 import { readStates, type SyncState } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { requestSync } from './request_sync.ts';
+import { spread } from './spread.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
 import { readStream, type StreamEnd, type StreamRun } from './stream_run.ts';
 import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
@@ -32,6 +33,8 @@ export const syncConnection = defineTask({
   key: ({ connectionId }) => connectionId,
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
+  // A thousand accounts do not knock at the same minute.
+  schedules: [{ name: 'sync', of: 'connection', expression: (id) => `${spread(id, 60)} * * * *` }],
   async run({ now: playedNow, ...which }, context) {
     const { db, services, now } = context;
     const connection = await openConnection(db, which.brandId, which.connectionId, services);

@@ -21,6 +21,14 @@ export type Tally = Record<string, Figure | Readonly<Record<string, object>>> & 
 export type Services = ProviderKeyring & {
   /** The directory of the feeds of exchange rates. */
   ecbUrl: string;
+  /** Who is told of broken promises; nobody when left out. */
+  alerts?: AlertChannels;
+};
+
+export type AlertChannels = {
+  /** Takes signed JSON. */
+  webhook?: { url: string; secret: string } | undefined;
+  capture?: (error: unknown, tags: Record<string, string>) => void;
 };
 
 /** The database as a running job sees it. */

@@ -31,6 +31,7 @@ const nouns: Record<string, Entry> = {
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
+  nights: { summary: 'the nightly run of each brand', load: () => import('./nights/index.ts') },
   schedules: {
     summary: 'what fires by the clock, and what fired',
     load: () => import('./schedules/index.ts'),

@@ -456,10 +456,13 @@ begin
   return case when v_job.locked_by is not null then 'running' when v_job.attempts >= v_job.max_attempts then 'dead' else 'waiting' end;
 end $$;
 
--- Which of the jobs that a pool runs are no longer its own: cancelled, or handed back.
-create function ops.lost_jobs(p_pool text, p_jobs bigint[]) returns setof bigint language sql stable as $$
-  select w.id from unnest(p_jobs) w (id)
-  where not exists (select from graphile_worker._private_jobs j where j.id = w.id and j.locked_by = p_pool)
+-- Which of the claims, by their place, do not stand any more: the job was cancelled, or handed back.
+create function ops.lost_claims(p_jobs bigint[], p_pools text[], p_claimed_at timestamptz[])
+returns setof integer language sql stable as $$
+  select c.number::integer from unnest(p_jobs, p_pools, p_claimed_at) with ordinality as c (job, pool, claimed_at, number)
+  where not exists (
+    select from graphile_worker._private_jobs j
+    where j.id = c.job and j.locked_by = c.pool and date_trunc('milliseconds', j.locked_at) = c.claimed_at)
 $$;
 
 -- Puts the parked jobs of a connection back. Called after the connection was released, in that transaction.

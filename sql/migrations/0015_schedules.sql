@@ -6,7 +6,7 @@ create table ops.schedules (
   id bigint generated always as identity primary key,
   brand_id uuid references app.brands (id),
   connection_id uuid,
-  name text not null check (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
+  name text not null check (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
   task text not null,
   payload jsonb not null default '{}',
   expression text not null check (length(expression) <= 200),
@@ -78,6 +78,7 @@ create table ops.schedule_slots (
 );
 create index schedule_slots_of_brand on ops.schedule_slots (brand_id, schedule_id);
 create index schedule_slots_of_job on ops.schedule_slots (job_id) where job_id is not null;
+create index schedule_slots_fired on ops.schedule_slots (schedule_id, slot) where outcome in ('queued', 'failed');
 create index schedule_slots_by_age on ops.schedule_slots (decided_at);
 comment on table ops.schedule_slots is 'the ledger of slots: each that has passed, once, with what became of it';
 comment on column ops.schedule_slots.local_day is 'the day of the slot in the zone that the schedule had';
@@ -113,10 +114,14 @@ create table ops.backfill_slots (
   local_day date not null,
   job_id bigint,
   error text,
+  is_over boolean not null default false,
   primary key (backfill_id, position),
   foreign key (brand_id, backfill_id) references ops.backfills (brand_id, id) on delete cascade
 );
 create index backfill_slots_of_brand on ops.backfill_slots (brand_id, backfill_id);
 comment on table ops.backfill_slots is 'the slots of a backfill, each with the job that was made of it';
 comment on column ops.backfill_slots.position is 'in which order they fire';
+create index backfill_slots_fired on ops.backfill_slots (slot, backfill_id) where job_id is not null;
+create index backfill_slots_open on ops.backfill_slots (backfill_id, position) where not is_over;
+comment on column ops.backfill_slots.is_over is 'its job has ended, or there is none';
 comment on column ops.backfill_slots.error is 'why no job could be made of it';

@@ -6,7 +6,13 @@
 import type { Db, Tx } from '../db/pool.ts';
 
 /** In days since the end. The audit log records what moved figures, so it is kept as long as books are. */
-export const KEPT_DAYS = { job_runs: 365, workers: 90, audit_log: 3_650 } as const;
+export const KEPT_DAYS = {
+  job_runs: 365,
+  workers: 90,
+  audit_log: 3_650,
+  schedule_slots: 365,
+  backfills: 365,
+} as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
 export const recordNames = Object.keys(KEPT_DAYS) as RecordName[];
@@ -25,6 +31,8 @@ const EXPIRED: Record<RecordName, string> = {
     and not exists (select from ops.jobs j where j.job_id = r.job_id)`,
   workers: `r.ended_at < ${cutoff('workers')} and r.handed_back_at is not null`,
   audit_log: `r.at < ${cutoff('audit_log')}`,
+  schedule_slots: `r.decided_at < ${cutoff('schedule_slots')}`,
+  backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 
 export type Batch = { deleted: number; isLast: boolean; after: number };

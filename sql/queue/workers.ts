@@ -1,5 +1,6 @@
 /** Hands back the jobs of dead workers, and jobs that a live worker holds without knowing. */
 import type { Db } from '../db/pool.ts';
+import type { Claim } from './jobs.ts';
 
 type Queryable = Pick<Db, 'query'>;
 
@@ -38,14 +39,18 @@ export async function returnStrays(
   return count(db, text, [poolId, graceSeconds, running]);
 }
 
-/** The running jobs of a pool that it has lost. */
-export async function lostJobs(db: Queryable, poolId: string, running: readonly string[]): Promise<string[]> {
-  if (running.length === 0) return [];
-  const { rows } = await db.query<{ id: string }>('select id::text from ops.lost_jobs($1, $2) as id', [
-    poolId,
-    running,
-  ]);
-  return rows.map(({ id }) => id);
+/** Those of the claims that do not stand any more. */
+export async function lostClaims<C extends Claim>(db: Queryable, claims: readonly C[]): Promise<C[]> {
+  if (claims.length === 0) return [];
+  const { rows } = await db.query<{ place: number }>(
+    'select place from ops.lost_claims($1, $2, $3) as place',
+    [
+      claims.map(({ jobId }) => jobId),
+      claims.map(({ poolId }) => poolId),
+      claims.map(({ claimedAt }) => claimedAt),
+    ],
+  );
+  return rows.flatMap(({ place }) => claims[place - 1] ?? []);
 }
 
 /** Records that a worker has stopped gracefully. False if it still holds jobs, which the rescuer hands back. */

@@ -6,7 +6,10 @@ import type { Schedule } from './schedules.ts';
 
 export const BACKFILL_SLOTS_MAX = 10_000;
 
-/** `missing`: those that did not fire; `failed`: those whose job is dead; neither those of excluded days. */
+/**
+ * `missing`: those that did not fire; `failed`: those whose job is dead; neither those of excluded days. What a backfill
+ * has fired since counts as if the schedule had.
+ */
 export type Chosen = 'missing' | 'failed' | 'all';
 
 export type BackfillPlan = {
@@ -51,10 +54,14 @@ const CHOOSE = `
   insert into ops.backfill_slots (brand_id, backfill_id, position, slot, local_day)
   select $1, $2, row_number() over (order by case when $8 then c.slot end desc, c.slot), c.slot, c.local_day
   from (
-    select w.slot, (w.slot at time zone w.zone)::date as local_day, l.outcome,
-           (select r.outcome from ops.job_runs r where r.job_id = l.job_id order by r.id desc limit 1) as ended
+    select w.slot, (w.slot at time zone w.zone)::date as local_day,
+           case when k.job_id is null then l.outcome else 'queued' end as outcome,
+           (select r.outcome from ops.job_runs r where r.job_id = coalesce(k.job_id, l.job_id) order by r.id desc limit 1) as ended
     from unnest($4::timestamptz[], $5::text[]) as w (slot, zone)
     left join ops.schedule_slots l on l.schedule_id = $3 and l.slot = w.slot
+    left join lateral (
+      select s.job_id from ops.backfills f join ops.backfill_slots s on s.backfill_id = f.id
+      where f.schedule_id = $3 and s.slot = w.slot and s.job_id is not null order by f.id desc limit 1) k on true
   ) c
   where c.local_day <> all ($6::date[]) and c.outcome is distinct from 'excluded'
     and case $7 when 'all' then true
@@ -90,9 +97,13 @@ export type Backfill = {
 const COLUMNS = `id, schedule_id as "scheduleId", concurrency, started_at as "startedAt", ended_at as "endedAt"`;
 
 /** Locked until the transaction ends; undefined if there is none, or another scheduler has it in hand. */
-export async function lockBackfill(tx: Tx, id: number): Promise<Backfill | undefined> {
+export async function lockBackfill(
+  tx: Tx,
+  id: number,
+  { wait }: { wait: boolean },
+): Promise<Backfill | undefined> {
   const { rows } = await tx.query<Backfill>(
-    `select ${COLUMNS} from ops.backfills where id = $1 for update skip locked`,
+    `select ${COLUMNS} from ops.backfills where id = $1 for update ${wait ? '' : 'skip locked'}`,
     [id],
   );
   return rows[0];
@@ -107,15 +118,19 @@ export async function runningBackfills(db: Db): Promise<number[]> {
 
 /** How many of its jobs are on the queue, and the next slots without one. */
 export async function backfillState(tx: Tx, { id, concurrency }: Backfill) {
+  await tx.query(
+    `update ops.backfill_slots s set is_over = true
+     where s.backfill_id = $1 and not s.is_over and s.job_id is not null
+       and not exists (select from ops.jobs j where j.job_id = s.job_id and j.state <> 'dead')`,
+    [id],
+  );
   const { rows: counted } = await tx.query<{ active: number }>(
-    `select count(*)::int as active from ops.backfill_slots s
-     where s.backfill_id = $1 and s.job_id is not null
-       and exists (select from ops.jobs j where j.job_id = s.job_id and j.state <> 'dead')`,
+    'select count(*)::int as active from ops.backfill_slots where backfill_id = $1 and not is_over and job_id is not null',
     [id],
   );
   const { rows: next } = await tx.query<{ position: number; at: Date; localDay: string }>(
     `select position, slot as at, local_day as "localDay" from ops.backfill_slots
-     where backfill_id = $1 and job_id is null and error is null order by position limit $2`,
+     where backfill_id = $1 and not is_over and job_id is null order by position limit $2`,
     [id, concurrency],
   );
   return { active: counted[0]?.active ?? 0, next };
@@ -128,7 +143,7 @@ export async function settleBackfillSlot(
   { jobId, error }: { jobId?: string; error?: string },
 ): Promise<void> {
   await tx.query(
-    'update ops.backfill_slots set job_id = $3, error = $4 where backfill_id = $1 and position = $2',
+    'update ops.backfill_slots set job_id = $3, error = $4, is_over = $3::bigint is null where backfill_id = $1 and position = $2',
     [id, position, jobId ?? null, error ?? null],
   );
 }

@@ -20,7 +20,7 @@ export type DueSlot = {
 
 export type Decided = { at: Date; outcome: SlotOutcome; detail?: string };
 
-const LATER_FIRES = 'a later slot fires instead';
+const LATER_FIRES = 'a later slot came due as well';
 const TOO_LATE = 'it was too late to fire';
 
 /** A slot that is not older fires although its schedule skips missed ones: nobody wakes at the very instant. */

@@ -1,6 +1,88 @@
-/** Reads the ledger of slots. */
+/** The ledger of slots: each that has passed, once, with what became of it. */
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import type { Decided } from './decide.ts';
+import type { Schedule } from './schedules.ts';
+
+/** Writes outcomes into the ledger. Gives the slots that were not in it, with their days, in order. */
+export async function recordSlots(
+  tx: Tx,
+  { id, brandId, version, versionZone }: Schedule,
+  decided: readonly Decided[],
+  by: string,
+): Promise<{ at: Date; localDay: string; outcome: Decided['outcome'] }[]> {
+  const { rows } = await tx.query<{ at: Date; localDay: string; outcome: Decided['outcome'] }>(RECORD, [
+    brandId,
+    id,
+    version,
+    versionZone,
+    decided.map(({ at }) => at),
+    decided.map(({ outcome }) => outcome),
+    decided.map(({ detail }) => detail ?? null),
+    by,
+  ]);
+  return rows;
+}
+
+const RECORD = `
+  with written as (
+    insert into ops.schedule_slots
+      (brand_id, schedule_id, slot, version, local_day, outcome, detail, decided_at, decided_by)
+    select $1, $2, d.slot, $3, (d.slot at time zone $4)::date, d.outcome, d.detail, clock_timestamp(), $8
+    from unnest($5::timestamptz[], $6::text[], $7::text[]) as d (slot, outcome, detail)
+    on conflict do nothing
+    returning slot, local_day, outcome)
+  select slot as at, local_day as "localDay", outcome from written order by slot`;
+
+/** What became of the job of a slot that should fire. */
+export async function settleSlot(
+  tx: Tx,
+  id: number,
+  slot: Date,
+  { jobId, error }: { jobId?: string; error?: string },
+): Promise<void> {
+  await tx.query(
+    `update ops.schedule_slots set outcome = $3, job_id = $4, detail = $5 where schedule_id = $1 and slot = $2`,
+    [id, slot, error === undefined ? 'queued' : 'failed', jobId ?? null, error ?? null],
+  );
+}
+
+/** The job of the last slot that fired, while it waits, runs or is held. */
+export async function activeJob(tx: Tx, id: number): Promise<{ jobId: string; state: string } | undefined> {
+  const { rows } = await tx.query<{ jobId: string; state: string }>(
+    `select j.job_id::text as "jobId", j.state from ops.jobs j
+     where j.state <> 'dead' and j.job_id = (
+       select job_id from ops.schedule_slots
+       where schedule_id = $1 and outcome in ('queued', 'failed') and job_id is not null order by slot desc limit 1)`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Slots that fired lately; an unfinished job says nothing yet, and a cancelled one never does. */
+const FIRED_LOOKED_AT = 200;
+
+/** How many of the latest slots that fired failed, one after another: no job was made, or it is dead. */
+export async function failuresInARow(tx: Tx, id: number): Promise<number> {
+  const { rows } = await tx.query<{ failed: boolean }>(
+    `select distinct on (f.slot) f.failed
+     from (
+       select case when s.job_id is null then s.slot else min(s.slot) over (partition by s.job_id) end as slot,
+              s.outcome = 'failed' or r.outcome = 'dead' as failed
+       from (
+         select slot, outcome, job_id from ops.schedule_slots
+         where schedule_id = $1 and outcome in ('queued', 'failed')
+           and slot > coalesce((select resumed_at from ops.schedules where id = $1), '-infinity')
+         order by slot desc limit ${FIRED_LOOKED_AT}) s
+       left join lateral (
+         select r.outcome from ops.job_runs r where r.job_id = s.job_id order by r.id desc limit 1) r on true
+       where s.outcome = 'failed' or r.outcome in ('succeeded', 'partial', 'dead')) f
+     order by f.slot desc`,
+    [id],
+  );
+  const firstSuccess = rows.findIndex(({ failed }) => !failed);
+  return firstSuccess < 0 ? rows.length : firstSuccess;
+}
 
 /** The latest slots that a pause has kept from firing, oldest first. */
 export async function pausedSlots(

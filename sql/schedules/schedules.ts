@@ -1,7 +1,7 @@
-/** Schedules as they are stored, and the ledger of their slots. `ops.schedules` says what each field is for. */
+/** Schedules as they are stored: `ops.schedules` says what each field is for. */
 import type { Db, Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import type { Decided, Policy } from './decide.ts';
+import type { Policy } from './decide.ts';
 import { slotsOf } from './expression.ts';
 
 export type Owner = { brandId: string | null; connectionId: string | null };
@@ -42,6 +42,29 @@ export async function databaseTime(db: Reader): Promise<Date> {
   return rows[0]?.at ?? new Date(Number.NaN);
 }
 
+/**
+ * Those of which nobody would see that something is to be decided: their zone has changed, or the clock of the
+ * database was ahead and they are decided up to an instant to come. Reads all of them: for now and then.
+ */
+export async function askewSchedules(db: Db, now: Date, max: number): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(
+    `select s.id from ${TABLES}
+     where v.time_zone <> coalesce(s.time_zone, b.time_zone, 'UTC') or s.decided_to > $1::timestamptz + interval '5 minutes'
+     order by s.id limit $2`,
+    [now, max],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Takes back what was decided of slots to come, but for those that have fired. */
+export async function decideAgain(tx: Tx, schedule: Schedule, now: Date): Promise<void> {
+  await tx.query('delete from ops.schedule_slots where schedule_id = $1 and slot > $2 and job_id is null', [
+    schedule.id,
+    now,
+  ]);
+  await advance(tx, schedule, now);
+}
+
 /** Those that have a slot to decide, the most late first. */
 export async function dueSchedules(db: Db, now: Date, max: number): Promise<number[]> {
   const { rows } = await db.query<{ id: number }>(DUE, [now, max]);
@@ -59,54 +82,14 @@ export async function lockSchedule(
   id: number,
   { wait }: { wait: boolean },
 ): Promise<Schedule | undefined> {
-  const { rows } = await tx.query<Schedule>(
-    `select ${COLUMNS} from ${TABLES} where s.id = $1 for update of s ${wait ? '' : 'skip locked'}`,
+  const { rows: locked } = await tx.query(
+    `select from ops.schedules where id = $1 for update ${wait ? '' : 'skip locked'}`,
     [id],
   );
+  if (locked.length === 0) return undefined;
+  // By a statement of its own: one that had to wait would join the new row with the old version.
+  const { rows } = await tx.query<Schedule>(`select ${COLUMNS} from ${TABLES} where s.id = $1`, [id]);
   return rows[0];
-}
-
-/** Writes outcomes into the ledger. Gives the slots that were not in it, with their days, in order. */
-export async function recordSlots(
-  tx: Tx,
-  { id, brandId, version, versionZone }: Schedule,
-  decided: readonly Decided[],
-  by: string,
-): Promise<{ at: Date; localDay: string; outcome: Decided['outcome'] }[]> {
-  const { rows } = await tx.query<{ at: Date; localDay: string; outcome: Decided['outcome'] }>(RECORD, [
-    brandId,
-    id,
-    version,
-    versionZone,
-    decided.map(({ at }) => at),
-    decided.map(({ outcome }) => outcome),
-    decided.map(({ detail }) => detail ?? null),
-    by,
-  ]);
-  return rows;
-}
-
-const RECORD = `
-  with written as (
-    insert into ops.schedule_slots
-      (brand_id, schedule_id, slot, version, local_day, outcome, detail, decided_at, decided_by)
-    select $1, $2, d.slot, $3, (d.slot at time zone $4)::date, d.outcome, d.detail, clock_timestamp(), $8
-    from unnest($5::timestamptz[], $6::text[], $7::text[]) as d (slot, outcome, detail)
-    on conflict do nothing
-    returning slot, local_day, outcome)
-  select slot as at, local_day as "localDay", outcome from written order by slot`;
-
-/** What became of the job of a slot that should fire. */
-export async function settleSlot(
-  tx: Tx,
-  id: number,
-  slot: Date,
-  { jobId, error }: { jobId?: string; error?: string },
-): Promise<void> {
-  await tx.query(
-    `update ops.schedule_slots set outcome = $3, job_id = $4, detail = $5 where schedule_id = $1 and slot = $2`,
-    [id, slot, error === undefined ? 'queued' : 'failed', jobId ?? null, error ?? null],
-  );
 }
 
 /** Each slot up to an instant is in the ledger now. */
@@ -140,32 +123,6 @@ export async function beginVersion(
     `update ops.schedules set expression = $2, version = $3, decided_to = $4, next_slot = $5 where id = $1`,
     [id, expression, version + 1, at, next ?? null],
   );
-}
-
-/** Whether the job of the last slot that fired is still on the queue, waiting, running or held; else null. */
-export async function activeJob(tx: Tx, id: number): Promise<{ jobId: string; state: string } | undefined> {
-  const { rows } = await tx.query<{ jobId: string; state: string }>(
-    `select j.job_id::text as "jobId", j.state from ops.jobs j
-     where j.state <> 'dead' and j.job_id = (
-       select job_id from ops.schedule_slots where schedule_id = $1 and job_id is not null order by slot desc limit 1)`,
-    [id],
-  );
-  return rows[0];
-}
-
-/** How many of the latest slots that should fire failed, one after another: no job was made, or it is dead. */
-export async function failuresInARow(tx: Tx, id: number, max: number): Promise<number> {
-  const { rows } = await tx.query<{ failed: boolean }>(
-    `select s.outcome = 'failed' or coalesce((
-       select r.outcome = 'dead' from ops.job_runs r where r.job_id = s.job_id order by r.id desc limit 1), false) as failed
-     from ops.schedule_slots s
-     where s.schedule_id = $1 and s.outcome in ('queued', 'failed')
-       and s.slot > coalesce((select resumed_at from ops.schedules where id = $1), '-infinity')
-     order by s.slot desc limit $2`,
-    [id, max],
-  );
-  const firstSuccess = rows.findIndex(({ failed }) => !failed);
-  return firstSuccess < 0 ? rows.length : firstSuccess;
 }
 
 export async function markPaused(

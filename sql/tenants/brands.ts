@@ -133,7 +133,8 @@ async function lockBrand(tx: Tx, brandId: string): Promise<Brand> {
 /** Zones that passed. PostgreSQL reads the files of all zones each time it is asked for one. */
 const knownZones = new Set<string>();
 
-async function assertTimeZone(tx: Tx, timeZone: string): Promise<void> {
+/** Throws NS_TIME_ZONE_UNKNOWN. */
+export async function assertTimeZone(tx: Tx, timeZone: string): Promise<void> {
   if (knownZones.has(timeZone)) return;
   const { rows } = await tx.query('select from pg_timezone_names where name = $1', [timeZone]);
   if (rows.length === 0 || !knownToNode(timeZone)) throw new TimeZoneUnknown(timeZone);

@@ -103,13 +103,13 @@ test('a connection that was never read is said, also while others of it were', a
   });
 });
 
-test('where nothing is wrong, it is said that no worker runs and that nothing starts syncs', async () => {
+test('where nothing is wrong, it is said that no worker runs and that no schedule syncs', async () => {
   await using db = await freshDb();
   for (const shop of await twoShops(db)) await wholeSince(db, shop, '1 minute');
   const alone = await nightshift(['status'], { env: env(db) });
   expect(alone.code).toBe(6);
   expect(alone.stdout).toContain('! No worker runs');
-  expect(alone.stdout).toContain('! Nothing starts syncs by itself yet. Next: let cron type npx nightshift');
+  expect(alone.stdout).toContain('! No schedule syncs 2 connections');
   expect(alone.stdout).not.toContain('All is well');
   await using _ = await aWorker(db);
   const worked = await nightshift(['status', '--json'], { env: env(db) });
@@ -117,7 +117,7 @@ test('where nothing is wrong, it is said that no worker runs and that nothing st
   expect(told(worked)).toMatchObject({
     well: false,
     attention: [],
-    warnings: [expect.stringMatching(/^Nothing starts syncs/)],
+    warnings: [expect.stringMatching(/^No schedule syncs 2 connections/)],
   });
 });
 

@@ -5,6 +5,7 @@ import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { type Shop, TEST_KEYS, twoShops } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
+import { aSchedule } from '../support/schedules/schedule.ts';
 
 const NOW = '2026-11-29T12:00:00Z';
 const GONE = 1_000_000; // a job that is not on the queue
@@ -61,7 +62,7 @@ test('runs of more than a year ago go, those of each stream that somebody still 
   const before = await status();
   expect(before.filter(({ rows }) => rows === 5)).toHaveLength(2);
 
-  expect(await run(db)).toEqual({ job_runs: 3, workers: 0, audit_log: 0 });
+  expect(await run(db)).toMatchObject({ job_runs: 3, workers: 0, audit_log: 0 });
   expect(await left(db)).toEqual(stay);
   expect(await status()).toEqual(before);
   expect(await run(db)).toMatchObject({ job_runs: 0 });
@@ -135,7 +136,7 @@ test('workers that ended long ago go, and so does what was done ten years ago', 
      select $1::timestamptz - make_interval(days => days), 'test', 'fx.change', days::text from unnest('{3651,3649}'::int[]) days`,
     [NOW],
   );
-  expect(await run(db)).toEqual({ job_runs: 0, workers: 1, audit_log: 1 });
+  expect(await run(db)).toMatchObject({ job_runs: 0, workers: 1, audit_log: 1 });
   expect(await db.column('select pool_id from ops.workers order by pool_id')).toEqual([
     ...['ended lately', 'has jobs in its name', 'lives'],
   ]);
@@ -159,6 +160,8 @@ test('`jobs prune` says what would go, and deletes it', async () => {
     { records: 'ops.job_runs', kept_days: 365, to_delete: 2 },
     { records: 'ops.workers', kept_days: 90, to_delete: 0 },
     { records: 'ops.audit_log', kept_days: 3650, to_delete: 0 },
+    { records: 'ops.schedule_slots', kept_days: 365, to_delete: 0 },
+    { records: 'ops.backfills', kept_days: 365, to_delete: 0 },
   ]);
   expect(await left(db)).toHaveLength(3);
   const done = await prune('--wait');
@@ -175,7 +178,7 @@ test('as of an instant that is still to come nothing more goes, and the audit lo
   const future = '2199-01-01T00:00:00.000Z';
   const prune = pruneOf(db, future);
   const dry = (await prune('--dry-run')).json() as { to_delete: number }[];
-  expect(dry.map(({ to_delete }) => to_delete)).toEqual([0, 0, 0]);
+  expect(dry.map(({ to_delete }) => to_delete)).toEqual([0, 0, 0, 0, 0]);
   const done = await prune('--wait');
   expect(done.json()).toMatchObject([{ state: 'succeeded', job_runs: 0, workers: 0, audit_log: 0 }]);
   expect(await left(db)).toHaveLength(2);
@@ -183,4 +186,21 @@ test('as of an instant that is still to come nothing more goes, and the audit lo
   expect(
     await db.rows('select action, details from ops.audit_log order by id offset $1', [audited.length]),
   ).toEqual([{ action: 'jobs.prune', details: { now: future } }]);
+});
+
+test('slots of more than a year ago go, with plans of backfills', async () => {
+  await using db = await freshDb();
+  const id = await aSchedule(db, { expression: '0 2 * * *', at: '2024-01-01T00:00:00Z' });
+  await db.query(
+    `insert into ops.schedule_slots (schedule_id, slot, version, local_day, outcome, decided_at, decided_by)
+     select $1, at, 1, at::date, 'missed', at, 'test' from unnest($2::timestamptz[]) at`,
+    [id, ['2024-05-01T02:00:00Z', '2026-11-28T02:00:00Z']],
+  );
+  await db.query(
+    `insert into ops.backfills (schedule_id, since, until, chosen, newest_first, concurrency, planned_at, planned_by)
+     select $1, at, at, 'all', false, 1, at, 'test' from unnest($2::timestamptz[]) at`,
+    [id, ['2024-05-01T02:00:00Z', '2026-11-28T02:00:00Z']],
+  );
+  expect(await run(db)).toMatchObject({ schedule_slots: 1, backfills: 1 });
+  expect(await db.column('select slot from ops.schedule_slots')).toEqual([new Date('2026-11-28T02:00:00Z')]);
 });

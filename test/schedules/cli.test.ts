@@ -65,9 +65,9 @@ test('add, show, next, edit, pause, resume, run and remove', async () => {
 test.each([
   [['--task', 'retention', '--expression', '99 2 * * *'], 2, '99 does not fit the field minute'],
   [['--task', 'nonsense', '--expression', '0 2 * * *'], 2, 'There is no task nonsense'],
-  [['--task', 'reconcile', '--expression', '0 2 * * *'], 1, 'brandId'],
+  [['--task', 'reconcile', '--expression', '0 2 * * *'], 2, 'brandId'],
   [['--task', 'retention', '--expression', '0 2 * * *', '--catch-up', 'all'], 2, 'Add --overlap queue'],
-  [['--task', 'retention', '--expression', '0 2 * * *', '--except', '2026-02-30'], 2, 'a day that exists'],
+  [['--task', 'retention', '--expression', '0 2 * * *', '--except', '2026-02-30'], 2, 'an existing day'],
   [['--task', 'retention', '--expression', '0 2 * * *', '--payload', '[1]'], 2, 'a JSON object'],
 ])('add %j is refused', async (options, code, why) => {
   await using db = await freshDb();
@@ -105,5 +105,5 @@ test('schedules that nobody decides are a fault that status shows', async () => 
   await cli(db, 'schedules', 'add', 'mine', '--task', 'retention', '--expression', '0 2 * * *');
   await db.query(`update ops.schedules set next_slot = now() - interval '2 hours'`);
   const { stdout } = await cli(db, 'status');
-  expect(JSON.parse(stdout).attention.join()).toContain('1 schedule wait for a scheduler');
+  expect(JSON.parse(stdout).attention.join()).toContain('No scheduler has looked at 1 schedule');
 });

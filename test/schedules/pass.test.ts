@@ -136,3 +136,36 @@ test('a brand that moves to another zone has its slots there from then on', asyn
   ]);
   expect(await db.column('select version from ops.schedule_slots order by slot')).toEqual([1, 1, 2]);
 });
+
+test('a clock that was ahead has written nothing off: what it decided of slots to come is decided again', async () => {
+  await using db = await freshDb();
+  const id = await aSchedule(db, { expression: '0 2 * * *', at: '2026-03-01T00:00:00Z' });
+  await passAt(db, id, '2027-03-01T00:00:00Z'); // a year that is not
+  expect((await ledger(db, id)).length).toBe(365);
+  await passAt(db, id, '2026-03-01T00:10:00Z');
+  expect(await ledger(db, id)).toEqual(['2027-02-28T02:00Z queued']); // it has fired; nothing undoes that
+  await passAt(db, id, '2026-03-01T02:00:00Z');
+  expect((await ledger(db, id))[0]).toBe('2026-03-01T02:00Z queued');
+});
+
+test('a job that is not over says nothing of failures; one that several slots share counts once', async () => {
+  await using db = await freshDb();
+  const given = { expression: '0 * * * *', at: '2026-03-01T00:30:00Z', pauseAfterFailures: 2 };
+  const id = await aSchedule(db, given);
+  const end = (outcome: string) =>
+    db.query(
+      `insert into ops.job_runs (job_id, task, payload, attempt, pool_id, claimed_at, started_at, outcome)
+       select job_id, 'chime', '{}', 1, '', now(), now(), $1 from ops.schedule_slots order by slot desc limit 1`,
+      [outcome],
+    );
+  await passAt(db, id, '2026-03-01T01:00:00Z');
+  await end('dead');
+  await passAt(db, id, '2026-03-01T02:00:00Z'); // one failure
+  await end('cancelled');
+  await passAt(db, id, '2026-03-01T03:00:00Z'); // still one
+  await passAt(db, id, '2026-03-01T04:00:00Z'); // that of 03:00 is not over
+  expect(await db.column('select paused_at from ops.schedules')).toEqual([null]);
+  await end('dead');
+  await passAt(db, id, '2026-03-01T05:00:00Z');
+  expect((await ledger(db, id)).at(-1)).toBe('2026-03-01T05:00Z paused');
+});

@@ -56,7 +56,8 @@ export function deadline(
   const timer = setTimeout(onTimeout, Math.ceil(task.timeoutSeconds * 1_000));
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
-  lost.addEventListener('abort', onLost, { once: true });
+  if (lost.aborted) onLost();
+  else lost.addEventListener('abort', onLost, { once: true });
 
   return {
     signal: controller.signal,

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
-import { lostJobs, returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
+import type { Claim } from '#sql/queue/jobs.ts';
+import { lostClaims, returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
 
 export const RESCUE_MS = 1_000;
 // These two read the whole queue, and find what happens once in a blue moon.
@@ -15,6 +16,9 @@ export const GRACE_SECONDS = 10;
 // When our own lock was lost, a restarted server lost everybody's: they get this long to come back.
 const OTHERS_MAY_RETURN_MS = 2_000;
 
+/** A run that goes on. `lose` tells it that its claim does not stand any more. */
+export type RunningJob = Claim & { lose(): void };
+
 export type RescuerOptions = {
   db: Db;
   log: Log;
@@ -22,9 +26,7 @@ export type RescuerOptions = {
   /** Which worker asks. */
   self: string;
   poolId: () => string;
-  running: () => readonly string[];
-  /** Ends the run of a job that is no longer ours. */
-  end: (jobId: string) => void;
+  running: () => readonly RunningJob[];
   rejoinedAt: () => number | undefined;
 };
 
@@ -40,14 +42,14 @@ export async function rescue(options: RescuerOptions): Promise<void> {
 }
 
 async function sweepOnce(
-  { db, log, self, poolId, running, end, rejoinedAt }: RescuerOptions,
+  { db, log, self, poolId, running, rejoinedAt }: RescuerOptions,
   slow: boolean,
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;
-  for (const id of await lostJobs(db, poolId(), running())) end(id);
+  for (const lost of await lostClaims(db, running())) lost.lose();
   const ofDead = await sweepWorkers(db, self);
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
-  const own = { poolId: poolId(), running: running(), graceSeconds: GRACE_SECONDS };
+  const own = { poolId: poolId(), running: running().map(({ jobId }) => jobId), graceSeconds: GRACE_SECONDS };
   const ofOurs = slow ? await returnStrays(db, own) : 0;
   const jobs = ofDead + ofStrangers + ofOurs;
   if (jobs > 0) log.warn({ jobs, ofDead, ofStrangers, ofOurs }, 'handed jobs back');

@@ -146,7 +146,7 @@ function instantOf({ now }: Record<string, unknown>): Date | undefined {
   return typeof now === 'string' ? new Date(now) : undefined;
 }
 
-function claimOf({ id, locked_by, locked_at }: ClaimedJob): Claim {
+export function claimOf({ id, locked_by, locked_at }: ClaimedJob): Claim {
   if (locked_by === null || locked_at === null) throw new TypeError(`Job ${id} was handed over unclaimed.`);
   return { jobId: String(id), poolId: locked_by, claimedAt: locked_at };
 }

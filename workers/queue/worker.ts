@@ -13,8 +13,8 @@ import { untilAnswered } from './db_retry.ts';
 import { drain, handBack, makeStops, STOP_SECONDS_MAX } from './drain.ts';
 import { type Graphile, startGraphile } from './graphile.ts';
 import { join } from './liveness.ts';
-import { rescue } from './rescuer.ts';
-import { type RunOptions, runJob } from './run_job.ts';
+import { type RunningJob, rescue } from './rescuer.ts';
+import { claimOf, type RunOptions, runJob } from './run_job.ts';
 import { supervise } from './supervise.ts';
 import { watchEventLoop } from './watchdog.ts';
 
@@ -93,10 +93,7 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
     stop: stops.sweeping.signal,
     self: liveness.id,
     poolId: () => poolId,
-    running: () => [...running].map(({ id }) => id),
-    end: (jobId) => {
-      for (const { id, lost } of running) if (id === jobId) lost.abort();
-    },
+    running: () => [...running],
     rejoinedAt: liveness.rejoinedAt,
   });
   const claiming = supervise(first, { log, db: control, stop: stops.claiming.signal, start: claimAgain });
@@ -131,7 +128,7 @@ function forClaims(url: string): string {
 class Settled extends Error {}
 
 /** Not ids alone: a run that lost its job may still go on when the next run of it begins here. */
-type Running = Set<{ id: string; lost: AbortController }>;
+type Running = Set<RunningJob>;
 
 /** The tasks as the library calls them. `running` names the jobs in hand. */
 function handlers(
@@ -142,10 +139,11 @@ function handlers(
 ): TaskList {
   const handler = (task: Task): TaskList[string] => {
     return async (_payload, { job }) => {
-      const run = { id: job.id, lost: new AbortController() };
+      const lost = new AbortController();
+      const run = { ...claimOf(job), lose: () => lost.abort() };
       running.add(run);
       try {
-        const { outcome, error } = await runJob(task, job, { ...options, lost: run.lost.signal });
+        const { outcome, error } = await runJob(task, job, { ...options, lost: lost.signal });
         if (error !== undefined && (outcome === 'dead' || outcome === 'held'))
           report?.(error, { task: task.name });
         if (outcome !== 'succeeded' && outcome !== 'partial') throw new Settled(outcome);

@@ -2,8 +2,10 @@
  * What operators do to a schedule. Each first decides what has come due, so that it follows the rules of its
  * time: an edit never reruns the past, a pause takes nothing back.
  */
+import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
+import { keepConnection } from '#sql/load/load_lock.ts';
 import type { Policy } from '#sql/schedules/decide.ts';
 import { slotsOf } from '#sql/schedules/expression.ts';
 import { ScheduleNotFound } from '#sql/schedules/find.ts';
@@ -21,10 +23,11 @@ import {
   updatePolicy,
 } from '#sql/schedules/schedules.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
-import { parsePayload } from '#tasks/enqueue.ts';
+import { assertTimeZone } from '#sql/tenants/brands.ts';
+import { keepBrand } from '#sql/tenants/removing.ts';
 import type { Task } from '#tasks/task.ts';
 import { isDefault } from './defaults.ts';
-import { fire, ownPayload } from './fire.ts';
+import { fire, payloadOf } from './fire.ts';
 import { decideDue, fireAll, SLOTS_MAX } from './pass.ts';
 
 export class ScheduleState extends coded('NS_SCHEDULE_STATE') {}
@@ -41,7 +44,7 @@ export type Actor = {
 const PASSES_MAX = 100;
 
 /** Runs `act` with the schedule locked, and everything that has come due decided. */
-async function onSchedule<T>(
+export async function onSchedule<T>(
   db: Db,
   id: number,
   actor: Actor,
@@ -79,14 +82,13 @@ function audit(tx: Tx, verb: string, { id, name, brandId }: Named, details: Reco
 type Named = { id: number; name: string; brandId: string | null };
 
 export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, now }: Actor): Promise<number> {
-  const task = tasks.find(({ name }) => name === schedule.task);
-  if (task === undefined)
-    throw new ScheduleRefused(`There is no task ${schedule.task}.`, {
-      hint: `Tasks are ${tasks.map(({ name }) => name).join(', ')}.`,
-    });
-  parsePayload(task, samplePayload(task, schedule));
+  const { brandId, connectionId, ...details } = schedule;
   assertPolicy(schedule);
+  assertPayload(schedule, tasks);
   return db.transaction(async (tx) => {
+    if (brandId && connectionId) await keepConnection(tx, brandId, connectionId);
+    else if (brandId) await keepBrand(tx, brandId);
+    if (schedule.timeZone !== null) await assertTimeZone(tx, schedule.timeZone);
     const at = now ?? (await databaseTime(tx));
     if (slotsOf(schedule.expression, schedule.timeZone ?? 'UTC').after(at) === undefined)
       throw new ScheduleRefused(`'${schedule.expression}' never fires.`, {
@@ -97,15 +99,30 @@ export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, no
       throw new ScheduleState(`There is a schedule ${schedule.name} there already.`, {
         hint: 'Take another name, or change that one: npx nightshift schedules edit',
       });
-    const { brandId, connectionId, ...details } = schedule;
     await audit(tx, 'add', { id, name: schedule.name, brandId }, details);
     return id;
   });
 }
 
-function samplePayload(task: Task, schedule: NewSchedule): unknown {
-  const own = ownPayload(schedule);
-  return task.atSlot?.(own, { at: new Date(0), localDay: '1970-01-01' }) ?? own;
+/** Whose the work is, the schedule itself says. */
+const OWNERS = ['brandId', 'connectionId'];
+
+function assertPayload(schedule: NewSchedule, tasks: readonly Task[]): void {
+  const task = tasks.find(({ name }) => name === schedule.task);
+  if (task === undefined)
+    throw new ScheduleRefused(`There is no task ${schedule.task}.`, {
+      hint: `Tasks are ${tasks.map(({ name }) => name).join(', ')}.`,
+    });
+  if (OWNERS.some((field) => field in schedule.payload))
+    throw new ScheduleRefused('The payload says whose the work is.', {
+      hint: 'Leave brandId and connectionId out, and add --brand and --connection.',
+    });
+  const sample = payloadOf(task, schedule, { at: new Date(0), localDay: '1970-01-01' });
+  const { success, error } = task.payload.safeParse(sample);
+  if (!success)
+    throw new ScheduleRefused(`Task ${task.name} cannot be fired so: ${z.prettifyError(error)}`, {
+      hint: 'Add what it lacks: --brand, --connection or --payload.',
+    });
 }
 
 function assertPolicy({ catchUp, overlap }: Policy): void {
@@ -126,6 +143,7 @@ export type Edit = Partial<
 export function editSchedule(db: Db, id: number, edit: Edit, actor: Actor): Promise<void> {
   return onSchedule(db, id, actor, async (tx, before, now) => {
     assertPolicy({ ...before, ...edit });
+    if (edit.timeZone) await assertTimeZone(tx, edit.timeZone);
     await updatePolicy(tx, id, edit);
     const after = await lockSchedule(tx, id, { wait: true });
     if (after === undefined) throw new ScheduleNotFound('schedule', String(id));
@@ -172,7 +190,7 @@ export function resumeSchedule(
     const slots = await pausedSlots(tx, id, { since: pausedAt, max });
     await markResumed(tx, id, now);
     await audit(tx, 'resume', schedule, { missed, fires: slots.length });
-    return fireAll(tx, schedule, slots, actor.tasks);
+    return fireAll(tx, schedule, slots, { tasks: actor.tasks });
   });
 }
 

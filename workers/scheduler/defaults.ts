@@ -18,14 +18,17 @@ export async function addDefaults(tx: Tx, tasks: readonly Task[], owner: Owner):
   return added;
 }
 
-/** The same for every owner that lacks one, an owner a transaction: of what was there before this release. */
-export async function addMissingDefaults(db: Db, tasks: readonly Task[]): Promise<number> {
-  let added = 0;
+/**
+ * The same for every owner that lacks one, an owner a transaction: of what was there before this release. One that
+ * cannot be served keeps no other from it; the first error is thrown at the end.
+ */
+export async function addMissingDefaults(db: Db, tasks: readonly Task[]): Promise<void> {
+  const errors: unknown[] = [];
   for (const { schedule } of declared(tasks)) {
     for (const owner of await ownersWithout(db, schedule.of, schedule.name))
-      added += await db.transaction((tx) => addDefaults(tx, tasks, owner));
+      await db.transaction((tx) => addDefaults(tx, tasks, owner)).catch((error) => errors.push(error));
   }
-  return added;
+  if (errors.length > 0) throw errors[0];
 }
 
 /** Whether the schedule is one that comes back when it is removed. */

@@ -1,37 +1,72 @@
 /** Makes the job of a slot: of a schedule that came due, was resumed, or is filled in for the past. */
-import { NightshiftError } from '#runtime/errors.ts';
+import pg from 'pg';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
+import { cancelJob } from '#sql/queue/jobs.ts';
 import type { Owner, Schedule } from '#sql/schedules/schedules.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
-import { enqueue } from '#tasks/enqueue.ts';
+import { enqueue, parsePayload } from '#tasks/enqueue.ts';
 import type { Slot, Task } from '#tasks/task.ts';
+import { isPassing } from '../queue/db_retry.ts';
 
 /** The number of the job, or why there is none. It may wait for a row of the queue: the last of its transaction. */
 export type Fired = { jobId: string } | { error: string };
 
-/** A fault that passes is thrown: the slot is then tried again. */
+/**
+ * The job takes the place of `replaces`, if one can be made. A fault that passes is thrown: the slot is then
+ * tried again. Whatever else is wrong stays so, and is the outcome of the slot.
+ */
 export async function fire(
   tx: Tx,
   tasks: readonly Task[],
   schedule: Owner & Pick<Schedule, 'task' | 'payload'>,
   slot: Slot,
+  replaces?: string,
 ): Promise<Fired> {
-  const task = tasks.find(({ name }) => name === schedule.task);
-  if (task === undefined) return { error: `there is no task ${schedule.task}` };
-  const own = ownPayload(schedule);
-  const { brandId, connectionId } = schedule;
+  await tx.query('savepoint firing');
   try {
-    if (brandId && connectionId) await keepConnection(tx, brandId, connectionId);
-    else if (brandId) await keepBrand(tx, brandId);
-    return { jobId: await enqueue(tx, task, task.atSlot?.(own, slot) ?? own) };
+    const jobId = await makeJob(tx, tasks, schedule, slot, replaces);
+    await tx.query('release savepoint firing');
+    return { jobId };
   } catch (error) {
-    if (!(error instanceof NightshiftError) || error.verdict !== 'give_up') throw error;
-    return { error: error.message };
+    if (mayPass(error)) throw error;
+    await tx.query('rollback to savepoint firing');
+    return { error: messageOf(error) };
   }
 }
 
-/** Whose the work is, and what an operator added to it. */
-export function ownPayload({ brandId, connectionId, payload }: Owner & Pick<Schedule, 'payload'>) {
-  return { ...payload, ...(brandId && { brandId }), ...(connectionId && { connectionId }) };
+/** The owner is locked first, in the order of everybody who queues a job. */
+async function makeJob(
+  tx: Tx,
+  tasks: readonly Task[],
+  schedule: Owner & Pick<Schedule, 'task' | 'payload'>,
+  slot: Slot,
+  replaces: string | undefined,
+): Promise<string> {
+  const { brandId, connectionId } = schedule;
+  if (brandId && connectionId) await keepConnection(tx, brandId, connectionId);
+  else if (brandId) await keepBrand(tx, brandId);
+  const task = tasks.find(({ name }) => name === schedule.task);
+  if (task === undefined) throw new TypeError(`there is no task ${schedule.task}`);
+  const payload = payloadOf(task, schedule, slot);
+  parsePayload(task, payload);
+  if (replaces !== undefined)
+    await cancelJob(tx, replaces, { code: 'NS_JOB_CANCELLED', message: 'Its schedule fired again.' });
+  return enqueue(tx, task, payload);
+}
+
+/** Whose the work is, what an operator added to it, and of which slot it is. */
+export function payloadOf(
+  task: Task,
+  { brandId, connectionId, payload }: Owner & Pick<Schedule, 'payload'>,
+  slot: Slot,
+): Record<string, unknown> {
+  const own = { ...payload, ...(brandId && { brandId }), ...(connectionId && { connectionId }) };
+  return task.atSlot?.(own, slot) ?? own;
+}
+
+/** What is neither ours nor the database's is a fault of the task; where the connection broke, the rollback throws. */
+function mayPass(error: unknown): boolean {
+  return (error instanceof NightshiftError || error instanceof pg.DatabaseError) && isPassing(error);
 }

@@ -4,19 +4,16 @@
  * a schedule does it first, so that what has come due follows the rules of its time.
  */
 import type { Tx } from '#sql/db/pool.ts';
-import { cancelJob } from '#sql/queue/jobs.ts';
 import { type Decided, type DueSlot, decide } from '#sql/schedules/decide.ts';
 import { slotsOf } from '#sql/schedules/expression.ts';
+import { activeJob, failuresInARow, recordSlots, settleSlot } from '#sql/schedules/ledger.ts';
 import {
-  activeJob,
   advance,
   beginVersion,
-  failuresInARow,
+  decideAgain,
   markPaused,
   markResumed,
-  recordSlots,
   type Schedule,
-  settleSlot,
 } from '#sql/schedules/schedules.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { Slot, Task } from '#tasks/task.ts';
@@ -37,23 +34,30 @@ export type Pass = { fired: number; failed: number; skipped: number; isDone: boo
 /** The schedule must be locked. Gives `isDone: false` where more has come due than one transaction should hold. */
 export async function decideDue(tx: Tx, schedule: Schedule, options: PassOptions): Promise<Pass> {
   const { now, by, tasks } = options;
-  const { id, timeZone, versionZone, pausedUntil } = schedule;
+  const { id, timeZone, versionZone, pausedUntil, decidedTo } = schedule;
+  if (decidedTo.getTime() - now.getTime() > AHEAD_MS) await decideAgain(tx, schedule, now);
+  else if (now <= decidedTo) return NOTHING_DUE;
   const pausedAt = schedule.pausedAt ?? (await pauseIfFailing(tx, schedule, options));
   const active = await activeJob(tx, id);
   const { decided, isLast } = decidable({ ...schedule, pausedAt }, now, active !== undefined);
   if (active && schedule.overlap === 'skip') tellOverlap(decided, active);
   const recorded = await recordSlots(tx, schedule, decided, by);
-  const decidedTo = isLast ? now : (decided.at(-1)?.at ?? now);
   const isZoneNew = isLast && timeZone !== versionZone;
   if (isZoneNew) await beginVersion(tx, schedule, { ...schedule, timeZone, at: now, by });
-  else await advance(tx, schedule, decidedTo);
+  else await advance(tx, schedule, isLast ? now : (decided.at(-1)?.at ?? now));
   if (isLast && pausedAt && pausedUntil && pausedUntil <= now) await markResumed(tx, id, pausedUntil);
   const firing = recorded.filter(({ outcome }) => outcome === 'queued');
-  if (firing.length > 0 && active && schedule.overlap === 'cancel')
-    await cancelJob(tx, active.jobId, { code: 'NS_JOB_CANCELLED', message: 'Its schedule fired again.' });
-  const { fired, failed } = await fireAll(tx, schedule, firing, tasks);
+  const replaces = schedule.overlap === 'cancel' ? active?.jobId : undefined;
+  const { fired, failed } = await fireAll(tx, schedule, firing, { tasks, replaces });
   return { fired, failed, skipped: recorded.length - firing.length, isDone: isLast };
 }
+
+/** Looks of two schedulers overlap, and a look takes a while: so little is no clock that was wrong. */
+const AHEAD_MS = 5 * 60_000;
+const NOTHING_DUE: Pass = { fired: 0, failed: 0, skipped: 0, isDone: true };
+
+/** More slots than this are on excluded days alone: not one of them would fire. */
+const SLOTS_MAX_EXCLUDED = 64_000;
 
 /** Those of the slots that have come due which can be decided at once; always one at least, if any has. */
 function decidable(
@@ -68,6 +72,8 @@ function decidable(
     const marked = due.map((at) => dueSlot(schedule, at));
     const decided = decide(marked, schedule, { now, isLast, isActive });
     if (decided.length > 0 || isLast) return { decided, isLast };
+    if (max > SLOTS_MAX_EXCLUDED)
+      throw new RangeError(`Schedule ${schedule.id}: over ${max} slots on excluded days.`);
   }
 }
 
@@ -86,7 +92,7 @@ function localDayOf(at: Date, timeZone: string): string {
 /** Gives the instant since when the schedule is paused. */
 async function pauseIfFailing(tx: Tx, schedule: Schedule, { now }: PassOptions): Promise<Date | null> {
   const { id, brandId, name, pauseAfterFailures: max, decidedTo } = schedule;
-  if (max === null || (await failuresInARow(tx, id, max)) < max) return null;
+  if (max === null || (await failuresInARow(tx, id)) < max) return null;
   const reason = `its last ${max} slots failed`;
   await markPaused(tx, id, { at: decidedTo, by: 'scheduler', reason });
   const target = `${id} ${name}`;
@@ -107,11 +113,11 @@ export async function fireAll(
   tx: Tx,
   schedule: Schedule,
   slots: readonly Slot[],
-  tasks: readonly Task[],
+  { tasks, replaces }: { tasks: readonly Task[]; replaces?: string | undefined },
 ): Promise<{ fired: number; failed: number }> {
   let failed = 0;
   for (const slot of slots) {
-    const result = await fire(tx, tasks, schedule, slot);
+    const result = await fire(tx, tasks, schedule, slot, replaces);
     if ('error' in result) failed++;
     await settleSlot(tx, schedule.id, slot.at, result);
   }

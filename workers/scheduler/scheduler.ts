@@ -1,28 +1,30 @@
 /**
- * A scheduler: looks each second which schedules have a slot to decide. node-cron wakes it; what comes due, and
- * what becomes of it, PostgreSQL says, so any number of schedulers may run, none need run on, and what came due
- * while none did is decided by the first that is back.
+ * A scheduler: looks each second which schedules have a slot to decide. What comes due, and what becomes of it,
+ * PostgreSQL says, so any number of schedulers may run, none need run on, and what came due while none did is
+ * decided by the first that is back.
  */
 import { hostname } from 'node:os';
-import { createTask } from 'node-cron';
 import pLimit from 'p-limit';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, openDb } from '#sql/db/pool.ts';
-import { databaseTime, dueSchedules, lockSchedule } from '#sql/schedules/schedules.ts';
+import { runningBackfills } from '#sql/schedules/backfills.ts';
+import { askewSchedules, databaseTime, dueSchedules, lockSchedule } from '#sql/schedules/schedules.ts';
+import { nightly } from '#tasks/nightly.ts';
 import type { Task } from '#tasks/task.ts';
-import { isPassing } from '../queue/db_retry.ts';
-import { fillBackfills } from './backfill.ts';
+import { fillBackfill } from './backfill.ts';
 import { guardClock } from './clock.ts';
 import { addMissingDefaults } from './defaults.ts';
-import { decideDue, type Pass } from './pass.ts';
+import { advanceNights } from './nights.ts';
+import { decideDue } from './pass.ts';
+import { wake } from './waker.ts';
 
 export type SchedulerOptions = {
   url: string;
   log: Log;
   tasks: readonly Task[];
-  /** Hears of an error that kept a schedule from being decided. */
+  /** Hears of an error that keeps something from being done. */
   report?: (error: unknown, tags: Record<string, string>) => void;
   /** The instant it is, by the database when left out. For tests and the demo. */
   clock?: (db: Db) => Promise<Date>;
@@ -30,26 +32,25 @@ export type SchedulerOptions = {
 
 export type Scheduler = AsyncDisposable & { stop(): Promise<void> };
 
-const EACH_SECOND = '* * * * * *';
-/** Commands give a brand or a connection its schedules at once; this is for those that came another way. */
-const DEFAULTS_EVERY_MS = 60_000;
 const AT_ONCE = 4;
 /** In one look, the most late first; the next look takes the others. */
 const DUE_MAX = 1_000;
-/** A row that a command holds, or a job that is being claimed, is waited for this long; then the next look tries. */
+/** A row that somebody holds is waited for this long; then the next look tries. */
 const LOCK_TIMEOUT = '2s';
+/** Commands give a brand or a connection its schedules at once; this is for what came another way. */
+const TIDY_EVERY_MS = 60_000;
 
-/** Starts looking; leaving the scope ends it, after the look that is under way. */
+/** Starts looking; leaving the scope ends it, after what is under way. */
 export async function startScheduler({ url, log, ...options }: SchedulerOptions): Promise<Scheduler> {
   await using opening = new AsyncDisposableStack();
   const db = opening.use(openDb(url, { applicationName: 'nightshift scheduler', max: AT_ONCE + 1 }));
   await assertSchema(db);
   const opened = opening.move();
   const guard = guardClock();
+  const stopping = new AbortController();
+  const troubles = trackTroubles(log, options.report);
   let isInDoubt = false;
-  let defaultsDueAt = 0;
-  const failing = new Set<number>();
-  let looking: Promise<void> = Promise.resolve();
+  let tidyAt = 0;
   const look = async () => {
     const now = await (options.clock ?? databaseTime)(db);
     const isBelieved = options.clock !== undefined || guard.believes(now);
@@ -57,28 +58,25 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
       log.warn({ now }, 'the clock of the database jumped ahead; nothing fires until it has lasted');
     isInDoubt = !isBelieved;
     if (!isBelieved) return;
-    if (performance.now() >= defaultsDueAt) {
-      await addMissingDefaults(db, options.tasks);
-      defaultsDueAt = performance.now() + DEFAULTS_EVERY_MS;
+    const given = { db, log, now, tasks: options.tasks, troubles, stop: stopping.signal };
+    if (performance.now() >= tidyAt) {
+      tidyAt = performance.now() + TIDY_EVERY_MS;
+      await tidy(given);
     }
-    await lookOnce({ db, log, now, failing, ...options });
+    await lookOnce(given);
   };
-  const waker = createTask(
-    EACH_SECOND,
-    () => {
-      looking = look().catch((error) => {
+  const waker = wake(
+    () =>
+      look().catch((error) => {
         log.warn({ reason: messageOf(error) }, 'the schedules could not be looked at'); // the next second may
-      });
-      return looking;
-    },
-    { noOverlap: true, suppressMissedWarning: true },
+      }),
+    log,
   );
-  await waker.start();
   let ended: Promise<void> | undefined;
   const end = async () => {
     await using _ = opened;
-    await waker.destroy();
-    await looking;
+    stopping.abort();
+    await waker.stop();
   };
   const stop = () => {
     ended ??= end();
@@ -87,42 +85,79 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
   return { stop, [Symbol.asyncDispose]: stop };
 }
 
-type Look = Pick<SchedulerOptions, 'log' | 'tasks' | 'report'> & {
+export type Look = Pick<SchedulerOptions, 'log' | 'tasks'> & {
   db: Db;
   now: Date;
-  /** Of which a person has been told: once is enough until one has been decided again. */
-  failing?: Set<number>;
+  /** Without them the first error is thrown. */
+  troubles?: Troubles;
+  stop?: AbortSignal;
 };
 
-/** Decides what has come due. One schedule that fails keeps no other from its turn. */
-export async function lookOnce({ db, log, now, tasks, report, failing = new Set() }: Look): Promise<void> {
-  const options = { now, tasks, by: `${hostname()}:${process.pid}` };
+/** Decides what has come due. What fails, or has to wait, keeps nothing else from its turn. */
+export async function lookOnce(look: Look): Promise<void> {
+  const { db, now, tasks } = look;
   const limit = pLimit(AT_ONCE);
   const due = await dueSchedules(db, now, DUE_MAX);
-  await Promise.all(
-    due.map((id) =>
-      limit(async () => {
-        try {
-          const pass = await decideOne(db, id, options);
-          failing.delete(id);
-          if (pass) log.info({ schedule: id, ...pass }, 'schedule');
-        } catch (error) {
-          if (isPassing(error)) throw error;
-          if (failing.has(id)) return;
-          failing.add(id);
-          log.error({ schedule: id, err: error }, 'a schedule could not be decided');
-          report?.(error, { schedule: String(id) });
-        }
-      }),
-    ),
-  );
-  await fillBackfills(db, tasks);
+  await Promise.all(due.map((id) => limit(() => apart(look, `schedule ${id}`, () => decideOne(look, id)))));
+  for (const id of await runningBackfills(db))
+    await apart(look, `backfill ${id}`, () => bounded(db, (tx) => fillBackfill(tx, id, tasks)));
+  if (tasks.includes(nightly)) await apart(look, 'nights', () => advanceNights(db, now));
 }
 
-function decideOne(db: Db, id: number, options: Parameters<typeof decideDue>[2]): Promise<Pass | undefined> {
-  return db.transaction(async (tx) => {
-    await tx.query("select set_config('lock_timeout', $1, true)", [LOCK_TIMEOUT]);
+/** What no slot brings to light: schedules that are missing, or that go by another zone or clock than they should. */
+async function tidy(look: Look): Promise<void> {
+  const { db, now, tasks } = look;
+  await apart(look, 'default schedules', () => addMissingDefaults(db, tasks));
+  for (const id of await askewSchedules(db, now, DUE_MAX))
+    await apart(look, `schedule ${id}`, () => decideOne(look, id));
+}
+
+async function decideOne({ db, log, now, tasks }: Look, id: number): Promise<void> {
+  const options = { now, tasks, by: `${hostname()}:${process.pid}` };
+  const pass = await bounded(db, async (tx) => {
     const schedule = await lockSchedule(tx, id, { wait: false });
     return schedule && decideDue(tx, schedule, options);
   });
+  if (pass && pass.fired + pass.failed + pass.skipped > 0) log.info({ schedule: id, ...pass }, 'schedule');
+}
+
+function bounded<T>(
+  db: Db,
+  work: (tx: Parameters<Parameters<Db['transaction']>[0]>[0]) => Promise<T>,
+): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.query("select set_config('lock_timeout', $1, true)", [LOCK_TIMEOUT]);
+    return work(tx);
+  });
+}
+
+async function apart({ stop, troubles }: Look, what: string, work: () => Promise<unknown>): Promise<void> {
+  if (stop?.aborted) return;
+  try {
+    await work();
+    troubles?.over(what);
+  } catch (error) {
+    if (troubles === undefined) throw error;
+    troubles.has(what, error);
+  }
+}
+
+/** Who could not be served. It is told once, when it has lasted for so many looks, and again after it was served. */
+const LOOKS_UNTIL_TOLD = 10;
+
+export type Troubles = { has(what: string, error: unknown): void; over(what: string): void };
+
+export function trackTroubles(log: Log, report: SchedulerOptions['report']): Troubles {
+  const looks = new Map<string, number>();
+  return {
+    has(what, error) {
+      const times = (looks.get(what) ?? 0) + 1;
+      looks.set(what, times);
+      log.debug({ what, reason: messageOf(error) }, 'could not be served in this look');
+      if (times !== LOOKS_UNTIL_TOLD) return;
+      log.error({ what, err: error }, 'could not be served for a while');
+      report?.(error, { what });
+    },
+    over: (what) => void looks.delete(what),
+  };
 }

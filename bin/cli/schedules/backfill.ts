@@ -1,11 +1,16 @@
 /** `schedules backfill` */
 import { type Command, Option } from 'commander';
 import type { Tx } from '#sql/db/pool.ts';
-import { type Chosen, lockBackfill, planBackfill, startBackfill } from '#sql/schedules/backfills.ts';
+import {
+  type Backfill,
+  type Chosen,
+  lockBackfill,
+  planBackfill,
+  startBackfill,
+} from '#sql/schedules/backfills.ts';
 import { ScheduleNotFound } from '#sql/schedules/find.ts';
-import { databaseTime, lockSchedule } from '#sql/schedules/schedules.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
-import { ScheduleRefused, ScheduleState } from '#workers/scheduler/actions.ts';
+import { onSchedule, ScheduleRefused, ScheduleState } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { isoInstant } from '../ui/arguments.ts';
@@ -52,22 +57,23 @@ async function backfill(cli: Cli, said: string, options: Options): Promise<void>
   const target = `${id} ${name}`;
   const plan = options.plan ?? (await makePlan(session, id, options));
   const slots = await slotsOfPlan(session, id, plan);
-  if (options.dryRun && options.plan === undefined) {
+  if (options.dryRun) {
     cli.out.list(slots, ['position', 'local_day', 'slot', 'outcome']);
     return cli.out.say(
       `Plan ${plan}: ${count(slots.length, 'slot')}. Run it: npx nightshift schedules backfill ${id} --plan ${plan}`,
     );
   }
-  await session.db.transaction(async (tx) => {
-    await start(tx, id, plan);
+  const concurrency = await session.db.transaction(async (tx) => {
+    const started = await start(tx, id, plan);
     const details = { plan, slots: slots.length };
     await recordAction(tx, {
       ...{ action: 'schedules.backfill', target, details },
       ...(brandId && { brandId }),
     });
+    return started.concurrency;
   });
   cli.out.record({ plan, slots: slots.length }, () => [
-    `Backfill ${plan} runs: ${count(slots.length, 'slot')}, ${options.concurrency} at a time. A scheduler makes its jobs.`,
+    `Backfill ${plan} runs: ${count(slots.length, 'slot')}, ${concurrency} at a time. A scheduler makes its jobs.`,
   ]);
 }
 
@@ -75,12 +81,12 @@ async function makePlan({ db }: Session, id: number, options: Options): Promise<
   const { since, only, newestFirst = false, concurrency } = options;
   if (since === undefined)
     throw new ScheduleRefused('From when on?', { hint: 'Add --since 2026-03-01T00:00:00Z, or --plan N.' });
-  return db.transaction(async (tx) => {
-    const schedule = await lockSchedule(tx, id, { wait: true });
-    if (schedule === undefined) throw new ScheduleNotFound('schedule', String(id));
-    const now = await databaseTime(tx);
+  // What has come due is decided first, so no slot that the schedule is about to fire counts as missing.
+  return onSchedule(db, id, actor(), async (tx, schedule, now) => {
     const wanted = options.until === undefined ? now : new Date(options.until);
     const until = wanted > now ? now : wanted; // what lies ahead is the schedule's own
+    if (until <= new Date(since))
+      throw new ScheduleRefused('There is no time between --since and --until.', { hint: 'Check the two.' });
     const plan = { since: new Date(since), until, chosen: only, newestFirst, concurrency, by: actor().by };
     return planBackfill(tx, schedule, plan);
   });
@@ -103,12 +109,13 @@ async function slotsOfPlan({ db }: Session, scheduleId: number, plan: number) {
   return rows;
 }
 
-async function start(tx: Tx, scheduleId: number, plan: number): Promise<void> {
-  const backfill = await lockBackfill(tx, plan);
+async function start(tx: Tx, scheduleId: number, plan: number): Promise<Backfill> {
+  const backfill = await lockBackfill(tx, plan, { wait: true });
   if (backfill?.scheduleId !== scheduleId) throw new ScheduleNotFound('plan of a backfill', String(plan));
   if (backfill.startedAt !== null)
     throw new ScheduleState(`Plan ${plan} was started before.`, {
       hint: 'Make another: npx nightshift schedules backfill … --dry-run',
     });
   await startBackfill(tx, backfill);
+  return backfill;
 }

@@ -1,6 +1,8 @@
 /** `schedules list` */
 import type { Command } from 'commander';
+import { scrubJson } from '#runtime/scrub.ts';
 import { listSchedules, ownerText, type ScheduleRow } from '#sql/schedules/find.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { localTime } from './times.ts';
@@ -12,6 +14,7 @@ export function addList(command: Command, cli: Cli): void {
   ownerOptions(command.command('list').description('every schedule, or those of a brand')).action(
     async ({ brand, connection }: Which) => {
       await using session = await openSession(cli);
+      if (brand !== undefined) await findBrand(session.db, brand);
       const rows = await listSchedules(session.db, { brand, connection });
       cli.out.list(rows.map(rowOf), COLUMNS);
     },
@@ -27,7 +30,7 @@ export function rowOf(row: ScheduleRow) {
     connection: row.connection,
     name: row.name,
     task: row.task,
-    payload: row.payload,
+    payload: JSON.parse(scrubJson(JSON.stringify(row.payload))),
     expression: row.expression,
     time_zone: row.timeZone,
     catch_up: row.catchUp,

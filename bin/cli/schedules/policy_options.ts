@@ -8,7 +8,7 @@ const EXCLUDED_DAYS_MAX = 366;
 
 export type PolicyOptions = {
   expression?: string;
-  timeZone?: string;
+  timeZone?: string | null;
   catchUp?: NewSchedule['catchUp'];
   catchUpMax?: number;
   overlap?: NewSchedule['overlap'];
@@ -18,7 +18,11 @@ export type PolicyOptions = {
 
 export function policyOptions(verb: Command): Command {
   return verb
-    .option('--time-zone <zone>', 'IANA zone; that of the brand, or UTC, when left out', zone)
+    .option(
+      '--time-zone <zone>',
+      'IANA zone; `brand` for that of the brand, or UTC for the platform',
+      zoneOrBrand,
+    )
     .addOption(
       new Option('--catch-up <policy>', 'which of several missed slots fire').choices([
         'latest',
@@ -54,6 +58,10 @@ export function policyOf({
     ...(except !== undefined && { excludedDays: except }),
     ...(pauseAfter !== undefined && { pauseAfterFailures: pauseAfter }),
   };
+}
+
+function zoneOrBrand(text: string): string | null {
+  return text === 'brand' ? null : zone(text);
 }
 
 function days(text: string): string[] {

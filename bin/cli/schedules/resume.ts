@@ -1,5 +1,6 @@
 /** `schedules resume` */
 import { type Command, Option } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
 import { type Missed, resumeSchedule } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
@@ -18,7 +19,8 @@ export function addResume(command: Command, cli: Cli): void {
       const { id, name } = await findWhich(session.db, said, options);
       const { fired, failed } = await resumeSchedule(session.db, id, options.missed, actor());
       cli.out.record({ id, name, state: 'active', fired, failed }, () => [
-        `Schedule ${id} ${name} fires again; ${count(fired, 'missed slot')} fired now.`,
+        `Schedule ${id} ${name} fires again; ${count(fired, 'missed slot')} fired now${failed > 0 ? `, of ${failed} no job could be made: npx nightshift schedules history ${id}` : ''}.`,
       ]);
+      if (failed > 0) cli.exitCode = exitCodes.partial;
     });
 }

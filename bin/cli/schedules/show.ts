@@ -22,7 +22,7 @@ export function addShow(command: Command, cli: Cli): void {
     cli.out.record({ ...shown, slots }, () => [
       `schedule ${row.id}  ${ownerText(row)}  ${row.name}  ${shown.state}`,
       `  fires ${row.task} at ${row.expression} (${row.timeZone}), days by and`,
-      ...(Object.keys(row.payload).length > 0 ? [`  with ${JSON.stringify(row.payload)}`] : []),
+      ...(Object.keys(row.payload).length > 0 ? [`  with ${JSON.stringify(shown.payload)}`] : []),
       `  missed slots: ${catchUpText(row.catchUp, row.catchUpMax)}; the job before is not over: ${row.overlap}`,
       ...(row.excludedDays.length > 0 ? [`  not on ${row.excludedDays.join(', ')}`] : []),
       ...(row.pauseAfterFailures ? [`  paused after ${row.pauseAfterFailures} failed slots in a row`] : []),

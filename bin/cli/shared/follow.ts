@@ -53,16 +53,17 @@ export async function follow(jobs: readonly Followed[], options: FollowOptions):
   }
 }
 
-const over: readonly JobState['state'][] = ['succeeded', 'partial', 'held', 'dead', 'gone'];
+const over: readonly JobState['state'][] = ['succeeded', 'partial', 'held', 'dead', 'cancelled', 'gone'];
 
 export function isOver({ state }: JobState): boolean {
   return over.includes(state);
 }
 
+const failed: readonly JobState['state'][] = ['held', 'dead', 'cancelled', 'gone'];
+
 /** The exit code of a waiting command is that of its worst job. */
 export function exitCodeOfJobs(states: readonly JobState[]): ExitCode {
-  if (states.some(({ state }) => state === 'dead' || state === 'held' || state === 'gone'))
-    return exitCodes.failed;
+  if (states.some(({ state }) => failed.includes(state))) return exitCodes.failed;
   return states.some(({ state }) => state === 'partial') ? exitCodes.partial : exitCodes.ok;
 }
 

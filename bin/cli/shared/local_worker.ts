@@ -22,7 +22,8 @@ export async function startLocalWorker(
   ]);
   const { config, url, log } = session;
   const { concurrency, drainSeconds, stallSeconds } = config;
-  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl };
+  const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
+  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts };
   const usual = { concurrency, drainSeconds, stallSeconds };
   return startWorker({ url, log, tasks, services, ...usual, ...options });
 }

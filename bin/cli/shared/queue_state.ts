@@ -31,6 +31,7 @@ export type JobState = {
     | 'partial'
     | 'held'
     | 'dead'
+    | 'cancelled'
     | 'gone';
   attempt: number | null;
   run_at: Date | null;

@@ -18,7 +18,7 @@ export function attentionOf(findings: Findings): string[] {
     lines.push('Jobs are dead. Next: npx nightshift jobs list --state dead');
   if (late_schedules.schedules > 0)
     lines.push(
-      `${count(late_schedules.schedules, 'schedule')} wait for a scheduler, the oldest for ${span(late_schedules.oldest_seconds * 1_000)}. Next: npx nightshift up`,
+      `No scheduler has looked at ${count(late_schedules.schedules, 'schedule')}, the oldest for ${span(late_schedules.oldest_seconds * 1_000)}. Next: npx nightshift up`,
     );
   if (rejected_records > 0) lines.push('Records were rejected; ops.rejected_rows has them with the reason.');
   const causes = connections.map(({ cause }) => cause ?? '').join('\n');
@@ -32,21 +32,20 @@ export function attentionOf(findings: Findings): string[] {
 }
 
 /** What will go wrong if nobody acts. */
-export function warningsOf({ workers, jobs, connections, fx }: Findings): string[] {
+export function warningsOf({ workers, jobs, unscheduled_connections: unscheduled, fx }: Findings): string[] {
   const lines: string[] = [];
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
     lines.push('No worker runs: queued jobs will wait. Next: npx nightshift up');
-  if (connections.length > 0) lines.push(NOTHING_SYNCS);
+  if (unscheduled > 0)
+    lines.push(
+      `No schedule syncs ${count(unscheduled, 'connection')}: it is paused, or no scheduler runs. Next: npx nightshift schedules list`,
+    );
   if (fx.newest_day !== null && fx.newest_day < fx.expected_day)
     lines.push(
       `Exchange rates end on ${fx.newest_day}; the ECB has published ${fx.expected_day}. Next: npx nightshift fx sync --wait`,
     );
   return lines;
 }
-
-/** True until syncs have schedules. */
-export const NOTHING_SYNCS =
-  'Nothing starts syncs by itself yet. Next: let cron type npx nightshift sync run --brand B each hour';
 
 function troubleOf({ brand, connection, state, cause }: ConnectionHealth): string[] {
   const name = `${connection} --brand ${brand}`;

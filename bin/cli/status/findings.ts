@@ -25,6 +25,8 @@ export type Findings = {
   removals: Begun[];
   /** Slots that came due a while ago and are not decided. */
   late_schedules: { schedules: number; oldest_seconds: number };
+  /** Connections that no schedule syncs: it is paused, or no scheduler has run since they were added. */
+  unscheduled_connections: number;
   dirty_days: { days: number; objects: number; oldest_seconds: number };
   rejected_records: number;
   /** Checks whose newest result is a failure. */
@@ -71,7 +73,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
       db.query<Findings['jobs']>(JOBS),
       db.query<ConnectionHealth>(CONNECTIONS),
       begunRemovals(db),
-      db.query<Findings['late_schedules']>(LATE_SCHEDULES),
+      db.query<Findings['late_schedules'] & { unscheduled: number }>(SCHEDULES),
       db.query<Findings['dirty_days']>(DIRTY_DAYS),
       db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
       db.query<FailedCheck>(FAILED_CHECKS),
@@ -84,7 +86,11 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     jobs: jobs.rows[0] ?? EMPTY.jobs,
     connections: connections.rows,
     removals,
-    late_schedules: late.rows[0] ?? EMPTY.late_schedules,
+    late_schedules: {
+      schedules: late.rows[0]?.schedules ?? 0,
+      oldest_seconds: late.rows[0]?.oldest_seconds ?? 0,
+    },
+    unscheduled_connections: late.rows[0]?.unscheduled ?? 0,
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
@@ -99,6 +105,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   connections: [],
   removals: [],
   late_schedules: { schedules: 0, oldest_seconds: 0 },
+  unscheduled_connections: 0,
   dirty_days: { days: 0, objects: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
@@ -154,8 +161,13 @@ const CONNECTIONS = `
 const NEWEST_RATES = "select max(day) as day from app.fx_rates where currency = 'USD'";
 
 // Schedulers look each second.
-const LATE_SCHEDULES = `
-  select count(*) as schedules, coalesce(extract(epoch from now() - min(next_slot)), 0)::float8 as oldest_seconds
+const SCHEDULES = `
+  select count(*) as schedules, coalesce(extract(epoch from now() - min(next_slot)), 0)::float8 as oldest_seconds,
+         (select count(*) from app.connections c
+          where c.removing_at is null and c.held_at is null and not exists (
+            select from ops.schedules s
+            where s.brand_id = c.brand_id and s.connection_id = c.id and s.task = 'sync_connection' and s.paused_at is null)
+         ) as unscheduled
   from ops.schedules where next_slot < now() - interval '1 minute'`;
 
 const DIRTY_DAYS = `

@@ -8,7 +8,6 @@ import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { startLocalWorker } from '../shared/local_worker.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { NOTHING_SYNCS } from '../status/attention.ts';
 
 export const noun: Noun = (command, cli) => {
   command
@@ -29,11 +28,9 @@ export const noun: Noun = (command, cli) => {
       say(`Up. PostgreSQL at ${placeOf(session.url)}${session.embedded ? ' (embedded)' : ''}.`);
       say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
       say('A scheduler fires what is due by the clock: npx nightshift schedules list');
-      say(NOTHING_SYNCS);
       // A failed worker or a lost server ends this process, with an exit code that says so.
       const signal = await Promise.race([stop, worker.stopped, session.lost]);
       if (signal) say(`${signal}: running jobs have ${drainSeconds} s to finish; then they are handed back.`);
-      await scheduler.stop();
-      await worker.stop();
+      await Promise.all([scheduler.stop(), worker.stop()]);
     });
 };

@@ -1,0 +1,28 @@
+/** `nights list` */
+import type { Command } from 'commander';
+import { listNights } from '#sql/nights/list.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+
+const NIGHTS_MAX = 60;
+const COLUMNS = [
+  'brand',
+  'day',
+  'state',
+  'begun_at',
+  'synced_at',
+  'computed_at',
+  'completed_at',
+  'deadline_at',
+];
+
+export function addList(command: Command, cli: Cli): void {
+  command
+    .command('list')
+    .description(`the latest nights, at most ${NIGHTS_MAX}`)
+    .option('--brand <brand>', 'of this brand')
+    .action(async ({ brand }: { brand?: string }) => {
+      await using session = await openSession(cli);
+      cli.out.list(await listNights(session.db, { brand, max: NIGHTS_MAX }), COLUMNS);
+    });
+}

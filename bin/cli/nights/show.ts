@@ -1,0 +1,87 @@
+/** `nights show` */
+import type { Command } from 'commander';
+import { coded } from '#runtime/errors.ts';
+import { exitCodes } from '#runtime/exit_codes.ts';
+import type { Digest } from '#sql/nights/digest.ts';
+import { type NightPage, readNight } from '#sql/nights/list.ts';
+import { findBrand, listBrands } from '#sql/tenants/brands.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { day } from '../ui/arguments.ts';
+import { grouped } from '../ui/format.ts';
+import { instant } from '../ui/output.ts';
+
+type Options = { brand?: string; date?: string };
+
+export class NightNotFound extends coded('NS_NIGHT_NOT_FOUND') {
+  constructor(date: string | undefined) {
+    super(date === undefined ? 'There was no night yet.' : `There is no night of ${date}.`, {
+      hint: 'npx nightshift nights list shows them; npx nightshift schedules run nightly --brand B begins one now',
+    });
+  }
+}
+
+export function addShow(command: Command, cli: Cli): void {
+  command
+    .command('show')
+    .description('one night on a page: what it waited for, whether the day is final, and its figures')
+    .option('--brand <brand>', 'of this brand; of every brand when left out')
+    .option('--date <day>', 'of the day whose figures it completes; the latest when left out', day)
+    .action((options: Options) => show(cli, options));
+}
+
+async function show(cli: Cli, options: Options): Promise<void> {
+  await using session = await openSession(cli);
+  const pages = await pagesOf(session, options);
+  if (pages.length === 0) throw new NightNotFound(options.date);
+  for (const page of pages) cli.out.record(page, () => linesOf(page));
+  if (pages.some(({ state }) => state === 'provisional')) cli.exitCode = exitCodes.partial;
+}
+
+async function pagesOf({ db }: Session, { brand, date }: Options): Promise<NightPage[]> {
+  const brands = brand === undefined ? await listBrands(db) : [await findBrand(db, brand)];
+  const pages: NightPage[] = [];
+  for (const { id: brandId } of brands) {
+    const page = await readNight(db, { brandId, day: date });
+    if (page !== undefined) pages.push(page);
+  }
+  return pages;
+}
+
+function linesOf(night: NightPage): string[] {
+  const { brand, state, begun_at, deadline_at, completed_at, jobs, digest } = night;
+  const waiting = jobs.filter((job) => ['waiting', 'running', 'retrying'].includes(job.state));
+  return [
+    `${brand}  ${night.day}  ${state}`,
+    `  begun ${instant(begun_at)}, due ${instant(deadline_at)}${completed_at ? `, final ${instant(completed_at)}` : ''}`,
+    ...(state === 'syncing' || state === 'computing'
+      ? [`  waits for ${waiting.length} of ${jobs.length} jobs`]
+      : []),
+    ...jobs.filter(({ state: one }) => one !== 'succeeded').map(jobLine),
+    ...(digest ? digestLines(digest) : []),
+    '',
+  ];
+}
+
+function jobLine({ step, of, job_id, state, note }: NightPage['jobs'][number]): string {
+  return `  ${step} of ${of}: ${state}${job_id ? ` (job ${job_id})` : ''}${note ? `: ${note}` : ''}`;
+}
+
+/** Figures of the day, what is late, and what has changed of days before. */
+export function digestLines({ sources, connections, sales, restated }: Digest): string[] {
+  return [
+    ...sources.map(({ source, state, cause }) => `  ${source}: ${state}${cause ? ` (${cause})` : ''}`),
+    ...connections
+      .filter(({ state }) => state !== 'ok')
+      .map(({ connection, state, cause }) => `  ${connection} is ${state}${cause ? `: ${cause}` : ''}`),
+    ...sales.map((one) => {
+      const compared = `${grouped(one.net_sales_week_before)} a week before, ${grouped(one.band_low)} to ${grouped(one.band_high)} in 28 days`;
+      const outside = one.is_outside_band ? '  OUTSIDE' : '';
+      return `  ${one.retailer}  ${grouped(one.net_sales)} ${one.currency} net of ${one.orders} orders (${compared})${outside}`;
+    }),
+    ...restated.map(
+      ({ retailer, days, first_day, last_day }) =>
+        `  ${retailer}: sales of ${days} earlier days changed since the night before (${first_day} to ${last_day})`,
+    ),
+  ];
+}
