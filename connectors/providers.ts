@@ -1,4 +1,4 @@
-/** Every provider there is, and what can be found by the name of one or of a stream. */
+/** All providers, and lookups by the name of a provider or a stream. */
 import { coded } from '#runtime/errors.ts';
 import { addShapes } from '#runtime/shapes.ts';
 import type { Keyring } from '#sql/tenants/connections.ts';
@@ -17,13 +17,13 @@ import { stripe } from './stripe/provider.ts';
 export type ProviderSet = {
   providers: readonly Provider[];
   streams: readonly Stream[];
-  /** Of a name that the database has: a release that does not know it is older than the row. */
+  /** By a name from the database: a release that does not know it is older than the row. */
   providerOf(name: string): Provider;
   /** Throws NS_STREAM_UNKNOWN. */
   findStream(name: string): Stream;
 };
 
-/** What opens the connections of these providers. */
+/** Opens the connections of these providers. */
 export type ProviderKeyring = Keyring & { providers: ProviderSet };
 
 export class StreamUnknown extends coded('NS_STREAM_UNKNOWN') {
@@ -57,7 +57,7 @@ export function providerSet(providers: readonly Provider[]): ProviderSet {
   };
 }
 
-/** All that Nightshift reads. */
+/** The providers that Nightshift reads. */
 export const builtIn = providerSet([shopify, stripe]);
 export const { providers, streams, providerOf, findStream } = builtIn;
 
@@ -65,31 +65,31 @@ export const streamNames: readonly string[] = streams.map(({ name }) => name);
 
 addShapes([...providers.flatMap(({ key }) => key.shapes), ...sendgridKeys, ...ayrshareKeys]);
 
-/** In the order in which they are to be read. */
+/** In reading order. */
 export function streamsOf(provider: string): readonly Stream[] {
   return providerOf(provider).streams;
 }
 
-/** Whether its stored objects can be held against a fresh list. */
+/** Whether its stored objects can be compared with a fresh list. */
 export function isReconcilable(stream: string): boolean {
   return providerOf(findStream(stream).provider).isReconcilable;
 }
 
-/** Keys are sent to hosts of the providers, and to those that the operator allows. */
+/** Keys are sent to hosts of the providers and to hosts that the operator allows. */
 export function makeKeyring(sealer: Sealer, allowedHosts: readonly string[], set = builtIn): ProviderKeyring {
   return { sealer, allowedHosts, addressOf: set.providerOf, providers: set };
 }
 
-/** Throws NS_KEY_UNFIT for a key, or a part of one, that is seen to be another provider's. */
+/** Throws NS_KEY_UNFIT for a key, or a part of one, that visibly belongs to another provider. */
 export function assertOwn(provider: string, part: string): void {
   const { title, key } = providerOf(provider);
   const owner = providers.find(
     (other) => other.name !== provider && other.key.prefixes.some((prefix) => part.startsWith(prefix)),
   );
-  if (owner) throw new KeyUnfit(title, `it is one of ${owner.title}`, key.hint);
+  if (owner) throw new KeyUnfit(title, `it is a key of ${owner.title}`, key.hint);
 }
 
-/** Throws NS_KEY_UNFIT for a key that is seen to be another provider's, or to read nothing. */
+/** Throws NS_KEY_UNFIT for a key that visibly belongs to another provider or cannot read. */
 export function assertKey(provider: string, key: string): void {
   assertOwn(provider, key);
   const { title, key: form } = providerOf(provider);
@@ -97,7 +97,7 @@ export function assertKey(provider: string, key: string): void {
   if (problem !== undefined) throw new KeyUnfit(title, problem, form.hint);
 }
 
-/** Throws NS_ACCOUNT_DIFFERS for a key of another account; tells whether the provider was asked. */
+/** Throws NS_ACCOUNT_DIFFERS for a key of another account; returns whether it sent a request. */
 export async function assertAccount(set: ProviderSet, context: RequestContext): Promise<boolean> {
   const { provider, accountAskedAt } = context.connection;
   const { assertAccount: ask } = set.providerOf(provider);
@@ -106,7 +106,7 @@ export async function assertAccount(set: ProviderSet, context: RequestContext): 
   return true;
 }
 
-/** Tries a connection. Throws what a sync would throw if the key does not work at all. */
+/** Checks a connection. Throws what a sync would throw if the key does not work at all. */
 export function checkConnection(
   context: Omit<RequestContext, 'warn' | 'now' | 'stats'>,
   now: Date,

@@ -8,7 +8,7 @@ const ZONE = 'Europe/Berlin';
 export const PUBLISHED_AT = '16:00';
 export const FIRST_PUBLICATION = '1999-01-04';
 
-/** Closed once only, for the change of the millennium and for the first euro notes. */
+/** Closed only once, for the change of the millennium and for the first euro notes. */
 const CLOSED_ONCE = new Set(['1999-12-31', '2001-12-31']);
 /** Before 2000 only Christmas and New Year were closed beside the weekends. */
 const HOLIDAYS_SINCE = '2000';

@@ -40,8 +40,9 @@ export function readCsv(text: string, origin: Origin): Published {
 function headerCells(header: string, collector: Collector): Cell[] {
   const cells = cellsOf(header);
   const place = { line: 1, column: 1 };
-  // What it says is not repeated: a file that was named by mistake may hold anything.
-  if (cells[0]?.text !== 'Date') collector.fail('it begins with no header like "Date,USD,JPY,"', place);
+  // Its content is not repeated, because a file that was named by mistake may hold anything.
+  if (cells[0]?.text !== 'Date')
+    collector.fail('it does not begin with a header like "Date,USD,JPY,"', place);
   if (cells.length < 2) collector.fail('the header names no currency', place);
   const seen = new Set<string>();
   for (const { text, column } of cells) {
@@ -51,7 +52,7 @@ function headerCells(header: string, collector: Collector): Cell[] {
   return cells;
 }
 
-/** The cells of a line with the columns at which they begin; without the empty one after its last comma. */
+/** The cells of a line with their start columns, without the empty one after the last comma. */
 function cellsOf(line: string): Cell[] {
   const cells: Cell[] = [];
   let start = 0;

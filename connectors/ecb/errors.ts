@@ -1,17 +1,17 @@
-/** What can go wrong with the ECB's feeds and with files of its rates. */
+/** Errors of the ECB's feeds and of files with its rates. */
 import { coded } from '#runtime/errors.ts';
 
 export const HISTORY_ADDRESS = 'https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip';
 
-/** Where in a file something stands; both begin with 1. */
+/** A place in a file; both begin with 1. */
 export type Place = { line: number; column: number };
 
-/** A file or an answer that is refused as a whole. `retry`: the next copy may be a good one. */
+/** A file or answer that is refused completely. `retry`: the next copy may be valid. */
 export class RatesNotUnderstood extends coded('NS_FX_NOT_UNDERSTOOD') {
   constructor(source: string, reason: string, place?: Place) {
     const where = place ? `${source}, line ${place.line}, column ${place.column}` : source;
     super(`The exchange rates cannot be read: ${where}: ${reason}. Nothing of it was stored.`, {
-      hint: `Take the file from the ECB again and give it as it came, because spreadsheets change it: ${HISTORY_ADDRESS}`,
+      hint: `Take the file from the ECB again and do not open it in a spreadsheet, which changes it: ${HISTORY_ADDRESS}`,
       context: { source, ...place },
     });
   }

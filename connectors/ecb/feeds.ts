@@ -1,6 +1,6 @@
 /**
- * The ECB's feeds over HTTP: no key, one file a request, and asked with what it said last time, so
- * that it need not send what we have.
+ * The ECB's feeds over HTTP: no key, one file per request, and conditional requests, so that it need not send what we
+ * have.
  */
 import { RedirectRefused } from '../kit/errors.ts';
 import { makeHttp } from '../kit/http.ts';
@@ -18,11 +18,11 @@ export const feeds = {
 } as const;
 export type Feed = keyof typeof feeds;
 
-/** What an answer is known by, for the next time. */
+/** The validators of the answer, for the next request. */
 export type Validators = { etag: string | null; lastModified: string | null };
 
 export type FeedRequest = {
-  /** The directory in which the feeds lie. */
+  /** The directory of the feeds. */
   baseUrl: string;
   today: string;
   known: Validators | undefined;
@@ -36,7 +36,7 @@ export function feedUrl(baseUrl: string, feed: Feed): string {
   return `${baseUrl.replace(/(?<!\/)\/+$/, '')}/${feeds[feed]}`;
 }
 
-/** Nothing if the feed is what we know. */
+/** Undefined if the feed has not changed. */
 export async function readFeed(feed: Feed, request: FeedRequest): Promise<FeedAnswer | undefined> {
   const { baseUrl, known, signal, stats, today } = request;
   const url = feedUrl(baseUrl, feed);

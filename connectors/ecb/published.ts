@@ -1,20 +1,20 @@
 /**
- * Rates as the ECB publishes them, whatever the layout they came in: units of a currency per euro, on
- * the days of publication only. A file is understood as a whole or refused as a whole.
+ * Rates as the ECB publishes them, in any layout: units of a currency per euro, on days of publication only. A file is
+ * accepted or refused completely.
  */
 import { isCurrency } from '#runtime/currencies.ts';
 import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
-/** Why a person should look at the rates of a day; they are used all the same. */
+/** Why a person should check the rates of a day; they are used anyway. */
 export type Doubt = 'closed_day';
 
 export type PublishedDay = {
   day: string;
   /** Decimal text by currency; null where the file says that there is none. */
   rates: ReadonlyMap<string, string | null>;
-  /** Whether a currency that is not named, but on other days is, was not published on the day. */
+  /** Whether a currency that other days have and this one lacks was not published on this day. */
   isWhole: boolean;
   doubts: readonly Doubt[];
 };
@@ -24,7 +24,7 @@ export type Layout = 'XML' | 'history CSV' | 'daily CSV';
 /** Oldest day first. */
 export type Published = { layout: Layout; days: readonly PublishedDay[] };
 
-/** A day with fewer, or without these two, is hardly a whole one. */
+/** A day with fewer currencies, or without these two, is probably incomplete. */
 const CURRENCIES_MIN = 25;
 const EXPECTED = ['USD', 'GBP'];
 const DAYS_MAX = 50_000;
@@ -32,7 +32,7 @@ const CURRENCIES_MAX = 500;
 const DIGITS_MAX = 30;
 const RATE = /^\d+(\.\d+)?$/;
 
-/** Takes what a reader finds, piece by piece, and refuses what cannot be a rate. */
+/** Collects rates from a reader and refuses invalid ones. */
 export type Collector = {
   day(text: string, place: Place): void;
   rate(currency: string, text: string | null, place: Place): void;
@@ -41,9 +41,9 @@ export type Collector = {
 };
 
 export type Origin = {
-  /** What a message calls it. */
+  /** Its name in messages. */
   source: string;
-  /** No rate is of a later day. */
+  /** No rate may be of a later day. */
   today: string;
 };
 
@@ -57,7 +57,7 @@ export function collect({ source, today }: Origin): Collector {
     fail,
     day(text, place) {
       if (!isDay(text)) fail(`"${cut(text)}" is not a day`, place);
-      if (text > today) fail(`${text} lies in the future, and rates are never known ahead`, place);
+      if (text > today) fail(`${text} is in the future, and rates are never published ahead`, place);
       if (days.has(text)) fail(`${text} is there twice`, place);
       if (days.size >= DAYS_MAX)
         fail(`it has more than ${DAYS_MAX} days, more than any file of the ECB`, place);
@@ -85,7 +85,7 @@ export function collect({ source, today }: Origin): Collector {
 function published(day: string, rates: ReadonlyMap<string, string | null>, layout: Layout): PublishedDay {
   const given = new Set([...rates].filter(([, rate]) => rate !== null).map(([currency]) => currency));
   const hasEnough = given.size >= CURRENCIES_MIN && EXPECTED.every((currency) => given.has(currency));
-  // An XML file leaves out what was not published; a table says so, in the columns that it has.
+  // An XML file omits what was not published; a table marks it in its column.
   return {
     day,
     rates,
@@ -109,7 +109,7 @@ function isDay(text: string): boolean {
   );
 }
 
-/** As much of a text as a message needs. */
+/** A text, cut for a message. */
 export function cut(text: string): string {
   return quote(text, VALUE_CHARS_MAX);
 }

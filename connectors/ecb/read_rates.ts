@@ -1,4 +1,4 @@
-/** Rates from bytes: any of the ECB's layouts, as they are or packed as zip or gzip. What it is shows by itself. */
+/** Reads rates from bytes in any of the ECB's layouts, plain, zipped or gzipped. Detects the format itself. */
 import { promisify } from 'node:util';
 import { crc32, gunzip } from 'node:zlib';
 import yauzl from 'yauzl';
@@ -36,7 +36,7 @@ async function unpacked(bytes: Buffer, source: string): Promise<Unpacked> {
   }
 }
 
-/** The one file in a zip. yauzl holds its size against what comes out, and leaves the checksum to us. */
+/** The one file in a zip. yauzl checks its size, but not its checksum, which is checked here. */
 async function unzipped(bytes: Buffer, source: string): Promise<Unpacked> {
   const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true });
   const files: Unpacked[] = [];

@@ -1,7 +1,7 @@
-/** What is asked for at once has a bound, so that one stream never floods a provider or the memory. */
+/** Limits concurrent requests, so that one stream never floods a provider or the memory. */
 import pLimit from 'p-limit';
 
-/** Does `work` for each, so many at once. After a failure the queue is dropped; one that is due may still begin. */
+/** Runs `work` for each item with limited concurrency. A failure drops the queue; an item that is due may still begin. */
 export async function atOnce<T>(
   max: number,
   each: Iterable<T>,

@@ -1,18 +1,18 @@
 /**
- * Reads the body of an answer no longer than it deserves. A provider that sends a byte each second is
- * never silent, so no timeout between two pieces ends it, and a job would hold its slot and its lane for
- * days. Only the time spent waiting for the provider counts: a reader that pauses costs it nothing.
+ * Reads the body of an answer with a minimum speed. A provider that sends a byte per second is never silent, so no
+ * timeout between two chunks ends it, and a job would hold its slot and its lane for days. Only the time spent waiting
+ * for the provider counts, not the pauses of the reader.
  */
 
 export type BodyLimits = {
-  /** In so long a wait it has to bring at least so many bytes. */
+  /** In a wait of this length at least this many bytes must arrive. */
   paceMs: number;
   paceBytesMin: number;
-  /** Of the whole body, however fast; without it for those whose size has no limit. */
+  /** The limit for the whole body at any speed; absent for bodies of unlimited size. */
   totalMsMax?: number;
 };
 
-/** A thousandth of what any provider brings. */
+/** A thousandth of the speed of any provider. */
 export const USUAL_PACE: BodyLimits = { paceMs: 60_000, paceBytesMin: 60_000 };
 
 export class BodyTooSlow extends Error {}
@@ -40,6 +40,6 @@ export async function* inTime(body: AsyncIterable<Buffer>, limits: BodyLimits): 
       yield value;
     }
   } finally {
-    await pieces.return?.(); // read no further, which ends the request
+    await pieces.return?.(); // reads no further, which ends the request
   }
 }

@@ -1,21 +1,21 @@
 /**
- * Columns, written once: a line says the type that a column has in the database and how its value is read
- * from the provider's record. The table of the loader and the row of a record both come from it.
+ * Declares each column once: a line gives its type in the database and how its value is read from the provider's
+ * record. The table of the loader and the row of a record both come from it.
  */
 import type { Subject } from '#sql/dirty/subject.ts';
 import { type ColumnType, type Row, type Table, table, type Value } from '#sql/load/table.ts';
 import { type Fields, payloadOf, restOf } from './fields.ts';
 
 type ColumnOptions = {
-  /** What a change of the record is a change of: on the day of this instant or date, or of the object of this id. */
+  /** The subject that a change of the record marks: on the day of this instant or date, or for the object of this id. */
   marks?: Subject;
-  /** It stands in an index. */
+  /** Whether an index contains it. */
   indexed?: true;
-  /** The fields of the record that it is read from and that say nothing besides; `others` leaves them out. */
+  /** The fields of the record that it holds completely; `others` leaves them out. */
   fields?: readonly string[];
 };
 
-/** `Of`: what the record does not tell by itself, such as the id of the parent that it came with. */
+/** `Of`: what the record itself does not contain, such as the id of its parent. */
 export type Column<Of = unknown> = ColumnOptions & {
   type: ColumnType;
   /** Throws `InvalidField`. `read`: the fields that columns of the table are read from. */
@@ -32,7 +32,7 @@ export function column<Of = unknown>(
   return { type, read, ...options };
 }
 
-/** Columns of one type that are read from one field each: `text('status')`. */
+/** Makes columns of one type, each read from one field: `text('status')`. */
 export function columnsOf<Of = unknown>(
   type: ColumnType,
   read: (record: Fields, key: string, of: Of) => Value,
@@ -41,17 +41,17 @@ export function columnsOf<Of = unknown>(
     column(type, (record, of: Of) => read(record, key, of), { fields: [key], ...options });
 }
 
-/** Everything but what is left out: rows of their own, secrets, who the buyer is. */
+/** The record without the fields that are left out: rows of their own, secrets, personal data. */
 export function rest(leftOut: ReadonlySet<string> = NOTHING): Column {
   return column('jsonb', (record) => payloadOf(record, leftOut));
 }
 
-/** Null where each field is a column; else everything but what is left out. */
+/** Null if each field is a column; else the record without the fields that are left out. */
 export function others(leftOut: (record: Fields) => ReadonlySet<string> = () => NOTHING): Column {
   return column('jsonb', (record, _, read) => restOf(record, read, leftOut(record)));
 }
 
-/** The payload of rows that are columns alone. */
+/** The payload of rows that have columns only. */
 export const noPayload = column('jsonb', () => null);
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -78,8 +78,8 @@ export function recordTable<Of = void>({
 }
 
 /**
- * A function that makes the row as one object literal. It comes from source text, because an object that gets
- * its columns one after the other costs ten times as much, and a first load makes a million of them.
+ * Compiles a function that makes the row as one object literal. Assigning the columns one by one costs ten times as
+ * much, and a first load makes a million rows.
  */
 function rowMaker<Of>(columns: Columns<Of>): RecordTable<Of>['rowOf'] {
   const all = Object.entries(columns);

@@ -1,7 +1,7 @@
-/** Objects counted and summed by day and currency, to hold one reading of them against another. */
+/** Counts and sums objects by day and currency, to compare one reading with another. */
 import { fromMinor, shortest } from './money.ts';
 
-/** More places than any currency has. */
+/** More decimal places than any currency has. */
 const PLACES = 6;
 
 export type Part = { day: string; currency: string; count: number; sum: string };
@@ -58,7 +58,7 @@ export function differences(expected: Tally, found: Tally): Difference[] {
   });
 }
 
-/** An amount as a whole number of its last place; exact, because no amount has as many places. */
+/** An amount as an integer of its last decimal place; exact, because no amount has more places. */
 function scaled(amount: string): bigint {
   const [whole = '0', fraction = ''] = amount.split('.');
   return BigInt(whole + fraction.padEnd(PLACES, '0'));

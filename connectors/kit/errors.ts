@@ -1,19 +1,19 @@
-/** What can go wrong with a provider, sorted by what becomes of the job that met it. */
+/** Errors of providers, ordered by what happens to the job. */
 import { coded } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** What a person calls a connection. */
+/** The names by which a person knows a connection. */
 export type Named = { id: string; name: string; brand: string };
 
 /** As it is typed after `npx nightshift connections check`. */
 const typed = ({ name, brand }: Named) => `${name} --brand ${brand}`;
 
-/** What is left to do where everything was just read again. */
-export const FULL_DID_NOT_HELP = 'reading everything again did not help, please report it with this message';
+/** The advice after everything was just read again. */
+export const FULL_DID_NOT_HELP = 'reading everything again did not help: please report it with this message';
 
-/** Network errors and answers of 5xx that went on for longer than we wait within a job. */
+/** Network errors and 5xx answers that lasted longer than a job waits. */
 export class ProviderUnavailable extends coded('NS_PROVIDER_UNAVAILABLE') {
   constructor(
     provider: string,
@@ -21,20 +21,20 @@ export class ProviderUnavailable extends coded('NS_PROVIDER_UNAVAILABLE') {
     { status, ...options }: { status?: number; retryAfterMs?: number; cause?: unknown } = {},
   ) {
     super(`${provider} cannot be reached: ${what}.`, {
-      hint: 'Nothing to do: the job is tried again later. If it stays so, look at the status page of the provider.',
+      hint: 'Nothing to do: the job is retried later. If it persists, see the status page of the provider.',
       context: { provider, status },
       ...options,
     });
   }
 }
 
-/** The provider asks us to slow down for longer than we wait within a job. */
+/** The provider limits requests for longer than a job waits. */
 export class RateLimited extends coded('NS_RATE_LIMITED') {
   constructor(provider: string, account: string, retryAfterMs: number) {
     super(
-      `${provider} limits the calls of ${account}; it can be asked again in ${seconds(retryAfterMs)} s.`,
+      `${provider} limits the requests of ${account}; the next one is possible in ${seconds(retryAfterMs)} s.`,
       {
-        hint: 'Nothing to do: the job goes on by itself. Waiting spends none of its attempts.',
+        hint: 'Nothing to do: the job continues by itself. Waiting spends none of its attempts.',
         context: { provider, account },
         retryAfterMs,
       },
@@ -65,7 +65,7 @@ export class ScopeMissing extends coded('NS_SCOPE_MISSING') {
   }
 }
 
-/** A key that is seen to be the wrong one before anybody is asked. No message repeats any of it. */
+/** A key that is visibly wrong, before any request. Messages never repeat it. */
 export class KeyUnfit extends coded('NS_KEY_UNFIT') {
   constructor(provider: string, problem: string, hint: string) {
     super(`This key cannot read from ${provider}: ${problem}.`, {
@@ -77,11 +77,11 @@ export class KeyUnfit extends coded('NS_KEY_UNFIT') {
 
 /** The account is frozen, locked or gone. */
 export class AccountSuspended extends coded('NS_ACCOUNT_SUSPENDED') {
-  /** `probe`: it may come back by itself, so it is asked again each day; else a person must act. */
+  /** `probe`: the account may recover by itself, so it is tried again each day; else a person must act. */
   constructor(provider: string, account: string, answer: string, probe: boolean) {
     super(`${provider} answered ${answer}: the account ${account} is suspended.`, {
       hint: probe
-        ? 'The owner of the account must settle it with the provider. It is asked again each day.'
+        ? 'The owner of the account must settle it with the provider. Nightshift tries again each day.'
         : 'The owner of the account must settle it with the provider; then release the connection.',
       verdict: probe ? 'retry' : 'hold',
       context: { provider, account, answer },
@@ -92,41 +92,44 @@ export class AccountSuspended extends coded('NS_ACCOUNT_SUSPENDED') {
 
 export class AccountNotFound extends coded('NS_ACCOUNT_NOT_FOUND') {
   constructor(provider: string, account: string, connection: Named) {
-    super(`${provider} knows no account ${account} at the address of connection ${connection.name}.`, {
-      hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
-      context: { provider, account, connectionId: connection.id },
-    });
+    super(
+      `${provider} does not know the account ${account} at the address of connection ${connection.name}.`,
+      {
+        hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
+        context: { provider, account, connectionId: connection.id },
+      },
+    );
   }
 }
 
-/** Key and address lead to an account, but not to the one that the connection is for: its data would be mixed. */
+/** Key and address belong to another account than the connection, so data would be mixed. */
 export class AccountDiffers extends coded('NS_ACCOUNT_DIFFERS') {
   constructor(provider: string, account: string, answering: string, connection: Named) {
     super(
       `${provider} answers as ${quote(answering)}, but connection ${connection.name} is for ${account}: nothing of it is stored.`,
       {
-        hint: 'Give it the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
+        hint: 'Store the key (connections key) or the address (connections set-url) of its own account; another account needs a connection of its own.',
         context: { provider, account, answering, connectionId: connection.id },
       },
     );
   }
 }
 
-/** Our request is wrong, so the same request will stay wrong. */
+/** Our request is invalid, and repeating it does not help. */
 export class RequestRefused extends coded('NS_REQUEST_REFUSED') {
   constructor(provider: string, what: string, answer: string) {
-    super(`${provider} refuses our request ${what}: ${answer}`, {
+    super(`${provider} rejects our request ${what}: ${answer}`, {
       hint: 'This is a fault of Nightshift or a change of the provider: please report it with this message.',
       context: { provider, what },
     });
   }
 }
 
-/** An answer that breaks the contract that we know. `retry`: it may be a damaged copy of a good one. */
+/** An answer that breaks the known contract. `retry`: it may be a damaged copy of a valid one. */
 export class AnswerNotUnderstood extends coded('NS_ANSWER_NOT_UNDERSTOOD') {
   constructor(provider: string, what: string, reason: string, verdict: 'retry' | 'give_up' = 'give_up') {
-    super(`The answer of ${provider} to ${what} is not understood: ${reason}`, {
-      hint: 'Nothing of it was stored. If it stays so the provider has changed: please report it with this message.',
+    super(`The answer of ${provider} to ${what} is not valid: ${reason}`, {
+      hint: 'Nothing of it was stored. If it persists, the provider has changed: please report it with this message.',
       verdict,
       context: { provider, what },
     });
@@ -136,9 +139,9 @@ export class AnswerNotUnderstood extends coded('NS_ANSWER_NOT_UNDERSTOOD') {
 export class RedirectRefused extends coded('NS_REDIRECT_REFUSED') {
   constructor(provider: string, address: string, status: number) {
     super(
-      `${provider} answered ${status} at ${address}: redirects are refused, they could take a key elsewhere.`,
+      `${provider} answered ${status} at ${address}: redirects are refused, because they could leak the key.`,
       {
-        hint: "Give the connection the provider's own address of the account, not a domain that forwards to it.",
+        hint: "Give the connection the provider's own address of the account, not a domain that redirects to it.",
         context: { provider, address, status },
       },
     );
@@ -148,7 +151,7 @@ export class RedirectRefused extends coded('NS_REDIRECT_REFUSED') {
 export class AnswerTooLarge extends coded('NS_ANSWER_TOO_LARGE') {
   constructor(provider: string, address: string, bytesMax: number) {
     super(`The answer of ${provider} at ${address} is larger than ${bytesMax} bytes.`, {
-      hint: 'No page is that large: check that the address of the connection is the right one.',
+      hint: 'No page is that large: check the address of the connection.',
       context: { provider, address, bytesMax },
     });
   }

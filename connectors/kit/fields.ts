@@ -1,8 +1,8 @@
 /**
- * Reads the fields of a provider's object and checks their types, while the row is made of them. A
- * first load reads millions of small objects; a schema library would check each in a pass of its own
- * and copy it, which more than doubles the time. A field that is missing or of another type throws
- * `InvalidField`, which rejects the whole record; a field that nobody asks for is left alone.
+ * Reads the fields of a provider's object and checks their types, while the row is made. A first load reads millions of
+ * small objects; a schema library would check each in a pass of its own and copy it, which more than doubles the time.
+ * A field that is missing or of another type throws `InvalidField`, which quarantines the record; fields that no column
+ * reads are not checked.
  */
 import { isCurrency } from '#runtime/currencies.ts';
 import { shown } from '#runtime/scrub.ts';
@@ -12,9 +12,9 @@ import { decimal } from './money.ts';
 
 export type Fields = { readonly [key: string]: unknown };
 
-/** Why one record cannot be stored. It is not an error of the sync: the record is set aside. */
+/** Why one record cannot be stored. The sync does not fail: the record is quarantined. */
 export class InvalidField extends Error {
-  /** `path` grows outwards as the fault leaves the objects that it lies in. */
+  /** `path` grows outwards as the error leaves the enclosing objects. */
   path: string;
   readonly problem: string;
 
@@ -29,7 +29,7 @@ export class InvalidField extends Error {
   }
 }
 
-/** Whether a record is at fault and not we: it cannot be understood, or the database cannot hold it. */
+/** Whether the record is at fault: it is invalid, or the database cannot hold it. */
 export function isUnfit(error: unknown): error is InvalidField | RowUnfit {
   return error instanceof InvalidField || error instanceof RowUnfit;
 }
@@ -51,13 +51,13 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Text, which may be empty: whoever left a title empty has sold something all the same. */
+/** Text, which may be empty: a product with an empty title is sold like any other. */
 export function text(object: Fields, key: string): string {
   const value = object[key];
   return typeof value === 'string' ? value : fault(key, 'text', value);
 }
 
-/** Text that may be null; absent is a fault, because we asked for it. */
+/** Text that may be null; an absent field is a fault, because the query requests it. */
 export function textOrNull(object: Fields, key: string): string | null {
   const value = object[key];
   return value === null || typeof value === 'string' ? value : fault(key, 'text or null', value);
@@ -93,7 +93,7 @@ export function instant(object: Fields, key: string): Date {
   return storable(date, key, value);
 }
 
-/** The instant, if it is one that the database can hold. */
+/** The instant, if the database can hold it. */
 export function storable(date: Date, key: string, value: unknown): Date {
   return isStorable(date) ? date : fault(key, 'an instant from 1900 to 9999', value);
 }
@@ -102,13 +102,13 @@ export function instantOrNull(object: Fields, key: string): Date | null {
   return object[key] === null ? null : instant(object, key);
 }
 
-/** Three capital letters that ISO 4217 gives to money: nothing else is ever summed up. */
+/** An ISO 4217 currency: nothing else is ever summed up. */
 export function currency(object: Fields, key: string): string {
   return currencyNamed(text(object, key), key);
 }
 
 export function currencyNamed(code: string, key: string, given = code): string {
-  return isCurrency(code) ? code : fault(key, 'a currency of ISO 4217', given);
+  return isCurrency(code) ? code : fault(key, 'an ISO 4217 currency', given);
 }
 
 /** An amount as decimal text, in its shortest form. */
@@ -144,7 +144,7 @@ export function each<T>(parent: Fields, key: string, read: (item: Fields) => T):
   });
 }
 
-/** Runs `read`; a fault in it is told as one below `place`. */
+/** Runs `read` and puts `place` before the path of its faults. */
 export function under<T>(place: string, read: () => T): T {
   try {
     return read();
@@ -170,7 +170,7 @@ export function payloadOf(object: Fields, without: ReadonlySet<string>): Json {
   return payload;
 }
 
-/** The whole of a record that is set aside, but for `without` and what is too deep to be held. */
+/** A quarantined record, except for `without` and what is nested too deeply to store. */
 export function shownOf(object: Fields, without: ReadonlySet<string>): Json {
   const payload: Record<string, unknown> = {};
   for (const key in object) {
@@ -179,7 +179,7 @@ export function shownOf(object: Fields, without: ReadonlySet<string>): Json {
   return payload;
 }
 
-/** The payload of a row whose every asked-for field is a column: null, unless it holds more than those. */
+/** The payload of a row whose requested fields are all columns: null, unless the record has more fields. */
 export function restOf(
   object: Fields,
   columns: ReadonlySet<string>,
@@ -193,14 +193,14 @@ export function restOf(
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Levels of lists and objects below a field. PostgreSQL and JSON.stringify end at some thousand. */
+/** Nesting levels below a field. PostgreSQL and JSON.stringify fail at a few thousand. */
 const LEVELS_MAX = 64;
 
 function plain(value: unknown, field: string, levels: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (levels === 0) throw new InvalidField(field, `nested deeper than ${LEVELS_MAX} levels`);
   const object = value as Fields;
-  let copy: Record<string, unknown> | undefined; // most objects are plain as they are
+  let copy: Record<string, unknown> | undefined; // most objects need no copy
   for (const key in object) {
     const inner = plain(object[key], field, levels - 1);
     const shortest = key === 'amount' && 'currencyCode' in object ? (decimal(inner) ?? inner) : inner;

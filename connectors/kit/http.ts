@@ -1,7 +1,7 @@
 /**
  * HTTP to providers: one request at a time, with a limit on every wait, every size and the whole.
  * Redirects are refused, and no error carries more of an address than its path, because queries and
- * headers hold keys. What may pass is thrown as `Again`, for the retry policy in `retry.ts`.
+ * headers hold keys. Transient failures are thrown as `RetryableError`, for the retry policy in `retry.ts`.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
@@ -12,22 +12,22 @@ import { RETRY_AFTER_MS_MAX, type RequestStats, RetryableError } from './retry.t
 
 export const CONNECT_TIMEOUT_MS = 10_000;
 export const HEADERS_TIMEOUT_MS = 60_000;
-/** Between two pieces of a body. */
+/** Between two chunks of a body. */
 export const BODY_TIMEOUT_MS = 60_000;
 export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
-/** Of an answer that is read as a whole, from its head to its end. */
+/** For an answer that is read completely, from headers to end. */
 export const ANSWER_MS_MAX = 5 * 60_000;
-/** For the rest of an answer that nobody wants, so that its connection can serve on. */
+/** For draining an unwanted answer, so that its connection can be reused. */
 const LEFT_MS_MAX = 5_000;
 const LEFT_BYTES_MAX = 128 * 1024;
 export const USER_AGENT = 'Nightshift/0.1';
 
 /**
- * Statuses that mean "later". 530 and 540 come from networks in front of a provider: a name that the edge does not
- * resolve, and a host that is switched off for now.
+ * Statuses that mean "later". 530 and 540 come from networks in front of a provider: a name that the edge
+ * cannot resolve, and a host that is temporarily off.
  */
 const LATER = new Set([408, 500, 502, 503, 504, 530, 540]);
-/** The answer to a question whether something has changed; it leads nowhere. */
+/** The answer to a conditional request; it is not a redirect. */
 const NOT_MODIFIED = 304;
 const UNDICI_ABORTED = 'UND_ERR_ABORTED';
 
@@ -38,7 +38,7 @@ export type HttpRequest = {
   body?: string;
 };
 
-/** `secrets` are what we are known by: an answer that repeats one is read without it, whatever it looks like. */
+/** `secrets` are the credentials of the request: an answer that echoes one is read without it. */
 export type KeyedRequest = HttpRequest & { secrets: readonly string[] };
 
 export type HttpAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
@@ -48,11 +48,11 @@ export type HttpStream = { status: number; headers: IncomingHttpHeaders; body: A
 export type Http = {
   stats: RequestStats;
   signal: AbortSignal;
-  /** The whole answer of one request. */
+  /** One request with its complete answer. */
   once(request: KeyedRequest): Promise<HttpAnswer>;
-  /** The same as it came, of another size. */
+  /** The same as bytes, with another size limit. */
   whole(request: HttpRequest, bytesMax: number): Promise<HttpBytes>;
-  /** The head of an answer, its body to be read piece by piece. */
+  /** The headers of an answer, with a body to read in chunks. */
   open(request: HttpRequest): Promise<HttpStream>;
 };
 
@@ -65,7 +65,7 @@ export type HttpOptions = {
   limits?: BodyLimits;
 };
 
-// One pool of connections for the process: idle ones close by themselves and keep nothing alive.
+// One connection pool per process: idle connections close by themselves and do not keep the process alive.
 const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
 
 export function makeHttp({ provider, account, signal, stats, limits }: HttpOptions): Http {
@@ -88,7 +88,7 @@ export function makeHttp({ provider, account, signal, stats, limits }: HttpOptio
 
   const lost = (error: unknown, request: HttpRequest): unknown => {
     if (signal.aborted) return signal.reason;
-    if (error instanceof TypeError) return error; // an address that is none: waiting does not mend it
+    if (error instanceof TypeError) return error; // an invalid address: waiting does not help
     const slow = error instanceof BodyTooSlow ? `too slow, ${error.message}` : undefined;
     const what = `${slow ?? codeOf(error)} at ${placeOf(request.url)}`;
     return new RetryableError(new ProviderUnavailable(provider, what, { cause: error }));
@@ -99,7 +99,7 @@ export function makeHttp({ provider, account, signal, stats, limits }: HttpOptio
     const { statusCode: status, headers, body } = answer;
     const refusal = refused(status, headers, request);
     if (refusal) {
-      // What we do not read must not block the connection, nor keep us.
+      // An unread body must block neither the connection nor this request.
       const enough = AbortSignal.any([signal, AbortSignal.timeout(LEFT_MS_MAX)]);
       await body.dump({ limit: LEFT_BYTES_MAX, signal: enough }).catch(() => {});
       throw refusal;
@@ -157,14 +157,14 @@ export function makeHttp({ provider, account, signal, stats, limits }: HttpOptio
   };
 }
 
-/** As a provider may write it: plain, or escaped for JSON. */
+/** The forms in which a provider may echo it: plain, or escaped for JSON. */
 function withoutSecrets(text: string, { secrets }: KeyedRequest): string {
   return secrets
     .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
     .reduce((clean, secret) => (secret === '' ? clean : clean.replaceAll(secret, SECRET)), text);
 }
 
-/** `Retry-After` is seconds, also with decimals, or a date; a day at most. */
+/** `Retry-After` in seconds, with decimals too, or as a date; at most a day. */
 export function retryAfterMs(value: string | string[] | undefined, now = Date.now()): number | undefined {
   if (typeof value !== 'string' || value.trim() === '') return undefined;
   const seconds = Number(value);
@@ -177,7 +177,7 @@ function codeOf(error: unknown): string {
   return code === undefined || code === UNDICI_ABORTED ? (message ?? String(error)) : code;
 }
 
-/** Where an address leads, without the query, which may hold a signature. */
+/** An address without its query, which may hold a signature. */
 export function placeOf(url: string): string {
   const { origin, pathname } = new URL(url);
   return origin + pathname;

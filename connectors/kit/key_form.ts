@@ -1,32 +1,32 @@
-/** What a provider's keys look like, as far as that is known without asking: data, a declaration of each. */
+/** Declares the form of a provider's keys, as far as it is known without a request. */
 import type { Shape } from '#runtime/shapes.ts';
 
-/** A way in which a key is used. */
+/** A way to use a key. */
 export type Auth = {
   name: string;
-  /** What it is for, where a provider has several. */
+  /** Its purpose, if a provider has several. */
   means?: string;
-  /** Names of the parts, where it has several: they are typed with a colon between them, and stored as JSON. */
+  /** The names of its parts, if it has several: typed with a colon between them, and stored as JSON. */
   parts?: readonly [string, string];
 };
 
 export type KeyForm = {
-  /** The first is meant when nothing is said. */
+  /** The first one is the default. */
   auth: readonly [Auth, ...Auth[]];
-  /** How its keys and secrets look inside a text, so that they are blanked there. */
+  /** The shapes of its keys and secrets, which are blanked in texts. */
   shapes: readonly Shape[];
-  /** How keys of the provider begin: one that begins so belongs to no other provider. */
+  /** Prefixes of its keys, which no other provider uses. */
   prefixes: readonly string[];
-  /** Beginnings of those that read nothing, with what such a key is. */
+  /** Prefixes of keys that cannot read, with the kind of such a key. */
   unfit: Readonly<Record<string, string>>;
-  /** What a key that reads looks like; `otherwise` says what one is not that does not. */
+  /** The form of a key that can read; `otherwise` is the error for another one. */
   fits: RegExp;
   otherwise: string;
-  /** How to come to a key that fits. */
+  /** How to get a suitable key. */
   hint: string;
 };
 
-/** Why a key can never read, if that is seen. Nothing of it is repeated. */
+/** Why a key can never read, if that is visible. Never repeats the key. */
 export function problemOf({ unfit, fits, otherwise }: KeyForm, key: string): string | undefined {
   const [, what] = Object.entries(unfit).find(([prefix]) => key.startsWith(prefix)) ?? [];
   return what ?? (fits.test(key) ? undefined : otherwise);

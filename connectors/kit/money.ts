@@ -2,7 +2,7 @@
 
 const DECIMAL = /^-?\d{1,20}(\.\d{1,18})?$/;
 
-/** The shortest text of the same amount ("10.00" and "10.0" are "10"); undefined if it is none. */
+/** The shortest text of the same amount ("10.00" and "10.0" are "10"); undefined if it is not an amount. */
 export function decimal(text: unknown): string | undefined {
   if (typeof text !== 'string' || !DECIMAL.test(text)) return undefined;
   const point = text.indexOf('.');
@@ -13,7 +13,7 @@ export function decimal(text: unknown): string | undefined {
   return short === '-0' ? '0' : short;
 }
 
-/** Minor units as a provider counts them (an integer, of so many decimal places) as exact decimal text in major units. */
+/** Converts a provider's minor units (an integer with this many decimal places) to exact decimal text in major units. */
 export function fromMinor(minor: number | bigint | string, places: number): string {
   const value = BigInt(minor);
   const digits = (value < 0n ? -value : value).toString().padStart(places + 1, '0');

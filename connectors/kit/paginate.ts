@@ -1,10 +1,10 @@
-/** Walking lists page by page, and reading ahead. */
+/** Reads lists page by page, and reads ahead. */
 
 const PAGES_MAX = 100_000;
 
 export type PageOf<T> = { items: readonly T[]; next: string | null };
 
-/** All pages of a list. `next` of a page is handed to the asking for the one after it. */
+/** All pages of a list. `next` of a page is passed to the request for the following one. */
 export async function* paginate<T>(
   ask: (after: string | null) => Promise<PageOf<T>>,
 ): AsyncGenerator<readonly T[]> {
@@ -12,13 +12,13 @@ export async function* paginate<T>(
   for (let page = 0; page < PAGES_MAX; page++) {
     const { items, next }: PageOf<T> = await ask(after);
     yield items;
-    // A cursor that comes again would be walked for ever.
+    // A repeated cursor would loop for ever.
     if (next === null || next === after) return;
     after = next;
   }
 }
 
-/** The same values, with the next one being made while the caller works on the last. */
+/** The same values; the next one is made while the caller works on the current one. */
 export async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   let next = iterator.next();
@@ -27,7 +27,7 @@ export async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      next.catch(() => {}); // met at the top of the loop; until then nobody waits for it
+      next.catch(() => {}); // handled at the top of the loop; until then it has no awaiter
       yield value;
     }
   } finally {

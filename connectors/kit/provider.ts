@@ -1,6 +1,6 @@
 /**
- * A provider is a value: whatever the rest of the product must know of one stands in its definition, so that
- * nothing outside its folder knows its name. docs/architecture.md walks through adding one.
+ * A provider is a value: its definition holds all that the rest of the product must know of it, so that nothing
+ * outside its folder knows its name. docs/architecture.md walks through adding one.
  */
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { ProviderAddress } from '#sql/tenants/hosts.ts';
@@ -9,7 +9,7 @@ import type { KeyForm } from './key_form.ts';
 import type { RequestStats } from './retry.ts';
 import type { ConnectorDb, Stream } from './stream.ts';
 
-/** What a request outside of a sync needs. */
+/** The context of a request outside of a sync. */
 export type RequestContext = {
   connection: OpenConnection;
   db: ConnectorDb;
@@ -24,37 +24,37 @@ export type ConnectionCheck = {
   account: { name: string; domain: string; currency: string; timeZone: string; createdAt: Date };
   apiVersion: string;
   scopes: readonly string[];
-  /** What each stream lacks; a stream that lacks something cannot be read. */
+  /** Missing permissions by stream; such a stream cannot be read. */
   missing: readonly { stream: string; scopes: readonly string[] }[];
-  /** What a person should know although the connection works. */
+  /** Warnings about a connection that works. */
   warnings: readonly string[];
 };
 
 export type AccountForm = {
-  /** How it is written, with capitals for what a person fills in. */
+  /** Its form, with capitals for the parts to fill in. */
   written: string;
-  /** The account that was typed, in its plain form; undefined if it is none. */
+  /** The typed account in canonical form; undefined if it is not valid. */
   read(typed: string): string | undefined;
   /** Where a person finds it, as a sentence. */
   found: string;
 };
 
 export type Provider = ProviderAddress & {
-  /** As people write it. `name` is what its streams begin with. */
+  /** The display name. The names of its streams begin with `name`. */
   title: string;
   account: AccountForm;
   key: KeyForm;
-  /** Whether its limits are raised for single accounts, and by hand: else it tells them with its answers. */
+  /** Whether limits of single accounts are set by hand; else its answers report them. */
   raisesLimits: boolean;
-  /** Whether stored objects are held against a fresh list from time to time; else each sync counts them. */
+  /** Whether stored objects are compared with a fresh list from time to time; else each sync counts them. */
   isReconcilable: boolean;
-  /** In the order in which they are read. */
+  /** In reading order. */
   streams: readonly Stream[];
-  /** Tries a connection; throws what a sync would throw if the key does not work at all. */
+  /** Checks a connection; throws what a sync would throw if the key does not work at all. */
   check(context: Omit<RequestContext, 'warn'>, streams: readonly Stream[]): Promise<ConnectionCheck>;
   /**
-   * Throws NS_ACCOUNT_DIFFERS for a key of another account; called once for each key and address. Absent where
-   * every answer says whose it is.
+   * Throws NS_ACCOUNT_DIFFERS for a key of another account; called once for each key and address. Absent if every
+   * answer names its account.
    */
   assertAccount?(context: RequestContext): Promise<unknown>;
 };

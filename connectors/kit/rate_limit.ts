@@ -1,8 +1,7 @@
 /**
- * The calls that a provider allows an account, shared by all workers through `ops.rate_budgets`: a
- * bucket that refills by the second. Every request takes its cost out before it is sent, also when
- * that leaves less than nothing: then it waits until its part has flowed in, in turn with the
- * others. The provider's answers correct the bucket. Time is the database's: no worker's clock matters.
+ * The rate limit of an account, shared by all workers through `ops.rate_budgets`: a token bucket that refills every
+ * second. Each request takes its cost before it is sent, even if that overdraws the bucket: then it waits, in turn with
+ * the others, until its tokens have come in. The provider's answers correct the bucket. The clock is the database's.
  */
 import { RateLimited } from './errors.ts';
 import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from './retry.ts';
@@ -10,16 +9,16 @@ import type { ConnectorDb } from './stream.ts';
 
 export type Bucket = { maximum: number; restorePerSecond: number };
 
-/** What the provider says of its bucket after a request, and what the request took. */
+/** The provider's own bucket after a request, and the cost of the request. */
 export type Reading = Bucket & { available: number; reserved: number; actual: number };
 
 export type Budget = {
-  /** Takes `cost` out of the bucket and waits for its turn. */
+  /** Takes `cost` from the bucket and waits for its turn. */
   take(cost: number, persistence: RetryOptions): Promise<void>;
-  /** Puts back what a request that was never worked on had taken. */
+  /** Returns the cost of a request that was never processed. */
   giveBack(cost: number): Promise<void>;
   correct(reading: Reading): Promise<void>;
-  /** Nobody may ask before so many milliseconds, a day at most. */
+  /** Blocks all requests for this many milliseconds, at most a day. */
   block(ms: number): Promise<void>;
 };
 
@@ -50,8 +49,8 @@ export function makeBudget(db: ConnectorDb, provider: string, account: string, f
 const FILLED = `least(b.maximum,
   b.available + b.restore_per_second * greatest(0, extract(epoch from clock_timestamp() - b.seen_at)))`;
 
-// One statement looks and takes, so that no two workers take the same points. A cost above the
-// maximum takes a full bucket, which is as near as it gets.
+// One statement reads and takes, so that no two workers take the same tokens. A cost above the maximum takes a full
+// bucket.
 const TAKE = `
   insert into ops.rate_budgets as b (provider, account, available, maximum, restore_per_second, seen_at)
   values ($1, $2, $3::numeric - least($3::numeric, $5::numeric), $3::numeric, $4::numeric, clock_timestamp())
@@ -65,8 +64,8 @@ const GIVE_BACK = `
   update ops.rate_budgets b set available = b.available + least(b.maximum, $3::numeric)
   where provider = $1 and account = $2`;
 
-// Never above what the provider says, and never above our own count either: that one also knows of
-// requests which the provider has yet to see. Another plan than we thought: the provider's figure.
+// The lower of the provider's figure and our own count, which includes requests that the provider has not seen yet.
+// If the plan of the account differs from ours, the provider's figure is used.
 const CORRECT = `
   update ops.rate_budgets b set
     available = case when b.maximum = $4::numeric and b.restore_per_second = $5::numeric

@@ -1,4 +1,4 @@
-/** Records of a provider on their way into items; one that cannot be understood or stored goes into quarantine. */
+/** Turns records of a provider into items; one that is invalid or cannot be stored goes into quarantine. */
 import type { PackedItem } from '#sql/load/pack.ts';
 import type { Item } from '#sql/load/table.ts';
 import type { Fields } from './fields.ts';
@@ -7,7 +7,7 @@ import type { Rejection } from './stream.ts';
 
 export type Result<I extends Item | PackedItem> = { item: I } | { rejection: Rejection };
 
-/** What `make` makes of the record, or why it cannot. */
+/** The result of `make`, or the reason for quarantine. */
 export function resultOf<I extends Item | PackedItem>(record: Fields, make: () => I, kept?: Kept): Result<I> {
   try {
     return { item: make() };
@@ -16,7 +16,7 @@ export function resultOf<I extends Item | PackedItem>(record: Fields, make: () =
   }
 }
 
-/** The same of a record of which `complete` has to ask for what did not come with it. */
+/** The same for a record whose missing parts `complete` has to request. */
 export async function completeResult<I extends Item | PackedItem>(
   record: Fields,
   { complete, make }: { complete(): Promise<Fields>; make(whole: Fields): I },

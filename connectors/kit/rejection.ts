@@ -1,16 +1,16 @@
-/** Records that are set aside because they cannot be understood or stored. */
+/** Quarantined records: invalid ones, and those that cannot be stored. */
 import { hash } from 'node:crypto';
 import { type Fields, isUnfit, shownOf } from './fields.ts';
 import type { Rejection } from './stream.ts';
 
 export type Kept = {
-  /** Fields of which nothing is kept. */
+  /** Fields that are not kept. */
   leftOut?: ReadonlySet<string>;
   /** The id that the record would be stored under, so that loading it later clears the rejection. */
   idOf?(id: string): string;
 };
 
-/** The record set aside, if it is at fault; anything else is thrown on. One without an id is known by what it says. */
+/** Quarantines the record if it is at fault; other errors are rethrown. A record without an id is identified by its digest. */
 export function rejectionOf(
   record: Fields,
   error: unknown,

@@ -1,11 +1,11 @@
 /**
- * The one retry policy of all connectors. A failure that may pass is thrown as `Again`; the loop
- * waits and asks once more until attempts or waiting time are used up, then throws what it stands for.
+ * The retry policy of all connectors. A transient failure is thrown as `RetryableError`; the loop waits and repeats the
+ * request until attempts or waiting time are used up, then throws the error that it stands for.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { NightshiftError } from '#runtime/errors.ts';
 
-/** What talking to a provider has taken so far in this run. */
+/** Requests, bytes and waiting time of this run so far. */
 export type RequestStats = { requests: number; bytes: number; waitedMs: number };
 
 export function newRequestStats(): RequestStats {
@@ -15,11 +15,11 @@ export function newRequestStats(): RequestStats {
 export const ATTEMPTS_MAX = 6;
 export const FIRST_DELAY_MS = 250;
 export const DELAY_MS_MAX = 15_000;
-/** Waiting for something that failed: network, 5xx, 429. Longer than this is left to the queue. */
+/** The limit for waits after failures: network, 5xx, 429. The queue handles longer ones. */
 export const FAILURE_WAIT_MS_MAX = 90_000;
-/** Waiting for our turn, which spends no attempt. */
+/** The limit for waiting for our turn, which spends no attempt. */
 export const TURN_WAIT_MS_MAX = 10 * 60_000;
-/** A provider that names its own time is believed for no longer: it is asked again after a day. */
+/** The longest wait that a provider can demand: after a day we try again. */
 export const RETRY_AFTER_MS_MAX = 24 * 60 * 60_000;
 
 export class RetryableError extends Error {
@@ -27,7 +27,7 @@ export class RetryableError extends Error {
   readonly waitMs: number | undefined;
   readonly isTurn: boolean;
 
-  /** `waitMs`: as the provider says, else we back off. `isTurn`: nothing failed, it is not our turn yet. */
+  /** `waitMs`: the provider's own wait, else back-off. `isTurn`: nothing failed, it is just not our turn yet. */
   constructor(failure: NightshiftError, options: { waitMs?: number; isTurn?: boolean } = {}) {
     super(failure.message, { cause: failure });
     this.failure = failure;
@@ -59,13 +59,13 @@ export async function withRetry<T>(once: () => Promise<T>, options: RetryOptions
   }
 }
 
-/** Doubles from the first delay, and half of it is chance, so that workers do not knock in step. */
+/** Doubles from the first delay; half of it is random, so that workers do not retry in step. */
 function backOffMs(failures: number): number {
   const ms = Math.min(DELAY_MS_MAX, FIRST_DELAY_MS * 2 ** (failures - 1));
   return Math.round(ms * (0.5 + Math.random() / 2));
 }
 
-/** Waits, unless the job is told to stop: then throws the reason of its signal. */
+/** Waits; if the job is stopped, throws the reason of its signal. */
 export async function pause(ms: number, { signal, stats }: RetryOptions): Promise<void> {
   stats.waitedMs += ms;
   await setTimeout(ms, undefined, { signal }).catch((error: unknown) => {

@@ -1,20 +1,20 @@
 /**
- * What is stored of a stream, so that no stream asks the database itself. Objects are rows of the root
- * table that are not deleted; where it says so, records in quarantine count too.
+ * Reads what is stored of a stream, so that no stream queries the database itself. Objects are rows of the root table
+ * that are not deleted; where noted, quarantined records count too.
  */
 import type { Row } from '#sql/load/table.ts';
 import type { Part } from './day_sums.ts';
 import type { ConnectorDb, Target } from './stream.ts';
 
-/** Whose objects they are. */
+/** The owner of the objects. */
 export type Owner = { connection: { brandId: string; id: string }; db: Pick<ConnectorDb, 'query'> };
 
-/** By `created_at`; `before` is outside. */
+/** By `created_at`; `before` is exclusive. */
 export type CreatedWithin = { from?: Date; before: Date };
 
 const LIVE = 'brand_id = $1 and connection_id = $2 and deleted_at is null';
 
-/** Objects that are stored, and records of the stream in quarantine. */
+/** Counts stored objects and quarantined records of the stream. */
 export async function countStored(owner: Owner, target: Target, stream: string): Promise<number> {
   const [row] = await ask<{ n: number }>(
     owner,
@@ -29,7 +29,7 @@ export async function countStored(owner: Owner, target: Target, stream: string):
   return row?.n ?? 0;
 }
 
-/** The ids of all objects that are stored, and of records in quarantine whose key looks like an id, in order. */
+/** The ids of all stored objects, and of quarantined records whose key looks like an id, in order. */
 export async function* storedIds(
   owner: Owner,
   target: Target & { stream: string },
@@ -53,7 +53,7 @@ export async function* storedIds(
   }
 }
 
-/** The ids of stored objects that a list of the same time has not. */
+/** The ids of stored objects that are missing in a list of the same time span. */
 export async function unlistedIds(
   owner: Owner,
   target: Target,
@@ -71,7 +71,7 @@ export async function unlistedIds(
   return rows.map(({ id }) => id);
 }
 
-/** Some stored objects from anywhere in the time, the same ones whenever they are asked for. */
+/** A sample of stored objects of a time span, always the same one. */
 export async function sampleIds(
   owner: Owner,
   target: Target,
@@ -88,7 +88,7 @@ export async function sampleIds(
   return rows.map(({ id }) => id);
 }
 
-/** Counted by day of UTC, and summed by currency where there is an amount to sum. */
+/** Counts by UTC day, and sums by currency if there is an amount. */
 export async function storedSums(
   owner: Owner,
   target: Target,
@@ -107,7 +107,7 @@ export async function storedSums(
   );
 }
 
-/** The rows of these ids, deleted ones too. */
+/** The rows of these ids, including deleted ones. */
 export async function storedRows(
   owner: Owner,
   table: string,
@@ -121,7 +121,7 @@ export async function storedRows(
   );
 }
 
-/** Records in quarantine that say which object they are, oldest first. */
+/** Quarantined records with the id of their object, oldest first. */
 export async function quarantinedIds(owner: Owner, stream: string, max: number): Promise<string[]> {
   const rows = await ask<{ id: string }>(
     owner,

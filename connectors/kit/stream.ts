@@ -1,6 +1,6 @@
 /**
- * A stream is one kind of object of a provider and how to keep our copy of it up to date. It gives
- * pages: what it read, ready to load, and the position from which to go on once the page is stored.
+ * A stream is one kind of object of a provider, and how to keep our copy of it up to date. It yields pages: records
+ * ready to load, and the position to continue from once the page is stored.
  */
 import type { Log } from '#runtime/log.ts';
 import type { Tx } from '#sql/db/pool.ts';
@@ -13,7 +13,7 @@ import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import type { RequestStats } from './retry.ts';
 
-/** What a connector needs of a database: a job's fenced one or a plain one. */
+/** The database as a connector sees it: a job's fenced one or a plain one. */
 export type ConnectorDb = {
   query<R extends Record<string, unknown>>(
     text: string,
@@ -32,22 +32,22 @@ export type Target = {
 };
 
 export type Page = {
-  /** A first load fills tables that nobody reads yet; a change is waited for. */
+  /** Rollups wait during a first load; a change is rolled up at once. */
   phase: 'first_load' | 'changes';
-  /** Packed where a page is large. */
+  /** Packed if a page is large. */
   items: readonly (Item | PackedItem)[];
   rejected: readonly Rejection[];
   deletions?: readonly Deletion[];
-  /** Where the rows go, if not into the stream's own tables; `stream` is the one that reads them else. */
+  /** The target of the rows if it is not the stream's own tables; `stream` is the one that usually reads them. */
   target?: Target & { stream: string };
-  /** Where to go on from, once this page is stored. Absent: the stored position stays. */
+  /** The position to continue from once this page is stored. Absent: the stored position stays. */
   position?: Json;
-  /** Objects that the provider says there are to read, for showing progress. */
+  /** The number of objects that the provider announces, for progress. */
   announced?: number;
   checks?: readonly Check[];
-  /** Its objects should be stored already as they are: what it changes is a repair. */
+  /** Its objects should be stored already: each change is a repair. */
   reconciles?: boolean;
-  /** Why what was read so far is not whole. */
+  /** Why the data read so far are incomplete. */
   incomplete?: string;
 };
 
@@ -67,7 +67,7 @@ export type AccountRun = {
 export type StreamAt = { stream: Stream; position: unknown };
 
 export type StreamContext = {
-  /** Names the request that this run serves, alike in each attempt: it knows what it has behind it. */
+  /** Identifies the request of this run across retries, so that a retry skips what is done. */
   request: string;
   connection: OpenConnection;
   db: ConnectorDb;
@@ -76,30 +76,30 @@ export type StreamContext = {
   position: unknown;
   /** The run that this is a part of, with the other streams of the account that it reads. */
   account: AccountRun;
-  /** A window to read again without moving the position. */
+  /** A window to read again; the position stays. */
   window?: { since: Date; until: Date };
   /** Read everything again. */
   full: boolean;
-  /** Hold what is stored of the last weeks against a fresh list, where the provider has no better proof. */
+  /** Compare the last weeks with a fresh list, if the provider has no better proof. */
   reconcile: boolean;
   now(): Date;
   signal: AbortSignal;
   stats: RequestStats;
   log: Log;
-  /** Something that a person should see although the sync went well. */
+  /** Reports what a person should see although the sync succeeded. */
   warn(warning: string): void;
 };
 
 export type Stream = Target & {
   name: `${string}.${string}`;
   provider: string;
-  /** Permissions without which it cannot be read. */
+  /** Permissions that it requires. */
   scopes: readonly string[];
   /** Permissions that add to it. */
   scopesOptional?: readonly string[];
-  /** Figures that rest on it: a day of them is final only when it is read past the day's end. */
+  /** Figures that rest on it: a day of them is final only after the stream was read past its end. */
   feeds?: readonly string[];
-  /** Figures of each day follow from it, also where nothing changed: a run on a new day makes them go on. */
+  /** Its figures carry over from day to day, so the first run of a new day triggers a rollup even if nothing changed. */
   hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;
   /**

@@ -1,20 +1,19 @@
 /**
- * The course of a run, alike for all streams that keep a copy: all there is or what is left of it, then what
- * changed.
+ * The course of a run, the same for all streams that keep a copy: the backfill or the rest of it, then changes.
  */
 import type { Page, StreamContext } from './stream.ts';
 
 export type SyncWindow = NonNullable<StreamContext['window']>;
 
 export type SyncSteps<P extends Page = Page> = {
-  /** Reads a window again. The position stays where it is. */
+  /** Reads a window again. The position stays. */
   resync(window: SyncWindow): AsyncIterable<P>;
-  /** Absent where everything was read once. False: nothing was read, and nothing else may be. */
+  /** Absent once everything was read. Returns false if it read nothing; then nothing else may be read. */
   backfill?: (() => AsyncGenerator<P, boolean>) | undefined;
   increment(): AsyncIterable<P>;
-  /** Holds what is stored against a fresh list. */
+  /** Compares what is stored with a fresh list. */
   reconcile?(): AsyncIterable<P>;
-  /** Checks at the end of a run that read to the end. */
+  /** Checks at the end of a complete run. */
   verify?(): AsyncIterable<P>;
 };
 

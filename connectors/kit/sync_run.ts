@@ -15,28 +15,28 @@ export type SyncRun<Position extends object> = {
   context: StreamContext;
   /** As the last page left it. */
   position: Position;
-  /** What each position of this run says besides how far it is. */
+  /** Fields that every position of this run contains. */
   fixed: Partial<Position>;
   phase: Page['phase'];
 };
 
-/** Changes the run and nothing that is stored. */
+/** Creates a run; stores nothing. */
 export function newRun<S extends z.ZodType<object>>(context: StreamContext, schema: S): SyncRun<z.output<S>> {
   return { context, position: parseState(schema, context.position), fixed: {}, phase: 'changes' };
 }
 
-/** A page without a position: to be filled by the caller. */
+/** A page without a position, for the caller to fill. */
 export function emptyPage({ phase }: { phase: Page['phase'] }) {
   return { phase, items: [], rejected: [] } satisfies Page;
 }
 
-/** A run whose checks failed is not whole. */
+/** A run with failed checks is incomplete. */
 export function withFailures<P extends Page>(page: P): P {
   const causes = (page.checks ?? []).flatMap(({ ok, cause }) => (ok ? [] : (cause ?? [])));
   return causes.length === 0 ? page : { ...page, incomplete: causes.join('; ') };
 }
 
-/** Moves on to `position`: an empty page that stores it, to be filled by the caller. */
+/** Moves to `position`: returns an empty page that stores it, for the caller to fill. */
 export function checkpoint<P extends object>(run: SyncRun<P>, position: P) {
   run.position = { ...position, ...run.fixed };
   const json = JSON.parse(JSON.stringify(run.position)) as Json; // dates become text

@@ -69,13 +69,18 @@ const STRIPE = 'rk_live_abcdefgh';
 const SHOP = 'shpat_abcdefgh';
 
 test.each([
-  ['shopify', 'token', STRIPE, 'it is one of Stripe'],
-  ['shopify', 'token', 'whsec_abcdefgh', 'it is one of Stripe'],
+  ['shopify', 'token', STRIPE, 'it is a key of Stripe'],
+  ['shopify', 'token', 'whsec_abcdefgh', 'it is a key of Stripe'],
   ['shopify', 'token', 'shpss_abcdefgh', 'secret of an app'],
-  ['shopify', 'client_credentials', 'rk_live_abc:sk_live_def', 'it is one of Stripe'],
-  ['shopify', 'client_credentials', 'app:sk_live_def', 'it is one of Stripe'],
-  ['shopify', 'client_credentials', '{"client_id":"rk_live_abc","client_secret":"x"}', 'it is one of Stripe'],
-  ['stripe', 'key', SHOP, 'it is one of Shopify'],
+  ['shopify', 'client_credentials', 'rk_live_abc:sk_live_def', 'it is a key of Stripe'],
+  ['shopify', 'client_credentials', 'app:sk_live_def', 'it is a key of Stripe'],
+  [
+    'shopify',
+    'client_credentials',
+    '{"client_id":"rk_live_abc","client_secret":"x"}',
+    'it is a key of Stripe',
+  ],
+  ['stripe', 'key', SHOP, 'it is a key of Shopify'],
   ['stripe', 'connected', 'pk_live_abcdefgh', 'publishable'],
   ['stripe', 'key', 'hunter22', 'begins neither with'],
 ])('a connection of %s with --auth %s does not take %s', (provider, auth, key, why) => {
@@ -100,7 +105,7 @@ test('a key of another provider or of 100 kB is not stored, when it is added and
   const shop = ['--brand', brand.slug, '--retailer', 'uk', '--provider', 'shopify', '--account', 'acme-uk'];
   const add = ['connections', 'add', 'acme-uk', ...shop];
   const foreign = await nightshift(add, { env: env(), input: STRIPE });
-  expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('it is one of Stripe') });
+  expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('it is a key of Stripe') });
   const long = env({ LONG: `shpat_${'a'.repeat(100_000)}` });
   for (const given of [
     await nightshift([...add, '--key-env', 'LONG'], { env: long }),
@@ -114,7 +119,7 @@ test('a key of another provider or of 100 kB is not stored, when it is added and
     env: env(),
     input: STRIPE,
   });
-  expect(replaced).toMatchObject({ code: 2, stderr: expect.stringContaining('it is one of Stripe') });
+  expect(replaced).toMatchObject({ code: 2, stderr: expect.stringContaining('it is a key of Stripe') });
 });
 
 test('what is named and not there ends with 3', async () => {

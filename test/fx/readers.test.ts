@@ -135,10 +135,10 @@ test.each([
   ['Date,USD,USD,\n2026-04-13,1,1,\n', 'f, line 1, column 10: the header names "USD" twice'],
   ['Date,Dollar,\n2026-04-13,1,\n', 'f, line 2, column 12: "Dollar" is not a currency code'],
   ['Date,EUR,\n2026-04-13,1,\n', 'f, line 2, column 12: the euro has no rate'],
-  ['Date,USD,\n2027-01-04,1,\n', 'f, line 2, column 1: 2027-01-04 lies in the future'],
-  ['Date;USD;\n2026-04-13;1,1684;\n', 'f, line 1, column 1: it begins with no header'],
+  ['Date,USD,\n2027-01-04,1,\n', 'f, line 2, column 1: 2027-01-04 is in the future'],
+  ['Date;USD;\n2026-04-13;1,1684;\n', 'f, line 1, column 1: it does not begin with a header'],
   ['Date,USD,\n', 'f: there is no day with rates in it'],
-  ['{"rates":{}}', 'f, line 1, column 1: it begins with no header'],
+  ['{"rates":{}}', 'f, line 1, column 1: it does not begin with a header'],
   ['', 'f: it is empty'],
 ])('the table %j is refused whole, with the place', async (text, message) => {
   expect(await refusal(text)).toContain(message);
@@ -186,8 +186,8 @@ test('what cannot be unpacked, or is not text, is refused and named', async () =
   expect(await refusal(flipped)).toContain('f: it cannot be unpacked');
   expect(await refusal(packed.subarray(0, packed.length - 10))).toContain('f: it cannot be unpacked');
   expect(await refusal(gzipSync('Date,').subarray(0, 12))).toContain('f: it cannot be unpacked');
-  expect(await refusal(deflateRawSync('Date,'))).toMatch(/not text in UTF-8|no header/);
-  expect(await refusal(Buffer.from('Date,USD\n', 'utf16le'))).toMatch(/no header/);
+  expect(await refusal(deflateRawSync('Date,'))).toMatch(/not text in UTF-8|a header/);
+  expect(await refusal(Buffer.from('Date,USD\n', 'utf16le'))).toMatch(/begin with a header/);
   expect(await refusal(gzipSync('Date,USD,\n2026-04-13,x,\n'))).toContain('f, line 2, column 12');
 });
 

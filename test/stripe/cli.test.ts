@@ -42,7 +42,7 @@ test('a publishable key, an account without its id and a way of using keys that 
   const named = await nightshift(add('--account', 'acme'), { env, input: BRAND_KEY });
   expect(named.stderr).toContain('acct_');
   const token = await nightshift(add('--account', 'acct_uk', '--auth', 'token'), { env, input: BRAND_KEY });
-  expect(token.stderr).toContain('choose of: key, connected');
+  expect(token.stderr).toContain('choose one of: key, connected');
   expect(await db.column('select count(*)::int from app.connections')).toEqual([0]);
 });
 
@@ -86,5 +86,5 @@ test('raised limits of an account are given with it or later, changed and taken 
   const given = [...shop, '--account', 'acme', '--requests-per-second', '9'];
   const refused = await nightshift(given, { env, input: 'shpat_of_acme' });
   expect(refused).toMatchObject({ code: 2 });
-  expect(refused.stderr).toContain('The limits of Shopify are not given by hand.');
+  expect(refused.stderr).toContain('The limits of Shopify are not set by hand.');
 });
