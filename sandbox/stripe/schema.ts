@@ -85,7 +85,8 @@ function fillObject(draft: StripeObject, schema: Schema, place: Place, doubt: Do
     if (inner && value !== undefined) {
       filled[field] = fill(listOf(value, inner, draft, field), inner, place.below(field), doubt);
     } else if (value !== undefined) filled[field] = value;
-    if (!known && schema.additionalProperties === undefined && Object.keys(properties).length > 1) {
+    if (known) continue;
+    if (schema.additionalProperties === undefined && Object.keys(properties).length > 1) {
       doubt(place.below(field), 'Stripe has no such field; it is served as it is');
     }
   }
@@ -104,12 +105,22 @@ function listOf(value: unknown, inner: Schema, { object, id }: StripeObject, fie
 }
 
 function resolved(schema: Schema): Schema {
-  return schema.$ref ? definition(schema.$ref.split('/').at(-1) ?? '') : schema;
+  return schema.$ref ? definition(schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1)) : schema;
+}
+
+const branches = new WeakMap<Schema, readonly Schema[]>();
+
+function branchesOf(schema: Schema): readonly Schema[] | undefined {
+  const known = branches.get(schema);
+  if (known || !schema.anyOf) return known;
+  const found = schema.anyOf.map(resolved);
+  branches.set(schema, found);
+  return found;
 }
 
 /** The form of several that a value has. */
 function branchFor(value: unknown, schema: Schema): Schema | undefined {
-  const branches = schema.anyOf?.map(resolved);
+  const branches = branchesOf(schema);
   if (!branches) return schema;
   if (value === undefined) return branches.find(mayBeNull) ?? branches[0];
   if (!isPlain(value))

@@ -10,7 +10,14 @@ import { startSandbox } from '../../sandbox/server.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { inForm, isLong } from '../support/property.ts';
-import { aSeller, DAILY_GZ, HISTORY_GZ, markedDays, versions } from '../support/providers/fx.ts';
+import {
+  aSeller,
+  DAILY_GZ,
+  HISTORY_GZ,
+  historySince,
+  markedDays,
+  versions,
+} from '../support/providers/fx.ts';
 import { stripeDir } from '../support/providers/stripe.ts';
 import { TEST_KEYS } from '../support/rows/factory.ts';
 
@@ -35,9 +42,7 @@ const KNOWN = inForm(
 
 async function realHistory({ put }: Awaited<ReturnType<typeof aFolder>>): Promise<string> {
   if (isLong) return HISTORY_GZ;
-  const [header = '', ...lines] = gunzipSync(readFileSync(HISTORY_GZ)).toString('utf8').split('\n');
-  const kept = lines.filter((line) => line >= KNOWN.from);
-  return put('ecb-eurofxref-hist.csv.gz', gzipSync([header, ...kept, ''].join('\n')));
+  return put('ecb-eurofxref-hist.csv.gz', gzipSync(historySince(KNOWN.from)));
 }
 
 test('the real history is tried, imported, imported again, and then answers', async () => {
@@ -162,7 +167,7 @@ test('what cannot be used is refused whole, says where, and what to type next', 
 test('a sync that is waited for brings rates and figures, and says when it is not whole', async () => {
   await using db = await freshDb();
   const now = '2018-06-29T18:00:00Z';
-  await using data = await stripeDir({}, { now });
+  await using data = await stripeDir({ 'ecb/eurofxref-hist.csv': historySince('2018-01-01') }, { now });
   await using sandbox = await startSandbox({ data: data.dir });
   const env = { ...envOf(db), NIGHTSHIFT_ECB_URL: `${sandbox.url}/ecb/stats/eurofxref/` };
   await aSeller(db, { reports: 'GBP', days: ['2018-06-29'], currencies: ['USD'] });

@@ -3,7 +3,15 @@ import { expect, test, vi } from 'vitest';
 import { fxRates } from '#tasks/fx_rates.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { aSeller, markedDays, passOn, rollUp, store, versions } from '../support/providers/fx.ts';
+import {
+  aSeller,
+  historySince,
+  markedDays,
+  passOn,
+  rollUp,
+  store,
+  versions,
+} from '../support/providers/fx.ts';
 import { by, fakeProvider, file, status } from '../support/providers/provider.ts';
 import { post, setFaults } from '../support/providers/sandbox.ts';
 import { type Files, stripeDir } from '../support/providers/stripe.ts';
@@ -11,8 +19,11 @@ import { runTask } from '../support/run.ts';
 
 const FEEDS = 'ecb/stats/eurofxref';
 
-/** Real rates, or those of a file, as of an instant that can be moved on. */
-async function anEcb(now: string, files: Files = {}) {
+/** Real rates, all of them or from a day on, as of an instant that can be moved on. */
+const anEcb = (now: string, first = '') =>
+  anEcbOf(now, first === '' ? {} : { 'ecb/eurofxref-hist.csv': historySince(first) });
+
+async function anEcbOf(now: string, files: Files) {
   const data = await stripeDir(files, { now });
   const sandbox = await startSandbox({ data: data.dir });
   return {
@@ -103,30 +114,30 @@ test('an empty table takes the history once, then the feed of 90 days, and asks 
 
 test('a missed month mends itself from the feed of 90 days, a missed year from the history', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2000-06-28T18:00:00Z');
-  await sync(db, ecb.url, '2000-06-28T18:00:00Z');
-  await ecb.moveOn('2000-07-28T18:00:00Z');
-  expect(await sync(db, ecb.url, '2000-07-28T18:00:00Z')).toMatchObject({ feeds: 'eurofxref-hist-90d.xml' });
-  await ecb.moveOn('2001-06-29T18:00:00Z');
-  expect(await sync(db, ecb.url, '2001-06-29T18:00:00Z')).toMatchObject({ feeds: 'eurofxref-hist.zip' });
-  expect(await db.column('select count(distinct day) from app.fx_rates')).toEqual([640]);
+  await using ecb = await anEcb('1999-03-29T18:00:00Z');
+  await sync(db, ecb.url, '1999-03-29T18:00:00Z');
+  await ecb.moveOn('1999-04-28T18:00:00Z');
+  expect(await sync(db, ecb.url, '1999-04-28T18:00:00Z')).toMatchObject({ feeds: 'eurofxref-hist-90d.xml' });
+  await ecb.moveOn('1999-12-29T18:00:00Z');
+  expect(await sync(db, ecb.url, '1999-12-29T18:00:00Z')).toMatchObject({ feeds: 'eurofxref-hist.zip' });
+  expect(await db.column('select count(distinct day) from app.fx_rates')).toEqual([258]);
 });
 
 test('rates that somebody deleted come back, although the feed has not changed', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2001-06-29T18:00:00Z');
-  const now = '2001-06-29T18:00:00Z';
+  await using ecb = await anEcb('1999-06-29T18:00:00Z');
+  const now = '1999-06-29T18:00:00Z';
   await sync(db, ecb.url, now);
   await sync(db, ecb.url, now);
-  await db.query("delete from app.fx_rates where day = '2001-06-20'");
-  expect(await sync(db, ecb.url, now)).toMatchObject({ feeds: 'eurofxref-hist-90d.xml', added: 28 });
-  await db.query("delete from app.fx_rates where day = '1999-06-21'");
+  await db.query("delete from app.fx_rates where day = '1999-06-22'");
+  expect(await sync(db, ecb.url, now)).toMatchObject({ feeds: 'eurofxref-hist-90d.xml', added: 27 });
+  await db.query("delete from app.fx_rates where day = '1999-01-22'");
   expect(await sync(db, ecb.url, now)).toMatchObject({ feeds: 'eurofxref-hist.zip', added: 27 });
 });
 
 test('what the ECB corrects or withdraws is taken over and audited', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2018-02-05T18:00:00Z');
+  await using ecb = await anEcb('2018-02-05T18:00:00Z', '2017-09-01');
   await sync(db, ecb.url, '2018-02-05T18:00:00Z');
   await store(db, [
     ['USD', '2018-01-30', '1.2'],
@@ -148,41 +159,41 @@ test('what the ECB corrects or withdraws is taken over and audited', async () =>
 
 test('what is not out yet is asked for each half hour, until eight in Frankfurt', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2001-06-29T13:30:00Z');
-  const early = await syncAt(db, ecb.url, '2001-06-29T13:30:00Z');
+  await using ecb = await anEcb('1999-06-29T13:30:00Z');
+  const early = await syncAt(db, ecb.url, '1999-06-29T13:30:00Z');
   expect(early.incomplete).toBeUndefined(); // before four it is not due
-  const due = await syncAt(db, ecb.url, '2001-06-29T14:05:00Z');
+  const due = await syncAt(db, ecb.url, '1999-06-29T14:05:00Z');
   expect(due).toMatchObject({
     feeds: 'eurofxref-hist-90d.xml, eurofxref-daily.xml',
     incomplete:
-      'the rates of 2001-06-29 are not out, the newest are of 2001-06-28; asked again at 16:35 in Frankfurt',
+      'the rates of 1999-06-29 are not out, the newest are of 1999-06-28; asked again at 16:35 in Frankfurt',
   });
   expect(await retries(db)).toEqual([{ now: null, minutes: 30 }]);
   await db.query(
     "select graphile_worker.complete_jobs(array_agg(id)) from graphile_worker.jobs where task_identifier = 'fx_rates'",
   );
-  const late = await syncAt(db, ecb.url, '2001-06-29T17:40:00Z');
-  expect(late.incomplete).toBe('the rates of 2001-06-29 are not out, the newest are of 2001-06-28');
+  const late = await syncAt(db, ecb.url, '1999-06-29T17:40:00Z');
+  expect(late.incomplete).toBe('the rates of 1999-06-29 are not out, the newest are of 1999-06-28');
   expect(await retries(db)).toEqual([]);
-  const nextMorning = await syncAt(db, ecb.url, '2001-06-30T06:00:00Z');
-  expect(nextMorning.incomplete).toContain('2001-06-29 are not out');
+  const nextMorning = await syncAt(db, ecb.url, '1999-06-30T06:00:00Z');
+  expect(nextMorning.incomplete).toContain('1999-06-29 are not out');
   expect(await retries(db)).toEqual([]);
-  const played = await sync(db, ecb.url, '2001-06-29T14:05:00Z'); // whoever plays an instant plays the next one too
+  const played = await sync(db, ecb.url, '1999-06-29T14:05:00Z'); // whoever plays an instant plays the next one too
   expect(played.incomplete).toBe(late.incomplete);
   expect(await retries(db)).toEqual([]);
 });
 
 test('trouble that passes is waited out; a broken copy stores nothing', async () => {
   await using db = await freshDb();
-  await using ecb = await anEcb('2001-06-29T18:00:00Z');
+  await using ecb = await anEcb('1999-06-29T18:00:00Z');
   await setFaults(
     ecb.sandbox,
     { kind: 'status', on: 'ecb', status: 503 },
     { kind: 'cut', on: 'ecb', bytes: 5_000 },
     { kind: 'reset', on: 'ecb' },
   );
-  expect(await sync(db, ecb.url, '2001-06-29T18:00:00Z')).toMatchObject({
-    newest_day: '2001-06-29',
+  expect(await sync(db, ecb.url, '1999-06-29T18:00:00Z')).toMatchObject({
+    newest_day: '1999-06-29',
     requests: 4,
   });
 
@@ -217,7 +228,7 @@ test.each([
 test('a scenario with a few rates of its own is taken as it is, and says what is thin', async () => {
   await using db = await freshDb();
   const csv = 'Date,USD,GBP,\n2026-11-19,1.5,0.9,\n2026-11-18,1.25,0.8,\n';
-  await using ecb = await anEcb('2026-11-20T06:00:00Z', { 'ecb/eurofxref-hist.csv': csv });
+  await using ecb = await anEcbOf('2026-11-20T06:00:00Z', { 'ecb/eurofxref-hist.csv': csv });
   const { warning, incomplete, ...tally } = await sync(db, ecb.url, '2026-11-20T06:00:00Z');
   expect(tally).toMatchObject({ feeds: 'eurofxref-hist.zip', added: 4, newest_day: '2026-11-19' });
   expect(incomplete).toBeUndefined();

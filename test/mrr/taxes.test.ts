@@ -76,14 +76,14 @@ const bill = (id: string, of: string, amount: number, taxes: object[], more: obj
   ],
 });
 
-type Case = { subscription: object; invoices?: object[] };
+type Case = { subscriptions: object[]; invoices?: object[] };
 
-/** The worth on the day before the first look and on the day of it, the same for both brands. */
-async function worthOf({ subscription, invoices = [] }: Case) {
+/** The worth on the day before the first look and on the day of it, plan by plan, the same for both brands. */
+async function worthOf({ subscriptions, invoices = [] }: Case) {
   await using db = await freshDb();
   const customers = [{ id: 'cus_1', created: START }];
   const coupons = [{ id: 'OFF', created: START, duration: 'forever', amount_off: 190, currency: 'eur' }];
-  const files = { prices: PRICES, customers, coupons, invoices, subscriptions: [subscription] };
+  const files = { prices: PRICES, customers, coupons, invoices, subscriptions };
   await using account = await anAccountOf(db, files);
   const other = await connectStripe(db, account.sandbox);
   const all = [];
@@ -123,24 +123,24 @@ test.each([
   ],
   ['none', sub('sub_1', 'with'), '11.9'],
 ])('a price with its tax is worth what is left of it: rates %s', async (_, subscription, mrr) => {
-  expect(await worthOf({ subscription })).toEqual([mrr, mrr]);
+  expect(await worthOf({ subscriptions: [subscription] })).toEqual([mrr, mrr]);
 });
 
 test('a tax that Stripe computes is as much as the last bill says', async () => {
-  const subscription = sub('sub_1', 'less', { ...COMPUTED, latest_invoice: 'in_sub_1' });
-  expect(await worthOf({ subscription, invoices: [bill('sub_1', 'less', 999, [tax(167)])] })).toEqual([
+  const subscriptions = [sub('sub_1', 'less', { ...COMPUTED, latest_invoice: 'in_sub_1' })];
+  expect(await worthOf({ subscriptions, invoices: [bill('sub_1', 'less', 999, [tax(167)])] })).toEqual([
     '8.32',
     '8.32',
   ]);
   // Half of it off: 9.99 - 5.00 = 4.99, of which 0.83 is tax; what lasts is the price, not the discount.
   const once = { discount_amounts: [{ amount: 500, discount: 'di_once' }] };
   const invoices = [bill('sub_1', 'less', 999, [tax(83)], once)];
-  expect(await worthOf({ subscription, invoices })).toEqual(['8.33', '8.33']);
+  expect(await worthOf({ subscriptions, invoices })).toEqual(['8.33', '8.33']);
 });
 
 test('a buyer who pays no tax pays the whole price for the goods', async () => {
-  const subscription = sub('sub_1', 'with', { ...COMPUTED, latest_invoice: 'in_sub_1' });
-  expect(await worthOf({ subscription, invoices: [bill('sub_1', 'with', 1_190, [])] })).toEqual([
+  const subscriptions = [sub('sub_1', 'with', { ...COMPUTED, latest_invoice: 'in_sub_1' })];
+  expect(await worthOf({ subscriptions, invoices: [bill('sub_1', 'with', 1_190, [])] })).toEqual([
     '11.9',
     '11.9',
   ]);
@@ -157,14 +157,14 @@ test.each([
 ])(
   'a bill without any tax whose computation is “%s” (enabled: %s) leaves %s',
   async (status, enabled, mrr) => {
-    const subscription = sub('sub_1', 'with', { ...COMPUTED, latest_invoice: 'in_sub_1' });
-    const of = (price: string) => ({
-      ...bill('sub_1', price, 1_190, []),
+    const on = (id: string, price: string) => sub(id, price, { ...COMPUTED, latest_invoice: `in_${id}` });
+    const of = (id: string, price: string) => ({
+      ...bill(id, price, 1_190, []),
       automatic_tax: { ...AUTOMATIC, status, enabled },
     });
-    expect(await worthOf({ subscription, invoices: [of('with')] })).toEqual([mrr, mrr]);
-    const onTop = sub('sub_1', 'on_top', { ...COMPUTED, latest_invoice: 'in_sub_1' });
-    expect(await worthOf({ subscription: onTop, invoices: [of('on_top')] })).toEqual(['10', '10']);
+    const subscriptions = [on('sub_1', 'with'), on('sub_2', 'on_top')];
+    const invoices = [of('sub_1', 'with'), of('sub_2', 'on_top')];
+    expect(await worthOf({ subscriptions, invoices })).toEqual(['10', mrr, '10', mrr]); // on top, then with it
   },
 );
 
@@ -196,11 +196,8 @@ test.each([
 });
 
 test('without a bill nobody can tell a computed tax, unless the price is without it', async () => {
-  expect(await worthOf({ subscription: sub('sub_1', 'with', COMPUTED) })).toEqual([
-    'tax_unknown',
-    'tax_unknown',
-  ]);
-  expect(await worthOf({ subscription: sub('sub_1', 'on_top', COMPUTED) })).toEqual(['10', '10']);
+  const subscriptions = [sub('sub_1', 'with', COMPUTED), sub('sub_2', 'on_top', COMPUTED)];
+  expect(await worthOf({ subscriptions })).toEqual(['10', 'tax_unknown', '10', 'tax_unknown']);
 });
 
 // An item that is gone was never seen: its bill says all that there is to say.

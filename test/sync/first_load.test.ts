@@ -32,7 +32,7 @@ function order(id: number, lines = 1, more: object = {}) {
 
 const few = Array.from({ length: 12 }, (_, i) => order(i + 1, 3));
 /** More lines than fit into two batches. */
-const many = Array.from({ length: 450 }, (_, i) => order(i + 1, 25));
+const many = Array.from({ length: 300 }, (_, i) => order(i + 1, 25));
 
 const count = (names: string[], name: string) => names.filter((one) => one === name).length;
 
@@ -80,7 +80,7 @@ test('a load that dies before any of its commits goes on with the same operation
   expect(commits).toBeGreaterThan(6);
 
   const each = Array.from({ length: commits }, (_, at) => at);
-  for (const at of inForm([0, 1, commits >> 1, commits - 1], each)) {
+  for (const at of inForm([0, commits >> 1, commits - 1], each)) {
     await using db = await freshDb();
     await using shop = await aShopOf(db, { 'orders.ndjson': many });
     await expect(shop.sync(ORDERS, {}, dyingAfter(db, at)), `dead before commit ${at}`).rejects.toThrow();
@@ -156,7 +156,9 @@ test('a worker that is killed in the middle leaves nothing that the next one mus
   await ended;
   await shop.sync(ORDERS);
   expect(await db.column('select count(*)::int from raw.shopify_orders')).toEqual([many.length]);
-  expect(await db.column('select count(*)::int from raw.shopify_sales')).toEqual([many.length * 25 + 150]);
+  expect(await db.column('select count(*)::int from raw.shopify_sales')).toEqual([
+    many.length * 25 + many.length / 3,
+  ]);
   expect(count(await shop.asked(), 'BulkRun')).toBe(1);
 });
 

@@ -26,6 +26,12 @@ export function readGz(file: string, today = '2026-11-20'): Promise<Published> {
   return readRates(readFileSync(file), { source: file, today });
 }
 
+/** The real history from a day on, as the file of a scenario. */
+export function historySince(first: string): string {
+  const [header = '', ...lines] = gunzipSync(readFileSync(HISTORY_GZ)).toString('utf8').split('\n');
+  return [header, ...lines.filter((line) => line >= first), ''].join('\n');
+}
+
 /** The cells of the real history by day and currency, read without our readers. */
 export function historyCells(): Map<string, Map<string, string>> {
   const [header = '', ...lines] = gunzipSync(readFileSync(HISTORY_GZ)).toString('utf8').trim().split('\n');
