@@ -58,7 +58,7 @@ function shopify(account: string, { operationName, query, variables }: Asked): A
     return { shop, currentAppInstallation: { accessScopes: scopes.map((handle) => ({ handle })) } };
   if (operationName === 'OrdersPage')
     return { page: { nodes: [orderNode(changedAt)], pageInfo: { hasNextPage: false, endCursor: null } } };
-  const fields = [...query.matchAll(/(\w+): (\w+)\((?:first: 1, )?query: \$(\w+)/g)].map(
+  const fields = [...query.matchAll(/(\w+): (\w+)\((?:first: \d+, )?query: \$(\w+)/g)].map(
     ([, alias = '', root = '', name = '']) => [alias, field(root, variables[name] ?? '')],
   );
   return { ...(operationName === 'Look' && { shop }), ...Object.fromEntries(fields) };
@@ -71,7 +71,8 @@ function field(root: string, filter: string): unknown {
   );
   const isChanged =
     root.startsWith('orders') && changedAt !== undefined && changedAt >= from && changedAt <= to;
-  if (!root.endsWith('Count')) return { nodes: isChanged ? [{ id: 'gid://shopify/Order/1' }] : [] };
+  const order = { id: 'gid://shopify/Order/1', updatedAt: new Date((changedAt ?? 0) * 1000).toISOString() };
+  if (!root.endsWith('Count')) return { nodes: isChanged ? [order] : [], pageInfo: { hasNextPage: false } };
   const all = root.startsWith('orders') && filter.includes(">='2000") ? ORDERS : 0;
   return { count: all || Number(isChanged), precision: 'EXACT' };
 }

@@ -19,10 +19,11 @@ const sub = (id: string, created: number, quantity: number, more: object = {}) =
 
 type Account = Awaited<ReturnType<typeof anAccountOf>>;
 
-async function syncAt(account: Account, seconds: number): Promise<void> {
+/** `all`: with the other streams that were read once, which share the events that are listed. */
+async function syncAt(account: Account, seconds: number, all = false): Promise<void> {
   const now = instant(seconds).toISOString();
   await post(account.sandbox, 'load', { dir: account.sandbox.dir, now });
-  await account.sync('subscriptions', { now });
+  await (all ? account.syncAll({ now }) : account.sync('subscriptions', { now }));
 }
 
 const versions = (account: Account) =>
@@ -41,9 +42,11 @@ test('many new subscriptions, which are listed, hold from the instant of their e
 });
 
 test.each([
-  ['days', 2 * DAY],
-  ['seconds within the lag', 20],
-])('a change that comes %s after another one is dated by its own event', async (_, later) => {
+  ['days', 'read alone', 2 * DAY],
+  ['seconds within the lag', 'read alone', 20],
+  ['hours', 'read with others', 2 * HOUR],
+  ['seconds within the lag', 'read with others', 20],
+])('a change that comes %s after another one is dated by its own event, %s', async (_, how, later) => {
   await using db = await freshDb();
   const [named, grown] = [NOW_SECONDS + HOUR, NOW_SECONDS + HOUR + later];
   const metadata = { wish: 'blue' };
@@ -53,9 +56,10 @@ test.each([
     sub('sub_1', START, 3, { metadata, _at: grown }),
   ];
   await using account = await anAccountOf(db, { prices, subscriptions });
-  await account.sync('subscriptions');
-  await syncAt(account, grown + 41); // the older event is a minute old, the newer one is not
-  await syncAt(account, grown + DAY);
+  const all = how === 'read with others';
+  for (const stream of ['customers', 'subscriptions']) await account.sync(stream);
+  await syncAt(account, grown + 41, all); // the older event is a minute old, the newer one is not
+  await syncAt(account, grown + DAY, all);
   expect(await versions(account)).toEqual([
     { valid_from: instant(NOW_SECONDS), quantity: '1' },
     { valid_from: instant(grown), quantity: '3' },

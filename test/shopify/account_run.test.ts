@@ -129,6 +129,40 @@ test('after a change of each kind a run for all streams ends as runs of each str
   expect((await states(shop)).every(({ state }) => state === 'ok')).toBe(true);
 });
 
+test('what changed in the last minutes before a run comes in the next window again, and is not read again', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  const product = { id: 100, updatedAt: '2026-11-20T06:57:00Z' };
+  const stocked = { id: 102, updatedAt: '2026-11-20T06:57:30Z', unitCost: '3.00' };
+  const next = {
+    'orders.ndjson': [...few['orders.ndjson'], order(3, '06:56', { customer: { id: 7 } })],
+    'customers.ndjson': [{ id: 7, updatedAt: '2026-11-20T06:56:00Z', state: 'ENABLED' }],
+    'products.ndjson': [{ ...product, variants: [{ id: 101, inventoryItem: stocked }] }],
+    'events.ndjson': [
+      { action: 'destroy', subjectId: 'gid://shopify/Product/9', createdAt: '2026-11-20T06:56:30Z' },
+    ],
+  };
+  await shop.serve(next, served(7));
+  expect(await shop.syncAll(at(7))).toMatchObject({ read: 4 });
+  for (const hour of [8, 9]) {
+    const earlier = (await shop.asked()).length;
+    expect(await shop.syncAll(at(hour))).toMatchObject({ read: 0, quiet: STREAMS.length });
+    expect((await shop.asked()).slice(earlier)).toEqual(['Access', 'Look']);
+  }
+  // One that shows up late, and one that changed again within the same minutes, are new.
+  const late = { ...next, 'orders.ndjson': [...next['orders.ndjson'], order(4, '08:58')] };
+  await shop.serve(late, served(10));
+  expect(await shop.syncAll(at(10))).toMatchObject({ read: 1 });
+  const again = {
+    ...late,
+    'orders.ndjson': [...late['orders.ndjson'], order(4, '09:57', { name: 'again' })],
+  };
+  await shop.serve(again, served(11));
+  expect(await shop.syncAll(at(11))).toMatchObject({ read: 1 });
+  expect(await db.column("select name from raw.shopify_orders where id = '4'")).toEqual(['again']);
+});
+
 test('an order that is missing is noticed by the count of a quiet hour', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, few, served(6));

@@ -88,7 +88,12 @@ const all: [string, queries.Query, readonly string[]][] = [
         ...[queries.ordersPage, queries.ordersCount, queries.customersPage, queries.customersCount],
         ...[queries.productsPage(false), queries.productsCount, queries.itemsPage],
         ...[queries.eventsPage, queries.eventsCount],
-      ].map((query) => ({ query, filter })),
+      ].map((query) => ({
+        ...{ query, filter },
+        ...(!query.root.endsWith('Count') && {
+          instant: query.root === 'events' ? 'createdAt' : 'updatedAt',
+        }),
+      })),
     ),
     [...deletions, ...products],
   ],

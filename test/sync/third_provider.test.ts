@@ -93,3 +93,26 @@ test('its figures are in bi.completeness by its rows in ops.streams alone, from 
   const [{ today } = {}] = await db.rows("select (now() at time zone 'America/New_York')::date as today");
   expect(await days(other.brandId)).toEqual(begun.map(({ source }) => ({ source, first: today })));
 });
+
+test('one run reads all streams that were read once, leaves the others to jobs of their own, and stops at none', async () => {
+  await using bench = await twoBrands();
+  const { db, one, other, served, fake } = bench;
+  const jobs = () =>
+    db.column("select payload ->> 'stream' from ops.jobs where task = 'sync_stream' order by 1");
+  expect(await one.syncAll()).toMatchObject({ quiet: 0, requests: 0 });
+  expect(await jobs()).toEqual(STREAMS.map((stream) => `acorn.${stream}`));
+  await db.query('delete from graphile_worker._private_jobs');
+  for (const stream of STREAMS) for (const brand of [one, other]) await brand.sync(stream);
+  expect(await one.syncAll()).toMatchObject({ quiet: 4, requests: 4, read: 0 });
+  served.tables = { ...both, spend: [...(both.spend ?? []), { campaign: 'c1', day: 'never', amount: '1' }] };
+  const before = fake.asked.length;
+  expect(await one.syncAll()).toMatchObject({
+    streams: {
+      'acorn.opens': { changed: 1 },
+      'acorn.campaigns': { rejected: 1, incomplete: expect.any(String) },
+    },
+    incomplete: expect.stringContaining('acorn.campaigns: '),
+  });
+  expect(fake.asked.length).toBeGreaterThan(before);
+  expect(await other.rows('amount', 'spend', 'day')).toEqual([{ amount: '10' }, { amount: '20.5' }]);
+});

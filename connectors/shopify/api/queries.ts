@@ -14,7 +14,13 @@ export type Query = {
 };
 
 /** One field of the root with a filter: a page of a list, or a count. Several can be asked for at once (`look.ts`). */
-export type RootQuery = Query & { root: string; arguments?: string };
+export type RootQuery = Query & {
+  root: string;
+  /** Besides the filter; of a list those that bring the newest first, where it can be sorted. */
+  arguments: string;
+};
+
+const newestFirst = (key: string) => `, sortKey: ${key}, reverse: true`;
 
 const MONEY = '{ shopMoney { amount currencyCode } }';
 const BOTH_MONIES = '{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }';
@@ -97,6 +103,7 @@ const WITHOUT_LIMIT = ', limit: null';
 export const ordersPage: RootQuery = {
   name: 'OrdersPage',
   root: 'orders',
+  arguments: newestFirst('UPDATED_AT'),
   cost: 500,
   text: `query OrdersPage(${PAGE_ARGUMENTS}) {
     page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER_TREE} } } }`,
@@ -129,6 +136,7 @@ export const ordersCount = countQuery('OrdersCount', 'ordersCount', WITHOUT_LIMI
 export const customersPage: RootQuery = {
   name: 'CustomersPage',
   root: 'customers',
+  arguments: newestFirst('UPDATED_AT'),
   cost: 50,
   text: `query CustomersPage(${PAGE_ARGUMENTS}) {
     page: customers(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${CUSTOMER} } } }`,
@@ -145,6 +153,7 @@ export const customersCount = countQuery('CustomersCount', 'customersCount', WIT
 export const productsPage = (names: boolean): RootQuery => ({
   name: 'ProductsPage',
   root: 'products',
+  arguments: newestFirst('UPDATED_AT'),
   cost: 500,
   text: `query ProductsPage(${PAGE_ARGUMENTS}) {
     page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${productTree(names)} } } }`,
@@ -162,6 +171,7 @@ export const productVariants = (names: boolean): Query => ({
 export const itemsPage: RootQuery = {
   name: 'ItemsPage',
   root: 'inventoryItems',
+  arguments: '',
   cost: 100,
   text: `query ItemsPage(${PAGE_ARGUMENTS}) {
     page: inventoryItems(${PAGE}) { ${PAGE_INFO}
@@ -194,6 +204,7 @@ export const nodesById: Query = {
 export const eventsPage: RootQuery = {
   name: 'EventsPage',
   root: 'events',
+  arguments: newestFirst('CREATED_AT'),
   cost: 50,
   text: `query EventsPage(${PAGE_ARGUMENTS}) {
     page: events(${PAGE}, sortKey: CREATED_AT) { ${PAGE_INFO}

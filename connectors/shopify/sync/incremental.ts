@@ -6,20 +6,21 @@
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import type { Feed } from './feed.ts';
-import type { Wanted } from './look.ts';
+import type { Listed, Wanted } from './look.ts';
 import { LAG_MS, type ShopifyRun } from './sync_run.ts';
 import { floorSecond, type Position, type Window } from './sync_state.ts';
 import {
+  type Bounds,
   type CountedWindow,
   countWindow,
-  filterOf,
   lookedCount,
+  OVERLAP_MS,
   readWindow,
   WINDOW_OBJECTS_MAX,
   wantedCount,
+  wantedList,
 } from './window.ts';
 
-export const OVERLAP_MS = 5 * 60_000;
 const WINDOW_MS_MIN = 1_000;
 
 /** Up to where changes can be read now. */
@@ -37,7 +38,7 @@ export function wantedOfChanges(position: Position, feed: Feed, end: Date): Want
   const from = startOfChanges({ position });
   if (from === undefined || position.window || from >= end) return [];
   const bounds = { from, to: end };
-  return [{ query: feed.page, filter: filterOf(feed, bounds) }, ...wantedCount(feed, bounds)];
+  return [wantedList(feed, bounds), ...wantedCount(feed, bounds)];
 }
 
 export async function* readIncrement(
@@ -72,11 +73,12 @@ export async function* resyncWindow(
   let to = until;
   for (let from = floorSecond(since); from < until; ) {
     const counted = await nextWindow(run, feed, from, to);
-    const { tooMany, ...end } = yield* readWindow(run, feed, counted, () => undefined);
+    const { tooMany, recent, ...end } = yield* readWindow(run, feed, counted, () => undefined);
     if (tooMany && isDivisible(from, to)) {
       to = middleOf(from, to);
       continue;
     }
+    run.position = withSeen(run.position, feed, recent); // stored with the next position, if one follows
     yield { ...emptyPage(run), ...end };
     if (end.incomplete !== undefined) isWhole = false;
     from = counted.window.to;
@@ -91,10 +93,10 @@ async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): Asy
   const { window: _, ...before } = run.position;
   const reached = (at: Pick<Window, 'from' | 'before'>) =>
     checkpoint(run, { ...before, window: { ...window, ...at } }).position;
-  const end = yield* readWindow(run, feed, counted, reached);
+  const { recent, ...end } = yield* readWindow(run, feed, counted, reached);
   const isWhole = end.incomplete === undefined;
   const after: Position = isWhole
-    ? { ...before, changesTo: window.to }
+    ? withSeen({ ...before, changesTo: window.to }, feed, recent)
     : { ...before, catchingUp: undefined };
   yield { ...checkpoint(run, after), ...end };
   return isWhole;
@@ -107,11 +109,29 @@ async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): P
     const bounds = { from, to };
     const announced = await lookedCount(run, feed, bounds);
     const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
-    const page = { query: feed.page, filter: filterOf(feed, bounds) };
-    const isEmpty = !announced && run.look?.isEmpty(page) === true;
-    if (fits) return { window: { start: from, from, to, before: 0 }, announced, isEmpty };
+    if (fits)
+      return { window: { start: from, from, to, before: 0 }, announced, known: knownIn(run, feed, bounds) };
     to = middleOf(from, to);
   }
+}
+
+/** The objects of a window, if an earlier run has read all of them as they are; else undefined. */
+function knownIn(run: ShopifyRun, feed: Feed, { from, to }: Bounds): readonly Listed[] | undefined {
+  const listed = run.look?.listOf(wantedList(feed, { from, to }));
+  if (!listed) return undefined;
+  // Shopify may filter by whole days: what lies before the window was in one before it.
+  const within = listed.objects.filter(({ at }) => !(at < from.getTime()));
+  const isAll = listed.isAll || (feed.isSorted !== false && within.length < listed.objects.length);
+  const seen = new Set(run.position.seen?.[feed.name]);
+  return isAll && within.every(({ key }) => seen.has(key)) ? within : undefined;
+}
+
+/** Remembers which objects of the overlap were read; none if there are more than a look shows. */
+function withSeen(position: Position, { name }: Feed, recent: readonly string[]): Position {
+  const { [name]: _, ...others } = position.seen ?? {};
+  const seen = recent.length > 0 ? { ...others, [name]: [...recent] } : others;
+  const { seen: __, ...rest } = position;
+  return Object.keys(seen).length > 0 ? { ...rest, seen } : rest;
 }
 
 function isDivisible(from: Date, to: Date): boolean {

@@ -1,6 +1,6 @@
 /**
- * A look at a shop for all streams of a run, in one request: the shop itself, whether anything lies in the window
- * that each stream is to read, and its counts. A stream that finds what it wants here asks no more.
+ * A look at a shop for all streams of a run, in one request: the shop itself, the newest objects in the window that
+ * each stream is to read, and its counts. A stream that finds nothing new here asks no more.
  */
 import { z } from 'zod';
 import type { Stream, StreamAt } from '../../kit/stream.ts';
@@ -9,8 +9,11 @@ import { missingScopes } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
 import { type Query, type RootQuery, SHOP } from '../api/queries.ts';
 
-/** What a stream will ask: whether a list is empty, or a count, within a filter. */
-export type Wanted = { query: RootQuery; filter: string };
+/** What a stream will ask within a filter: the newest of a list, by the instant in this field, or a count. */
+export type Wanted = { query: RootQuery; filter: string; instant?: string };
+
+/** An object in the state of an instant. */
+export type Listed = { key: string; at: number };
 
 export type Look = {
   /** Up to where the streams of the run read changes. */
@@ -18,8 +21,8 @@ export type Look = {
   shop: Record<string, unknown>;
   /** Undefined where it was not asked for, or Shopify does not know exactly. */
   countOf(wanted: Wanted): number | undefined;
-  /** Whether a list was seen to have nothing. */
-  isEmpty(wanted: Wanted): boolean;
+  /** What a list begins with, and whether that is all; undefined where it was not asked for. */
+  listOf(wanted: Wanted): { objects: readonly Listed[]; isAll: boolean } | undefined;
 };
 
 /** A stream of Shopify says what it will ask, so that a look can ask it for all. */
@@ -27,10 +30,15 @@ export type ShopifyStream = Stream & {
   wants(position: unknown, place: { access: Access; end: Date; now: Date }): readonly Wanted[];
 };
 
-const COST = { shop: 5, count: 10, list: 5 };
+const COST = { shop: 5, count: 10, list: 10 };
+/** Objects of each list that a look shows. */
+export const LISTED_MAX = 25;
 
 const countSchema = z.object({ count: z.int().nonnegative(), precision: z.string() });
-const listSchema = z.object({ nodes: z.array(z.unknown()) });
+const listSchema = z.object({
+  nodes: z.array(z.record(z.string(), z.unknown())),
+  pageInfo: z.object({ hasNextPage: z.boolean() }),
+});
 const lookSchema = z.looseObject({ shop: z.record(z.string(), z.unknown()) });
 
 export async function lookAt(
@@ -53,25 +61,33 @@ export async function lookAt(
       const { data } = countSchema.safeParse(found.get(keyOf(one)));
       return data?.precision === 'EXACT' ? data.count : undefined;
     },
-    isEmpty: (one) => listSchema.safeParse(found.get(keyOf(one))).data?.nodes.length === 0,
+    listOf(one) {
+      const { data } = listSchema.safeParse(found.get(keyOf(one)));
+      if (!data || one.instant === undefined) return undefined;
+      const { instant } = one;
+      return {
+        objects: data.nodes.map((node) => listedAs(node, instant)),
+        isAll: !data.pageInfo.hasNextPage,
+      };
+    },
   };
 }
 
 export function lookQuery(wanted: readonly Wanted[]): Query {
   const filters = wanted.map((_, index) => `$q${index}: String!`);
   const head = filters.length === 0 ? '' : `(${filters.join(', ')})`;
-  const fields = wanted.map(({ query }, index) => {
-    const filter = `query: $q${index}`;
-    return isCount(query)
-      ? `a${index}: ${query.root}(${filter}${query.arguments}) { count precision }`
-      : `a${index}: ${query.root}(first: 1, ${filter}) { nodes { id } }`;
+  const fields = wanted.map(({ query, instant }, index) => {
+    const filter = `query: $q${index}${query.arguments}`;
+    if (instant === undefined) return `a${index}: ${query.root}(${filter}) { count precision }`;
+    const nodes = `nodes { id ${instant} } pageInfo { hasNextPage }`;
+    return `a${index}: ${query.root}(first: ${LISTED_MAX}, ${filter}) { ${nodes} }`;
   });
-  const cost = wanted.reduce((sum, { query }) => sum + (isCount(query) ? COST.count : COST.list), COST.shop);
+  const cost = wanted.reduce((sum, { instant }) => sum + (instant ? COST.list : COST.count), COST.shop);
   return { name: 'Look', cost, text: `query Look${head} { ${SHOP}\n    ${fields.join('\n    ')} }` };
 }
 
-function isCount(query: RootQuery): boolean {
-  return query.arguments !== undefined;
+export function listedAs(node: Record<string, unknown>, instant: string): Listed {
+  return { key: `${String(node.id)} ${String(node[instant])}`, at: Date.parse(String(node[instant])) };
 }
 
 function keyOf({ query, filter }: Wanted): string {

@@ -27,6 +27,8 @@ export const positionSchema = z.object({
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
   window: windowSchema.optional(),
+  /** By feed, the objects of the last minutes before that, each with its instant: they come in the next window again. */
+  seen: z.record(z.string(), z.array(z.string())).optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
   /** The request for which everything was read, or is read by pages; its run has yet to read what is left. */

@@ -8,12 +8,15 @@ import type { Check, Page } from '../../kit/stream.ts';
 import { PageTooHeavy, PROVIDER } from '../api/answers.ts';
 import { type Connection, connectionOf } from './collection.ts';
 import type { Feed } from './feed.ts';
-import type { Wanted } from './look.ts';
+import { LISTED_MAX, type Listed, listedAs, type Wanted } from './look.ts';
 import type { ShopifyRun } from './sync_run.ts';
 import { timeText, type Window } from './sync_state.ts';
 
 /** Shopify pages no deeper into one filter. */
 export const WINDOW_OBJECTS_MAX = 25_000;
+/** A window reaches back so far into the one before, because some objects show up late. */
+export const OVERLAP_MS = 5 * 60_000;
+const RECENT_MAX = LISTED_MAX;
 const PAGES_MAX = 100_000;
 const CURSORS_LOST_MAX = 3;
 const REPEATS_MAX = 3;
@@ -26,13 +29,23 @@ const countSchema = z.object({
   count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
 });
 
-/** `announced`: objects in the whole window when it was begun or resumed. `isEmpty`: it was seen to hold none. */
-export type CountedWindow = { window: Window; announced: number | undefined; isEmpty?: boolean };
+/** `announced`: objects in the whole window when it was begun or resumed. `known`: all of them, read before as they are. */
+export type CountedWindow = {
+  window: Window;
+  announced: number | undefined;
+  known?: readonly Listed[] | undefined;
+};
 /** `tooMany`: of a feed without a count, more than can be paged; what came so far is only a part. */
-export type WindowEnd = { checks: readonly Check[]; incomplete?: string; tooMany?: boolean };
+export type WindowEnd = {
+  checks: readonly Check[];
+  incomplete?: string;
+  tooMany?: boolean;
+  /** Objects of the last minutes, which the next window brings again. */
+  recent: readonly string[];
+};
 
 type Counted = Pick<Feed, 'count' | 'filterField' | 'terms'>;
-type Bounds = { from: Date; to: Date };
+export type Bounds = { from: Date; to: Date };
 
 /** How many objects Shopify counts, or undefined where it does not know exactly. */
 export async function countWindow(
@@ -60,14 +73,22 @@ export function wantedCount(feed: Counted, bounds: Bounds): Wanted[] {
   return feed.count ? [{ query: feed.count, filter: filterOf(feed, bounds) }] : [];
 }
 
+/** What tells of a window whether it holds anything that is not known. */
+export function wantedList(feed: Feed, bounds: Bounds): Wanted {
+  return { query: feed.page, filter: filterOf(feed, bounds), instant: feed.instantField };
+}
+
 /** Gives the pages; `positionAt` makes their position. In the end, whether everything came. */
 export async function* readWindow(
   run: ShopifyRun,
   feed: Feed,
-  { window, announced, isEmpty = false }: CountedWindow,
+  { window, announced, known }: CountedWindow,
   positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
 ): AsyncGenerator<Page, WindowEnd> {
-  if (isEmpty) return finish(run, feed, { window, announced }, 0);
+  if (known) {
+    const end = await finish(run, feed, { window, announced }, announced ?? 0);
+    return { ...end, recent: recentOf(window, known) };
+  }
   const progress = trackProgress(feed, window);
   let { from } = window;
   let after: string | null = null;
@@ -101,19 +122,29 @@ export async function* readWindow(
       const position = isLast ? positionAt(progress.at()) : undefined;
       yield { phase: run.phase, ...content, position, announced };
     }
-    if (next === null) return finish(run, feed, { window, announced }, progress.found());
+    if (next === null) {
+      const end = await finish(run, feed, { window, announced }, progress.found());
+      return { ...end, recent: progress.recent() };
+    }
     if (next === after && ++repeats > REPEATS_MAX) break;
     if (!feed.count && progress.found() >= WINDOW_OBJECTS_MAX)
       return { ...cutShort(feed, window, 'there are more than can be paged'), tooMany: true };
     after = next; // a page that comes twice leads to itself: it is asked for once more
   }
-  if (feed.count) return finish(run, feed, { window, announced }, progress.found());
+  if (feed.count)
+    return { ...(await finish(run, feed, { window, announced }, progress.found())), recent: [] };
   return cutShort(feed, window, 'the same page comes again and again');
 }
 
 function cutShort({ name }: Feed, { start, to }: Window, reason: string): WindowEnd {
   const incomplete = `Not all ${name} from ${timeText(start)} to ${timeText(to)} came: ${reason}`;
-  return { checks: [], incomplete };
+  return { checks: [], incomplete, recent: [] };
+}
+
+/** None if a look would not show all of them. */
+function recentOf({ to }: Window, objects: readonly Listed[]): string[] {
+  const recent = objects.filter(({ at }) => at >= to.getTime() - OVERLAP_MS).map(({ key }) => key);
+  return recent.length < RECENT_MAX ? recent : [];
 }
 
 /** Objects only ever leave a closed window, when they change: so if fewer came than announced, it is counted again. */
@@ -122,7 +153,7 @@ async function finish(
   feed: Feed,
   counted: CountedWindow,
   found: number,
-): Promise<WindowEnd> {
+): Promise<Omit<WindowEnd, 'recent'>> {
   const { start, to } = counted.window;
   let expected = counted.announced;
   if (expected !== undefined && found < expected)
@@ -175,6 +206,7 @@ function instantOf(node: Fields, field: string): number {
  */
 function trackProgress({ instantField, isSorted = true }: Feed, window: Window) {
   const seen = new Set<string>();
+  const recent = new Map<string, Listed>();
   let place = window.from.getTime();
   let isOrdered = isSorted;
   let anonymous = 0;
@@ -185,6 +217,10 @@ function trackProgress({ instantField, isSorted = true }: Feed, window: Window) 
         const at = instantOf(node, instantField);
         const id = typeof node.id === 'string' ? node.id : `no id ${anonymous++}`;
         seen.add(id);
+        if (at >= window.to.getTime() - OVERLAP_MS) {
+          const listed = listedAs(node, instantField);
+          recent.set(listed.key, listed);
+        }
         if (!(at >= place)) isOrdered = false;
         if (!isOrdered || at === place || at > window.to.getTime()) continue;
         place = at;
@@ -193,5 +229,6 @@ function trackProgress({ instantField, isSorted = true }: Feed, window: Window) 
     },
     at: () => ({ from: new Date(place), before }),
     found: () => window.before + seen.size,
+    recent: () => recentOf(window, [...recent.values()]),
   };
 }

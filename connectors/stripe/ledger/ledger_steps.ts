@@ -36,16 +36,18 @@ export function ledgerSteps(run: StripeRun, collection: Collection): Partial<Syn
 async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const feed = await whatMoved(run, collection);
   const due = await oldestDue(run);
-  const isStill = feed !== undefined && feed.heard.fresh === 0 && due === undefined && !run.context.reconcile;
+  const still = feed?.heard.fresh === 0 && due === undefined && !run.context.reconcile ? feed : undefined;
   const heard = feed && feed.heard.recent.length > 0 ? { heard: feed.heard.recent } : {};
-  const proved = ({ at }: Balance) => {
+  const proved = ({ at }: Balance, { step }: FeedPart) => {
     const { changesTo = at } = run.position;
-    const provedTo = new Date(Math.max(changesTo.getTime(), at.getTime() - UNCERTAIN_MS));
+    // The events prove it up to where they were listed only.
+    const to = Math.min(at.getTime() - UNCERTAIN_MS, step.before * 1000);
+    const provedTo = new Date(Math.max(changesTo.getTime(), to));
     return checkpoint(run, { ...withoutHeard(run.position), ...heard, changesTo: provedTo });
   };
   let isListedFar = false;
   yield* balancePages(run, {
-    proved: isStill ? proved : undefined,
+    proved: still && ((balance) => proved(balance, still)),
     list(times, isTold) {
       const isFar = !isListedFar && (times > 1 || !isTold || isDaily(run));
       isListedFar ||= isFar;

@@ -14,6 +14,8 @@ import type { Window } from './sync_state.ts';
 export const OVERLAP_SECONDS = OVERLAP_MS / 1000;
 /** Events that a run remembers for the next one, which lists them again; if there are more, it hears them twice. */
 const REMEMBERED_MAX = 500;
+/** Longer than the overlap: a position may be somewhat before the end of what was heard. */
+const REMEMBERED_SECONDS = 2 * OVERLAP_SECONDS;
 
 export type Listening = Window & {
   /** Up to where events date what is read: that is as it is now, and not as at the end of the window. */
@@ -76,7 +78,7 @@ export function listener(
       const isHeard = collection.movedBy ? collection.movedBy(type) : types.has(type) && note(event);
       if (!isHeard) return;
       if (!known.has(String(event.id))) count++;
-      const isRecent = isSecond(at) && at >= before - OVERLAP_SECONDS && at < before;
+      const isRecent = isSecond(at) && at >= before - REMEMBERED_SECONDS && at < before;
       if (isRecent && typeof event.id === 'string' && recent.length <= REMEMBERED_MAX) recent.push(event.id);
     },
     heard: () => ({

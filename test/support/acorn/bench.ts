@@ -1,6 +1,7 @@
 /** Two brands in New York that read Acorn, with equal ids there, and what it serves them. */
 import { makeKeyring } from '#connectors/providers.ts';
 import { addConnection } from '#sql/tenants/connections.ts';
+import { syncConnection } from '#tasks/sync_connection.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { freshDb } from '../db/db.ts';
 import { aBrand, aRetailer, testSealer } from '../rows/factory.ts';
@@ -50,6 +51,7 @@ export async function twoBrands() {
       ...{ ...place, retailerId },
       sync: (stream: string, more: object = {}) =>
         runTask(syncStream, { ...place, stream: `acorn.${stream}`, ...more }, db, { services: keyring }),
+      syncAll: () => runTask(syncConnection, place, db, { services: keyring }),
       rows: (columns: string, table: string, order: string) =>
         db.rows(`select ${columns} from raw.acorn_${table} where brand_id = $1 order by ${order}`, [brandId]),
     };
