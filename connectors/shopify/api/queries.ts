@@ -20,8 +20,6 @@ export type RootQuery = Query & {
   arguments: string;
 };
 
-const newestFirst = (key: string) => `, sortKey: ${key}, reverse: true`;
-
 const MONEY = '{ shopMoney { amount currencyCode } }';
 const BOTH_MONIES = '{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }';
 
@@ -75,9 +73,14 @@ const ORDER_TREE = `${ORDER}
   agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
     sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } }`;
 
+const variantTree = (names: boolean) => `${VARIANT}
+  inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } }`;
+
 const productTree = (names: boolean) => `${PRODUCT}
-  variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${VARIANT}
-    inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } }`;
+  variants(first: ${VARIANTS_FIRST}) { ${PAGE_INFO} nodes { ${variantTree(names)} } }`;
+
+const ITEM = 'id updatedAt variants(first: 5) { nodes { product { id } } }';
+const EVENT = 'id action createdAt ... on BasicEvent { subjectId subjectType }';
 
 export const accessQuery: Query = {
   name: 'Access',
@@ -92,6 +95,35 @@ export const SHOP = `shop { id name myshopifyDomain currencyCode enabledPresentm
 
 export const shopQuery: Query = { name: 'Shop', cost: 5, text: `query Shop { ${SHOP} }` };
 
+type Asked = { cost: number; node: string };
+
+/** A page of a list; the oldest by `sortKey` come first. Null where the list cannot be sorted. */
+function pageQuery(
+  name: string,
+  { root, node, cost, sortKey = 'UPDATED_AT' }: Asked & { root: string; sortKey?: string | null },
+): RootQuery {
+  const sorted = sortKey === null ? '' : `, sortKey: ${sortKey}`;
+  const text = `query ${name}(${PAGE_ARGUMENTS}) {
+    page: ${root}(${PAGE}${sorted}) { ${PAGE_INFO} nodes { ${node} } } }`;
+  return { name, root, cost, text, arguments: sorted && `${sorted}, reverse: true` };
+}
+
+/** Objects of one type by their ids. */
+function byIdQuery(name: string, { type, cost, node }: Asked & { type: string }): Query {
+  const text = `query ${name}($ids: [ID!]!) { nodes(ids: $ids) { ... on ${type} { ${node} } } }`;
+  return { name, cost, text };
+}
+
+/** A page of the children of one object. */
+function childrenQuery(
+  name: string,
+  { parent, list, first, cost, node }: Asked & { parent: string; list: string; first: number },
+): Query {
+  const text = `query ${name}($id: ID!, $after: String) {
+    parent: ${parent}(id: $id) { list: ${list}(first: ${first}, after: $after) { ${PAGE_INFO} nodes { ${node} } } } }`;
+  return { name, cost, text };
+}
+
 function countQuery(name: string, root: string, more: string): RootQuery {
   const text = `query ${name}($query: String!) { count: ${root}(query: $query${more}) { count precision } }`;
   return { name, cost: 10, text, root, arguments: more };
@@ -100,27 +132,15 @@ function countQuery(name: string, root: string, more: string): RootQuery {
 /** Without a limit of its own a count ends at 10,000. */
 const WITHOUT_LIMIT = ', limit: null';
 
-export const ordersPage: RootQuery = {
-  name: 'OrdersPage',
-  root: 'orders',
-  arguments: newestFirst('UPDATED_AT'),
-  cost: 500,
-  text: `query OrdersPage(${PAGE_ARGUMENTS}) {
-    page: orders(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${ORDER_TREE} } } }`,
-};
-
-export const ordersById: Query = {
-  name: 'OrdersById',
-  cost: 500,
-  text: `query OrdersById($ids: [ID!]!) { nodes(ids: $ids) { ... on Order { ${ORDER_TREE} } } }`,
-};
-
-export const orderLines: Query = {
-  name: 'OrderLines',
+export const ordersPage = pageQuery('OrdersPage', { root: 'orders', cost: 500, node: ORDER_TREE });
+export const ordersById = byIdQuery('OrdersById', { type: 'Order', cost: 500, node: ORDER_TREE });
+export const orderLines = childrenQuery('OrderLines', {
+  parent: 'order',
+  list: 'lineItems',
+  first: PAGE_SIZE_MAX,
   cost: 50,
-  text: `query OrderLines($id: ID!, $after: String) {
-    parent: order(id: $id) { list: lineItems(first: ${PAGE_SIZE_MAX}, after: $after) { ${PAGE_INFO} nodes { ${LINE} } } } }`,
-};
+  node: LINE,
+});
 
 /** One agreement at a time, so that its sales can be walked to their end. */
 export const orderLedger: Query = {
@@ -133,64 +153,42 @@ export const orderLedger: Query = {
 
 export const ordersCount = countQuery('OrdersCount', 'ordersCount', WITHOUT_LIMIT);
 
-export const customersPage: RootQuery = {
-  name: 'CustomersPage',
-  root: 'customers',
-  arguments: newestFirst('UPDATED_AT'),
-  cost: 50,
-  text: `query CustomersPage(${PAGE_ARGUMENTS}) {
-    page: customers(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${CUSTOMER} } } }`,
-};
-
-export const customersById: Query = {
-  name: 'CustomersById',
-  cost: 50,
-  text: `query CustomersById($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { ${CUSTOMER} } } }`,
-};
+export const customersPage = pageQuery('CustomersPage', { root: 'customers', cost: 50, node: CUSTOMER });
+export const customersById = byIdQuery('CustomersById', { type: 'Customer', cost: 50, node: CUSTOMER });
 
 export const customersCount = countQuery('CustomersCount', 'customersCount', WITHOUT_LIMIT);
 
-export const productsPage = (names: boolean): RootQuery => ({
-  name: 'ProductsPage',
-  root: 'products',
-  arguments: newestFirst('UPDATED_AT'),
-  cost: 500,
-  text: `query ProductsPage(${PAGE_ARGUMENTS}) {
-    page: products(${PAGE}, sortKey: UPDATED_AT) { ${PAGE_INFO} nodes { ${productTree(names)} } } }`,
-});
+export const productsPage = (names: boolean) =>
+  pageQuery('ProductsPage', { root: 'products', cost: 500, node: productTree(names) });
 
-export const productVariants = (names: boolean): Query => ({
-  name: 'ProductVariants',
-  cost: 100,
-  text: `query ProductVariants($id: ID!, $after: String) {
-    parent: product(id: $id) { list: variants(first: 50, after: $after) { ${PAGE_INFO} nodes { ${VARIANT}
-      inventoryLevels(first: ${LEVELS_FIRST}) { ${PAGE_INFO} nodes { ${level(names)} } } } } } } }`,
-});
+export const productVariants = (names: boolean) =>
+  childrenQuery('ProductVariants', {
+    parent: 'product',
+    list: 'variants',
+    first: 50,
+    cost: 100,
+    node: variantTree(names),
+  });
 
 /** Stock and costs that changed: their products are read again, which do not always change with them. */
-export const itemsPage: RootQuery = {
-  name: 'ItemsPage',
+export const itemsPage = pageQuery('ItemsPage', {
   root: 'inventoryItems',
-  arguments: '',
   cost: 100,
-  text: `query ItemsPage(${PAGE_ARGUMENTS}) {
-    page: inventoryItems(${PAGE}) { ${PAGE_INFO}
-      nodes { id updatedAt variants(first: 5) { nodes { product { id } } } } } }`,
-};
-
-export const productsById = (names: boolean): Query => ({
-  name: 'ProductsById',
-  cost: 500,
-  text: `query ProductsById($ids: [ID!]!) { nodes(ids: $ids) { ... on Product { ${productTree(names)} } } }`,
+  node: ITEM,
+  sortKey: null,
 });
 
-export const itemLevels = (names: boolean): Query => ({
-  name: 'ItemLevels',
-  cost: 50,
-  text: `query ItemLevels($id: ID!, $after: String) {
-    parent: inventoryItem(id: $id) {
-      list: inventoryLevels(first: 100, after: $after) { ${PAGE_INFO} nodes { ${level(names)} } } } }`,
-});
+export const productsById = (names: boolean) =>
+  byIdQuery('ProductsById', { type: 'Product', cost: 500, node: productTree(names) });
+
+export const itemLevels = (names: boolean) =>
+  childrenQuery('ItemLevels', {
+    parent: 'inventoryItem',
+    list: 'inventoryLevels',
+    first: 100,
+    cost: 50,
+    node: level(names),
+  });
 
 export const productsCount = countQuery('ProductsCount', 'productsCount', WITHOUT_LIMIT);
 
@@ -201,15 +199,12 @@ export const nodesById: Query = {
   text: 'query NodesById($ids: [ID!]!) { nodes(ids: $ids) { id } }',
 };
 
-export const eventsPage: RootQuery = {
-  name: 'EventsPage',
+export const eventsPage = pageQuery('EventsPage', {
   root: 'events',
-  arguments: newestFirst('CREATED_AT'),
   cost: 50,
-  text: `query EventsPage(${PAGE_ARGUMENTS}) {
-    page: events(${PAGE}, sortKey: CREATED_AT) { ${PAGE_INFO}
-      nodes { id action createdAt ... on BasicEvent { subjectId subjectType } } } }`,
-};
+  node: EVENT,
+  sortKey: 'CREATED_AT',
+});
 
 export const eventsCount = countQuery('EventsCount', 'eventsCount', '');
 
