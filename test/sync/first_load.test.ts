@@ -1,40 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { eventually } from '../support/eventually.ts';
-import { inForm } from '../support/property.ts';
-import { NOW, post } from '../support/providers/sandbox.ts';
+import { count, few, order } from '../support/providers/orders.ts';
+import { post } from '../support/providers/sandbox.ts';
 import { aShopOf, dyingAfter, ordersIn, type ShopUnderTest } from '../support/providers/shopify.ts';
 import { testKeyring } from '../support/rows/factory.ts';
 import { claimJob, runClaimed } from '../support/run.ts';
 
 const ORDERS = 'shopify.orders';
-
-function order(id: number, lines = 1, more: object = {}) {
-  const lineItems = Array.from({ length: lines }, (_, i) => ({
-    id: id * 100 + i,
-    originalUnitPriceSet: `${i + 1}.50`,
-  }));
-  const refunds =
-    id % 3 === 0 ? [{ createdAt: '2026-11-05T00:00:00Z', refundLineItems: [{ lineItem: id * 100 }] }] : [];
-  return {
-    id,
-    processedAt: `2026-11-0${(id % 4) + 1}T10:00:00Z`,
-    customer: id % 7,
-    lineItems,
-    refunds,
-    ...more,
-  };
-}
-
-const few = Array.from({ length: 12 }, (_, i) => order(i + 1, 3));
-/** More lines than fit into two batches. */
-const many = Array.from({ length: 300 }, (_, i) => order(i + 1, 25));
-
-const count = (names: string[], name: string) => names.filter((one) => one === name).length;
 
 test('a first load brings everything, in one bulk operation, and the rollup of its days', async () => {
   await using db = await freshDb();
@@ -70,29 +43,6 @@ test('a first load brings everything, in one bulk operation, and the rollup of i
   expect(await versions()).toEqual(before);
 });
 
-// Position and rows commit together, so dying before any commit must cost one batch and no more.
-test('a load that dies before any of its commits goes on with the same operation to the same end', async () => {
-  await using whole = await freshDb();
-  await using sound = await aShopOf(whole, { 'orders.ndjson': many });
-  const tally = await sound.sync(ORDERS);
-  const expected = await ordersIn(whole);
-  const commits = Number(tally.pages);
-  expect(commits).toBeGreaterThan(6);
-
-  const each = Array.from({ length: commits }, (_, at) => at);
-  for (const at of inForm([0, commits >> 1, commits - 1], each)) {
-    await using db = await freshDb();
-    await using shop = await aShopOf(db, { 'orders.ndjson': many });
-    await expect(shop.sync(ORDERS, {}, dyingAfter(db, at)), `dead before commit ${at}`).rejects.toThrow();
-    const stored = await db.column('select count(*)::int from raw.shopify_orders');
-    const { read } = await shop.sync(ORDERS);
-    expect(Number(read) + Number(stored[0]), `read after commit ${at}`).toBe(many.length);
-    expect(await ordersIn(db)).toEqual(expected);
-    const asked = await shop.asked();
-    expect(count(asked, 'BulkRun'), `operations after commit ${at}`).toBe(1);
-  }
-}, 240_000);
-
 /** A full sync that dies behind its bulk operation, with what changed meanwhile still to be read. Gives its job. */
 async function aFullSyncThatCatchesUp(db: TestDb, shop: ShopUnderTest): Promise<string> {
   const catchingUp = async () =>
@@ -123,43 +73,6 @@ test('a full sync that is tried again does not repeat its bulk operation; anothe
   const another = { full: true, request: crypto.randomUUID() };
   expect(await shop.sync(ORDERS, another)).toMatchObject({ read: 12, unchanged: 12 });
   expect(await operations()).toBe(before + 1);
-});
-
-// While a load runs, rollups wait for a minute. The run that ends it may find nothing new to mark.
-test('wherever a load is broken off, its end makes the rollup due', async () => {
-  await using whole = await freshDb();
-  await using sound = await aShopOf(whole, { 'orders.ndjson': few });
-  const { pages } = await sound.sync(ORDERS);
-  const each = Array.from({ length: Number(pages) - 1 }, (_, at) => at + 1);
-  for (const at of inForm(each.slice(-2), each)) {
-    await using db = await freshDb();
-    await using shop = await aShopOf(db, { 'orders.ndjson': few });
-    await expect(shop.sync(ORDERS, {}, dyingAfter(db, at)), `dead before commit ${at}`).rejects.toThrow();
-    await shop.sync(ORDERS);
-    const due = "select run_at <= now() from graphile_worker.jobs where task_identifier = 'rollup'";
-    expect(await db.column(due), `broken off before commit ${at}`).toEqual([true]);
-  }
-});
-
-test('a worker that is killed in the middle leaves nothing that the next one must undo', async () => {
-  await using db = await freshDb();
-  await using shop = await aShopOf(db, { 'orders.ndjson': many });
-  const { brandId, connectionId } = shop;
-  const payload = JSON.stringify({ brandId, connectionId, stream: ORDERS, now: NOW });
-  const program = join(import.meta.dirname, '../support/programs/sync.ts');
-  const child = spawn(process.execPath, [program, db.url, payload], { stdio: 'ignore' });
-  const ended = once(child, 'exit'); // from here on: a fast machine may be through before the signal
-  await eventually(async () => {
-    expect(await db.column('select 1 from raw.shopify_orders limit 1')).toEqual([1]);
-  });
-  child.kill('SIGKILL');
-  await ended;
-  await shop.sync(ORDERS);
-  expect(await db.column('select count(*)::int from raw.shopify_orders')).toEqual([many.length]);
-  expect(await db.column('select count(*)::int from raw.shopify_sales')).toEqual([
-    many.length * 25 + many.length / 3,
-  ]);
-  expect(count(await shop.asked(), 'BulkRun')).toBe(1);
 });
 
 test('a lost answer to the start of an operation starts no second one', async () => {
