@@ -5,8 +5,8 @@ import type { ExitName } from './exit_codes.ts';
 export type Verdict = 'retry' | 'hold' | 'give_up';
 
 export type Entry = {
-  /** The first one applies unless the error names another. */
-  verdict: Verdict | readonly [Verdict, Verdict];
+  /** `give_up` if not said. The first of two applies unless the error names the other. */
+  verdict?: Verdict | readonly [Verdict, Verdict];
   /** Exit code of a command that fails with it. */
   exit?: ExitName;
   when: string;

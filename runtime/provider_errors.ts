@@ -23,7 +23,6 @@ export const providerErrors = {
     next: 'if it persists, the provider has changed: report it',
   },
   NS_ANSWER_TOO_LARGE: {
-    verdict: 'give_up',
     when: 'an answer is larger than any page can be',
     next: 'check the address of the connection',
   },
@@ -104,7 +103,6 @@ export const providerErrors = {
     next: "give the provider's own address",
   },
   NS_REQUEST_REFUSED: {
-    verdict: 'give_up',
     when: 'the provider rejects our request as invalid',
     next: 'a fault of Nightshift or a change of the provider: report it',
   },
@@ -114,7 +112,6 @@ export const providerErrors = {
     next: 'grant it, then `connections check` and `connections release`',
   },
   NS_STREAM_UNKNOWN: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'there is no such stream',
     next: 'the message lists them',

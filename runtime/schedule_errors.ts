@@ -3,37 +3,31 @@ import type { Entry } from './error_entry.ts';
 
 export const scheduleErrors = {
   NS_BACKFILL_TOO_LARGE: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'a backfill would have more slots than one may have',
     next: 'plan it in parts, with `--since` and `--until`',
   },
   NS_SCHEDULE_EXPRESSION: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'the expression of a schedule cannot be read, or has no slot',
     next: "write five fields, such as '0 2 * * *'; `schedules next` shows when it would fire",
   },
   NS_SCHEDULE_NOT_FOUND: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'there is no schedule, or no plan of a backfill, of that number or name',
     next: '`schedules list` shows them',
   },
   NS_SCHEDULE_AMBIGUOUS: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'several schedules have that name',
     next: 'name one by its number, as the message lists them',
   },
   NS_SCHEDULE_STATE: {
-    verdict: 'give_up',
     exit: 'conflict',
     when: 'the schedule is paused already, or not paused; the backfill was started already; or the name is taken',
     next: 'see `schedules show`',
   },
   NS_SCHEDULE_REFUSED: {
-    verdict: 'give_up',
     exit: 'usage',
     when: 'the options of a schedule do not go together, or its task cannot be fired so',
     next: 'correct what the message names',
@@ -44,13 +38,11 @@ export const scheduleErrors = {
     next: 'see what it wants: `NIGHTSHIFT_ALERT_URL`',
   },
   NS_NIGHT_NOT_FOUND: {
-    verdict: 'give_up',
     exit: 'notFound',
     when: 'there is no night of that brand and day',
     next: '`nights list`',
   },
   NS_PROMISE_BROKEN: {
-    verdict: 'give_up',
     when: 'what was promised does not hold, such as figures by the deadline of a night',
     next: '`nights show`',
   },
