@@ -1,5 +1,5 @@
 /** The slots of an expression, told apart from the product: by a reader of its own and Temporal's zones. */
-import { Temporal } from 'temporal-polyfill';
+import { Temporal } from '@js-temporal/polyfill';
 
 const NAMES: Record<string, number> = {
   ...{ SUN: 0, MON: 1, TUE: 2, WED: 3, THU: 4, FRI: 5, SAT: 6 },
