@@ -19,8 +19,8 @@ const COLUMNS = [
 export function addList(command: Command, cli: Cli): void {
   command
     .command('list')
-    .description(`the latest nights, at most ${NIGHTS_MAX}`)
-    .option('--brand <brand>', 'of this brand')
+    .description(`list the latest nights (at most ${NIGHTS_MAX})`)
+    .option('--brand <brand>', 'only nights of this brand')
     .action(async ({ brand }: { brand?: string }) => {
       await using session = await openSession(cli);
       cli.out.list(await listNights(session.db, { brand, max: NIGHTS_MAX }), COLUMNS);

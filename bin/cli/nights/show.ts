@@ -24,9 +24,9 @@ export class NightNotFound extends coded('NS_NIGHT_NOT_FOUND') {
 export function addShow(command: Command, cli: Cli): void {
   command
     .command('show')
-    .description('one night on a page: what it waited for, whether the day is final, and its figures')
-    .option('--brand <brand>', 'of this brand; of every brand when left out')
-    .option('--date <day>', 'of the day whose figures it completes; the latest when left out', day)
+    .description('show a night on one page: what it waited for, whether the day is final, and its figures')
+    .option('--brand <brand>', 'only this brand (default: all brands)')
+    .option('--date <day>', 'day whose figures the night completes (default: the latest)', day)
     .action((options: Options) => show(cli, options));
 }
 

@@ -19,11 +19,14 @@ const PAYLOAD_CHARS_MAX = 10_000;
 export function addAdd(command: Command, cli: Cli): void {
   const verb = command
     .command('add')
-    .description('fire a task by the clock')
-    .argument('<name>', 'what to call it', slug)
-    .requiredOption('--task <task>', `one of ${tasks.map(({ name }) => name).join(', ')}`)
-    .requiredOption('--expression <fields>', "minute hour day month weekday, such as '0 2 * * *'")
-    .option('--payload <json>', 'what the task is to be given, besides whose it is', payload);
+    .description('add a schedule that runs a task by the clock')
+    .argument('<name>', 'its name', slug)
+    .requiredOption('--task <task>', `task to run, one of ${tasks.map(({ name }) => name).join(', ')}`)
+    .requiredOption(
+      '--expression <fields>',
+      "when it fires: minute hour day month weekday, such as '0 2 * * *'",
+    )
+    .option('--payload <json>', 'fields of the job’s payload besides brand and connection', payload);
   policyOptions(ownerOptions(verb)).action(async (name: string, options: Options) => {
     await using session = await openSession(cli);
     const { db } = session;

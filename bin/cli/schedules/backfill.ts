@@ -29,23 +29,21 @@ type Options = Which & {
 
 export function addBackfill(command: Command, cli: Cli): void {
   whichSchedule(
-    command
-      .command('backfill')
-      .description('fire slots of the past again; the schedule itself goes on as it was'),
+    command.command('backfill').description('fire past slots again; the schedule itself continues unchanged'),
   )
-    .option('--since <instant>', 'slots after this instant', isoInstant)
-    .option('--until <instant>', 'up to this one, now when left out', isoInstant)
+    .option('--since <instant>', 'only slots after this instant', isoInstant)
+    .option('--until <instant>', 'only slots up to this instant (default: now)', isoInstant)
     .addOption(
-      new Option('--only <which>', 'missing: did not fire; failed: their job is dead')
+      new Option('--only <which>', 'missing: slots that did not fire; failed: slots whose job is dead')
         .choices(['missing', 'failed', 'all'])
         .default('missing'),
     )
-    .option('--newest-first', 'the latest slot first')
-    .option('--concurrency <n>', 'jobs on the queue at a time', wholeNumber(1, 100), 1)
-    .option('--dry-run', 'only store the plan and show it; --plan runs it')
+    .option('--newest-first', 'start with the latest slot')
+    .option('--concurrency <n>', 'how many jobs are on the queue at a time', wholeNumber(1, 100), 1)
+    .option('--dry-run', 'store and show a plan; --plan runs it')
     .option(
       '--plan <n>',
-      'run a stored plan, with just the slots that it showed',
+      'run a stored plan with exactly the slots that it showed',
       wholeNumber(1, 999_999_999),
     )
     .action(async (said: string, options: Options) => backfill(cli, said, options));

@@ -9,8 +9,8 @@ import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 export function addEdit(command: Command, cli: Cli): void {
   const verb = whichSchedule(
-    command.command('edit').description('change a schedule from now on; what has passed stays as it was'),
-  ).option('--expression <fields>', "minute hour day month weekday, such as '0 2 * * *'");
+    command.command('edit').description('change a schedule from now on; past slots stay as they are'),
+  ).option('--expression <fields>', "when it fires: minute hour day month weekday, such as '0 2 * * *'");
   policyOptions(verb).action(async (said: string, options: Which & PolicyOptions) => {
     const edit = policyOf(options);
     if (Object.keys(edit).length === 0)

@@ -8,7 +8,11 @@ import { countOption, findWhich, type Which, whichSchedule } from './which.ts';
 const COLUMNS = ['local_time', 'slot', 'outcome', 'job_id', 'job_state', 'decided_at', 'detail'];
 
 export function addHistory(command: Command, cli: Cli): void {
-  whichSchedule(command.command('history').description('its slots and what became of each, latest first'))
+  whichSchedule(
+    command
+      .command('history')
+      .description('show the past slots of a schedule and what became of each, latest first'),
+  )
     .addOption(countOption(10_000, 50))
     .action(async (said: string, options: Which & { count: number }) => {
       await using session = await openSession(cli);

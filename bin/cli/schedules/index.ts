@@ -12,7 +12,7 @@ import { addRun } from './run.ts';
 import { addShow } from './show.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('schedules: what fires by the clock, what fired, and what did not');
+  command.description('schedules: tasks that run by the clock, and what became of each slot');
   addList(command, cli);
   addShow(command, cli);
   addNext(command, cli);

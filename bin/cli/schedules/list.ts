@@ -11,7 +11,7 @@ import { ownerOptions, type Which } from './which.ts';
 const COLUMNS = ['id', 'of', 'name', 'expression', 'time_zone', 'state', 'next', 'next_utc', 'last'];
 
 export function addList(command: Command, cli: Cli): void {
-  ownerOptions(command.command('list').description('every schedule, or those of a brand')).action(
+  ownerOptions(command.command('list').description('list all schedules, or those of one brand')).action(
     async ({ brand, connection }: Which) => {
       await using session = await openSession(cli);
       if (brand !== undefined) await findBrand(session.db, brand);

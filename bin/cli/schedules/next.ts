@@ -15,12 +15,12 @@ const FAR = new Date('9999-01-01T00:00:00Z');
 
 export function addNext(command: Command, cli: Cli): void {
   ownerOptions(command.command('next'))
-    .description('the next slots of a schedule, or of an expression that is none yet')
-    .argument('[schedule]', 'its number as schedules list shows it, or its name')
+    .description('show the next slots of a schedule, or of an expression')
+    .argument('[schedule]', 'number of the schedule, as shown by schedules list, or its name')
     .addOption(countOption(1_000, 5))
-    .option('--expression <expression>', 'instead of a schedule')
-    .option('--time-zone <zone>', 'with --expression: its IANA zone, UTC when left out', zone)
-    .option('--from <instant>', 'after this instant, now when left out', isoInstant)
+    .option('--expression <expression>', 'expression to show instead of a schedule')
+    .option('--time-zone <zone>', 'IANA time zone of --expression (default: UTC)', zone)
+    .option('--from <instant>', 'show slots after this instant (default: now)', isoInstant)
     .action(async (said: string | undefined, options: Options) => next(command, cli, said, options));
 }
 

@@ -9,9 +9,11 @@ import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 type Options = Which & { reason: string; until?: string };
 
 export function addPause(command: Command, cli: Cli): void {
-  whichSchedule(command.command('pause').description('let no slot fire; those that pass are recorded'))
-    .requiredOption('--reason <text>', 'why, for whoever looks', title)
-    .option('--until <instant>', 'fire again by itself after this instant', isoInstant)
+  whichSchedule(
+    command.command('pause').description('keep a schedule from firing; its slots are recorded as they pass'),
+  )
+    .requiredOption('--reason <text>', 'reason for the pause', title)
+    .option('--until <instant>', 'resume automatically after this instant', isoInstant)
     .action(async (said: string, options: Options) => {
       await using session = await openSession(cli);
       const { id, name } = await findWhich(session.db, said, options);

@@ -20,24 +20,24 @@ export function policyOptions(verb: Command): Command {
   return verb
     .option(
       '--time-zone <zone>',
-      'IANA zone; `brand` for that of the brand, or UTC for the platform',
+      'IANA time zone; `brand` for the zone of the brand, or UTC for the platform',
       zoneOrBrand,
     )
     .addOption(
-      new Option('--catch-up <policy>', 'which of several missed slots fire').choices([
-        'latest',
-        'all',
-        'skip',
-      ]),
+      new Option('--catch-up <policy>', 'which missed slots fire').choices(['latest', 'all', 'skip']),
     )
-    .option('--catch-up-max <n>', 'with --catch-up all, so many at most', wholeNumber(1, 100))
+    .option('--catch-up-max <n>', 'how many slots --catch-up all fires at most', wholeNumber(1, 100))
     .addOption(
-      new Option('--overlap <policy>', 'when the job of the slot before is not over').choices([
+      new Option('--overlap <policy>', 'what to do if the job of the previous slot has not ended').choices([
         ...['skip', 'queue', 'cancel'],
       ]),
     )
-    .option('--except <days>', 'days, separated by commas, on which nothing fires', days)
-    .option('--pause-after <n>', 'pause it after so many failed slots in a row', wholeNumber(1, 100));
+    .option('--except <days>', 'days on which nothing fires, separated by commas', days)
+    .option(
+      '--pause-after <n>',
+      'pause the schedule after this many failed slots in a row',
+      wholeNumber(1, 100),
+    );
 }
 
 export function policyOf({

@@ -7,8 +7,8 @@ import { confirm } from '../ui/confirm.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 export function addRemove(command: Command, cli: Cli): void {
-  whichSchedule(command.command('remove').description('remove a schedule that was added, with its ledger'))
-    .option('--yes', 'do not ask')
+  whichSchedule(command.command('remove').description('remove an added schedule and its history'))
+    .option('--yes', 'do not ask for confirmation')
     .action(async (said: string, options: Which & { yes?: boolean }) => {
       await using session = await openSession(cli);
       const { id, name } = await findWhich(session.db, said, options);

@@ -8,9 +8,9 @@ import { count } from '../ui/format.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 export function addResume(command: Command, cli: Cli): void {
-  whichSchedule(command.command('resume').description('let a paused schedule fire again'))
+  whichSchedule(command.command('resume').description('resume a paused schedule'))
     .addOption(
-      new Option('--missed <which>', 'of the slots that the pause kept from firing, these fire now')
+      new Option('--missed <which>', 'which slots that the pause suppressed fire now')
         .choices(['skip', 'latest', 'all'])
         .default('skip'),
     )

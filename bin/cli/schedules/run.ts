@@ -8,7 +8,9 @@ import { finish, sayQueued } from '../shared/work.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 export function addRun(command: Command, cli: Cli): void {
-  const verb = whichSchedule(command.command('run').description('do its work now, besides its slots'));
+  const verb = whichSchedule(
+    command.command('run').description('run the task of a schedule now, outside its slots'),
+  );
   waitOptions(verb).action(async (said: string, options: Which & WaitOptions) => {
     await using session = await openSession(cli);
     const { id, task } = await findWhich(session.db, said, options);

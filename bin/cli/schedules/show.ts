@@ -13,7 +13,7 @@ const SLOTS_SHOWN = 5;
 
 export function addShow(command: Command, cli: Cli): void {
   whichSchedule(
-    command.command('show').description('one schedule: its rules, its next slot and its last ones'),
+    command.command('show').description('show a schedule: its rules, its next slot and its last slots'),
   ).action(async (said: string, which: Which) => {
     await using session = await openSession(cli);
     const row = await findWhich(session.db, said, which);

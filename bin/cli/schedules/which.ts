@@ -9,13 +9,15 @@ import type { Actor } from '#workers/scheduler/actions.ts';
 export type Which = { brand?: string; connection?: string };
 
 export function whichSchedule(verb: Command): Command {
-  return ownerOptions(verb.argument('<schedule>', 'its number as schedules list shows it, or its name'));
+  return ownerOptions(
+    verb.argument('<schedule>', 'number of the schedule, as shown by schedules list, or its name'),
+  );
 }
 
 export function ownerOptions(verb: Command): Command {
   return verb
-    .option('--brand <brand>', 'whose it is')
-    .option('--connection <connection>', 'of which connection of the brand');
+    .option('--brand <brand>', 'brand of the schedule')
+    .option('--connection <connection>', 'connection of the schedule');
 }
 
 export function findWhich(db: Db, said: string, { brand, connection }: Which): Promise<ScheduleRow> {
@@ -36,5 +38,5 @@ export function wholeNumber(min: number, max: number) {
 }
 
 export function countOption(most: number, usual: number): Option {
-  return new Option('--count <n>', 'so many').argParser(wholeNumber(1, most)).default(usual);
+  return new Option('--count <n>', 'how many to show').argParser(wholeNumber(1, most)).default(usual);
 }
