@@ -14,11 +14,13 @@ create table app.brands (
   name text not null check (length(name) between 1 and 200),
   time_zone text not null,
   reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
+  complete_by time not null default '06:00',
   removing_at timestamptz,
   created_at timestamptz not null default now()
 );
 comment on table app.brands is 'the tenants: who sells';
 comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
+comment on column app.brands.complete_by is 'time of the brand''s day by which the figures of the day before should be final';
 comment on column app.brands.removing_at is 'when its removal began; since then nothing can be added to it';
 
 create table app.retailers (

@@ -1,9 +1,6 @@
 -- The nightly run of a brand: everything is read, figures are computed, and the day before is judged. A *night* is
 -- named by the day whose figures it completes. What it waits for stands in rows, so nothing has to wait for it.
 
-alter table app.brands add column complete_by time not null default '06:00';
-comment on column app.brands.complete_by is 'time of the brand''s day by which the figures of the day before should be final';
-
 create table ops.nights (
   brand_id uuid not null references app.brands (id),
   day date not null,
