@@ -3,10 +3,12 @@
  * A code is stable: people search for it, and runs keep it.
  */
 import type { Entry, Verdict } from './error_entry.ts';
+import { jobErrors } from './job_errors.ts';
 import { providerErrors } from './provider_errors.ts';
 import { scheduleErrors } from './schedule_errors.ts';
 
 export const errorList = {
+  ...jobErrors,
   ...providerErrors,
   ...scheduleErrors,
   NS_ACCOUNT_TAKEN: {
@@ -106,20 +108,6 @@ export const errorList = {
     verdict: 'retry',
     when: 'a worker ended and could not hand its jobs back',
     next: 'nothing while another worker runs: it takes them over',
-  },
-  NS_JOB_CANCELLED: {
-    when: 'a person or a schedule took the job off the queue',
-    next: 'nothing; enqueue it again if it is wanted after all',
-  },
-  NS_JOB_NOT_DEAD: {
-    exit: 'conflict',
-    when: 'only a dead job can be put back',
-    next: 'a held one returns with `connections release`; others run by themselves',
-  },
-  NS_JOB_NOT_FOUND: {
-    exit: 'notFound',
-    when: 'there is no such job',
-    next: '`jobs list`, with `--finished` for runs that have ended',
   },
   NS_MIGRATION_FAILED: {
     when: 'a migration failed; the whole run was rolled back',

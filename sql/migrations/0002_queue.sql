@@ -62,6 +62,15 @@ comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of
 comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after that lost no progress';
 comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
 
+create table ops.cancel_requests (
+  job_id bigint primary key,
+  error jsonb not null,
+  requested_at timestamptz not null default now()
+);
+comment on table ops.cancel_requests is
+  'jobs that are to be cancelled and run: the run hears of it within a second, commits nothing more, and its end takes the row away';
+comment on column ops.cancel_requests.error is 'what the record of the run will say';
+
 -- True with the row locked until the transaction ends, false if the job is no longer ours.
 create function ops.hold_claim(p_job bigint, p_pool text, p_claimed_at timestamptz) returns boolean
 language plpgsql as $$
@@ -80,11 +89,12 @@ returns boolean language sql stable as $$
 $$;
 
 -- The first statement of every transaction of a running job. Locks the row, and keeps in the same
--- transaction that the run got this far.
+-- transaction that the run got this far. False if the job is no longer ours, or is to be cancelled.
 create function ops.fence(p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint, p_progress jsonb)
 returns boolean language plpgsql as $$
 begin
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then return false; end if;
+  if exists (select from ops.cancel_requests where job_id = p_job) then return false; end if;
   update ops.job_runs r set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
   where id = p_run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
   return true;
@@ -125,13 +135,52 @@ begin
   return v_run;
 end $$;
 
+-- Takes a job off the queue for good, with a record that says so. Its row is locked by the caller.
+create function ops.take_off(p_job bigint, p_error jsonb) returns void language plpgsql as $$
+declare
+  v_job graphile_worker._private_jobs;
+  v_run bigint;
+begin
+  select * into v_job from graphile_worker._private_jobs where id = p_job;
+  if v_job.locked_by is null then
+    insert into ops.job_runs
+      (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at)
+    select p_job, t.identifier, q.queue_name, ops.uuid_in(p.payload, 'brandId'), ops.uuid_in(p.payload, 'connectionId'),
+           p.payload, v_job.attempts, v_job.key, '', now(), now()
+    from graphile_worker._private_tasks t
+    left join graphile_worker._private_job_queues q on q.id = v_job.job_queue_id
+    cross join lateral (select ops.payload_of(v_job.payload) as payload) p
+    where t.id = v_job.task_id
+    returning id into v_run;
+  else
+    v_run := ops.record_run(p_job, v_job.attempts, v_job.key);
+    update graphile_worker._private_job_queues set locked_by = null, locked_at = null
+    where id = v_job.job_queue_id and locked_by = v_job.locked_by;
+  end if;
+  update ops.job_runs set outcome = 'cancelled', finished_at = coalesce(finished_at, clock_timestamp()),
+    error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
+  where id = v_run;
+  delete from graphile_worker._private_jobs where id = p_job;
+end $$;
+
+-- Whether somebody wanted the job cancelled, which is then done. Its row is locked by the caller.
+create function ops.cancel_if_asked(p_job bigint) returns boolean language plpgsql as $$
+declare v_error jsonb;
+begin
+  delete from ops.cancel_requests where job_id = p_job returning error into v_error;
+  if not found then return false; end if;
+  perform ops.take_off(p_job, v_error);
+  return true;
+end $$;
+
 -- Gives up the lock of a job and of its lane, and wakes a worker if the job can run at once. The key
--- comes back unless newer work took it meanwhile.
+-- comes back unless newer work took it meanwhile. A job that was to be cancelled ends here instead.
 create function ops.unlock_job(
   p_job bigint, p_pool text, p_attempts integer, p_run_at timestamptz, p_key text, p_error text
 ) returns void language plpgsql as $$
 declare v_key text := p_key;
 begin
+  if ops.cancel_if_asked(p_job) then return; end if;
   loop
     begin
       update graphile_worker._private_jobs
@@ -172,6 +221,7 @@ end $$;
 -- that dies before has its record made by whoever hands its job back. State: running, held or lost.
 -- Nothing waits for the disk: whatever the run commits afterwards takes this along, and what a crash of
 -- the server loses before that (the claim, or only the record) is noticed at the fence or made good at the end.
+-- A job that was to be cancelled ends here, and the run is told that it is lost.
 create function ops.begin_run(
   p_job bigint, p_pool text, p_claimed_at timestamptz, p_attempt integer, p_key text,
   out state text, out run_id bigint
@@ -181,6 +231,7 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then state := 'lost'; return; end if;
   run_id := ops.record_run(p_job, p_attempt, p_key);
+  if ops.cancel_if_asked(p_job) then state := 'lost'; return; end if;
   v_held := ops.held_connection(run_id);
   if v_held.id is not null then
     state := 'held';
@@ -195,13 +246,14 @@ begin
 end $$;
 
 -- The fence of a run that has no record yet: the record begins in the same transaction, whose first statement
--- this is. Gives the number of the record, or nothing if the job is no longer ours.
+-- this is. Gives the number of the record, or nothing if the job is no longer ours, or is to be cancelled.
 create function ops.fence_first(
   p_job bigint, p_pool text, p_claimed_at timestamptz, p_attempt integer, p_key text, p_progress jsonb
 ) returns bigint language plpgsql as $$
 declare v_run bigint;
 begin
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then return null; end if;
+  if exists (select from ops.cancel_requests where job_id = p_job) then return null; end if;
   v_run := ops.record_run(p_job, p_attempt, p_key);
   update ops.job_runs set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
   where id = v_run;
@@ -252,7 +304,8 @@ create function ops.rest(p_job bigint, p_outcome text) returns interval language
 $$;
 
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
--- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer that never came, it answers the same.
+-- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer
+-- that never came, it answers the same. A job that was to be cancelled is, unless it had done its work by then.
 -- A success does not wait for the disk. All that the run committed is there already; if the server crashes
 -- in the next moments and forgets the end alone, the job runs again and finds its work done. A worker
 -- that stops in order closes itself with a commit that does wait, and with it everything before.
@@ -299,6 +352,8 @@ begin
       update graphile_worker._private_job_queues set locked_by = null, locked_at = null
       where queue_name = v_run.lane and locked_by = p_pool;
     end if;
+    ended := v_outcome;
+    return;
   elsif v_outcome = 'dead' then
     perform ops.unlock_job(p_job, p_pool, j.max_attempts, j.run_at, null, v_error)
     from graphile_worker._private_jobs j where j.id = p_job;
@@ -311,7 +366,7 @@ begin
       now() + greatest(make_interval(secs => p_delay_seconds), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
       v_run.job_key, v_error);
   end if;
-  ended := v_outcome;
+  select r.outcome into ended from ops.job_runs r where r.id = run; -- cancelled, where somebody wanted it
 end $$;
 
 -- Hands back one job that the caller has locked. A crash is counted, but does not spend the last attempt by
@@ -403,6 +458,7 @@ begin
     v_jobs := v_jobs + ops.hand_back_pool(v_worker.pool_id, 'crashed', p_error);
     perform ops.close_worker(v_worker.id, v_worker.pool_id, p_error);
   end loop;
+  perform ops.sweep_cancel_requests();
   return v_jobs;
 end $$;
 
@@ -423,44 +479,53 @@ begin
   return v_jobs;
 end $$;
 
--- Takes a job off the queue for good, with a record that says so. Of one that runs, the run finds its fence broken;
--- one in the midst of a transaction is waited for. Gives how the job stood; nothing if it is gone, or ended.
-create function ops.cancel_job(p_job bigint, p_error jsonb) returns text language plpgsql as $$
+-- Cancels a job: at once if it does not run, else by a request, which must commit to be heard. A run in the midst
+-- of a long transaction has the row of its job, so nobody waits for that. Gives 'cancelled'; 'asked', or 'asking'
+-- where the request was there already; nothing if the job is gone, or ended.
+create function ops.cancel_job(p_job bigint, p_error jsonb) returns text
+language plpgsql set lock_timeout = '1s' as $$
 declare
-  v_job record;
-  v_run bigint;
+  v_runs boolean;
 begin
-  select j.locked_by, j.locked_at, j.attempts, j.max_attempts, j.key, q.queue_name as lane, t.identifier as task,
-         ops.payload_of(j.payload) as payload
-  into v_job
-  from graphile_worker._private_jobs j
-  join graphile_worker._private_tasks t on t.id = j.task_id
-  left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
-  where j.id = p_job for update of j;
-  if not found then return null; end if;
-  if v_job.locked_by is null then
-    insert into ops.job_runs
-      (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at)
-    values (p_job, v_job.task, v_job.lane, ops.uuid_in(v_job.payload, 'brandId'), ops.uuid_in(v_job.payload, 'connectionId'),
-      v_job.payload, v_job.attempts, v_job.key, '', now(), now())
-    returning id into v_run;
-  else
-    v_run := ops.record_run(p_job, v_job.attempts, v_job.key);
-    update graphile_worker._private_job_queues set locked_by = null, locked_at = null
-    where queue_name = v_job.lane and locked_by = v_job.locked_by;
-  end if;
-  update ops.job_runs set outcome = 'cancelled', finished_at = clock_timestamp(), error_code = p_error ->> 'code',
-    error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
-  where id = v_run;
-  delete from graphile_worker._private_jobs where id = p_job;
-  return case when v_job.locked_by is not null then 'running' when v_job.attempts >= v_job.max_attempts then 'dead' else 'waiting' end;
+  for try in 1..2 loop
+    select locked_by is not null into v_runs from graphile_worker._private_jobs where id = p_job;
+    if not found then return null; end if;
+    exit when v_runs;
+    begin
+      select locked_by is not null into v_runs from graphile_worker._private_jobs where id = p_job for update;
+      if not found then return null; end if;
+      exit when v_runs;
+      perform ops.take_off(p_job, p_error);
+      return 'cancelled';
+    exception when lock_not_available then
+      if try = 2 then raise; end if; -- else it was claimed meanwhile, and its run begins with a long transaction
+    end;
+  end loop;
+  insert into ops.cancel_requests (job_id, error) values (p_job, p_error) on conflict do nothing;
+  return case when found then 'asked' else 'asking' end;
 end $$;
 
--- Which of the claims, by their place, do not stand any more: the job was cancelled, or handed back.
+-- Requests that no run has answered: the job was handed back before the request was there, or it had ended.
+create function ops.sweep_cancel_requests() returns void language plpgsql as $$
+declare
+  v_job bigint;
+begin
+  delete from ops.cancel_requests c
+  where not exists (select from graphile_worker._private_jobs j where j.id = c.job_id);
+  for v_job in
+    select j.id from graphile_worker._private_jobs j
+    where j.id in (select job_id from ops.cancel_requests) and j.locked_by is null
+    order by j.id for update skip locked
+  loop
+    perform ops.cancel_if_asked(v_job);
+  end loop;
+end $$;
+
+-- Which of the claims, by their place, do not stand any more: the job was handed back, or is to be cancelled.
 create function ops.lost_claims(p_jobs bigint[], p_pools text[], p_claimed_at timestamptz[])
 returns setof integer language sql stable as $$
   select c.number::integer from unnest(p_jobs, p_pools, p_claimed_at) with ordinality as c (job, pool, claimed_at, number)
-  where not exists (
+  where exists (select from ops.cancel_requests r where r.job_id = c.job) or not exists (
     select from graphile_worker._private_jobs j
     where j.id = c.job and j.locked_by = c.pool and date_trunc('milliseconds', j.locked_at) = c.claimed_at)
 $$;
@@ -511,6 +576,7 @@ select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payl
          when 'dead' then j.last_error
          when 'retrying' then j.last_error
          when 'held' then 'its connection waits for a person'
+         when 'running' then (select 'it is being cancelled' from ops.cancel_requests c where c.job_id = j.id)
          when 'waiting' then case
            when j.run_at > now() then 'its time has not come'
            when q.locked_at is not null then 'another job of its lane runs'

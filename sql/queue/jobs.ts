@@ -101,17 +101,16 @@ export async function endRun(
   return rows[0] ?? { outcome: 'lost', run: null };
 }
 
-/** Removes a job from the queue for good. Returns its state; undefined if there is no such job. */
-export async function cancelJob(
-  tx: Tx,
-  jobId: string,
-  error: RunError,
-): Promise<'waiting' | 'running' | 'dead' | undefined> {
-  const { rows } = await tx.query<{ state: 'waiting' | 'running' | 'dead' | null }>(
-    'select ops.cancel_job($1, $2) as state',
+/** `asked`: a run hears of it once this transaction has committed; `asking`: it was asked before. */
+export type Cancelled = 'cancelled' | 'asked' | 'asking';
+
+/** Takes a job off the queue for good; undefined if there is no such job. Never waits for a run. */
+export async function cancelJob(tx: Tx, jobId: string, error: RunError): Promise<Cancelled | undefined> {
+  const { rows } = await tx.query<{ cancelled: Cancelled | null }>(
+    'select ops.cancel_job($1, $2) as cancelled',
     [jobId, toJson(error)],
   );
-  return rows[0]?.state ?? undefined;
+  return rows[0]?.cancelled ?? undefined;
 }
 
 /** Requeues the parked jobs of a connection, in the transaction that has released it. */

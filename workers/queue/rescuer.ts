@@ -1,6 +1,6 @@
 /**
  * What every worker does each second: look for workers that died, and hand their jobs back; and tell the runs
- * whose jobs were taken from them, which a person may have cancelled.
+ * whose jobs were taken from them, or are to be cancelled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';

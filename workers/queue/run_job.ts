@@ -121,6 +121,10 @@ async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: Bo
   const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
   using leashed = deadline(task, { stop, lost });
   const { signal, outstayed } = leashed;
+  signal.addEventListener('abort', () => {
+    // Nothing of it may commit any more, and a statement hears no signal. Should this fail, the end asks again.
+    if (signal.reason instanceof JobTaken) given.db.close().catch(() => {});
+  });
   try {
     signal.throwIfAborted();
     const payload = parsePayload(task, job.payload);

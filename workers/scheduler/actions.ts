@@ -27,7 +27,7 @@ import { assertTimeZone } from '#sql/tenants/brands.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import type { Task } from '#tasks/task.ts';
 import { isDefault } from './defaults.ts';
-import { fire, payloadOf } from './fire.ts';
+import { askingFirst, fire, payloadOf } from './fire.ts';
 import { decideDue, fireAll, SLOTS_MAX } from './pass.ts';
 
 export class ScheduleState extends coded('NS_SCHEDULE_STATE') {}
@@ -50,7 +50,7 @@ export async function onSchedule<T>(
   actor: Actor,
   act: (tx: Tx, schedule: Schedule, now: Date) => Promise<T>,
 ): Promise<T> {
-  return db.transaction(async (tx) => {
+  const work = async (tx: Tx): Promise<T> => {
     const lock = async () => {
       const schedule = await lockSchedule(tx, id, { wait: true });
       if (schedule === undefined) throw new ScheduleNotFound('schedule', String(id));
@@ -71,7 +71,8 @@ export async function onSchedule<T>(
         );
     }
     return act(tx, schedule, now);
-  });
+  };
+  return askingFirst(db, () => db.transaction(work));
 }
 
 function audit(tx: Tx, verb: string, { id, name, brandId }: Named, details: Record<string, unknown>) {

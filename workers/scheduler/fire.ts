@@ -1,7 +1,7 @@
 /** Makes the job of a slot: of a schedule that came due, was resumed, or is filled in for the past. */
 import pg from 'pg';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
-import type { Tx } from '#sql/db/pool.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
 import { cancelJob } from '#sql/queue/jobs.ts';
 import type { Owner, Schedule } from '#sql/schedules/schedules.ts';
@@ -12,6 +12,28 @@ import { isPassing } from '../queue/db_retry.ts';
 
 /** The number of the job, or why there is none. It may wait for a row of the queue: the last of its transaction. */
 export type Fired = { jobId: string } | { error: string };
+
+/** What runs hears only of a request that has committed: see `askingFirst`. */
+class AskFirst extends Error {
+  readonly jobId: string;
+  constructor(jobId: string) {
+    super(`Job ${jobId} runs, and must be asked to end before another takes its place.`);
+    this.jobId = jobId;
+  }
+}
+
+const REPLACED = { code: 'NS_JOB_CANCELLED', message: 'Its schedule fired again.' };
+
+/** Does the work again after it has met a job that runs and is to be replaced, once that was asked to end. */
+export async function askingFirst<T>(db: Db, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AskFirst)) throw error;
+    await db.transaction((tx) => cancelJob(tx, error.jobId, REPLACED));
+    return work();
+  }
+}
 
 /**
  * The job takes the place of `replaces`, if one can be made. A fault that passes is thrown: the slot is then
@@ -30,7 +52,7 @@ export async function fire(
     await tx.query('release savepoint firing');
     return { jobId };
   } catch (error) {
-    if (mayPass(error)) throw error;
+    if (error instanceof AskFirst || mayPass(error)) throw error;
     await tx.query('rollback to savepoint firing');
     return { error: messageOf(error) };
   }
@@ -51,8 +73,8 @@ async function makeJob(
   if (task === undefined) throw new TypeError(`there is no task ${schedule.task}`);
   const payload = payloadOf(task, schedule, slot);
   parsePayload(task, payload);
-  if (replaces !== undefined)
-    await cancelJob(tx, replaces, { code: 'NS_JOB_CANCELLED', message: 'Its schedule fired again.' });
+  if (replaces !== undefined && (await cancelJob(tx, replaces, REPLACED)) === 'asked')
+    throw new AskFirst(replaces);
   return enqueue(tx, task, payload);
 }
 

@@ -8,7 +8,7 @@ import pLimit from 'p-limit';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
-import { type Db, openDb } from '#sql/db/pool.ts';
+import { type Db, openDb, type Tx } from '#sql/db/pool.ts';
 import { runningBackfills } from '#sql/schedules/backfills.ts';
 import { askewSchedules, databaseTime, dueSchedules, lockSchedule } from '#sql/schedules/schedules.ts';
 import { nightly } from '#tasks/nightly.ts';
@@ -16,6 +16,7 @@ import type { Task } from '#tasks/task.ts';
 import { fillBackfill } from './backfill.ts';
 import { guardClock } from './clock.ts';
 import { addMissingDefaults } from './defaults.ts';
+import { askingFirst } from './fire.ts';
 import { advanceNights } from './nights.ts';
 import { decideDue } from './pass.ts';
 import { wake } from './waker.ts';
@@ -114,17 +115,15 @@ async function tidy(look: Look): Promise<void> {
 
 async function decideOne({ db, log, now, tasks }: Look, id: number): Promise<void> {
   const options = { now, tasks, by: `${hostname()}:${process.pid}` };
-  const pass = await bounded(db, async (tx) => {
+  const decideDueOf = async (tx: Tx) => {
     const schedule = await lockSchedule(tx, id, { wait: false });
     return schedule && decideDue(tx, schedule, options);
-  });
+  };
+  const pass = await askingFirst(db, () => bounded(db, decideDueOf));
   if (pass && pass.fired + pass.failed + pass.skipped > 0) log.info({ schedule: id, ...pass }, 'schedule');
 }
 
-function bounded<T>(
-  db: Db,
-  work: (tx: Parameters<Parameters<Db['transaction']>[0]>[0]) => Promise<T>,
-): Promise<T> {
+function bounded<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return db.transaction(async (tx) => {
     await tx.query("select set_config('lock_timeout', $1, true)", [LOCK_TIMEOUT]);
     return work(tx);

@@ -1,11 +1,13 @@
-import { Argument, type Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { jobStates } from '../shared/queue_state.ts';
 import { openSession } from '../shared/session.ts';
 import { JobNotDead, JobNotFound } from '../ui/errors.ts';
 import { instant } from '../ui/output.ts';
+import { addCancel } from './cancel.ts';
 import { addPrune } from './prune.ts';
+import { jobArgument } from './which.ts';
 
 const LIST_MAX = 200;
 
@@ -16,6 +18,7 @@ export const noun: Noun = (command, cli) => {
   addList(command, cli);
   addShow(command, cli);
   addRetry(command, cli);
+  addCancel(command, cli);
   addPrune(command, cli);
 };
 
@@ -65,13 +68,6 @@ function addRetry(command: Command, cli: Cli): void {
       await session.db.query(RETRY, [id]);
       cli.out.record({ job_id: id, state: 'waiting' }, () => [`job ${id} is back on the queue`]);
     });
-}
-
-function jobArgument(): Argument {
-  return new Argument('<job>', 'number of the job, as shown by jobs list').argParser((text) => {
-    if (!/^\d{1,18}$/.test(text)) throw new JobNotFound(text);
-    return text;
-  });
 }
 
 const QUEUED_COLUMNS = ['job_id', 'task', 'lane', 'state', 'attempts', 'run_at', 'error'];

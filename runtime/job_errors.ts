@@ -1,0 +1,24 @@
+/** Errors of commands that act on jobs. */
+import type { Entry } from './error_entry.ts';
+
+export const jobErrors = {
+  NS_JOB_CANCELLED: {
+    when: 'a person or a schedule took the job off the queue',
+    next: 'nothing; enqueue it again if it is wanted after all',
+  },
+  NS_JOB_ENDED: {
+    exit: 'conflict',
+    when: 'the job that was to be cancelled has ended already',
+    next: '`jobs show` shows its runs',
+  },
+  NS_JOB_NOT_DEAD: {
+    exit: 'conflict',
+    when: 'only a dead job can be put back',
+    next: 'a held one returns with `connections release`; others run by themselves',
+  },
+  NS_JOB_NOT_FOUND: {
+    exit: 'notFound',
+    when: 'there is no such job',
+    next: '`jobs list`, with `--finished` for runs that have ended',
+  },
+} as const satisfies Record<string, Entry>;
