@@ -13,7 +13,7 @@ export async function requestSync(
   options: EnqueueOptions = {},
 ): Promise<string> {
   const { brandId, connectionId, stream } = payload;
-  await keepConnection(tx, brandId, connectionId);
+  await keepConnection(tx, { brandId, connectionId });
   const job = await enqueue(tx, syncStream, payload, options);
   if (!isPart(payload)) await noteFirstLoad(tx, { brandId, connectionId, stream }, job);
   return job;

@@ -19,7 +19,7 @@ export async function requestSyncs(
 ): Promise<Requested[]> {
   const key = { brandId, connectionId };
   const played = now === undefined ? {} : { now };
-  await keepConnection(tx, brandId, connectionId);
+  await keepConnection(tx, { brandId, connectionId });
   const states = await readStates(tx, key);
   const at = now === undefined ? new Date() : new Date(now);
   const apart = streams.filter((stream) =>

@@ -52,7 +52,7 @@ export async function storePage(
     await savePositions(tx, key, [{ stream: stream.name, position: page.position }], now);
   if (loaded.days === 0) return loaded;
   // For those to whom the marks belong: the connection may have been moved since this run began.
-  const owners = await ownersOf(tx, connection.brandId, connection.connectionId);
+  const owners = await ownersOf(tx, connection);
   await enqueueRollups(tx, connection.brandId, owners, playedNow, { delaySeconds: delayOf(page) });
   return loaded;
 }

@@ -44,7 +44,7 @@ export async function finishStreams(
       now,
     );
   }
-  if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key.brandId, key.connectionId)));
+  if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key)));
   await enqueueRollups(tx, key.brandId, due, reading.now, { keyMode: 'replace' });
   return causes;
 }

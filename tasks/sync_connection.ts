@@ -37,7 +37,7 @@ export const syncConnection = defineTask({
   schedules: [{ name: 'sync', of: 'connection', expression: (id) => `${spread(id, 60)} * * * *` }],
   async run({ now: playedNow, ...which }, context) {
     const { db, services, now } = context;
-    const connection = await openConnection(db, which.brandId, which.connectionId, services);
+    const connection = await openConnection(db, which, services);
     const states = await readStates(db, which);
     const runs = services.providers.providerOf(connection.provider).streams.map((stream) => ({
       stream,
@@ -119,7 +119,7 @@ async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<S
     ...alone.map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
   ];
   return job.context.db.transaction(async (tx) => {
-    if (own.length > 0) await keepConnection(tx, key.brandId, key.connectionId);
+    if (own.length > 0) await keepConnection(tx, key);
     await noteFailures(tx, job, failures);
     const causes = await finishStreams(tx, job, quiet);
     const jobs = new Map<string, string>();

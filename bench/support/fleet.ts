@@ -91,5 +91,5 @@ async function readAll(tx: Tx, keyring: Keyring, connection: Connection, now: Da
     now,
   );
   if (provider === 'stripe')
-    await noteAccountAsked(tx, await openConnection(tx, brandId, connectionId, keyring), now);
+    await noteAccountAsked(tx, await openConnection(tx, { brandId, connectionId }, keyring), now);
 }

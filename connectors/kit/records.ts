@@ -1,8 +1,8 @@
 /** Turns records of a provider into items; one that is invalid or cannot be stored goes into quarantine. */
+import { hash } from 'node:crypto';
 import type { PackedItem } from '#sql/load/pack.ts';
 import type { Item } from '#sql/load/table.ts';
-import type { Fields } from './fields.ts';
-import { type Kept, rejectionOf } from './rejection.ts';
+import { type Fields, isUnfit, shownOf } from './fields.ts';
 import type { Rejection } from './stream.ts';
 
 export type Result<I extends Item | PackedItem> = { item: I } | { rejection: Rejection };
@@ -35,3 +35,25 @@ export function contentOf<I extends Item | PackedItem>(results: readonly Result<
     rejected: results.flatMap((result) => ('rejection' in result ? [result.rejection] : [])),
   };
 }
+
+export type Kept = {
+  /** Fields that are not kept. */
+  leftOut?: ReadonlySet<string>;
+  /** The id that the record would be stored under, so that loading it later clears the rejection. */
+  idOf?(id: string): string;
+};
+
+/** Quarantines the record if it is at fault; other errors are rethrown. A record without an id is identified by its digest. */
+export function rejectionOf(
+  record: Fields,
+  error: unknown,
+  { leftOut = NOTHING, idOf = (id) => id }: Kept = {},
+): Rejection {
+  if (!isUnfit(error)) throw error;
+  const payload = shownOf(record, leftOut);
+  const id = typeof record.id === 'string' ? idOf(record.id) : '';
+  const key = id === '' ? `sha256:${hash('sha256', JSON.stringify(payload)).slice(0, 32)}` : id;
+  return { key, reason: error.message, payload };
+}
+
+const NOTHING: ReadonlySet<string> = new Set();

@@ -88,6 +88,24 @@ export async function sampleIds(
   return rows.map(({ id }) => id);
 }
 
+/** When the oldest was created of those in a state that ends at an instant of their own, if that is over by `at`. */
+export async function oldestDue(
+  owner: Owner,
+  target: Target,
+  { state: [column, value], until }: { state: readonly [column: string, value: string]; until: string },
+  at: Date,
+): Promise<Date | undefined> {
+  const [row] = await ask<{ oldest: Date | null }>(
+    owner,
+    `select min(created_at) as oldest
+     from (
+       select created_at from ${rootOf(target)} where ${LIVE} and ${column} = $3 and ${until} <= $4 order by ${until}
+     ) due`,
+    [value, at],
+  );
+  return row?.oldest ?? undefined;
+}
+
 /** Counts by UTC day, and sums by currency if there is an amount. */
 export async function storedSums(
   owner: Owner,

@@ -97,6 +97,19 @@ export async function failedChecks(
   return rows;
 }
 
+/** When each check of a stream that fails passed for the last time, or was made first. */
+export async function failingSince(
+  db: Reader,
+  { brandId, connectionId, stream }: StreamKey,
+): Promise<ReadonlyMap<string, Date>> {
+  const { rows } = await db.query<{ name: string; since: Date }>(
+    `select check_name as name, coalesce(ok_at, result_since) as since from ops.completeness
+     where brand_id = $1 and connection_id = $2 and stream = $3 and not ok`,
+    [brandId, connectionId, stream],
+  );
+  return new Map(rows.map(({ name, since }) => [name, since]));
+}
+
 /** Causes that a state can name: the first few that are not in `known` already, and how many more there are. */
 export function namedCauses(failed: readonly FailedCheck[], known: readonly string[]): string[] {
   const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));

@@ -46,7 +46,7 @@ const IS_LOADING = `
  */
 export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
-  const owners = await ownersOf(tx, brandId, connectionId);
+  const owners = await ownersOf(tx, { brandId, connectionId });
   // Of two loads that end at the same moment the second one sees that the first has ended. Both lock in the order
   // of `ownersOf`.
   for (const owner of owners)

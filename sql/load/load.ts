@@ -15,14 +15,13 @@ import { type LoadScope, lockConnection } from './load_lock.ts';
 import { type PackedItem, pack } from './pack.ts';
 import { clearRejected } from './quarantine.ts';
 import { statementsOf } from './statements.ts';
+import type { ConnectionKey } from './stream_key.ts';
 import type { Deletion, Item, Table } from './table.ts';
 import { rememberEarly, sortOut } from './versions.ts';
 import { watchInvalidations } from './watch_invalidations.ts';
 import { type Load, type Plan, stageAndCompare, writeDirect, writeStaged } from './write.ts';
 
-export type LoadTarget = {
-  brandId: string;
-  connectionId: string;
+export type LoadTarget = ConnectionKey & {
   /** The first one is the root table. */
   tables: readonly Table[];
   dependents?: readonly Invalidation[];
@@ -58,7 +57,7 @@ export async function loadItems(
 ): Promise<LoadResult> {
   const { brandId, connectionId, tables, stream, now } = target;
   const statements = statementsOf(tables);
-  const place = await lockConnection(tx, brandId, connectionId);
+  const place = await lockConnection(tx, { brandId, connectionId });
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
   const packed = items.map((item) => pack(target, item));
   const [rootTable] = tables;

@@ -3,6 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
+import type { ConnectionKey } from './stream_key.ts';
 
 export type LoadScope = {
   timeZone: string;
@@ -17,7 +18,7 @@ export const OWNERS = `
          select distinct p.retailer_id from app.connection_parts p
          where p.brand_id = c.brand_id and p.connection_id = c.id order by 1) end`;
 
-export async function ownersOf(tx: Tx, brandId: string, connectionId: string): Promise<Owner[]> {
+export async function ownersOf(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<Owner[]> {
   const { rows } = await tx.query<{ owners: Owner[] }>(
     `select ${OWNERS} as owners from app.connections c where c.brand_id = $1 and c.id = $2`,
     [brandId, connectionId],
@@ -35,7 +36,7 @@ export class ConnectionGone extends coded('NS_CONNECTION_GONE') {
 }
 
 /** For what must not outlive the connection, such as a job: it stays until the transaction ends. */
-export async function keepConnection(tx: Tx, brandId: string, connectionId: string): Promise<void> {
+export async function keepConnection(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<void> {
   const { rows } = await tx.query(
     'select from app.connections where brand_id = $1 and id = $2 and removing_at is null for key share',
     [brandId, connectionId],
@@ -53,7 +54,7 @@ export async function keepConnection(tx: Tx, brandId: string, connectionId: stri
  * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than
  * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
-export async function lockConnection(tx: Tx, brandId: string, connectionId: string): Promise<LoadScope> {
+export async function lockConnection(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<LoadScope> {
   const { rows } = await tx.query<{ time_zone: string; owners: Owner[] }>({
     name: 'hold place of load',
     text: `

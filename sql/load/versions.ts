@@ -4,10 +4,11 @@ import type { Tx } from '../db/pool.ts';
 import type { Deduped } from './dedupe.ts';
 import type { PackedItem } from './pack.ts';
 import type { StreamStatements } from './statements.ts';
+import type { ConnectionKey } from './stream_key.ts';
 import type { Deletion, Table } from './table.ts';
 
 /** The root table in which the ids of a load stand. */
-export type Place = { brandId: string; connectionId: string; rootTable: string };
+export type Place = ConnectionKey & { rootTable: string };
 
 export type SortedOut = {
   /** Never stored. */

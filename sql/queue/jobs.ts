@@ -5,6 +5,7 @@
  */
 import { scrubValue } from '#runtime/scrub.ts';
 import type { Db, Tx } from '../db/pool.ts';
+import type { ConnectionKey } from '../load/stream_key.ts';
 
 /** The claim of a job. `claimedAt` is `locked_at` as the task got it, to the millisecond. */
 export type Claim = { jobId: string; poolId: string; claimedAt: Date };
@@ -114,7 +115,7 @@ export async function cancelJob(tx: Tx, jobId: string, error: RunError): Promise
 }
 
 /** Requeues the parked jobs of a connection, in the transaction that has released it. */
-export async function releaseJobs(tx: Tx, brandId: string, connectionId: string): Promise<number> {
+export async function releaseJobs(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<number> {
   const { rows } = await tx.query<{ jobs: number }>('select ops.release_jobs($1, $2) as jobs', [
     brandId,
     connectionId,

@@ -5,6 +5,7 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
+import type { ConnectionKey } from '../load/stream_key.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { only } from './brands.ts';
@@ -71,7 +72,7 @@ export type NewConnection = {
 };
 
 /** A connection, and who acts on it. */
-export type Which = { brandId: string; connectionId: string; actor?: string };
+export type Which = ConnectionKey & { actor?: string };
 
 const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
   c.base_url as "baseUrl", c.auth, c.requests_per_second as "requestsPerSecond",
@@ -148,8 +149,7 @@ export async function findConnection(db: Reader, brandId: string, name: string):
 /** Opens its secret. The address is checked again, because the operator may have withdrawn a host since. */
 export async function openConnection(
   db: Reader,
-  brandId: string,
-  connectionId: string,
+  { brandId, connectionId }: ConnectionKey,
   { sealer, allowedHosts, addressOf }: Keyring,
 ): Promise<OpenConnection> {
   const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(

@@ -82,7 +82,7 @@ export async function beginRemoval(
   });
   if ((from === null && level !== 'brand') || retailer_goes) return { days: 0, retailerIds: [] };
   const alsoRetailers = from === null ? [] : [from];
-  const owners = level === 'brand' ? await ownersOf(tx, brandId, connectionId) : alsoRetailers;
+  const owners = level === 'brand' ? await ownersOf(tx, { brandId, connectionId }) : alsoRetailers;
   const target = { brandId, connectionId, alsoRetailers, timeZones: [time_zone], tables, now };
   return { days: await markAllDays(tx, target), retailerIds: owners };
 }

@@ -53,9 +53,11 @@ test('a shop goes over from an admin token to client credentials, and is asked a
   expect(await change('connected', 'sk_test_x')).toMatchObject({ code: 2 });
   const oneHalf = await change('client_credentials', 'shpat_0123456789abcdef');
   expect(oneHalf).toMatchObject({ code: 2, stderr: expect.stringContaining('two parts') });
-  expect(await openConnection(db, brandId, id, testKeyring)).toMatchObject({ auth: 'token' });
+  expect(await openConnection(db, { brandId, connectionId: id }, testKeyring)).toMatchObject({
+    auth: 'token',
+  });
   expect(await change('client_credentials', 'app:s3cret')).toMatchObject({ code: 0 });
-  const opened = await openConnection(db, brandId, id, testKeyring);
+  const opened = await openConnection(db, { brandId, connectionId: id }, testKeyring);
   expect(opened).toMatchObject({ auth: 'client_credentials', accountAskedAt: null });
   expect(JSON.parse(opened.secret)).toEqual({ client_id: 'app', client_secret: 's3cret' });
   expect(await db.column('select token from app.connections')).toEqual([null]);
@@ -65,5 +67,7 @@ test('a shop goes over from an admin token to client credentials, and is asked a
   expect(await nightshift(['connections', 'key', name], { env, input: 'app2:s3cret' })).toMatchObject({
     code: 0,
   });
-  expect(await openConnection(db, brandId, id, testKeyring)).toMatchObject({ auth: 'client_credentials' });
+  expect(await openConnection(db, { brandId, connectionId: id }, testKeyring)).toMatchObject({
+    auth: 'client_credentials',
+  });
 });

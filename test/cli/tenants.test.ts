@@ -70,13 +70,15 @@ test('a key from standard input or a variable is stored sealed, and never printe
 
   const { id } = await findConnection(db, brandId, 'acme-uk');
   const keyring = makeKeyring(sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), []);
-  expect(await openConnection(db, brandId, id, keyring)).toMatchObject({ secret: KEY });
+  expect(await openConnection(db, { brandId, connectionId: id }, keyring)).toMatchObject({ secret: KEY });
   const newKey = await nightshift(['connections', 'key', 'acme-uk', '--brand', 'acme'], {
     env: on(db),
     input: 'another',
   });
   expect(newKey.code).toBe(0);
-  expect(await openConnection(db, brandId, id, keyring)).toMatchObject({ secret: 'another' });
+  expect(await openConnection(db, { brandId, connectionId: id }, keyring)).toMatchObject({
+    secret: 'another',
+  });
 });
 
 test('client credentials are typed as id:secret and stored as the connector reads them', async () => {
@@ -89,7 +91,7 @@ test('client credentials are typed as id:secret and stored as the connector read
   expect(await nightshift(add, { env: on(db), input: 'app:s3:cret' })).toMatchObject({ code: 0 });
   const { id } = await findConnection(db, brandId, 'acme-uk');
   const keyring = makeKeyring(sealer([{ id: 'test', key: Buffer.alloc(32, 7) }]), []);
-  const { secret } = await openConnection(db, brandId, id, keyring);
+  const { secret } = await openConnection(db, { brandId, connectionId: id }, keyring);
   expect(JSON.parse(secret)).toEqual({ client_id: 'app', client_secret: 's3:cret' });
 });
 

@@ -37,7 +37,7 @@ const release = (db: TestDb, { brandId, connectionId }: Place) =>
       'update app.connections set held_at = null, held_code = null, held_reason = null where (brand_id, id) = ($1, $2)',
       [brandId, connectionId],
     );
-    return releaseJobs(tx, brandId, connectionId);
+    return releaseJobs(tx, { brandId, connectionId });
   });
 const heldAs = (db: TestDb) =>
   db.rows(
@@ -116,7 +116,7 @@ test('a job that meets a hold while it is being released runs instead of being p
   await releasing.tx.query('update app.connections set held_at = null');
   const run = runClaimed(effect, job, db);
   await untilSomebodyWaitsFor(db, releasing);
-  await releaseJobs(releasing.tx, a.brandId, a.connectionId);
+  await releaseJobs(releasing.tx, a);
   await releasing.commit();
 
   expect(await run).toMatchObject({ outcome: 'succeeded' });

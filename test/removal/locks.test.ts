@@ -37,7 +37,7 @@ test('a sync that is queued while its connection begins to go is queued, and goe
   const { brandId, connectionId } = idsOf(one);
   const { name } = one.connection;
   await using asking = await openTransaction(db);
-  await keepConnection(asking.tx, brandId, connectionId);
+  await keepConnection(asking.tx, { brandId, connectionId });
   const remove = nightshift(['connections', 'remove', name, '--yes', name], { env: env(db) });
   await untilSomebodyWaitsFor(db, asking);
   await enqueue(asking.tx, syncStream, { brandId, connectionId, stream: 'shopify.orders' });

@@ -14,8 +14,9 @@ import { noteChange } from '#sql/fx/changes.ts';
 import { countMoved, noticeRatesOfBrand } from '#sql/fx/days.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/run.ts';
-import { COMPARED } from '../../connectors/stripe/ledger/balance.ts';
-import { bookedText, SOURCES, storedText } from '../../connectors/stripe/ledger/sources.ts';
+import { namedText, namingText, sumsText } from '../../connectors/kit/stored_sums.ts';
+import { LEDGER } from '../../connectors/stripe/ledger/balance.ts';
+import { SOURCES } from '../../connectors/stripe/ledger/sources.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { forgetStatistics, keepStatisticsAsTheyAre, visitsOf } from '../support/db/visits.ts';
 import { addHistory, daysOf, rollUp, type Seller, someSellers } from '../support/rows/history.ts';
@@ -50,31 +51,22 @@ const followed = async (tx: Tx, sql: string, values: unknown[]) => {
   await tx.query(sql, values);
 };
 const SINCE = new Date('2024-03-01T00:00:00Z');
+const UNTIL = new Date('2024-06-01T00:00:00Z');
 const machineWorks: [string, Work][] = [
   [
     'the balance of an account',
     (tx, { brandId, stripeId }) =>
-      followed(tx, COMPARED, [brandId, stripeId, SINCE, ['payments'], ['USD'], ['1'], 'payments']),
+      followed(tx, sumsText(LEDGER), [brandId, stripeId, SINCE, ['payments'], ['USD'], ['1']]),
   ],
-  ...SOURCES.flatMap((source): [string, Work][] => [
+  ...SOURCES.flatMap(({ kind, named, naming }): [string, Work][] => [
     [
-      `${source.kind} of the ledger`,
-      (tx, { brandId, stripeId }) => {
-        const { kind, category, prefixes } = source;
-        return followed(tx, storedText(source), [
-          brandId,
-          stripeId,
-          SINCE,
-          `stripe.${kind}`,
-          0,
-          category,
-          prefixes,
-        ]);
-      },
+      `${kind} of the ledger`,
+      (tx, { brandId, stripeId }) =>
+        followed(tx, namedText(named), [brandId, stripeId, SINCE, UNTIL, named.where[1], named.prefixes]),
     ],
     [
-      `${source.kind} in the ledger`,
-      (tx, { brandId, stripeId }) => followed(tx, bookedText(source.kind), [brandId, stripeId, SINCE]),
+      `${kind} in the ledger`,
+      (tx, { brandId, stripeId }) => followed(tx, namingText(naming), [brandId, stripeId, SINCE]),
     ],
   ]),
   [
@@ -169,13 +161,6 @@ beforeAll(async () => {
   await rollUp(db, sellers, daysOf(0, 1), NOW);
   await db.query('analyze');
   await addHistory(db, sellers, ORDERS / 1_000, ORDERS);
-  for (const { brandId, stripeId } of sellers)
-    for (const { kind } of SOURCES)
-      await db.query(
-        `insert into ops.positions (brand_id, connection_id, stream, position, state, updated_at)
-         values ($1, $2, $3, '{"changesTo": "2024-06-01T00:00:00Z"}', 'ok', now())`,
-        [brandId, stripeId, `stripe.${kind}`],
-      );
   for (let from = 0; from < 130; from += 60) await rollUp(db, sellers, daysOf(from, 60), NOW);
   await costsOf(db, 'stale', sellers[0]);
   await forgetStatistics(db);

@@ -33,7 +33,7 @@ async function aShop({ grant = () => ({ expires_in: 86_399 }), refuses = () => f
 async function connect(db: TestDb, baseUrl: string) {
   const { brandId, id } = await aConnection(db, { baseUrl, auth: 'client_credentials', secret: SECRET });
   const open = async () => {
-    const connection = await openConnection(db, brandId, id, testKeyring);
+    const connection = await openConnection(db, { brandId, connectionId: id }, testKeyring);
     const shopify = openShopify({
       ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
       signal: new AbortController().signal,

@@ -14,7 +14,7 @@ const shop = json({ data: { shop: { id: 'gid://shopify/Shop/1' } } });
 async function askShop(db: TestDb, ...answers: Answer[]) {
   await using provider = await fakeProvider(...answers);
   const { brandId, id } = await aConnection(db, { baseUrl: provider.url });
-  const connection = await openConnection(db, brandId, id, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId: id }, testKeyring);
   const warnings: string[] = [];
   const shopify = openShopify({
     ...{ connection, db, sealer: testSealer, stats: newRequestStats() },
@@ -151,7 +151,7 @@ test('the answer has to be of the shape that was asked for', async () => {
   await using db = await freshDb();
   await using provider = await fakeProvider(json({ data: { count: { count: 'three' } } }));
   const { brandId, id } = await aConnection(db, { baseUrl: provider.url });
-  const connection = await openConnection(db, brandId, id, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId: id }, testKeyring);
   const shopify = openShopify({
     ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,

@@ -8,7 +8,7 @@ import { anAccountOf } from '../support/providers/stripe_sync.ts';
 import { testKeyring, testSealer } from '../support/rows/factory.ts';
 
 async function check(db: TestDb, { brandId, connectionId }: { brandId: string; connectionId: string }) {
-  const connection = await openConnection(db, brandId, connectionId, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId }, testKeyring);
   const signal = AbortSignal.timeout(30_000);
   return checkConnection({ connection, db, sealer: testSealer, signal }, new Date(NOW));
 }

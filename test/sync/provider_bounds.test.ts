@@ -25,7 +25,7 @@ const blockedSeconds = (db: TestDb) =>
 async function askShop(db: TestDb, ...answers: Answer[]) {
   await using provider = await fakeProvider(...answers);
   const { brandId, id } = await aConnection(db, { baseUrl: provider.url });
-  const connection = await openConnection(db, brandId, id, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId: id }, testKeyring);
   const shopify = openShopify({
     ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,
@@ -139,7 +139,7 @@ test('a token is believed to live for a day at most', async () => {
     auth: 'client_credentials',
     secret,
   });
-  const connection = await openConnection(db, brandId, id, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId: id }, testKeyring);
   const shopify = openShopify({
     ...{ connection, db, sealer: testSealer, stats: newRequestStats(), warn: () => {} },
     signal: new AbortController().signal,

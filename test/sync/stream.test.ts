@@ -109,7 +109,7 @@ test('orders that Shopify hides in silence make a sync incomplete', async () => 
 });
 
 async function check(db: TestDb, { brandId, connectionId }: ShopUnderTest) {
-  const connection = await openConnection(db, brandId, connectionId, testKeyring);
+  const connection = await openConnection(db, { brandId, connectionId }, testKeyring);
   return checkConnection(
     { connection, db, sealer: testSealer, signal: new AbortController().signal },
     new Date(NOW),

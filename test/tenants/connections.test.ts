@@ -80,7 +80,9 @@ test('a connection is stored without its secret in sight, and opened with it', a
     ['escape'],
   );
   expect(JSON.stringify(stored)).not.toContain(TEST_SECRET);
-  expect(await openConnection(db, added.brandId, added.id, testKeyring)).toMatchObject({
+  expect(
+    await openConnection(db, { brandId: added.brandId, connectionId: added.id }, testKeyring),
+  ).toMatchObject({
     ...{ id: added.id, secret: TEST_SECRET, timeZone: 'Europe/London', retailerId: added.retailerId },
   });
 });
@@ -89,8 +91,8 @@ test('a connection whose address is allowed no longer does not open', async () =
   await using db = await freshDb();
   const keyring = makeKeyring(testSealer, ['proxy.example']);
   const { brandId, id } = await aConnection(db, { baseUrl: 'https://proxy.example' }, keyring);
-  expect((await openConnection(db, brandId, id, keyring)).secret).toBe(TEST_SECRET);
-  await expect(openConnection(db, brandId, id, testKeyring)).rejects.toMatchObject({
+  expect((await openConnection(db, { brandId, connectionId: id }, keyring)).secret).toBe(TEST_SECRET);
+  await expect(openConnection(db, { brandId, connectionId: id }, testKeyring)).rejects.toMatchObject({
     code: 'NS_HOST_REFUSED',
   });
 });
@@ -156,7 +158,9 @@ test('another key takes the token with it that was made with the old one', async
   await db.query("update app.connections set token = 'x', token_key_id = 'test', token_expires_at = now()");
   const which = { brandId: brand.id, connectionId: connection.id };
   await db.transaction((tx) => replaceSecret(tx, testSealer, which, 'another'));
-  expect((await openConnection(db, brand.id, connection.id, testKeyring)).secret).toBe('another');
+  expect(
+    (await openConnection(db, { brandId: brand.id, connectionId: connection.id }, testKeyring)).secret,
+  ).toBe('another');
   expect(await db.column('select token from app.connections')).toEqual([null]);
 });
 

@@ -34,7 +34,7 @@ test('a run that is in the midst of a page is waited for, and can then store not
   const { promise: goOn, resolve: end } = Promise.withResolvers<void>();
   const page = db.transaction(async (tx) => {
     expect(await fence(tx, claim, record)).toBeDefined();
-    await keepConnection(tx, brandId, connectionId);
+    await keepConnection(tx, { brandId, connectionId });
     write();
     await goOn;
     await tx.query("update raw.shopify_orders set name = 'late' where connection_id = $1", [connectionId]);
@@ -58,10 +58,12 @@ test('a run that is in the midst of a page is waited for, and can then store not
   expect(await db.transaction((tx) => fence(tx, claim, record))).toBeUndefined();
   const gone = { code: 'NS_CONNECTION_GONE' };
   await expect(load(db, placeOf(one), '2024-05-09', '1.00')).rejects.toMatchObject(gone);
-  await expect(openConnection(db, brandId, connectionId, testKeyring)).rejects.toBeInstanceOf(
+  await expect(openConnection(db, { brandId, connectionId }, testKeyring)).rejects.toBeInstanceOf(
     ConnectionBeingRemoved,
   );
-  await expect(db.transaction((tx) => keepConnection(tx, brandId, connectionId))).rejects.toMatchObject(gone);
+  await expect(db.transaction((tx) => keepConnection(tx, { brandId, connectionId }))).rejects.toMatchObject(
+    gone,
+  );
 });
 
 test('a removal that was begun is shown, cannot be taken back, and is ended by asking again', async () => {

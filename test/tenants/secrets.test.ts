@@ -110,7 +110,7 @@ test('a key is rotated while everything stays readable, and the old one can then
 
   const after = makeKeyring(sealer([newKey]), allowedHosts);
   for (const { brandId, id } of shops) {
-    expect((await openConnection(db, brandId, id, after)).secret).toBe(TEST_SECRET);
+    expect((await openConnection(db, { brandId, connectionId: id }, after)).secret).toBe(TEST_SECRET);
   }
   const [row] = await db.rows('select token, token_key_id from app.connections where token is not null');
   const opened = after.sealer.open(
@@ -128,7 +128,9 @@ test('a secret moved to another row of the table opens there for nobody', async 
     `update app.connections set secret = (select secret from app.connections where id = $1) where id = $2`,
     [victim.id, thief.id],
   );
-  await expect(openConnection(db, thief.brandId, thief.id, testKeyring)).rejects.toMatchObject({
+  await expect(
+    openConnection(db, { brandId: thief.brandId, connectionId: thief.id }, testKeyring),
+  ).rejects.toMatchObject({
     code: 'NS_SECRET_UNREADABLE',
   });
 });

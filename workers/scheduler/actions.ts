@@ -87,7 +87,7 @@ export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, no
   assertPolicy(schedule);
   assertPayload(schedule, tasks);
   return db.transaction(async (tx) => {
-    if (brandId && connectionId) await keepConnection(tx, brandId, connectionId);
+    if (brandId && connectionId) await keepConnection(tx, { brandId, connectionId });
     else if (brandId) await keepBrand(tx, brandId);
     if (schedule.timeZone !== null) await assertTimeZone(tx, schedule.timeZone);
     const at = now ?? (await databaseTime(tx));

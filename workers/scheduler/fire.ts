@@ -67,7 +67,7 @@ async function makeJob(
   replaces: string | undefined,
 ): Promise<string> {
   const { brandId, connectionId } = schedule;
-  if (brandId && connectionId) await keepConnection(tx, brandId, connectionId);
+  if (brandId && connectionId) await keepConnection(tx, { brandId, connectionId });
   else if (brandId) await keepBrand(tx, brandId);
   const task = tasks.find(({ name }) => name === schedule.task);
   if (task === undefined) throw new TypeError(`there is no task ${schedule.task}`);

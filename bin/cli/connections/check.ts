@@ -58,7 +58,11 @@ function lackingOf({ missing }: ConnectionCheck): string[] {
 async function ask(cli: Cli, session: Session, { connection }: Found, now: Date): Promise<ConnectionCheck> {
   const { db } = session;
   const keyring = await keyringOf(cli, session);
-  const opened = await openConnection(db, connection.brandId, connection.id, keyring);
+  const opened = await openConnection(
+    db,
+    { brandId: connection.brandId, connectionId: connection.id },
+    keyring,
+  );
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const result = await checkConnection({ connection: opened, db, sealer: keyring.sealer, signal }, now);
   const which = { brandId: connection.brandId, connectionId: connection.id };

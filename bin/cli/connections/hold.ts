@@ -51,5 +51,5 @@ export function release(db: Db, connection: Connection): Promise<Released> {
 /** In the transaction of the change that allows it; requeueing jobs comes last. */
 export async function releaseIn(tx: Tx, { brandId, id: connectionId }: Connection): Promise<Released> {
   const released = await releaseConnection(tx, { brandId, connectionId });
-  return { released, jobs: released ? await releaseJobs(tx, brandId, connectionId) : 0 };
+  return { released, jobs: released ? await releaseJobs(tx, { brandId, connectionId }) : 0 };
 }

@@ -6,8 +6,7 @@
 import { type PackedItem, pack } from '#sql/load/pack.ts';
 import type { Item } from '#sql/load/table.ts';
 import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
-import { completeResult, contentOf, type Result, resultOf } from '../../kit/records.ts';
-import type { Kept } from '../../kit/rejection.ts';
+import { completeResult, contentOf, type Kept, type Result, resultOf } from '../../kit/records.ts';
 import type { Target } from '../../kit/stream.ts';
 import type { Shopify } from '../api/client.ts';
 import type { Query, RootQuery } from '../api/queries.ts';

@@ -5,7 +5,7 @@
 
 import type { Deletion } from '#sql/load/table.ts';
 import { type Fields, instant, text } from '../../kit/fields.ts';
-import { rejectionOf } from '../../kit/rejection.ts';
+import { rejectionOf } from '../../kit/records.ts';
 import {
   defineStream,
   type Page,

@@ -6,6 +6,7 @@
  * https://docs.stripe.com/rate-limits
  */
 
+import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { RateLimited } from '../../kit/errors.ts';
 import type { Bucket } from '../../kit/rate_limit.ts';
 import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from '../../kit/retry.ts';
@@ -28,7 +29,7 @@ export type Pace = {
   block(ms: number): Promise<void>;
 };
 
-export type Paced = { brandId: string; connectionId: string; account: string; livemode: boolean };
+export type Paced = ConnectionKey & { account: string; livemode: boolean };
 
 export function makePace(db: ConnectorDb, { brandId, connectionId, account, livemode }: Paced): Pace {
   const owner = livemode ? account : `${account} test`;

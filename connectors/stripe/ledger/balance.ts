@@ -1,11 +1,11 @@
 /** The balance that Stripe says there is, against the sum of all balance transactions that are stored. */
 import { isCurrency } from '#runtime/currencies.ts';
 import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
-import { lookUp } from '#sql/db/planner.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
 import { each, type Fields, integer, isObject, text } from '../../kit/fields.ts';
 import { fromMinor, shortest } from '../../kit/money.ts';
 import { pause } from '../../kit/retry.ts';
+import { type ComparedSum, compareSums, type Ledger } from '../../kit/stored_sums.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { placesOf } from '../api/coerce.ts';
@@ -24,6 +24,12 @@ export type Balance = {
 
 /** What Stripe books into `balance_type` where a transaction says nothing else. */
 const PAYMENTS = 'payments';
+/** The index over these columns is in 0004_raw_stripe.sql. */
+export const LEDGER: Ledger = {
+  table: 'raw.stripe_balance_transactions',
+  kind: 'balance_type',
+  amount: 'net',
+};
 /** A transaction may be in the balance or not if it was booked from so long before the asking on: clocks differ. */
 export const UNCERTAIN_MS = 30_000;
 /** On an account in motion the balance is asked for so often until the ledger stands still around it. */
@@ -131,72 +137,19 @@ function checkedPage(
   return withFailures({ ...page, checks });
 }
 
-type Compared = {
-  type: string;
-  currency: string;
-  expected: string;
-  found: string;
-  /** Stripe says what it is. */
-  isTold: boolean;
-  isEqual: boolean;
-  /** Something was booked while the balance was asked for, or just before. */
-  isMoving: boolean;
-  /** The difference may be of that. */
-  isWithin: boolean;
-};
+type Compared = Omit<ComparedSum, 'kind'> & { type: string };
 
+/** Of payments Stripe reports all there is; another type of balance that it does not name it may not use. */
 async function compare({ context }: StripeRun, { at, amounts }: Balance): Promise<Compared[]> {
-  const { brandId, id } = context.connection;
-  return lookUp<Compared>(context.db, COMPARED, [
-    ...[brandId, id, new Date(at.getTime() - UNCERTAIN_MS)],
-    ...[amounts.map(({ type }) => type), amounts.map(({ currency }) => currency)],
-    ...[amounts.map(({ amount }) => amount), PAYMENTS],
-  ]);
+  const told = amounts.map(({ type: kind, currency, amount }) => ({ kind, currency, amount }));
+  const uncertainFrom = new Date(at.getTime() - UNCERTAIN_MS);
+  const sums = await compareSums(context, LEDGER, { told, uncertainFrom });
+  const all = sums.map(({ kind: type, isTold, ...sum }) => ({
+    ...{ ...sum, type },
+    isTold: isTold || type === PAYMENTS,
+  }));
+  return [...all.filter(({ type }) => type === PAYMENTS), ...all.filter(({ type }) => type !== PAYMENTS)];
 }
-
-// The balance must be the sum up to some second of those in question. Stripe names no currency of which an
-// account never had anything, nor a type of balance that it does not use. The whole sum comes from the
-// index alone (0004_raw_stripe.sql).
-export const COMPARED = `
-  with booked as materialized (
-    select balance_type, currency, sum(net) filter (where created_at < $3) as settled,
-           coalesce(sum(net) filter (where created_at >= $3 and net < 0), 0) as least,
-           coalesce(sum(net) filter (where created_at >= $3 and net > 0), 0) as most
-    from (
-      select balance_type, currency, net, created_at from raw.stripe_balance_transactions
-      where brand_id = $1 and connection_id = $2 and deleted_at is null
-      order by created_at
-    ) ledger
-    group by balance_type, currency
-  ), recent as (
-    select balance_type, currency, sum(sum(net)) over (partition by balance_type, currency order by created_at) as net
-    from (
-      select balance_type, currency, net, created_at from raw.stripe_balance_transactions
-      where brand_id = $1 and connection_id = $2 and created_at >= $3 and deleted_at is null
-      order by created_at
-    ) latest
-    group by balance_type, currency, created_at
-  ), told as (
-    select * from unnest($4::text[], $5::text[], $6::numeric[]) as t (balance_type, currency, amount)
-  )
-  select e.type, e.currency, trim_scale(e.amount)::text as expected,
-         trim_scale(coalesce(equal.amount, e.settled + e.least + e.most))::text as found,
-         e.type = $7 or e.type in (select balance_type from told) as "isTold",
-         equal.amount is not null as "isEqual", e.least <> 0 or e.most <> 0 as "isMoving",
-         e.amount between e.settled + e.least and e.settled + e.most as "isWithin"
-  from (
-    select balance_type as type, currency, coalesce(amount, 0) as amount, coalesce(settled, 0) as settled,
-           coalesce(least, 0) as least, coalesce(most, 0) as most
-    from told full join booked using (balance_type, currency)
-  ) e
-  left join lateral (
-    select c.amount from (
-      select e.settled as amount
-      union all
-      select e.settled + r.net from recent r where (r.balance_type, r.currency) = (e.type, e.currency)
-    ) c where c.amount = e.amount limit 1
-  ) equal on true
-  order by e.type <> $7, e.type, e.currency`;
 
 function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compared, balance: Balance): Check {
   const name = type === PAYMENTS ? `balance ${currency}` : `balance ${currency} of ${named(type)}`;

@@ -3,6 +3,8 @@
  * due to become available and the balance is the sum of what is stored, nothing of it is new. Else its newest
  * bookings are listed, and once a day, or where that does not prove it, those of the last weeks.
  */
+import { failingSince } from '#sql/load/checks.ts';
+import { oldestDue } from '../../kit/stored.ts';
 import type { SyncSteps } from '../../kit/sync.ts';
 import { checkpoint, emptyPage, parseState } from '../../kit/sync_run.ts';
 import { backfill, OVERLAP_MS } from '../sync/backfill.ts';
@@ -11,11 +13,12 @@ import { type FeedPart, feedOf } from '../sync/event_feed.ts';
 import { contentsOf, type StripeRun } from '../sync/sync_run.ts';
 import { type Position, positionSchema, secondOf } from '../sync/sync_state.ts';
 import { type Balance, balancePages, UNCERTAIN_MS } from './balance.ts';
-import { oldestDue } from './pending.ts';
-import { failingSince, SOURCES, sourceChecks } from './sources.ts';
+import { SOURCES, sourceChecks } from './sources.ts';
 
 const LISTED_AGAIN_MS = 14 * 24 * 60 * 60_000;
 const LISTED_EACH_MS = 24 * 60 * 60_000;
+/** Some become available only after weeks, or months: until they are due nothing of them changes. */
+const PENDING = { state: ['status', 'pending'], until: 'available_on' } as const;
 
 /** It is listed without events, so that none of them is ever too old. */
 export function ledgerNeedsBackfill(stored: unknown): boolean {
@@ -29,13 +32,13 @@ export function ledgerSteps(run: StripeRun, collection: Collection): Partial<Syn
   return {
     backfill: isBackfillDue ? () => backfill(run, collection) : undefined,
     increment: () => readLedger(run, collection),
-    verify: () => verifySources(run, movedBefore),
+    verify: () => verifySources(run, `stripe.${collection.name}`, movedBefore),
   };
 }
 
 async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const feed = await whatMoved(run, collection);
-  const due = await oldestDue(run);
+  const due = await oldestDue(run.context, collection.target, PENDING, run.context.now());
   const still = feed?.heard.fresh === 0 && due === undefined && !run.context.reconcile ? feed : undefined;
   const heard = feed && feed.heard.recent.length > 0 ? { heard: feed.heard.recent } : {};
   const proved = ({ at }: Balance, { step }: FeedPart) => {
@@ -75,7 +78,7 @@ type Listing = {
   /** The last weeks, too. */
   isFar: boolean;
   /** The oldest booking that has become available. */
-  due: number | undefined;
+  due: Date | undefined;
   heard: Pick<Position, 'heard'>;
 };
 
@@ -88,7 +91,7 @@ async function* listAgain(
   const now = run.context.now();
   const { changesTo = now, listedAt } = run.position;
   const since = Math.min(changesTo.getTime(), now.getTime()) - (isFar ? LISTED_AGAIN_MS : OVERLAP_MS);
-  const from = Math.min(secondOf(new Date(since)), due ?? Number.POSITIVE_INFINITY);
+  const from = Math.min(secondOf(new Date(since)), due ? secondOf(due) : Number.POSITIVE_INFINITY);
   // Stripe's clock may be ahead of ours.
   const before = secondOf(new Date(now.getTime() + OVERLAP_MS));
   for await (const { content } of contentsOf(run, collection, [{ from, before }])) {
@@ -102,9 +105,14 @@ async function* listAgain(
  * At the end the other streams are held against it: whenever something moved, and again once all of them have been
  * read past that.
  */
-async function* verifySources(run: StripeRun, movedBefore: Date | undefined): AsyncGenerator<Page> {
+async function* verifySources(
+  run: StripeRun,
+  stream: string,
+  movedBefore: Date | undefined,
+): AsyncGenerator<Page> {
   const { movedAt } = run.position;
-  const failing = await failingSince(run);
+  const { brandId, id: connectionId } = run.context.connection;
+  const failing = await failingSince(run.context.db, { brandId, connectionId, stream });
   if (movedAt === undefined && failing.size === 0) return;
   const page = await sourceChecks(run, failing);
   if (movedAt === undefined || movedAt !== movedBefore || !isReadPast(run, movedAt)) return yield page;
