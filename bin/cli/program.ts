@@ -13,7 +13,7 @@ import { reportLines, usageError } from './ui/report.ts';
 
 type Entry = { summary: string; load: () => Promise<{ noun: Noun }> };
 
-const nouns: Record<string, Entry> = {
+export const nouns: Record<string, Entry> = {
   demo: {
     summary: 'turn a year of real orders and payments into exact daily figures',
     load: () => import('./demo/index.ts'),
@@ -36,6 +36,7 @@ const nouns: Record<string, Entry> = {
     summary: 'what fires by the clock, and what fired',
     load: () => import('./schedules/index.ts'),
   },
+  audit: { summary: 'who changed what, before and after', load: () => import('./audit/index.ts') },
   sandbox: { summary: 'the providers as a local server', load: () => import('./sandbox/index.ts') },
 };
 

@@ -166,9 +166,11 @@ const FLAG_JUMPS = `
     and ('jump' = any (r.doubts)) <> j.is_jump`;
 
 const AUDIT = `
-  insert into ops.audit_log (actor, action, target, details)
+  insert into ops.audit_log (actor, action, target, before, after, details)
   select $1, case kind when 'changed' then 'fx.change' else 'fx.withdraw' end, currency || ' ' || day,
-         jsonb_build_object('old', old::text, 'new', new::text, 'old_source', old_source, 'source', $2::text)
+         jsonb_build_object('rate', old::text, 'source', old_source),
+         case kind when 'changed' then jsonb_build_object('rate', new::text, 'source', $2::text) end,
+         jsonb_build_object('source', $2::text)
   from pg_temp.fx_changes where kind <> 'added' order by day, currency`;
 
 const DOUBTFUL = `

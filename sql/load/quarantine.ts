@@ -89,8 +89,9 @@ export async function dismissRejected(
     [brandId, connectionId, stream, rowKeys],
   );
   for (const { key, reason } of rows) {
-    const details = { stream, record: key, reason };
-    await recordAction(tx, { action: 'sync.dismiss', brandId, target: connection, details });
+    const before = { record: key, reason };
+    const details = { stream };
+    await recordAction(tx, { action: 'sync.dismiss', brandId, target: connection, before, details });
   }
   return rows.map(({ key }) => key);
 }

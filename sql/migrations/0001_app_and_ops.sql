@@ -203,6 +203,13 @@ create table ops.audit_log (
   action text not null,
   brand_id uuid,
   target text not null,
+  before jsonb,
+  after jsonb,
   details jsonb not null default '{}'
 );
+create index audit_log_by_age on ops.audit_log (at, id);
 comment on table ops.audit_log is 'what operators did, written in the transaction that did it';
+comment on column ops.audit_log.action is 'noun.verb';
+comment on column ops.audit_log.before is 'the values that the action changed; null where nothing was there before';
+comment on column ops.audit_log.after is 'the same values as the action left them; null where nothing is left';
+comment on column ops.audit_log.details is 'what else the action was told';

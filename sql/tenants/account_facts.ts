@@ -7,14 +7,22 @@ import type { OpenConnection, Which } from './connections.ts';
 /** Running jobs keep to it from their next request on; null is the usual limit of the provider. */
 export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
   const { brandId, connectionId, actor } = which;
-  const { rows } = await tx.query<{ name: string }>(
-    'update app.connections set requests_per_second = $3 where brand_id = $1 and id = $2 returning name',
+  const { rows } = await tx.query<{ name: string; before: number | null }>(
+    `update app.connections c set requests_per_second = $3
+     from (
+       select brand_id, id, requests_per_second from app.connections
+       where brand_id = $1 and id = $2 for no key update
+     ) was
+     where c.brand_id = was.brand_id and c.id = was.id
+     returning c.name, was.requests_per_second as before`,
     [brandId, connectionId, requestsPerSecond],
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  const details = { requestsPerSecond };
-  await recordAction(tx, { action: 'connections.limits', brandId, target: row.name, details, actor });
+  await recordAction(tx, {
+    ...{ action: 'connections.limits', brandId, target: row.name, actor },
+    ...{ before: { requestsPerSecond: row.before }, after: { requestsPerSecond } },
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The audit log: actions of operators, stored in the transaction of the action. Details never hold a secret. */
+/** The audit log: actions of operators, stored in the transaction of the action. It never holds a secret. */
 import { userInfo } from 'node:os';
 import { scrubValue } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
@@ -9,18 +9,27 @@ export type Action = {
   brandId?: string;
   /** The target, by the name that people use. */
   target: string;
-  details?: Record<string, unknown>;
+  /** The values that it changes; nothing where it makes something. */
+  before?: Values;
+  /** The same values as it leaves them; nothing where it removes something. */
+  after?: Values;
+  /** What else it was told. */
+  details?: Values;
   /** Who did it; defaults to the account that the command runs as. */
   actor?: string;
 };
 
+type Values = Record<string, unknown>;
+
 export async function recordAction(
   tx: Tx,
-  { action, brandId, target, details = {}, actor }: Action,
+  { action, brandId, target, before, after, details = {}, actor }: Action,
 ): Promise<void> {
+  const json = (values: Values | undefined) => values && JSON.stringify(values, scrubValue);
   await tx.query(
-    `insert into ops.audit_log (actor, action, brand_id, target, details) values ($1, $2, $3, $4, $5)`,
-    [actor ?? currentAccount(), action, brandId ?? null, target, JSON.stringify(details, scrubValue)],
+    `insert into ops.audit_log (actor, action, brand_id, target, before, after, details)
+     values ($1, $2, $3, $4, $5, $6, $7)`,
+    [actor ?? currentAccount(), action, brandId, target, json(before), json(after), json(details)],
   );
 }
 

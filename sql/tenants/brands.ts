@@ -53,8 +53,8 @@ export async function addBrand(tx: Tx, brand: NewBrand): Promise<Brand> {
     ),
   );
   const added = only(rows);
-  const details = { timeZone, reportingCurrency };
-  await recordAction(tx, { action: 'brands.add', brandId: added.id, target: slug, details, actor });
+  const after = { name, timeZone, reportingCurrency };
+  await recordAction(tx, { action: 'brands.add', brandId: added.id, target: slug, after, actor });
   return added;
 }
 
@@ -84,8 +84,8 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   const before = await lockBrand(tx, change.brandId);
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
-  const details = { from: before.timeZone, to: timeZone };
-  return markChange(tx, before, change, 'brands.time_zone', details, [before.timeZone, timeZone]);
+  const zones = [before.timeZone, timeZone];
+  return markChange(tx, before, change, { action: 'brands.time_zone', after: { timeZone } }, zones);
 }
 
 /** Marks every day: each has figures in the reporting currency. */
@@ -98,20 +98,20 @@ export async function changeReportingCurrency(
   const before = await lockBrand(tx, change.brandId);
   if (before.reportingCurrency === currency) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set reporting_currency = $2 where id = $1', [before.id, currency]);
-  const details = { from: before.reportingCurrency, to: currency };
-  return markChange(tx, before, change, 'brands.reporting_currency', details, [before.timeZone]);
+  const changed = { action: 'brands.reporting_currency', after: { reportingCurrency: currency } };
+  return markChange(tx, before, change, changed, [before.timeZone]);
 }
 
 async function markChange(
   tx: Tx,
   brand: Brand,
   { tables, now, actor }: BrandChange,
-  action: string,
-  details: Record<string, unknown>,
+  { action, after }: { action: string; after: Partial<Brand> },
   timeZones: readonly string[],
 ): Promise<Marked> {
   const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
-  await recordAction(tx, { action, brandId: brand.id, target: brand.slug, details, actor });
+  const before = Object.fromEntries(Object.keys(after).map((field) => [field, brand[field as keyof Brand]]));
+  await recordAction(tx, { action, brandId: brand.id, target: brand.slug, before, after, actor });
   const { rows } = await tx.query<{ id: Owner }>(
     `(select id from app.retailers where brand_id = $1 and removing_at is null order by slug)
      union all

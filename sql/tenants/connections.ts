@@ -129,8 +129,8 @@ export async function addConnection(
         throw error.constraint === 'account_once' ? new AccountTaken(provider, account) : error;
       }),
   );
-  const details = { provider, account, baseUrl, retailerId, requestsPerSecond };
-  await recordAction(tx, { action: 'connections.add', brandId, target: name, details, actor });
+  const after = { provider, account, baseUrl, auth, retailerId, requestsPerSecond };
+  await recordAction(tx, { action: 'connections.add', brandId, target: name, after, actor });
   return only(rows);
 }
 
@@ -181,14 +181,14 @@ export async function holdConnection(
   );
   const [row] = rows;
   if (row === undefined) return;
-  const details = { code, reason };
-  await recordAction(tx, { action: 'connections.hold', brandId, target: row.name, details, actor });
+  const [before, after] = [{ held: null }, { held: { code, reason } }];
+  await recordAction(tx, { action: 'connections.hold', brandId, target: row.name, before, after, actor });
 }
 
 /** True if it was held. The caller requeues its parked jobs in the same transaction. */
 export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }: Which): Promise<boolean> {
-  const { rows } = await tx.query<{ name: string; brand: string; removingAt: Date | null }>(
-    `select c.name, b.slug as brand, c.removing_at as "removingAt"
+  const { rows } = await tx.query<Held>(
+    `select c.name, b.slug as brand, c.removing_at as "removingAt", c.held_code as code, c.held_reason as reason
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2 and c.held_at is not null for no key update of c`,
     [brandId, connectionId],
@@ -201,9 +201,18 @@ export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }
      where brand_id = $1 and id = $2`,
     [brandId, connectionId],
   );
-  await recordAction(tx, { action: 'connections.release', brandId, target: row.name, actor });
+  const [before, after] = [{ held: { code: row.code, reason: row.reason } }, { held: null }];
+  await recordAction(tx, { action: 'connections.release', brandId, target: row.name, before, after, actor });
   return true;
 }
+
+type Held = {
+  name: string;
+  brand: string;
+  removingAt: Date | null;
+  code: string | null;
+  reason: string | null;
+};
 
 /** Stores another key, or another way of using it; a token that was made with the old one is deleted. */
 export async function replaceSecret(
@@ -213,18 +222,27 @@ export async function replaceSecret(
   secret: string,
 ): Promise<void> {
   const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'secret' });
-  const { rows } = await tx.query<{ name: string }>(
-    `update app.connections
+  const { rows } = await tx.query<{ name: string; before: KeyFacts; after: KeyFacts }>(
+    `update app.connections c
      set secret = $3, secret_key_id = $4, token = null, token_key_id = null, token_expires_at = null,
-         account_asked_at = null, secret_changed_at = clock_timestamp(), auth = coalesce($5, auth)
-     where brand_id = $1 and id = $2 returning name`,
+         account_asked_at = null, secret_changed_at = clock_timestamp(), auth = coalesce($5, c.auth)
+     from (
+       select brand_id, id, jsonb_build_object('auth', auth, 'keyChangedAt', secret_changed_at) as facts
+       from app.connections where brand_id = $1 and id = $2 for no key update
+     ) was
+     where c.brand_id = was.brand_id and c.id = was.id
+     returning c.name, was.facts as before,
+               jsonb_build_object('auth', c.auth, 'keyChangedAt', c.secret_changed_at) as after`,
     [brandId, connectionId, sealed, keyId, auth ?? null],
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  const details = auth === undefined ? {} : { auth };
-  await recordAction(tx, { action: 'connections.key', brandId, target: row.name, details, actor });
+  const { name, before, after } = row;
+  await recordAction(tx, { action: 'connections.key', brandId, target: name, before, after, actor });
 }
+
+/** What may be told of a key. */
+type KeyFacts = { auth: string; keyChangedAt: string | null };
 
 export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };
 
@@ -258,7 +276,9 @@ export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number
   const alsoRetailers = from === null ? [] : [from];
   const timeZones = [before.time_zone];
   const days = await markAllDays(tx, { brandId, connectionId, alsoRetailers, timeZones, tables, now });
-  const details = { from, to: retailerId };
-  await recordAction(tx, { action: 'connections.move', brandId, target: before.name, details, actor });
+  await recordAction(tx, {
+    ...{ action: 'connections.move', brandId, target: before.name, actor },
+    ...{ before: { retailerId: from }, after: { retailerId } },
+  });
   return { days, retailerIds: [...alsoRetailers, retailerId] };
 }

@@ -27,8 +27,10 @@ async function changeCurrency(tx: Tx, before: string | undefined, currency: stri
      on conflict (is_only_row) do update set currency = excluded.currency, set_at = excluded.set_at`,
     [currency, now],
   );
-  const details = { from: before, to: currency };
-  await recordAction(tx, { action: 'platform.currency', target: 'platform', details });
+  await recordAction(tx, {
+    ...{ action: 'platform.currency', target: 'platform', after: { currency } },
+    ...(before !== undefined && { before: { currency: before } }),
+  });
 }
 
 /** Creates the roles if the account may, and grants them what they may read. Returns the missing ones. */

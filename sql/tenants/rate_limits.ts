@@ -15,7 +15,9 @@ export async function resetRateBudgets(tx: Tx, connection: Connection, actor?: s
     [provider, account],
   );
   const buckets = rowCount ?? 0;
-  const details = { provider, account, buckets };
-  await recordAction(tx, { action: 'connections.limits_reset', brandId, target: name, details, actor });
+  await recordAction(tx, {
+    ...{ action: 'connections.limits_reset', brandId, target: name, actor },
+    ...{ before: { buckets }, after: { buckets: 0 }, details: { provider, account } },
+  });
   return buckets;
 }

@@ -36,7 +36,10 @@ export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: s
   const named = await lockOwner(tx, owner);
   if (named === undefined || named.removing) return; // ended, or announced before
   await tx.query(`update app.${kind}s set removing_at = $3 where ${KEYS[kind]}`, [brandId, id, now]);
-  await recordAction(tx, { action: `${kind}s.remove_begin`, brandId, target: named.name, actor });
+  await recordAction(tx, {
+    ...{ action: `${kind}s.remove_begin`, brandId, target: named.name, actor },
+    ...{ before: { removing: false }, after: { removing: true } },
+  });
 }
 
 export type Removal = Which & {
@@ -77,7 +80,8 @@ export async function beginRemoval(
     action: 'connections.remove_begin',
     brandId,
     target: name,
-    details: { from },
+    before: { retailerId: from },
+    after: { retailerId: null },
     actor,
   });
   if ((from === null && level !== 'brand') || retailer_goes) return { days: 0, retailerIds: [] };
@@ -130,7 +134,7 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
     throw new RemovalDisturbed(kind, named, `it still has ${names}`);
   }
   await tx.query(`delete from app.${kind}s where ${KEYS[kind]}`, [brandId, id]);
-  await recordAction(tx, { action: `${kind}s.remove`, brandId, target: named.name, details: { id }, actor });
+  await recordAction(tx, { action: `${kind}s.remove`, brandId, target: named.name, before: { id }, actor });
 }
 
 const KEYS: Readonly<Record<OwnerKind, string>> = {

@@ -23,5 +23,6 @@ export async function rename(
 ): Promise<void> {
   const { rowCount } = await taking(kind, to, () => tx.query(UPDATES[kind], [brandId, id, to]));
   if (rowCount !== 1) throw new NameNotFound(kind, from, []);
-  await recordAction(tx, { action: `${kind}s.rename`, brandId, target: from, details: { to }, actor });
+  const [before, after] = [{ name: from }, { name: to }];
+  await recordAction(tx, { action: `${kind}s.rename`, brandId, target: from, before, after, actor });
 }

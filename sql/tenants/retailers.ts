@@ -28,7 +28,7 @@ export async function addRetailer(tx: Tx, { brandId, slug, name, actor }: NewRet
       [brandId, slug, name],
     ),
   );
-  await recordAction(tx, { action: 'retailers.add', brandId, target: slug, actor });
+  await recordAction(tx, { action: 'retailers.add', brandId, target: slug, after: { name }, actor });
   return only(rows);
 }
 

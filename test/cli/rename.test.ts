@@ -34,7 +34,7 @@ test('brands, retailers and connections take another name, once, and keep their 
   ).toEqual([{ slug: 'apex', name: 'apex', retailer: 'uk', connection: 'web' }]);
   expect(await db.column('select slug from app.brands where id = $1', [other.brand.id])).toEqual(['other']);
   const kept = await db.rows(
-    "select action, target, details ->> 'to' as to from ops.audit_log where action like '%.rename' order by id",
+    "select action, target, after ->> 'name' as to from ops.audit_log where action like '%.rename' order by id",
   );
   expect(kept).toEqual([
     { action: 'connections.rename', target: connection.name, to: 'web' },
@@ -61,8 +61,9 @@ test('a shop goes over from an admin token to client credentials, and is asked a
   expect(opened).toMatchObject({ auth: 'client_credentials', accountAskedAt: null });
   expect(JSON.parse(opened.secret)).toEqual({ client_id: 'app', client_secret: 's3cret' });
   expect(await db.column('select token from app.connections')).toEqual([null]);
-  expect(await db.column("select details from ops.audit_log where action = 'connections.key'")).toEqual([
-    { auth: 'client_credentials' },
+  const used = "select before ->> 'auth' as was, after ->> 'auth' as is_now from ops.audit_log";
+  expect(await db.rows(`${used} where action = 'connections.key'`)).toEqual([
+    { was: 'token', is_now: 'client_credentials' },
   ]);
   expect(await nightshift(['connections', 'key', name], { env, input: 'app2:s3cret' })).toMatchObject({
     code: 0,

@@ -51,7 +51,7 @@ test('a brand is set up from nothing with the commands of the README', async () 
   expect(code).toBe(0);
   expect(stdout.split('\n')[1]).toMatch(/^acme\tacme-uk\tshopify\tacme-uk\.myshopify\.com\tfree\t/);
   expect(await db.column('select action from ops.audit_log order by id')).toEqual([
-    ...['brands.add', 'retailers.add', 'connections.add'],
+    ...['platform.migrate', 'brands.add', 'retailers.add', 'connections.add'],
   ]);
 });
 

@@ -92,7 +92,7 @@ test('a corrected rate is audited, and marks just the days that used it', async 
   const [audit] = await db.rows("select * from ops.audit_log where action = 'fx.change'");
   expect(audit).toMatchObject({
     ...{ actor: 'test', target: 'USD 2026-04-10', brand_id: null },
-    details: { old: '1.2', new: '1.21', source: 'test', old_source: 'test' },
+    ...{ before: { rate: '1.2', source: 'test' }, after: { rate: '1.21', source: 'test' } },
   });
   const before = await versions(db, 'agg.daily_sales');
   await rollUp(db, seller);
@@ -106,9 +106,9 @@ test('a withdrawn rate is audited, and its days fall back to the one before', as
   await store(db, rates);
   await rollUp(db, seller);
   expect(await store(db, [['USD', friday, null]])).toMatchObject({ withdrawn: 1, days: 3 });
-  expect(await db.column("select details ->> 'old' from ops.audit_log where action = 'fx.withdraw'")).toEqual(
-    ['1.2'],
-  );
+  expect(await db.rows("select before, after from ops.audit_log where action = 'fx.withdraw'")).toEqual([
+    { before: { rate: '1.2', source: 'test' }, after: null },
+  ]);
   await rollUp(db, seller);
   expect(await db.column('select distinct fx_day from agg.daily_sales order by 1')).toEqual([
     '2026-04-09',

@@ -203,9 +203,9 @@ test('the currency is the one that a process was told last, and one that is not 
   await keepPlatformCurrency(db, undefined, new Date());
   await keepPlatformCurrency(db, 'GBP', new Date());
   expect(await seen()).toEqual([{ currency: 'GBP', gmv: '100' }]);
-  expect(await db.column("select details from ops.audit_log where action = 'platform.currency'")).toEqual([
-    { from: 'EUR', to: 'GBP' },
-  ]);
+  expect(await db.rows("select before, after from ops.audit_log where action = 'platform.currency'")).toEqual(
+    [{ before: { currency: 'EUR' }, after: { currency: 'GBP' } }],
+  );
   await expect(keepPlatformCurrency(db, 'XQX', new Date())).rejects.toMatchObject({
     code: 'NS_CURRENCY_UNKNOWN',
   });

@@ -68,9 +68,12 @@ test('raised limits of an account are given with it or later, changed and taken 
   expect(listed.json()).toMatchObject([{ connection: 'stripe-uk', requests_per_second: 400 }]);
   expect(await limits('usual')).toMatchObject({ code: 0 });
   expect(await stored()).toEqual([null]);
-  const actions =
-    "select details -> 'requestsPerSecond' from ops.audit_log where action = 'connections.limits'";
-  expect(await db.column(`${actions} order by id`)).toEqual([400, null]);
+  expect(
+    await db.rows("select before, after from ops.audit_log where action = 'connections.limits' order by id"),
+  ).toEqual([
+    { before: { requestsPerSecond: 150 }, after: { requestsPerSecond: 400 } },
+    { before: { requestsPerSecond: 400 }, after: { requestsPerSecond: null } },
+  ]);
 
   const shop = [
     'connections',

@@ -50,12 +50,13 @@ test('records without an id are set aside each by itself, and dismissed by their
   expect(await keysOf(other)).toEqual(keys);
   expect(
     await db.rows(
-      "select brand_id, details from ops.audit_log where action = 'sync.dismiss' order by details ->> 'record'",
+      "select brand_id, before, details from ops.audit_log where action = 'sync.dismiss' order by before ->> 'record'",
     ),
   ).toEqual(
     keys.map((record) => ({
       brand_id: account.brandId,
-      details: { stream: STREAM, record, reason: expect.any(String) },
+      before: { record, reason: expect.any(String) },
+      details: { stream: STREAM },
     })),
   );
   data = [];

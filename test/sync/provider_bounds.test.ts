@@ -169,12 +169,13 @@ test('an operator can take a block back, of all brands that read the account, an
     `${account}.au`,
   ]);
   expect(
-    await db.rows('select action, brand_id, details from ops.audit_log order by id desc limit 1'),
+    await db.rows('select action, brand_id, before, details from ops.audit_log order by id desc limit 1'),
   ).toEqual([
     {
       action: 'connections.limits_reset',
       brand_id: brandId,
-      details: { provider: 'shopify', account, buckets: 1 },
+      before: { buckets: 1 },
+      details: { provider: 'shopify', account },
     },
   ]);
 });

@@ -72,12 +72,13 @@ test('changes to what already is mark nothing and are not kept', async () => {
   expect(await db.rows('select from ops.audit_log')).toEqual([]);
 
   await db.transaction((tx) => changeReportingCurrency(tx, 'JPY', change(shop.brand.id)));
-  expect(await db.rows('select actor, action, target, details from ops.audit_log')).toEqual([
+  expect(await db.rows('select actor, action, target, before, after from ops.audit_log')).toEqual([
     {
       actor: 'ann',
       action: 'brands.reporting_currency',
       target: shop.brand.slug,
-      details: { from: 'GBP', to: 'JPY' },
+      before: { reportingCurrency: 'GBP' },
+      after: { reportingCurrency: 'JPY' },
     },
   ]);
   expect(await db.column('select day from ops.marks')).toEqual(['2024-05-01']);

@@ -190,13 +190,20 @@ test('everything that an operator does to connections is kept, with who did it a
     await moveConnection(tx, { ...which, retailerId: target.id, tables: thingTables.slice(0, 0), now });
   });
   const kept = await db.rows(
-    'select actor, action, brand_id, target, details from ops.audit_log order by id',
+    'select actor, action, brand_id, target, before, after from ops.audit_log order by id',
   );
   const by = { actor: 'ann', brand_id: brand.id, target: connection.name };
+  const held = { code: 'NS_X', reason: 'because' };
   expect(kept).toEqual([
-    { ...by, action: 'connections.hold', details: { code: 'NS_X', reason: 'because' } },
-    { ...by, action: 'connections.release', details: {} },
-    { ...by, action: 'connections.key', details: {} },
-    { ...by, action: 'connections.move', details: { from: retailer.id, to: target.id } },
+    { ...by, action: 'connections.hold', before: { held: null }, after: { held } },
+    { ...by, action: 'connections.release', before: { held }, after: { held: null } },
+    {
+      ...{ ...by, action: 'connections.key', before: { auth: 'token', keyChangedAt: null } },
+      after: { auth: 'token', keyChangedAt: expect.any(String) },
+    },
+    {
+      ...{ ...by, action: 'connections.move', before: { retailerId: retailer.id } },
+      after: { retailerId: target.id },
+    },
   ]);
 });

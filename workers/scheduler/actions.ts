@@ -22,7 +22,7 @@ import {
   type Schedule,
   updatePolicy,
 } from '#sql/schedules/schedules.ts';
-import { recordAction } from '#sql/tenants/audit.ts';
+import { type Action, recordAction } from '#sql/tenants/audit.ts';
 import { assertTimeZone } from '#sql/tenants/brands.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import type { Task } from '#tasks/task.ts';
@@ -75,15 +75,17 @@ export async function onSchedule<T>(
   return askingFirst(db, () => db.transaction(work));
 }
 
-function audit(tx: Tx, verb: string, { id, name, brandId }: Named, details: Record<string, unknown>) {
+function audit(tx: Tx, verb: string, { id, name, brandId }: Named, what: Pick<Action, Said>) {
   const target = `${id} ${name}`;
-  return recordAction(tx, { action: `schedules.${verb}`, target, details, ...(brandId && { brandId }) });
+  return recordAction(tx, { action: `schedules.${verb}`, target, ...what, ...(brandId && { brandId }) });
 }
+
+type Said = 'before' | 'after' | 'details';
 
 type Named = { id: number; name: string; brandId: string | null };
 
 export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, now }: Actor): Promise<number> {
-  const { brandId, connectionId, ...details } = schedule;
+  const { brandId, connectionId, ...after } = schedule;
   assertPolicy(schedule);
   assertPayload(schedule, tasks);
   return db.transaction(async (tx) => {
@@ -100,7 +102,7 @@ export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, no
       throw new ScheduleState(`There is a schedule ${schedule.name} there already.`, {
         hint: 'Take another name, or change that one: npx nightshift schedules edit',
       });
-    await audit(tx, 'add', { id, name: schedule.name, brandId }, details);
+    await audit(tx, 'add', { id, name: schedule.name, brandId }, { after });
     return id;
   });
 }
@@ -168,7 +170,8 @@ export function pauseSchedule(
         hint: `npx nightshift schedules resume ${id}`,
       });
     await markPaused(tx, id, { at, until, by: actor.by, reason });
-    await audit(tx, 'pause', schedule, { reason, until: until?.toISOString() });
+    const after = { paused: { reason, until: until?.toISOString() } };
+    await audit(tx, 'pause', schedule, { before: { paused: null }, after });
   });
 }
 
@@ -190,7 +193,9 @@ export function resumeSchedule(
     const max = { skip: 0, latest: 1, all: FIRED_AT_ONCE_MAX }[missed];
     const slots = await pausedSlots(tx, id, { since: pausedAt, max });
     await markResumed(tx, id, now);
-    await audit(tx, 'resume', schedule, { missed, fires: slots.length });
+    const before = { paused: { since: pausedAt.toISOString() } };
+    const details = { missed, fires: slots.length };
+    await audit(tx, 'resume', schedule, { before, after: { paused: null }, details });
     return fireAll(tx, schedule, slots, { tasks: actor.tasks });
   });
 }
@@ -219,7 +224,8 @@ export async function removeSchedule(db: Db, id: number, actor: Actor): Promise<
       throw new ScheduleRefused(`${schedule.name} is a schedule that everybody has: it would come back.`, {
         hint: `Pause it instead: npx nightshift schedules pause ${id} --reason …`,
       });
-    await audit(tx, 'remove', schedule, { expression: schedule.expression });
+    const { task, payload, expression, timeZone } = schedule;
+    await audit(tx, 'remove', schedule, { before: { task, payload, expression, timeZone } });
     await deleteSchedule(tx, id);
   });
 }

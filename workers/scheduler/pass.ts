@@ -37,7 +37,7 @@ export async function decideDue(tx: Tx, schedule: Schedule, options: PassOptions
   const { id, timeZone, versionZone, pausedUntil, decidedTo } = schedule;
   if (decidedTo.getTime() - now.getTime() > AHEAD_MS) await decideAgain(tx, schedule, now);
   else if (now <= decidedTo) return NOTHING_DUE;
-  const pausedAt = schedule.pausedAt ?? (await pauseIfFailing(tx, schedule, options));
+  const pausedAt = schedule.pausedAt ?? (await pauseIfFailing(tx, schedule));
   const active = await activeJob(tx, id);
   const { decided, isLast } = decidable({ ...schedule, pausedAt }, now, active !== undefined);
   if (active && schedule.overlap === 'skip') tellOverlap(decided, active);
@@ -90,15 +90,15 @@ function localDayOf(at: Date, timeZone: string): string {
 }
 
 /** Gives the instant since when the schedule is paused. */
-async function pauseIfFailing(tx: Tx, schedule: Schedule, { now }: PassOptions): Promise<Date | null> {
+async function pauseIfFailing(tx: Tx, schedule: Schedule): Promise<Date | null> {
   const { id, brandId, name, pauseAfterFailures: max, decidedTo } = schedule;
   if (max === null || (await failuresInARow(tx, id)) < max) return null;
   const reason = `its last ${max} slots failed`;
   await markPaused(tx, id, { at: decidedTo, by: 'scheduler', reason });
   const target = `${id} ${name}`;
-  const details = { reason, at: now.toISOString() };
+  const after = { paused: { reason } };
   await recordAction(tx, {
-    ...{ action: 'schedules.pause', target, details, actor: 'scheduler' },
+    ...{ action: 'schedules.pause', target, before: { paused: null }, after, actor: 'scheduler' },
     ...(brandId && { brandId }),
   });
   return decidedTo;

@@ -10,6 +10,12 @@ export async function storeAddress(tx: Tx, connection: Connection, baseUrl: stri
     'update app.connections set base_url = $3, account_asked_at = null where brand_id = $1 and id = $2',
     [brandId, id, baseUrl],
   );
-  const details = { from: connection.baseUrl, to: baseUrl };
-  await recordAction(tx, { action: 'connections.set_url', brandId, target: name, details });
+  const before = { baseUrl: connection.baseUrl };
+  await recordAction(tx, {
+    action: 'connections.set_url',
+    brandId,
+    target: name,
+    before,
+    after: { baseUrl },
+  });
 }

@@ -4,6 +4,7 @@ import type { ConnectionCheck } from '#connectors/kit/provider.ts';
 import { checkConnection } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { saveScopes } from '#sql/tenants/account_facts.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { type Found, findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
@@ -66,6 +67,12 @@ async function ask(cli: Cli, session: Session, { connection }: Found, now: Date)
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const result = await checkConnection({ connection: opened, db, sealer: keyring.sealer, signal }, now);
   const which = { brandId: connection.brandId, connectionId: connection.id };
-  await db.transaction((tx) => saveScopes(tx, which, result.scopes, now));
+  await db.transaction(async (tx) => {
+    await saveScopes(tx, which, result.scopes, now);
+    await recordAction(tx, {
+      ...{ action: 'connections.check', brandId: connection.brandId, target: connection.name },
+      ...{ before: { scopes: connection.grantedScopes }, after: { scopes: result.scopes } },
+    });
+  });
   return result;
 }

@@ -1,5 +1,6 @@
 /** `connections key` and `connections reseal` */
 import { type Command, Option } from 'commander';
+import { recordAction } from '#sql/tenants/audit.ts';
 import { replaceSecret } from '#sql/tenants/connections.ts';
 import { resealAll } from '#sql/tenants/secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
@@ -53,6 +54,12 @@ export function addReseal(command: Command, cli: Cli): void {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);
       const connections = await resealAll(session.db, sealer);
+      await session.db.transaction((tx) =>
+        recordAction(tx, {
+          ...{ action: 'connections.reseal', target: 'connections' },
+          ...{ after: { keyId: sealer.keyId }, details: { connections } },
+        }),
+      );
       cli.out.record({ connections, key_id: sealer.keyId ?? null }, () => [
         `${count(connections, 'connection')} sealed anew with key ${sealer.keyId}.`,
       ]);

@@ -1,5 +1,6 @@
 /** `fx sync` */
 import type { Command } from 'commander';
+import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -27,7 +28,10 @@ async function sync(cli: Cli, options: Options): Promise<void> {
   await using session = await openSession(cli);
   const { db } = session;
   const payload = { ...(full && { full }), ...(now && { now }) };
-  const id = await db.transaction((tx) => enqueue(tx, fxRates, payload, { keyMode: 'replace' })); // means now
+  const id = await db.transaction(async (tx) => {
+    await recordAction(tx, { action: 'fx.sync', target: fxRates.name, details: payload });
+    return enqueue(tx, fxRates, payload, { keyMode: 'replace' }); // means now
+  });
   const job = { id, label: 'exchange rates' };
   if (!wait) {
     await sayQueued(cli, session, [job]);

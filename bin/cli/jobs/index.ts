@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { jobStates } from '../shared/queue_state.ts';
 import { openSession } from '../shared/session.ts';
@@ -65,7 +66,13 @@ function addRetry(command: Command, cli: Cli): void {
       const [job] = await jobStates(session.db, [id]);
       if (!job || job.state === 'gone') throw new JobNotFound(id);
       if (job.state !== 'dead') throw new JobNotDead(id, job.state);
-      await session.db.query(RETRY, [id]);
+      await session.db.transaction(async (tx) => {
+        await recordAction(tx, {
+          ...{ action: 'jobs.retry', target: id, details: { task: job.task } },
+          ...{ before: { state: job.state }, after: { state: 'waiting' } },
+        });
+        await tx.query(RETRY, [id]);
+      });
       cli.out.record({ job_id: id, state: 'waiting' }, () => [`job ${id} is back on the queue`]);
     });
 }

@@ -1,6 +1,6 @@
-import { migrate } from '#sql/db/migrate.ts';
 import { placeOf } from '#sql/db/pool.ts';
 import { grantReaders, keepPlatformCurrency, rolesToMake } from '#sql/tenants/platform.ts';
+import { migrateRecorded } from '../shared/migrate_recorded.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 
@@ -9,7 +9,7 @@ export const noun: Noun = (command, cli) => {
     .description('bring the database to the schema of this version; does nothing if it is up to date')
     .action(async () => {
       await using session = await openSession(cli, { anySchema: true });
-      const applied = await migrate(session.db);
+      const applied = await migrateRecorded(session.db);
       await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
       const missing = await grantReaders(session.db);
       for (const line of rolesToMake(missing)) cli.out.say(line);

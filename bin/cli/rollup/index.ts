@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { recordAction } from '#sql/tenants/audit.ts';
 import { type Brand, findBrand } from '#sql/tenants/brands.ts';
 import { keepRetailer } from '#sql/tenants/removing.ts';
 import { findRetailer, listRetailers, type Retailer } from '#sql/tenants/retailers.ts';
@@ -51,6 +52,8 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
     const payload = { brandId: brand.id, retailerId: retailer.id, ...range, now: options.now };
     const id = await db.transaction(async (tx) => {
       await keepRetailer(tx, retailer.brandId, retailer.id);
+      const details = { ...range, now: options.now };
+      await recordAction(tx, { action: 'rollup.run', brandId: brand.id, target: retailer.slug, details });
       return enqueue(tx, rollup, payload, { keyMode: 'replace' }); // means now
     });
     jobs.push({ id, label: `rollup ${retailer.slug}` });

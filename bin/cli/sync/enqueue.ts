@@ -1,7 +1,8 @@
 /** Queues syncs: one job for all streams of an account, and a job for each stream that must be read completely. */
 import { randomUUID } from 'node:crypto';
 import { findStream, streamsOf } from '#connectors/providers.ts';
-import type { Db } from '#sql/db/pool.ts';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { requestSync } from '#tasks/request_sync.ts';
 import { requestSyncs } from '#tasks/request_syncs.ts';
@@ -57,9 +58,10 @@ async function enqueueAll(db: Db, choices: readonly Choice[], { now }: Reading):
   if (first === undefined) return [];
   const { brandId, id: connectionId } = first.connection;
   const streams = choices.map(({ stream }) => findStream(stream));
-  const requested = await db.transaction((tx) =>
-    requestSyncs(tx, { brandId, connectionId }, { streams, now }, NOW),
-  );
+  const requested = await db.transaction(async (tx) => {
+    await recordSync(tx, first.connection, { now });
+    return requestSyncs(tx, { brandId, connectionId }, { streams, now }, NOW);
+  });
   return requested.map(({ job, streams: of }) =>
     queuedAs(
       job,
@@ -75,10 +77,19 @@ async function enqueueEach(db: Db, choices: readonly Choice[], reading: Reading)
     // If an earlier full sync still waits for a retry, this one makes it start over.
     const request = reading.full ? randomUUID() : undefined;
     const payload = { brandId, connectionId, stream: choice.stream, ...reading, request };
-    const id = await db.transaction((tx) => requestSync(tx, payload, NOW));
+    const id = await db.transaction(async (tx) => {
+      await recordSync(tx, choice.connection, { stream: choice.stream, ...reading });
+      return requestSync(tx, payload, NOW);
+    });
     queued.push(queuedAs(id, [choice]));
   }
   return queued;
+}
+
+/** Before the job, whose row may have to be waited for. */
+function recordSync(tx: Tx, { brandId, name }: Connection, details: Reading & { stream?: string }) {
+  const action = details.reconcile ? 'sync.reconcile' : 'sync.run';
+  return recordAction(tx, { action, brandId, target: name, details });
 }
 
 function queuedAs(id: string, choices: readonly Choice[]): QueuedSync {

@@ -1,11 +1,11 @@
 import { startSentry } from '#runtime/sentry.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
-import { migrate } from '#sql/db/migrate.ts';
 import { placeOf } from '#sql/db/pool.ts';
 import { keepPlatformCurrency } from '#sql/tenants/platform.ts';
 import { tasks } from '#tasks/index.ts';
 import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { startLocalWorker } from '../shared/local_worker.ts';
+import { migrateRecorded } from '../shared/migrate_recorded.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 
@@ -18,7 +18,7 @@ export const noun: Noun = (command, cli) => {
       const stop = stopSignal(); // registered first, so that a signal during the start is not lost
       await using session = await openSession(cli, { anySchema: true, longRunning: true });
       const { say } = cli.out;
-      for (const name of await migrate(session.db)) say(`applied ${name}`);
+      for (const name of await migrateRecorded(session.db)) say(`applied ${name}`);
       await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
       await using sentry = await startSentry(session.config.sentryDsn, 'up');
       await using worker = await startLocalWorker(cli, session, { report: sentry.capture });

@@ -1,0 +1,251 @@
+/** Whatever an operator changes is kept: who, what, before and after. */
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { rejectRows } from '#sql/load/quarantine.ts';
+import { currentAccount } from '#sql/tenants/audit.ts';
+import { nouns } from '../../bin/cli/program.ts';
+import { makeOutput } from '../../bin/cli/ui/output.ts';
+import { nightshift } from '../support/cli.ts';
+import { emptyDb, freshDb, type TestDb } from '../support/db/db.ts';
+import { aShopToSync } from '../support/providers/cli_shop.ts';
+import { fakeProvider, status } from '../support/providers/provider.ts';
+import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
+
+/** Verbs that change nothing which an operator answers for. */
+const READS = [
+  ...['demo', 'sandbox', 'status', 'audit'],
+  ...['brands list', 'retailers list', 'connections list', 'sync status', 'fx status', 'fx list', 'fx show'],
+  ...['jobs list', 'jobs show', 'nights list', 'nights show'],
+  ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
+];
+
+/** Each verb that changes something, as a person would type it, and what is kept of it. */
+const CHANGES: [line: string, action: string, kept: object][] = [
+  [
+    'brands add brio --zone Europe/Paris --currency EUR',
+    'brands.add',
+    { after: { timeZone: 'Europe/Paris' } },
+  ],
+  ['brands rename brio brie', 'brands.rename', { before: { name: 'brio' }, after: { name: 'brie' } }],
+  [
+    'brands set-zone acme UTC --yes',
+    'brands.time_zone',
+    { before: { timeZone: 'America/New_York' }, after: { timeZone: 'UTC' } },
+  ],
+  [
+    'brands set-currency acme GBP --yes',
+    'brands.reporting_currency',
+    { before: { reportingCurrency: 'USD' } },
+  ],
+  ['brands remove brie --yes brie', 'brands.remove', { before: { id: expect.any(String) }, after: null }],
+  ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
+  [
+    'retailers rename de fr --brand acme',
+    'retailers.rename',
+    { before: { name: 'de' }, after: { name: 'fr' } },
+  ],
+  [
+    'connections add two --brand acme --retailer us --provider shopify --account two.myshopify.com --key-env KEY',
+    'connections.add',
+    { after: { account: 'two.myshopify.com' } },
+  ],
+  ['connections rename two three --brand acme', 'connections.rename', { after: { name: 'three' } }],
+  [
+    'connections check shop --brand acme',
+    'connections.check',
+    { before: { scopes: null }, after: { scopes: expect.any(Array) } },
+  ],
+  [
+    'connections hold three --brand acme --reason moved',
+    'connections.hold',
+    { before: { held: null }, after: { held: { code: 'operator', reason: 'moved' } } },
+  ],
+  [
+    'connections release three --brand acme',
+    'connections.release',
+    { before: { held: { reason: 'moved' } }, after: { held: null } },
+  ],
+  [
+    'connections key three --brand acme --key-env KEY',
+    'connections.key',
+    { before: { keyChangedAt: null }, after: { keyChangedAt: expect.any(String) } },
+  ],
+  ['connections reseal', 'connections.reseal', { after: { keyId: 'test' } }],
+  [
+    'connections move three --brand acme --retailer fr --yes',
+    'connections.move',
+    { before: { retailerId: expect.any(String) } },
+  ],
+  [
+    'connections set-url three http://127.0.0.1:1 --brand acme',
+    'connections.set_url',
+    { before: { baseUrl: 'https://two.myshopify.com' } },
+  ],
+  [
+    'connections limits stripe --brand acme 50',
+    'connections.limits',
+    { before: { requestsPerSecond: null }, after: { requestsPerSecond: 50 } },
+  ],
+  ['connections limits shop --brand acme --reset', 'connections.limits_reset', { after: { buckets: 0 } }],
+  [
+    'connections remove three --brand acme --yes three',
+    'connections.remove',
+    { before: { id: expect.any(String) }, after: null },
+  ],
+  ['retailers remove fr --brand acme --yes fr', 'retailers.remove', { after: null }],
+  ['sync run --brand acme --connection shop', 'sync.run', { target: 'shop' }],
+  [
+    'sync run --brand acme --connection shop --stream shopify.orders --full',
+    'sync.run',
+    { details: { stream: 'shopify.orders', full: true } },
+  ],
+  [
+    'sync reconcile --brand acme --connection stripe --stream stripe.charges',
+    'sync.reconcile',
+    { details: { stream: 'stripe.charges' } },
+  ],
+  [
+    'sync dismiss shop 1 --stream shopify.orders --brand acme',
+    'sync.dismiss',
+    { before: { record: '1', reason: 'strange' }, after: null },
+  ],
+  [
+    'rollup run --brand acme --from 2026-01-01 --to 2026-01-02',
+    'rollup.run',
+    { details: { from: '2026-01-01', to: '2026-01-02' } },
+  ],
+  ['fx sync', 'fx.sync', { target: 'fx_rates' }],
+  ['fx import -', 'fx.import', { details: { added: 1 } }],
+  ['jobs retry DEAD', 'jobs.retry', { before: { state: 'dead' }, after: { state: 'waiting' } }],
+  ['jobs prune', 'jobs.prune', {}],
+  [
+    'schedules add mine --task retention --expression 0_2_*_*_*',
+    'schedules.add',
+    { after: { expression: '0 2 * * *' } },
+  ],
+  [
+    'schedules edit mine --expression 0_3_*_*_*',
+    'schedules.edit',
+    { before: { expression: '0 2 * * *' }, after: { expression: '0 3 * * *' } },
+  ],
+  [
+    'schedules pause mine --reason why',
+    'schedules.pause',
+    { before: { paused: null }, after: { paused: { reason: 'why' } } },
+  ],
+  [
+    'schedules resume mine',
+    'schedules.resume',
+    { before: { paused: { since: expect.any(String) } }, after: { paused: null } },
+  ],
+  ['schedules run mine', 'schedules.run', {}],
+  ['schedules backfill mine --since 2026-01-01T00:00:00Z', 'schedules.backfill', { details: { plan: 1 } }],
+  ['schedules remove mine --yes', 'schedules.remove', { before: { expression: '0 3 * * *' }, after: null }],
+];
+
+/** Verbs with a test of their own. */
+const ELSEWHERE = ['migrate', 'up'];
+
+test('each verb of the command line is known to change something or nothing', async () => {
+  const changing = CHANGES.map(([line]) => line.split(' ').slice(0, 2).join(' ').replace(/ -.*/, ''));
+  expect((await allVerbs()).sort()).toEqual([...new Set([...READS, ...changing, ...ELSEWHERE])].sort());
+});
+
+async function allVerbs(): Promise<string[]> {
+  const io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+  const cli = { out: makeOutput(true), io, env: {}, exitCode: 0 } as const;
+  const verbs: string[] = [];
+  for (const [name, { load }] of Object.entries(nouns)) {
+    const command = new Command(name);
+    (await load()).noun(command, { ...cli });
+    const own = command.commands.map((verb) => `${name} ${verb.name()}`);
+    verbs.push(...(own.length > 0 ? own : [name]));
+  }
+  return verbs;
+}
+
+test('each verb that changes something is kept with who did it, before and after', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopToSync(db);
+  await using stripe = await fakeProvider(status(503));
+  const { brandId, id: connectionId } = shop.connection;
+  const account = { brandId, name: 'stripe', provider: 'stripe', account: 'acct_1', auth: 'key' };
+  await aConnection(db, { ...account, retailerId: shop.connection.retailerId, baseUrl: stripe.url });
+  const stream = { brandId, connectionId, stream: 'shopify.orders' };
+  await db.transaction((tx) => rejectRows(tx, stream, [{ key: '1', reason: 'strange', payload: {} }]));
+  const dead = await deadJob(db);
+  const env = { ...shop.env, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS, KEY: 'shpat_secret_of_the_walk' };
+  for (const [line, action, kept] of CHANGES) {
+    const words = line
+      .replace('DEAD', dead)
+      .split(' ')
+      .map((word) => word.replaceAll('_', word.startsWith('0_') ? ' ' : '_'));
+    const [last] = await db.column('select coalesce(max(id), 0) from ops.audit_log');
+    const ran = await nightshift(words, { env, input: 'Date,AED,\n2026-04-10,4.29,\n' });
+    expect(ran, line).toMatchObject({ code: 0 });
+    const rows = await db.rows('select * from ops.audit_log where id > $1', [last]);
+    expect(rows, line).toContainEqual(expect.objectContaining({ action, actor: currentAccount() }));
+    expect(
+      rows.find((row) => row.action === action),
+      line,
+    ).toMatchObject(kept);
+  }
+  const [all] = await db.column('select string_agg(a::text, chr(10)) from ops.audit_log a');
+  expect(all).not.toContain('shpat_');
+});
+
+async function deadJob(db: TestDb): Promise<string> {
+  const [id] = await db.column("select (graphile_worker.add_job('retention', '{}')).id::text");
+  await db.query('select graphile_worker.permanently_fail_jobs(array[$1]::bigint[], $2)', [
+    id,
+    'it is broken',
+  ]);
+  return String(id);
+}
+
+test('a migration is kept, and is not when there was nothing to migrate', async () => {
+  await using db = await emptyDb();
+  const env = { DATABASE_URL: db.url };
+  const actions = () => db.column("select action from ops.audit_log where action = 'platform.migrate'");
+  expect(await nightshift(['migrate'], { env })).toMatchObject({ code: 0 });
+  expect(await nightshift(['migrate'], { env })).toMatchObject({ code: 0 });
+  expect(await actions()).toEqual(['platform.migrate']);
+});
+
+test('the log is searched by brand, actor, action, time and text, latest first', async () => {
+  await using db = await freshDb();
+  const env = { DATABASE_URL: db.url };
+  const brand = (slug: string) =>
+    nightshift(['brands', 'add', slug, '--zone', 'UTC', '--currency', 'EUR'], { env });
+  for (const slug of ['acme', 'brio']) expect(await brand(slug)).toMatchObject({ code: 0 });
+  await db.query("update ops.audit_log set at = '2026-03-01' where target = 'acme'");
+  await db.query("update ops.audit_log set at = '2026-03-02', actor = 'ann' where target = 'brio'");
+  const found = async (...options: string[]) => {
+    const { code, json } = await nightshift(['audit', '--json', ...options], { env });
+    expect(code).toBe(0);
+    return (json() as { target: string }[]).map(({ target }) => target);
+  };
+  expect(await found()).toEqual(['brio', 'acme']);
+  expect(await found('--brand', 'acme')).toEqual(['acme']);
+  expect(await found('--actor', 'ann')).toEqual(['brio']);
+  expect(await found('--action', 'brands')).toEqual(['brio', 'acme']);
+  expect(await found('--action', 'brands.add', '--text', 'BRIO')).toEqual(['brio']);
+  expect(await found('--action', 'brand')).toEqual([]);
+  expect(await found('--text', '%')).toEqual([]);
+  expect(await found('--since', '2026-03-02T00:00:00Z')).toEqual(['brio']);
+  expect(await found('--until', '2026-03-02T00:00:00Z')).toEqual(['acme']);
+  expect(await nightshift(['audit', '--brand', 'nobody'], { env })).toMatchObject({ code: 3 });
+  expect(await nightshift(['brands', 'remove', 'acme', '--yes', 'acme'], { env })).toMatchObject({ code: 0 });
+  expect((await found('--brand', 'acme')).length).toBe(3);
+});
+
+test('more than a page is said, with what shows the earlier ones', async () => {
+  await using db = await freshDb();
+  await db.query(
+    `insert into ops.audit_log (at, actor, action, target)
+     select '2026-03-01'::timestamptz + make_interval(secs => n), 'ann', 'a.b', n::text from generate_series(1, 201) n`,
+  );
+  const ran = await nightshift(['audit', '--json'], { env: { DATABASE_URL: db.url } });
+  expect(ran.json()).toHaveLength(200);
+  expect(ran.stderr).toContain('--until 2026-03-01T00:00:02.000Z');
+});
