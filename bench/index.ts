@@ -12,6 +12,7 @@ import { benchMemory } from './memory.ts';
 import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
+import { benchScheduler } from './scheduler.ts';
 import { benchStripe } from './stripe.ts';
 import { benchStripeSync } from './stripe_sync.ts';
 import { benchSubscriptions } from './subscriptions.ts';
@@ -28,6 +29,7 @@ const benches: readonly Bench[] = [
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
+  { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },

@@ -63,18 +63,21 @@ export async function enqueue<S extends z.ZodObject>(
   // add_job answers nothing, and has made nothing, when a worker claims the job with this key between
   // two of its statements. Asked again it sees the claimed job and makes a new one.
   for (let call = 0; call < CALLS_MAX; call++) {
-    const { rows } = await tx.query<{ id: string | null }>(ADD_JOB, values);
+    const { rows } = await tx.query<{ id: string | null }>({ ...ADD_JOB, values });
     const id = rows[0]?.id;
     if (id) return id;
   }
   throw new EnqueueFailed(task.name, key);
 }
 
-const ADD_JOB = `
+const ADD_JOB = {
+  name: 'add job',
+  text: `
   select id::text from graphile_worker.add_job(
     identifier => $1, payload => $2::jsonb::json, queue_name => $3,
     run_at => coalesce($4::timestamptz, now() + make_interval(secs => $5)),
-    max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9)`;
+    max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9)`,
+};
 
 export function parsePayload<S extends z.ZodObject>(task: Task<S>, payload: unknown): z.output<S> {
   const { success, data, error } = task.payload.safeParse(payload);

@@ -11,16 +11,16 @@ export async function recordSlots(
   decided: readonly Decided[],
   by: string,
 ): Promise<{ at: Date; localDay: string; outcome: Decided['outcome'] }[]> {
-  const { rows } = await tx.query<{ at: Date; localDay: string; outcome: Decided['outcome'] }>(RECORD, [
-    brandId,
-    id,
-    version,
-    versionZone,
+  const values = [
+    ...[brandId, id, version, versionZone],
     decided.map(({ at }) => at),
     decided.map(({ outcome }) => outcome),
     decided.map(({ detail }) => detail ?? null),
     by,
-  ]);
+  ];
+  const { rows } = await tx.query<{ at: Date; localDay: string; outcome: Decided['outcome'] }>({
+    ...{ name: 'record slots', text: RECORD, values },
+  });
   return rows;
 }
 
@@ -41,23 +41,33 @@ export async function settleSlot(
   slot: Date,
   { jobId, error }: { jobId?: string; error?: string },
 ): Promise<void> {
-  await tx.query(
-    `update ops.schedule_slots set outcome = $3, job_id = $4, detail = $5 where schedule_id = $1 and slot = $2`,
-    [id, slot, error === undefined ? 'queued' : 'failed', jobId ?? null, error ?? null],
-  );
+  const values = [id, slot, error === undefined ? 'queued' : 'failed', jobId ?? null, error ?? null];
+  await tx.query({ ...SETTLE, values });
 }
+
+const SETTLE = {
+  name: 'settle slot',
+  text: 'update ops.schedule_slots set outcome = $3, job_id = $4, detail = $5 where schedule_id = $1 and slot = $2',
+};
 
 /** The job of the last slot that fired, while it waits, runs or is held. */
 export async function activeJob(tx: Tx, id: number): Promise<{ jobId: string; state: string } | undefined> {
-  const { rows } = await tx.query<{ jobId: string; state: string }>(
-    `select j.job_id::text as "jobId", j.state from ops.jobs j
-     where j.state <> 'dead' and j.job_id = (
-       select job_id from ops.schedule_slots
-       where schedule_id = $1 and outcome in ('queued', 'failed') and job_id is not null order by slot desc limit 1)`,
-    [id],
-  );
-  return rows[0];
+  const { rows: fired } = await tx.query<{ jobId: string }>({ ...LAST_JOB, values: [id] });
+  const [last] = fired;
+  if (last === undefined) return undefined;
+  const { rows } = await tx.query<{ state: string }>({ ...STATE_OF_JOB, values: [last.jobId] });
+  const state = rows[0]?.state;
+  return state === undefined || state === 'dead' ? undefined : { ...last, state };
 }
+
+const LAST_JOB = {
+  name: 'last job of schedule',
+  text: `
+    select job_id::text as "jobId" from ops.schedule_slots
+    where schedule_id = $1 and outcome in ('queued', 'failed') and job_id is not null
+    order by slot desc limit 1`,
+};
+const STATE_OF_JOB = { name: 'state of job', text: 'select state from ops.jobs where job_id = $1' };
 
 /** Slots that fired lately; an unfinished job says nothing yet, and a cancelled one never does. */
 const FIRED_LOOKED_AT = 200;

@@ -82,24 +82,26 @@ export async function lockSchedule(
   id: number,
   { wait }: { wait: boolean },
 ): Promise<Schedule | undefined> {
-  const { rows: locked } = await tx.query(
-    `select from ops.schedules where id = $1 for update ${wait ? '' : 'skip locked'}`,
-    [id],
-  );
+  const { rows: locked } = await tx.query({ ...(wait ? LOCK : LOCK_IF_FREE), values: [id] });
   if (locked.length === 0) return undefined;
   // By a statement of its own: one that had to wait would join the new row with the old version.
-  const { rows } = await tx.query<Schedule>(`select ${COLUMNS} from ${TABLES} where s.id = $1`, [id]);
+  const { rows } = await tx.query<Schedule>({ ...READ, values: [id] });
   return rows[0];
 }
+
+// A session parses and plans these once: thousands of schedules may come due at the same minute.
+const LOCK = { name: 'lock schedule', text: 'select from ops.schedules where id = $1 for update' };
+const LOCK_IF_FREE = { name: 'lock free schedule', text: `${LOCK.text} skip locked` };
+const READ = { name: 'read schedule', text: `select ${COLUMNS} from ${TABLES} where s.id = $1` };
+const ADVANCE = {
+  name: 'advance schedule',
+  text: 'update ops.schedules set decided_to = $2, next_slot = $3 where id = $1',
+};
 
 /** Each slot up to an instant is in the ledger now. */
 export async function advance(tx: Tx, schedule: Schedule, decidedTo: Date): Promise<void> {
   const next = slotsOf(schedule.expression, schedule.versionZone).after(decidedTo);
-  await tx.query('update ops.schedules set decided_to = $2, next_slot = $3 where id = $1', [
-    schedule.id,
-    decidedTo,
-    next ?? null,
-  ]);
+  await tx.query({ ...ADVANCE, values: [schedule.id, decidedTo, next ?? null] });
 }
 
 /** From an instant on the schedule has another expression or zone. Everything up to then must be decided. */

@@ -38,7 +38,7 @@ export async function decideDue(tx: Tx, schedule: Schedule, options: PassOptions
   if (decidedTo.getTime() - now.getTime() > AHEAD_MS) await decideAgain(tx, schedule, now);
   else if (now <= decidedTo) return NOTHING_DUE;
   const pausedAt = schedule.pausedAt ?? (await pauseIfFailing(tx, schedule));
-  const active = await activeJob(tx, id);
+  const active = schedule.overlap === 'queue' ? undefined : await activeJob(tx, id);
   const { decided, isLast } = decidable({ ...schedule, pausedAt }, now, active !== undefined);
   if (active && schedule.overlap === 'skip') tellOverlap(decided, active);
   const recorded = await recordSlots(tx, schedule, decided, by);

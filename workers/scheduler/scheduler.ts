@@ -44,7 +44,9 @@ const TIDY_EVERY_MS = 60_000;
 /** Starts looking; leaving the scope ends it, after what is under way. */
 export async function startScheduler({ url, log, ...options }: SchedulerOptions): Promise<Scheduler> {
   await using opening = new AsyncDisposableStack();
-  const db = opening.use(openDb(url, { applicationName: 'nightshift scheduler', max: AT_ONCE + 1 }));
+  const db = opening.use(
+    openDb(impatient(url), { applicationName: 'nightshift scheduler', max: AT_ONCE + 1 }),
+  );
   await assertSchema(db);
   const opened = opening.move();
   const guard = guardClock();
@@ -86,6 +88,13 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
   return { stop, [Symbol.asyncDispose]: stop };
 }
 
+function impatient(url: string): string {
+  const address = new URL(url);
+  const given = address.searchParams.get('options') ?? '';
+  address.searchParams.set('options', `${given} -c lock_timeout=${LOCK_TIMEOUT}`.trim());
+  return address.href;
+}
+
 export type Look = Pick<SchedulerOptions, 'log' | 'tasks'> & {
   db: Db;
   now: Date;
@@ -98,11 +107,17 @@ export type Look = Pick<SchedulerOptions, 'log' | 'tasks'> & {
 export async function lookOnce(look: Look): Promise<void> {
   const { db, now, tasks } = look;
   const limit = pLimit(AT_ONCE);
-  const due = await dueSchedules(db, now, DUE_MAX);
+  const due = inTurns(await dueSchedules(db, now, DUE_MAX));
   await Promise.all(due.map((id) => limit(() => apart(look, `schedule ${id}`, () => decideOne(look, id)))));
   for (const id of await runningBackfills(db))
-    await apart(look, `backfill ${id}`, () => bounded(db, (tx) => fillBackfill(tx, id, tasks)));
+    await apart(look, `backfill ${id}`, () => db.transaction((tx) => fillBackfill(tx, id, tasks)));
   if (tasks.includes(nightly)) await apart(look, 'nights', () => advanceNights(db, now));
+}
+
+/** From another place on in each look, so that schedulers do not meet at each row. */
+function inTurns(ids: readonly number[]): number[] {
+  const start = Math.floor(Math.random() * ids.length);
+  return [...ids.slice(start), ...ids.slice(0, start)];
 }
 
 /** What no slot brings to light: schedules that are missing, or that go by another zone or clock than they should. */
@@ -119,15 +134,8 @@ async function decideOne({ db, log, now, tasks }: Look, id: number): Promise<voi
     const schedule = await lockSchedule(tx, id, { wait: false });
     return schedule && decideDue(tx, schedule, options);
   };
-  const pass = await askingFirst(db, () => bounded(db, decideDueOf));
+  const pass = await askingFirst(db, () => db.transaction(decideDueOf));
   if (pass && pass.fired + pass.failed + pass.skipped > 0) log.info({ schedule: id, ...pass }, 'schedule');
-}
-
-function bounded<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.query("select set_config('lock_timeout', $1, true)", [LOCK_TIMEOUT]);
-    return work(tx);
-  });
 }
 
 async function apart({ stop, troubles }: Look, what: string, work: () => Promise<unknown>): Promise<void> {
