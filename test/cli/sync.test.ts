@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
-import { NOW, TOKEN } from '../support/providers/sandbox.ts';
+import { NOW, setFaults, TOKEN } from '../support/providers/sandbox.ts';
 import { aWorker } from '../support/queue.ts';
 
 const sync = ['sync', 'run', '--brand', 'acme', '--now', NOW, '--wait', '--json'];
@@ -33,6 +33,7 @@ test('a sync that is waited for ends with its figures in bi, and a second one ch
   const second = await nightshift(sync, { env: shop.env });
   expect(second.code).toBe(0);
   expect(second.json().map((row) => (row as { changed: number }).changed)).toEqual([0, 0, 0, 0, 0]);
+  expect(new Set(second.json().map((row) => (row as { job_id: string }).job_id)).size).toBe(1);
   expect(await db.column(versions)).toEqual(before);
 
   const status = await nightshift(['sync', 'status', '--brand', 'acme', '--json'], { env: shop.env });
@@ -45,6 +46,25 @@ test('a sync that is waited for ends with its figures in bi, and a second one ch
       cause: null,
     }),
   );
+});
+
+test('a stream that its account’s run leaves to a job of its own is waited for, and decides how the command ends', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopToSync(db);
+  expect(await nightshift(sync, { env: shop.env })).toMatchObject({ code: 0 });
+  const refused = { kind: 'status', status: 400, count: 0 };
+  await setFaults(
+    shop.sandbox,
+    ...['query Look', 'query CustomersCount'].map((match) => ({ ...refused, match })),
+  );
+  const second = await nightshift(sync, { env: shop.env });
+  expect(second.code).toBe(1);
+  expect(second.json()).toHaveLength(5);
+  const customers = { stream: 'shopify.customers', state: 'dead', error_code: 'NS_REQUEST_REFUSED' };
+  expect(second.json()).toContainEqual(expect.objectContaining(customers));
+  const orders = { stream: 'shopify.orders', state: 'succeeded', changed: 0 };
+  expect(second.json()).toContainEqual(expect.objectContaining(orders));
+  expect(second.stderr).toContain('shop shopify.customers: dead.');
 });
 
 test('without --wait jobs are queued, and who has no worker is told how to start one', async () => {
