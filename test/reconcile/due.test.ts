@@ -66,5 +66,5 @@ test('a shop has nothing to reconcile, and is told why', async () => {
     env: env(db),
   });
   expect(code).toBe(2);
-  expect(stderr).toContain('each of their syncs holds its counts');
+  expect(stderr).toContain('each of their syncs compares its counts');
 });

@@ -163,18 +163,24 @@ test('what changed in the last minutes before a run comes in the next window aga
   expect(await db.column("select name from raw.shopify_orders where id = '4'")).toEqual(['again']);
 });
 
-test('an order that is missing is noticed by the count of a quiet hour', async () => {
+test('an order that is missing is noticed by the count of a quiet hour, and of a shop that is always quiet each day', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, few, served(6));
   await firstLoad(shop);
-  await db.query('delete from raw.shopify_order_lines; ');
-  await db.query("delete from raw.shopify_orders where id = '2'");
-  expect(await shop.syncAll(at(7))).toMatchObject({
+  const lose = (id: string) => db.query('delete from raw.shopify_orders where id = $1', [id]);
+  const missing = {
     incomplete: expect.stringContaining('shopify.orders: Shopify counts 2 orders in all, 1 is stored'),
-  });
+  };
+  await lose('2');
+  expect(await shop.syncAll(at(7))).toMatchObject(missing);
   expect((await statesOf(db, shop)).filter(({ state }) => state !== 'ok')).toMatchObject([
     { stream: 'shopify.orders', state: 'partial' },
   ]);
+  await shop.sync('shopify.orders', { ...at(8), full: true });
+  expect(await shop.syncAll(at(9))).not.toHaveProperty('incomplete');
+  await lose('2');
+  expect(await shop.syncAll(at(10))).not.toHaveProperty('incomplete'); // nothing says that it is gone
+  expect(await shop.syncAll({ now: '2026-11-21T09:00:00Z' })).toMatchObject(missing);
 });
 
 test('a look that Shopify refuses is asked for one by one, and one stream that fails stops no other', async () => {

@@ -1,11 +1,11 @@
 /** Shopify's own total against what is stored: finds objects that no window ever brought. */
 import { counted, isOrAre } from '#runtime/wording.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
-import { countStored } from '../../kit/stored.ts';
 import type { Page } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import type { Collection } from './collection.ts';
 import type { Wanted } from './look.ts';
+import { storedCount } from './stored_count.ts';
 import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { lookedCount, wantedCount } from './window.ts';
 
@@ -32,10 +32,12 @@ export async function countCheck(run: ShopifyRun, stream: string, collection: Co
   if (changesTo === undefined) return empty;
   const expected = await lookedCount(run, ...totalOf(collection, changesTo));
   if (expected === undefined) return empty;
-  const found = await countStored(run.context, collection.target, stream);
-  const check = { name: `${collection.name} in all`, expected, found, ok: found >= expected };
-  if (check.ok) return { ...empty, checks: [check] };
+  const { name, target } = collection;
+  const { found, position } = await storedCount(run, { name, target, stream }, expected);
+  const page = { ...empty, ...(position !== undefined && { position }) };
+  const check = { name: `${name} in all`, expected, found, ok: found >= expected };
+  if (check.ok) return { ...page, checks: [check] };
   const then = run.context.full ? FULL_DID_NOT_HELP : 'sync everything again with --full';
   const incomplete = `Shopify counts ${counted(expected, collection.name)} in all, ${found} ${isOrAre(found)} stored: ${then}`;
-  return { ...empty, checks: [{ ...check, cause: incomplete }], incomplete };
+  return { ...page, checks: [{ ...check, cause: incomplete }], incomplete };
 }

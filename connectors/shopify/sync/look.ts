@@ -18,6 +18,8 @@ export type Listed = { key: string; at: number };
 export type Look = {
   /** Up to where the streams of the run read changes. */
   end: Date;
+  /** Whether any stream of the run has read a page. */
+  hasRead: boolean;
   shop: Record<string, unknown>;
   /** Undefined where it was not asked for, or Shopify does not know exactly. */
   countOf(wanted: Wanted): number | undefined;
@@ -56,6 +58,7 @@ export async function lookAt(
   const found = new Map(all.map((one, index) => [keyOf(one), answers[`a${index}`]]));
   return {
     end,
+    hasRead: false,
     shop,
     countOf(one) {
       const { data } = countSchema.safeParse(found.get(keyOf(one)));

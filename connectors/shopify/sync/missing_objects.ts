@@ -7,12 +7,13 @@ import { z } from 'zod';
 import { counted, isOrAre } from '#runtime/wording.ts';
 import type { Deletion } from '#sql/load/table.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
-import { countStored, storedIds } from '../../kit/stored.ts';
+import { storedIds } from '../../kit/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { nodesById, PAGE_SIZE_MAX, type RootQuery } from '../api/queries.ts';
 import { endOfChanges } from './incremental.ts';
 import type { Wanted } from './look.ts';
+import { storedCount } from './stored_count.ts';
 import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { lookedCount, wantedCount } from './window.ts';
 
@@ -26,8 +27,10 @@ const nodesSchema = z.object({ nodes: z.array(z.object({ id: z.string() }).nulla
 export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGenerator<Page> {
   const { name, target } = kind;
   const expected = await lookedCount(run, ...allOf(kind, endOfChanges(run)));
-  const found = await countStored(run.context, target, target.stream);
-  if (expected === undefined || found <= expected) return;
+  if (expected === undefined) return;
+  const { found, position } = await storedCount(run, { name, target, stream: target.stream }, expected);
+  if (position !== undefined) yield { ...emptyPage(run), position };
+  if (found <= expected) return;
   const gone = run.context.full ? await findGone(run, kind) : [];
   // More than the count lacks cannot be: then the answers do not mean what they seem to.
   const deletions = gone.length <= found - expected ? gone : [];

@@ -29,6 +29,8 @@ export const positionSchema = z.object({
   window: windowSchema.optional(),
   /** By feed, the objects of the last minutes before that, each with its instant: they come in the next window again. */
   seen: z.record(z.string(), z.array(z.string())).optional(),
+  /** By what was counted: how many were stored when Shopify counted so many. */
+  counted: z.record(z.string(), z.object({ at: instant, expected: z.int(), found: z.int() })).optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
   /** The request for which everything was read, or is read by pages; its run has yet to read what is left. */

@@ -89,6 +89,7 @@ export async function* readWindow(
     const end = await finish(run, feed, { window, announced }, announced ?? 0);
     return { ...end, recent: recentOf(window, known) };
   }
+  if (run.look) run.look.hasRead = true;
   const progress = trackProgress(feed, window);
   let { from } = window;
   let after: string | null = null;

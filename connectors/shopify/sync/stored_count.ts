@@ -1,0 +1,27 @@
+/**
+ * How many objects are stored, to be compared with Shopify's count. Counting costs as much as there is, so a run for
+ * all streams of a shop in which nothing was read takes the number of the last counting, for a day at most, as long as
+ * Shopify counts what it counted then.
+ */
+import { countStored } from '../../kit/stored.ts';
+import type { Page, Target } from '../../kit/stream.ts';
+import { checkpoint } from '../../kit/sync_run.ts';
+import type { ShopifyRun } from './sync_run.ts';
+
+const COUNTED_EACH_MS = 24 * 60 * 60_000;
+
+/** `stream`: whose quarantined records count too. `position` says that they were counted now. */
+export async function storedCount(
+  run: ShopifyRun,
+  { name, target, stream }: { name: string; target: Target; stream: string },
+  expected: number,
+): Promise<{ found: number } & Pick<Page, 'position'>> {
+  const { look, context, position } = run;
+  const known = position.counted?.[name];
+  const isYoung = known && context.now().getTime() - known.at.getTime() < COUNTED_EACH_MS;
+  if (look && !look.hasRead && isYoung && known.expected === expected) return { found: known.found };
+  const found = await countStored(context, target, stream);
+  if (!look) return { found };
+  const counted = { ...position.counted, [name]: { at: context.now(), expected, found } };
+  return { found, position: checkpoint(run, { ...position, counted }).position };
+}
