@@ -1,8 +1,8 @@
-/** API and profile keys of Ayrshare, blanked already: what others echo may hold one. */
+/** API and profile keys of Ayrshare. They are blanked already, because foreign texts may echo one. */
 import { SECRET, type Shape } from '#runtime/shapes.ts';
 
 export const keyShapes: readonly Shape[] = [
-  // Four groups; a digit in the first two tells them from words with hyphens.
+  // Four groups; a digit in the first two distinguishes them from words with hyphens.
   {
     of: 'Ayrshare',
     signs: ['-'],

@@ -1,7 +1,7 @@
-/** API keys of SendGrid, blanked already: what others echo may hold one. */
+/** API keys of SendGrid. They are blanked already, because foreign texts may echo one. */
 import { SECRET, type Shape } from '#runtime/shapes.ts';
 
 export const keyShapes: readonly Shape[] = [
-  // Also without what follows the second point, which a cut may have taken.
+  // The part after the second dot is optional, because a cut may have removed it.
   { of: 'SendGrid', signs: ['SG.'], pattern: /SG\.[\w-]{6,}(?:\.[\w-]+)?/g, blank: SECRET },
 ];

@@ -1,10 +1,10 @@
-/** Days that depend on what changed in a shop without being days of it. */
+/** Days that depend on a change in a shop without being days of the changed object. */
 import type { Invalidation } from '#sql/load/invalidations.ts';
 import { rowsWhere, statement } from '#sql/load/statements.ts';
 
 /**
- * The first counted order of each customer, per connection. Like every lookup of a load it is a range
- * of one value in the order of its index.
+ * The first counted order of each customer, per connection. Like every lookup of a load it reads a
+ * range of one value in the order of its index.
  */
 export const firstOrders: Invalidation = {
   table: 'raw.shopify_orders',

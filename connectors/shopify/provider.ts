@@ -1,4 +1,4 @@
-/** Shopify: shops, asked through the Admin GraphQL API. https://shopify.dev/docs/api/admin-graphql */
+/** Shopify: shops, read through the Admin GraphQL API. https://shopify.dev/docs/api/admin-graphql */
 import { defineProvider } from '../kit/provider.ts';
 import { checkShopify } from './api/check.ts';
 import { keyForm } from './api/key.ts';
@@ -26,7 +26,7 @@ export const shopify = defineProvider({
   },
   key: keyForm,
   raisesLimits: false,
-  isReconcilable: false, // each sync holds its counts against the shop's own
+  isReconcilable: false, // each sync compares its counts with the shop's own
   streams: [shopStream, productsStream, customersStream, ordersStream, deletionsStream],
   check: checkShopify,
 });

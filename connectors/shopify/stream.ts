@@ -8,9 +8,9 @@ import { collectionPages, needsBackfill, wantedOf } from './sync/sync.ts';
 
 type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional' | 'feeds'> & {
   target: Target;
-  /** What is read may depend on what the key may read. */
+  /** The collection may depend on the permissions of the key. */
   collectionFor(access: Access): Collection;
-  /** Why some of it is missing without any error, if so. */
+  /** Why some of it is missing without an error, if so. */
   hidden?(access: Access, now: Date): string | undefined;
 };
 

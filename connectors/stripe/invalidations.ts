@@ -1,12 +1,12 @@
 /**
- * What a subscription was while nobody saw it is reconstructed from its bills. So a bill of such a time
- * that comes, goes or changes, and a price that it names, marks the subscription: its states are made
- * anew. Later bills say nothing that was not seen.
+ * The unseen states of a subscription are reconstructed from its bills. So a bill of such a time that is added, deleted
+ * or changed, and a price that it names, marks the subscription: its states are recomputed. Later bills add nothing to
+ * what was seen.
  */
 import type { Invalidation } from '#sql/load/invalidations.ts';
 import { rowsWhere, statement } from '#sql/load/statements.ts';
 
-/** The subscriptions `w.id`, and until when there are times of each that nobody saw. */
+/** The subscriptions `w.id`, and until when each has unseen times. */
 const SUBSCRIPTIONS = `
   cross join lateral (${rowsWhere('raw.stripe_subscriptions', 'id')}) s
   cross join lateral (
@@ -15,7 +15,7 @@ const SUBSCRIPTIONS = `
     where v.deleted_at is null
   ) v`;
 
-/** Whether the first bill was paid, and when; and bills that stayed drafts. */
+/** Whether and when the first bill was paid; and bills that stayed drafts. */
 export const statesOfBills: Invalidation = {
   table: 'raw.stripe_invoices',
   column: 'subscription_id',
@@ -47,7 +47,7 @@ export const statesOfLines: Invalidation = {
     where l.deleted_at is null and l.period_start < v.seen_at`),
 };
 
-/** What a price costs how often; its name and state do not matter. */
+/** Amount and interval of a price; its name and state do not matter. */
 export const statesOfPrices: Invalidation = {
   table: 'raw.stripe_prices',
   column: 'id',

@@ -1,4 +1,4 @@
-/** Stripe: accounts, and what is connected to them. https://docs.stripe.com/api */
+/** Stripe: accounts and their connected accounts. https://docs.stripe.com/api */
 import { defineProvider } from '../kit/provider.ts';
 import { assertOwnAccount, checkStripe } from './api/check.ts';
 import { openStripe } from './api/client.ts';

@@ -1,4 +1,4 @@
-/** A stream of Stripe, by what its objects are: a few declared facts over the kit. */
+/** Declares a stream of Stripe: a few facts about its objects, on top of the kit. */
 import type { Item } from '#sql/load/table.ts';
 import { type Columns, type RecordTable, recordTable, rest } from '../kit/columns.ts';
 import type { Fields } from '../kit/fields.ts';
@@ -9,12 +9,12 @@ import type { StripeStream } from './sync/event_feed.ts';
 import { collectionPages, fetchPages, needsBackfill } from './sync/sync.ts';
 
 type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates' | 'feeds' | 'needsBackfill'> & {
-  /** Where reading it takes more than its list and its events. */
+  /** If reading it takes more than its list and its events. */
   pages?: (context: StreamContext, collection: Collection) => AsyncIterable<Page>;
   fetch?: typeof fetchPages;
 };
 
-/** Of objects that are one row each. `id` and what is left over as `payload` need not be named. */
+/** For objects that are one row each. `id` and the rest as `payload` are added. */
 type FlatStream = StreamFacts &
   Omit<Collection, 'target' | 'toItem'> &
   Pick<Target, 'dependents'> &
@@ -36,7 +36,7 @@ export function stripeStream({ columns, digested, dependents, ...facts }: FlatSt
   return { ...collectionStream({ ...facts, target, toItem }, facts), table, toItem };
 }
 
-/** Of objects that are rows of several tables. */
+/** For objects that are rows of several tables. */
 export function collectionStream(collection: Collection, facts: StreamFacts): StripeStream {
   const { scopes, scopesOptional, hasStates, feeds, pages = collectionPages, fetch = fetchPages } = facts;
   const stream = defineStream({

@@ -82,7 +82,7 @@ test.each([
   ],
   ['stripe', 'key', SHOP, 'it is a key of Shopify'],
   ['stripe', 'connected', 'pk_live_abcdefgh', 'publishable'],
-  ['stripe', 'key', 'hunter22', 'begins neither with'],
+  ['stripe', 'key', 'hunter22', 'begins with neither'],
 ])('a connection of %s with --auth %s does not take %s', (provider, auth, key, why) => {
   const take = () => storedKey({ provider, auth, key });
   expect(take).toThrow(

@@ -95,7 +95,7 @@ test('of transactions in one second any part may be in the balance, but nothing 
   expect(await account.sync()).not.toHaveProperty('incomplete');
   expect(account.times.balance).toBe(3);
   expect(await db.rows(CHECKS)).toMatchObject([{ expected: '12', found: '13', ok: true }]);
-  expect((await db.rows(CHECKS))[0]?.cause).toContain('no more than what was booked');
+  expect((await db.rows(CHECKS))[0]?.cause).toContain('at most what was booked');
   balance = 1_301;
   expect((await account.sync()).incomplete).toContain("Stripe's balance is 13.01 USD");
 });
@@ -134,7 +134,7 @@ test('each type of balance is held to its own transactions, each currency in its
   });
   const { incomplete, warning } = await account.sync();
   expect(incomplete).toContain(
-    'make 10.9; 0.9 USD are held back for connected accounts', // who looks for it finds it
+    'sum to 10.9; 0.9 USD are held back for connected accounts', // who looks for it finds it
   );
   expect(warning).toContain('no balance of risk_reserved');
   expect(await db.rows(CHECKS)).toMatchObject([

@@ -20,7 +20,7 @@ const keyOf = (key: string) => ({
   key: { key, permissions: ['rak_charge_read', 'rak_customer_read', 'rak_event_read'] },
 });
 const SILENT_KEYS = { stripe: { acct_acme: keyOf(KEY), acct_other: keyOf('rk_test_other') } };
-const DOUBT = /seems to be of another account than acct_acme.*Give it the key of that account/;
+const DOUBT = /seems to belong to another account than acct_acme.*Store the key of that account/;
 const STORED = `select id || case when deleted_at is null then '' else ' gone' end from raw.stripe_charges
   where connection_id = $1 union all
   select id || case when deleted_at is null then '' else ' gone' end from raw.stripe_customers

@@ -44,8 +44,8 @@ test('a secret key works with a warning; a publishable one and any other text ar
   const secret = 'sk_test_acme';
   const scenario = { stripe: { acct_acme: { key: secret } } };
   await using account = await anAccountOf(db, {}, scenario, { secret });
-  expect((await check(db, account)).warnings.join()).toContain('secret one');
-  expect((await account.sync('charges')).warning).toContain('secret one');
+  expect((await check(db, account)).warnings.join()).toContain('secret key');
+  expect((await account.sync('charges')).warning).toContain('secret key');
   expect(() => readKey('pk_test_acme')).toThrow(
     expect.objectContaining({ code: 'NS_KEY_UNFIT', verdict: 'hold' }),
   );

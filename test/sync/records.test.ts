@@ -26,7 +26,7 @@ test.each([
   [
     'money in another currency than its order',
     { totalPriceSet: money('10', 'EUR') },
-    'totalPriceSet: in EUR though the order is in USD',
+    'totalPriceSet: in EUR but the order is in USD',
   ],
   [
     'an instant that is none',

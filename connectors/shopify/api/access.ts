@@ -1,4 +1,4 @@
-/** What the key of a connection may read, asked before anything is read: Shopify leaves out in silence what it hides. */
+/** Checks what the key of a connection may read before anything is read, because Shopify omits hidden data silently. */
 import { z } from 'zod';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
@@ -48,8 +48,8 @@ export async function readAccess(shopify: Shopify): Promise<Access> {
 }
 
 /**
- * Throws NS_ACCOUNT_DIFFERS where another shop answers than the one of the connection. A shop that was
- * given another name is still the one whose id is stored.
+ * Throws NS_ACCOUNT_DIFFERS if another shop than that of the connection answers. A renamed shop is identified by its
+ * stored id.
  */
 export async function assertShop(
   { domain, shopId }: Access,
@@ -65,7 +65,7 @@ export async function assertShop(
   if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, connection);
 }
 
-/** The permission to write includes the one to read. */
+/** A write permission includes the read permission. */
 export function isGranted(scopes: readonly string[], scope: string): boolean {
   return scopes.includes(scope) || scopes.includes(scope.replace(/^read_/, 'write_'));
 }
@@ -90,7 +90,7 @@ export function assertScopes(
   );
 }
 
-/** Why orders are missing without any error, if they are. */
+/** Why orders are missing without an error, if so. */
 export function hiddenOrders(access: Access, now: Date): string | undefined {
   if (isGranted(access.scopes, ALL_ORDERS)) return undefined;
   if (now.getTime() - access.createdAt.getTime() <= ORDERS_VISIBLE_DAYS * DAY_MS) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What an answer of Shopify means for the job: a value, a wait, or an error with its verdict. A
- * failed call answers HTTP 200 with `errors`, and partial data beside it, which is never used.
+ * Turns an answer of Shopify into a value, a wait, or an error with its verdict. A failed call answers HTTP 200 with
+ * `errors` and maybe partial data, which are never used.
  * https://shopify.dev/docs/api/usage/response-codes
  */
 import { coded } from '#runtime/errors.ts';
@@ -20,7 +20,7 @@ import type { HttpAnswer } from '../../kit/http.ts';
 import { RetryableError } from '../../kit/retry.ts';
 
 export const PROVIDER = 'Shopify';
-/** 430: a firewall took us for an attacker. Going on at once would make it worse. */
+/** 430: a firewall takes us for an attacker. An immediate retry makes it worse. */
 export const SECURITY_PAUSE_MS = 15 * 60_000;
 const THROTTLED_WAIT_MS_MIN = 1_000;
 const THROTTLED_JITTER_MS = 250;
@@ -29,28 +29,28 @@ export type Asked = { connection: Named; account: string; query: string };
 
 export type Cost = {
   requested: number;
-  /** Null while throttled: nothing was taken. */
+  /** Null while throttled: nothing was charged. */
   actual: number | null;
   maximum: number;
   available: number;
   restorePerSecond: number;
 };
 
-/** The key is refused; the client may have a newer one to try. */
+/** The key is refused; the client may try a newer one. */
 export class TokenRefused extends Error {}
 
-/** A page is too much for Shopify: it costs too many points, or takes too long. A smaller one is not. */
+/** A page is too large for Shopify: it costs too many points or takes too long. A smaller page helps. */
 export class PageTooHeavy extends coded('NS_PAGE_TOO_HEAVY') {
   constructor(query: string, reason: string, verdict: 'retry' | 'give_up') {
     super(`${PROVIDER} cannot answer ${query} at this size: ${reason}`, {
-      hint: 'Pages are halved down to one object before this is said: please report it with this message.',
+      hint: 'Pages were halved down to one object before this error: please report it with this message.',
       verdict,
       context: { query },
     });
   }
 }
 
-/** Throws what the HTTP status stands for, unless it is a success. */
+/** Throws the error of the HTTP status, unless it is a success. */
 export function checkStatus({ status, text }: HttpAnswer, { connection, account, query }: Asked): void {
   if (status >= 200 && status < 300) return;
   const answer = `${status} ${errorText(text)}`.trim();
@@ -72,7 +72,7 @@ export function checkStatus({ status, text }: HttpAnswer, { connection, account,
   }
 }
 
-/** The `data` of a whole answer; throws for anything less. */
+/** The `data` of a complete answer; throws otherwise. */
 export function dataOf(body: Fields, asked: Asked, cost: Cost | undefined): Fields {
   const { errors, data } = body;
   if (errors !== undefined && !(Array.isArray(errors) && errors.length === 0))
@@ -103,7 +103,7 @@ function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error
   if (has('INTERNAL_SERVER_ERROR')) return new RetryableError(new PageTooHeavy(query, message, 'retry'));
   const unknown = codes.every((code) => code === undefined);
   const refusal = new RequestRefused(PROVIDER, query, message);
-  return unknown ? new RetryableError(refusal) : refusal; // without a code it may pass; with one it is about our query
+  return unknown ? new RetryableError(refusal) : refusal; // an error without a code may be transient; one with a code is about our query
 }
 
 function codeOf(error: Fields): string | undefined {
@@ -141,8 +141,8 @@ function searchWarning(body: Fields): string | undefined {
 }
 
 /**
- * What Shopify says of its bucket. All workers keep to it, and for long, so what no bucket can be is not
- * believed, and what no request can do to it is cut: one odd answer must not stop everybody.
+ * Shopify's report of its bucket. All workers keep to it for long, so impossible figures are ignored and excessive ones
+ * are capped: one odd answer must not stop all workers.
  */
 export function costOf(body: Fields): Cost | undefined {
   const extensions = body.extensions;
@@ -166,13 +166,13 @@ export function costOf(body: Fields): Cost | undefined {
 
 /** The largest plan has 20,000 points. */
 const BUCKET_MAX = 1_000_000;
-/** Shopify's fill in 20 seconds. */
+/** Shopify's buckets fill in 20 seconds. */
 const FILLS_IN_SECONDS_MAX = 1_800;
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const within = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 
-/** The JSON object of an answer. One that cannot be read may be cut: worth another try. */
+/** The JSON object of an answer. An unreadable one may be truncated, so it is retried. */
 export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {
   const unread = (reason: string) =>
     new RetryableError(new AnswerNotUnderstood(PROVIDER, query, reason, 'retry'));
@@ -186,7 +186,7 @@ export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {
   return body;
 }
 
-/** `errors` may be a text instead of a list; an HTML page is not worth repeating. */
+/** `errors` may be a text instead of a list; an HTML page is not repeated in messages. */
 function errorText(text: string): string {
   try {
     const body: unknown = JSON.parse(text);
@@ -197,7 +197,7 @@ function errorText(text: string): string {
   }
 }
 
-/** 504 says that the query took too long; asked for again it would take as long. */
+/** 504 says that the query took too long; a repetition would take as long. */
 export function heavyInsteadOfLate(error: unknown, query: string): unknown {
   if (!(error instanceof ProviderUnavailable) || error.context.status !== 504) return error;
   return new PageTooHeavy(query, error.message, 'retry');

@@ -1,8 +1,8 @@
 /**
  * The access token of a connection. A `token` connection stores it as its secret. A
  * `client_credentials` connection stores the app's id and secret and gets tokens of a day, kept
- * sealed with the connection so that all workers use the same one. Renewing is serialised by the
- * row of the connection, because a new token can end the life of the one before it.
+ * sealed with the connection so that all workers use the same one. The row of the
+ * connection serialises renewals, because a new token can invalidate the previous one.
  * https://shopify.dev/docs/apps/build/authentication-authorization/client-credentials-grant
  */
 import { z } from 'zod';
@@ -20,17 +20,17 @@ const grantSchema = z.object({
   expires_in: z.number().positive().optional(),
 });
 
-/** A token with less life than this is renewed before it is used. */
+/** A token with less remaining life is renewed before use. */
 const LIFE_LEFT_MS_MIN = 5 * 60_000;
-/** Answers without `expires_in` have been seen; they do not mean "for ever". */
+/** Answers without `expires_in` were seen; they do not mean "for ever". */
 const LIFE_SECONDS_DEFAULT = 3600;
-/** Shopify's live for a day. */
+/** Shopify's tokens live for a day. */
 const LIFE_SECONDS_MAX = 24 * 3600;
 
 type Login = Pick<StreamContext, 'connection' | 'db' | 'sealer'> & { http: Http };
 
 export type Tokens = {
-  /** Works with the token; if Shopify refuses it, once more with a new one, then the connection is held. */
+  /** Uses the token; if Shopify refuses it, retries once with a new one, then the connection is held. */
   use<T>(work: (token: string) => Promise<T>): Promise<T>;
 };
 
@@ -74,7 +74,7 @@ export function tokenSource(context: Login): Tokens {
 
 type TokenRow = { token: Buffer | null; token_key_id: string | null; token_expires_at: Date | null };
 
-/** The stored token unless it is the refused one or nearly over; else a new one, stored before it is used. */
+/** The stored token, unless it was refused or expires soon; else a new one, which is stored before use. */
 async function validToken(context: Login, refused: string | undefined): Promise<string> {
   const { connection, db, sealer } = context;
   const { brandId, id: connectionId } = connection;
@@ -94,7 +94,7 @@ async function validToken(context: Login, refused: string | undefined): Promise<
   });
 }
 
-// `no key update` lets loads go on, which hold the row `for key share`.
+// `no key update` lets loads continue, which hold the row `for key share`.
 const LOCK = `
   select token, token_key_id, token_expires_at from app.connections
   where brand_id = $1 and id = $2 for no key update`;
@@ -133,7 +133,7 @@ async function requestToken(context: Login) {
   throw new AnswerNotUnderstood(PROVIDER, 'the token request', 'it has no access_token');
 }
 
-/** The error code of an OAuth answer; nothing else of it, since it may repeat what we sent. */
+/** The error code of an OAuth answer and nothing else, because the rest may echo our secret. */
 function refusalOf(status: number, text: string): string {
   const body = z.object({ error: z.string().regex(/^[a-z_]{1,60}$/) }).safeParse(parsed(text));
   return body.success ? `${status} ${body.data.error}` : String(status);

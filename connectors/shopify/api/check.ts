@@ -1,4 +1,4 @@
-/** Tries the key of a connection and says what it may read, before anything is synced. */
+/** Checks the key of a connection and its permissions before anything is synced. */
 
 import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
 import type { Stream } from '../../kit/stream.ts';
@@ -22,7 +22,7 @@ export async function checkShopify(
     const lacking = scopesOptional.filter(
       (scope) => scope !== ALL_ORDERS && !isGranted(access.scopes, scope),
     );
-    if (lacking.length > 0) warnings.push(`${name} leaves out what needs ${lacking.join(', ')}`);
+    if (lacking.length > 0) warnings.push(`${name} omits what needs ${lacking.join(', ')}`);
   }
   const { shop: name, domain, currency, timeZone, createdAt, scopes } = access;
   return {

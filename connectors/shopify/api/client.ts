@@ -1,6 +1,6 @@
 /**
- * Asks Shopify's Admin GraphQL API. Every question waits for its part of the cost bucket, is tried
- * again where that can help, and either gives the whole data or throws an error with its verdict.
+ * Client of Shopify's Admin GraphQL API. Each request waits for its cost in the bucket, is retried if that can help, and
+ * either returns complete data or throws an error with its verdict.
  */
 import type { z } from 'zod';
 import { quote } from '#runtime/scrub.ts';
@@ -23,14 +23,14 @@ import {
 import { tokenSource } from './auth.ts';
 import { API_VERSION, type Query } from './queries.ts';
 
-/** What a standard plan has; the first answer tells the real figures. */
+/** The figures of a standard plan; the first answer corrects them. */
 const FIRST_BUCKET = { maximum: 2000, restorePerSecond: 100 };
 
 export type Variables = Readonly<Record<string, string | number | null | readonly string[]>>;
 
 export type Shopify = {
   http: Http;
-  /** `attemptsMax`: 1 for what must not be done twice when its answer is lost. */
+  /** `attemptsMax`: 1 for a request that must not be repeated when its answer is lost. */
   ask<S extends z.ZodType>(
     query: Query,
     variables: Variables,
@@ -50,7 +50,7 @@ export function openShopify(context: ShopifyContext): Shopify {
   const http = makeHttp({ provider: PROVIDER, account, signal, stats });
   const tokens = tokenSource({ ...context, http });
   const budget = makeBudget(db, 'shopify', account, FIRST_BUCKET);
-  const costs = new Map<string, number>(); // what Shopify reserves for each query, once it has told
+  const costs = new Map<string, number>(); // the cost that Shopify reserves for each query, once known
 
   const post = async (query: Query, variables: Variables, token: string): Promise<HttpAnswer> => {
     try {

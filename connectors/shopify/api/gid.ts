@@ -10,7 +10,7 @@ export function idOf(node: Fields, key = 'id'): string {
   return gid.slice(gid.lastIndexOf('/') + 1);
 }
 
-/** The id of an object that the field `key` holds. */
+/** The id of the object in the field `key`. */
 export function idWithin(node: Fields, key: string): string {
   return idOf(object(node, key));
 }

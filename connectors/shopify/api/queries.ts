@@ -1,19 +1,19 @@
 /**
- * Every query text that we send to Shopify. A test validates each against the schema of the pinned
- * version and holds its fields against the scopes that its stream declares. Bulk texts hold no
- * variables, fragments or page arguments: Shopify refuses the first and ignores the last.
+ * All query texts that we send to Shopify. A test validates each against the schema of the pinned version and compares
+ * its fields with the scopes that its stream declares. Bulk texts have no variables, fragments or page arguments:
+ * Shopify refuses the first two and ignores the last.
  */
 export const API_VERSION = '2026-10';
 
 export type Query = {
-  /** What errors and the operation name call it. */
+  /** Its name in errors, and the name of the operation. */
   name: string;
   text: string;
-  /** Points that we reserve until the first answer has told the real cost. */
+  /** Points that we reserve until the first answer reports the real cost. */
   cost: number;
 };
 
-/** One field of the root with a filter: a page of a list, or a count. Several can be asked for at once (`look.ts`). */
+/** One field of the root with a filter: a page of a list, or a count. Several can be requested at once (`look.ts`). */
 export type RootQuery = Query & {
   root: string;
   /** Besides the filter; of a list those that bring the newest first, where it can be sorted. */
@@ -27,13 +27,13 @@ const PAGE_ARGUMENTS = '$first: Int!, $after: String, $query: String!';
 const PAGE = 'first: $first, after: $after, query: $query';
 const PAGE_INFO = 'pageInfo { hasNextPage endCursor }';
 
-// How many children come with their parent; the rest of a longer list is asked for by itself.
+// How many children come with their parent; the rest of a longer list is requested separately.
 const LINES_FIRST = 25;
 const AGREEMENTS_FIRST = 3;
 const SALES_FIRST = 30;
 const VARIANTS_FIRST = 20;
 const LEVELS_FIRST = 5;
-/** The most that Shopify gives in one page. */
+/** The maximum page size of Shopify. */
 export const PAGE_SIZE_MAX = 250;
 
 const ORDER = `id name createdAt processedAt updatedAt cancelledAt cancelReason test
@@ -60,11 +60,11 @@ const PRODUCT =
   'id title handle status vendor productType category { id fullName } tags isGiftCard createdAt updatedAt';
 
 const VARIANT = `id sku barcode title price compareAtPrice position inventoryQuantity
-  inventoryItem { id tracked updatedAt unitCost { amount currencyCode }`; // left open for its levels
+  inventoryItem { id tracked updatedAt unitCost { amount currencyCode }`; // is closed after the stock levels
 
 const QUANTITIES = 'quantities(names: ["available", "on_hand", "committed", "incoming"]) { name quantity }';
 
-/** Names of locations need a scope of their own, so they are asked for only where it is granted. */
+/** Names of locations need a scope of their own, so they are requested only if it is granted. */
 const level = (names: boolean) =>
   `id isActive updatedAt location { id ${names ? 'name' : ''} } ${QUANTITIES}`;
 
@@ -129,7 +129,7 @@ function countQuery(name: string, root: string, more: string): RootQuery {
   return { name, cost: 10, text, root, arguments: more };
 }
 
-/** Without a limit of its own a count ends at 10,000. */
+/** Without an explicit limit a count ends at 10,000. */
 const WITHOUT_LIMIT = ', limit: null';
 
 export const ordersPage = pageQuery('OrdersPage', { root: 'orders', cost: 500, node: ORDER_TREE });
@@ -142,7 +142,7 @@ export const orderLines = childrenQuery('OrderLines', {
   node: LINE,
 });
 
-/** One agreement at a time, so that its sales can be walked to their end. */
+/** One agreement at a time, so that its sales can be read to their end. */
 export const orderLedger: Query = {
   name: 'OrderLedger',
   cost: 50,
@@ -170,7 +170,7 @@ export const productVariants = (names: boolean) =>
     node: variantTree(names),
   });
 
-/** Stock and costs that changed: their products are read again, which do not always change with them. */
+/** Changed stock and costs: their products are read again, because these do not always change with them. */
 export const itemsPage = pageQuery('ItemsPage', {
   root: 'inventoryItems',
   cost: 100,
@@ -192,7 +192,7 @@ export const itemLevels = (names: boolean) =>
 
 export const productsCount = countQuery('ProductsCount', 'productsCount', WITHOUT_LIMIT);
 
-/** Null for what is not there, or not shown to us. */
+/** Null for an object that does not exist or is hidden. */
 export const nodesById: Query = {
   name: 'NodesById',
   cost: 250,
@@ -208,7 +208,7 @@ export const eventsPage = pageQuery('EventsPage', {
 
 export const eventsCount = countQuery('EventsCount', 'eventsCount', '');
 
-// Children are asked for grouped below their parent, so that an order is whole before the next begins.
+// Children are requested in groups behind their parent, so that an order is complete before the next begins.
 export const bulkRun: Query = {
   name: 'BulkRun',
   cost: 10,
@@ -223,7 +223,7 @@ export const bulkOperation: Query = {
     id status errorCode createdAt completedAt objectCount rootObjectCount fileSize url partialDataUrl } }`,
 };
 
-/** The latest operations of this app in this shop, to find one whose start we have no answer to. */
+/** The latest operations of this app in this shop, to find one whose start had no answer. */
 export const bulkOperations: Query = {
   name: 'BulkOperations',
   cost: 25,

@@ -1,4 +1,4 @@
-/** Fetches the result file of a bulk operation from any place in it. */
+/** Downloads the result file of a bulk operation from any offset. */
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '#runtime/errors.ts';
@@ -10,16 +10,16 @@ import { LineDamaged } from './lines.ts';
 
 const GONE = new Set([400, 403, 404, 410, 416]);
 
-/** The address of the file has ended, which it does after a week. */
+/** The address of the file has expired, as it does after a week. */
 export class ResultGone extends Error {}
 
-/** The file from `offset` on, also from a server that knows no ranges. The token of the shop is not sent along. */
+/** The file from `offset` on, even if the server does not support ranges. The token of the shop is not sent. */
 export async function openAt(http: Http, url: string, offset: number): Promise<AsyncIterable<Buffer>> {
   let answer = await request(http, url, offset);
   if (answer.status === 206) {
     const { headers, body } = answer;
     if (startOf(headers['content-range']) === offset && !headers['content-encoding']) return body;
-    // A part of the compressed file, where our offset counts plain bytes: the whole of it is of use.
+    // A part of the compressed file is useless, because our offset counts plain bytes: the complete file is needed.
     await leave(body);
     answer = await request(http, url, 0);
   }
@@ -37,7 +37,7 @@ function request(http: Http, url: string, offset: number): Promise<HttpStream> {
   return withRetry(() => http.open({ method: 'GET', url, headers }), http);
 }
 
-/** Reads no further, which ends the request. */
+/** Stops reading, which ends the request. */
 async function leave(body: AsyncIterable<Buffer>): Promise<void> {
   for await (const _ of body) break;
 }
@@ -73,9 +73,9 @@ function startOf(contentRange: unknown): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** A result lies on another host than the shop, but never unencrypted, unless the shop is (on this machine). */
+/** A result is on another host than the shop, but never unencrypted, unless the shop is (on this machine). */
 export function assertResultAddress(url: string, baseUrl: string): void {
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || hostname === new URL(baseUrl).hostname) return;
-  throw new AnswerNotUnderstood(PROVIDER, 'a bulk operation', 'its result is to be fetched unencrypted');
+  throw new AnswerNotUnderstood(PROVIDER, 'a bulk operation', 'the address of its result is not encrypted');
 }

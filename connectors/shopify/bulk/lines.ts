@@ -1,6 +1,6 @@
 /**
- * The lines of a bulk result put together again. Each line is one object; a child names its parent by
- * `__parentId` and comes somewhere after it, before the next root object begins (`groupObjects`).
+ * Reassembles objects from the lines of a bulk result. Each line is one object; a child names its parent by
+ * `__parentId` and follows it, before the next root object begins (`groupObjects`).
  */
 import { coded } from '#runtime/errors.ts';
 import { isObject } from '../../kit/fields.ts';
@@ -8,29 +8,29 @@ import { ANSWER_BYTES_MAX } from '../../kit/http.ts';
 import type { Node, Shape } from '../sync/collection.ts';
 
 const NEWLINE = 10;
-/** A line is one object; what is longer is none, and is not held in memory to find out. */
+/** A line is one object; a longer line is not valid, and is not kept in memory. */
 const LINE_BYTES_MAX = ANSWER_BYTES_MAX;
 
 /** A line that is not a JSON object: the file is damaged or cut. */
 export class LineDamaged extends Error {}
 
-/** Children came without their parent: the result is not grouped, so no object is known to be whole. */
+/** Children came without their parent: the result is not grouped, so no object is known to be complete. */
 export class BulkUngrouped extends coded('NS_BULK_UNGROUPED') {
   constructor(child: string, parent: string) {
     super(`A bulk result of Shopify is not grouped: ${child} came away from its parent ${parent}.`, {
-      hint: 'Nothing to do: what was read of it is read again page by page.',
+      hint: 'Nothing to do: the objects are read again page by page.',
       context: { child, parent },
     });
   }
 }
 
-/** A root object with all its children. `end` is the offset in the file just behind its last line. */
+/** A root object with all its children. `end` is the file offset behind its last line. */
 export type Group = { node: Node; lines: number; end: number };
 
 export type Grouper = {
-  /** Takes a line; gives the object that it completes, which is the one before it. */
+  /** Takes a line; returns the object that it completes, which is the previous one. */
   take(text: string, end: number): Group | undefined;
-  /** The object that only the end of the file completes. */
+  /** The last object, which the end of the file completes. */
   last(): Group | undefined;
 };
 
@@ -86,9 +86,9 @@ function parse(text: string): Node {
   return value as Node;
 }
 
-/** Cuts pieces of a file into lines, each with the offset just behind it. */
+/** Splits chunks of a file into lines, each with the offset behind it. */
 export function lineCutter(offset: number, onLine: (text: string, end: number) => void) {
-  let rest: Buffer[] = []; // put together once their line is there, so that a long one is copied once
+  let rest: Buffer[] = []; // joined when the line is complete, so that a long line is copied once
   let restBytes = 0;
   let end = offset;
   const emit = (bytes: Buffer, from: number, to: number) => {
@@ -113,7 +113,7 @@ export function lineCutter(offset: number, onLine: (text: string, end: number) =
       restBytes += bytes.length - from;
       if (restBytes > LINE_BYTES_MAX) throw new LineDamaged(`a line is longer than ${LINE_BYTES_MAX} bytes`);
     },
-    /** The last line may come without a line end. */
+    /** The last line may lack a line end. */
     finish() {
       end += restBytes;
       emit(Buffer.concat(rest), 0, restBytes);

@@ -1,6 +1,6 @@
 /**
- * Bulk operations: Shopify runs one query over everything and leaves the result as a file. They are
- * started once, found again after a crash, waited for, and never trusted before they are complete.
+ * Bulk operations: Shopify runs one query over everything and provides the result as a file. Each is started once, found
+ * again after a crash, awaited, and used only when it is complete.
  * https://shopify.dev/docs/api/usage/bulk-operations/queries
  */
 import { z } from 'zod';
@@ -20,18 +20,18 @@ import { bulkOperation, bulkOperations, bulkRun } from '../api/queries.ts';
 import type { ResultFile } from './reader.ts';
 
 /**
- * A quarter of what was waited so far: small results are there at once and are fetched at once, long
- * operations are seldom asked for, and no result lies ready for longer than a quarter of its making.
+ * Polls after a quarter of the time waited so far: small results are fetched at once, long operations are polled rarely,
+ * and no result is ready for longer than a quarter of its duration.
  */
 const POLL_PART = 1 / 4;
 const POLL_MS_MIN = 200;
 const POLL_MS_MAX = 30_000;
-/** After that long the job gives its worker free and looks again later. */
+/** After this time the job releases its worker and polls again later. */
 const POLL_TOTAL_MS_MAX = 4 * 60_000;
 const LATER_MS = 60_000;
 const STARTS_MAX = 3;
 const LOST_ANSWER_MS = 2_000;
-/** Clocks of Shopify and of this machine may differ by so much. */
+/** The tolerated difference between Shopify's clock and ours. */
 const CLOCK_SKEW_MS = 60_000;
 
 const count = z.coerce.number().int().nonnegative();
@@ -62,7 +62,7 @@ const runSchema = z.object({
 export class BulkNotReady extends coded('NS_BULK_NOT_READY') {
   constructor(what: string) {
     super(`A bulk operation of Shopify has to wait: ${what}.`, {
-      hint: 'Nothing to do: the job looks again in a minute.',
+      hint: 'Nothing to do: the job checks again in a minute.',
       retryAfterMs: LATER_MS,
     });
   }
@@ -70,15 +70,15 @@ export class BulkNotReady extends coded('NS_BULK_NOT_READY') {
 
 export type Ended =
   | { kind: 'complete'; file: ResultFile | null; lines: number; roots: number }
-  /** Canceled or its file is over: the same query again. */
+  /** Canceled, or its file has expired: the same query again. */
   | { kind: 'again'; reason: string }
-  /** Too much for one operation: smaller windows. */
+  /** Too large for one operation: smaller windows. */
   | { kind: 'too_large'; reason: string };
 
-/** An attempt whose answer may have been lost: when it was made, and the operation before it. */
+/** An attempt whose answer may be lost: its time, and the operation before it. */
 export type Lost = { askedAt: Date; previous: string | undefined };
 
-/** Starts an operation, or finds the one that an earlier attempt started and has no answer to. */
+/** Starts an operation, or finds one that an earlier attempt started without getting an answer. */
 export async function startBulk(
   shopify: Shopify,
   query: string,
@@ -91,7 +91,7 @@ export async function startBulk(
     try {
       return await run(shopify, query);
     } catch (error) {
-      // The answer is lost, but perhaps not the operation: it is looked for before the next try.
+      // The answer is lost, but maybe not the operation: the next attempt searches for it first.
       if (!(error instanceof ProviderUnavailable) || start + 1 >= STARTS_MAX) throw error;
       await pause(LOST_ANSWER_MS, shopify.http);
     }
@@ -119,14 +119,14 @@ async function run(shopify: Shopify, query: string): Promise<string> {
   const { bulkOperationRunQuery: answer } = await shopify.ask(bulkRun, { query }, runSchema, 1);
   const [error] = answer.userErrors;
   if (error?.code === 'LIMIT_REACHED' || error?.code === 'OPERATION_IN_PROGRESS') {
-    throw new BulkNotReady('all places for bulk operations of this app and shop are taken');
+    throw new BulkNotReady('all slots for bulk operations of this app and shop are taken');
   }
   if (error) throw new RequestRefused(PROVIDER, bulkRun.name, quote(error.message));
   if (answer.bulkOperation) return answer.bulkOperation.id;
   throw new AnswerNotUnderstood(PROVIDER, bulkRun.name, 'neither an operation nor an error');
 }
 
-/** Waits until the operation has ended one way or another. */
+/** Waits for the end of the operation, successful or not. */
 export async function awaitBulk(shopify: Shopify, id: string, connection: Named): Promise<Ended> {
   for (let waitedMs = 0; ; ) {
     const { bulkOperation: operation } = await shopify.ask(bulkOperation, { id }, oneSchema);
@@ -145,7 +145,7 @@ function endOf(operation: z.output<typeof operationSchema>, connection: Named): 
   const { status, errorCode, url, objectCount: lines, rootObjectCount: roots } = operation;
   switch (status) {
     case 'COMPLETED':
-      // No address means no rows, if none are announced.
+      // No address means no rows, if no rows are announced.
       if (url === null && lines > 0) return { kind: 'again', reason: 'its file is gone' };
       return { kind: 'complete', file: url === null ? null : { url, lines, roots }, lines, roots };
     case 'CANCELED':

@@ -1,7 +1,7 @@
 /**
- * Reads the result file of a bulk operation in batches. A batch ends with a whole object, and its
- * offset in the file is where reading goes on after a crash. A cut or damaged file is asked for
- * again from the last batch; only a file that holds as many objects as announced is a whole one.
+ * Reads the result file of a bulk operation in batches. A batch ends with a complete object, and reading continues at its
+ * file offset after a crash. A truncated or damaged file is requested again from the last batch; a file is complete only
+ * if it has as many objects as announced.
  */
 import { coded } from '#runtime/errors.ts';
 import type { Http } from '../../kit/http.ts';
@@ -17,27 +17,27 @@ const CUTS_MAX = 3;
 export type Mark = { offset: number; lines: number; roots: number };
 /** `batchLines` is for tests. */
 export type ResultFile = { url: string; lines: number; roots: number; batchLines?: number };
-/** What the objects of a batch became, and how far it reaches. */
+/** The results of a batch, and its end. */
 export type Batch<T> = { results: readonly T[]; mark: Mark };
 
-/** Objects are made into results one by one as they complete, so that they need no memory beyond that. */
+/** Converts each object as soon as it is complete, so that no other copy stays in memory. */
 export type Reader<T> = { http: Http; shape: Shape; make(node: Node): T };
 
 export class BulkResultCut extends coded('NS_BULK_RESULT_CUT') {
   constructor(reason: string, mark: Mark, file: ResultFile) {
-    super(`The result of a bulk operation ends early, ${CUTS_MAX} times at the same place: ${reason}.`, {
+    super(`The result of a bulk operation ended early ${CUTS_MAX} times at the same place: ${reason}.`, {
       hint: 'Nothing to do: the next attempt starts a new bulk operation. What was read so far is stored.',
       context: { offset: mark.offset, lines: mark.lines, linesAnnounced: file.lines },
     });
   }
 }
 
-/** More lines than announced, or as many but not as many root objects: only a new operation can tell. */
+/** More lines than announced, or another number of root objects: only a new operation can help. */
 export class ResultContradictory extends coded('NS_BULK_RESULT_CONTRADICTORY') {
   constructor({ lines, roots }: Mark, file: ResultFile) {
     const found = `${lines} lines with ${roots} root objects`;
     const announced = `${file.lines} with ${file.roots}`;
-    super(`The result of a bulk operation holds ${found} or more where ${announced} are announced.`, {
+    super(`The result of a bulk operation has ${found} or more objects, but ${announced} are announced.`, {
       hint: 'Nothing to do: the next attempt starts a new bulk operation.',
       context: { lines, roots, linesAnnounced: file.lines, rootsAnnounced: file.roots },
     });
@@ -57,7 +57,7 @@ export async function* readResult<T>(
       for await (const batch of readOnce(reader, file, mark)) {
         yield batch;
         mark = batch.mark;
-        cuts = 0; // it moves: only standing still is counted
+        cuts = 0; // progress resets the count
       }
       if (mark.lines === file.lines) break;
     } catch (error) {
@@ -72,7 +72,7 @@ function isCut(error: unknown): error is Error {
   return error instanceof LineDamaged || error instanceof RetryableError;
 }
 
-/** Gives no batch that could be incomplete: the last one comes only if the file is as long as announced. */
+/** Yields complete batches only: the last one comes only if the file is as long as announced. */
 async function* readOnce<T>(reader: Reader<T>, file: ResultFile, start: Mark): AsyncGenerator<Batch<T>> {
   const { http, shape, make } = reader;
   const { url, batchLines = BATCH_LINES } = file;
@@ -102,7 +102,7 @@ async function* readOnce<T>(reader: Reader<T>, file: ResultFile, start: Mark): A
   for await (const piece of await openAt(http, url, start.offset)) {
     cutter.push(piece);
     if (reached.lines - mark.lines < batchLines) continue;
-    // Where all objects stand alone their children come behind them all.
+    // If all objects seem to have no children, the children come after all of them.
     if (!hasChildren) throw new BulkUngrouped('every child', 'by a whole batch');
     yield take();
   }

@@ -1,4 +1,4 @@
-/** Customers, without names or addresses: nothing here needs the approval for personal data. */
+/** Customers, without names or addresses: so that no approval for personal data is needed. */
 import type { Item } from '#sql/load/table.ts';
 import { recordTable, rest } from '../../kit/columns.ts';
 import { type Fields, instant as instantOf } from '../../kit/fields.ts';

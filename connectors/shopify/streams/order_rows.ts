@@ -1,4 +1,4 @@
-/** How an order of Shopify becomes rows. Definitions: docs/data-dictionary.md. */
+/** Turns an order of Shopify into rows. Definitions: docs/data-dictionary.md. */
 import type { Item, Row } from '#sql/load/table.ts';
 import { currency, each, type Fields, instant } from '../../kit/fields.ts';
 import {
@@ -56,8 +56,8 @@ function ledgerOf(order: Order, node: Fields, refundRows: readonly Row[]): Ledge
 }
 
 /**
- * The instant whose day a sale counts for. An order counts when it was processed, which for an
- * imported one is long before the ledger came to know of it; so does an imported refund.
+ * The instant that decides the day of a sale. An order counts when it was processed, which for an imported one is long
+ * before its entry in the ledger; the same holds for an imported refund.
  */
 function bookedAt(order: Order, agreement: Row, refundRows: readonly Row[]): Date {
   if (agreement.reason === 'ORDER') return order.processedAt;

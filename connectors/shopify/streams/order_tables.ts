@@ -1,4 +1,4 @@
-/** The tables of an order. Its processing day is touched by whatever changes in it, like the days of its sales. */
+/** The tables of an order. Every change of it touches its processing day and the days of its sales. */
 import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { column, columnsOf, others, recordTable, rest } from '../../kit/columns.ts';
 import * as fields from '../../kit/fields.ts';
@@ -19,16 +19,16 @@ import {
 } from '../api/columns.ts';
 import { idOf } from '../api/gid.ts';
 
-/** What every part of an order needs to know of it. */
+/** What every part of an order needs of it. */
 export type Order = { id: string; currency: string; processedAt: Date };
 /** `hasProduct`: the placing of the order sold at least one product. */
 export type PlacedOrder = Order & { hasProduct: boolean };
 /** An agreement, for the sales in it. */
 export type Entry = Order & { agreementId: string; reason: string; bookedAt: Date };
 
-/** Stored as rows of their own, so not in the payload of the order. */
+/** These are stored as rows of their own, so the payload of the order omits them. */
 const PARTS = new Set(['lineItems', 'agreements', 'refunds', 'transactions']);
-/** What a bulk line says of its place in the file. */
+/** Fields that a bulk line has for its place in the file. */
 const PLACE = new Set(['__parentId']);
 const AGREEMENT_PARTS = new Set(['sales', '__parentId']);
 const CREATION = new Set(['createdAt']);
@@ -37,7 +37,7 @@ const NOTHING = new Set<string>();
 const orderId = column('text', (_, order: Order) => order.id);
 const orderCurrency = column('text', (_, order: Order) => order.currency);
 
-/** Shop money of a bag. It is in the currency that the order had in the shop, else the figure means nothing. */
+/** The shop money of a bag. It must be in the shop currency of the order, else the amount is meaningless. */
 const money = columnsOf('numeric', (parent, key, { currency }: Order) => {
   const shopMoney = parent[key] as { shopMoney?: Fields } | null | undefined;
   const inner = shopMoney?.shopMoney;
@@ -46,7 +46,7 @@ const money = columnsOf('numeric', (parent, key, { currency }: Order) => {
   if (inner.currencyCode !== currency) {
     throw new InvalidField(
       key,
-      `in ${quote(inner.currencyCode, VALUE_CHARS_MAX)} though the order is in ${currency}`,
+      `in ${quote(inner.currencyCode, VALUE_CHARS_MAX)} but the order is in ${currency}`,
     );
   }
   return under(key, () => fields.amount(inner, 'amount'));
@@ -82,7 +82,7 @@ export const orders = recordTable<PlacedOrder>({
   },
 });
 
-/** The first order of a customer is found by comparing ids as numbers, so an order has no other. */
+/** The first order of a customer is found by comparing ids as numbers, so the id must be a number. */
 export function numberOf(node: Fields): string {
   const number = idOf(node);
   if (!/^\d{1,30}$/.test(number)) throw new InvalidField('id', `${shown(number)} is not a number`);
@@ -190,12 +190,12 @@ export const transactions = recordTable<Order>({
   },
 });
 
-/** One that the gateway has yet to process has no `processedAt`: its money counts when it was made. */
+/** A transaction that the gateway has not processed yet has no `processedAt`: its money counts at its creation. */
 function movedAt(transaction: Fields): Date | null {
   return fields.instantOrNull(transaction, 'processedAt') ?? fields.instantOrNull(transaction, 'createdAt');
 }
 
-/** `createdAt` then says nothing that the columns do not. */
+/** `createdAt` is then redundant. */
 function isCreationStored(transaction: Fields): boolean {
   return fields.instantOrNull(transaction, 'createdAt')?.getTime() === movedAt(transaction)?.getTime();
 }

@@ -44,7 +44,7 @@ export const ordersStream = collectionStream({
   hidden: hiddenOrders,
 });
 
-/** The agreements with all their sales. A ledger that did not come whole is asked for again from its start. */
+/** The agreements with all their sales. An incomplete ledger is requested again from its start. */
 async function wholeLedger(shopify: Shopify, node: Fields): Promise<Node[]> {
   const { nodes, next } = connectionOf(node, 'agreements');
   const parts = nodes.map((agreement) => ({ agreement, sales: connectionOf(agreement, 'sales') }));
@@ -55,7 +55,7 @@ async function wholeLedger(shopify: Shopify, node: Fields): Promise<Node[]> {
   const id = text(node, 'id');
   const agreements = paginate(async (after: string | null) => {
     const page = await childPage(shopify, orderLedger, { id, after, salesAfter: null });
-    const items: Node[] = []; // the query gives one at a time
+    const items: Node[] = []; // the query returns one at a time
     for (const agreement of page.nodes) items.push(await wholeAgreement(shopify, id, after, agreement));
     return { items, next: page.next };
   });
@@ -63,7 +63,7 @@ async function wholeLedger(shopify: Shopify, node: Fields): Promise<Node[]> {
   return ledger;
 }
 
-/** An agreement has no address of its own: it is the first one behind the cursor `after`. */
+/** An agreement has no id to query by: it is the first one behind the cursor `after`. */
 async function wholeAgreement(
   shopify: Shopify,
   id: string,

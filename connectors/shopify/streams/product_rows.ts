@@ -1,4 +1,4 @@
-/** How a product of Shopify becomes rows. */
+/** Turns a product of Shopify into rows. */
 import type { Item, Row } from '#sql/load/table.ts';
 import { column, columnsOf, noPayload, recordTable, rest } from '../../kit/columns.ts';
 import {
@@ -76,7 +76,7 @@ export const variants = recordTable<Product>({
   },
 });
 
-/** Read from inventory items. One that has not changed since has had its cost since then. No cost means unknown, not zero. */
+/** Costs of inventory items. The cost of an item holds since the last change of the item. No cost means unknown, not zero. */
 export const costs = recordTable<Variant>({
   name: 'raw.shopify_costs',
   key: ['id', 'valid_from'],

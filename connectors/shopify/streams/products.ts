@@ -25,7 +25,7 @@ const LOCATION_NAMES = 'read_locations';
 
 const target = { tables: productTables, dependents: [costsOfSales] };
 
-/** `names`: the key may also read what the locations are called. */
+/** `names`: the key may also read the names of locations. */
 export function productsCollection(names: boolean): Collection {
   return {
     name: 'products',
@@ -38,7 +38,7 @@ export function productsCollection(names: boolean): Collection {
     bulk: bulkProducts(names),
     createdFilter: 'created_at',
     alsoChangedBy: stockFeed(names),
-    // A level lies in the inventory item of its variant; either of the two may be called its parent.
+    // A level belongs to the inventory item of its variant; either of the two may be named as its parent.
     shape: [{ list: 'variants', ids: variantIds, children: [{ list: 'inventoryLevels' }] }],
     complete: (shopify, node) => wholeProduct(shopify, node, names),
     toItem: productItem,
@@ -83,7 +83,7 @@ async function wholeProduct(shopify: Shopify, node: Fields, names: boolean): Pro
   return { ...node, variants };
 }
 
-/** In a bulk result the levels are children of the variant: so they are here. */
+/** As in a bulk result, the levels are children of the variant. */
 async function wholeVariant(shopify: Shopify, variant: Fields, names: boolean): Promise<Node> {
   const item = variant.inventoryItem;
   if (!isObject(item)) throw new InvalidField('inventoryItem', 'no object');

@@ -39,7 +39,7 @@ export const shopStream = defineStream({ ...needs, ...target, provider: 'shopify
 
 const stateSchema = z.object({ digest: z.string().optional() });
 
-/** Of a run for all streams it is read with the rest, and stored only if it says something else than last time. */
+/** In a run of all streams the look reads it, and it is stored only if it differs from last time. */
 async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const { shopify, look } = await openRun(context, needs);
   const { shop } = look ?? (await shopify.ask(shopQuery, {}, shopSchema));

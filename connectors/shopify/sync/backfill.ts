@@ -1,7 +1,6 @@
 /**
- * Reads everything there is, by bulk operation. What is intended is stored before it is done: the
- * load, the operation, and after each batch the offset in its file. So a load that is broken off
- * anywhere goes on with the same operation, and never starts a second one.
+ * Reads everything by bulk operation. Each step is stored before it is done: the load, the operation, and after each
+ * batch the offset in its file. So an interrupted load continues with the same operation and never starts a second one.
  */
 import { coded, type NightshiftError } from '#runtime/errors.ts';
 import { ahead } from '../../kit/paginate.ts';
@@ -18,21 +17,21 @@ import { BEGINNING, LAG_MS, type ShopifyRun } from './sync_run.ts';
 import { type Bulk, type Part, type Position, timeText } from './sync_state.ts';
 
 const RESTARTS_MAX = 10;
-/** After so many operations that did not work out, a result that contradicts itself is not asked for again. */
+/** After this many failed operations a contradictory result is not requested again. */
 const DISTRUST_AFTER = 2;
-/** A part of a load is not made smaller than this. */
+/** The smallest part of a load. */
 const PART_MS_MIN = 60 * 60_000;
 
 export class BulkGivenUp extends coded('NS_BULK_GIVEN_UP') {
   constructor(reason: string) {
     super(`Shopify did not finish ${RESTARTS_MAX} bulk operations of one load; the last one: ${reason}.`, {
-      hint: 'The next attempt begins the load again. If it stays so, ask the support of Shopify.',
+      hint: 'The next attempt begins the load again. If it persists, ask the support of Shopify.',
       context: { reason },
     });
   }
 }
 
-/** Results of one operation after the other hold something else than is announced: that will not change. */
+/** Results of several operations differ from what is announced; another one would not help. */
 export class BulkDistrusted extends coded('NS_BULK_DISTRUSTED') {
   constructor(cause: NightshiftError) {
     super(`Bulk operations of Shopify keep contradicting themselves: ${cause.message}`, {
@@ -42,7 +41,7 @@ export class BulkDistrusted extends coded('NS_BULK_DISTRUSTED') {
   }
 }
 
-/** The pages of a first load, or what is left of one. Leaves a position without a load. */
+/** The pages of a first load, or the rest of one. Ends with a position without a load. */
 export async function* backfill(run: ShopifyRun, collection: Collection): AsyncGenerator<Page, boolean> {
   const begun = run.position.bulk;
   let isRepeated = begun !== undefined && begun.operation === undefined;
@@ -60,7 +59,7 @@ export async function* backfill(run: ShopifyRun, collection: Collection): AsyncG
   } catch (error) {
     if (error instanceof BulkGivenUp) yield checkpoint(run, { ...run.position, bulk: undefined });
     if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
-    // Pages hold whole objects, so everything is read as changes since ever; who asked goes on with that.
+    // Pages hold complete objects, so everything is read as changes since the beginning, by the caller.
     run.context.warn(`${error.message} It is read page by page.`);
     const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
     yield checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
@@ -80,7 +79,7 @@ const withBulk = ({ position }: ShopifyRun, bulk: Bulk): Position => ({
   bulk,
 });
 
-/** The same part from its start, with another operation. */
+/** Restarts the part with another operation. */
 const anew = (bulk: Bulk): Bulk => ({ ...bulk, operation: undefined, offset: 0, lines: 0, roots: 0 });
 
 async function start(
@@ -104,7 +103,7 @@ function filterOf({ createdFilter }: Collection, { from, before }: Part): string
   return bounds.filter(Boolean).join(' AND ');
 }
 
-/** Waits for the operation and reads its file; the page that it returns closes it, whatever its end was. */
+/** Waits for the operation and reads its file; the returned page closes it, successful or not. */
 async function* result(
   run: ShopifyRun,
   collection: Collection,
@@ -123,7 +122,7 @@ async function* result(
     if (ended.file) yield* batches(run, collection, bulk, ended.file);
   } catch (error) {
     if (error instanceof ResultGone) return again(error.message);
-    // Asking for the same file again would end alike: another operation, after the pause of a retry.
+    // The same file would fail again: another operation is started after the pause of a retry.
     if (error instanceof BulkResultCut || error instanceof ResultContradictory) {
       if (bulk.restarts >= DISTRUST_AFTER) throw new BulkDistrusted(error);
       yield again(error.message);
@@ -145,7 +144,7 @@ async function* batches(
   assertResultAddress(file.url, run.context.connection.baseUrl);
   const mark = { offset: bulk.offset, lines: bulk.lines, roots: bulk.roots };
   const announced = bulk.rootsDone + file.roots;
-  // Rows are made while reading, so that `ahead` makes those of the next batch while the database works.
+  // Rows are made while reading, so that `ahead` prepares the next batch while the database works.
   const reader = { http, shape: collection.shape, make: (node: Node) => read(collection, node) };
   for await (const { results, mark: reached } of ahead(readResult(reader, file, mark))) {
     yield { ...checkpoint(run, withBulk(run, { ...bulk, ...reached })), ...contentOf(results), announced };
@@ -167,7 +166,7 @@ async function finish(run: ShopifyRun, { name, target }: Collection): Promise<Pa
   const { askedAt, rootsDone } = position.bulk ?? newBulk(context.now());
   const stored = rootsDone === 0 ? await countStored(context, target, '') : 0;
   if (stored > 0) {
-    const incomplete = `Shopify gives no ${name} at all, where ${stored} are stored`;
+    const incomplete = `Shopify returns no ${name} at all, but ${stored} are stored`;
     const check = { name: 'bulk roots', expected: stored, found: 0, ok: false, cause: incomplete };
     return { ...checkpoint(run, { ...position, bulk: undefined }), checks: [check], incomplete };
   }

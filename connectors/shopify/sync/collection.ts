@@ -1,6 +1,6 @@
 /**
- * A collection is a list of Shopify that we keep a copy of: which queries read it, how the lines of
- * a bulk result hang together, and how one object becomes rows. `backfill.ts` and `incremental.ts`
+ * A collection is a list of Shopify that we keep a copy of: the queries that read it, the structure of its bulk lines,
+ * and the rows of an object. `backfill.ts` and `incremental.ts`
  * read any of them.
  */
 import { type PackedItem, pack } from '#sql/load/pack.ts';
@@ -12,15 +12,15 @@ import type { Shopify } from '../api/client.ts';
 import type { Query, RootQuery } from '../api/queries.ts';
 import type { Content, Feed } from './feed.ts';
 
-/** An object as we work with it: connections are plain lists, however it was read. */
+/** An object with connections as plain lists, regardless of how it was read. */
 export type Node = Record<string, unknown>;
 
-/** A list of children. Of several in one parent, the one with the type in the child's id, else the one without. */
+/** A list of children. Among several of one parent the type in the child's id decides, else the one without a type. */
 export type Branch = {
   list: string;
   type?: string;
   children?: Shape;
-  /** Ids by which children name this line, if not by its own. */
+  /** Ids by which children refer to this line, if not by its own. */
   ids?(line: Node): readonly unknown[];
 };
 export type Shape = readonly Branch[];
@@ -33,29 +33,29 @@ export type Collection = {
   byIds: Query;
   /** As in its ids, gid://shopify/<type>/<number>. */
   type: string;
-  /** A list whose changes mean that objects of this one are to be read too. */
+  /** A list whose changes require objects of this one to be read too. */
   alsoChangedBy?: Feed;
-  /** Objects to ask for at once; halved when Shopify finds that too much. */
+  /** Page size; halved if Shopify finds it too large. */
   pageSize: number;
   bulk(filter: string): string;
-  /** The filter field of creation, by which a bulk result that is too large is split. */
+  /** The filter field of the creation time, which splits a bulk result that is too large. */
   createdFilter: string;
-  /** Its filter by the last change knows whole days only, whatever the time in it. */
+  /** Its filter by the last change uses whole days only and ignores the time of day. */
   filtersWholeDays?: boolean;
-  /** The lists of children in an object, as lines of a bulk result fill them. */
+  /** The lists of children that lines of a bulk result fill. */
   shape: Shape;
-  /** Turns the connections of an object of a page into lists, and asks for what did not come with it. */
+  /** Turns the connections of an object of a page into lists, and requests missing children. */
   complete(shopify: Shopify, node: Fields): Promise<Node>;
   /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(node: Fields): Item;
 };
 
-/** The object as an item, or why not. */
+/** The object as an item, or the reason for quarantine. */
 export function read(collection: Pick<Collection, 'toItem' | 'target'>, node: Fields): Result<PackedItem> {
   return resultOf(node, () => pack(collection.target, collection.toItem(node)), SET_ASIDE);
 }
 
-/** The objects as items, with what did not come with them. */
+/** The objects as items, with their missing children. */
 export async function completeItems(
   { complete, toItem, target }: Collection,
   shopify: Shopify,
@@ -72,12 +72,12 @@ export async function completeItems(
   return contentOf(results);
 }
 
-/** What is set aside is known by the number in its id, as its row would be. */
+/** A quarantined record has the number in its id as key, like its row would. */
 export const SET_ASIDE: Kept = { idOf: (id) => id.slice(id.lastIndexOf('/') + 1) };
 
 export type Connection = { nodes: readonly Fields[]; next: string | null };
 
-/** A `{ nodes, pageInfo }` of an answer. Anything else is not a page of ours. */
+/** A `{ nodes, pageInfo }` of an answer. Anything else is refused. */
 export function connectionOf(parent: Fields, key: string): Connection {
   const connection = parent[key];
   const nodes = isObject(connection) ? connection.nodes : undefined;

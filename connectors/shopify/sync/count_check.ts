@@ -1,4 +1,4 @@
-/** Shopify's own total against what is stored: finds objects that no window ever brought. */
+/** Compares Shopify's own total with what is stored: finds objects that no window brought. */
 import { counted, isOrAre } from '#runtime/wording.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import type { Page } from '../../kit/stream.ts';
@@ -11,13 +11,13 @@ import { lookedCount, wantedCount } from './window.ts';
 
 const TWO_DAYS_MS = 2 * 24 * 60 * 60_000;
 
-/** What the check will ask of a run that reads changes up to there. */
+/** The query of the check for a run that reads changes up to there. */
 export function wantedOfCheck(collection: Collection, end: Date): Wanted[] {
   return wantedCount(...totalOf(collection, end));
 }
 
 function totalOf({ count, filtersWholeDays }: Collection, end: Date) {
-  // Of a filter by whole days, in the zone of the shop, only a day that is over everywhere tells something.
+  // With a filter by whole days in the zone of the shop, only a day that is over everywhere can be counted.
   const to = filtersWholeDays ? new Date(end.getTime() - TWO_DAYS_MS) : end;
   return [
     { count, filterField: 'updated_at' },
@@ -25,7 +25,7 @@ function totalOf({ count, filtersWholeDays }: Collection, end: Date) {
   ] as const;
 }
 
-/** What Shopify counts up to the position must be here; what came later may be. */
+/** Everything that Shopify counts up to the position must be stored; later objects may be. */
 export async function countCheck(run: ShopifyRun, stream: string, collection: Collection): Promise<Page> {
   const { changesTo } = run.position;
   const empty = emptyPage(run);

@@ -1,6 +1,6 @@
 /**
- * What is no longer there. A deleted order never comes in a window of changes; Shopify tells of it in
- * its events, which it keeps for a year.
+ * Deleted objects. A deleted order never appears in a window of changes; Shopify reports it in its events, which it
+ * keeps for a year.
  */
 
 import type { Deletion } from '#sql/load/table.ts';
@@ -43,7 +43,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   CUSTOMER: { stream: 'shopify.customers', tables: [customers] },
 };
 
-/** What is also missed without an event. Customers are in no figure. */
+/** Collections that are also checked for deletions without an event. No figure uses customers. */
 const counted: readonly Kind[] = [
   { name: 'orders', type: 'Order', count: ordersCount, target: orders },
   { name: 'products', type: 'Product', count: productsCount, target: products },
@@ -60,7 +60,7 @@ const feed: Feed = {
   contents: async (_, nodes) => contentsOf(nodes),
 };
 
-/** A page of events goes into several tables; the last part of it carries the position. */
+/** A page of events goes into several tables; its last part carries the position. */
 function contentsOf(nodes: readonly Fields[]): Content[] {
   const deletions = new Map<string, Deletion[]>(Object.keys(subjects).map((subject) => [subject, []]));
   const rejected: Rejection[] = [];
@@ -119,7 +119,7 @@ async function* missingObjects(run: ShopifyRun): AsyncGenerator<Page> {
   for (const kind of kindsIn(run.access, run.context.now())) yield* missingObjectPages(run, kind);
 }
 
-/** What is counted of those that the key sees all of. */
+/** The counts of collections that the key can see completely. */
 function kindsIn(access: Access, now: Date): readonly Kind[] {
   const isHidden = hiddenOrders(access, now) !== undefined;
   return counted.filter(({ type }) => type !== 'Order' || !isHidden);

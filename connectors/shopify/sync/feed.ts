@@ -1,6 +1,6 @@
 /**
- * A feed is a list of Shopify in the order of one instant of its objects, which can be read by windows
- * of that instant: collections by their last change, events by when they happened.
+ * A feed is a list of Shopify ordered by one instant of its objects, which can be read in windows of that instant:
+ * collections by their last change, events by their time.
  */
 
 import type { Fields } from '../../kit/fields.ts';
@@ -13,17 +13,17 @@ export type Content = Pick<Page, 'items' | 'rejected' | 'deletions' | 'target'>;
 export type Feed = {
   name: string;
   page: RootQuery;
-  /** Absent where Shopify has no count of them: then nothing tells that a row is missing. */
+  /** Absent if Shopify has no count: then a missing row goes unnoticed. */
   count?: RootQuery;
-  /** Objects to ask for at once; halved when Shopify finds that too much. */
+  /** Page size; halved if Shopify finds it too large. */
   pageSize: number;
-  /** The field of the filter, and the one of the object, that hold the instant. */
+  /** The filter field and the object field of the instant. */
   filterField: string;
   instantField: string;
-  /** False where Shopify does not sort by the instant. */
+  /** False if Shopify does not sort by the instant. */
   isSorted?: boolean;
   /** Further terms of the filter. */
   terms?: string;
-  /** What the objects of a page become; more than one where they go into several tables. */
+  /** The pages made of the objects of a page; several if they go into several tables. */
   contents(shopify: Shopify, nodes: readonly Fields[]): Promise<readonly Content[]>;
 };

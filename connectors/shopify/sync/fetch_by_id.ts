@@ -1,4 +1,4 @@
-/** Objects by their ids, because something says that they changed. */
+/** Reads objects by their ids, after a report of a change. */
 import { z } from 'zod';
 import type { Page, StreamContext } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
@@ -10,7 +10,7 @@ import { openRun, type StreamNeeds } from './sync_run.ts';
 
 const AT_ONCE = 10;
 
-/** Null where an object is gone by now, or not shown to us: its deletion comes by itself. */
+/** Null if an object is deleted or hidden; its deletion is reported separately. */
 const nodesSchema = z.object({ nodes: z.array(z.record(z.string(), z.unknown()).nullable()) });
 
 export async function* contentsByIds(
@@ -26,7 +26,7 @@ export async function* contentsByIds(
   }
 }
 
-/** The pages of objects by the numbers in their ids. The position stays where it is. */
+/** The pages of objects by the numbers in their ids. The position stays. */
 export async function* fetchPages(
   context: StreamContext,
   needs: StreamNeeds,

@@ -1,7 +1,7 @@
 /**
- * Reads what changed since the position, by windows of time. A window is over before it is asked for
- * (LAG), so that nothing is still being written into it, and reaches back into the one before
- * (OVERLAP). The position moves on when as many objects were read as Shopify counts in the window.
+ * Reads changes since the position, in windows of time. A window has ended before it is requested (LAG), so that nothing
+ * is still being written into it, and overlaps the previous one (OVERLAP). The position advances when as many objects
+ * were read as Shopify counts in the window.
  */
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
@@ -23,17 +23,17 @@ import {
 
 const WINDOW_MS_MIN = 1_000;
 
-/** Up to where changes can be read now. */
+/** The instant up to which changes can be read now. */
 export function endOfChanges({ look, context }: ShopifyRun): Date {
   return look?.end ?? floorSecond(new Date(context.now().getTime() - LAG_MS));
 }
 
-/** From where they have to be read; undefined before the first load. */
+/** The instant from which they must be read; undefined before the first load. */
 export function startOfChanges({ position }: { position: Position }): Date | undefined {
   return position.changesTo && new Date(position.changesTo.getTime() - OVERLAP_MS);
 }
 
-/** What reading the changes of a feed will ask first; nothing where it goes on in the midst of a window. */
+/** The first query of reading the changes of a feed; none if it continues within a window. */
 export function wantedOfChanges(position: Position, feed: Feed, end: Date): Wanted[] {
   const from = startOfChanges({ position });
   if (from === undefined || position.window || from >= end) return [];
@@ -62,7 +62,7 @@ export async function* readIncrement(
   yield checkpoint(run, { ...run.position, catchingUp: undefined });
 }
 
-/** Reads a window that somebody asked for; true if all of it came. The position stays where it is. */
+/** Reads a requested window; true if it is complete. The position stays. */
 export async function* resyncWindow(
   run: ShopifyRun,
   feed: Feed,
@@ -87,7 +87,7 @@ export async function* resyncWindow(
   return isWhole;
 }
 
-/** Reads a window to its end; false if something is missing, and then the next run begins it again. */
+/** Reads a window to its end; false if something is missing, and then the next run starts it over. */
 async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
   const { window } = counted;
   const { window: _, ...before } = run.position;
@@ -102,7 +102,7 @@ async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): Asy
   return isWhole;
 }
 
-/** From `from` on, as far as one filter reaches. */
+/** Reads from `from` on, as far as one filter reaches. */
 async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): Promise<CountedWindow> {
   let to = end;
   for (;;) {

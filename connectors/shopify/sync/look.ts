@@ -16,18 +16,18 @@ export type Wanted = { query: RootQuery; filter: string; instant?: string };
 export type Listed = { key: string; at: number };
 
 export type Look = {
-  /** Up to where the streams of the run read changes. */
+  /** The instant up to which the streams of the run read changes. */
   end: Date;
   /** Whether any stream of the run has read a page. */
   hasRead: boolean;
   shop: Record<string, unknown>;
-  /** Undefined where it was not asked for, or Shopify does not know exactly. */
+  /** Undefined if it was not requested, or Shopify has no exact count. */
   countOf(wanted: Wanted): number | undefined;
   /** What a list begins with, and whether that is all; undefined where it was not asked for. */
   listOf(wanted: Wanted): { objects: readonly Listed[]; isAll: boolean } | undefined;
 };
 
-/** A stream of Shopify says what it will ask, so that a look can ask it for all. */
+/** A stream of Shopify declares its questions, so that one request can carry those of all. */
 export type ShopifyStream = Stream & {
   wants(position: unknown, place: { access: Access; end: Date; now: Date }): readonly Wanted[];
 };

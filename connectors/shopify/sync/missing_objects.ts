@@ -1,7 +1,7 @@
 /**
- * Objects that are stored and that Shopify no longer has although no event told of it: it keeps events
- * for a year, and promises none for every deletion. Counting finds that there are such objects, and no
- * sync is whole that found some; a full one asks for each stored object by its id and deletes the rest.
+ * Stored objects that Shopify no longer has although no event reported it: Shopify keeps events for a year, and does not
+ * promise one for every deletion. Counts reveal such objects, and a sync that finds some is incomplete; a full sync
+ * requests each stored object by its id and deletes the missing ones.
  */
 import { z } from 'zod';
 import { counted, isOrAre } from '#runtime/wording.ts';
@@ -32,26 +32,26 @@ export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGen
   if (position !== undefined) yield { ...emptyPage(run), position };
   if (found <= expected) return;
   const gone = run.context.full ? await findGone(run, kind) : [];
-  // More than the count lacks cannot be: then the answers do not mean what they seem to.
+  // More missing objects than the count lacks are impossible: then the answers are not trusted.
   const deletions = gone.length <= found - expected ? gone : [];
   const check = { name: `${name} that are gone`, expected, found: found - deletions.length };
   const page: Page = { ...emptyPage(run), deletions, target };
   if (check.found === expected) return yield { ...page, checks: [{ ...check, ok: true }] };
   const incomplete = `${counted(check.found, name)} ${isOrAre(check.found)} stored, Shopify counts ${expected}: ${
     run.context.full
-      ? `of ${gone.length} it says that they are gone; ${FULL_DID_NOT_HELP}`
+      ? `it says that ${gone.length} are gone; ${FULL_DID_NOT_HELP}`
       : 'sync deletions again with --full'
   }`;
   yield { ...page, checks: [{ ...check, ok: false, cause: incomplete }], incomplete };
 }
 
-/** What that will ask of a run that reads changes up to there. */
+/** The queries of this check for a run that reads changes up to there. */
 export function wantedOfKind(kind: Kind, end: Date): Wanted[] {
   return wantedCount(...allOf(kind, end));
 }
 
 function allOf({ count }: Kind, end: Date) {
-  const to = new Date(end.getTime() + 2 * DAY_MS); // whatever the clocks say
+  const to = new Date(end.getTime() + 2 * DAY_MS); // beyond any clock difference
   return [
     { count, filterField: 'updated_at' },
     { from: BEGINNING, to },
@@ -60,7 +60,7 @@ function allOf({ count }: Kind, end: Date) {
 
 async function findGone(run: ShopifyRun, kind: Kind): Promise<Deletion[]> {
   const gone: Deletion[] = [];
-  // Also of what was set aside: it may be gone too.
+  // Quarantined records too: they may be deleted as well.
   for await (const ids of storedIds(run.context, kind.target, IDS)) {
     const deletedAt = run.context.now();
     const gids = ids.map((id) => `gid://shopify/${kind.type}/${id}`);

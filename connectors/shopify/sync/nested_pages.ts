@@ -1,4 +1,4 @@
-/** Children that did not come with their parent's page: asked for by themselves until there are no more. */
+/** Requests children that did not come with their parent's page, until the list is complete. */
 import { z } from 'zod';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import { type Fields, text } from '../../kit/fields.ts';
@@ -22,13 +22,13 @@ const listSchema = z.object({
 /** One page of the children of the object `id`. */
 export async function childPage(shopify: Shopify, query: Query, variables: Variables): Promise<Connection> {
   const { parent } = await shopify.ask(query, variables, listSchema);
-  // Deleted between two requests: nothing of it is stored, and its deletion comes as an event.
+  // Deleted between two requests: nothing of it is stored, and an event reports its deletion.
   if (parent === null)
     throw new AnswerNotUnderstood(PROVIDER, query.name, `${variables.id} is gone`, 'retry');
   return connectionOf(parent, 'list');
 }
 
-/** The whole list `key` of `node`: what came with it and, by `query`, the rest. */
+/** The complete list `key` of `node`: what came with it and, by `query`, the rest. */
 export async function completeList(
   shopify: Shopify,
   query: Query,

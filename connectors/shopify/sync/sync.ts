@@ -1,4 +1,4 @@
-/** One run of a stream: what the key may read, then everything or what is left of it, then the changes. */
+/** One run of a stream: permissions of the key, then the backfill or the rest of it, then changes. */
 import type { Page, StreamContext } from '../../kit/stream.ts';
 import { syncPages } from '../../kit/sync.ts';
 import { emptyPage, parseState } from '../../kit/sync_run.ts';
@@ -40,23 +40,23 @@ async function* readChanges(
   feed: Feed,
 ): AsyncGenerator<Page> {
   const [start, end] = [startOfChanges(run), endOfChanges(run)];
-  // First, because it moves no position: that of the collection itself stands for both.
+  // First, because it moves no position: the position of the collection counts for both.
   const isWhole = !alsoChangedBy || !start || (yield* resyncWindow(run, alsoChangedBy, start, end));
   if (isWhole) yield* readIncrement(run, feed, end);
 }
 
-/** Also the rest of a load that was broken off. */
+/** Also the rest of an interrupted load. */
 export function needsBackfill(stored: unknown): boolean {
   const { bulk, changesTo } = parseState(positionSchema, stored);
   return bulk !== undefined || changesTo === undefined;
 }
 
-/** A full one that a retry of the same job has behind it is not repeated. */
+/** A retry does not repeat a full load that an earlier attempt of the same request has finished. */
 function isBackfillDue({ position, context }: ShopifyRun): boolean {
   return needsBackfill(context.position) || (context.full && position.catchingUp !== context.request);
 }
 
-/** What a run that reads the changes of a collection will ask. */
+/** The questions of a run that reads the changes of a collection. */
 export function wantedOf(
   collection: Collection,
   stored: unknown,

@@ -1,4 +1,4 @@
-/** What one run of a stream of Shopify works with. */
+/** The state of one run of a stream of Shopify. */
 import { messageOf, verdictOf } from '#runtime/errors.ts';
 import { isAlone } from '../../kit/account_run.ts';
 import type { StreamContext } from '../../kit/stream.ts';
@@ -11,10 +11,10 @@ import { floorSecond, type Position, positionSchema } from './sync_state.ts';
 
 /** Before anything that Shopify holds. */
 export const BEGINNING = new Date('2000-01-01T00:00:00Z');
-/** What was changed just now may not be in the lists yet. */
+/** Recent changes may not be in the lists yet. */
 export const LAG_MS = 60_000;
 
-/** `look`: what was asked for all streams of the run at once. */
+/** `look`: the common request of all streams of the run. */
 export type ShopifyRun = SyncRun<Position> & Opened & { look?: Look | undefined };
 
 export type StreamNeeds = { name: string; scopes: readonly string[] };
@@ -40,7 +40,7 @@ async function open(context: StreamContext): Promise<Opened> {
   return { shopify, access };
 }
 
-/** Undefined where Shopify refuses to answer it all at once: then each stream asks for itself, and can fail by itself. */
+/** Undefined if Shopify refuses the common request: then each stream sends its own, and can fail separately. */
 async function lookOnce(context: StreamContext, opened: Opened): Promise<Look | undefined> {
   const now = context.now();
   const end = floorSecond(new Date(now.getTime() - LAG_MS));
@@ -48,7 +48,7 @@ async function lookOnce(context: StreamContext, opened: Opened): Promise<Look | 
     return await lookAt(opened, context.account.streams, { end, now });
   } catch (error) {
     if (verdictOf(error) !== 'give_up' && !(error instanceof PageTooHeavy)) throw error;
-    context.warn(`The streams of the shop were asked for one by one: ${messageOf(error)}`);
+    context.warn(`The streams of the shop were read one by one: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -1,26 +1,26 @@
-/** Where a stream of Shopify goes on from, and how it writes time. */
+/** The position of a stream of Shopify, and its time format. */
 import { z } from 'zod';
 import { instant } from '../../kit/sync_run.ts';
 
-/** A part of all objects, by the instant of their creation; open where a bound is absent. */
+/** A part of all objects, by creation time; an absent bound is open. */
 const partSchema = z.object({ from: instant.optional(), before: instant.optional() });
 
 const bulkSchema = z.object({
-  /** When the load began: changes are read from here on afterwards. */
+  /** The start of the load: changes are read from here on afterwards. */
   askedAt: instant,
-  /** What is still to be read; the operation is about the first of them. */
+  /** The parts that are left; the operation reads the first of them. */
   parts: z.array(partSchema),
   operation: z.string().optional(),
   offset: z.int(),
   lines: z.int(),
   roots: z.int(),
-  /** Root objects of the parts that are done. */
+  /** Root objects of the finished parts. */
   rootsDone: z.int(),
-  /** Operations that Shopify gave up on in this load. */
+  /** Failed operations of this load. */
   restarts: z.int(),
 });
 
-/** A window that is being read: all before `from` is stored, `before` objects of it. */
+/** A window in progress: everything before `from` is stored, `before` objects of it. */
 const windowSchema = z.object({ start: instant, from: instant, to: instant, before: z.int() });
 
 export const positionSchema = z.object({
@@ -33,7 +33,7 @@ export const positionSchema = z.object({
   counted: z.record(z.string(), z.object({ at: instant, expected: z.int(), found: z.int() })).optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
-  /** The request for which everything was read, or is read by pages; its run has yet to read what is left. */
+  /** The request for which everything was read, or is being read by pages; its run still has to read the rest. */
   catchingUp: z.string().optional(),
 });
 

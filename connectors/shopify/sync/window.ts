@@ -1,4 +1,4 @@
-/** Reads the objects of one window of time, page by page, and counts them against Shopify's own count. */
+/** Reads the objects of one window of time, page by page, and compares their number with Shopify's own count. */
 import { z } from 'zod';
 import { messageOf } from '#runtime/errors.ts';
 import type { Json } from '#sql/load/table.ts';
@@ -12,7 +12,7 @@ import { LISTED_MAX, type Listed, listedAs, type Wanted } from './look.ts';
 import type { ShopifyRun } from './sync_run.ts';
 import { timeText, type Window } from './sync_state.ts';
 
-/** Shopify pages no deeper into one filter. */
+/** The paging limit of Shopify for one filter. */
 export const WINDOW_OBJECTS_MAX = 25_000;
 /** A window reaches back so far into the one before, because some objects show up late. */
 export const OVERLAP_MS = 5 * 60_000;
@@ -21,7 +21,7 @@ const PAGES_MAX = 100_000;
 const CURSORS_LOST_MAX = 3;
 const REPEATS_MAX = 3;
 const DAY_MS = 24 * 60 * 60_000;
-/** From so many objects on, a page of which most lie before the window tells that the filter was ignored. */
+/** In a page of at least this many objects, a majority before the window means that the filter was ignored. */
 const STRAYS_MIN = 10;
 
 const pageSchema = z.object({ page: z.record(z.string(), z.unknown()) });
@@ -47,7 +47,7 @@ export type WindowEnd = {
 type Counted = Pick<Feed, 'count' | 'filterField' | 'terms'>;
 export type Bounds = { from: Date; to: Date };
 
-/** How many objects Shopify counts, or undefined where it does not know exactly. */
+/** Shopify's count, or undefined if it is not exact. */
 export async function countWindow(
   { shopify }: ShopifyRun,
   feed: Counted,
@@ -58,7 +58,7 @@ export async function countWindow(
   return count?.precision === 'EXACT' ? count.count : undefined;
 }
 
-/** The same, as the look of the run has seen it, if it has. */
+/** The same from the look of the run, if it has it. */
 export async function lookedCount(
   run: ShopifyRun,
   feed: Counted,
@@ -68,7 +68,7 @@ export async function lookedCount(
   return looked ?? countWindow(run, feed, bounds);
 }
 
-/** What `lookedCount` will look for. */
+/** The question of `lookedCount`. */
 export function wantedCount(feed: Counted, bounds: Bounds): Wanted[] {
   return feed.count ? [{ query: feed.count, filter: filterOf(feed, bounds) }] : [];
 }
@@ -108,7 +108,7 @@ export async function* readWindow(
         first = Math.ceil(first / 2);
         continue;
       }
-      // A cursor lives no longer than Shopify likes: begin again from the last object that is stored.
+      // Shopify may expire a cursor at any time: reading restarts from the last stored object.
       if (!(error instanceof RequestRefused) || after === null || ++cursorsLost > CURSORS_LOST_MAX)
         throw error;
       ({ from } = progress.at());
@@ -130,7 +130,7 @@ export async function* readWindow(
     if (next === after && ++repeats > REPEATS_MAX) break;
     if (!feed.count && progress.found() >= WINDOW_OBJECTS_MAX)
       return { ...cutShort(feed, window, 'there are more than can be paged'), tooMany: true };
-    after = next; // a page that comes twice leads to itself: it is asked for once more
+    after = next; // a repeated page has its own cursor: it is requested once more
   }
   if (feed.count)
     return { ...(await finish(run, feed, { window, announced }, progress.found())), recent: [] };
@@ -148,7 +148,7 @@ function recentOf({ to }: Window, objects: readonly Listed[]): string[] {
   return recent.length < RECENT_MAX ? recent : [];
 }
 
-/** Objects only ever leave a closed window, when they change: so if fewer came than announced, it is counted again. */
+/** Changed objects can only leave a closed window: if fewer came than announced, they are counted again. */
 async function finish(
   run: ShopifyRun,
   feed: Feed,
@@ -170,12 +170,12 @@ export function filterOf(
   { filterField, terms }: Pick<Feed, 'filterField' | 'terms'>,
   { from, to }: Bounds,
 ): string {
-  // Without the quotes Shopify drops the time of day and filters by whole days.
+  // Without the quotes Shopify ignores the time of day and filters by whole days.
   const bounds = `${filterField}:>='${timeText(from)}' AND ${filterField}:<='${timeText(to)}'`;
   return terms ? `${terms} AND ${bounds}` : bounds;
 }
 
-/** A filter that Shopify ignored would give everything, for ever. Some days' tolerance: it may filter by whole days. */
+/** An ignored filter would return everything, for ever. A few days are tolerated, because it may filter by whole days. */
 function assertFiltered({ page, instantField }: Feed, window: Window, nodes: readonly Fields[]): void {
   const earliest = window.start.getTime() - DAY_MS;
   const strays = nodes.filter((node) => instantOf(node, instantField) < earliest).length;
@@ -183,7 +183,7 @@ function assertFiltered({ page, instantField }: Feed, window: Window, nodes: rea
   throw new RequestRefused(
     PROVIDER,
     page.name,
-    `${strays} of ${nodes.length} objects lie before the window: the filter is ignored`,
+    `${strays} of ${nodes.length} objects are before the window: the filter is ignored`,
   );
 }
 
@@ -195,15 +195,15 @@ function pageOf({ page }: Feed, answer: Fields): Connection {
   }
 }
 
-/** NaN where there is none: the record itself is rejected when it is read. */
+/** NaN if it is missing: the record itself is quarantined later. */
 function instantOf(node: Fields, field: string): number {
   const value = node[field];
   return typeof value === 'string' ? Date.parse(value) : Number.NaN;
 }
 
 /**
- * How far the window is stored. While objects come in order everything before the last one's instant
- * is; once one comes out of order that is no longer known, and the known place stays.
+ * How far the window is stored. While objects come in order, everything before the last one's instant is stored; once
+ * one comes out of order this is unknown, and the last known place stays.
  */
 function trackProgress({ instantField, isSorted = true }: Feed, window: Window) {
   const seen = new Set<string>();
@@ -225,7 +225,7 @@ function trackProgress({ instantField, isSorted = true }: Feed, window: Window) 
         if (!(at >= place)) isOrdered = false;
         if (!isOrdered || at === place || at > window.to.getTime()) continue;
         place = at;
-        before = window.before + seen.size - 1; // those at the very instant come again from there
+        before = window.before + seen.size - 1; // objects of the same instant are read again from there
       }
     },
     at: () => ({ from: new Date(place), before }),

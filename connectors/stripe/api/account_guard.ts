@@ -1,7 +1,7 @@
 /**
- * Before all is listed afresh: whether the key still leads to the account whose data are stored. A key that
- * may not read its own account says nothing of it, and with one of another account everything that is stored
- * would seem deleted. So such a key is asked for some of what is stored: of another account it knows nothing.
+ * Checks before a full listing that the key still belongs to the account whose data are stored. With a key of another
+ * account everything stored would seem deleted. A key that may not read its own account cannot be checked directly, so
+ * it must find some of the stored objects: a key of another account finds none.
  */
 import { sampleIds } from '../../kit/stored.ts';
 import type { Check } from '../../kit/stream.ts';
@@ -12,11 +12,11 @@ import { datesOf, type Window } from '../sync/sync_state.ts';
 import { assertOwnAccount } from './check.ts';
 import { getObject } from './list.ts';
 
-/** One or two may well be all that there was, and deleted; so many at once without an event hardly. */
+/** One or two missing objects may have been deleted; this many without an event are unlikely. */
 const ASKED_MIN = 3;
 const ASKED_MAX = 10;
 
-/** Throws NS_ACCOUNT_DIFFERS if the key can tell. Else the cause, if none of what is stored in the window is there. */
+/** Throws NS_ACCOUNT_DIFFERS if the key can read its account. Otherwise returns a cause if it finds none of the objects that are stored in the window. */
 export async function guardAccount(
   run: StripeRun,
   collection: Collection,
@@ -29,13 +29,13 @@ export async function guardAccount(
   if (ids.length < ASKED_MIN) return undefined;
   for (const one of ids) if (await getObject(stripe, pathTo(collection.name, one), [])) return undefined;
   return (
-    `the key of connection ${name} knows none of ${ids.length} stored ${collection.name}, and may not tell whose it is: ` +
-    `it seems to be of another account than ${account}, so nothing was read again or deleted. Give it the key of that ` +
-    `account (connections key), or, if they are truly gone, a key that may read its own account`
+    `the key of connection ${name} finds none of ${ids.length} stored ${collection.name}, and may not read its own account: ` +
+    `it seems to belong to another account than ${account}, so nothing was read again or deleted. Store the key of that ` +
+    `account (connections key), or, if the objects are really deleted, a key that may read its own account`
   );
 }
 
-/** What is said instead of reading. It is nothing of a first load, after which all would count as reconciled. */
+/** The page that is returned instead of reading. It does not count as a first load, after which everything would count as reconciled. */
 export function guardPage(run: StripeRun, incomplete: string, checks: Check[] = []): Page {
   return { ...emptyPage(run), phase: 'changes', checks, incomplete };
 }

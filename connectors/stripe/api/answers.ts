@@ -1,5 +1,5 @@
 /**
- * What an answer of Stripe means for the job: a value, a wait, or an error with its verdict.
+ * Turns an answer of Stripe into a value, a wait, or an error with its verdict.
  * https://docs.stripe.com/error-low-level
  */
 import { quote } from '#runtime/scrub.ts';
@@ -20,7 +20,7 @@ export const PROVIDER = 'Stripe';
 
 export type Asked = { connection: Named; account: string; path: string };
 
-/** Stripe knows no such object; `param` says whether the one asked for or the one in a cursor. */
+/** Stripe has no such object; `param` says whether the requested one or the one in a cursor is missing. */
 export class ObjectMissing extends Error {
   readonly param: string;
 
@@ -30,7 +30,7 @@ export class ObjectMissing extends Error {
   }
 }
 
-/** The JSON object of a successful answer; throws what any other one stands for. */
+/** The JSON object of a successful answer; throws the error of any other one. */
 export function bodyOf(answer: HttpAnswer, asked: Asked): Fields {
   const body = parsed(answer.text);
   if (answer.status >= 400) throw failureOf(answer, body, asked);

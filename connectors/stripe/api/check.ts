@@ -1,4 +1,4 @@
-/** Tries the key of a connection and says what it may read, before anything is synced. */
+/** Checks the key of a connection and its permissions before anything is synced. */
 import { AccountDiffers, ScopeMissing } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
 import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
@@ -7,7 +7,7 @@ import { PROVIDER } from './answers.ts';
 import { API_VERSION, openStripe, type Stripe, type StripeContext } from './client.ts';
 import { below, textIfAny } from './coerce.ts';
 
-/** A list that needs the permission: nothing but asking for it tells whether the key has it. */
+/** A list that needs the permission: only a request shows whether the key has it. */
 const LISTS: Readonly<Record<string, string>> = {
   rak_balance_read: '/v1/balance',
   rak_balance_transaction_source_read: '/v1/balance_transactions',
@@ -40,7 +40,7 @@ export async function checkStripe(
     .filter(({ scopes }) => scopes.length > 0);
   for (const { name, scopesOptional = [] } of streams) {
     const lacking = scopesOptional.filter((scope) => denied.has(scope));
-    if (lacking.length > 0) warnings.push(`${name} leaves out what needs ${lacking.join(', ')}`);
+    if (lacking.length > 0) warnings.push(`${name} omits what needs ${lacking.join(', ')}`);
   }
   return {
     account: described(account ?? {}, connection.account),
@@ -63,8 +63,8 @@ function described(account: Fields, id: string): ConnectionCheck['account'] {
 }
 
 /**
- * Throws NS_ACCOUNT_DIFFERS for the key of another account. Undefined where nothing can be told: a
- * restricted key may lack the permission to read its own account, and nothing else of ours needs it.
+ * Throws NS_ACCOUNT_DIFFERS for the key of another account. Undefined if that is unknown: a restricted key may lack the
+ * permission to read its own account, which nothing else here needs.
  */
 export async function assertOwnAccount(
   stripe: Stripe,
@@ -81,7 +81,7 @@ async function deniedOf(stripe: Stripe, scopes: readonly string[]): Promise<Read
   const denied = new Set<string>();
   for (const scope of scopes) {
     const path = LISTS[scope];
-    if (path === undefined) throw new TypeError(`no list tells of ${scope}`);
+    if (path === undefined) throw new TypeError(`no list needs ${scope}`);
     const params = path === '/v1/balance' ? [] : ([['limit', '1']] as const);
     const answer = await answerIfAllowed(() => stripe.get(path, params, (body) => body));
     if (answer === undefined) denied.add(scope);
@@ -89,7 +89,7 @@ async function deniedOf(stripe: Stripe, scopes: readonly string[]): Promise<Read
   return denied;
 }
 
-/** The answer, or undefined when a permission is missing. */
+/** The answer, or undefined if a permission is missing. */
 async function answerIfAllowed(ask: () => Promise<Fields>): Promise<Fields | undefined> {
   try {
     return await ask();

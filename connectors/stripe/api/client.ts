@@ -1,6 +1,6 @@
 /**
- * Asks Stripe's API, version pinned. Every request waits for its turn among those of all workers, and
- * is tried again where that can help.
+ * Client of Stripe's API, with a pinned version. Every request waits for its turn among those of all workers, and is
+ * retried if that can help.
  */
 import { quote } from '#runtime/scrub.ts';
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
@@ -14,7 +14,7 @@ import { makePace } from './rate_limit.ts';
 
 export const API_VERSION = '2026-10-28.endive';
 
-/** Stripe does not say how long to wait. This long nobody asks; the request itself backs off for longer each time. */
+/** Stripe does not say how long to wait. All requests pause this long; the request itself backs off longer each time. */
 const LIMITED_PAUSE_MS = 500;
 const ATTEMPTS_MAX = 8;
 
@@ -24,7 +24,7 @@ export type Stripe = {
   livemode: boolean;
   connection: Named;
   now(): Date;
-  /** Reads an answer; `sentAt` is when it was asked for. What `read` throws as `Again` is asked again. */
+  /** Reads an answer; `sentAt` is the time of the request. A `RetryableError` of `read` repeats the request. */
   get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
 };
 

@@ -1,4 +1,4 @@
-/** Fields of Stripe's objects as columns hold them. */
+/** Converts fields of Stripe's objects to column values. */
 
 import { exponentOf } from '#runtime/currencies.ts';
 import { isKey } from '#sql/db/copy.ts';
@@ -13,7 +13,7 @@ import {
 } from '../../kit/fields.ts';
 import { decimal, fromMinor, shortest } from '../../kit/money.ts';
 
-// Where Stripe counts otherwise than ISO 4217. https://docs.stripe.com/currencies#zero-decimal
+// Currencies for which Stripe's decimal places differ from ISO 4217. https://docs.stripe.com/currencies#zero-decimal
 const PLACES: Readonly<Record<string, number>> = {
   ...{ CLF: 2, IQD: 2, ISK: 2, LYD: 2, UGX: 2, UYI: 2, UYW: 2 },
   MGA: 0,
@@ -23,10 +23,10 @@ export function placesOf(currency: string): number {
   return PLACES[currency] ?? exponentOf(currency);
 }
 
-/** ISO 4217 in capitals, as all our tables have it. */
+/** The ISO 4217 code in capitals, as in all our tables. */
 export function currencyOf(object: Fields, key = 'currency'): string {
   const given = text(object, key);
-  return currencyNamed(given.toUpperCase(), key, given); // a fault shows what came: in capitals a key looks like none
+  return currencyNamed(given.toUpperCase(), key, given); // the error shows the original text, because a key in capitals would not be recognised
 }
 
 export function currencyIfAny(object: Fields, key = 'currency'): string | null {
@@ -45,12 +45,12 @@ export function moneyOrNull(object: Fields, key: string, currency: string): stri
   return isNothing(object[key]) ? null : money(object, key, currency);
 }
 
-/** A price of fractions of the minor unit, "0.5" cents: the point moves, nothing is rounded. */
+/** A price in fractions of the minor unit, "0.5" cents: shifts the decimal point and rounds nothing. */
 export function fineMoneyOrNull(object: Fields, key: string, currency: string): string | null {
   const value = object[key];
   if (isNothing(value)) return null;
   const minor = decimal(value);
-  if (minor === undefined) throw new InvalidField(key, 'no decimal number as text');
+  if (minor === undefined) throw new InvalidField(key, 'not a decimal number as text');
   const [whole = '', fraction = ''] = minor.split('.');
   return shortest(fromMinor(whole + fraction || '0', placesOf(currency) + fraction.length));
 }
@@ -64,7 +64,7 @@ export function instantAtOrNull(object: Fields, key: string): Date | null {
   return isNothing(object[key]) ? null : instantAt(object, key);
 }
 
-/** Text that may be null or absent: Stripe leaves out what an account does not use. */
+/** Text that may be null or absent: Stripe omits what an account does not use. */
 export function textIfAny(object: Fields, key: string): string | null {
   return isNothing(object[key]) ? null : text(object, key);
 }
@@ -77,7 +77,7 @@ export function numberIfAny(object: Fields, key: string): string | null {
   throw new InvalidField(key, 'no number');
 }
 
-/** The id of another object, which Stripe gives alone or with all of that object. An empty one names nothing. */
+/** The id of another object, which Stripe returns alone or with the complete object. An empty id counts as null. */
 export function refIfAny(object: Fields, key: string): string | null {
   const value = object[key];
   if (isNothing(value)) return null;
@@ -105,7 +105,7 @@ export function isNothing(value: unknown): boolean {
   return value === null || value === undefined;
 }
 
-/** The order that a shop has noted with a payment: in its metadata, or where Stripe has a place for it. */
+/** The order that a shop has stored with a payment: in its metadata, or in Stripe's own field. */
 export function orderReference(object: Fields): string | null {
   const metadata = below(object, 'metadata');
   const named = [
@@ -115,5 +115,5 @@ export function orderReference(object: Fields): string | null {
   ];
   const found = named.find((value) => typeof value === 'string' && value.trim() !== '');
   const reference = typeof found === 'string' ? found.trim() : undefined;
-  return isKey(reference) ? reference : null; // what is longer names no order, and the payment counts all the same
+  return isKey(reference) ? reference : null; // a longer text cannot be an order, and the payment still counts
 }

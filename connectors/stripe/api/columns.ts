@@ -15,18 +15,18 @@ export const currencyIfAny = columnsOf('text', coerce.currencyIfAny);
 export const instant = columnsOf('timestamptz', coerce.instantAt);
 export const instantIfAny = columnsOf('timestamptz', coerce.instantAtOrNull);
 
-/** Money of the object's own currency. */
+/** Money in the object's own currency. */
 export const money = columnsOf('numeric', (object, key) =>
   coerce.money(object, key, coerce.currencyOf(object)),
 );
 
-/** Null also where the object has no currency. */
+/** Null also if the object has no currency. */
 export const moneyIfAny = columnsOf('numeric', (object, key) => {
   const of = coerce.currencyIfAny(object);
   return of === null ? null : coerce.moneyOrNull(object, key, of);
 });
 
-/** The column of the object that the field `key` holds, if it holds one. */
+/** A column of the object in the field `key`, if there is one. */
 export function within(key: string, { read, ...inner }: Column): Column {
   return { ...inner, fields: [key], read: (object, ...of) => read(coerce.below(object, key), ...of) };
 }

@@ -1,4 +1,4 @@
-/** Reads objects one by one, because something says that they changed or are gone. */
+/** Reads objects one by one after a report that they changed or were deleted. */
 import type { Deletion } from '#sql/load/table.ts';
 import { atOnce } from '../../kit/at_once.ts';
 import type { Fields } from '../../kit/fields.ts';
@@ -11,21 +11,21 @@ import { getObject } from './list.ts';
 const BATCH_SIZE = 100;
 const READERS_MAX = 4;
 
-/** The second of the newest sign of a change, and of the first that was not read before, if one was not. */
+/** The second of the newest report of a change, and of the first unread one, if any. */
 type Sign = { at: number; first?: number | undefined };
 
-/** What was heard of an object, and whether it may be that it is gone. */
+/** What was reported of an object, and whether it may be deleted. */
 export type Noted = Sign & { isDeleted: boolean };
 export type Changed = Map<string, Noted>;
 
-/** Objects of which nothing was heard, so that nothing dates them: each is as it is when it is asked for, or gone. */
+/** Objects without a report, so nothing dates them: each is stored as it is at the request, or deleted. */
 export function unheard(ids: readonly string[]): Changed {
   return new Map(ids.map((id) => [id, { at: 0, isDeleted: true }]));
 }
 
 /**
- * When an object became what it is now: at the newest sign, if that is not older than `newSince`. One that
- * is older was seen before and dates nothing. What it was between the first sign and that, nobody saw.
+ * The instant at which an object became what it is now: the newest report, if it is not older than `newSince`; an older
+ * one was read before and dates nothing. Between the first report and that instant its states are unknown.
  */
 export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen, 'sentAt'> {
   if (!sign || sign.at === 0) return {};
@@ -33,7 +33,7 @@ export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen
   return sign.at >= newSince ? { changedAt: dateOf(sign.at), unseenFrom } : { unseenFrom };
 }
 
-/** A change since `newSince` is dated by its sign; an older sign dates nothing. */
+/** A change since `newSince` is dated by its report; an older report dates nothing. */
 export async function* fetchByIds(
   run: StripeRun,
   collection: Collection,
@@ -70,6 +70,6 @@ async function readBatch(
   if (unread.length === 0) return page;
   return {
     ...page,
-    incomplete: `Stripe's events name what it does not give: ${unread.slice(0, 5).join(', ')}`,
+    incomplete: `Stripe's events name objects that it does not return: ${unread.slice(0, 5).join(', ')}`,
   };
 }

@@ -1,4 +1,4 @@
-/** What the key of a connection is: its prefix says the kind and the mode. https://docs.stripe.com/keys */
+/** The kind and mode of a key, which its prefix says. https://docs.stripe.com/keys */
 import { coded } from '#runtime/errors.ts';
 import { SECRET } from '#runtime/shapes.ts';
 import { KeyUnfit, type Named } from '../../kit/errors.ts';
@@ -26,28 +26,28 @@ export const keyForm: KeyForm = {
   ],
   prefixes: ['rk_', 'sk_', 'pk_', 'whsec_'],
   unfit: {
-    pk_: 'it is a publishable one (pk_)',
+    pk_: 'it is a publishable key (pk_)',
     whsec_: 'it is the secret of a webhook (whsec_)',
   },
   fits: /^(rk|sk)_(live|test)_\S+$/,
-  otherwise: 'it begins neither with rk_ nor with sk_',
-  hint: 'Make a restricted key with read permissions (rk_live_… or rk_test_…) under Developers, API keys.',
+  otherwise: 'it begins with neither rk_ nor sk_',
+  hint: 'Create a restricted key with read permissions (rk_live_… or rk_test_…) under Developers, API keys.',
 };
 
 export type Key = { livemode: boolean; isRestricted: boolean };
 
-/** Live and test data never meet in one connection. */
+/** One connection never mixes live and test data. */
 export class ModeMixed extends coded('NS_MODE_MIXED') {
   constructor({ id: connectionId, name }: Named, what: string, livemode: boolean) {
     const [there, here] = livemode ? ['test', 'live'] : ['live', 'test'];
     super(`${what} is of Stripe's ${there} mode, connection ${name} holds ${here} data.`, {
-      hint: `Give it a key of ${here} mode again, or add another connection for ${there} data.`,
+      hint: `Store a key of ${here} mode again, or add another connection for ${there} data.`,
       context: { connectionId },
     });
   }
 }
 
-/** Throws NS_KEY_UNFIT for what could never read. No message repeats any of the key. */
+/** Throws NS_KEY_UNFIT for a key that can never read. No message repeats the key. */
 export function readKey(secret: string): Key {
   const problem = problemOf(keyForm, secret);
   if (problem !== undefined) throw new KeyUnfit('Stripe', problem, keyForm.hint);
@@ -56,4 +56,4 @@ export function readKey(secret: string): Key {
 }
 
 export const SECRET_KEY_WARNING =
-  'The key is a secret one (sk_), which may do everything: a restricted one (rk_) with read permissions is enough';
+  'The key is a secret key (sk_), which may do everything: a restricted key (rk_) with read permissions is enough';

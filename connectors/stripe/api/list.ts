@@ -1,6 +1,5 @@
 /**
- * Lists of Stripe: newest first, bounded by the whole seconds of `created`, a page after the last id of
- * the one before. https://docs.stripe.com/api/pagination
+ * Lists of Stripe: newest first, bounded by whole seconds of `created`, each page after the last id of the previous one. https://docs.stripe.com/api/pagination
  */
 import { isStorable } from '#sql/db/copy.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
@@ -32,14 +31,14 @@ export async function listPage(
     const objects = data.filter(isObject);
     if (hasMore && typeof objects.at(-1)?.id !== 'string') throw broken('a further page without a last id');
     if (after !== undefined && objects.some(({ id }) => id === after))
-      throw broken('the page before came again');
+      throw broken('it repeats the previous page');
     if (!isNewestFirst(objects)) throw broken('its objects are out of order');
     assertMode(stripe, objects);
     return { objects, hasMore, sentAt };
   });
 }
 
-/** All pages of a list that is read in one go. */
+/** All pages of a list that is read at once. */
 export async function* listPages(stripe: Stripe, path: string, params: Params): AsyncGenerator<ListPage> {
   let sentAt = stripe.now();
   const pages = paginate(async (after) => {
@@ -58,7 +57,7 @@ export async function listAll(stripe: Stripe, path: string, params: Params): Pro
 
 export type Got = { object: Fields; sentAt: Date };
 
-/** One object; undefined when Stripe has none of that id. */
+/** One object; undefined if Stripe has none with that id. */
 export async function getObject(
   stripe: Stripe,
   path: string,
@@ -79,7 +78,7 @@ export function expansion(fields: readonly string[]): Params {
   return fields.map((field) => ['expand[]', field] as const);
 }
 
-/** The rest of a list that stands in an object, which holds only its first entries. */
+/** The rest of a list inside an object, which has only the first entries. */
 export async function drained(
   stripe: Stripe,
   list: unknown,
@@ -91,7 +90,7 @@ export async function drained(
   return listAll(stripe, path, params);
 }
 
-/** One that says no second, or one that cannot be, is set aside when it is read; it has no place in the order. */
+/** An object without a valid second is quarantined later; it has no place in the order. */
 function isNewestFirst(objects: readonly Fields[]): boolean {
   const seconds = objects.map(({ created }) => created).filter((created) => isSecond(created));
   return seconds.every((second, index) => index === 0 || second <= Number(seconds[index - 1]));
@@ -101,7 +100,7 @@ export function isSecond(created: unknown): created is number {
   return Number.isSafeInteger(created) && isStorable(dateOf(Number(created)));
 }
 
-/** Not every kind of object tells its mode. */
+/** Not every kind of object has a mode. */
 function assertMode({ livemode, connection }: Stripe, objects: readonly Fields[]): void {
   const stray = objects.find(
     (object) => typeof object.livemode === 'boolean' && object.livemode !== livemode,

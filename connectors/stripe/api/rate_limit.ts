@@ -1,8 +1,8 @@
 /**
- * How fast an account is asked, by all workers together: each request takes its part of two buckets of
- * `ops.rate_budgets`, that of the account and that of the endpoint, in one statement, and waits until
- * both have flowed in, in turn with the others. What the operator says that Stripe allows is read with
- * each request, so that a change holds at once for jobs that run. Time is the database's.
+ * The rate limit of an account, shared by all workers: each request takes a token from two buckets of
+ * `ops.rate_budgets`, of the account and of the endpoint, in one statement, and waits until both have come in, in turn
+ * with the others. The limit that an operator has set is read with each request, so that a change affects running jobs
+ * at once. The clock is the database's.
  * https://docs.stripe.com/rate-limits
  */
 
@@ -13,19 +13,19 @@ import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from '
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
 
-// Stripe allows 100 a second live, 25 in test mode, and 25 for each endpoint. What is saved up and what
-// flows in within one second stay below that together, with room for other programs of the account.
+// Stripe allows 100 requests a second in live mode, 25 in test mode, and 25 for each endpoint. The full bucket plus one
+// second of refill stay below that, with room for other programs of the account.
 const ACCOUNT_LIVE: Bucket = { maximum: 10, restorePerSecond: 60 };
 const ACCOUNT_TEST: Bucket = { maximum: 4, restorePerSecond: 20 };
 const ENDPOINT: Bucket = { maximum: 4, restorePerSecond: 20 };
-/** Of a limit that the operator gives: what is saved up, and what flows in within a second. */
+/** The shares of an operator's limit: bucket size, and refill per second. */
 const SAVED_SHARE = 0.16;
 const FLOW_SHARE = 0.8;
 
 export type Pace = {
-  /** Takes a request out of the buckets of the account and of the endpoint and waits for its turn. */
+  /** Takes a token from the buckets of the account and of the endpoint and waits for its turn. */
   take(endpoint: string, persistence: RetryOptions): Promise<void>;
-  /** Nobody may ask the account before so many milliseconds, a day at most. */
+  /** Blocks all requests to the account for this many milliseconds, at most a day. */
   block(ms: number): Promise<void>;
 };
 
@@ -57,9 +57,9 @@ export function makePace(db: ConnectorDb, { brandId, connectionId, account, live
 
 const PROVIDER_KEY = 'stripe';
 
-// The account comes first in every statement, so that no two of them wait for each other. A bucket may
-// hold the next part already when its instant lies ahead (see BLOCK): nothing flows in before. A count
-// that a crash of the server takes along is counted anew, so nobody waits for the disk.
+// The account comes first in every statement, so that no two of them deadlock. While the instant of a bucket is in the
+// future (see BLOCK), nothing flows in. A crash of the server may lose counts, which then start over, so commits do not
+// wait for the disk.
 const TAKE = `
   insert into ops.rate_budgets as b (provider, account, available, maximum, restore_per_second, seen_at)
   select $1, w.account, l.maximum - 1, l.maximum, l.restore, clock_timestamp()
@@ -83,8 +83,8 @@ const TAKE = `
 const GIVE_BACK = `
   update ops.rate_budgets set available = available + 1 where provider = $1 and account = $2`;
 
-// What was saved up is gone, and nothing flows in until the pause is over: those who wait then go on one
-// after the other instead of all at once.
+// Empties the bucket and stops the refill until the pause is over, so that waiting requests continue one after the
+// other instead of all at once.
 const BLOCK = `
   update ops.rate_budgets set
     available = least(available, 0),

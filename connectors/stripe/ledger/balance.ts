@@ -1,4 +1,4 @@
-/** The balance that Stripe says there is, against the sum of all balance transactions that are stored. */
+/** Compares Stripe's balance with the sum of all stored balance transactions. */
 import { isCurrency } from '#runtime/currencies.ts';
 import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
@@ -12,17 +12,17 @@ import { placesOf } from '../api/coerce.ts';
 import type { Page } from '../sync/collection.ts';
 import type { StripeRun } from '../sync/sync_run.ts';
 
-/** What an account has in one currency, available and pending together. */
+/** The balance of an account in one currency, available and pending together. */
 type Amount = { type: string; currency: string; amount: string };
 
 export type Balance = {
   at: Date;
   amounts: readonly Amount[];
-  /** Held back from a platform because of its connected accounts, by currency; the ledger has booked it. */
+  /** The amounts that a platform must reserve for its connected accounts, by currency; the ledger includes them. */
   reserved: ReadonlyMap<string, string>;
 };
 
-/** What Stripe books into `balance_type` where a transaction says nothing else. */
+/** The default of `balance_type`. */
 const PAYMENTS = 'payments';
 /** The index over these columns is in 0004_raw_stripe.sql. */
 export const LEDGER: Ledger = {
@@ -30,15 +30,15 @@ export const LEDGER: Ledger = {
   kind: 'balance_type',
   amount: 'net',
 };
-/** A transaction may be in the balance or not if it was booked from so long before the asking on: clocks differ. */
+/** Clocks differ, so a transaction booked in this interval before the request may or may not be in the balance. */
 export const UNCERTAIN_MS = 30_000;
-/** On an account in motion the balance is asked for so often until the ledger stands still around it. */
+/** On a busy account the balance is requested up to this often, until nothing is booked around a request. */
 const ASKED_MAX = 3;
 /** A transaction may be in the balance before it is listed. */
 const ASKED_AT_REST_MAX = 2;
 const PAUSE_MS = 1_500;
 
-/** Undefined where the key may not read it: then nothing tells that a row is missing. */
+/** Undefined if the key may not read it: then a missing row goes unnoticed. */
 export async function readBalance({ stripe, context }: StripeRun): Promise<Balance | undefined> {
   const stray = (currency: string) =>
     context.warn(
@@ -57,7 +57,7 @@ export async function readBalance({ stripe, context }: StripeRun): Promise<Balan
   }
 }
 
-/** Balances beside that of payments, as far as Stripe tells what is pending in them. */
+/** Balances besides that of payments, as far as Stripe reports what is pending in them. */
 function otherTypes(body: Fields, stray: Stray): Amount[] {
   return Object.entries(body).flatMap(([type, value]) =>
     isObject(value) && Array.isArray(value.available) && Array.isArray(value.pending)
@@ -66,7 +66,7 @@ function otherTypes(body: Fields, stray: Stray): Amount[] {
   );
 }
 
-/** `instant_available` is a part of these and so is never added. */
+/** `instant_available` is part of these, so it is never added. */
 function amountsOf(type: string, body: Fields, stray: Stray): Amount[] {
   return [...sumsOf(body, ['available', 'pending'], stray)].map(([currency, amount]) => ({
     type,
@@ -93,19 +93,19 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
 }
 
 export type LedgerReading = {
-  /** The page that says how far the ledger is by its balance alone. Absent: that proves nothing. */
+  /** The page that moves the position if the balance alone proves the ledger. Absent: it proves nothing. */
   proved: ((balance: Balance) => Page) | undefined;
-  /** Brings the ledger up to now; `times`: how often, this time included. `isTold`: Stripe tells the balance. */
+  /** Brings the ledger up to date; `times` counts these reads. `isTold`: Stripe reports the balance. */
   list(times: number, isTold: boolean): AsyncIterable<Page>;
 };
 
 /**
- * The checks of the balance. The ledger is listed, and again with the balance while they differ: what is booked
- * between the two is in one of them only.
+ * The checks of the balance. Ledger and balance are read again while they differ, because a booking between the two
+ * requests is in one of them only.
  */
 export async function* balancePages(run: StripeRun, { proved, list }: LedgerReading): AsyncGenerator<Page> {
   for (let asked = 1; ; asked++) {
-    // Before the list, so that whatever is in the balance is in the list too.
+    // Before the list, so that everything in the balance is in the list too.
     const balance = await readBalance(run);
     if (balance && proved && asked === 1) {
       const found = await compare(run, balance);
@@ -132,7 +132,7 @@ function checkedPage(
   { found, balance }: { found: readonly Compared[]; balance: Balance },
 ): Page {
   for (const one of found.filter(({ isTold }) => !isTold))
-    context.warn(`Stripe tells no balance of ${named(one.type)}: its ${one.currency} is not checked`);
+    context.warn(`Stripe reports no balance of ${named(one.type)}: its ${one.currency} is not checked`);
   const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
   return withFailures({ ...page, checks });
 }
@@ -155,16 +155,15 @@ function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compare
   const name = type === PAYMENTS ? `balance ${currency}` : `balance ${currency} of ${named(type)}`;
   const check = { name, expected, found, ok: isEqual || isWithin };
   if (isEqual) return check;
-  if (isWithin)
-    return { ...check, cause: 'the difference is no more than what was booked while it was asked for' };
+  if (isWithin) return { ...check, cause: 'the difference is at most what was booked during the request' };
   const reserved = balance.reserved.get(currency) ?? '0';
   const held = reserved === '0' ? '' : `; ${reserved} ${currency} are held back for connected accounts`;
   const whose = type === PAYMENTS ? '' : ` of ${named(type)}`;
-  const cause = `Stripe's balance${whose} is ${expected} ${currency}, the balance transactions that are stored make ${found}${held}`;
+  const cause = `Stripe's balance${whose} is ${expected} ${currency}, the stored balance transactions sum to ${found}${held}`;
   return { ...check, cause };
 }
 
-/** A type of balance, which is the name of a field that Stripe chose. */
+/** A type of balance, which is a field name of Stripe. */
 function named(type: string): string {
   return quote(type, VALUE_CHARS_MAX);
 }

@@ -1,7 +1,7 @@
 /**
- * How the ledger is kept: no event tells of its bookings. It is proved first: while no event moved money, nothing is
- * due to become available and the balance is the sum of what is stored, nothing of it is new. Else its newest
- * bookings are listed, and once a day, or where that does not prove it, those of the last weeks.
+ * Keeps the ledger up to date, although no event reports its bookings. It is proved first: if no event moved money,
+ * nothing is due to become available and the balance is the sum of what is stored, then nothing is new. Otherwise its
+ * newest bookings are listed, and once a day, or if that does not prove it, those of the last weeks.
  */
 import { failingSince } from '#sql/load/checks.ts';
 import { oldestDue } from '../../kit/stored.ts';
@@ -20,7 +20,7 @@ const LISTED_EACH_MS = 24 * 60 * 60_000;
 /** Some become available only after weeks, or months: until they are due nothing of them changes. */
 const PENDING = { state: ['status', 'pending'], until: 'available_on' } as const;
 
-/** It is listed without events, so that none of them is ever too old. */
+/** It is listed without events, so events are never too old for it. */
 export function ledgerNeedsBackfill(stored: unknown): boolean {
   const { load, changesTo } = parseState(positionSchema, stored);
   return load !== undefined || changesTo === undefined;
@@ -59,7 +59,7 @@ async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerat
   });
 }
 
-/** A feed that cannot be read stops the streams that it is for; the ledger is listed then. */
+/** An unreadable feed stops the streams that need it; the ledger is listed then. */
 async function whatMoved(run: StripeRun, collection: Collection): Promise<FeedPart | undefined> {
   try {
     return await feedOf(run, collection);
@@ -75,14 +75,14 @@ function isDaily({ position: { listedAt }, context }: StripeRun): boolean {
 }
 
 type Listing = {
-  /** The last weeks, too. */
+  /** Whether the last weeks are listed too. */
   isFar: boolean;
-  /** The oldest booking that has become available. */
+  /** The oldest booking that may have become available. */
   due: Date | undefined;
   heard: Pick<Position, 'heard'>;
 };
 
-/** What is new, or also what may have changed of the last weeks. */
+/** New bookings, or also those of the last weeks that may have changed. */
 async function* listAgain(
   run: StripeRun,
   collection: Collection,
@@ -102,8 +102,8 @@ async function* listAgain(
 }
 
 /**
- * At the end the other streams are held against it: whenever something moved, and again once all of them have been
- * read past that.
+ * At the end the other streams are compared with it: whenever something moved, and again once all of them have been read
+ * past that instant.
  */
 async function* verifySources(
   run: StripeRun,
@@ -120,7 +120,7 @@ async function* verifySources(
   yield { ...page, position: checkpoint(run, position).position };
 }
 
-/** Whether all streams that are held against the ledger began this run behind an instant. */
+/** Whether all streams that are compared with the ledger began this run after an instant. */
 function isReadPast({ context }: StripeRun, instant: Date): boolean {
   return SOURCES.every(({ kind }) => {
     const at = context.account.streams.find(({ stream }) => stream.name === `stripe.${kind}`);

@@ -1,7 +1,7 @@
 /**
- * What an automatic payout consists of: only Stripe can tell which balance transactions. They are given
- * its id, and have to make its amount together. What a person pays out by hand consists of nothing that
- * Stripe could name; its own booking is held to it with the ledger (`ledger_sources.ts`).
+ * The contents of an automatic payout: only Stripe knows which balance transactions it contains. They get its id, and
+ * must sum to its amount. Stripe does not list the contents of a manual payout; its own booking is compared with the
+ * ledger (`ledger_sources.ts`).
  */
 import { failedChecks } from '#sql/load/checks.ts';
 import { pack } from '#sql/load/pack.ts';
@@ -17,7 +17,7 @@ import { balanceTransactions, toItem } from '../streams/balance_transactions.ts'
 import type { Page } from '../sync/collection.ts';
 import type { StripeRun } from '../sync/sync_run.ts';
 
-/** The ledger itself never says which payout a transaction is in, and so leaves the column alone. */
+/** The ledger itself never says which payout a transaction is in, so it leaves the column unchanged. */
 const paidOut = table({
   ...balanceTransactions,
   columns: { ...balanceTransactions.columns, payout_id: 'text' },
@@ -27,11 +27,11 @@ const target = { tables: [paidOut], stream: 'stripe.balance_transactions' };
 
 const STREAM = 'stripe.payouts';
 const CHECK = 'payout ';
-/** Payouts whose check failed that one run looks at again. */
+/** The limit of failed payouts that one run checks again. */
 const CHECKED_AGAIN_MAX = 100;
 const COLUMNS = ['id', 'status', 'automatic', 'reconciliation_status', 'currency', 'amount', 'deleted_at'];
 
-/** The pages of each payout of the items of which Stripe has settled what it contains. */
+/** The pages of the payouts whose contents Stripe has fixed. */
 export async function* contentsOfPayouts(run: StripeRun, items: readonly Item[]): AsyncGenerator<Page> {
   for (const item of items) {
     const [payout] = item.rows['raw.stripe_payouts'] ?? [];
@@ -52,7 +52,7 @@ async function* contentsOfPayout(run: StripeRun, payout: Row): AsyncGenerator<Pa
     ['payout', id],
   ])) {
     const items: Item[] = [];
-    // Its own booking is listed too.
+    // The payout's own booking is listed too.
     for (const object of objects.filter((one) => refIfAny(one, 'source') !== id)) {
       const part = partOf(object, id, sentAt);
       if (part === undefined) unread.push(String(object.id));
@@ -67,12 +67,12 @@ async function* contentsOfPayout(run: StripeRun, payout: Row): AsyncGenerator<Pa
   const found = shortest(fromMinor(sum, placesOf(currency)));
   const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
   if (check.ok) return yield { ...emptyPage(run), checks: [check] };
-  const without = unread.length > 0 ? `, without ${unread.length} that could not be understood` : '';
-  const cause = `payout ${id} is ${expected} ${currency}, its balance transactions make ${found}${without}`;
+  const without = unread.length > 0 ? `, without ${unread.length} invalid ones` : '';
+  const cause = `payout ${id} is ${expected} ${currency}, its balance transactions sum to ${found}${without}`;
   yield withFailures({ ...emptyPage(run), checks: [{ ...check, cause }] });
 }
 
-/** Undefined for one that cannot be understood: the ledger itself has set it aside, or will. */
+/** Undefined for an invalid one, which the ledger itself quarantines. */
 function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; item: Item } | undefined {
   try {
     const { id, changedAt, rows } = toItem(object, { sentAt });
@@ -86,7 +86,7 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
   }
 }
 
-/** Payouts whose check failed, of which nothing may ever be told again: each run looks at them itself. */
+/** Payouts with a failed check. No event may report them again, so each run checks them itself. */
 export async function* failedPayoutsAgain(run: StripeRun): AsyncGenerator<Page> {
   const { brandId, id: connectionId } = run.context.connection;
   const failed = await failedChecks(run.context.db, { brandId, connectionId }, [STREAM]);

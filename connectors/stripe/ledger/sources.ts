@@ -1,7 +1,7 @@
 /**
- * Charges, refunds and payouts against the ledger, both ways. Stripe counts none of them, but each that
- * moved money has booked it, and the ledger is held to the balance: so an object that no list and no event
- * ever brought is found, and so is a booking that is missing.
+ * Compares charges, refunds and payouts with the ledger, both ways. Stripe counts none of them, but each one that moved
+ * money is booked, and the balance proves the ledger: so an object that no list and no event brought is found, and so is
+ * a missing booking.
  */
 import { counted } from '#runtime/wording.ts';
 import { readStates } from '#sql/load/sync_state.ts';
@@ -37,7 +37,7 @@ function source(
     kind,
     /** Sources that the ledger names. */
     named: { table: LEDGER, column: 'source_id', target: table, where, prefixes, ...more },
-    /** Bookings that the objects name; whatever they name had been booked before the ledger was listed. */
+    /** Bookings that the objects name; all of them were booked before the ledger was listed. */
     naming: { table, column: 'balance_transaction_id', target: LEDGER },
   };
 }
@@ -74,15 +74,15 @@ function lacking({ expected, found }: References): number {
   return expected - found;
 }
 
-/** What was missing once is looked for until it is there, however long that takes. */
+/** A missing object is searched until it is found, however long that takes. */
 function beginOf(name: string, { context }: StripeRun, failing: Failing): Date {
   const until = Math.min(context.now().getTime(), failing.get(name)?.getTime() ?? Number.POSITIVE_INFINITY);
   return new Date(until - DAYS * 24 * 60 * 60_000);
 }
 
 /**
- * None where there is nothing to compare: before the objects were read, or if there are none. But one that
- * failed ends with what it was about.
+ * No check if there is nothing to compare: before the objects were read, or if there are none. But a failed check ends
+ * when its subject is gone.
  */
 function checkOf(name: string, references: References, cause: string, failing: Failing): Check[] {
   const { expected, found } = references;

@@ -1,8 +1,7 @@
 /**
- * What a list does not give of a subscription: all its items, prices with tiers and in its own currency, what
- * its coupons are for, the discount of its customer, and the bill that tells what tax its prices include.
- * Stripe expands four levels, which does not reach into the coupons of a list: prices and coupons are asked for
- * one by one, each once a run.
+ * Requests what a list omits of a subscription: all its items, prices with tiers and in its own currency, the scope of
+ * its coupons, the discount of its customer, and the bill that shows what tax its prices include. Stripe expands four
+ * levels, which does not reach the coupons of a list: prices and coupons are requested one by one, each once per run.
  */
 import { ScopeMissing } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
@@ -12,13 +11,13 @@ import { drained, getObject } from '../api/list.ts';
 import { pathTo } from '../sync/collection.ts';
 import { isTaxComputed, isTaxKnown } from './without_tax.ts';
 
-/** Prices and coupons; of more, all are asked for again. */
+/** The limit of cached prices and coupons; beyond it all are requested again. */
 const REMEMBERED_MAX = 10_000;
 const OF_COUPON = ['applies_to', 'currency_options'];
-/** In others a subscription is worth nothing, tax or not. */
+/** In other states a subscription is worth nothing, with or without tax. */
 const COUNTED = new Set(['active', 'past_due']);
 
-/** A price says its amount in its first currency, and those of others in `currency_options`. */
+/** A price has its amount in its first currency, and those of others in `currency_options`. */
 export function priceIn(price: Fields, currency: string): Fields | undefined {
   if (isNothing(price.currency) || String(price.currency).toUpperCase() === currency) return price;
   const option = below(price, 'currency_options')[currency.toLowerCase()];
@@ -26,7 +25,7 @@ export function priceIn(price: Fields, currency: string): Fields | undefined {
   return isObject(option) ? { ...price, ...none, ...option } : undefined;
 }
 
-/** What holds of a subscription without discounts of its own is the one of its customer. */
+/** A subscription without discounts of its own has the discount of its customer. */
 export function discountsOf({ discounts, customer }: Fields): unknown {
   const inherited = isObject(customer) ? customer.discount : undefined;
   const own = Array.isArray(discounts) ? discounts : [];
@@ -71,7 +70,7 @@ async function wholePrice(stripe: Stripe, price: Fields, currency: string): Prom
   return (await remembered(stripe, pathTo('prices', price.id), wanted)) ?? price;
 }
 
-/** Discounts with their coupons whole; a coupon that is gone is known by what still has it. */
+/** Discounts with complete coupons; a deleted coupon is known from objects that still contain it. */
 async function withCoupons(
   stripe: Stripe,
   owner: string,
@@ -104,7 +103,7 @@ async function couponsFrom(
   return Array.isArray(found) ? found : isObject(found) ? [found] : known;
 }
 
-/** Of the customer nothing but the id, and the discount that holds where the subscription has none. */
+/** Only the id of the customer, and its discount if the subscription has none. */
 async function customerOf(stripe: Stripe, { customer, discounts }: Fields): Promise<unknown> {
   if (!isObject(customer)) return customer;
   const { id, discount } = customer;
@@ -114,7 +113,7 @@ async function customerOf(stripe: Stripe, { customer, discounts }: Fields): Prom
   return { id, discount: Array.isArray(whole) ? whole[0] : discount };
 }
 
-/** Lines of the last bill that tell their tax; none where the key may not read bills. */
+/** Lines of the last bill with their tax; none if the key may not read bills. */
 async function linesOf(stripe: Stripe, invoice: unknown): Promise<readonly Fields[]> {
   const id = refIfAny({ invoice }, 'invoice');
   if (id === null) return [];

@@ -1,19 +1,18 @@
 /**
- * What coupons leave of what items are worth a month. Only coupons that last for ever count for monthly
- * recurring revenue; percentages go first, then amounts, each in the order of the discounts. SQL knows the same
- * rule for times that nobody saw: fact.after_discounts in sql/migrations/0011_mrr.sql.
+ * Applies coupons to the monthly value of items. Only coupons without an end count for monthly recurring revenue;
+ * percentages come first, then amounts, each in the order of the discounts. SQL has the same rule for unseen times: fact.after_discounts in sql/migrations/0011_mrr.sql.
  */
 import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { below, isNothing, refIfAny } from '../api/coerce.ts';
 import { inMajor, isMetered, numberIn, perMonth } from './monthly.ts';
 import { dividedBy, isAbove, minus, ONE, plus, type Rational, times, ZERO } from './rational.ts';
 
-/** Why nobody can say what something is worth. */
+/** Why a value is unknown. */
 export type Cause = 'price_unknown' | 'coupon_unknown' | 'tax_unknown';
-/** What an item is worth a month, or why that is unknown. */
+/** The monthly value of an item, or why it is unknown. */
 export type Worth = Rational | Cause;
 
-/** An item's own discounts, or those of all items of a subscription together. */
+/** The discounts of one item, or of all items of a subscription together. */
 export function afterDiscounts(
   worths: readonly Worth[],
   prices: readonly Fields[],
@@ -37,7 +36,7 @@ export function afterDiscounts(
   return left;
 }
 
-/** An amount is off each invoice, so it counts as often a month as the first item that it is for is billed. */
+/** An amount is taken off each invoice, so it counts as often per month as its first item is billed. */
 function lessAmount(
   worths: readonly Worth[],
   prices: readonly Fields[],
@@ -68,7 +67,7 @@ function isFor(coupon: Fields, price: Fields = {}): boolean {
   return !Array.isArray(products) || products.includes(refIfAny(price, 'product'));
 }
 
-/** Major units; none in a currency that the coupon is not for. */
+/** In major units; undefined in a currency that the coupon does not support. */
 function amountIn(coupon: Fields, currency: string): Rational {
   const isOwn = String(coupon.currency).toUpperCase() === currency;
   const { amount_off: amount } = isOwn
@@ -77,7 +76,7 @@ function amountIn(coupon: Fields, currency: string): Rational {
   return isNothing(amount) ? ZERO : inMajor(numberIn(amount, 'amount_off'), currency);
 }
 
-/** The coupons among discounts that last for ever. Of one that is gone nobody can say what it was. */
+/** The coupons without an end among the discounts. The content of a deleted coupon is unknown. */
 function lasting(discounts: unknown): (Fields | 'unknown')[] {
   const list = Array.isArray(discounts) ? discounts : [];
   return list.flatMap((discount): (Fields | 'unknown')[] => {

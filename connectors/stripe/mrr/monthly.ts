@@ -1,7 +1,7 @@
 /**
- * What an item of a subscription is worth a month, by Stripe's definition of monthly recurring revenue:
+ * The monthly value of an item of a subscription, by Stripe's definition of monthly recurring revenue:
  * its price times its quantity, a year as 12 months, a week as 12/52 of one and a day as 12/365; metered
- * prices count nothing. Taxes are left out. https://docs.stripe.com/billing/subscriptions/analytics
+ * prices count as zero. Taxes are excluded. https://docs.stripe.com/billing/subscriptions/analytics
  */
 import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { below, isNothing, placesOf } from '../api/coerce.ts';
@@ -17,7 +17,7 @@ import {
   ZERO,
 } from './rational.ts';
 
-/** Units of the interval in a month. */
+/** Intervals per month. */
 const PER_MONTH: Readonly<Record<string, Rational>> = {
   day: { over: 365n, under: 12n },
   week: { over: 52n, under: 12n },
@@ -29,7 +29,7 @@ export function isMetered(price: Fields): boolean {
   return below(price, 'recurring').usage_type === 'metered';
 }
 
-/** In major units. Tiers must be there if the price has any. */
+/** In major units. Tiers are required if the price has any. */
 export function monthlyOf(price: Fields, quantity: unknown, currency: string): Rational {
   if (isMetered(price)) return ZERO;
   const minor = times(
@@ -43,23 +43,23 @@ export function inMajor(minor: Rational, currency: string): Rational {
   return { over: minor.over, under: minor.under * 10n ** BigInt(placesOf(currency)) };
 }
 
-/** How often in a month the interval of a price comes round. */
+/** How often per month a price is billed. */
 export function perMonth(recurring: Fields): Rational {
   const unit = PER_MONTH[String(recurring.interval)];
   if (unit === undefined) throw new InvalidField('price.recurring.interval', 'not day, week, month or year');
   return dividedBy(unit, divisorIn(recurring.interval_count ?? 1, 'price.recurring.interval_count'));
 }
 
-/** What one interval costs, in minor units. */
+/** The price of one interval, in minor units. */
 function billed(price: Fields, quantity: Rational): Rational {
   const packs = packsOf(price, quantity);
   if (price.billing_scheme !== 'tiered') return times(unitOf(price, 'unit_amount'), packs);
   const tiers = Array.isArray(price.tiers) ? price.tiers.filter(isObject) : [];
-  if (tiers.length === 0) throw new InvalidField('price.tiers', 'missing, a tiered price has tiers');
+  if (tiers.length === 0) throw new InvalidField('price.tiers', 'missing: a tiered price has tiers');
   return price.tiers_mode === 'volume' ? volume(tiers, packs) : graduated(tiers, packs);
 }
 
-/** `transform_quantity` sells by the pack. */
+/** `transform_quantity` divides the quantity into packages. */
 function packsOf(price: Fields, quantity: Rational): Rational {
   const transform = price.transform_quantity;
   if (!isObject(transform)) return quantity;
@@ -67,7 +67,7 @@ function packsOf(price: Fields, quantity: Rational): Rational {
   return whole(packs, transform.round === 'up' ? 'up' : 'down');
 }
 
-/** All of the quantity at the price of the tier that it falls into. */
+/** The complete quantity at the price of its tier. */
 function volume(tiers: readonly Fields[], quantity: Rational): Rational {
   const tier = tiers.find(
     ({ up_to: upTo }) => isNothing(upTo) || !isAbove(quantity, numberIn(upTo, 'up_to')),
@@ -92,7 +92,7 @@ function graduated(tiers: readonly Fields[], quantity: Rational): Rational {
   return sum;
 }
 
-/** `unit_amount_decimal` where there is one, because it is finer than `unit_amount`. */
+/** `unit_amount_decimal` if present, because it is more precise than `unit_amount`. */
 function unitOf(holder: Fields, key: string): Rational {
   const value = holder[`${key}_decimal`] ?? holder[key];
   return isNothing(value) ? ZERO : numberIn(value, key);
@@ -100,7 +100,7 @@ function unitOf(holder: Fields, key: string): Rational {
 
 export function numberIn(value: unknown, key: string): Rational {
   const fraction = typeof value === 'number' || typeof value === 'string' ? rationalOf(value) : undefined;
-  if (fraction === undefined) throw new InvalidField(key, 'no decimal number');
+  if (fraction === undefined) throw new InvalidField(key, 'not a decimal number');
   return fraction;
 }
 

@@ -1,4 +1,4 @@
-/** Exact fractions, for amounts that are divided before they are rounded. */
+/** Exact rational numbers, for amounts that are divided before they are rounded. */
 import { decimal } from '../../kit/money.ts';
 
 export type Rational = { over: bigint; under: bigint };
@@ -6,7 +6,7 @@ export type Rational = { over: bigint; under: bigint };
 export const ZERO: Rational = { over: 0n, under: 1n };
 export const ONE: Rational = { over: 1n, under: 1n };
 
-/** Of decimal text or a whole number; undefined for any other text. */
+/** From decimal text or an integer; undefined for any other text. */
 export function rationalOf(value: string | number): Rational | undefined {
   const text = decimal(String(value));
   if (text === undefined) return undefined;
@@ -35,14 +35,14 @@ export function isAbove(one: Rational, other: Rational): boolean {
   return minus(one, other).over > 0n;
 }
 
-/** Down to a whole number, or up to one. */
+/** Rounds down or up to an integer. */
 export function whole(value: Rational, round: 'up' | 'down'): Rational {
   const down = value.over / value.under - (value.over < 0n && value.over % value.under !== 0n ? 1n : 0n);
   const isWhole = value.over % value.under === 0n;
   return { over: round === 'up' && !isWhole ? down + 1n : down, under: 1n };
 }
 
-/** Decimal text, rounded half away from zero at so many places, in its shortest form. */
+/** Decimal text in its shortest form, rounded half away from zero to this many places. */
 export function decimalOf({ over, under }: Rational, places: number): string {
   const size = over < 0n ? -over : over;
   const scaled = (size * 10n ** BigInt(places) * 2n + under) / (under * 2n);

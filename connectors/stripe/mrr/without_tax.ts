@@ -1,4 +1,4 @@
-/** What of an amount is left without the tax that it includes: monthly recurring revenue is without tax. */
+/** Removes included tax from an amount: monthly recurring revenue excludes tax. */
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { below, isNothing, refIfAny } from '../api/coerce.ts';
 import { numberIn } from './monthly.ts';
@@ -7,8 +7,8 @@ import { ONE, plus, type Rational, ZERO } from './rational.ts';
 const HUNDRED: Rational = { over: 100n, under: 1n };
 
 /**
- * Rates that somebody has set say themselves whether they are included. What Stripe computes depends on where
- * the buyer is, so only a bill tells (`lines`); a trial has none. Undefined where nobody can tell.
+ * Manually set rates say themselves whether they are included. What Stripe computes depends on the location of the
+ * buyer, so only a bill shows it (`lines`); a trial has none. Undefined if it is unknown.
  */
 export function shareWithoutTax(
   subscription: Fields,
@@ -22,14 +22,14 @@ export function shareWithoutTax(
   return shareOfLines(item, lines) ?? (price.tax_behavior === 'exclusive' ? ONE : undefined);
 }
 
-/** Whether a bill must be looked at: Stripe computes the tax, and the price may include it. */
+/** Whether a bill is needed: Stripe computes the tax, and the price may include it. */
 export function isTaxComputed(subscription: Fields): boolean {
   return below(subscription, 'automatic_tax').enabled === true;
 }
 
 /**
- * Whether a line names all the tax that it has. None may mean that Stripe has yet to compute it, or could not,
- * because it does not know where the buyer is. https://docs.stripe.com/api/invoices/object#invoice_object-automatic_tax
+ * Whether a line lists all of its tax. An empty list may mean that Stripe has not computed it yet, or could not, because
+ * it does not know the location of the buyer. https://docs.stripe.com/api/invoices/object#invoice_object-automatic_tax
  */
 export function isTaxKnown(invoice: Fields, line: Fields): boolean {
   const { enabled, status } = below(invoice, 'automatic_tax');
@@ -47,7 +47,7 @@ function shareOfRates(rates: readonly Fields[]): Rational | undefined {
   return percent.over === 0n ? ONE : { over: 100n * whole.under, under: whole.over };
 }
 
-/** By the largest line of the item: of a small one rounding leaves more. */
+/** Uses the largest line of the item, in which rounding matters least. */
 function shareOfLines(item: Fields, lines: readonly Fields[]): Rational | undefined {
   const own = lines
     .filter(

@@ -1,6 +1,6 @@
 /**
- * Balance transactions: the ledger of the account, in the currency of settlement. No event tells of them, and nothing
- * of one changes but its status.
+ * Balance transactions: the ledger of the account, in the currency of settlement. No event reports them, and only
+ * their status ever changes.
  */
 import { column, rest } from '../../kit/columns.ts';
 import { each, type Fields, integer } from '../../kit/fields.ts';
@@ -10,7 +10,7 @@ import { ledgerNeedsBackfill, ledgerSteps } from '../ledger/ledger_steps.ts';
 import { stripeStream } from '../stream.ts';
 import { collectionPages } from '../sync/sync.ts';
 
-/** Events of what books nothing by itself: a payment always has a charge, which has events of its own. */
+/** Events of objects that book nothing themselves: a payment always has a charge, which has events of its own. */
 const UNBOOKED = [
   'account.', 'billing', 'capability.', 'checkout.', 'coupon.', 'customer.', 'entitlements.', 'file.', 'identity.',
   'invoice.', 'invoice_payment.', 'invoiceitem.', 'mandate.', 'payment_intent.', 'payment_link.', 'payment_method.',

@@ -1,11 +1,11 @@
-/** Charges: what buyers paid or tried to pay, in the currency that they saw. */
+/** Charges: payments and failed attempts of buyers, in the currency that they saw. */
 import { column } from '../../kit/columns.ts';
 import { payloadOf } from '../../kit/fields.ts';
 import { below, orderReference, textIfAny as readText, refTold } from '../api/coerce.ts';
 import { currency, flag, instant, money, refIfAny, text, textIfAny } from '../api/columns.ts';
 import { stripeStream } from '../stream.ts';
 
-// Who the buyer is stays with Stripe, and so do addresses that are signed anew at each reading.
+// Not stored: personal data of the buyer, and URLs that are signed again at each reading.
 const LEFT_OUT = new Set([
   'billing_details', 'payment_method_details', 'receipt_email', 'receipt_url', 'refunds', 'shipping', 'source',
 ]); // biome-ignore format: a list of names
@@ -25,7 +25,7 @@ export const chargesStream = stripeStream({
     ...DISPUTE_TYPES.map((type) => `charge.dispute.${type}`),
     'charge.refund.updated',
   ],
-  // A dispute or a refund changes the charge that it is about.
+  // A dispute or a refund changes its charge.
   toldBy: (other) => ({ id: refTold(other, 'charge') }),
   columns: {
     status: text('status'),

@@ -1,4 +1,4 @@
-/** Coupons. How often one was redeemed changes without an event, and is as of the last reconciliation. */
+/** Coupons. The number of redemptions changes without an event, and is as of the last reconciliation. */
 import { columnsOf } from '../../kit/columns.ts';
 import { integerOrNull } from '../../kit/fields.ts';
 import { currencyIfAny, flag, instant, moneyIfAny, numberIfAny, text, textIfAny } from '../api/columns.ts';

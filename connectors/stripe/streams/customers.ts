@@ -1,4 +1,4 @@
-/** Customers, without names or addresses: nothing here needs to know who somebody is. */
+/** Customers, without names or addresses, which nothing here needs. */
 import { column } from '../../kit/columns.ts';
 import { refTold } from '../api/coerce.ts';
 import { currencyIfAny, instant, moneyIfAny } from '../api/columns.ts';

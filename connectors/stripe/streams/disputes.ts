@@ -1,4 +1,4 @@
-/** Disputes: what banks take back, and sometimes return. */
+/** Disputes: money that banks take back, and sometimes return. */
 import { currency, instant, instantIfAny, money, refIfAny, text, textIfAny, within } from '../api/columns.ts';
 import { stripeStream } from '../stream.ts';
 
@@ -9,7 +9,7 @@ export const disputesStream = stripeStream({
   object: 'dispute',
   scopes: ['rak_dispute_read', 'rak_event_read'],
   digested: true,
-  // The evidence names the buyer. The transactions are a stream of their own.
+  // The evidence contains personal data. The transactions are a stream of their own.
   leftOut: new Set(['balance_transactions', 'evidence', 'payment_method_details']),
   events: TYPES.map((type) => `charge.dispute.${type}`),
   columns: {

@@ -1,4 +1,4 @@
-/** Invoices with all their lines. The period of a line is the one of the service, that of an invoice is not. */
+/** Invoices with all their lines. The period of a line is that of the service; the period of an invoice is not. */
 import type { Item } from '#sql/load/table.ts';
 import { column, recordTable, rest } from '../../kit/columns.ts';
 import { each, type Fields, object as objectAt, text as readId, under } from '../../kit/fields.ts';
@@ -19,7 +19,7 @@ import { isTaxKnown } from '../mrr/without_tax.ts';
 import { collectionStream } from '../stream.ts';
 import { type Collection, pathTo, type Seen } from '../sync/collection.ts';
 
-// Who the buyer is, what lets others pay or read the invoice, and the lines, which are rows of their own.
+// Personal data, links that let others pay or read the invoice, and the lines, which are rows of their own.
 const LEFT_OUT = new Set([
   'confirmation_secret', 'customer_address', 'customer_email', 'customer_name', 'customer_phone',
   'customer_shipping', 'customer_tax_ids', 'hosted_invoice_url', 'invoice_pdf', 'last_finalization_error',

@@ -1,4 +1,4 @@
-/** Payment intents: what a buyer set out to pay, with any number of charges. */
+/** Payment intents: intended payments of buyers, with any number of charges. */
 import { column } from '../../kit/columns.ts';
 import { orderReference } from '../api/coerce.ts';
 import { currency, instant, money, refIfAny, text } from '../api/columns.ts';
@@ -14,7 +14,7 @@ export const paymentIntentsStream = stripeStream({
   object: 'payment_intent',
   scopes: ['rak_payment_intent_read', 'rak_event_read'],
   digested: true,
-  // The client secret lets whoever has it pay; the rest says who the buyer is.
+  // The client secret lets its holder pay; the rest is personal data.
   leftOut: new Set([
     'client_secret', 'last_payment_error', 'next_action', 'payment_method_options', 'receipt_email', 'shipping', 'source',
   ]), // biome-ignore format: a list of names

@@ -1,4 +1,4 @@
-/** Payouts to the bank. One that was paid may still fail days later. */
+/** Payouts to the bank. A paid one may still fail days later. */
 import type { StreamContext } from '../../kit/stream.ts';
 import { currency, flag, instant, money, refIfAny, text, textIfAny } from '../api/columns.ts';
 import { contentsOfPayouts, failedPayoutsAgain } from '../ledger/payout_contents.ts';
@@ -17,7 +17,7 @@ export const payoutsStream = stripeStream({
   events: TYPES.map((type) => `payout.${type}`),
   pages: payoutPages,
   fetch: fetchPayouts,
-  // No day is marked: what left the balance, and when, is in the balance transactions.
+  // No day is marked: the balance transactions say what left the balance, and when.
   columns: {
     status: text('status'),
     currency: currency('currency'),
@@ -35,14 +35,14 @@ export const payoutsStream = stripeStream({
 async function* payoutPages(context: StreamContext, collection: Collection): AsyncGenerator<Page> {
   const run = openRun(context);
   yield* withContents(run, collectionPages(context, collection));
-  yield* failedPayoutsAgain(run); // at last, when their state is the newest
+  yield* failedPayoutsAgain(run); // last, when their state is the newest
 }
 
 function fetchPayouts(context: StreamContext, collection: Collection, ids: readonly string[]) {
   return withContents(openRun(context), fetchPages(context, collection, ids));
 }
 
-/** Before a page moves the position, what its payouts contain is stored and checked. */
+/** The contents of a page's payouts are stored and checked before the page moves the position. */
 async function* withContents(run: StripeRun, pages: AsyncIterable<Page>): AsyncGenerator<Page> {
   for await (const page of pages) {
     yield* contentsOfPayouts(run, page.items);

@@ -1,4 +1,4 @@
-/** Prices, with their tiers. The amount of one never changes: a new amount is a new price. */
+/** Prices, with their tiers. The amount of a price never changes: a new amount is a new price. */
 import { column } from '../../kit/columns.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { below, currencyOf, fineMoneyOrNull, moneyOrNull, refTold } from '../api/coerce.ts';

@@ -1,4 +1,4 @@
-/** Products: what prices are for. */
+/** Products, which have prices. */
 import { flag, instant, text } from '../api/columns.ts';
 import { stripeStream } from '../stream.ts';
 

@@ -1,4 +1,4 @@
-/** Promotion codes: what buyers type to get a coupon. */
+/** Promotion codes: codes that buyers type to get a coupon. */
 import { flag, instant, refIfAny, text, within } from '../api/columns.ts';
 import { stripeStream } from '../stream.ts';
 

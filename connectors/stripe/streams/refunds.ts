@@ -1,4 +1,4 @@
-/** Refunds. One that succeeded may still fail days later. */
+/** Refunds. A successful one may still fail days later. */
 import { column } from '../../kit/columns.ts';
 import { textIfAny as readText, refTold } from '../api/coerce.ts';
 import { currency, instant, money, refIfAny, textIfAny } from '../api/columns.ts';
@@ -12,11 +12,11 @@ export const refundsStream = stripeStream({
   digested: true,
   leftOut: new Set(['destination_details', 'instructions_email', 'next_action']),
   events: ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'],
-  // An older account may tell of the charge only.
+  // On older accounts only the charge may have an event.
   toldBy: (other) => (other.object === 'charge' ? { owner: refTold(other, 'id') } : undefined),
   ownedBy: 'charge',
   columns: {
-    status: column('text', (refund) => readText(refund, 'status') ?? 'unknown'), // not all ways of paying have one
+    status: column('text', (refund) => readText(refund, 'status') ?? 'unknown'), // not all payment methods have one
     currency: currency('currency'),
     amount: money('amount'),
     charge_id: refIfAny('charge'),

@@ -1,6 +1,6 @@
 /**
- * Every state of a subscription that we saw. Stripe keeps no history, so a row is never changed: it
- * holds from `valid_from` until the next one of its subscription does.
+ * Every observed state of a subscription. Stripe keeps no history, so a row never changes: it is valid from `valid_from`
+ * until the next row of its subscription.
  */
 import { column, noPayload, recordTable } from '../../kit/columns.ts';
 import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
@@ -36,7 +36,7 @@ export const subscriptionVersions = recordTable<Look>({
   },
 });
 
-/** Stripe dates changes by whole seconds: one later in the second of our reading must not be dated before it. */
+/** Stripe dates changes in whole seconds: a change later in the second of our reading must not be dated before it. */
 function validFrom(subscription: Fields, { seen }: Look): Date {
   return instantAtOrNull(subscription, 'ended_at') ?? seen.changedAt ?? dateOf(secondOf(seen.sentAt));
 }
@@ -47,20 +47,19 @@ function unseenFrom(subscription: Fields, look: Look): Date | null {
 }
 
 /**
- * Decimal places of a monthly amount, which is a fraction wherever a year or a week is divided. Sums are
- * rounded to 12 places before they are rounded to money: three twelfths of 0.70 are then 0.175 and not
- * a trifle less, which would round down.
+ * Decimal places of a monthly amount, which is a fraction if a year or a week is divided. Sums are rounded to 12 places
+ * before they are rounded to money: three twelfths of 0.70 are then 0.175 and not slightly less, which would round down.
  */
 const MONTHLY_PLACES = 18;
 
-/** Collection is paused; the status stays what it is. */
+/** Collection is paused; the status does not change. */
 export function isPaused(subscription: Fields): boolean {
   return isObject(subscription.pause_collection);
 }
 
 /**
- * The items with what they are worth a month: `monthly` after coupons that last for ever and without tax,
- * `undiscounted` before both. What nobody can tell is null and has a cause.
+ * The items with their monthly value: `monthly` after coupons without an end and without tax, `undiscounted` before
+ * both. An unknown value is null and has a cause.
  */
 function worthOf(subscription: Fields, { items }: Look) {
   const currency = currencyOf(subscription);
@@ -91,13 +90,13 @@ function worthOf(subscription: Fields, { items }: Look) {
         ...(share !== ONE && { share: share ? [String(share.over), String(share.under)] : null }),
       };
     })
-    .sort((one, other) => (one.item < other.item ? -1 : 1)); // their order says nothing and may change
+    .sort((one, other) => (one.item < other.item ? -1 : 1)); // their order is arbitrary and may change
 }
 
 function fullOf(item: Fields, currency: string): Worth {
   const own = below(item, 'price');
   const price = priceIn(own, currency);
-  // Of other currencies an account may not be told the tiers; its own have them, or the record is at fault.
+  // Stripe may omit the tiers of other currencies; those of the account's own must be there, or the record is invalid.
   if (
     price === undefined ||
     (price !== own && price.billing_scheme === 'tiered' && !Array.isArray(price.tiers))

@@ -1,4 +1,4 @@
-/** Subscriptions with all their items, and every version of them that we see. */
+/** Subscriptions with all their items, and every observed version of them. */
 import type { Item } from '#sql/load/table.ts';
 import { column, recordTable, rest } from '../../kit/columns.ts';
 import { type Fields, text as idOf, isObject } from '../../kit/fields.ts';
@@ -55,7 +55,7 @@ export const subscriptionItems = recordTable<Fields>({
     quantity: numberIfAny('quantity'),
     current_period_start: instantIfAny('current_period_start'),
     current_period_end: instantIfAny('current_period_end'),
-    payload: rest(new Set(['plan'])), // the price says the same
+    payload: rest(new Set(['plan'])), // the price has the same content
   },
 });
 
@@ -68,9 +68,9 @@ const collection: Collection = {
   name: 'subscriptions',
   object: 'subscription',
   target: { tables: [subscriptions, subscriptionItems, subscriptionVersions] },
-  params: [['status', 'all']], // else those that are over are left out
+  params: [['status', 'all']], // else ended ones are omitted
   expand: ['discounts.source.coupon', 'customer'],
-  leftOut: new Set(['customer', ...LEFT_OUT]), // who the buyer is: `wholeSubscription` keeps the id only
+  leftOut: new Set(['customer', ...LEFT_OUT]), // personal data: `wholeSubscription` keeps the id only
   isDated: true,
   events: [
     ...TYPES.map((type) => `customer.subscription.${type}`),
@@ -83,7 +83,7 @@ const collection: Collection = {
   toItem: subscriptionItem,
 };
 
-/** A discount of a customer holds for those subscriptions of the customer that have none of their own. */
+/** A discount of a customer applies to those of its subscriptions that have none of their own. */
 function discounted(other: Fields, before: Fields): Told | undefined {
   if (other.object === 'customer') return 'discount' in before ? { owner: refTold(other, 'id') } : undefined;
   const id = refTold(other, 'subscription');

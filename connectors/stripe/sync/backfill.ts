@@ -1,4 +1,4 @@
-/** Reads everything there is, in windows of `created`. What is left is stored with each page. */
+/** Reads everything in windows of `created`. The remaining windows are stored with each page. */
 import { unlistedIds } from '../../kit/stored.ts';
 import { checkpoint } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
@@ -9,13 +9,13 @@ import { secondOf, type Window } from './sync_state.ts';
 
 /** Before anything that Stripe holds: it began in 2010. */
 export const BEGINNING = Date.UTC(2010, 0) / 1000;
-/** An event may show up later than others of its time, and what was created just now may not be listed yet. */
+/** An event may appear later than others of its time, and new objects may not be listed yet. */
 export const OVERLAP_MS = 5 * 60_000;
 
 /**
- * The pages of a first load or a sweep, or what is left of one. Changes since its start are read
- * afterwards. Until a sweep is over what the position said of changes stays true. False if nothing was read,
- * because the key seems to be of another account.
+ * The pages of a first load or a full refresh, or the rest of one. Changes since its start are read afterwards. Until a
+ * full refresh is over, the watermark of the position stays valid. Returns false if nothing was read because the key
+ * seems to belong to another account.
  */
 export async function* backfill(run: StripeRun, collection: Collection): AsyncGenerator<Page, boolean> {
   const { load: begun, changesTo } = run.position;
@@ -34,7 +34,7 @@ export async function* backfill(run: StripeRun, collection: Collection): AsyncGe
     yield { ...checkpoint(run, { changesTo, load: { askedAt, windows: left, isSweep } }), ...content };
   }
   if (listed) {
-    // Of a sweep that went on, nobody knows any more what it had listed before it broke off.
+    // After an interrupted full refresh, the objects that it had listed before are unknown.
     await listIds(run, collection, outside(windows, everything), listed);
     yield* readUnlisted(run, collection, listed, askedAt);
   }
@@ -51,7 +51,7 @@ async function listIds(
   for await (const { ids } of contentsOf(run, collection, windows)) for (const id of ids) listed.add(id);
 }
 
-/** What none of the windows covers of the whole. */
+/** The parts of the whole that no window covers. */
 export function outside(windows: readonly Window[], { from, before }: Window): Window[] {
   const rest: Window[] = [];
   let end = from;
@@ -63,7 +63,7 @@ export function outside(windows: readonly Window[], { from, before }: Window): W
   return rest;
 }
 
-/** What is stored but was not listed may have been deleted while nobody told us: each is asked for. */
+/** Stored objects that were not listed may have been deleted without an event: each is requested. */
 async function* readUnlisted(
   run: StripeRun,
   collection: Collection,

@@ -1,4 +1,4 @@
-/** A collection is a list of Stripe that we keep a copy of, and how its objects become rows. */
+/** A collection is a list of Stripe that we keep a copy of, with the rows of its objects. */
 import { pack } from '#sql/load/pack.ts';
 import type { Deletion, Item } from '#sql/load/table.ts';
 import type { Fields } from '../../kit/fields.ts';
@@ -6,55 +6,55 @@ import { completeResult, contentOf as contentOfResults, type Result } from '../.
 import type { Page as AnyPage, Target } from '../../kit/stream.ts';
 import type { Params, Stripe } from '../api/client.ts';
 
-/** How we came to know an object. */
+/** How an object was read. */
 export type Seen = {
-  /** When it was asked for: Stripe gives no version of an object. */
+  /** The time of the request: Stripe's objects have no versions. */
   sentAt: Date;
-  /** When the change happened that made us ask; absent where nothing tells. */
+  /** The time of the reported change; absent without a report. */
   changedAt?: Date | undefined;
-  /** Since when it may have been something else again that nobody saw: it changed, and changed again. */
+  /** Since when it may have had other, unseen states: it changed several times. */
   unseenFrom?: Date | undefined;
 };
 
-/** The id of an object of ours, or of the owner of some that have to be asked for. */
+/** The id of an object of this collection, or of the owner of objects that must be requested. */
 export type Told = { id: string | null } | { owner: string | null };
 
 export type Collection = {
-  /** As in the address, `/v1/charges`, and in the name of the stream. */
+  /** The name in the address, `/v1/charges`, and in the name of the stream. */
   name: string;
-  /** As in the field `object`. */
+  /** The value of the field `object`. */
   object: string;
   target: Target;
-  /** Of the list, besides its bounds. */
+  /** Parameters of the list, besides its bounds. */
   params?: Params;
-  /** Fields to be expanded in each object. */
+  /** Fields to expand in each object. */
   expand?: readonly string[];
-  /** Types of events after which an object has to be read again; Stripe takes 20 at most. */
+  /** Types of events after which an object must be read again; Stripe accepts 20 at most. */
   events: readonly string[];
   /**
-   * No event tells of its objects, but events of these types may go along with new ones: while there is none, and
-   * the balance is theirs, nothing is new.
+   * No event reports its objects, but events of these types accompany new ones: without such an event, and with a
+   * matching balance, nothing is new.
    */
   movedBy?(type: string): boolean;
   /** Few enough that each reconciliation lists them all: fields of old ones change without an event. */
   listsAllWeekly?: boolean;
-  /** Its versions are kept, each from the instant of its change on. */
+  /** Versions are kept, each from the instant of its change on. */
   isDated?: boolean;
-  /** Fields that are not kept, of objects that are set aside either: who the buyer is, secrets, signed links. */
+  /** Fields that are not kept, not even of quarantined objects: personal data, secrets, signed links. */
   leftOut?: ReadonlySet<string>;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
-  /** What an event about an object of another kind tells of; `before` are the fields that changed, as they were. */
+  /** The objects that an event about another kind of object affects; `before` holds the old values of changed fields. */
   toldBy?(other: Fields, before: Fields): Told | undefined;
-  /** The parameter by which its list gives those of one owner. */
+  /** The list parameter that selects the objects of one owner. */
   ownedBy?: string;
-  /** Adds what did not come with an object. */
+  /** Adds parts that did not come with an object. */
   complete?(stripe: Stripe, object: Fields): Promise<Fields>;
   /** Throws `InvalidField` for an object that cannot be stored. */
   toItem(object: Fields, seen: Seen): Item;
 };
 
-/** Payouts and tallies read its rows, so nothing is packed before it is loaded: 400 objects are not many. */
+/** Payouts and day sums read its rows, so they are packed only on load: 400 objects are few. */
 export type Page = Omit<AnyPage, 'items'> & { items: readonly Item[] };
 
 export type Content = Pick<Page, 'items' | 'rejected'> & Required<Pick<Page, 'deletions'>>;
@@ -63,7 +63,7 @@ export function pathOf({ name }: Collection): string {
   return `/v1/${name}`;
 }
 
-/** Of one object. Stripe has no object whose id is not a well-formed text. */
+/** The address of one object. Stripe has no object whose id is not a well-formed text. */
 export function pathTo(name: string, id: unknown): string {
   return `/v1/${name}/${encodeURIComponent(String(id).toWellFormed())}`;
 }

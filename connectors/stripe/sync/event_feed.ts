@@ -1,6 +1,6 @@
 /**
- * The events of an account, listed once for all streams of a run: without types, because Stripe takes 20 of them at
- * most. A stream that is too far behind for that lists its own.
+ * The events of an account, listed once for all streams of a run: without types, because Stripe accepts at most 20. A
+ * stream that is too far behind lists its own events.
  */
 import { isAlone } from '../../kit/account_run.ts';
 import type { Stream } from '../../kit/stream.ts';
@@ -11,19 +11,19 @@ import { type Heard, type Listener, listener, OVERLAP_SECONDS } from './listen.t
 import type { StripeRun } from './sync_run.ts';
 import { positionSchema, secondOf, type Window } from './sync_state.ts';
 
-/** What was created or changed just now may not be listed yet. */
+/** Recent objects and changes may not be listed yet. */
 export const LAG_SECONDS = 60;
-/** A longer time is read in steps, each with a position of its own. */
+/** A longer time span is read in steps, each with its own position. */
 export const STEP_SECONDS = 24 * 60 * 60;
 
 export type StripeStream = Stream & { collection: Collection };
 
-/** What the feed says of a collection, in the time that follows its position. */
+/** The part of the feed that concerns a collection, from its position on. */
 export type FeedPart = { step: Window; heard: Heard };
 
 const FEED = Symbol('events of the account');
 
-/** Undefined where a run reads one stream, or the stream is too far behind. */
+/** Undefined if the run reads only one stream, or the stream is too far behind. */
 export async function feedOf(run: StripeRun, { name }: Collection): Promise<FeedPart | undefined> {
   const { account } = run.context;
   if (isAlone(account)) return undefined;
@@ -55,12 +55,12 @@ async function readFeed({ stripe, context }: StripeRun): Promise<ReadonlyMap<str
   return new Map([...listening].map(([name, { step, listener: of }]) => [name, { step, heard: of.heard() }]));
 }
 
-/** From its position to the end of what can be read now. */
+/** From its position to the end of the readable time. */
 function stepOf({ movedBy }: Collection, position: unknown, now: number): Window | undefined {
   const { changesTo } = parseState(positionSchema, position);
   if (changesTo === undefined) return undefined;
   const from = secondOf(changesTo);
-  // Nothing is read because of events that only say that something else moved, so none of them is too young.
+  // Events that only say that something else moved cause no reading, so none of them is too recent.
   const before = movedBy ? now + 1 : now - LAG_SECONDS;
   return from < before && from >= before - STEP_SECONDS ? { from, before } : undefined;
 }

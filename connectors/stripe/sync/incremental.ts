@@ -1,6 +1,6 @@
 /**
- * What changed, by Stripe's events: what they tell of is read again. Events come to be listed out of order: the last
- * minute is left for later, and some minutes before the position are listed again.
+ * Reads changes by Stripe's events: the objects that they name are read again. Events are listed out of order, so the
+ * last minute is left for later, and some minutes before the position are listed again.
  */
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import { ObjectMissing } from '../api/answers.ts';
@@ -13,7 +13,7 @@ import { addSign, type Heard, listener, OVERLAP_SECONDS } from './listen.ts';
 import { contentsOf, type StripeRun } from './sync_run.ts';
 import { dateOf, secondOf } from './sync_state.ts';
 
-/** From so many new objects on their list is shorter than asking for each. */
+/** From this many new objects on, listing is cheaper than requesting each. */
 const NEW_OBJECTS_LISTED_MIN = 20;
 
 export async function* readIncrement(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
@@ -25,7 +25,7 @@ export async function* readIncrement(run: StripeRun, collection: Collection): As
     const { changesTo, heard = [] } = run.position;
     const from = changesTo === undefined ? end : secondOf(changesTo);
     if (from >= end) return;
-    // What is read is as it is now, so it is dated by the newest of all events that there are by now.
+    // Objects are read in their current state, so the newest of all current events dates them.
     const before = collection.isDated ? end : Math.min(end, from + STEP_SECONDS);
     const eventsBefore = collection.isDated ? now + 1 : before;
     const listening = listener(collection, { from, before, eventsBefore, known: new Set(heard) });
@@ -39,7 +39,7 @@ export async function* readIncrement(run: StripeRun, collection: Collection): As
   }
 }
 
-/** Reads what was heard of, then moves the position to the end of the step. */
+/** Reads the reported objects, then moves the position to the end of the step. */
 async function* readStep(
   run: StripeRun,
   collection: Collection,
@@ -50,7 +50,7 @@ async function* readStep(
     isUnread ||= page.incomplete !== undefined;
     yield page;
   }
-  // What could not be read is heard of once more.
+  // Events of objects that could not be read are handled again.
   const known = isUnread || heard.recent.length === 0 ? {} : { heard: heard.recent };
   yield checkpoint(run, { changesTo: dateOf(step.before), ...known });
 }
@@ -71,14 +71,14 @@ async function* heardPages(
   yield* fetchByIds(run, collection, changed, step.from);
 }
 
-/** The objects that were heard of, and those of the owners that were. */
+/** The reported objects, and those of the reported owners. */
 async function withOwned(stripe: Stripe, collection: Collection, heard: Heard): Promise<Changed> {
   const changed: Changed = new Map(heard.changed);
   for (const [owner, sign] of heard.owners)
     for (const id of await ownedBy(stripe, collection, owner)) addSign(changed, id, sign);
   return changed;
 }
-/** None of an owner that Stripe does not know any more. */
+/** Empty for an owner that Stripe does not have any more. */
 async function ownedBy(stripe: Stripe, collection: Collection, owner: string): Promise<readonly string[]> {
   const { ownedBy: by } = collection;
   if (by === undefined) throw new TypeError(`${collection.name} of an owner have no parameter of their list`);

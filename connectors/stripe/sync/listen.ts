@@ -1,7 +1,7 @@
 /**
- * What events tell of one collection. An event shows its object as it was then, in a version that is not ours, so
- * it only says that the object changed. An event is let go as soon as it is heard: there may be any number of them,
- * each with its whole object.
+ * Extracts from events what concerns one collection. An event contains its object as it was then, in another API
+ * version, so it only says that the object changed. Events are not kept in memory: there may be any number of them,
+ * each with a complete object.
  */
 import type { Fields } from '../../kit/fields.ts';
 import { below } from '../api/coerce.ts';
@@ -12,25 +12,25 @@ import type { Collection } from './collection.ts';
 import type { Window } from './sync_state.ts';
 
 export const OVERLAP_SECONDS = OVERLAP_MS / 1000;
-/** Events that a run remembers for the next one, which lists them again; if there are more, it hears them twice. */
+/** The number of event ids that a run keeps for the next one, which lists these events again; any further ones are handled twice. */
 const REMEMBERED_MAX = 500;
 /** Longer than the overlap: a position may be somewhat before the end of what was heard. */
 const REMEMBERED_SECONDS = 2 * OVERLAP_SECONDS;
 
 export type Listening = Window & {
-  /** Up to where events date what is read: that is as it is now, and not as at the end of the window. */
+  /** The instant up to which events date objects, which are read in their current state and not as of the window's end. */
   eventsBefore: number;
-  /** Ids of events that an earlier run has heard, and read what they tell of. */
+  /** Ids of events that an earlier run has handled. */
   known: ReadonlySet<string>;
 };
 
 export type Heard = {
   changed: Changed;
-  /** Those whose objects have to be asked for. */
+  /** Events whose objects must be requested. */
   owners: Changed;
   /** New objects. */
   created: number;
-  /** Events that no earlier run heard. */
+  /** Events that no earlier run has handled. */
   fresh: number;
   /** Ids of events that the next run lists again. */
   recent: string[];
@@ -38,7 +38,7 @@ export type Heard = {
 
 export type Listener = { hear(event: Fields): void; heard(): Heard };
 
-/** `listedBefore`: the end of what was asked for, which other collections may need to be later. */
+/** `listedBefore`: the end of the listed time, which other collections may need to be later. */
 export function listener(
   collection: Collection,
   { from, before, eventsBefore, known }: Listening,
@@ -91,7 +91,7 @@ export function listener(
   };
 }
 
-/** One that does not say when, or says what was not asked for, still tells that something changed. */
+/** An event without a time, or with one outside of the listed time, still reports a change. */
 function signOf(event: Fields, from: number, before: number): Noted {
   const told = Number(event.created);
   const at = Number.isSafeInteger(told) && told >= 0 && told < before ? told : 0;
@@ -112,7 +112,7 @@ function noteSign(
   return true;
 }
 
-/** The newest sign of an object counts, and the first that was not read before. */
+/** The newest report of an object counts, and the first unread one. */
 export function addSign(changed: Changed, id: string, sign: Noted): void {
   const noted = changed.get(id) ?? sign;
   const first = Math.min(sign.first ?? Infinity, noted.first ?? Infinity);
@@ -123,7 +123,7 @@ export function addSign(changed: Changed, id: string, sign: Noted): void {
   });
 }
 
-/** What only known events tell of was read because of them. */
+/** Objects that only handled events report have been read already. */
 function onlyOf(changed: Changed, fresh: ReadonlySet<string>): Changed {
   return new Map([...changed].filter(([id]) => fresh.has(id)));
 }

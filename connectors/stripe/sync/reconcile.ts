@@ -1,8 +1,8 @@
 /**
- * The weekly reconciliation of a collection: what was created in the last weeks is listed afresh, counted
- * and summed by day, and held against what is stored. Events can get lost, and some changes never have
- * one; so what differs is shown, and everything listed is loaded again, which mends it. Objects that are
- * stored but not listed any more are asked for one by one, and so are those that were set aside.
+ * The weekly reconciliation of a collection: objects of the last weeks are listed again, counted and summed by day, and
+ * compared with what is stored. Events can get lost, and some changes never have one; so differences are reported, and
+ * everything listed is loaded again, which repairs them. Stored objects that are not listed any more are requested one
+ * by one, and so are quarantined ones.
  */
 import type { Item } from '#sql/load/table.ts';
 import { type Difference, differences, newTally, type Tally } from '../../kit/day_sums.ts';
@@ -18,11 +18,11 @@ import { datesOf, secondOf, type Window } from './sync_state.ts';
 
 export const DAYS = 35;
 const DAY_SECONDS = 24 * 60 * 60;
-/** Objects that one run asks for one by one: that many do not vanish by themselves. */
+/** The limit of objects that one run requests one by one: more do not vanish by themselves. */
 const ASKED_MAX = 1_000;
 const DAYS_NAMED_MAX = 5;
 
-/** Amounts that never change once the object is there, so that their sums tell something. */
+/** Amounts that never change after creation, so that their sums are comparable. */
 const AMOUNTS: Readonly<Record<string, string>> = {
   balance_transactions: 'net',
   charges: 'amount',
@@ -31,21 +31,21 @@ const AMOUNTS: Readonly<Record<string, string>> = {
   refunds: 'amount',
 };
 
-/** After the changes have been read, so that what differs is a fault. The position stays. */
+/** Runs after the changes were read, so that a difference is a fault. The position stays. */
 export async function* reconcile(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const window = windowOf(run, collection);
   if (!window) return;
   const before = await storedTally(run, collection, window);
   const doubt = await guardAccount(run, collection, window);
   if (doubt) {
-    const figures = { name: checkName(collection), expected: 0, found: before.count() }; // none of these is there
+    const figures = { name: checkName(collection), expected: 0, found: before.count() }; // none of these may exist
     yield guardPage(run, doubt, [{ ...figures, ok: false, cause: doubt }]);
     return;
   }
   const listed = newTally();
   const ids = new Set<string>();
   for await (const { content, ids: found } of contentsOf(run, collection, [window])) {
-    // The second at the edge of two windows is listed by both.
+    // Both windows list the second at their common edge.
     const items = new Map(content.items.map((item) => [item.id, item]));
     addItems(
       listed,
@@ -60,7 +60,7 @@ export async function* reconcile(run: StripeRun, collection: Collection): AsyncG
     max: ASKED_MAX,
   });
   for await (const page of fetchByIds(run, collection, unheard(unlisted), window.before)) {
-    addItems(listed, collection, page.items); // it is there, only in no list, as objects of a test clock
+    addItems(listed, collection, page.items); // it exists but no list has it, like objects of a test clock
     yield { ...page, reconciles: true };
   }
   const quarantined = await quarantinedIds(run.context, `stripe.${collection.name}`, ASKED_MAX);
@@ -74,7 +74,7 @@ export async function* reconcile(run: StripeRun, collection: Collection): AsyncG
   yield checksOf(run, collection, { listed, stored: after, before, isMended: false });
 }
 
-/** Whole days, up to where everything is stored. Undefined before the first load is over. */
+/** Whole days, up to the watermark. Undefined before the first load is over. */
 function windowOf({ context, position }: StripeRun, { listsAllWeekly }: Collection): Window | undefined {
   const { changesTo, load } = position;
   if (load || !changesTo) return undefined;
@@ -96,7 +96,7 @@ function addItems(tally: Tally, collection: Collection, items: readonly Item[]):
   for (const { rows } of items) {
     const [row] = rows[name] ?? [];
     if (!row || !(row.created_at instanceof Date)) continue;
-    const day = row.created_at.toISOString().slice(0, 10); // of UTC, as the list is bounded by its seconds
+    const day = row.created_at.toISOString().slice(0, 10); // in UTC, because seconds bound the list
     const currency = amount === undefined ? '' : String(row.currency);
     tally.add({ day, currency, count: 1, sum: amount === undefined ? '0' : String(row[amount]) });
   }
@@ -113,8 +113,8 @@ async function storedTally(run: StripeRun, collection: Collection, window: Windo
 type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean };
 
 /**
- * How many there are, and their sum in each currency, also where nothing of it is left. `isMended`: as it was
- * before all was read again.
+ * Their number, and their sum in each currency, even if nothing is left of it. `isMended`: the figures are from before
+ * everything was read again.
  */
 function checksOf(
   run: StripeRun,

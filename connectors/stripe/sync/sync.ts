@@ -1,4 +1,4 @@
-/** One run of a stream: everything or what is left of it, then the changes. */
+/** One run of a stream: the backfill or the rest of it, then changes. */
 import type { StreamContext } from '../../kit/stream.ts';
 import { type SyncSteps, type SyncWindow, syncPages } from '../../kit/sync.ts';
 import { emptyPage, parseState } from '../../kit/sync_run.ts';
@@ -14,7 +14,7 @@ import { positionSchema, secondOf } from './sync_state.ts';
 /** Stripe keeps events for 30 days. */
 const EVENTS_KEPT_MS = 29 * 24 * 60 * 60_000;
 
-/** The pages of a stream that keeps a copy of a collection; `other` steps are those that events do not tell of. */
+/** The pages of a stream that keeps a copy of a collection; `other` steps are those without events. */
 export function collectionPages(
   context: StreamContext,
   collection: Collection,
@@ -31,8 +31,8 @@ export function collectionPages(
 }
 
 /**
- * Objects by their ids, as they are now or gone. The position stays where it is. Nobody told of what is gone, so
- * nothing is deleted before the key is seen to be of the account.
+ * Objects by their ids, in their current state or deleted. The position stays. No event reports the deletions, so
+ * nothing is deleted before the key is known to belong to the account.
  */
 export async function* fetchPages(
   context: StreamContext,
@@ -55,7 +55,7 @@ export async function* fetchPages(
   }
 }
 
-/** What was created in a window, without moving the position. */
+/** Objects that were created in a window; the position stays. */
 async function* resyncWindow(
   run: StripeRun,
   collection: Collection,
@@ -67,7 +67,7 @@ async function* resyncWindow(
   }
 }
 
-/** By where a stream goes on from; a run may also be told to read everything. */
+/** Decided by the position of the stream; a run may also be a full refresh. */
 export function needsBackfill(stored: unknown, now: Date): boolean {
   const { load, changesTo } = parseState(positionSchema, stored);
   if (load || changesTo === undefined) return true;

@@ -1,4 +1,4 @@
-/** What one run of a stream of Stripe works with. */
+/** The state of one run of a stream of Stripe. */
 import type { Fields } from '../../kit/fields.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { newRun, type SyncRun } from '../../kit/sync_run.ts';
@@ -12,7 +12,7 @@ import { readWindows } from './windows.ts';
 
 export type StripeRun = SyncRun<Position> & { stripe: Stripe };
 
-/** Refuses a key of another mode than the one whose data are stored. */
+/** Refuses a key of another mode than that of the stored data. */
 export function openRun(context: StreamContext): StripeRun {
   const stripe = openStripe(context);
   const run = newRun(context, positionSchema);
@@ -22,7 +22,7 @@ export function openRun(context: StreamContext): StripeRun {
   return { ...run, stripe, fixed: { livemode: stripe.livemode } };
 }
 
-/** Everything that was created in these windows, and what is left of them after each part. */
+/** Everything that was created in these windows, with the remaining windows after each part. */
 export async function* contentsOf(
   { stripe, position: { changesTo } }: StripeRun,
   collection: Collection,

@@ -1,8 +1,8 @@
-/** Where a stream of Stripe goes on from, and the seconds that it counts in. */
+/** The position of a stream of Stripe, in its seconds. */
 import { z } from 'zod';
 import { instant } from '../../kit/sync_run.ts';
 
-/** Unix seconds of `created`: `from` is in it, `before` is not. */
+/** Unix seconds of `created`: `from` is inclusive, `before` is exclusive. */
 const windowSchema = z.object({ from: z.int(), before: z.int() });
 
 export const positionSchema = z.object({
@@ -10,16 +10,16 @@ export const positionSchema = z.object({
   livemode: z.boolean().optional(),
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
-  /** Events of the last minutes before that, which are listed once more and tell nothing new then. */
+  /** Handled events of the last minutes before that, which are listed again. */
   heard: z.array(z.string()).optional(),
   /**
-   * A load that is under way: when it began, and what is still to be read. A sweep reads again what was
-   * stored before it, so that what it does not find may have been deleted meanwhile.
+   * A load in progress: its start, and the remaining windows. A full refresh reads again what was stored before, so an
+   * object that it does not find may have been deleted meanwhile.
    */
   load: z
     .object({ askedAt: instant, windows: z.array(windowSchema), isSweep: z.boolean().optional() })
     .optional(),
-  /** Of the ledger: when the last weeks were listed, and when it was last read and not just proved. */
+  /** For the ledger: when the last weeks were listed, and when it was last read instead of just proved. */
   listedAt: instant.optional(),
   movedAt: instant.optional(),
 });
@@ -35,7 +35,7 @@ export function dateOf(second: number): Date {
   return new Date(second * 1000);
 }
 
-/** As our own tables know it. */
+/** As our tables store it. */
 export function datesOf({ from, before }: Window): { from: Date; before: Date } {
   return { from: dateOf(from), before: dateOf(before) };
 }

@@ -1,8 +1,8 @@
 /**
- * Reads windows of `created`, several at once. A list runs from new to old, so after each page its
- * window ends at the oldest object read, whose whole second is kept, because others may share it. An
- * idle reader takes the older half of a window. A cursor lives within its window only: Stripe answers
- * an empty page to one from another window, and the rest would be lost.
+ * Reads windows of `created`, several at once. A list runs from new to old, so after each page its window ends at the
+ * oldest object read, with its complete second, because others may share it. An idle reader takes the older half of a
+ * window. A cursor is valid in its window only: to one from another window Stripe answers with an empty page, and the
+ * rest would be lost.
  */
 import type { Fields } from '../../kit/fields.ts';
 import { ObjectMissing } from '../api/answers.ts';
@@ -10,19 +10,19 @@ import { isSecond } from '../api/list.ts';
 import type { Window } from './sync_state.ts';
 
 const READERS_MAX = 4;
-/** A window is not parted below this. */
+/** The smallest window that is split. */
 const PARTED_SECONDS_MIN = 60 * 60;
 
 export type Asked = Window & { after?: string };
 
 type Answer = { objects: readonly Fields[]; hasMore: boolean };
 
-/** `bound` is the end that was asked for, `before` what is left of it. */
+/** `bound` is the requested end, `before` the end of what is left. */
 type Walk = Window & { bound: number; after?: string };
 
 type Read<A> = { walk: Walk; answer: A };
 
-/** Pages that are there together, at most one of each reader, with what is still to be read once they are stored. */
+/** Pages that have arrived, at most one of each reader, with the windows that remain once they are stored. */
 export async function* readWindows<A extends Answer>(
   ask: (asked: Asked) => Promise<A>,
   windows: readonly Window[],
@@ -34,7 +34,7 @@ export async function* readWindows<A extends Answer>(
     while (waiting.length > 0 && run.size < READERS_MAX) {
       const walk = waiting.shift() as Walk;
       const arrival = askOn(ask, walk).then((answer) => void arrived.push({ walk, answer }));
-      arrival.catch(() => {}); // met when nothing that arrived is left to be stored
+      arrival.catch(() => {}); // handled once all arrived pages are stored
       run.set(walk, arrival);
     }
   };
@@ -43,13 +43,13 @@ export async function* readWindows<A extends Answer>(
     const read = arrived.splice(0);
     for (const { walk } of read) run.delete(walk);
     waiting.unshift(...restsOf(read, run.size + waiting.length));
-    fill(); // before the pages are stored, so that the next ones are on their way meanwhile
+    fill(); // before the pages are stored, so that the next ones are requested meanwhile
     const left = [...waiting, ...run.keys()].map(({ from, before }) => ({ from, before }));
     yield { answers: read.map(({ answer }) => answer), left };
   }
 }
 
-/** What is left of the walks that were read; `busy` others keep readers from being idle. */
+/** The remaining windows of the readers; `busy` others keep readers from being idle. */
 function restsOf<A extends Answer>(read: readonly Read<A>[], busy: number): Walk[] {
   let walks = busy + read.filter(({ answer }) => answer.hasMore).length;
   return read.flatMap(({ walk, answer }) => {
@@ -63,7 +63,7 @@ function begin({ from, before }: Window): Walk {
   return { from, before, bound: before };
 }
 
-/** A cursor whose object is gone is refused: what is left of its window is read without one. */
+/** Stripe refuses a cursor whose object is deleted: the rest of its window is read without one. */
 async function askOn<A>(ask: (asked: Asked) => Promise<A>, walk: Walk): Promise<A> {
   const { from, bound, after } = walk;
   try {
@@ -79,10 +79,10 @@ function restOf(walk: Walk, { objects, hasMore }: Answer, isIdle: boolean): Walk
   const last = objects.at(-1);
   if (!hasMore || last === undefined) return [];
   const { from } = walk;
-  // Of an object that does not say when it was created, or something that cannot be, the cursor alone leads on.
+  // After an object without a valid creation time only the cursor leads on.
   const isWithin = isSecond(last.created) && last.created >= from;
   const before = isWithin ? Math.min(walk.before, Number(last.created) + 1) : walk.before;
-  // A page within one second moves nothing; parting it would begin that second again, for ever.
+  // A page within one second moves nothing; splitting it would restart that second for ever.
   if (!isIdle || before === walk.before || before - from < PARTED_SECONDS_MIN)
     return [{ ...walk, before, after: String(last.id) }];
   const middle = Math.floor((from + before) / 2);
