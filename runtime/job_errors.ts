@@ -2,6 +2,12 @@
 import type { Entry } from './error_entry.ts';
 
 export const jobErrors = {
+  NS_JOB_BUSY: {
+    verdict: 'retry',
+    exit: 'conflict',
+    when: 'the row of a job is being changed by somebody else at this moment',
+    next: 'try again',
+  },
   NS_JOB_CANCELLED: {
     when: 'a person or a schedule took the job off the queue',
     next: 'nothing; enqueue it again if it is wanted after all',
@@ -13,7 +19,7 @@ export const jobErrors = {
   },
   NS_JOB_NOT_DEAD: {
     exit: 'conflict',
-    when: 'only a dead job can be put back',
+    when: 'only a dead job can be put back or discarded',
     next: 'a held one returns with `connections release`; others run by themselves',
   },
   NS_JOB_NOT_FOUND: {

@@ -479,30 +479,41 @@ begin
   return v_jobs;
 end $$;
 
--- Cancels a job: at once if it does not run, else by a request, which must commit to be heard. A run in the midst
--- of a long transaction has the row of its job, so nobody waits for that. Gives 'cancelled'; 'asked', or 'asking'
--- where the request was there already; nothing if the job is gone, or ended.
-create function ops.cancel_job(p_job bigint, p_error jsonb) returns text
-language plpgsql set lock_timeout = '1s' as $$
+-- Cancels a job, or only if it is dead: at once if it does not run, else by a request, which must commit to be
+-- heard. A run in the midst of a long transaction has the row of its job, so nobody waits for that. Gives
+-- 'cancelled'; 'asked', or 'asking' where the request was there already; 'busy' if the row is being changed at this
+-- moment; 'other' if it is not dead; nothing if the job is gone.
+create function ops.cancel_job(p_job bigint, p_error jsonb, p_only_dead boolean default false) returns text
+language plpgsql as $$
 declare
-  v_runs boolean;
+  v_flag boolean;
 begin
-  for try in 1..2 loop
-    select locked_by is not null into v_runs from graphile_worker._private_jobs where id = p_job;
-    if not found then return null; end if;
-    exit when v_runs;
-    begin
-      select locked_by is not null into v_runs from graphile_worker._private_jobs where id = p_job for update;
-      if not found then return null; end if;
-      exit when v_runs;
-      perform ops.take_off(p_job, p_error);
-      return 'cancelled';
-    exception when lock_not_available then
-      if try = 2 then raise; end if; -- else it was claimed meanwhile, and its run begins with a long transaction
-    end;
-  end loop;
-  insert into ops.cancel_requests (job_id, error) values (p_job, p_error) on conflict do nothing;
-  return case when found then 'asked' else 'asking' end;
+  select locked_by is not null into v_flag from graphile_worker._private_jobs where id = p_job;
+  if not found then return null; end if;
+  if v_flag then
+    if p_only_dead then return 'other'; end if;
+    insert into ops.cancel_requests (job_id, error) values (p_job, p_error) on conflict do nothing;
+    return case when found then 'asked' else 'asking' end;
+  end if;
+  select attempts >= max_attempts into v_flag from graphile_worker._private_jobs
+  where id = p_job and locked_by is null for update skip locked;
+  if not found then return 'busy'; end if;
+  if p_only_dead and not v_flag then return 'other'; end if;
+  perform ops.take_off(p_job, p_error);
+  return 'cancelled';
+end $$;
+
+-- Puts those of the jobs back that are dead, each with all its attempts. Gives them.
+create function ops.retry_jobs(p_jobs bigint[]) returns setof bigint language plpgsql as $$
+begin
+  return query
+    with dead as (
+      select j.id from graphile_worker._private_jobs j
+      where j.id = any (p_jobs) and j.locked_by is null and j.attempts >= j.max_attempts
+      order by j.id for update skip locked)
+    update graphile_worker._private_jobs j set run_at = now(), attempts = 0, updated_at = now()
+    from dead where j.id = dead.id returning j.id;
+  perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', cardinality(p_jobs))::text);
 end $$;
 
 -- Requests that no run has answered: the job was handed back before the request was there, or it had ended.

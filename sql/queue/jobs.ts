@@ -3,6 +3,7 @@
  * statements are in migrations/0002_queue.sql, the only place that knows the private tables of the queue; here are
  * their types.
  */
+import { coded } from '#runtime/errors.ts';
 import { scrubValue } from '#runtime/scrub.ts';
 import type { Db, Tx } from '../db/pool.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
@@ -102,16 +103,37 @@ export async function endRun(
   return rows[0] ?? { outcome: 'lost', run: null };
 }
 
-/** `asked`: a run hears of it once this transaction has committed; `asking`: it was asked before. */
-export type Cancelled = 'cancelled' | 'asked' | 'asking';
+/**
+ * `asked`: it runs, and hears of it once this transaction has committed; `asking`: it was asked before; `busy`: its
+ * row is being changed at this moment; `other`: it is not dead, and only a dead one was meant; `gone`: there is none.
+ */
+export type Cancelled = 'cancelled' | 'asked' | 'asking' | 'busy' | 'other' | 'gone';
 
-/** Takes a job off the queue for good; undefined if there is no such job. Never waits for a run. */
-export async function cancelJob(tx: Tx, jobId: string, error: RunError): Promise<Cancelled | undefined> {
-  const { rows } = await tx.query<{ cancelled: Cancelled | null }>(
-    'select ops.cancel_job($1, $2) as cancelled',
-    [jobId, toJson(error)],
+/** Takes jobs off the queue for good, or those of them that are dead. Never waits for a run, nor for a row. */
+export async function cancelJobs(
+  tx: Tx,
+  jobIds: readonly string[],
+  error: RunError,
+  { onlyDead = false } = {},
+): Promise<{ id: string; result: Cancelled }[]> {
+  const { rows } = await tx.query<{ id: string; result: Cancelled }>(
+    `select id::text, coalesce(ops.cancel_job(id, $2, $3), 'gone') as result
+     from unnest($1::bigint[]) with ordinality as j (id, place) order by place`,
+    [jobIds, toJson(error), onlyDead],
   );
-  return rows[0]?.cancelled ?? undefined;
+  return rows;
+}
+
+export class JobBusy extends coded('NS_JOB_BUSY') {
+  constructor(id: string) {
+    super(`Job ${id} is being changed by somebody else at this moment.`, { hint: 'Try again.' });
+  }
+}
+
+/** Puts those of the jobs back that are dead, each with its full number of attempts. Returns their ids. */
+export async function retryJobs(tx: Tx, jobIds: readonly string[]): Promise<string[]> {
+  const { rows } = await tx.query<{ id: string }>('select id::text from ops.retry_jobs($1) as id', [jobIds]);
+  return rows.map(({ id }) => id);
 }
 
 /** Requeues the parked jobs of a connection, in the transaction that has released it. */

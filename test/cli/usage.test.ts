@@ -73,7 +73,7 @@ test.each([
   ['rollup run --brand a --from 2026-02-01 --to 2026-01-01', 'before it begins'],
   ['rollup run --brand a --from 1900-01-01 --to 2100-01-01', 'at most 3660 days'],
   ['rollup run --brand a --from 1900-01-01 --to 2100-01-01 --dry-run', 'at most 3660 days'],
-  ['jobs list --finished --state dead', 'cannot be used with'],
+  ['jobs list --finished --state waiting', 'No run has ended as waiting'],
   ['sandbox --port x', 'npx nightshift sandbox --help lists'],
 ])('%s is refused before anything is opened', async (line, why) => {
   const { code, stdout, stderr } = await nightshift(line.split(' '));

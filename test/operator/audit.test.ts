@@ -117,6 +117,8 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ['fx sync', 'fx.sync', { target: 'fx_rates' }],
   ['fx import -', 'fx.import', { details: { added: 1 } }],
   ['jobs retry DEAD', 'jobs.retry', { before: { state: 'dead' }, after: { state: 'waiting' } }],
+  ['jobs cancel DEAD', 'jobs.cancel', { before: { state: 'waiting' }, after: { state: 'cancelled' } }],
+  ['jobs discard OLD', 'jobs.discard', { before: { state: 'dead' }, after: { state: 'cancelled' } }],
   ['jobs prune', 'jobs.prune', {}],
   [
     'schedules add mine --task retention --expression 0_2_*_*_*',
@@ -173,11 +175,12 @@ test('each verb that changes something is kept with who did it, before and after
   await aConnection(db, { ...account, retailerId: shop.connection.retailerId, baseUrl: stripe.url });
   const stream = { brandId, connectionId, stream: 'shopify.orders' };
   await db.transaction((tx) => rejectRows(tx, stream, [{ key: '1', reason: 'strange', payload: {} }]));
-  const dead = await deadJob(db);
+  const [dead, old] = [await deadJob(db), await deadJob(db)];
   const env = { ...shop.env, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS, KEY: 'shpat_secret_of_the_walk' };
   for (const [line, action, kept] of CHANGES) {
     const words = line
       .replace('DEAD', dead)
+      .replace('OLD', old)
       .split(' ')
       .map((word) => word.replaceAll('_', word.startsWith('0_') ? ' ' : '_'));
     const [last] = await db.column('select coalesce(max(id), 0) from ops.audit_log');

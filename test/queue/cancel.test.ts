@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { cancelJob } from '#sql/queue/jobs.ts';
+import { cancelJobs } from '#sql/queue/jobs.ts';
 import { returnJobs, sweepWorkers } from '#sql/queue/workers.ts';
 import { defineTask } from '#tasks/task.ts';
 import { lookOnce } from '#workers/scheduler/scheduler.ts';
@@ -31,7 +31,8 @@ const stuck = defineTask({
 });
 
 const because = { code: 'NS_JOB_CANCELLED', message: 'We say so.' };
-const wish = (db: TestDb, id: string) => db.transaction((tx) => cancelJob(tx, id, because));
+const wish = (db: TestDb, id: string) =>
+  db.transaction(async (tx) => (await cancelJobs(tx, [id], because))[0]?.result);
 const outcomes = (db: TestDb) => db.column('select outcome from ops.job_runs order by id');
 const requests = (db: TestDb) => db.column('select job_id::text from ops.cancel_requests');
 const sleeps = (db: TestDb) =>
@@ -57,8 +58,11 @@ test('a job in the midst of a long transaction is broken off, and nothing of it 
   await eventually(async () => expect(await sleeps(db)).toEqual([0]));
   await add(db, effect, { label: 'next', lane: 'narrow' });
   await eventually(async () => expect(await effects(db)).toEqual(['next']));
-  expect(await db.rows('select action, target, details from ops.audit_log')).toEqual([
-    { action: 'jobs.cancel', target: id, details: { task: 'stuck', was: 'running', reason: 'wrong shop' } },
+  expect(await db.rows('select action, target, before, after, details from ops.audit_log')).toEqual([
+    {
+      ...{ action: 'jobs.cancel', target: id, details: { task: 'stuck', reason: 'wrong shop' } },
+      ...{ before: { state: 'running' }, after: { state: 'cancelled' } },
+    },
   ]);
   const shown = await nightshift(['jobs', 'show', id], { env });
   expect(shown.stdout).toMatch(/NS_JOB_CANCELLED: \S+ cancelled it: wrong shop/);

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { keepConnection } from '#sql/load/load_lock.ts';
-import { cancelJob } from '#sql/queue/jobs.ts';
+import { cancelJobs, JobBusy } from '#sql/queue/jobs.ts';
 import type { Owner, Schedule } from '#sql/schedules/schedules.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import { enqueue, parsePayload } from '#tasks/enqueue.ts';
@@ -30,7 +30,7 @@ export async function askingFirst<T>(db: Db, work: () => Promise<T>): Promise<T>
     return await work();
   } catch (error) {
     if (!(error instanceof AskFirst)) throw error;
-    await db.transaction((tx) => cancelJob(tx, error.jobId, REPLACED));
+    await db.transaction((tx) => cancelJobs(tx, [error.jobId], REPLACED));
     return work();
   }
 }
@@ -73,9 +73,14 @@ async function makeJob(
   if (task === undefined) throw new TypeError(`there is no task ${schedule.task}`);
   const payload = payloadOf(task, schedule, slot);
   parsePayload(task, payload);
-  if (replaces !== undefined && (await cancelJob(tx, replaces, REPLACED)) === 'asked')
-    throw new AskFirst(replaces);
+  if (replaces !== undefined) await takePlaceOf(tx, replaces);
   return enqueue(tx, task, payload);
+}
+
+async function takePlaceOf(tx: Tx, jobId: string): Promise<void> {
+  const [{ result } = { result: 'gone' }] = await cancelJobs(tx, [jobId], REPLACED);
+  if (result === 'asked') throw new AskFirst(jobId);
+  if (result === 'busy') throw new JobBusy(jobId); // under the same key, the new job would be that one
 }
 
 /** Whose the work is, what an operator added to it, and of which slot it is. */

@@ -1,0 +1,110 @@
+/** Finds jobs on the queue, and runs of the past. */
+import type { Reader } from '../db/reader.ts';
+
+export const queueStates = ['waiting', 'running', 'retrying', 'held', 'dead'] as const;
+export const runOutcomes = [
+  ...([
+    'succeeded',
+    'partial',
+    'retrying',
+    'snoozed',
+    'held',
+    'dead',
+    'released',
+    'cancelled',
+    'crashed',
+  ] as const),
+];
+export type State = (typeof queueStates)[number] | (typeof runOutcomes)[number];
+
+/** What is left out does not matter. */
+export type JobFilter = {
+  task?: string | undefined;
+  brandId?: string | undefined;
+  connectionId?: string | undefined;
+  state?: State | undefined;
+  /** Jobs that were made, or runs that ended, at this instant or later. */
+  since?: string | undefined;
+  /** Part of the error, in whatever case. */
+  text?: string | undefined;
+};
+
+export type QueuedJob = {
+  job_id: string;
+  task: string;
+  lane: string | null;
+  state: State;
+  why: string | null;
+  attempts: number;
+  max_attempts: number;
+  run_at: Date | null;
+  created_at: Date;
+  error: string | null;
+};
+
+/** Next job first. */
+export async function findJobs(db: Reader, filter: JobFilter, max: number): Promise<QueuedJob[]> {
+  const { rows } = await db.query<QueuedJob>(
+    `select job_id::text, task, lane, state, why, attempts, max_attempts, run_at, created_at, last_error as error
+     from ops.jobs
+     where ${matching('state', 'created_at', 'last_error')}
+     order by state = 'dead', run_at nulls last, priority, ops.jobs.job_id
+     limit $7`,
+    [...valuesOf(filter), max],
+  );
+  return rows;
+}
+
+export async function countJobs(db: Reader, filter: JobFilter): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    `select count(*) as n from ops.jobs where ${matching('state', 'created_at', 'last_error')}`,
+    valuesOf(filter),
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** A search reads so many runs, those of the connection if one is named. */
+export const RUNS_READ_MAX = 100_000;
+
+const ERROR = "concat_ws(': ', error_code, coalesce(error_message, tally ->> 'incomplete'))";
+
+/**
+ * Runs that have ended, latest first. `readTo` is when the earliest that was looked at began, where more
+ * might be found before that.
+ */
+export async function findRuns(
+  db: Reader,
+  filter: JobFilter,
+  max: number,
+): Promise<{ runs: Record<string, unknown>[]; readTo: Date | undefined }> {
+  const of = filter.connectionId === undefined ? '' : 'where (brand_id, connection_id) = ($2, $3)';
+  const { rows: runs } = await db.query(
+    `select job_id::text, task, lane, outcome, attempt, finished_at,
+            round(extract(epoch from finished_at - started_at), 1)::float8 as seconds,
+            tally, error_code, coalesce(error_message, tally ->> 'incomplete') as error, error_hint
+     from (select * from ops.job_runs ${of} order by id desc limit ${RUNS_READ_MAX}) r
+     where finished_at is not null and ${matching('outcome', 'finished_at', ERROR)}
+     order by id desc limit $7`,
+    [...valuesOf(filter), max],
+  );
+  const { rows: next } = await db.query<{ at: Date }>(
+    `select started_at as at from ops.job_runs
+     ${of.replace('$2', '$1').replace('$3', '$2')} order by id desc offset ${RUNS_READ_MAX} limit 1`,
+    of === '' ? [] : [filter.brandId, filter.connectionId],
+  );
+  const [first] = next;
+  const isOver = first !== undefined && (filter.since === undefined || first.at >= new Date(filter.since));
+  return { runs, readTo: runs.length < max && isOver ? first.at : undefined };
+}
+
+function matching(state: string, time: string, error: string): string {
+  return `($1::text is null or task = $1)
+    and ($2::uuid is null or brand_id = $2) and ($3::uuid is null or connection_id = $3)
+    and ($4::text is null or ${state} = $4)
+    and ($5::timestamptz is null or ${time} >= $5)
+    and ($6::text is null or position(lower($6) in lower(coalesce(${error}, ''))) > 0)`;
+}
+
+function valuesOf({ task, brandId, connectionId, state, since, text }: JobFilter): unknown[] {
+  return [task, brandId, connectionId, state, since, text].map((value) => value ?? null);
+}

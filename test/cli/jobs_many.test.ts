@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest';
+import { nightshift } from '../support/cli.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { add, jobsLeft } from '../support/queue.ts';
+import { effect, makeEffects, once } from '../support/queue_tasks.ts';
+import { aBrand } from '../support/rows/factory.ts';
+import { claimJob, runClaimed } from '../support/run.ts';
+
+const connectionId = '11111111-1111-4111-8111-111111111111';
+
+async function died(db: TestDb, payload: Parameters<typeof add<typeof once.payload>>[2]) {
+  const id = await add(db, once, payload);
+  await runClaimed(once, await claimJob(db, id), db);
+  return id;
+}
+
+/** Two brands whose connections have one id, each with a job that waits and one that is dead. */
+async function twoBrands(db: TestDb) {
+  await makeEffects(db);
+  const jobs = [];
+  for (const slug of ['acme', 'brio']) {
+    const { id: brandId } = await aBrand(db, { slug });
+    await db.query(
+      `insert into app.connections
+         (brand_id, id, name, provider, level, account, base_url, auth, secret, secret_key_id)
+       values ($1, $2, 'mail', 'mailer', 'brand', 'x', 'http://127.0.0.1', 'key', '', 'k')`,
+      [brandId, connectionId],
+    );
+    const of = { brandId, connectionId, label: slug };
+    jobs.push({ waiting: await add(db, effect, of), dead: await died(db, { ...of, fail: 'give_up' }) });
+  }
+  const [acme, brio] = jobs;
+  if (!acme || !brio) throw new Error('there are two');
+  return { acme, brio, env: { DATABASE_URL: db.url } };
+}
+
+const ids = (ran: { json(): unknown[] }) => (ran.json() as { job_id: string }[]).map(({ job_id }) => job_id);
+
+test('the queue and its history are searched by brand, connection, task, state, time and text', async () => {
+  await using db = await freshDb();
+  const { acme, brio, env } = await twoBrands(db);
+  const list = async (...options: string[]) => {
+    const ran = await nightshift(['jobs', 'list', '--json', ...options], { env });
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    return ids(ran);
+  };
+  expect(await list()).toEqual([acme.waiting, brio.waiting, acme.dead, brio.dead]);
+  expect(await list('--brand', 'acme')).toEqual([acme.waiting, acme.dead]);
+  expect(await list('--brand', 'brio', '--connection', connectionId, '--task', 'once')).toEqual([brio.dead]);
+  expect(await list('--text', 'in TROUBLE')).toEqual([acme.dead, brio.dead]);
+  expect(await list('--text', '%')).toEqual([]);
+  expect(await list('--since', '2999-01-01T00:00:00Z')).toEqual([]);
+  expect(await list('--finished', '--brand', 'brio')).toEqual([brio.dead]);
+  expect(await list('--finished', '--text', 'unavailable')).toEqual([brio.dead, acme.dead]);
+  expect(await list('--finished', '--brand', 'acme', '--connection', connectionId)).toEqual([acme.dead]);
+  expect(await list('--finished', '--since', '2999-01-01T00:00:00Z')).toEqual([]);
+  await nightshift(['jobs', 'cancel', acme.waiting], { env });
+  expect(await list('--state', 'cancelled')).toEqual([acme.waiting]);
+  expect(await nightshift(['jobs', 'list', '--brand', 'nobody'], { env })).toMatchObject({ code: 3 });
+  const odd = await nightshift(['jobs', 'list', '--finished', '--state', 'waiting'], { env });
+  expect(odd).toMatchObject({ code: 2, stderr: expect.stringContaining('No run has ended as waiting') });
+});
+
+test('what is done to many is shown first, wants a yes, and has one row in the audit log', async () => {
+  await using db = await freshDb();
+  const { acme, brio, env } = await twoBrands(db);
+  const discard = ['jobs', 'discard', '--brand', 'acme', '--text', 'trouble', '--reason', 'known'];
+  const tried = await nightshift([...discard, '--dry-run', '--json'], { env });
+  expect(tried.json()).toMatchObject([{ jobs: 1, sample: [{ job_id: acme.dead, state: 'dead' }] }]);
+  const unsure = await nightshift(discard, { env });
+  expect(unsure).toMatchObject({ code: 2, stderr: expect.stringContaining('Discard 1 job?') });
+  expect(unsure.stderr).toContain(`${acme.dead}  once  dead`);
+  expect(await jobsLeft(db)).toHaveLength(4);
+  expect(await db.column("select action from ops.audit_log where action like 'jobs.%'")).toEqual([]);
+
+  const done = await nightshift([...discard, '--yes', '--json'], { env });
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.json()).toEqual([{ jobs: 1, cancelled: 1 }]);
+  expect(
+    await db.rows("select action, target, details from ops.audit_log where action like 'jobs.%'"),
+  ).toEqual([
+    {
+      action: 'jobs.discard',
+      target: '1 job',
+      details: { filter: { brand: 'acme', text: 'trouble' }, jobs: 1, reason: 'known' },
+    },
+  ]);
+  const [message] = await db.column('select error_message from ops.job_runs order by id desc limit 1');
+  expect(message).toMatch(/^\S+ discarded it: known$/);
+
+  const retried = await nightshift(['jobs', 'retry', '--state', 'dead', '--yes', '--json'], { env });
+  expect(retried.json()).toEqual([{ jobs: 1, waiting: 1 }]);
+  expect(
+    await db.column("select job_id::text from ops.jobs where state = 'waiting' order by job_id"),
+  ).toEqual([acme.waiting, brio.waiting, brio.dead]);
+  await claimJob(db, brio.dead);
+  const all = await nightshift(['jobs', 'cancel', '--connection', connectionId, '--brand', 'brio', '--yes'], {
+    env,
+  });
+  expect(all.stdout).toBe('1 job cancelled\n1 job broken off within seconds\n');
+  expect(await db.column('select job_id::text from ops.cancel_requests')).toEqual([brio.dead]);
+  const none = await nightshift(['jobs', 'cancel', '--task', 'nothing', '--json'], { env });
+  expect(none.json()).toEqual([{ jobs: 0, sample: [] }]);
+});
+
+test('only what is dead is discarded, and either a number or a filter is named', async () => {
+  await using db = await freshDb();
+  const { acme, env } = await twoBrands(db);
+  const alive = await nightshift(['jobs', 'discard', acme.waiting], { env });
+  expect(alive).toMatchObject({ code: 4, stderr: expect.stringContaining('jobs cancel') });
+  expect(await nightshift(['jobs', 'discard', acme.dead], { env })).toMatchObject({ code: 0 });
+  expect(await nightshift(['jobs', 'discard', '--state', 'waiting'], { env })).toMatchObject({ code: 2 });
+  expect(await nightshift(['jobs', 'cancel'], { env })).toMatchObject({ code: 2 });
+  expect(await nightshift(['jobs', 'cancel', acme.waiting, '--task', 'effect'], { env })).toMatchObject({
+    code: 2,
+  });
+  expect(await jobsLeft(db)).toHaveLength(3);
+});
+
+test('more than a thousand are taken batch by batch, each with its row in the audit log', async () => {
+  await using db = await freshDb();
+  await db.query(
+    "select count(graphile_worker.add_job('effect', payload => '{}')) from generate_series(1, 1200)",
+  );
+  const env = { DATABASE_URL: db.url };
+  const listed = await nightshift(['jobs', 'list', '--json'], { env });
+  expect(listed.json()).toHaveLength(200);
+  expect(listed.stderr).toContain('There are more');
+  const done = await nightshift(['jobs', 'cancel', '--task', 'effect', '--yes', '--json'], { env });
+  expect(done.json()).toEqual([{ jobs: 1200, cancelled: 1200 }]);
+  expect(await jobsLeft(db)).toEqual([]);
+  expect(await db.column("select details -> 'jobs' from ops.audit_log order by id")).toEqual([1000, 200]);
+});
