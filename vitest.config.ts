@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const WORKERS = 3; // each test has a database of its own; while one waits, others keep two cores busy
+const WORKERS = 5; // each test has a database of its own; while some wait, others keep two cores busy
 const LONG_MS_MAX = 12 * 60 * 60_000; // of a test that tries a law many times: test/support/property.ts
 
 // Programs that tests start compile what they share once: half of what their start costs.

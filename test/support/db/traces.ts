@@ -45,6 +45,11 @@ const VALUES: Readonly<Record<string, string>> = {
   bytea: '\\x00',
 };
 
+const FOREIGN_KEY_VIOLATION = '23503';
+
+/** With where to look for a value that its foreign key finds, and the first of those that its check allows. */
+type Column = { name: string; type: string; refersTo: string | null; allowed: string | null };
+
 /** A row in every table of a tenant that has none of these: a table that somebody adds is filled too. */
 export async function fillEveryTable(
   db: TestDb,
@@ -57,11 +62,18 @@ export async function fillEveryTable(
     currency: 'GBP',
     time_zone: 'UTC',
     reporting_currency: 'GBP',
+    concurrency: '1',
     payload: JSON.stringify({ brandId, connectionId }),
   };
-  const tables = await db.rows<{ name: string; columns: { name: string; type: string }[] }>(`
+  const tables = await db.rows<{ name: string; columns: Column[] }>(`
     select t.oid::regclass::text as name,
-           jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null))) as columns
+           jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null),
+             'refersTo', (select format('select %I as value from %s where brand_id = $1', p.attname, k.confrelid::regclass)
+                from pg_constraint k cross join unnest(k.conkey, k.confkey) as pair (own, theirs)
+                join pg_attribute p on p.attrelid = k.confrelid and p.attnum = pair.theirs
+                where k.contype = 'f' and k.conrelid = t.oid and pair.own = a.attnum limit 1),
+             'allowed', (select substring(pg_get_constraintdef(k.oid) from 'ARRAY.''([^'']+)''') from pg_constraint k
+                where k.contype = 'c' and k.conrelid = t.oid and k.conkey = array[a.attnum] limit 1))) as columns
     from pg_class t join pg_attribute a on a.attrelid = t.oid
     where t.relkind in ('r', 'p') and t.relnamespace in ('raw'::regnamespace, 'agg'::regnamespace, 'ops'::regnamespace)
       and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
@@ -70,13 +82,24 @@ export async function fillEveryTable(
         or t.relname = 'marks' and a.attname = 'day') -- which is of a day or of an object
       and exists (select from pg_attribute b where b.attrelid = t.oid and b.attname = 'brand_id')
     group by t.oid order by 1`);
-  for (const { name, columns } of tables) {
-    const values = columns.map(
-      (column) => given[column.name] ?? VALUES[column.type] ?? (column.type.endsWith('[]') ? '{}' : '0'),
-    );
-    const names = columns.map((column) => column.name).join(', ');
-    const places = columns.map((_, at) => `$${at + 1}`).join(', ');
-    await db.query(`insert into ${name} (${names}) values (${places}) on conflict do nothing`, values);
+  const filling = async ({ name, type, refersTo, allowed }: Column): Promise<unknown> =>
+    given[name] ??
+    (refersTo && (await db.column(refersTo, [brandId]))[0]) ??
+    allowed ??
+    VALUES[type] ??
+    (type.endsWith('[]') ? '{}' : '0');
+  const waiting = [...tables];
+  for (let tried = 0; waiting.length > 0 && tried < tables.length ** 2; tried++) {
+    const [table = { name: '', columns: [] }] = waiting.splice(0, 1);
+    const values = await Promise.all(table.columns.map(filling));
+    const names = table.columns.map((column) => column.name).join(', ');
+    const places = table.columns.map((_, at) => `$${at + 1}`).join(', ');
+    await db
+      .query(`insert into ${table.name} (${names}) values (${places}) on conflict do nothing`, values)
+      .catch((error: { code?: string }) => {
+        if (error.code !== FOREIGN_KEY_VIOLATION || waiting.length === 0) throw error;
+        waiting.push(table); // behind the one that it refers to
+      });
   }
   return tables.map(({ name }) => name);
 }
