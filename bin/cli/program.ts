@@ -20,6 +20,10 @@ export const nouns: Record<string, Entry> = {
   },
   up: { summary: 'run everything in one process', load: () => import('./up/index.ts') },
   status: { summary: 'show on one screen whether all is well', load: () => import('./status/index.ts') },
+  doctor: {
+    summary: 'what is unfit, and the command that mends it',
+    load: () => import('./doctor/index.ts'),
+  },
   migrate: { summary: 'bring the database schema to this version', load: () => import('./migrate/index.ts') },
   brands: { summary: 'who sells, in which time zone and currency', load: () => import('./brands/index.ts') },
   retailers: { summary: 'through whom a brand sells', load: () => import('./retailers/index.ts') },

@@ -57,6 +57,8 @@ export const noPayload = column('jsonb', () => null);
 const NOTHING: ReadonlySet<string> = new Set();
 
 export type RecordTable<Of = void> = Table & {
+  /** The fields of the record that its columns are read from. */
+  fields: ReadonlySet<string>;
   /** The row of a record. */
   rowOf(record: Fields, of: Of): Row;
 };
@@ -73,6 +75,7 @@ export function recordTable<Of = void>({
       indexed: all.flatMap(([name, { indexed }]) => (indexed ? [name] : [])),
       marks: Object.fromEntries(all.flatMap(([name, { marks }]) => (marks ? [[name, marks]] : []))),
     }),
+    fields: new Set(all.flatMap(([, { fields = [] }]) => fields)),
     rowOf: rowMaker(columns),
   };
 }

@@ -39,6 +39,20 @@ export type AccountForm = {
   found: string;
 };
 
+/** What a provider takes away, with the day, so that nobody learns of it from a failed sync. */
+export type Retirement = {
+  /** From this day on it is not there. */
+  on: string;
+  /** As a person would call it. */
+  what: string;
+  /** A field of records that a stream reads; a test fails once it is gone and still mapped. */
+  field?: { stream: string; name: string };
+  /** What takes its place. */
+  instead?: string;
+  /** Where the provider says so. */
+  source: string;
+};
+
 export type Provider = ProviderAddress & {
   /** The display name. The names of its streams begin with `name`. */
   title: string;
@@ -50,6 +64,8 @@ export type Provider = ProviderAddress & {
   isReconcilable: boolean;
   /** In reading order. */
   streams: readonly Stream[];
+  /** What it takes away, and when. */
+  retirements: readonly Retirement[];
   /** Checks a connection; throws what a sync would throw if the key does not work at all. */
   check(context: Omit<RequestContext, 'warn'>, streams: readonly Stream[]): Promise<ConnectionCheck>;
   /**

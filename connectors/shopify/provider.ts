@@ -2,6 +2,7 @@
 import { defineProvider } from '../kit/provider.ts';
 import { checkShopify } from './api/check.ts';
 import { keyForm } from './api/key.ts';
+import { retirements } from './retirements.ts';
 import { customersStream } from './streams/customers.ts';
 import { ordersStream } from './streams/orders.ts';
 import { productsStream } from './streams/products.ts';
@@ -28,5 +29,6 @@ export const shopify = defineProvider({
   raisesLimits: false,
   isReconcilable: false, // each sync compares its counts with the shop's own
   streams: [shopStream, productsStream, customersStream, ordersStream, deletionsStream],
+  retirements,
   check: checkShopify,
 });

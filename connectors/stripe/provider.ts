@@ -3,6 +3,7 @@ import { defineProvider } from '../kit/provider.ts';
 import { assertOwnAccount, checkStripe } from './api/check.ts';
 import { openStripe } from './api/client.ts';
 import { keyForm } from './api/key.ts';
+import { retirements } from './retirements.ts';
 import { balanceTransactionsStream } from './streams/balance_transactions.ts';
 import { chargesStream } from './streams/charges.ts';
 import { couponsStream } from './streams/coupons.ts';
@@ -46,6 +47,7 @@ export const stripe = defineProvider({
     balanceTransactionsStream,
     payoutsStream,
   ],
+  retirements,
   check: checkStripe,
   assertAccount: (context) => assertOwnAccount(openStripe(context), context.connection),
 });

@@ -607,3 +607,24 @@ cross join lateral (
               else 'waiting' end as state) s;
 comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held or dead, and why';
 comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
+
+-- Jobs and lanes that are locked by nobody who lives. A worker hands such jobs back within a minute, so what
+-- stands here for longer waits for one.
+create view ops.stale_locks as
+with live as (
+  select w.pool_id from ops.workers w
+  where w.ended_at is null and exists (
+    select from pg_locks l
+    join pg_database d on d.oid = l.database and d.datname = current_database()
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and (l.classid::bigint << 32) | l.objid::bigint = w.lock_key)
+)
+select j.locked_by, j.locked_at, j.id as job_id, null::text as lane
+from graphile_worker._private_jobs j
+where j.locked_by not in (select pool_id from live) and j.locked_at < now() - interval '2 minutes'
+union all
+select q.locked_by, q.locked_at, null, q.queue_name
+from graphile_worker._private_job_queues q
+where q.locked_by is not null and q.locked_at < now() - interval '2 minutes' and not exists (
+  select from graphile_worker._private_jobs j where j.job_queue_id = q.id and j.locked_by = q.locked_by);
+comment on view ops.stale_locks is 'jobs locked by a worker that does not live, and lanes locked for no job, for more than two minutes';

@@ -13,7 +13,7 @@ import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
 
 /** Verbs that change nothing which an operator answers for. */
 const READS = [
-  ...['demo', 'sandbox', 'status', 'audit'],
+  ...['demo', 'sandbox', 'status', 'audit', 'doctor'],
   ...['brands list', 'retailers list', 'connections list', 'sync status', 'fx status', 'fx list', 'fx show'],
   ...['jobs list', 'jobs show', 'nights list', 'nights show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],

@@ -11,9 +11,21 @@ const KEY_BYTES = 32; // AES-256
 
 /** `say` reports a new key file. */
 export async function secretKeysOf(config: Config, say: (line: string) => void): Promise<SecretKey[]> {
+  return (await storedSecretKeys(config)) ?? keysIn(await makeFile(fileOf(config), say));
+}
+
+/** Those that there are; undefined before the key file is made. */
+export async function storedSecretKeys(config: Config): Promise<SecretKey[] | undefined> {
   if (config.secretKeys) return config.secretKeys;
-  const file = join(config.dataDir, 'secret_keys');
-  const text = (await readIfThere(file)) ?? (await makeFile(file, say));
+  const text = await readIfThere(fileOf(config));
+  return text === undefined ? undefined : keysIn(text);
+}
+
+function fileOf({ dataDir }: Config): string {
+  return join(dataDir, 'secret_keys');
+}
+
+function keysIn(text: string): SecretKey[] {
   return readConfig({ NIGHTSHIFT_SECRET_KEYS: text.trim() }).secretKeys ?? [];
 }
 

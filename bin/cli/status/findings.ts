@@ -114,7 +114,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
 const CRASHES = `
   select count(*) as n from ops.workers where ended_how = 'crashed' and ended_at > now() - interval '1 day'`;
 
-const MADE_GOOD = `exists (
+export const MADE_GOOD = `exists (
            select from ops.job_runs d
            join ops.job_runs r on r.brand_id is not distinct from d.brand_id
             and r.connection_id is not distinct from d.connection_id and r.id > d.id and r.job_id <> d.job_id

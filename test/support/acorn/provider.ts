@@ -27,6 +27,7 @@ const acorn = defineProvider({
   },
   raisesLimits: false,
   isReconcilable: false,
+  retirements: [],
   streams: [campaignsStream, opensStream, spendStream, viewsStream],
   async check(context) {
     await ask(context, 'campaigns?after=0');

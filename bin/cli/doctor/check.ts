@@ -1,0 +1,73 @@
+/**
+ * A *check* is one question about the health of the installation: it reads, judges and changes nothing. A *finding* is
+ * its answer, with what it was seen by and the command that mends it. A check that cannot be carried out is a failure.
+ */
+import type { Config } from '#runtime/config.ts';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import { openDb } from '#sql/db/pool.ts';
+import type { Reader } from '#sql/db/reader.ts';
+import type { Session } from '../shared/session.ts';
+
+export type Severity = 'ok' | 'warning' | 'failure';
+
+export type Finding = { severity: Severity; evidence: string; mend?: string };
+
+export type Context = {
+  db: Reader;
+  url: string;
+  embedded: boolean;
+  config: Config;
+  /** Whether providers are asked about keys. */
+  asksProviders: boolean;
+};
+
+export type Check = {
+  name: string;
+  /** Whether it needs none of our tables. */
+  anySchema?: true;
+  /** No finding means that nothing was found to be wrong. */
+  run(context: Context): Promise<Finding | readonly Finding[]>;
+};
+
+export type Result = Finding & { check: string };
+
+/** So many of a kind are named; a count says how many there are. */
+export const NAMED_MAX = 20;
+
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+export const ok = (evidence: string): Finding => ({ severity: 'ok', evidence });
+export const warning = (evidence: string, mend: string): Finding => ({ severity: 'warning', evidence, mend });
+export const failure = (evidence: string, mend: string): Finding => ({ severity: 'failure', evidence, mend });
+
+/** One after the other, on sessions of their own whose statements end soon. */
+export async function runChecks(
+  checks: readonly Check[],
+  { url, embedded, config }: Session,
+  options: { schemaFits: boolean; asksProviders: boolean },
+): Promise<Result[]> {
+  await using db = openDb(url, {
+    ...{ applicationName: 'nightshift doctor', statementTimeoutMs: STATEMENT_TIMEOUT_MS, max: 1 },
+  });
+  const context = { db, url, embedded, config, asksProviders: options.asksProviders };
+  const results: Result[] = [];
+  for (const check of checks) {
+    if (!options.schemaFits && !check.anySchema) continue;
+    const found = [await answerOf(check, context)].flat();
+    const findings = found.length > 0 ? found : [ok('nothing found')];
+    results.push(...findings.map((finding) => ({ check: check.name, ...finding })));
+  }
+  return results;
+}
+
+async function answerOf(check: Check, context: Context): Promise<Finding | readonly Finding[]> {
+  try {
+    return await check.run(context);
+  } catch (error) {
+    const hint = error instanceof NightshiftError ? error.hint : undefined;
+    return failure(
+      `The check could not be carried out: ${messageOf(error)}`,
+      hint ?? 'npx nightshift status --url names the database: see whether it answers',
+    );
+  }
+}

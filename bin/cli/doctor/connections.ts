@@ -1,0 +1,121 @@
+/** Checks of connections: whether they may be used, and how their keys are sealed. */
+import { checkConnection, makeKeyring } from '#connectors/providers.ts';
+import { messageOf } from '#runtime/errors.ts';
+import { openDb } from '#sql/db/pool.ts';
+import { openConnection } from '#sql/tenants/connections.ts';
+import { sealer } from '#sql/tenants/secrets.ts';
+import { storedSecretKeys } from '../shared/secret_keys.ts';
+import { count } from '../ui/format.ts';
+import { type Check, type Context, type Finding, failure, NAMED_MAX, ok, warning } from './check.ts';
+
+type Held = { brand: string; name: string; reason: string; since: Date };
+
+export const held: Check = {
+  name: 'held connections',
+  async run({ db }) {
+    const { rows } = await db.query<Held>(
+      `select b.slug as brand, c.name, coalesce(c.held_reason, 'no reason is recorded') as reason, c.held_at as since
+       from app.connections c join app.brands b on b.id = c.brand_id
+       where c.held_at is not null and c.removing_at is null
+       order by c.held_at, b.slug, c.name limit ${NAMED_MAX}`,
+    );
+    return rows.map(({ brand, name, reason, since }) =>
+      failure(
+        `${name} of ${brand} is held since ${since.toISOString()}: ${reason}`,
+        `npx nightshift connections check ${name} --brand ${brand}`,
+      ),
+    );
+  },
+};
+
+type Asked = { brandId: string; id: string; brand: string; name: string };
+
+/** All of them together. */
+const ASKING_MS = 120_000;
+const ASKED_MAX = 200;
+
+/** Only where the caller wants it: it costs each provider some requests. */
+export const keys: Check = {
+  name: 'keys at providers',
+  async run(context) {
+    if (!context.asksProviders) return ok('not asked; --connections asks each provider');
+    const { rows } = await context.db.query<Asked>(
+      `select c.brand_id as "brandId", c.id, b.slug as brand, c.name
+       from app.connections c join app.brands b on b.id = c.brand_id
+       where c.removing_at is null order by b.slug, c.name limit ${ASKED_MAX}`,
+    );
+    const signal = AbortSignal.timeout(ASKING_MS);
+    const findings: Finding[] = [];
+    for (const one of rows) findings.push(...(await ask(context, one, signal)));
+    return findings.length > 0 ? findings : ok(`${count(rows.length, 'key')} of connections work`);
+  },
+};
+
+async function ask({ url, config }: Context, one: Asked, signal: AbortSignal): Promise<Finding[]> {
+  const { brandId, id, brand, name } = one;
+  const mend = `npx nightshift connections check ${name} --brand ${brand}`;
+  // Counts of requests and new tokens are kept, as those of each request.
+  await using db = openDb(url, { applicationName: 'nightshift doctor', max: 2 });
+  try {
+    const sealing = sealer((await storedSecretKeys(config)) ?? []);
+    const connection = await openConnection(
+      db,
+      { brandId, connectionId: id },
+      makeKeyring(sealing, config.allowedHosts),
+    );
+    const { missing } = await checkConnection({ connection, db, sealer: sealing, signal }, new Date());
+    const lacking = [...new Set(missing.flatMap(({ scopes }) => scopes))];
+    return lacking.length === 0
+      ? []
+      : [failure(`The key of ${name} of ${brand} lacks ${lacking.join(', ')}.`, mend)];
+  } catch (error) {
+    return [failure(`The key of ${name} of ${brand} fails its check: ${messageOf(error)}`, mend)];
+  }
+}
+
+/** What is sealed by an older key cannot be opened once that key is dropped. */
+export const sealing: Check = {
+  name: 'sealing keys',
+  async run({ db, config }) {
+    const ids = ((await storedSecretKeys(config)) ?? []).map(({ id }) => id);
+    const { rows } = await db.query<{ id: string; connections: number }>(
+      `select used.id, count(distinct (c.brand_id, c.id))::int as connections
+       from app.connections c
+       cross join lateral (values (c.secret_key_id), (c.token_key_id)) as used (id)
+       where used.id is not null group by used.id order by used.id limit ${NAMED_MAX}`,
+    );
+    const findings = rows.flatMap(({ id, connections }) => {
+      const said = `${count(connections, 'connection')} sealed with key ${id}`;
+      if (!ids.includes(id))
+        return failure(
+          `${said}, which this process does not have.`,
+          'add it to NIGHTSHIFT_SECRET_KEYS, behind the first',
+        );
+      return id === ids[0]
+        ? []
+        : warning(`${said}, which is not the first.`, 'npx nightshift connections reseal');
+    });
+    return findings.length > 0 ? findings : ok('all is sealed with the first key');
+  },
+};
+
+type Token = { brand: string; name: string; expired: Date };
+
+/** A sync renews a token that ends, so one that has been over for a day is one that nobody could renew. */
+export const tokens: Check = {
+  name: 'tokens',
+  async run({ db }) {
+    const { rows } = await db.query<Token>(
+      `select b.slug as brand, c.name, c.token_expires_at as expired
+       from app.connections c join app.brands b on b.id = c.brand_id
+       where c.token_expires_at < now() - interval '1 day' and c.removing_at is null
+       order by c.token_expires_at, b.slug, c.name limit ${NAMED_MAX}`,
+    );
+    return rows.map(({ brand, name, expired }) =>
+      warning(
+        `The token of ${name} of ${brand} ended on ${expired.toISOString()} and was not renewed.`,
+        `npx nightshift sync run --brand ${brand} --connection ${name}`,
+      ),
+    );
+  },
+};

@@ -1,0 +1,72 @@
+import { type ExitCode, exitCodes } from '#runtime/exit_codes.ts';
+import { assertSchema } from '#sql/db/migrate.ts';
+import type { Noun } from '../shared/noun.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { count } from '../ui/format.ts';
+import { green, red, yellow } from '../ui/output.ts';
+import { type Result, runChecks, type Severity } from './check.ts';
+import { alerts, nights, schedules } from './clockwork.ts';
+import { held, keys, sealing, tokens } from './connections.ts';
+import { gaps } from './gaps.ts';
+import { dead, quarantine, staleLocks, waiting } from './queue.ts';
+import { retirements } from './retirements.ts';
+import { invalid, schema } from './schema.ts';
+import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
+import { bloat, transactions } from './tables.ts';
+import { zones } from './zones.ts';
+
+const CHECKS = [
+  ...[version, settings, sessions, jit, room, clock, disk, zones],
+  ...[schema, invalid, transactions, bloat],
+  ...[waiting, dead, staleLocks, quarantine],
+  ...[schedules, nights, alerts],
+  ...[held, keys, tokens, sealing, retirements, gaps],
+];
+
+export const noun: Noun = (command, cli) => {
+  command
+    .description(
+      'examine server, schema, queue, schedules and connections; each check with what it was seen by, and what mends it',
+    )
+    .option('--connections', 'also ask each provider whether the key of each connection works')
+    .action(async ({ connections = false }: { connections?: boolean }) => {
+      await using session = await openSession(cli, { anySchema: true });
+      const schemaFits = await fits(session);
+      const results = await runChecks(CHECKS, session, { schemaFits, asksProviders: connections });
+      const [failures, warnings] = [numberOf(results, 'failure'), numberOf(results, 'warning')];
+      cli.out.record({ well: failures + warnings === 0, failures, warnings, checks: results }, () => [
+        ...results.flatMap(linesOf),
+        failures + warnings === 0
+          ? green('All is well.')
+          : `${count(failures, 'failure')}, ${count(warnings, 'warning')}.`,
+      ]);
+      cli.exitCode = exitCodeOf(results);
+    });
+};
+
+function numberOf(results: readonly Pick<Result, 'severity'>[], severity: Severity): number {
+  return results.filter((one) => one.severity === severity).length;
+}
+
+export function exitCodeOf(results: readonly Pick<Result, 'severity'>[]): ExitCode {
+  if (numberOf(results, 'failure') > 0) return exitCodes.failed;
+  return numberOf(results, 'warning') > 0 ? exitCodes.partial : exitCodes.ok;
+}
+
+/** Why it does not, the check of the schema says. */
+function fits({ db }: Session): Promise<boolean> {
+  return assertSchema(db).then(
+    () => true,
+    () => false,
+  );
+}
+
+const COLOURS = { ok: green, warning: yellow, failure: red };
+const SEVERITY_WIDTH = 'warning'.length;
+
+function linesOf({ check, severity, evidence, mend }: Result): string[] {
+  return [
+    `${COLOURS[severity](severity.padEnd(SEVERITY_WIDTH))}  ${check}: ${evidence}`,
+    ...(mend === undefined ? [] : [`${' '.repeat(SEVERITY_WIDTH)}  next: ${mend}`]),
+  ];
+}
