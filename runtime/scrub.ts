@@ -18,7 +18,10 @@ const DEPTH_MAX = 64;
 /** A cut may halve an e-mail address, and no pattern knows a half: so many characters before a cut are dropped. */
 const CUT_CHARS = 256;
 
-/** Control characters except tab and line feed, with the escape sequence that one begins, and characters that reverse a line. */
+/**
+ * Control characters except tab and line feed, with the escape sequence that one begins, and characters that reverse a
+ * line.
+ */
 const CONTROLS = /(?![\t\n])\p{Cc}(?:\[[0-?]{0,32}[ -/]{0,8}[@-~])?|[\p{Bidi_Control}\u2028\u2029]/gu;
 
 /** The text with all secrets and personal data blanked, at most `charsMax` long. Idempotent. */

@@ -53,7 +53,8 @@ const person: readonly Shape[] = [
   },
   // With a country code: +44 7700 900123, +1 (555) 010-9999.
   { of: 'phone', signs: ['+'], pattern: /(?<![\w+.-])\+[1-9](?:[ ./()-]{0,2}\d){6,14}(?!\d)/g, blank: PHONE },
-  // Without a country code: (020) 7946 0958, 0049 30 901820; not a day such as 01.12.2026, not a product code of digits alone.
+  // Without a country code: (020) 7946 0958, 0049 30 901820; not a day such as 01.12.2026, not a product code of digits
+  // alone.
   {
     of: 'phone',
     signs: ['0'],

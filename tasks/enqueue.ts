@@ -1,4 +1,4 @@
-/** Puts jobs on the queue, in the transaction of whatever makes them necessary. */
+/** Queues jobs, in the transaction of the change that needs them. */
 import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
@@ -6,15 +6,15 @@ import type { Task } from './task.ts';
 
 export type EnqueueOptions = {
   delaySeconds?: number;
-  /** Wins over `delaySeconds`. */
+  /** Takes precedence over `delaySeconds`. */
   runAt?: Date;
-  /** Lower runs first; 0 is usual. */
+  /** Lower values run first; defaults to 0. */
   priority?: number;
-  /** What becomes of the time of a job that waits under the same key. */
+  /** What happens to the time of a job that waits under the same key. */
   keyMode?: 'preserve_run_at' | 'replace';
   /**
-   * A job of its own, whatever waits under the key. Making it waits for no row: for transactions that
-   * hold what a job with the key may be waiting for, and that would wait for each other otherwise.
+   * A job of its own, even if another one waits under the key. Queueing it waits for no row: for transactions that hold
+   * what a job with the key may be waiting for, which could deadlock otherwise.
    */
   unkeyed?: boolean;
 };
@@ -23,8 +23,8 @@ const CALLS_MAX = 5;
 
 export class PayloadInvalid extends coded('NS_PAYLOAD_INVALID') {
   constructor(task: string, error: z.ZodError) {
-    super(`The payload is not one of task ${task}: ${z.prettifyError(error)}`, {
-      hint: 'The job was made by other code than this; enqueue it again with the fields that the task wants.',
+    super(`The payload does not fit task ${task}: ${z.prettifyError(error)}`, {
+      hint: 'Another release made the job; queue it again with the fields that the task expects.',
       context: { task },
     });
   }
@@ -48,7 +48,7 @@ export async function enqueue<S extends z.ZodObject>(
 ): Promise<string> {
   const checked = parsePayload(task, payload);
   const ownKey = options.unkeyed ? undefined : task.key?.(checked);
-  const key = ownKey && `${task.name}:${ownKey}`; // keys are one space for all tasks
+  const key = ownKey && `${task.name}:${ownKey}`; // all tasks share one key space
   const values = [
     task.name,
     JSON.stringify(payload),
@@ -60,8 +60,8 @@ export async function enqueue<S extends z.ZodObject>(
     options.priority ?? 0,
     options.keyMode ?? 'preserve_run_at',
   ];
-  // add_job answers nothing, and has made nothing, when a worker claims the job with this key between
-  // two of its statements. Asked again it sees the claimed job and makes a new one.
+  // add_job returns nothing and creates nothing if a worker claims the job with this key between two of its
+  // statements. Called again, it sees the claimed job and creates a new one.
   for (let call = 0; call < CALLS_MAX; call++) {
     const { rows } = await tx.query<{ id: string | null }>({ ...ADD_JOB, values });
     const id = rows[0]?.id;

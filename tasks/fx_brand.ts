@@ -12,18 +12,18 @@ export const fxBrand = defineTask({
   name: 'fx_brand',
   payload: z.strictObject({
     brandId: z.uuid(),
-    /** What the rollups are to take for now. */
+    /** The instant that the rollups take for now. */
     now: z.iso.datetime({ offset: true }).optional(),
   }),
-  // Two at a time would take each other for rollups at work.
+  // Two concurrent jobs of a brand would take each other for running rollups.
   lane: ({ brandId }) => `fx_brand:${brandId}`,
   key: ({ brandId }) => brandId,
   attempts: 8,
   timeoutSeconds: 30 * 60,
   async run({ brandId, now }, { db }) {
     const { days, busy } = await db.transaction((tx) => noticeRatesOfBrand(tx, brandId));
-    // After the locks are free, each by itself: to queue a rollup may wait for one that begins, which waits for its
-    // lock. The marks say whose rollup is owed, so a crash before this costs none.
+    // After the locks are released, one transaction each: queueing a rollup may wait for one that begins, which waits
+    // for its lock. The marks say whose rollup is owed, so a crash before this point loses none.
     const owed = new Set([...busy, ...(await retailersMoved(db, brandId))]);
     for (const retailerId of owed)
       await db.transaction(async (tx) => {

@@ -1,7 +1,7 @@
 /**
  * Passes the newest change of exchange rates on: queues a job for each brand, in a transaction of its own, so that no
- * brand waits for another. How far it is stands with the change: a run that comes twice, late or after a crash goes
- * on behind the last brand that has its job.
+ * brand waits for another. The change itself stores the progress: a run that comes twice, late or after a
+ * crash continues behind the last brand that has its job.
  */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
@@ -11,11 +11,11 @@ import { fxBrand } from './fx_brand.ts';
 import { defineTask } from './task.ts';
 
 const PAGE_BRANDS = 100;
-/** Then another job goes on, with a timeout of its own. */
+/** Beyond this, another job continues, with a timeout of its own. */
 const PAGES_MAX = 1_000;
 
 const payload = z.strictObject({
-  /** What the rollups are to take for now. */
+  /** The instant that the rollups take for now. */
   now: z.iso.datetime({ offset: true }).optional(),
 });
 
@@ -44,7 +44,7 @@ export const fxFanOut = defineTask({
   },
 });
 
-/** A brand that goes at this moment takes no job. */
+/** A brand that is being removed gets no job. */
 async function pass(
   tx: Tx,
   { changeId }: BrandsToPass,

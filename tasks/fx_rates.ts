@@ -1,8 +1,7 @@
 /**
- * Brings the exchange rates up to date. A *gap* is a day on which the ECB publishes and of which no
- * rate is stored. Gaps older than the feed of 90 days reaches are closed by the whole history;
- * otherwise that feed is enough, so that a missed week mends itself. A run looks what is missing and
- * is told nothing: it may come twice, late or by hand.
+ * Brings the exchange rates up to date. A *gap* is a day of publication without stored rates. The whole history closes
+ * gaps that are older than the feed of 90 days; otherwise that feed is enough, so that a missed week is repaired. A run
+ * finds out itself what is missing, so it may come twice, late or by hand.
  */
 import { z } from 'zod';
 import {
@@ -23,13 +22,13 @@ import { enqueue } from './enqueue.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
-/** The feed of 90 days may begin a few days later than it says. */
+/** The feed of 90 days may begin a few days late. */
 const RECENT_DAYS = 85;
 const ASK_AGAIN_MINUTES = 30;
-/** In Frankfurt: what has not come by then comes on another day, if at all. */
+/** In Frankfurt: rates that are not published by then come on another day, if at all. */
 const GIVE_UP_AT = '20:00';
 const SOURCE = 'ecb';
-/** As many as a line of a log can bear. */
+/** Keeps log lines short. */
 const NAMED_MAX = 5;
 
 const payload = z.strictObject({
@@ -63,7 +62,7 @@ export const fxRates = defineTask({
     const run: Run = { context, payload: which, stats: newRequestStats(), counts, read: [], doubtful: [] };
     await readFeeds(run);
     const missing = await missingDays(context);
-    // Who plays another instant than now plays the next one too: a retry would come by the real clock.
+    // A run with a given instant gets no retry, which would use the real clock.
     const again = missing.isLate && !which.now ? nextTry(context.now()) : undefined;
     if (again) await askAgain(context);
     const warning = warningOf(run.doubtful, missing);
@@ -84,13 +83,13 @@ export type KeepOptions = {
   source: string;
   now: Date;
   actor?: string;
-  /** What the rollups are to take for now. */
+  /** The instant that the rollups take for now. */
   rollupNow?: string;
-  /** What else belongs into the transaction. */
+  /** Further changes of the same transaction. */
   note?: (tx: Tx, kept: RatesKept) => Promise<void>;
 };
 
-/** Stores rates; a job then passes their change on to each brand. The last of its transaction. */
+/** Stores rates; a job then passes their change on to each brand. Comes last in its transaction. */
 export async function keepRates(tx: Tx, { days }: Published, options: KeepOptions): Promise<RatesKept> {
   const { rollupNow, note, ...how } = options;
   const kept = await storeRates(tx, { days, ...how });
@@ -107,10 +106,10 @@ async function readFeeds(run: Run): Promise<void> {
   const hasHistory = needsHistory && (await bring(run, 'history'));
   if (!hasHistory) await bring(run, 'recent');
   const left = await missingDays(context);
-  if (left.isLate) await bring(run, 'latest'); // it may be out a little earlier
+  if (left.isLate) await bring(run, 'latest'); // it may be published a little earlier
 }
 
-/** Whether the feed had anything to say. */
+/** Whether the feed had changed. */
 async function bring(run: Run, feed: Feed): Promise<boolean> {
   const { context, payload, stats } = run;
   const { db, signal, services, now, progress } = context;
@@ -153,7 +152,7 @@ async function missingDays({ db, now }: TaskContext): Promise<Missing> {
   return { days, expected, newest: [...stored].sort().at(-1), isLate: days.at(-1) === expected };
 }
 
-/** The time, in Frankfurt, to ask again on the day itself; nothing once it is too late, or before it is due. */
+/** The time in Frankfurt of the next attempt on the same day; undefined if it is too late, or not due yet. */
 function nextTry(now: Date): string | undefined {
   const { day, time } = frankfurt(now);
   const next = frankfurt(new Date(now.getTime() + ASK_AGAIN_MINUTES * 60_000));
@@ -161,7 +160,7 @@ function nextTry(now: Date): string | undefined {
   return isDue && next.time <= GIVE_UP_AT ? next.time : undefined;
 }
 
-/** The last of its transaction. */
+/** Comes last in its transaction. */
 async function askAgain({ db }: TaskContext): Promise<void> {
   await db.transaction((tx) => enqueue(tx, fxRates, {}, { delaySeconds: ASK_AGAIN_MINUTES * 60 }));
 }

@@ -1,6 +1,6 @@
 /**
- * Looks which streams of a brand were not reconciled for a week, and queues their reconciliation. It
- * may be fired as often as one likes: what is not due is left alone.
+ * Finds the streams of a brand that were not reconciled for a week, and queues their reconciliation. It may run at any
+ * time: streams that are not due are skipped.
  */
 import { z } from 'zod';
 import { isReconcilable } from '#connectors/providers.ts';
@@ -9,7 +9,7 @@ import { requestSync } from './request_sync.ts';
 import { spread } from './spread.ts';
 import { defineTask } from './task.ts';
 
-/** A little less than a week, so that a weekly schedule never finds the last one a moment too young. */
+/** A little less than a week, so that a weekly schedule never finds the last reconciliation slightly too recent. */
 const DUE_AFTER_HOURS = 7 * 24 - 6;
 
 export type Due = { connectionId: string; stream: string };
@@ -36,7 +36,7 @@ export const reconcile = defineTask({
   },
 });
 
-/** Streams that were read to the end once, of connections that nobody holds. */
+/** Streams that were read to their end once, of connections that are not held. */
 export async function dueReconciliations(
   db: Reader,
   { brandId, connectionId, now }: { brandId: string; connectionId?: string | undefined; now: Date },

@@ -1,4 +1,4 @@
-/** Queues what brings streams of an account up to date: a job for all of them, and one for each to be read completely. */
+/** Queues the syncs of an account: one job for its streams, and a job for each stream that must be read completely. */
 import { isBackfillDue, type Stream } from '#connectors/kit/stream.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { noteFirstLoad } from '#sql/load/first_loads.ts';

@@ -4,7 +4,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { type Batch, deleteOthers, deleteRuns, readLastRuns } from '#sql/queue/retention.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
-/** In one run, of each kind of record. What is left then is the next day's. */
+/** The limit per run and kind of record. The next day deletes the rest. */
 const BATCHES_MAX = 1_000;
 
 export const retention = defineTask({
@@ -28,7 +28,7 @@ export const retention = defineTask({
   },
 });
 
-/** How many were deleted. */
+/** The number of deleted records. */
 async function batches({ db, signal }: TaskContext, one: (tx: Tx, after: number) => Promise<Batch>) {
   let [deleted, after] = [0, 0];
   for (let count = 0; count < BATCHES_MAX; count++) {

@@ -8,7 +8,7 @@ import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
-// What a crash costs, and how long other work on this retailer waits.
+// Bounds the cost of a crash, and the time that other work on this retailer waits.
 const BATCH_DAYS_MAX = 60;
 const BATCH_OBJECTS_MAX = 1_000;
 const BATCHES_MAX = 50;
@@ -18,14 +18,14 @@ const DAY_MS = 86_400_000;
 const payload = z
   .strictObject({
     brandId: z.uuid(),
-    /** Null for the figures of the brand itself. */
+    /** Null for the brand's own figures. */
     retailerId: z.uuid().nullable(),
     from: z.iso.date().optional(),
     to: z.iso.date().optional(),
     now: z.iso.datetime({ offset: true }).optional(),
   })
-  .refine(({ from, to }) => (from === undefined) === (to === undefined), 'A range has both from and to.')
-  .refine(({ from = '', to = '' }) => from <= to, 'A range does not end before it begins.')
+  .refine(({ from, to }) => (from === undefined) === (to === undefined), 'A range needs both from and to.')
+  .refine(({ from = '', to = '' }) => from <= to, 'A range must not end before it begins.')
   .refine(
     ({ from, to }) => daysBetween(from, to).length <= RANGE_DAYS_MAX,
     `A range has at most ${RANGE_DAYS_MAX} days.`,
@@ -33,10 +33,10 @@ const payload = z
 
 type Payload = z.output<typeof payload>;
 
-/** Partitions that were rebuilt, with what became of their rows. */
+/** Rebuilt partitions, with the counts of written and deleted rows. */
 type Batch = Rebuilt & { days: number; objects: number };
 
-/** What objects hand on: many of them touch the same days. */
+/** Marks that objects hand on: many objects touch the same days. */
 const handedOn = rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name);
 
 const counting = rollups.flatMap(({ counts }) => counts ?? []);
@@ -44,13 +44,13 @@ const counting = rollups.flatMap(({ counts }) => counts ?? []);
 /**
  * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works
  * until no mark is left; with one it rebuilds each of its days, marked or not, and the objects that belong to them.
- * A batch is one transaction: it takes the marks, then reads the facts by later statements, so that a load which commits in
- * between leaves its own marks for the next batch.
+ * A batch is one transaction: it takes the marks, then reads the facts by later statements, so that a load that commits
+ * in between leaves its own marks for the next batch.
  */
 export const rollup = defineTask({
   name: 'rollup',
   payload,
-  // They exclude each other in any case; one that only waited would keep a worker from other work.
+  // Rollups of a retailer exclude each other anyway; without the lane the waiting one would occupy a worker.
   lane: ({ brandId, retailerId }) => `rollup:${brandId}:${retailerId ?? 'brand'}`,
   key: ({ brandId, retailerId, from }) =>
     from === undefined ? `${brandId}:${retailerId ?? 'brand'}` : undefined,
@@ -92,12 +92,12 @@ async function* batches(which: Payload, now: Date, transaction: Transaction, sig
     if (batch.days + batch.objects === 0) return;
     yield batch;
   }
-  await transaction((tx) => enqueue(tx, rollup, which)); // the rest is another job's, with a timeout of its own
+  await transaction((tx) => enqueue(tx, rollup, which)); // another job does the rest, with a timeout of its own
 }
 
 /**
- * Takes states on to this day. After a range the marks of days outside of it are work for another job, also those
- * that an attempt before this one handed on.
+ * Carries states on to this day. After a range, marks of days outside of it are left for another job, including those
+ * that an earlier attempt handed on.
  */
 async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
   if (retailerId !== null) await rollForward(tx, { brandId, retailerId, now });
@@ -125,7 +125,7 @@ async function rebuildRange(tx: Tx, which: Payload, days: readonly string[], now
   return { ...rebuilt, days: days.length };
 }
 
-/** Both ends included; stops short of an endless range. */
+/** Includes both ends; stops before an endless range. */
 export function daysBetween(from: string | undefined, to: string | undefined): string[] {
   if (from === undefined || to === undefined) return [];
   const first = Date.parse(from);

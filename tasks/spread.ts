@@ -1,4 +1,4 @@
-/** Spreads what many would do at the same moment: the same number below `below` for an id each time. */
+/** Spreads simultaneous work: always the same number below `below` for an id. */
 import { hash } from 'node:crypto';
 
 const HEX_DIGITS = 8;

@@ -1,4 +1,4 @@
-/** Stores a page in one transaction: its rows, what was rejected, the checks, the position and, last, the rollups. */
+/** Stores a page in one transaction: its rows, quarantined records, checks, the position and, last, the rollup jobs. */
 import type { Page, Stream } from '#connectors/kit/stream.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { Owner } from '#sql/dirty/marks.ts';
@@ -14,8 +14,8 @@ import { rollup } from './rollup.ts';
 /** After a change its days are rolled up at once: later pages join the waiting job and never postpone it. */
 const ROLLUP_DELAY_SECONDS = 1;
 /**
- * During a first load rollups would only compete with it, and read tables that have outgrown what PostgreSQL
- * knows of them; its end makes them run. This is for a load that takes long, or does not end.
+ * During a first load rollups would only compete with it, and read tables with outdated statistics; the end of the load
+ * makes them due. This delay is for a load that takes long or does not end.
  */
 const ROLLUP_DELAY_OF_LOAD_SECONDS = 10 * 60;
 
@@ -26,9 +26,9 @@ export const NOTHING_LOADED: LoadResult = {
 export type Storing = {
   stream: Stream;
   now: Date;
-  /** As the payload of the job says, for the jobs that follow from it. */
+  /** From the payload of the job, for the jobs that follow from it. */
   playedNow?: string | undefined;
-  /** What somebody asks to be read again completely is not believed to be what it was once. */
+  /** A full refresh does not trust stored digests. */
   distrustsDigests: boolean;
 };
 
@@ -51,13 +51,13 @@ export async function storePage(
   if (page.position !== undefined)
     await savePositions(tx, key, [{ stream: stream.name, position: page.position }], now);
   if (loaded.days === 0) return loaded;
-  // For those to whom the marks belong: the connection may have been moved since this run began.
+  // The owners are read here, because the connection may have been moved since this run began.
   const owners = await ownersOf(tx, connection);
   await enqueueRollups(tx, connection.brandId, owners, playedNow, { delaySeconds: delayOf(page) });
   return loaded;
 }
 
-/** Whether it says at most how far its stream is, and what was checked. */
+/** Whether the page contains only a position and checks. */
 export function isEmpty({ items, rejected, deletions = [] }: Page): boolean {
   return items.length + rejected.length + deletions.length === 0;
 }

@@ -1,4 +1,4 @@
-/** How runs of streams end: what `sync status` shows of each, and the rollups that were waiting for that. */
+/** Ends runs of streams: stores what `sync status` shows of each, and queues the rollups that waited for it. */
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
 import { isDatabaseFault } from '#sql/db/faults.ts';
@@ -16,7 +16,7 @@ import { enqueueRollups } from './store_page.ts';
 import type { StreamEnd, StreamRun } from './stream_run.ts';
 import { isPart, keyOf, type SyncJob } from './sync_job.ts';
 
-/** Says of each stream, by its name, why it is not complete, if so. */
+/** Returns by stream why it is not complete, if so. */
 export async function finishStreams(
   tx: Tx,
   job: SyncJob,
@@ -32,7 +32,7 @@ export async function finishStreams(
   const due: Owner[] = [];
   if (!isPart(reading)) {
     const all = ends.map((end) => ({ ...endOf(job, end, causes), run: end }));
-    // One after the other, as each is asked whether it was the last that others waited for.
+    // One after the other, because each checks whether it was the last that others waited for.
     for (const end of all.filter(({ run }) => endsLoad(run))) {
       due.push(...(await endedFirstLoads(tx, { ...key, stream: end.stream }, end.run.isFirstLoad)));
       await finishRuns(tx, key, [end], now);
@@ -71,7 +71,7 @@ async function causesOf(
   const rejected = await countRejected(tx, key, streams);
   if (reading.reconcile)
     for (const stream of streams) await forgetPassedChecks(tx, { ...key, stream }, context.now());
-  // What earlier runs found missing and no check has found since. A stream is not complete before that.
+  // Checks of earlier runs that still fail. A stream is not complete before they pass.
   const failed = isPart(reading) ? [] : await failedChecks(tx, key, streams);
   const causes = new Map<string, string>();
   for (const { stream, causes: found } of ends) {
@@ -96,12 +96,12 @@ function endOf({ reading }: SyncJob, end: StreamEnd, causes: ReadonlyMap<string,
   return { stream, state: cause === null ? 'ok' : 'partial', cause, isReconciled };
 }
 
-/** Whether rollups may have been waiting for it. */
+/** Whether rollups may have waited for it. */
 function endsLoad({ isFirstLoad, before: { state } }: StreamEnd): boolean {
   return isFirstLoad || state === 'never' || state === 'failing';
 }
 
-/** Whether figures of states, which change with the day alone, have yet to come to this one. */
+/** Whether figures of states, which change with the day alone, have not reached this day yet. */
 async function beginsDay(tx: Tx, { connection, context }: SyncJob, ends: readonly StreamEnd[]) {
   const { brandId, retailerId } = connection;
   if (retailerId === null || !ends.some(({ stream }) => stream.hasStates)) return false;

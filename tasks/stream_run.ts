@@ -1,6 +1,6 @@
 /**
- * The run of a stream, alike in a job of its own and in that of its account: its pages are stored one by one, and
- * what is left at the end, how far it is and how it ended, is stored by `finishStreams` (stream_ends.ts).
+ * The run of a stream, in a job of its own or in that of its account: its pages are stored one by one, and at the end
+ * `finishStreams` (stream_ends.ts) stores the position and the outcome.
  */
 import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
@@ -10,7 +10,7 @@ import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
 import { isEmpty, NOTHING_LOADED, storePage } from './store_page.ts';
 import { keyOf, type SyncJob } from './sync_job.ts';
 
-/** A run that goes on looks after so many rows, and each time that they are so many times more, what it changed. */
+/** A long run analyzes changed tables after this many rows, and each time their number has grown by this factor. */
 const ROWS_WORTH_STATISTICS = 10_000;
 const GROWTH_WORTH_STATISTICS = 2;
 const EPOCH = new Date(0);
@@ -19,7 +19,7 @@ export type StreamRun = { stream: Stream; before: SyncState };
 
 export type StreamTally = LoadResult & { rejected: number; pages: number; repaired: number };
 
-/** What a run came to. */
+/** The result of a run. */
 export type StreamEnd = StreamRun & {
   tally: StreamTally;
   causes: Set<string>;
@@ -29,8 +29,8 @@ export type StreamEnd = StreamRun & {
 };
 
 /**
- * Reads a stream to its end. With `holdsBack` a page without content waits for the end, so that streams of which
- * nothing is new can end together; what has content is stored as it comes, with all that follows.
+ * Reads a stream to its end. With `holdsBack` a page without content waits for the end, so that streams without news
+ * can end together; a page with content is stored as it comes, with all that follow.
  */
 export async function readStream(
   job: SyncJob,
@@ -72,7 +72,7 @@ function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Pag
     ...((since ?? until) !== undefined && { window }),
   };
   if (ids === undefined) return stream.pages(asked);
-  if (stream.fetch === undefined) throw new TypeError(`${stream.name} has nothing to be fetched by id`);
+  if (stream.fetch === undefined) throw new TypeError(`${stream.name} cannot be fetched by id`);
   return stream.fetch(asked, ids);
 }
 

@@ -1,7 +1,7 @@
 /**
- * Brings the streams of an account up to date, one after the other, so that what they have in common is asked
- * once. Streams of which nothing is new end together, in one transaction. A stream that has to be read completely
- * gets a job of its own, and so does one that fails: it is tried again by itself, and stops no other.
+ * Brings the streams of an account up to date, one after the other, so that common requests are sent once. Streams
+ * without news end together, in one transaction. A stream that must be read completely gets a job of its own, and so
+ * does one that fails: it is retried separately, and stops no other.
  */
 import { z } from 'zod';
 import { newAccountRun } from '#connectors/kit/account_run.ts';
@@ -19,7 +19,7 @@ import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } fro
 import { defineTask, type Tally } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 60 * 60;
-/** A stream that failed rests before its own job tries it again, as that job would rest after a failure. */
+/** The pause before the own job of a failed stream, like the pause after a failed run. */
 const RETRY_DELAY_SECONDS = 5;
 
 export const syncConnection = defineTask({
@@ -33,7 +33,7 @@ export const syncConnection = defineTask({
   key: ({ connectionId }) => connectionId,
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
-  // A thousand accounts do not knock at the same minute.
+  // Spreads a thousand accounts over time.
   schedules: [{ name: 'sync', of: 'connection', expression: (id) => `${spread(id, 60)} * * * *` }],
   async run({ now: playedNow, ...which }, context) {
     const { db, services, now } = context;
@@ -51,13 +51,13 @@ export const syncConnection = defineTask({
     try {
       await readAll(job, shared, course);
     } catch (error) {
-      // What was read until here stays. If that fails too, the first error is the one to tell.
+      // What was read until here stays. If this fails too, the first error is reported.
       await settle(job, course).catch(() => {});
       throw error;
     }
     const settled = await settle(job, course);
     const together = course.failed.find(({ error }) => account.isShared(error));
-    if (together !== undefined) throw together.error; // this job asks again for all of them
+    if (together !== undefined) throw together.error; // this job repeats the request for all of them
     return tallyOf(job, course, settled);
   },
 });
@@ -66,11 +66,11 @@ const NEVER: SyncState = { position: null, state: 'never' };
 
 type Failed = { run: StreamRun; error: unknown };
 
-/** What became of the streams so far. */
+/** The state of the streams so far. */
 type Course = {
-  /** They have to be read completely. */
+  /** Streams that must be read completely. */
   apart: readonly StreamRun[];
-  /** Nothing was new: they end together. */
+  /** Streams without news, which end together. */
   quiet: StreamEnd[];
   ended: (StreamEnd & { incomplete: string | undefined })[];
   failed: Failed[];
@@ -101,13 +101,13 @@ async function readAll(job: SyncJob, runs: readonly StreamRun[], course: Course)
     await db.transaction(analyzeChanged);
 }
 
-/** Whether the others would end alike: the account waits for a person or for its turn, or this run is over. */
+/** Whether the other streams would fail alike: the account is held or limited, or this run is over. */
 function stopsAll(job: SyncJob, error: unknown): boolean {
   const isLost = error instanceof NightshiftError && error.code === 'NS_CLAIM_LOST';
   return isLost || !isFailure(job, error) || verdictOf(error) === 'hold';
 }
 
-/** What streams came to that have nothing to store any more: why some are not complete, and jobs of their own. */
+/** Ends streams that have nothing more to store: why some are not complete, and jobs of their own. */
 type Settled = { causes: ReadonlyMap<string, string>; jobs: ReadonlyMap<string, string> };
 
 async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<Settled> {
@@ -131,7 +131,7 @@ async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<S
   });
 }
 
-/** Sums over all streams, and figures of those that have some. */
+/** Sums over all streams, and the figures of each that has some. */
 function tallyOf(job: SyncJob, { ended, quiet }: Course, { causes, jobs }: Settled): Tally {
   const sums = {
     read: 0,

@@ -1,4 +1,4 @@
-/** What a job works with that reads from an account, however many of its streams. */
+/** What a job that reads from an account needs, for one stream or many. */
 import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
 import type { AccountRun } from '#connectors/kit/stream.ts';
 import { assertAccount } from '#connectors/providers.ts';
@@ -6,7 +6,7 @@ import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { TaskContext } from './task.ts';
 
-/** What to read of a stream, if not what is new; the fields are those of the job `sync_stream`. */
+/** What to read of a stream instead of changes; these are the fields of the job `sync_stream`. */
 export type Reading = {
   since?: string | undefined;
   until?: string | undefined;
@@ -24,7 +24,7 @@ export type SyncJob = {
   reading: Reading;
   stats: RequestStats;
   warnings: Set<string>;
-  /** The provider was asked whose key it is, which has yet to be noted. */
+  /** The owner of the key was checked with the provider, and this has not been stored yet. */
   isAccountAsked: boolean;
 };
 
@@ -36,12 +36,12 @@ export function keyOf({ connection: { brandId, id } }: Pick<SyncJob, 'connection
   return { brandId, connectionId: id };
 }
 
-/** A run that reads a part again tells nothing of how far the stream is. */
+/** A run that reads a part again does not change the state of the stream. */
 export function isPart({ since, until, ids }: Reading): boolean {
   return (since ?? until ?? ids) !== undefined;
 }
 
-/** Throws NS_ACCOUNT_DIFFERS before anything is stored of another account. */
+/** Throws NS_ACCOUNT_DIFFERS before anything of another account is stored. */
 export async function assertOwnAccount(job: SyncJob): Promise<void> {
   const { connection, context, stats, warnings } = job;
   const { db, signal, now, services } = context;
@@ -50,7 +50,7 @@ export async function assertOwnAccount(job: SyncJob): Promise<void> {
   job.isAccountAsked = await assertAccount(services.providers, asking);
 }
 
-/** What talking to the provider took. */
+/** The costs of the requests to the provider. */
 export function requestFigures({ stats, warnings }: SyncJob) {
   return {
     requests: stats.requests,

@@ -1,7 +1,7 @@
 /**
- * Brings one stream of one connection up to date. The payload says which; where to go on from is in
- * the database, so a job that runs twice, late or by hand does the same work. A page, its position,
- * its dirty days and their rollup commit together: a crash costs one page at most.
+ * Brings one stream of one connection up to date. The payload says which, and the position is in the
+ * database, so a job that runs twice, late or by hand does the same work. A page, its position, its marks and their
+ * rollup jobs commit together: a crash costs at most one page.
  */
 import { hash } from 'node:crypto';
 import { z } from 'zod';
@@ -24,16 +24,16 @@ const payload = z.strictObject({
   brandId: z.uuid(),
   connectionId: z.uuid(),
   stream: z.string(),
-  /** Read this window again; the position stays where it is. */
+  /** Read this window again; the position stays. */
   since: instant.optional(),
   until: instant.optional(),
-  /** Read these objects and no others; the position stays where it is. */
+  /** Read only these objects; the position stays. */
   ids: z.array(z.string().min(1).max(ID_CHARS_MAX)).min(1).max(IDS_MAX).optional(),
   /** Read everything again. */
   full: z.boolean().optional(),
-  /** Of a full one, who asked: a retry has the same, and does not repeat what it has behind it. */
+  /** Identifies one full-sync request across retries, so that a retry skips what is done. */
   request: z.uuid().optional(),
-  /** Hold what is stored of the last weeks against a fresh list, and mend what differs. */
+  /** Compare the last weeks with a fresh list, and repair differences. */
   reconcile: z.boolean().optional(),
   now: instant.optional(),
 });
@@ -41,7 +41,7 @@ const payload = z.strictObject({
 export const syncStream = defineTask({
   name: 'sync_stream',
   payload,
-  lane: ({ connectionId }) => `connection:${connectionId}`, // providers count calls per account
+  lane: ({ connectionId }) => `connection:${connectionId}`, // providers limit requests per account
   key: ({ connectionId, stream, full, reconcile, since, until, ids }) =>
     [connectionId, stream, full && 'full', reconcile && 'reconcile', since, until, ids && digestOf(ids)]
       .filter(Boolean)
@@ -61,7 +61,7 @@ export const syncStream = defineTask({
     try {
       return await sync(job, run);
     } catch (error) {
-      // If this fails too, the first error is the one to tell: it is thrown on, and stored with the run.
+      // If this fails too, the first error is rethrown, and stored with the run.
       if (isFailure(job, error))
         await db.transaction((tx) => noteFailures(tx, job, [{ run, error }])).catch(() => {});
       throw error;

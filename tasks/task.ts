@@ -11,15 +11,15 @@ import type { Policy } from '#sql/schedules/decide.ts';
 
 export type Figure = number | string | boolean | null | undefined;
 
-/** What a run did, in figures: its log line and its row in `ops.job_runs`. */
+/** The figures of a run, for its log line and its row in `ops.job_runs`. */
 export type Tally = Record<string, Figure | Readonly<Record<string, object>>> & {
-  /** Why the run ended without being whole: its outcome is then `partial`. */
+  /** Why the run is incomplete: its outcome is then `partial`. */
   incomplete?: string;
 };
 
-/** What tasks need of the configuration. */
+/** The configuration that tasks need. */
 export type Services = ProviderKeyring & {
-  /** The directory of the feeds of exchange rates. */
+  /** The address of the exchange rate feeds. */
   ecbUrl: string;
   /** Who is told of broken promises; nobody when left out. */
   alerts?: AlertChannels;
@@ -33,9 +33,9 @@ export type AlertChannels = {
 
 /** The database as a running job sees it. */
 export type JobDb = {
-  /** Reads outside of any transaction; not fenced, so never for writing. */
+  /** Reads outside of a transaction; not fenced, so never for writes. */
   query: Db['query'];
-  /** First takes the job's row: throws NS_CLAIM_LOST if the job is no longer ours. `enqueue` comes last in it. */
+  /** First locks the job's row: throws NS_CLAIM_LOST if the job is no longer ours. `enqueue` comes last in it. */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
 };
 
@@ -43,12 +43,12 @@ export type TaskContext = {
   /** Id of the job, the same in each of its attempts. */
   job: string;
   db: JobDb;
-  /** Aborts at the task's timeout and when the worker has to stop; every request takes it along. */
+  /** Aborts at the task's timeout and when the worker stops; every request uses it. */
   signal: AbortSignal;
-  /** The instant the work counts as done at: `now` of the payload if it has one, else the clock. */
+  /** The instant of the work: `now` of the payload if it has one, else the clock. */
   now(): Date;
   log: Log;
-  /** How far the run is; the next transaction keeps it in `ops.job_runs.progress`. */
+  /** Reports progress; the next transaction stores it in `ops.job_runs.progress`. */
   progress(state: Record<string, unknown>): void;
   services: Services;
 };
@@ -58,7 +58,7 @@ export type Task<S extends z.ZodObject = z.ZodObject> = {
   payload: S;
   /** Jobs of one lane run one at a time. */
   lane?(payload: z.output<S>): string | undefined;
-  /** Of several waiting jobs with one key there is one; work that comes while it runs is a new job. */
+  /** Only one job waits under a key; work that comes while it runs is a new job. */
   key?(payload: z.output<S>): string | undefined;
   /** Failed runs until the job is dead. */
   attempts: number;

@@ -7,7 +7,9 @@ import { type ColumnType, type Row, type Table, table, type Value } from '#sql/l
 import { type Fields, payloadOf, restOf } from './fields.ts';
 
 type ColumnOptions = {
-  /** The subject that a change of the record marks: on the day of this instant or date, or for the object of this id. */
+  /**
+   * The subject that a change of the record marks: on the day of this instant or date, or for the object of this id.
+   */
   marks?: Subject;
   /** Whether an index contains it. */
   indexed?: true;

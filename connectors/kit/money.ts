@@ -13,7 +13,9 @@ export function decimal(text: unknown): string | undefined {
   return short === '-0' ? '0' : short;
 }
 
-/** Converts a provider's minor units (an integer with this many decimal places) to exact decimal text in major units. */
+/**
+ * Converts a provider's minor units (an integer with this many decimal places) to exact decimal text in major units.
+ */
 export function fromMinor(minor: number | bigint | string, places: number): string {
   const value = BigInt(minor);
   const digits = (value < 0n ? -value : value).toString().padStart(places + 1, '0');

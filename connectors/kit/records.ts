@@ -43,7 +43,10 @@ export type Kept = {
   idOf?(id: string): string;
 };
 
-/** Quarantines the record if it is at fault; other errors are rethrown. A record without an id is identified by its digest. */
+/**
+ * Quarantines the record if it is at fault; other errors are rethrown. A record without an id is identified by its
+ * digest.
+ */
 export function rejectionOf(
   record: Fields,
   error: unknown,

@@ -99,7 +99,9 @@ export type Stream = Target & {
   scopesOptional?: readonly string[];
   /** Figures that rest on it: a day of them is final only after the stream was read past its end. */
   feeds?: readonly string[];
-  /** Its figures carry over from day to day, so the first run of a new day triggers a rollup even if nothing changed. */
+  /**
+   * Its figures carry over from day to day, so the first run of a new day triggers a rollup even if nothing changed.
+   */
   hasStates?: boolean;
   pages(context: StreamContext): AsyncIterable<Page>;
   /**

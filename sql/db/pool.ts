@@ -86,7 +86,8 @@ export function openDb(url: string, options: DbOptions): Db {
     try {
       return await work(client);
     } catch (thrown) {
-      // After the connection broke every error has that cause, even if it says otherwise: a COPY complains about its stream.
+      // After the connection broke every error has that cause, even if it says otherwise: a COPY complains about its
+      // stream.
       const error = lost === undefined ? thrown : lossOf(lost, url);
       if (isDatabaseFault(error)) unfit = error as Error; // a standby would refuse the next statement too
       throw error;

@@ -1,11 +1,11 @@
-/** Taking marks: what a rollup does first, under the lock of its retailer. */
+/** Claims marks: the first step of a rollup, under the lock of its retailer. */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { noticeRates } from '../fx/days.ts';
 import { lockRollup, type Mark, type Owner } from './marks.ts';
 import type { Subject } from './subject.ts';
 
-/** How many partitions of each kind are taken at once. */
+/** The limit of partitions of each kind per claim. */
 export type Limits = { days: number; objects: number };
 
 /**
@@ -49,7 +49,7 @@ async function claim(tx: Tx, brandId: string, owner: Owner, { of, limit, late }:
   return rows;
 }
 
-/** Drops the marks of days that are about to be computed whatever has changed; else as `claimMarks`. */
+/** Drops the marks of days that are computed in any case; otherwise like `claimMarks`. */
 export async function dropMarks(
   tx: Tx,
   brandId: string,
@@ -71,7 +71,7 @@ async function begin(tx: Tx, brandId: string, owner: Owner): Promise<void> {
   if (owner !== null) await noticeRates(tx, brandId, [owner]);
 }
 
-/** As an index can look it up. */
+/** In a form that an index serves. */
 function isOf(owner: Owner): string {
   return owner === null ? 'retailer_id is null and $2::uuid is null' : 'retailer_id = $2';
 }

@@ -1,9 +1,9 @@
 /**
- * Marks: what has changed, and where. A mark names a subject (sales, payments …) and a partition of a retailer, or
- * of the brand as a whole, whose figures of it must be computed again: a brand-local day, or one object of a
- * connection, such as a subscription. It is a row of its own and commits with the change that it stands for; many
- * marks of one partition are one piece of work. An upserted mark gets lost: a load finds the old one and keeps it,
- * the rollup deletes it before the load has committed, and nothing is left to say what has changed since.
+ * Marks say what has changed, and where. A mark names a subject (sales, payments …) and a partition of a retailer, or
+ * of the brand as a whole, whose figures must be recomputed: a brand-local day, or one object of a connection, such as
+ * a subscription. It is a row of its own and commits with the change that it stands for; many marks of one partition
+ * are one piece of work. An upserted mark gets lost: a load finds the old one and keeps it, the rollup deletes it
+ * before the load has committed, and nothing is left to say what has changed since.
  */
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
@@ -19,11 +19,11 @@ export type MarkTarget = { brandId: string; owners: readonly Owner[]; timeZone: 
 
 export type Touched = {
   marks?: readonly Mark[];
-  /** Milliseconds: the day of each in the brand's zone. */
+  /** In milliseconds; each marks its day in the brand's zone. */
   instants?: ReadonlyMap<Subject, Iterable<number>>;
 };
 
-/** An object as marks name it: two connections may give one id to different objects. */
+/** The name of an object in marks: two connections may use one id for different objects. */
 export function objectOf(connectionId: string, id: string): string {
   return `${connectionId} ${id}`;
 }
@@ -60,14 +60,14 @@ export async function markPartitions(
 }
 
 /**
- * Only one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that
- * interleave would each write what it computed from its own snapshot, and the older one could be the last.
+ * Allows one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that
+ * interleave would each write figures of its own snapshot, and the older one could be the last.
  */
 export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(${lockKey('$2')})`, [brandId, owner ?? 'brand']);
 }
 
-/** The same for those retailers whose lock is free, and gives them. Waits for nothing. */
+/** Locks those retailers whose lock is free, and returns them. Waits for nothing. */
 export async function tryLockRollups(
   tx: Tx,
   brandId: string,
@@ -85,7 +85,9 @@ function lockKey(owner: string): string {
   return `hashtextextended('rollup ' || $1 || ' ' || ${owner}, 0)`;
 }
 
-/** What a marked column of row `row` names, as SQL: a day (of an instant in `zone`) and an object of `connection`. */
+/**
+ * The partition of a marked column of row `row`, as SQL: a day (of an instant in `zone`) and an object of `connection`.
+ */
 export function partitionOf(
   row: string,
   [column, type]: [string, ColumnType | undefined],
@@ -102,15 +104,15 @@ export type MarkAll = {
   brandId: string;
   /** Only the data of this connection. */
   connectionId?: string;
-  /** Retailers besides the one that the data belong to now. */
+  /** Further retailers, besides the one that owns the data now. */
   alsoRetailers?: readonly string[];
-  /** Days as each of these zones counts them. */
+  /** Days of each of these zones. */
   timeZones: readonly string[];
   tables: readonly Table[];
   now: Date;
 };
 
-/** Marks all that stored rows touch, and counts its days: for changes of what all of them are counted by. */
+/** Marks everything that stored rows touch, and counts the days: for changes that affect all figures. */
 export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
   const { brandId, connectionId = null, alsoRetailers = [], timeZones, now } = all;
   const names = { zone: 'z.time_zone', connection: 'c.id' };

@@ -1,7 +1,7 @@
 /**
- * Figures of states, such as MRR, change with the day although nothing else does: yesterday ends, today
- * has a row of its own. The rollups of a retailer remember up to which instant they have carried its
- * states, and go on from there.
+ * Carries figures of states, such as MRR, on to the current day. They change with the day even if nothing else does:
+ * today has a row of its own. The rollups of a retailer store up to which instant its states are carried, and continue
+ * from there.
  */
 
 import { followIndexes } from '../db/planner.ts';
@@ -12,16 +12,16 @@ import { lockRollup } from './marks.ts';
 
 type Which = { brandId: string; retailerId: string; now: Date };
 
-/** A century: older than anything there is, and a bound to what a senseless instant costs. */
+/** A century: older than any data, and a bound on the cost of a senseless instant. */
 const DAYS_MAX = 36_525;
-/** Where nothing is to be carried, the instant is not written more often. */
+/** If there is nothing to carry, the instant is written at most this often. */
 const KEPT_MS = 60 * 60_000;
 
 const carried = rollups.flatMap(({ carries, writes }) => (carries ? [{ ...carries, writes }] : []));
 
 type Carried = (typeof carried)[number];
 
-/** Whether there is a state of the retailer that begins or ends so, looked up by the index on that. */
+/** Whether a state of the retailer begins or ends so, looked up by its index. */
 function anyState({ states }: Carried, end: string, condition: string): string {
   return `(
     select true from ${states} s
@@ -29,7 +29,7 @@ function anyState({ states }: Carried, end: string, condition: string): string {
     order by s.${end} limit 1)`;
 }
 
-/** From a time before to one after it, as far as a state of the retailer lasts. */
+/** The span between the two instants, if a state of the retailer lasts in it. */
 function spansOf(of: readonly Carried[]): string {
   const lasting = of.map((one) => anyState(one, one.until, '> least(c.carried_to, $3)'));
   return `
@@ -39,7 +39,7 @@ function spansOf(of: readonly Carried[]): string {
   where c.brand_id = $1 and c.retailer_id = $2 and c.carried_to <> $3 and (${['false', ...lasting].join(' or ')})`;
 }
 
-/** The days between the two; within one day only if a state began or ended then. And days that have yet to begin. */
+/** The days between the two; within one day only if a state began or ended then. Also days that have not begun yet. */
 function daysOf(one: Carried): string {
   return `
      select d.day::date as day
@@ -61,9 +61,9 @@ function daysOf(one: Carried): string {
 }
 
 /**
- * Marks the days from the one that was carried to last until that of `now`, each once; within one day only
- * if a state began or ended between the two. A `now` before the last one takes the days between back, and so
- * are days taken back that have not begun by now, because the brand's zone is another one than it was.
+ * Marks the days from the last carried instant to `now`, each once; within one day only if a state began or ended
+ * between the two. An earlier `now` takes the days in between back; so are days that have not begun yet, after a change
+ * of the brand's time zone.
  */
 export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): Promise<number> {
   if (carried.length === 0) return 0;
@@ -77,7 +77,7 @@ export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): 
     [brandId, retailerId, now],
   );
   const days = rowCount ?? 0;
-  // Of a retailer without states every instant is as good, but none may be later than a rollup's.
+  // For a retailer without states any instant will do that is not later than a rollup's.
   await tx.query(
     `insert into ops.days_carried as c (brand_id, retailer_id, carried_to)
      select r.brand_id, r.id, $3::timestamptz from app.retailers r where r.brand_id = $1 and r.id = $2
@@ -88,7 +88,7 @@ export async function rollForward(tx: Tx, { brandId, retailerId, now }: Which): 
   return days;
 }
 
-/** Whether the states of the retailer have been carried to another day than this one, be it a later one. */
+/** Whether the states of the retailer have been carried to another day than this one, earlier or later. */
 export async function isDayDue(db: Reader, { brandId, retailerId, now }: Which): Promise<boolean> {
   const { rows } = await db.query<{ due: boolean }>(
     `select (p.starts at time zone p.time_zone)::date <> (p.ends at time zone p.time_zone)::date as due

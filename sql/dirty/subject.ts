@@ -1,2 +1,2 @@
-/** What changes: rollups say which of these they follow. A rollup whose table others read is one by its name. */
+/** A kind of change that rollups follow. The name of a rollup whose table others read is one too. */
 export type Subject = string;

@@ -63,8 +63,8 @@ async function openEmbedded(options: ServerOptions): Promise<Server> {
 type Session = { session: pg.Client; port: number };
 
 /**
- * Keeps this command counted. When one process of PostgreSQL crashes, all sessions end and the server continues: without
- * a new session the next leaving command would think that it is the last one and stop the server.
+ * Keeps this command counted. When one process of PostgreSQL crashes, all sessions end and the server continues:
+ * without a new session the next leaving command would think that it is the last one and stop the server.
  */
 function stayIn(cluster: Cluster, { session: first, port }: Session) {
   const url = databaseUrl(cluster, port, 'postgres');
@@ -161,7 +161,10 @@ async function enter(url: string): Promise<pg.Client | undefined> {
   }
 }
 
-/** Two commands that leave at once do so one after the other; else each would see the other and neither would stop the server. */
+/**
+ * Two commands that leave at once do so one after the other; else each would see the other and neither would stop the
+ * server.
+ */
 async function leave(cluster: Cluster, session: pg.Client): Promise<void> {
   const last = await session
     .query(`select pg_advisory_lock(${lock.leaving})`)

@@ -1,6 +1,7 @@
 /**
- * The process of the embedded server. `postmaster.pid`, which PostgreSQL itself maintains, says whether one runs: of two
- * that start on the same data only one succeeds. The server outlives this process, because other commands may use it.
+ * The process of the embedded server. `postmaster.pid`, which PostgreSQL itself maintains, says whether one runs: of
+ * two that start on the same data only one succeeds. The server outlives this process, because other commands may use
+ * it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -51,7 +51,10 @@ const DOUBTFUL_MAX = 10_000;
 /** Fewer new rows than this do not need new statistics. */
 const ROWS_WORTH_STATISTICS = 10_000;
 
-/** Needs a transaction of its own, which ends with queueing the job that passes the change on. Only another store waits for it. */
+/**
+ * Needs a transaction of its own, which ends with queueing the job that passes the change on. Only another store waits
+ * for it.
+ */
 export async function storeRates(tx: Tx, rates: NewRates): Promise<RatesKept> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('exchange rates', 0))");
   await stage(tx, rates);

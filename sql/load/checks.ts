@@ -1,6 +1,6 @@
 /**
- * Checks of what was read against what the provider says there is. The newest result of each check
- * counts: a failed one keeps its stream from being whole until a later one of the same name passes.
+ * Checks that compare what was read with the provider's own figures. The newest result of each check counts: after a
+ * failed one the stream stays incomplete until a later one of the same name passes.
  */
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
@@ -9,7 +9,7 @@ import type { ConnectionKey, StreamKey } from './stream_key.ts';
 
 export type Check = {
   name: string;
-  /** As decimal text where it is an amount. */
+  /** Amounts are decimal text. */
   expected?: number | string | null;
   found?: number | string | null;
   ok: boolean;
@@ -19,10 +19,10 @@ export type Check = {
 /** Earlier results of one check that are kept. */
 const HISTORY_MAX = 30;
 const CAUSES_NAMED_MAX = 5;
-/** What has passed and was not looked at again for so long is over, such as the check of one payout. */
+/** A passed check that was not repeated for so long is over, such as that of one payout. */
 const PASSED_KEPT_DAYS = 400;
 
-/** Replaces the newest result of the check; what it said before is kept if it said something else. */
+/** Replaces the newest result of the check; the previous result is kept if it differs. */
 export async function recordCheck(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,
@@ -47,8 +47,8 @@ export async function recordCheck(
   });
 }
 
-// Two results say the same if both pass, or both fail by the same difference. The row as it was is read
-// without a lock: with one it would not be seen any more once the statement itself has replaced it.
+// Two results are equal if both pass, or both fail by the same difference. The old row is read without a lock, because
+// a locked row would not be visible any more after the statement itself has replaced it.
 const RECORD_CHECK = `
   with before as materialized (
     select * from ops.completeness
@@ -80,7 +80,7 @@ const RECORD_CHECK = `
 
 export type FailedCheck = { stream: string; name: string; cause: string };
 
-/** Checks of streams of a connection, of all without `streams`, of which the newest result is a failure. */
+/** Failed checks of streams of a connection, by their newest result; of all streams without `streams`. */
 export async function failedChecks(
   db: Reader,
   { brandId, connectionId }: ConnectionKey,
@@ -97,7 +97,7 @@ export async function failedChecks(
   return rows;
 }
 
-/** When each check of a stream that fails passed for the last time, or was made first. */
+/** For each failed check of a stream, when it last passed, or was first made. */
 export async function failingSince(
   db: Reader,
   { brandId, connectionId, stream }: StreamKey,
@@ -110,14 +110,14 @@ export async function failingSince(
   return new Map(rows.map(({ name, since }) => [name, since]));
 }
 
-/** Causes that a state can name: the first few that are not in `known` already, and how many more there are. */
+/** Causes for a state: the first few that are not in `known`, and the number of further ones. */
 export function namedCauses(failed: readonly FailedCheck[], known: readonly string[]): string[] {
   const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
   const more = told.length - CAUSES_NAMED_MAX;
   return more > 0 ? [...told.slice(0, CAUSES_NAMED_MAX), `and ${more} more checks fail`] : told;
 }
 
-/** Drops what passed so long ago that nobody asks any more; a failure stays until it is mended. */
+/** Deletes results that passed long ago; a failure stays until it passes. */
 export async function forgetPassedChecks(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,

@@ -1,6 +1,6 @@
 /**
- * The way into `raw` of what has no current version: events, figures of days, readings of counters. Nothing
- * stored is looked up before; one statement writes what is new and says which days it touches.
+ * Loads rows without a current version into `raw`: events, figures of days, readings of counters. No stored row is
+ * looked up before; one statement writes new rows and returns the days that they touch.
  */
 import { copyLines, lineColumns } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
@@ -37,7 +37,7 @@ export function isDated(table: Table | undefined): table is DatedTable {
   return table?.keeps !== undefined && table.keeps !== 'history';
 }
 
-/** Gives the rows that were written, and the marks. */
+/** Returns the written rows, and the marks. */
 export async function writeDatedRows(
   { tx, brandId, connectionId, tables, scope, now }: DatedLoad,
   table: DatedTable,
@@ -48,7 +48,7 @@ export async function writeDatedRows(
   const staging = statementsOf(tables).tables.get(table);
   if (staging === undefined || items.length === 0) return { changed: 0, days: 0 };
   await tx.query(staging.prepareStaging);
-  // Oldest first, so that of two readings of one day in a page the later one stays.
+  // Oldest first, so that the later of two readings of a day in one page wins.
   const inOrder = items.toSorted((one, other) => one.changedAt.getTime() - other.changedAt.getTime());
   await copyLines(tx, staging.copyToStaging, linesOf(table, inOrder));
   const { rows } = await tx.query<{ written: number; marks: Mark[] }>({
@@ -93,7 +93,7 @@ function makeStatement(table: DatedTable): NamedStatement {
             where num_nonnulls(i.day, i.object) > 0) as marks`);
 }
 
-/** A later reading of the same day, if it says something else. */
+/** A later reading of the same day replaces a different one. */
 function replacement(table: DatedTable): string {
   const figures = Object.keys(table.columns).filter((column) => !table.key.includes(column));
   const written = [...figures, 'changed_at', 'seen_at'].map((column) => `${column} = excluded.${column}`);
@@ -101,7 +101,7 @@ function replacement(table: DatedTable): string {
   return `do update set ${written.join(', ')} where t.changed_at <= excluded.changed_at and (${differs.join(' or ')})`;
 }
 
-/** What was added up to the next reading is another amount once one comes in between. */
+/** A reading in between changes the amount that was added up to the next reading. */
 function nextReadings({ name, key }: DatedTable): string {
   const [at, thing] = [key.at(-1), key.slice(0, -1)];
   return `
@@ -114,7 +114,7 @@ function nextReadings({ name, key }: DatedTable): string {
       ) n`;
 }
 
-/** A row that can change touches what lies in its key: else what it was before would have to be known. */
+/** A row that can change marks by columns of its key only: otherwise its old value would have to be read. */
 function marksOf(table: DatedTable): string {
   const { name, key, keeps, marks = {} } = table;
   const stray = Object.keys(marks).find((column) => !key.includes(column));

@@ -1,12 +1,12 @@
-/** Settles what one page says several times: of each object only its newest version goes on. */
+/** Removes duplicates within a page: only the newest version of each object is loaded. */
 import type { PackedItem } from './pack.ts';
 import type { Deletion } from './table.ts';
 
 export type Deduped = {
-  /** Oldest version first, so that the newest has the last word about a child that two items claim. */
+  /** Oldest version first, so that the newest decides about a child that two items claim. */
   items: PackedItem[];
   deletions: Deletion[];
-  /** Items that a newer version or a deletion in the same page has overtaken. */
+  /** Items with a newer version or a deletion in the same page. */
   superseded: number;
 };
 

@@ -1,8 +1,7 @@
 /**
- * What waits for first loads. While a stream is being read for the first time, figures of its retailer or of
- * the brand would only be computed twice, and from tables that PostgreSQL has no statistics of yet. Such a stream has a
- * row in state `never` that names the job which reads it. A job that is dead, held, gone or due later reads nothing now, so nothing waits
- * for its stream.
+ * Makes rollups wait for first loads. While a stream is being read for the first time, figures of its retailer or of
+ * the brand would only be computed twice, and from tables without statistics. Such a stream has a row in state `never`
+ * that names its job. A job that is dead, held, gone or due later reads nothing now, so nothing waits for its stream.
  */
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
@@ -10,8 +9,8 @@ import { OWNERS, ownersOf } from './load_lock.ts';
 import type { StreamKey } from './stream_key.ts';
 
 /**
- * In the transaction that queues the run, behind it: runs also lock the row of their job first, then this one. While
- * the job that a row names may run, the row stays as it is, and its run keeps nobody waiting.
+ * In the transaction that queues the run, after it, because runs also lock the row of their job first and this one
+ * next. While the named job may run, the row stays as it is, so that its run blocks nobody here.
  */
 export async function noteFirstLoad(
   tx: Tx,
@@ -40,8 +39,8 @@ const IS_LOADING = `
       and (j.state = 'running' or j.state in ('waiting', 'retrying') and j.run_at <= now()))`;
 
 /**
- * Whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first load
- * itself, or the stream has not been whole until now. While other streams of the same owner are being read for the
+ * The owners whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first
+ * load itself, or the stream has not been whole until now. While other streams of the same owner are being read for the
  * first time, the last of them does it.
  */
 export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boolean): Promise<Owner[]> {

@@ -5,8 +5,8 @@ import type { Table } from './table.ts';
 
 /**
  * The lines of a table, those of an item together: its columns, the version of the item and its digest
- * where there is one, and `stamps`. A key that comes again takes the place of the earlier one; items
- * come oldest version first, so the newest claim to a child stays.
+ * where there is one, and `stamps`. A repeated key replaces the earlier row; items come
+ * oldest version first, so the newest claim to a child wins.
  */
 export function* linesOf(table: Table, items: readonly PackedItem[], stamps = ''): Generator<string> {
   for (const { item, lines } of isClaimedTwice(table, items) ? claimed(table, items) : parts(table, items)) {

@@ -1,7 +1,7 @@
 /**
- * The one way into `raw`. A load is one page of one stream inside the caller's transaction: it settles
- * duplicates, drops what is older than the stored version, writes what differs and nothing else, and
- * marks every brand-local day, and each object, that a changed item touched before or touches now.
+ * The only writer of `raw`. A load is one page of one stream inside the caller's transaction: it removes duplicates,
+ * drops what is older than the stored version, writes only what differs, and marks every brand-local day, and each
+ * object, that a changed item touched before or touches now.
  */
 import pg from 'pg';
 import { isKey, isStorable } from '../db/copy.ts';
@@ -25,11 +25,11 @@ export type LoadTarget = ConnectionKey & {
   /** The first one is the root table. */
   tables: readonly Table[];
   dependents?: readonly Invalidation[];
-  /** When given, rejected rows of this stream leave once their record loads or is deleted. */
+  /** If given, quarantined records of this stream are removed once they load or are deleted. */
   stream?: string;
-  /** Compares each row itself with what is stored, also where its digest says that nothing has changed. */
+  /** Compares each row with the stored one, even if the digest says that nothing has changed. */
   distrustsDigests?: boolean;
-  /** Becomes `seen_at` of what is written. */
+  /** Becomes `seen_at` of written rows. */
   now: Date;
 };
 
@@ -37,18 +37,18 @@ export type LoadResult = {
   read: number;
   /** Rows of the items. */
   rows: number;
-  /** Items of which any row was written. */
+  /** Items with any written row. */
   changed: number;
   unchanged: number;
   /** Items that are older than what is stored, or than another version in the same page. */
   stale: number;
-  /** Objects that were there and are tombstones now. */
+  /** Stored objects that became tombstones. */
   deleted: number;
   /** Marks written. */
   days: number;
 };
 
-/** Loads a page of items, and deletions that the provider told us of; commits with the caller. */
+/** Loads a page of items, and deletions that the provider reported; commits with the caller. */
 export async function loadItems(
   tx: Tx,
   target: LoadTarget,
@@ -62,7 +62,7 @@ export async function loadItems(
   const packed = items.map((item) => pack(target, item));
   const [rootTable] = tables;
   if (isDated(rootTable)) return loadDated(tx, target, place, { table: rootTable, items: packed, deletions });
-  // What no key can be is stored nowhere, so there is nothing of it to delete.
+  // An id that cannot be a key is stored nowhere, so there is nothing to delete.
   const deduped = dedupe(
     packed,
     deletions.filter(({ id, deletedAt }) => isKey(id) && isStorable(deletedAt)),
@@ -111,7 +111,7 @@ type Written = { changed: number; days: number };
 
 const UNIQUE_VIOLATION = '23505';
 
-/** Writes new objects directly; should one of their rows be there after all, everything through staging. */
+/** Writes new objects directly; if one of their rows exists after all, everything goes through staging. */
 async function writePage(load: Load, target: LoadTarget, place: LoadScope, plan: Plan): Promise<Written> {
   if (plan.direct.length === 0) return write(load, target, place, plan);
   await load.tx.query('savepoint direct_load');

@@ -1,4 +1,4 @@
-/** Where the rows of a load belong, held still until its transaction ends. */
+/** Locks the owners of a load's rows until its transaction ends. */
 import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
@@ -7,11 +7,11 @@ import type { ConnectionKey } from './stream_key.ts';
 
 export type LoadScope = {
   timeZone: string;
-  /** Whose days its rows are: its retailer's, or the brand's and those of the retailers that have parts of it. */
+  /** The owners of its days: its retailer, or the brand and the retailers that have parts of it. */
   owners: readonly Owner[];
 };
 
-/** Whose days the rows of connection `c` are, as SQL: the brand first. */
+/** The owners of the days of connection `c`, as SQL: the brand first. */
 export const OWNERS = `
   case when c.level = 'retailer' then array_remove(array[c.retailer_id], null)
        else array[null::uuid] || array(
@@ -28,14 +28,14 @@ export async function ownersOf(tx: Tx, { brandId, connectionId }: ConnectionKey)
 
 export class ConnectionGone extends coded('NS_CONNECTION_GONE') {
   constructor(brandId: string, connectionId: string) {
-    super(`Brand ${brandId} has no connection ${connectionId}, so its rows have no place.`, {
-      hint: 'See which there are: npx nightshift connections list',
+    super(`Brand ${brandId} has no connection ${connectionId}, so its rows cannot be stored.`, {
+      hint: 'List the connections: npx nightshift connections list',
       context: { brandId, connectionId },
     });
   }
 }
 
-/** For what must not outlive the connection, such as a job: it stays until the transaction ends. */
+/** Keeps the connection until the transaction ends: for what must not outlive it, such as a job. */
 export async function keepConnection(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<void> {
   const { rows } = await tx.query(
     'select from app.connections where brand_id = $1 and id = $2 and removing_at is null for key share',
@@ -45,10 +45,10 @@ export async function keepConnection(tx: Tx, { brandId, connectionId }: Connecti
 }
 
 /**
- * `for key share` lets everything pass but a change of zone, reporting currency or retailer and a removal, which
- * take `for update`: they come wholly before this load or wholly after it, and mark what it wrote.
+ * `for key share` excludes only a change of zone, reporting currency or retailer and a removal, which take `for
+ * update`: they come completely before this load or completely after it, and mark what it wrote.
  *
- * Loads of one connection follow each other, so what was compared is still so when it is written.
+ * Loads of one connection are serialised, so rows do not change between comparison and write.
  *
  * The settings last until the transaction ends. Staging tables differ in size from page to page, so a
  * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than

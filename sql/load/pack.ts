@@ -1,7 +1,7 @@
 /**
- * An item as the loader keeps it: its rows as lines for COPY, and the little else that a load asks of
- * them. Rows are many small objects; the lines of an item are one text a table. So whoever reads a large
- * page packs each item as soon as it is made, and its rows are gone before the next one is read.
+ * The packed form of an item: its rows as lines for COPY, and the few other facts that a load needs. Rows are many
+ * small objects; the lines of an item are one text per table. So a reader of large pages packs each item at once, and
+ * its rows are freed before the next one is read.
  */
 import { hash } from 'node:crypto';
 import { assertColumns, isStorable, type LineWriter, lineWriter, RowUnfit } from '../db/copy.ts';
@@ -11,7 +11,7 @@ import type { Invalidation } from './invalidations.ts';
 import { rootColumnOf } from './statements.ts';
 import type { Item, Row, Table } from './table.ts';
 
-/** Where items belong. */
+/** The target of items. */
 export type Shelf = {
   /** The first one is the root table. */
   tables: readonly Table[];
@@ -22,30 +22,30 @@ export type Part = {
   /** The rows, one a line without the version of the item; the key comes first in each. */
   lines: string;
   rows: number;
-  /** Whether a row leaves something empty that is remembered. */
+  /** Whether a row has an empty column whose stored value is kept. */
   saysLess: boolean;
 };
 
 export type PackedItem = {
   id: string;
   changedAt: Date;
-  /** What it is packed for. */
+  /** The target that it is packed for. */
   tables: readonly Table[];
   /** By table. One that is absent was not read: its stored children are left alone. */
   parts: ReadonlyMap<Table, Part>;
-  /** Stands for all that it says; only where the root table is digested. */
+  /** The digest of all its rows; only if the root table has digests. */
   digest: string | undefined;
-  /** Milliseconds of every instant that touches a day, each once, by what it is a change of. */
+  /** Milliseconds of every instant that marks a day, each once, by subject. */
   instants: ReadonlyMap<Subject, ReadonlySet<number>>;
   /** Marks of the dates and of the objects that it touches: objects by their ids alone. */
   named: readonly Mark[];
-  /** What to ask the dependents with. */
+  /** The keys for the invalidation queries. */
   keys: ReadonlyMap<Invalidation, readonly string[]>;
 };
 
 const packed = new WeakMap<Item, PackedItem>();
 
-/** Throws `RowUnfit` for an item that the database cannot hold. What is packed already stays as it is. */
+/** Throws `RowUnfit` for an item that the database cannot hold. A packed item is returned as it is. */
 export function pack(shelf: Shelf, item: Item | PackedItem): PackedItem {
   const known = 'parts' in item ? item : (packed.get(item) ?? packRows(shelf, item));
   if (known.tables !== shelf.tables) throw new TypeError(`${item.id} is packed for other tables`);
@@ -74,7 +74,7 @@ function packRows({ tables, dependents = [] }: Shelf, item: Item): PackedItem {
   };
 }
 
-/** Refuses an item that is not one root row and rows that belong to it: they could never be compared. */
+/** Refuses an item that is not exactly one root row with its children: it could never be compared. */
 function assertWhole(tables: readonly Table[], { id, rows }: Item): void {
   for (const table of tables) {
     const root = rootColumnOf(table);

@@ -1,6 +1,6 @@
 /**
- * Records that a stream could not understand, kept with the reason until the same record loads or is deleted,
- * or somebody dismisses it.
+ * Quarantine: invalid records of a stream, kept with the reason until the same record loads, is deleted or is
+ * dismissed.
  */
 import { hash } from 'node:crypto';
 import { scrub, scrubbed } from '#runtime/scrub.ts';
@@ -12,12 +12,12 @@ import type { ConnectionKey, StreamKey } from './stream_key.ts';
 
 export type Rejection = { key: string; reason: string; payload: unknown };
 
-/** As the record is known here: its own key, or what stands for one that no index can hold or nobody may see. */
+/** The key of the record here: its own, or a hash of one that no index can hold or that must not be shown. */
 function rowKeyOf(key: string): string {
   return isKey(key) && scrub(key) === key ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
 }
 
-/** Keeps each record once, with the reason of its latest rejection. */
+/** Stores each record once, with the latest reason. */
 export async function rejectRows(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,
@@ -44,7 +44,7 @@ export async function rejectRows(
   );
 }
 
-/** Called with what loaded or is deleted; returns how many rejections that settled. */
+/** Removes records that loaded or are deleted; returns their number. */
 export async function clearRejected(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,
@@ -60,7 +60,7 @@ export async function clearRejected(
   return rowCount ?? 0;
 }
 
-/** How many there are of each of these streams that has some. */
+/** The number of records by stream, for streams that have some. */
 export async function countRejected(
   db: Reader,
   { brandId, connectionId }: ConnectionKey,
@@ -76,7 +76,7 @@ export async function countRejected(
 
 export type RejectedOf = StreamKey & { connection: string };
 
-/** For records of which nothing comes any more, such as one without an id. Returns the keys of those that there were. */
+/** Dismisses records that will never load, such as one without an id. Returns the keys that existed. */
 export async function dismissRejected(
   tx: Tx,
   { brandId, connectionId, connection, stream }: RejectedOf,

@@ -1,10 +1,9 @@
 /**
- * The statements that load a table, made once from its definition; every identifier in them comes
- * from there. Each names one brand and connection by `$1` and `$2`.
+ * The statements that load a table, generated once from its definition, which all identifiers come from. Each concerns
+ * one brand and connection, `$1` and `$2`.
  *
- * Staging tables have no statistics, and those of a raw table may be hours old or know nothing of this
- * connection yet: so stored rows are looked up as planner.ts says. A page costs the same however large
- * the table is.
+ * Staging tables have no statistics, and those of a raw table may be hours old or lack this connection: so stored rows
+ * are looked up as planner.ts says. The cost of a page does not depend on the size of the table.
  */
 import { createHash } from 'node:crypto';
 import { lineColumns } from '../db/copy.ts';
@@ -15,11 +14,11 @@ import type { Table } from './table.ts';
 export type { NamedStatement };
 
 export type TableStatements = {
-  /** Makes the staging table, once per session, and empties it of an earlier load of this transaction. */
+  /** Creates the staging table, once per session, and clears rows of an earlier load of this transaction. */
   prepareStaging: string;
   copyToStaging: string;
   copyToRaw: string;
-  /** Of a table that remembers: fills in, from stored rows, what staged ones of roots `$3` say no more. */
+  /** For a table that keeps values: fills empty columns of staged rows of roots `$3` from stored rows. */
   recall: NamedStatement | undefined;
   /** How the stored rows of roots `$3` differ from the staged ones. */
   compare: NamedStatement;
@@ -28,31 +27,32 @@ export type TableStatements = {
   /** Stages a tombstone for each stored root row of `$3`, deleted at `$4`. */
   stageDeleted: NamedStatement;
   /**
-   * Stores what differs, of roots `$3`, seen at `$4`, and nothing else: not even the header of an equal
-   * row. Root rows of `$5` are written in any case, because a row below them is and their digest changes.
+   * Stores only what differs, of roots `$3`, seen at `$4`: not even the header of an equal row is rewritten. Root rows
+   * of
+   * `$5` are written in any case, because a child is written and their digest changes.
    */
   write: NamedStatement;
-  /** Of a digested root table: forgets the digests of roots `$3`. */
+  /** For a root table with digests: clears the digests of roots `$3`. */
   forgetDigests: NamedStatement;
 };
 
-/** A root of which any row differs. */
+/** A root with any differing row. */
 export type Difference = {
   id: string;
-  /** More than the version is different. */
+  /** Whether more than the version differs. */
   content: boolean;
-  /** It has stored rows that are not staged. */
+  /** Whether it has stored rows that are not staged. */
   missing: boolean;
-  /** Another root that a staged row belonged to until now. */
+  /** Another root that owned a staged row until now. */
   other: string | null;
 };
 
 export type StreamStatements = {
   root: Table;
   tables: ReadonlyMap<Table, TableStatements>;
-  /** What is known of the versions of roots `$3`, the early deletions of `$4` (the table's name) among it. */
+  /** The known versions of roots `$3`, including early deletions of `$4` (the name of the table). */
   versions: NamedStatement;
-  /** Marks of the stored rows of roots `$3`, days in zone `$4`; undefined when no row touches anything. */
+  /** Marks of the stored rows of roots `$3`, days in zone `$4`; undefined if no row marks anything. */
   marks: NamedStatement | undefined;
 };
 
@@ -68,7 +68,7 @@ export function statementsOf(tables: readonly Table[]): StreamStatements {
   return statements;
 }
 
-/** The column that holds the id of the item: of a root row its own key, of a child its root's. */
+/** The column with the id of the item: the key of a root row, or the root's key in a child. */
 export function rootColumnOf({ name, rootColumn, key }: Table): string {
   const column = rootColumn ?? (key.length === 1 ? key[0] : undefined);
   if (column === undefined) throw new TypeError(`${name} needs a rootColumn, or a key of one column`);
@@ -149,8 +149,8 @@ function tableStatements(table: Table, isRoot: boolean): TableStatements {
   };
 }
 
-// A lookup per column that is empty: an update that joins compares each staged row with each stored one
-// wherever the staging table seems small.
+// A lookup per empty column: an update with a join would compare each staged row with each stored one if the staging
+// table seems small.
 function recallStatement(table: Table): NamedStatement | undefined {
   const { name, key, remembers = [] } = table;
   if (remembers.length === 0) return undefined;
@@ -165,8 +165,8 @@ function recallStatement(table: Table): NamedStatement | undefined {
       where s.${rootColumnOf(table)} = any($3::text[]) and (${remembers.map((column) => `s.${column} is null`).join(' or ')})`);
 }
 
-// All rows of the staged roots are read in one go and joined by hash, which costs a fifth of a lookup
-// per row. A staged row that its root does not have yet may have belonged to another one, staged or not.
+// All rows of the staged roots are read at once and hash-joined, which costs a fifth of a lookup per row. A staged row
+// that its root does not have yet may have belonged to another root, staged or not.
 function compareStatement(table: Table, isRoot: boolean): NamedStatement {
   const { name, key, keeps } = table;
   const root = rootColumnOf(table);
@@ -211,7 +211,7 @@ function rowsOfRoots(table: Table): string {
     `;
 }
 
-/** Of dated rows the newest that is not later than the staged one. */
+/** For dated rows, the newest one that is not later than the staged one. */
 export function earlierRow({ name, key }: Table): string {
   const thing = key.slice(0, -1);
   return `lateral (
@@ -234,9 +234,9 @@ export function contentDiffers({ key, columns, uncompared = [] }: Table): string
   ].join(' or ')})`;
 }
 
-// Versions are told apart at the root only, so its stored version must advance even when nothing
-// else changed: else an older version with other content that comes in later would pass for new.
-// An instant of ours says nothing about the object, and would rewrite every root at each reading.
+// Versions are compared at the root only, so its stored version must advance even if nothing else changed: otherwise an
+// older version with other content that arrives later would count as new. An instant of our own request is not a
+// version of the object, and would rewrite every root at each reading.
 function versionDiffers({ observed }: Table): string {
   return observed
     ? '(s.deleted_at is not null and o.changed_at < s.changed_at)'
@@ -267,7 +267,7 @@ function marksStatement(tables: readonly Table[]): NamedStatement | undefined {
   return parts.length === 0 ? undefined : statement(parts.join('\n union \n'));
 }
 
-/** What each marked column of row `o` names, as rows (subject, day, object) of SQL. */
+/** The partitions of the marked columns of row `o`, as rows (subject, day, object) of SQL. */
 export function markedColumns(
   { columns, marks = {} }: Table,
   names: Parameters<typeof partitionOf>[2],
@@ -277,7 +277,7 @@ export function markedColumns(
   );
 }
 
-// The name tells the columns too: two definitions of one table never share a staging table.
+// The name includes a hash of the columns: two definitions of one table never share a staging table.
 export function stagingName({ name, columns }: Table): string {
   return `pg_temp.staging_${bare(name)}_${digest(JSON.stringify(columns)).slice(0, 8)}`;
 }

@@ -1,4 +1,4 @@
-/** What names a stream of a brand everywhere: its connection, and what is read from there. */
+/** The key of a stream of a brand: its connection and its name. */
 
 export type ConnectionKey = { brandId: string; connectionId: string };
 

@@ -1,4 +1,4 @@
-/** Where each stream goes on from, and how its last run ended. */
+/** The position of each stream, and the outcome of its last run. */
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
@@ -10,17 +10,17 @@ export type RunState = 'ok' | 'partial' | 'failing';
 export type SyncEnd = {
   state: RunState;
   cause?: string | null;
-  /** The run also held what is stored against a fresh list. */
+  /** Whether the run also compared what is stored with a fresh list. */
   isReconciled?: boolean;
 };
 
 export type SyncState = {
-  /** What the stream itself left there; null before its first page has been stored. */
+  /** The position that the stream has stored; null before its first page. */
   position: unknown;
   state: 'never' | RunState;
 };
 
-/** Of each stream of the connection that has one. */
+/** The states of all streams of the connection that have one. */
 export async function readStates(
   db: Reader,
   { brandId, connectionId }: ConnectionKey,
@@ -33,7 +33,7 @@ export async function readStates(
   return new Map(rows.map(({ stream, ...state }) => [stream, state]));
 }
 
-/** In the transaction of the rows that they stand for, so that neither is there without the other. */
+/** In the transaction of the rows that they stand for, so that neither exists without the other. */
 export async function savePositions(
   tx: Tx,
   { brandId, connectionId }: ConnectionKey,
@@ -60,8 +60,8 @@ export async function savePositions(
 }
 
 /**
- * Records how runs ended. A run that is not whole keeps the instant of the last one that was, and up to
- * when everything was stored then: by its position, which says so in `changesTo` where it knows.
+ * Records how runs ended. An incomplete run keeps the instant and the watermark of the last complete one. The watermark
+ * is `changesTo` of its position, if it has one.
  */
 export async function finishRuns(
   tx: Tx,

@@ -1,4 +1,4 @@
-/** Tells by their versions which of a page's items and deletions may still change what is stored. */
+/** Decides by versions which items and deletions of a page may change what is stored. */
 
 import type { Tx } from '../db/pool.ts';
 import type { Deduped } from './dedupe.ts';
@@ -7,23 +7,23 @@ import type { StreamStatements } from './statements.ts';
 import type { ConnectionKey } from './stream_key.ts';
 import type { Deletion, Table } from './table.ts';
 
-/** The root table in which the ids of a load stand. */
+/** The root table of the ids of a load. */
 export type Place = ConnectionKey & { rootTable: string };
 
 export type SortedOut = {
   /** Never stored. */
   fresh: PackedItem[];
-  /** Stored in the same version or an older one, or as an older tombstone, and not known to be equal. */
+  /** Stored in the same or an older version, or as an older tombstone, and not known to be equal. */
   known: PackedItem[];
-  /** All that are not older than what is stored: those above, and those that are known to be equal. */
+  /** All items that are not older than what is stored: those above, and those that are known to be equal. */
   current: PackedItem[];
   /** Deletions of stored objects. */
   deletions: Deletion[];
-  /** How many of those are not tombstones yet. */
+  /** The number of those that are not tombstones yet. */
   deleted: number;
   /** Deletions of objects that were never stored. */
   early: Deletion[];
-  /** Objects that came back after a deletion which was here before them. */
+  /** Objects that came back after a deletion that arrived before them. */
   overEarly: string[];
 };
 
@@ -58,15 +58,15 @@ export async function sortOut(
   };
 }
 
-/** Whether an item says just what it said when it was stored; its version too, unless that is an instant of ours. */
+/** Whether an item has the same content as when it was stored, and the same version, unless that is our own instant. */
 function isUnchanged(item: PackedItem, version: Version | undefined, { observed }: Table): boolean {
   if (!version?.digest || version.deleted) return false;
   if (!observed && version.changed_at.getTime() !== item.changedAt.getTime()) return false;
   return version.digest === item.digest;
 }
 
-// Providers tell time in seconds: of a version and a deletion of the same instant the deletion is
-// the later one, because nothing changes an object that is gone.
+// Providers use whole seconds: of a version and a deletion of the same instant the deletion is later, because nothing
+// changes a deleted object.
 function isCurrent({ changedAt }: PackedItem, version: Version | undefined): boolean {
   if (version === undefined) return true;
   return version.deleted ? version.changed_at < changedAt : version.changed_at <= changedAt;
@@ -77,7 +77,7 @@ function ends({ deletedAt }: Deletion, version: Version | undefined): boolean {
   return version.deleted ? version.changed_at < deletedAt : version.changed_at <= deletedAt;
 }
 
-/** Keeps deletions of what was never stored, and forgets those that a newer version has overtaken. */
+/** Stores deletions of unknown objects, and drops those with a newer version. */
 export async function rememberEarly(
   tx: Tx,
   { brandId, connectionId, rootTable }: Place,
@@ -103,7 +103,7 @@ export async function rememberEarly(
   );
 }
 
-/** Ids and instants side by side, as `unnest` wants them. */
+/** Ids and instants as parallel arrays, for `unnest`. */
 export function columnsOf(deletions: readonly Deletion[]): [string[], string[]] {
   return [deletions.map(({ id }) => id), deletions.map(({ deletedAt }) => deletedAt.toISOString())];
 }

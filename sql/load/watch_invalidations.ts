@@ -1,4 +1,4 @@
-/** Asks for the pairs of sql/load/invalidations.ts before and after a write, and marks those that differ. */
+/** Queries the pairs of sql/load/invalidations.ts before and after a write, and marks those that differ. */
 
 import type { Tx } from '../db/pool.ts';
 import { type Mark, objectOf } from '../dirty/marks.ts';
@@ -20,7 +20,7 @@ export type Touched = {
   ids: ReadonlySet<string>;
   /** Items that will be stored. */
   items: readonly PackedItem[];
-  /** Tables in which any row changes. */
+  /** Tables with changed rows. */
   tables: ReadonlySet<Table>;
 };
 

@@ -1,4 +1,4 @@
-/** How the rows of a page get from items into their tables. */
+/** Writes the rows of a page from items into their tables. */
 import { copyLines } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { linesOf } from './lines.ts';
@@ -15,18 +15,18 @@ export type Load = {
   now: Date;
 };
 
-/** What goes through staging, and what is new enough to go straight into its table. */
+/** The items for staging, and the new ones for a direct write. */
 export type Plan = {
   staged: readonly PackedItem[];
   direct: readonly PackedItem[];
   deletions: readonly Deletion[];
 };
 
-/** What will differ once the staged rows are written. */
+/** The differences that the staged rows will make. */
 export type Differences = {
-  /** Roots of which any row will be written. */
+  /** Roots with any row to write. */
   ids: Set<string>;
-  /** Roots of which more changes than the version; a root that loses a row to another is among them. */
+  /** Roots with more changes than the version, including roots that lose a row to another. */
   content: Set<string>;
   tables: Set<Table>;
   /** Roots that lose a row to another one. */
@@ -37,7 +37,7 @@ export type Differences = {
 
 type Write = Staging & { missing: ReadonlySet<string> };
 
-/** Stages the rows of a page and says where the stored ones differ. Nothing is written yet. */
+/** Stages the rows of a page and returns the differences from stored rows. Writes nothing yet. */
 export async function stageAndCompare(load: Load, plan: Plan): Promise<Differences> {
   const differences: Differences = {
     ids: new Set(),
@@ -90,8 +90,8 @@ export async function writeStaged(load: Load, { writes, content, robbed }: Diffe
 }
 
 /**
- * New objects have nothing to be compared with: their rows skip staging, in half the time. A row that
- * is there nevertheless (a child that had another root) fails this as a unique violation.
+ * New objects have nothing to compare with, so their rows skip staging, which halves the time. A row that exists
+ * nevertheless (a child of another root) makes this fail with a unique violation.
  */
 export async function writeDirect(load: Load, items: readonly PackedItem[]): Promise<void> {
   if (items.length === 0) return;
@@ -106,12 +106,12 @@ type Staging = {
   table: Table;
   statements: TableStatements;
   items: readonly PackedItem[];
-  /** Of the root table only. */
+  /** For the root table only. */
   deletions: readonly Deletion[];
 };
 
-// A dated row is compared with earlier ones, which may have come with another root: so dated rows are
-// staged even of new objects.
+// A dated row is compared with earlier ones, which may belong to another root: so dated rows of new objects are staged
+// too.
 function stagedTables({ tables }: StreamStatements, { staged, direct, deletions }: Plan): Staging[] {
   const [root] = tables.keys();
   return [...tables].flatMap(([table, statements]) => {

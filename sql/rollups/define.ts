@@ -1,4 +1,4 @@
-/** Makes a rollup of its descriptor and of the queries beside it. */
+/** Makes a rollup from its descriptor and the queries beside it. */
 import { readFileSync } from 'node:fs';
 import { mergeStatement, objectsStatement } from './merge.ts';
 import type { Rollup } from './rollup.ts';
@@ -17,7 +17,7 @@ export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rol
   });
 }
 
-/** The statements of a rollup, made from what it declares and its queries. */
+/** The statements of a rollup, generated from its descriptor and its queries. */
 export function composeRollup(declared: Omit<Rollup, 'sql' | 'objectsSql'>): Rollup {
   const { objects } = declared;
   return {

@@ -6,7 +6,7 @@ import { dailySales } from './daily_sales.ts';
 import { inOrder } from './rollup.ts';
 import { subscriptionStates } from './subscription_states.ts';
 
-/** Every rollup there is, in the order in which they run. */
+/** All rollups, in running order. */
 export const rollups = inOrder([
   dailySales,
   dailyProductSales,

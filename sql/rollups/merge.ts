@@ -1,11 +1,11 @@
 /**
- * The statement that brings a table of `agg` up to date, made from what its rollup declares. It reads the
- * stored rows of the partitions asked for, joins them in full with the fresh ones, and deletes, inserts and
- * updates where the two differ: a run that finds nothing new writes nothing.
+ * Generates the statement that brings a table of `agg` up to date from the descriptor of its rollup. It full-joins the
+ * stored rows of the given partitions with the fresh ones, and deletes, inserts and updates where the two differ: a run
+ * without differences writes nothing.
  *
- * A full join on the whole grain can only be hashed or merged. Whatever the statistics say, or do not say,
- * PostgreSQL cannot compare each stored row with each fresh one. Rows that are gone are deleted by their place,
- * which another brand's row in another partition of the table may have too: so the brand is asked, in a form without an index.
+ * A full join on the whole grain can only be hashed or merged, so regardless of statistics PostgreSQL cannot compare
+ * each stored row with each fresh one. Obsolete rows are deleted by ctid, which another brand's row in another
+ * partition of the table may share: so the brand is compared too, in a form that no index serves.
  */
 import type { Rollup } from './rollup.ts';
 
@@ -36,7 +36,7 @@ function wantedDays({ of, period = { first: 'day', next: 'day + 1' } }: Partitio
   ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id'}`;
 }
 
-/** The objects $3 text[] of the retailers, as marks name them. */
+/** The objects $3 text[] of the retailers, in the form of marks. */
 function wantedObjects({ of }: Partitioned): string {
   const owner = of === 'brand' ? '' : 'retailer_id, ';
   return `
@@ -76,7 +76,7 @@ function storedRows({ writes, object, of }: Merged): string {
   ) s`;
 }
 
-/** The rows of the partitions asked for as they should be: what a report of them would select. */
+/** The fresh rows of the given partitions: what a report of them would select. */
 export function freshQuery(rollup: Partitioned & Pick<Rollup, 'fresh'>): string {
   return `with wanted as materialized (${wantedPartitions(rollup)}
 ), spans as materialized (${spansOf(rollup)}
@@ -85,7 +85,7 @@ ${rollup.fresh}
 )`;
 }
 
-/** The objects of days, as marks name them. Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days. */
+/** The objects of days, in the form of marks. Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days. */
 export function objectsStatement({ of }: Pick<Rollup, 'of'>, objects: string): string {
   const days = { ...(of && { of }) };
   return `with wanted as materialized (${wantedDays(days)}
@@ -124,12 +124,12 @@ select (select count(*) from written) as written, (select count(*) from gone) as
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
-/** Whether what a rollup hands on are objects and not days. */
+/** Whether a rollup hands on objects instead of days. */
 export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'handsOn'>): boolean {
   return object !== undefined && handsOn === 'changes';
 }
 
-/** What others that read the table must be computed for: the partitions of the changes, if nothing else is said. */
+/** The partitions that readers of the table must recompute: by default those of the changes. */
 function touchedPartitions({ handsOn, changed, object }: Merged): string {
   if (!handsOn) return '';
   const query =

@@ -1,8 +1,8 @@
 /**
  * A rollup brings one `agg` table up to date for exactly the partitions it is given: (retailer, day) pairs, or
- * others that it declares. It says what the rows of these are: `<name>.sql` selects them for the rows of `wanted`,
- * which are the pairs with the bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts makes
- * the rest of the statement.
+ * others that it declares. `<name>.sql` selects their rows for the rows of `wanted`, which are the pairs
+ * with the bounds of their days ($1 is the brand, $4 the instant of the run). merge.ts generates the rest of the
+ * statement.
  */
 import { coded } from '#runtime/errors.ts';
 import type { Subject } from '../dirty/subject.ts';
@@ -10,41 +10,44 @@ import type { Subject } from '../dirty/subject.ts';
 export type Rollup = {
   /** Also the name of its `.sql`, and the subject of marks of days on which its rows have changed. */
   name: string;
-  /** What the statement reads beside `app` and its own table; a test holds it against the text. */
+  /** What the statement reads besides `app` and its own table; a test compares it with the text. */
   reads: readonly `${'fact' | 'raw' | 'agg'}.${string}`[];
   writes: `agg.${string}`;
   /** The primary key of the table that it writes. */
   grain: readonly string[];
-  /** Its other columns, except the instant at which a row was written: what makes a row another one. */
+  /** Its other columns, except the instant at which a row was written. A row has changed if one of these differs. */
   measures: readonly string[];
   /**
-   * Whose its rows are: of each retailer, if not said, or of the brand as a whole. It reads rollups of the same.
-   * Rates that move and days that begin are noticed for retailers only.
+   * The owner of its rows: each retailer by default, or the brand as a whole. It reads rollups of the same owner.
+   * Changed rates and new days are noticed for retailers only.
    */
   of?: 'brand';
   /**
    * Its partitions are objects of connections and not days: the column of their ids, beside `connection_id`. In
-   * `wanted` they are (connection_id, object). `<name>.objects.sql` selects those that belong to days, which somebody
-   * wants to be made anew, as (connection_id, object) out of `wanted` and `spans` of these days.
+   * `wanted` they are (connection_id, object). `<name>.objects.sql` selects the objects of days that are to be
+   * rebuilt, as (connection_id, object) from `wanted` and `spans` of these days.
    */
   object?: string;
-  /** Its days are the first ones of periods, such as weeks: which one a `day` falls into, and which follows it, as SQL. */
+  /** Its days are the first days of periods, such as weeks: SQL for the period of a `day`, and for the next period. */
   period?: { first: string; next: string };
-  /** It runs for the days, or objects, of marks of these subjects; names of rollups among them are those whose tables it reads. */
+  /**
+   * It runs for the days or objects of marks with these subjects, which include the names of rollups whose tables it
+   * reads.
+   */
   changesWith: readonly Subject[];
   /**
-   * Other rollups read its table: they run for the partitions of which rows were written or deleted, or else for
-   * the days that `<name>.touched.sql` selects out of `stored`, the rows as they were, and `fresh`.
+   * Other rollups read its table: they run for the partitions with written or deleted rows, or for the days that
+   * `<name>.touched.sql` selects from `stored`, the old rows, and `fresh`.
    */
   handsOn?: 'changes' | 'query';
   /**
-   * Its figures of a day are those of states at its end: rows of a table that hold from one instant until another.
-   * So they change with the day although nothing else does, and marks of `calendar` carry them on.
+   * Its figures of a day are those of states at the end of the day: rows of a table that are valid from one instant
+   * until another. They change with the day even if nothing else does, so marks of `calendar` carry them on.
    */
   carries?: { states: `agg.${string}`; from: string; until: string };
-  /** Its rows keep the rate, its day and its cause that `fact.exchange_rate` gave: rates that move mark their days. */
+  /** Its rows keep rate, day and cause of `fact.exchange_rate`: changed rates mark their days. */
   keepsRates?: boolean;
-  /** Rows that a person should know of: a column, how the tally of a run calls its sum, and what the log says. */
+  /** Rows that a person should know of: a column, the name of its sum in the tally, and the log message. */
   counts?: { column: string; as: string; warning: string };
   /** The text of `<name>.sql`. */
   fresh: string;
@@ -54,7 +57,7 @@ export type Rollup = {
   objects?: string;
   /** The whole statement. */
   sql: string;
-  /** The statement that gives the objects of days, as marks name them. */
+  /** The statement that returns the objects of days, in the form of marks. */
   objectsSql?: string;
 };
 
@@ -67,7 +70,7 @@ export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   }
 }
 
-/** Every rollup after those whose tables it reads, otherwise in the order given. */
+/** Sorts each rollup after those whose tables it reads, otherwise in the given order. */
 export function inOrder(rollups: readonly Rollup[]): Rollup[] {
   const tables = new Map<string, Rollup>(rollups.map((rollup) => [rollup.writes, rollup]));
   const ordered: Rollup[] = [];

@@ -1,6 +1,6 @@
 /**
- * Runs rollups over partitions of one retailer, or of the brand itself: over those of all days that are given, or
- * each over those whose marks it follows.
+ * Runs rollups for partitions of one retailer, or of the brand itself: for all given days, or each for the marks that
+ * it follows.
  */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
@@ -18,12 +18,14 @@ export type Rebuilt = {
   counted: Record<string, number>;
 };
 
-/** So many partitions of what a rollup changed go to its readers at once; marks keep the others for the next claim. */
+/**
+ * The limit of changed partitions that go to the readers of a rollup at once; marks keep the others for the next claim.
+ */
 const HANDED_ON_MAX = 60;
 
 type Answer = { written: number; deleted: number; touched: string[] | null; counted: number };
 
-/** Computes whatever the rollups keep of these days. */
+/** Computes all rollups for these days. */
 export async function runRollups(
   tx: Tx,
   rollups: readonly Rollup[],
@@ -53,11 +55,11 @@ async function objectsOf(
 
 export type Marked = RollupTarget & {
   marks: readonly Mark[];
-  /** More marks are known to wait: what is handed on waits with them, and is computed once. */
+  /** Further marks are waiting: handed-on partitions wait with them, and are computed once. */
   isMoreWaiting?: boolean;
 };
 
-/** Computes what the rollups keep of the partitions of marks, and what follows from that. */
+/** Computes the rollups for the partitions of marks, and for those that follow from them. */
 export async function runMarked(
   tx: Tx,
   rollups: readonly Rollup[],
@@ -90,7 +92,7 @@ export async function runMarked(
 
 type Plan = {
   partitionsOf(rollup: Rollup): string[] | Promise<string[]>;
-  /** Gives the touched partitions that wait for another claim. */
+  /** Returns the touched partitions that wait for another claim. */
   handOn(rollup: Rollup, touched: readonly string[]): string[];
 };
 

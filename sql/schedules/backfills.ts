@@ -7,8 +7,8 @@ import type { Schedule } from './schedules.ts';
 export const BACKFILL_SLOTS_MAX = 10_000;
 
 /**
- * `missing`: those that did not fire; `failed`: those whose job is dead; neither those of excluded days. What a backfill
- * has fired since counts as if the schedule had.
+ * `missing`: those that did not fire; `failed`: those whose job is dead; neither those of excluded days. What a
+ * backfill has fired since counts as if the schedule had.
  */
 export type Chosen = 'missing' | 'failed' | 'all';
 

@@ -80,7 +80,9 @@ function* fixedSlots(cron: Cron, timeZone: string, from: Date): Generator<Date, 
   }
 }
 
-/** When a clock of the zone shows what one of UTC shows at `time`: the first of two such instants, or the end of a gap. */
+/**
+ * When a clock of the zone shows what one of UTC shows at `time`: the first of two such instants, or the end of a gap.
+ */
 function instantOf(time: Date, timeZone: string): Date {
   const wanted = Temporal.Instant.fromEpochMilliseconds(time.getTime())
     .toZonedDateTimeISO('UTC')

@@ -1,7 +1,6 @@
 /**
- * The end of a worker, step by step: no more claims; the jobs in hand may finish within the time to
- * drain; then their signals abort; then nobody waits for PostgreSQL any more; at last what is still
- * in our name is handed back.
+ * Drains a worker step by step: no more claims; running jobs may finish within the drain time; then their signals
+ * abort; then waits for PostgreSQL end; at last the remaining jobs are handed back.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coded, messageOf } from '#runtime/errors.ts';
@@ -10,9 +9,9 @@ import { closeWorker, returnJobs } from '#sql/queue/workers.ts';
 import { untilAnswered } from './db_retry.ts';
 import { ABORT_GRACE_MS } from './deadline.ts';
 
-const SETTLE_MS = 3_000; // for writing the ends of runs that were broken off
+const SETTLE_MS = 3_000; // for writing the ends of aborted runs
 const HAND_BACK_MS = 5_000;
-/** What a stop may take beyond the time to drain. */
+/** The time that a stop may take beyond the drain time. */
 export const STOP_SECONDS_MAX = (ABORT_GRACE_MS + SETTLE_MS + HAND_BACK_MS) / 1_000;
 
 export class JobsLeftBehind extends coded('NS_JOBS_LEFT_BEHIND') {
@@ -38,7 +37,7 @@ export function makeStops(): Stops {
   return { claiming, running, waiting, sweeping } as Stops;
 }
 
-/** `idle` settles when no job is in hand and no claim is made any more. */
+/** `idle` resolves when no job runs and no claim is made any more. */
 export async function drain(stops: Stops, idle: Promise<void>, drainSeconds: number): Promise<void> {
   stops.claiming.abort();
   await within(drainSeconds * 1_000, idle);
@@ -49,7 +48,7 @@ export async function drain(stops: Stops, idle: Promise<void>, drainSeconds: num
   stops.sweeping.abort();
 }
 
-/** Throws JobsLeftBehind unless nothing is left in the name of the pool. */
+/** Throws JobsLeftBehind if the pool still holds jobs. */
 export async function handBack(db: Db, poolId: string): Promise<void> {
   const closed = await untilAnswered(AbortSignal.timeout(HAND_BACK_MS), async () => {
     await returnJobs(db, poolId);

@@ -1,6 +1,6 @@
 /**
- * The database as a running job sees it. Every transaction first takes the job's own row, so that a
- * run that lost its job (it was thought dead, or outran its timeout) can never commit again.
+ * The database as a running job sees it. Every transaction first locks the job's own row, so that a run that lost its
+ * job (it was thought dead, or exceeded its timeout) can never commit again.
  */
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
@@ -18,15 +18,15 @@ export class ClaimLost extends coded('NS_CLAIM_LOST') {
 
 export type FencedDb = JobDb & {
   progress(state: Record<string, unknown>): void;
-  /** What no transaction has kept yet. */
+  /** Progress that no transaction has stored yet. */
   pendingProgress(): Record<string, unknown> | undefined;
-  /** Whether a transaction is under way, or about to be. */
+  /** Whether a transaction is open, or about to be. */
   isBusy(): boolean;
-  /** From here on nothing of this run commits; what is under way is broken off. May be asked again. */
+  /** Prevents all further commits of this run and aborts open transactions. Idempotent. */
   close(): Promise<void>;
 };
 
-/** `control` is a connection apart: it must get through when the job has taken all of `db`. */
+/** `control` is a separate connection, which must be available even if the job uses all of `db`. */
 export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, record: RunRecord): FencedDb {
   const underWay = new Map<symbol, number>(); // the server process of each open transaction
   let transactions = 0;
@@ -47,7 +47,7 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
       .finally(() => {
         transactions -= 1;
       });
-    record.id = runId; // not before the commit: a record that begins here goes with what is rolled back
+    record.id = runId; // after the commit only: a rollback removes a record that begins here
     if (pending === progress) pending = undefined;
     return result;
   };
@@ -63,7 +63,7 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
       return { value, run };
     } finally {
       underWay.delete(mark);
-      await breaking?.catch(() => {}); // it must be through before somebody else gets this connection
+      await breaking?.catch(() => {}); // it must be done before another user gets this connection
     }
   };
 
@@ -86,7 +86,7 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
 
 const BREAK_OFF = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid';
 
-// pg keeps the process id of its session and does not tell its types so.
+// pg knows the process id of its session, but its types do not declare it.
 async function backendOf(tx: Tx): Promise<number> {
   const { processID } = tx as Tx & { processID?: number };
   if (typeof processID === 'number') return processID;

@@ -1,13 +1,12 @@
 /**
- * graphile-worker, reduced to what we trust it with: waking up and claiming jobs.
+ * graphile-worker, reduced to waking up and claiming jobs.
  *
- * Since 0.17 it writes the end of a job without waiting for it and without looking whose the job is:
- * a stop loses the last one, a server that is away at that moment ends the process by an unhandled
- * rejection, a zombie deletes a job that runs elsewhere, and a quick retry by the same process is
- * undone by the failure of the run before. Its sweep frees what has run for 4 hours, alive or not.
- * We write all of that ourselves, in our own transactions (0002_queue.sql), so these statements of
- * the library are answered here, without the server and without a connection. They are known by the
- * names under which it prepares them; the version is pinned, and a test fails if one gets through.
+ * Since 0.17 it writes the end of a job without awaiting it and without checking the owner of the job: a stop loses the
+ * last one, a server outage at that moment ends the process by an unhandled rejection, a zombie deletes a job that runs
+ * elsewhere, and the failure of an earlier run undoes a quick retry by the same process. Its sweep frees jobs that have
+ * run for 4 hours, alive or not. We write all of that ourselves, in our own transactions (0002_queue.sql), so these
+ * statements of the library are answered here, without server and connection. They are recognised by the names of their
+ * prepared statements; the version is pinned, and a test fails if one gets through.
  */
 import { EventEmitter } from 'node:events';
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker';
@@ -16,7 +15,7 @@ import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
 
 const SCHEMA = 'graphile_worker';
-const POLL_MS = 1_000; // the net under notifications: what they lose, this finds
+const POLL_MS = 1_000; // finds jobs whose notification was lost
 const NOT_ITS_BUSINESS = [
   'complete_job',
   'complete_jobs',
@@ -28,13 +27,13 @@ const NOT_ITS_BUSINESS = [
 ].map((name) => `${name}/${SCHEMA}`);
 
 export type Graphile = {
-  /** What it writes into `locked_by`. */
+  /** The value of `locked_by`. */
   poolId: string;
-  /** Settles when the library ends, asked or not. */
+  /** Settles when the library ends, stopped or not. */
   ended: Promise<void>;
-  /** No further claims; settles when the jobs in hand are through. */
+  /** Stops claiming; resolves when the running jobs are done. */
   stop(): Promise<void>;
-  /** How many attempts to get a job have failed in a row. */
+  /** The number of failed claims in a row. */
   failures(): number;
 };
 
@@ -69,7 +68,7 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
     concurrency,
     events,
     logger: new Logger(() => (level, message, { failure }) => {
-      // A failed job has its line from us. What the library calls an error mends itself or ends it.
+      // We log failed jobs ourselves. Other errors of the library are transient or end it.
       log[level === 'error' && !failure ? 'warn' : 'trace']({ graphile: message }, 'queue');
     }),
     noHandleSignals: true,
@@ -78,7 +77,7 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
     parsedCronItems: [],
     forbiddenFlags: () => mayClaim().then(() => null),
   });
-  runner.promise.catch(() => {}); // whoever waits for `ended` hears of it
+  runner.promise.catch(() => {}); // the awaiter of `ended` gets the error
   return {
     poolId,
     ended: runner.promise,
@@ -90,8 +89,8 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
 type Connected = Parameters<pg.Pool['connect']>[0];
 
 /**
- * The pool as the library sees it. A connection is taken at its first real statement only: for one
- * that we answer ourselves there may be none to have, and the library would fail at that.
+ * The pool as the library sees it. It takes a connection only for the first real statement: for a statement that we
+ * answer ourselves none may be available, and the library would fail.
  */
 function claimsOnly(pool: pg.Pool): pg.Pool {
   const lazy = () => {

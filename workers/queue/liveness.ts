@@ -1,8 +1,8 @@
 /**
- * A worker is alive as long as its session holds its advisory lock: the server frees the lock the
- * moment the process is gone, however it went. `ops.workers` says which lock stands for which pool.
- * When the lock is lost and we live (the server restarted) it is taken again, and no job is claimed
- * until then: a claim in the name of a worker that counts as dead would be handed to somebody else.
+ * A worker is alive as long as its session holds its advisory lock: the server frees the lock as soon as the process is
+ * gone, for any reason. `ops.workers` maps locks to pools. If a live worker loses its lock (the server restarted) it
+ * takes it again, and claims no job until then: a claim in the name of a worker that counts as dead would be handed
+ * back.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -13,18 +13,18 @@ import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { isPassing } from './db_retry.ts';
 
-const LOCK_SPACE = 0x4e53 * 2 ** 32; // above every other lock of ours, within exact numbers
+const LOCK_SPACE = 0x4e53 * 2 ** 32; // above all our other locks, within exact integers
 const LOCKS_MAX = 2 ** 32;
 const RETRY_MS = 200;
 
 export type Liveness = {
   /** The worker's own row in `ops.workers`. */
   id: string;
-  /** Settles while we count as alive; once `stop` aborted it keeps nobody waiting. */
+  /** Resolves while we count as alive; after `stop` it resolves at once. */
   ready(): Promise<void>;
-  /** When the lock was last taken again after a loss. */
+  /** When the lock was last retaken after a loss. */
   rejoinedAt(): number | undefined;
-  /** Says which pool of the library claims in our name. */
+  /** Stores which pool of the library claims in our name. */
   register(poolId: string): Promise<void>;
   leave(): Promise<void>;
 };
@@ -47,9 +47,10 @@ export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Livenes
     const client = await db.pool.connect();
     try {
       const { rows } = await client.query('select pg_try_advisory_lock($1) as taken', [lockKey]);
-      if (!rows[0]?.taken) throw new Error('somebody is handing our jobs back, or our last session lives on');
+      if (!rows[0]?.taken)
+        throw new Error('another worker is handing our jobs back, or our last session still exists');
       if (poolId !== undefined) await write(client, poolId);
-      if (leaving) throw new Error('too late, we are leaving');
+      if (leaving) throw new Error('the worker is stopping');
     } catch (error) {
       client.release(true);
       throw error;
@@ -69,7 +70,7 @@ export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Livenes
       isAlive = false;
       alive = Promise.withResolvers();
     }
-    log.warn({ worker: id }, 'lost the session that says we are alive');
+    log.warn({ worker: id }, 'lost the session that proves this worker alive');
     void rejoin();
   };
 
@@ -93,7 +94,7 @@ export async function join(db: Db, log: Log, stop: AbortSignal): Promise<Livenes
     register: async (pool) => {
       poolId = pool;
       const client = session;
-      if (!client) return; // whoever takes the lock again writes it too
+      if (!client) return; // the next takeover of the lock writes it too
       try {
         await write(client, pool);
         if (client === session) setAlive();

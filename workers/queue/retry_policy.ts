@@ -1,19 +1,20 @@
-/** What becomes of a job after its run: pure, so that every rule can be seen at once. */
+/** Decides what happens to a job after its run, as a pure function. */
 import { messageOf, NightshiftError, verdictOf } from '#runtime/errors.ts';
 import { isDatabaseFault } from '#sql/db/faults.ts';
 import type { RunEnd, RunError } from '#sql/queue/jobs.ts';
 import type { Tally } from '#tasks/task.ts';
 
-// A failed job waits 5 s, then twice as long each time, at most an hour. Half of it is left to
-// chance (equal jitter), so that jobs which failed together do not come back together.
+// A failed job waits 5 s, then twice as long each time, at most an hour. Half of it is random (equal jitter), so that
+// jobs that failed together do not return together.
 export const BACKOFF_FIRST_SECONDS = 5;
 export const BACKOFF_MAX_SECONDS = 3_600;
-// A provider that names its own time is believed for a day at most; a tenth on top spreads the jobs. Should it
-// name none, or one that is past, `ops.end_run` sees to it that the job rests all the same.
+// A provider's own wait counts for at most a day; an extra tenth spreads the jobs. If it names none, or one in the
+// past,
+// `ops.end_run` adds a pause.
 export const RETRY_AFTER_MAX_SECONDS = 24 * 3_600;
 export const RETRY_AFTER_SPREAD = 0.1;
 
-/** How often the job has been tried, this run included, and how often it may be. */
+/** The attempts so far, including this run, and their maximum. */
 export type Attempts = { attempt: number; attemptsMax: number };
 
 type Random = () => number;
@@ -23,7 +24,7 @@ export function endOfSuccess(tally: Tally, { attempt }: Attempts): RunEnd {
   return { outcome, attempts: attempt, tally };
 }
 
-/** A fault of the database costs the job nothing but a pause, which `ops.end_run` measures. */
+/** A fault of the database costs the job only a pause, which `ops.end_run` determines. */
 export function endOfFailure(
   error: unknown,
   { attempt, attemptsMax }: Attempts,
@@ -43,7 +44,7 @@ export function endOfFailure(
   return { ...base, outcome: 'retrying', delaySeconds: backoffSeconds(attempt, random) };
 }
 
-/** The worker has to go: the job is free for others at once, and this run counts for nothing. */
+/** The worker stops: the job is free for others at once, and this run does not count. */
 export function endOfRelease({ attempt }: Attempts): RunEnd {
   return { outcome: 'released', attempts: attempt - 1 };
 }

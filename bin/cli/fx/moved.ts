@@ -1,4 +1,7 @@
-/** Counts the days that rates move: by comparison before the rollups, or from the records of the jobs that compared them. */
+/**
+ * Counts the days that rates move: by comparison before the rollups, or from the records of the jobs that compared
+ * them.
+ */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import type { Reach } from '#sql/fx/changes.ts';
 import { countMoved } from '#sql/fx/days.ts';

@@ -11,7 +11,10 @@ export type Choice = { connection: Connection; stream: string; row: Row };
 
 export type Wish = { connection?: string; stream?: string };
 
-/** In the order in which streams are read. Held connections are left out, each with a command to type; if all are held, the command is refused. */
+/**
+ * In the order in which streams are read. Held connections are left out, each with a command to type; if all are held,
+ * the command is refused.
+ */
 export async function choose(
   db: Db,
   brand: Brand,

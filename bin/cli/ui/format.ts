@@ -2,7 +2,10 @@
 
 export { count, grouped } from '#runtime/wording.ts';
 
-/** Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so a negative duration is shown as 0. */
+/**
+ * Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so a negative duration is shown
+ * as 0.
+ */
 export function span(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

@@ -118,7 +118,9 @@ function cellsOf(row: Row, columns: readonly string[]): string[] {
   return columns.map((column) => cellOf(row[column]));
 }
 
-/** Always one line: a tab or a line break in a value would shift the later columns, an escape sequence would do worse. */
+/**
+ * Always one line: a tab or a line break in a value would shift the later columns, an escape sequence would do worse.
+ */
 export function cellOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return instant(value);

@@ -1,6 +1,6 @@
 /**
- * Client of Shopify's Admin GraphQL API. Each request waits for its cost in the bucket, is retried if that can help, and
- * either returns complete data or throws an error with its verdict.
+ * Client of Shopify's Admin GraphQL API. Each request waits for its cost in the bucket, is retried if that can help,
+ * and either returns complete data or throws an error with its verdict.
  */
 import type { z } from 'zod';
 import { quote } from '#runtime/scrub.ts';

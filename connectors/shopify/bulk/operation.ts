@@ -1,6 +1,6 @@
 /**
- * Bulk operations: Shopify runs one query over everything and provides the result as a file. Each is started once, found
- * again after a crash, awaited, and used only when it is complete.
+ * Bulk operations: Shopify runs one query over everything and provides the result as a file. Each is started once,
+ * found again after a crash, awaited, and used only when it is complete.
  * https://shopify.dev/docs/api/usage/bulk-operations/queries
  */
 import { z } from 'zod';
@@ -20,8 +20,8 @@ import { bulkOperation, bulkOperations, bulkRun } from '../api/queries.ts';
 import type { ResultFile } from './reader.ts';
 
 /**
- * Polls after a quarter of the time waited so far: small results are fetched at once, long operations are polled rarely,
- * and no result is ready for longer than a quarter of its duration.
+ * Polls after a quarter of the time waited so far: small results are fetched at once, long operations are polled
+ * rarely, and no result is ready for longer than a quarter of its duration.
  */
 const POLL_PART = 1 / 4;
 const POLL_MS_MIN = 200;

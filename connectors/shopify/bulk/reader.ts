@@ -1,7 +1,7 @@
 /**
- * Reads the result file of a bulk operation in batches. A batch ends with a complete object, and reading continues at its
- * file offset after a crash. A truncated or damaged file is requested again from the last batch; a file is complete only
- * if it has as many objects as announced.
+ * Reads the result file of a bulk operation in batches. A batch ends with a complete object, and reading continues at
+ * its file offset after a crash. A truncated or damaged file is requested again from the last batch; a file is complete
+ * only if it has as many objects as announced.
  */
 import { coded } from '#runtime/errors.ts';
 import type { Http } from '../../kit/http.ts';

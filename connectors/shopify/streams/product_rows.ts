@@ -76,7 +76,10 @@ export const variants = recordTable<Product>({
   },
 });
 
-/** Costs of inventory items. The cost of an item holds since the last change of the item. No cost means unknown, not zero. */
+/**
+ * Costs of inventory items. The cost of an item holds since the last change of the item. No cost means unknown, not
+ * zero.
+ */
 export const costs = recordTable<Variant>({
   name: 'raw.shopify_costs',
   key: ['id', 'valid_from'],

@@ -1,7 +1,7 @@
 /**
- * Reads changes since the position, in windows of time. A window has ended before it is requested (LAG), so that nothing
- * is still being written into it, and overlaps the previous one (OVERLAP). The position advances when as many objects
- * were read as Shopify counts in the window.
+ * Reads changes since the position, in windows of time. A window has ended before it is requested (LAG), so that
+ * nothing is still being written into it, and overlaps the previous one (OVERLAP). The position advances when as many
+ * objects were read as Shopify counts in the window.
  */
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';

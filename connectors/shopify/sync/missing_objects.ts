@@ -1,6 +1,6 @@
 /**
- * Stored objects that Shopify no longer has although no event reported it: Shopify keeps events for a year, and does not
- * promise one for every deletion. Counts reveal such objects, and a sync that finds some is incomplete; a full sync
+ * Stored objects that Shopify no longer has although no event reported it: Shopify keeps events for a year, and does
+ * not promise one for every deletion. Counts reveal such objects, and a sync that finds some is incomplete; a full sync
  * requests each stored object by its id and deletes the missing ones.
  */
 import { z } from 'zod';

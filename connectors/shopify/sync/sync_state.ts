@@ -27,7 +27,9 @@ export const positionSchema = z.object({
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
   window: windowSchema.optional(),
-  /** By feed, the objects of the last minutes before that, each with its instant: they come in the next window again. */
+  /**
+   * By feed, the objects of the last minutes before that, each with its instant: they come in the next window again.
+   */
   seen: z.record(z.string(), z.array(z.string())).optional(),
   /** By what was counted: how many were stored when Shopify counted so many. */
   counted: z.record(z.string(), z.object({ at: instant, expected: z.int(), found: z.int() })).optional(),

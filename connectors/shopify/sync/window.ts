@@ -29,7 +29,9 @@ const countSchema = z.object({
   count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
 });
 
-/** `announced`: objects in the whole window when it was begun or resumed. `known`: all of them, read before as they are. */
+/**
+ * `announced`: objects in the whole window when it was begun or resumed. `known`: all of them, read before as they are.
+ */
 export type CountedWindow = {
   window: Window;
   announced: number | undefined;
@@ -175,7 +177,9 @@ export function filterOf(
   return terms ? `${terms} AND ${bounds}` : bounds;
 }
 
-/** An ignored filter would return everything, for ever. A few days are tolerated, because it may filter by whole days. */
+/**
+ * An ignored filter would return everything, for ever. A few days are tolerated, because it may filter by whole days.
+ */
 function assertFiltered({ page, instantField }: Feed, window: Window, nodes: readonly Fields[]): void {
   const earliest = window.start.getTime() - DAY_MS;
   const strays = nodes.filter((node) => instantOf(node, instantField) < earliest).length;

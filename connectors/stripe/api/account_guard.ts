@@ -16,7 +16,10 @@ import { getObject } from './list.ts';
 const ASKED_MIN = 3;
 const ASKED_MAX = 10;
 
-/** Throws NS_ACCOUNT_DIFFERS if the key can read its account. Otherwise returns a cause if it finds none of the objects that are stored in the window. */
+/**
+ * Throws NS_ACCOUNT_DIFFERS if the key can read its account. Otherwise returns a cause if it finds none of the objects
+ * that are stored in the window.
+ */
 export async function guardAccount(
   run: StripeRun,
   collection: Collection,
@@ -35,7 +38,10 @@ export async function guardAccount(
   );
 }
 
-/** The page that is returned instead of reading. It does not count as a first load, after which everything would count as reconciled. */
+/**
+ * The page that is returned instead of reading. It does not count as a first load, after which everything would count
+ * as reconciled.
+ */
 export function guardPage(run: StripeRun, incomplete: string, checks: Check[] = []): Page {
   return { ...emptyPage(run), phase: 'changes', checks, incomplete };
 }

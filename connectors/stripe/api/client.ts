@@ -14,7 +14,9 @@ import { makePace } from './rate_limit.ts';
 
 export const API_VERSION = '2026-10-28.endive';
 
-/** Stripe does not say how long to wait. All requests pause this long; the request itself backs off longer each time. */
+/**
+ * Stripe does not say how long to wait. All requests pause this long; the request itself backs off longer each time.
+ */
 const LIMITED_PAUSE_MS = 500;
 const ATTEMPTS_MAX = 8;
 

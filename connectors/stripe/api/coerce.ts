@@ -84,7 +84,9 @@ export function refIfAny(object: Fields, key: string): string | null {
   return (isObject(value) ? text(value, 'id') : text(object, key)) || null;
 }
 
-/** The same for the object of an event; a value that is not an id gives nothing, so that an odd event stops no stream. */
+/**
+ * The same for the object of an event; a value that is not an id gives nothing, so that an odd event stops no stream.
+ */
 export function refTold(object: Fields, key: string): string | null {
   const value = object[key];
   const id = isObject(value) ? value.id : value;

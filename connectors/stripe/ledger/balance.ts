@@ -75,7 +75,10 @@ function amountsOf(type: string, body: Fields, stray: Stray): Amount[] {
   }));
 }
 
-/** Is called with a code that is not a currency: its transactions are quarantined, and the other balances are still checked. */
+/**
+ * Is called with a code that is not a currency: its transactions are quarantined, and the other balances are still
+ * checked.
+ */
 type Stray = (currency: string) => void;
 
 function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string, string> {

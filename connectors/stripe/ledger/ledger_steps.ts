@@ -102,8 +102,8 @@ async function* listAgain(
 }
 
 /**
- * At the end the other streams are compared with it: whenever something moved, and again once all of them have been read
- * past that instant.
+ * At the end the other streams are compared with it: whenever something moved, and again once all of them have been
+ * read past that instant.
  */
 async function* verifySources(
   run: StripeRun,

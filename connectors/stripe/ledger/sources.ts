@@ -1,7 +1,7 @@
 /**
  * Compares charges, refunds and payouts with the ledger, both ways. Stripe counts none of them, but each one that moved
- * money is booked, and the balance proves the ledger: so an object that no list and no event brought is found, and so is
- * a missing booking.
+ * money is booked, and the balance proves the ledger: so an object that no list and no event brought is found, and so
+ * is a missing booking.
  */
 import { counted } from '#runtime/wording.ts';
 import { readStates } from '#sql/load/sync_state.ts';

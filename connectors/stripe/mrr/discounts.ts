@@ -1,6 +1,7 @@
 /**
  * Applies coupons to the monthly value of items. Only coupons without an end count for monthly recurring revenue;
- * percentages come first, then amounts, each in the order of the discounts. SQL has the same rule for unseen times: fact.after_discounts in sql/migrations/0011_mrr.sql.
+ * percentages come first, then amounts, each in the order of the discounts. SQL has the same rule for unseen times:
+ * fact.after_discounts in sql/migrations/0011_mrr.sql.
  */
 import { type Fields, InvalidField, isObject } from '../../kit/fields.ts';
 import { below, isNothing, refIfAny } from '../api/coerce.ts';

@@ -28,8 +28,9 @@ export function isTaxComputed(subscription: Fields): boolean {
 }
 
 /**
- * Whether a line lists all of its tax. An empty list may mean that Stripe has not computed it yet, or could not, because
- * it does not know the location of the buyer. https://docs.stripe.com/api/invoices/object#invoice_object-automatic_tax
+ * Whether a line lists all of its tax. An empty list may mean that Stripe has not computed it yet, or could not,
+ * because it does not know the location of the buyer.
+ * https://docs.stripe.com/api/invoices/object#invoice_object-automatic_tax
  */
 export function isTaxKnown(invoice: Fields, line: Fields): boolean {
   const { enabled, status } = below(invoice, 'automatic_tax');

@@ -51,7 +51,10 @@ export const balanceTransactionsStream = stripeStream({
 
 export const { table: balanceTransactions, toItem } = balanceTransactionsStream;
 
-/** The part of the fee that the platform of a connected account takes. https://docs.stripe.com/api/balance_transactions/object */
+/**
+ * The part of the fee that the platform of a connected account takes.
+ * https://docs.stripe.com/api/balance_transactions/object
+ */
 function applicationFee(object: Fields): string {
   if (isNothing(object.fee_details)) return '0';
   const parts = each(object, 'fee_details', (detail) =>

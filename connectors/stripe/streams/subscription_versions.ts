@@ -1,6 +1,6 @@
 /**
- * Every observed state of a subscription. Stripe keeps no history, so a row never changes: it is valid from `valid_from`
- * until the next row of its subscription.
+ * Every observed state of a subscription. Stripe keeps no history, so a row never changes: it is valid from
+ * `valid_from` until the next row of its subscription.
  */
 import { column, noPayload, recordTable } from '../../kit/columns.ts';
 import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
@@ -48,7 +48,8 @@ function unseenFrom(subscription: Fields, look: Look): Date | null {
 
 /**
  * Decimal places of a monthly amount, which is a fraction if a year or a week is divided. Sums are rounded to 12 places
- * before they are rounded to money: three twelfths of 0.70 are then 0.175 and not slightly less, which would round down.
+ * before they are rounded to money: three twelfths of 0.70 are then 0.175 and not slightly less, which would round
+ * down.
  */
 const MONTHLY_PLACES = 18;
 

@@ -44,7 +44,9 @@ export type Collection = {
   leftOut?: ReadonlySet<string>;
   /** Objects of it can be deleted. */
   canVanish?: boolean;
-  /** The objects that an event about another kind of object affects; `before` holds the old values of changed fields. */
+  /**
+   * The objects that an event about another kind of object affects; `before` holds the old values of changed fields.
+   */
   toldBy?(other: Fields, before: Fields): Told | undefined;
   /** The list parameter that selects the objects of one owner. */
   ownedBy?: string;

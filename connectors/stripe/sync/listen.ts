@@ -12,13 +12,18 @@ import type { Collection } from './collection.ts';
 import type { Window } from './sync_state.ts';
 
 export const OVERLAP_SECONDS = OVERLAP_MS / 1000;
-/** The number of event ids that a run keeps for the next one, which lists these events again; any further ones are handled twice. */
+/**
+ * The number of event ids that a run keeps for the next one, which lists these events again; any further ones are
+ * handled twice.
+ */
 const REMEMBERED_MAX = 500;
 /** Longer than the overlap: a position may be somewhat before the end of what was heard. */
 const REMEMBERED_SECONDS = 2 * OVERLAP_SECONDS;
 
 export type Listening = Window & {
-  /** The instant up to which events date objects, which are read in their current state and not as of the window's end. */
+  /**
+   * The instant up to which events date objects, which are read in their current state and not as of the window's end.
+   */
   eventsBefore: number;
   /** Ids of events that an earlier run has handled. */
   known: ReadonlySet<string>;
