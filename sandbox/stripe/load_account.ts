@@ -1,5 +1,5 @@
 /** An account of a scenario: its NDJSON files, checked, completed, and put in order of time. */
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Place, readNdjson } from '../ndjson.ts';
 import { ScenarioError } from '../scenario_error.ts';
@@ -23,8 +23,37 @@ export type AccountFiles = {
   warnings: string[];
 };
 
+type Books = { live: Book; test: Book };
+
+/** What was read last: a scenario that is taken to another instant has the same files, and a book serves any instant. */
+const kept = new Map<string, { stamp: string; books: Books; warnings: readonly string[] }>();
+const KEPT_MAX = 4;
+
 /** The objects of an account by mode. */
-export async function loadBooks(files: AccountFiles): Promise<{ live: Book; test: Book }> {
+export async function loadBooks(files: AccountFiles): Promise<Books> {
+  const stamp = await stampOf(files);
+  let known = kept.get(files.folder);
+  if (known?.stamp !== stamp) {
+    const warnings: string[] = [];
+    known = { stamp, books: await readBooks({ ...files, warnings }), warnings };
+    kept.delete(files.folder);
+    kept.set(files.folder, known);
+    for (const folder of [...kept.keys()].slice(0, -KEPT_MAX)) kept.delete(folder);
+  }
+  files.warnings.push(...known.warnings);
+  return known.books;
+}
+
+async function stampOf({ folder, livemode, currency }: AccountFiles): Promise<string> {
+  const stamps: string[] = [String(livemode), currency];
+  for (const file of folder ? (await readdir(folder)).sort() : []) {
+    const { size, mtimeNs } = await stat(join(folder, file), { bigint: true });
+    stamps.push(file, String(size), String(mtimeNs));
+  }
+  return stamps.join('/');
+}
+
+async function readBooks(files: AccountFiles): Promise<Books> {
   const live = new Drafts();
   const test = new Drafts();
   for (const file of files.folder ? (await readdir(files.folder)).sort() : []) {
