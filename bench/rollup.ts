@@ -23,7 +23,7 @@ type Year = { brandId: string; retailerIds: string[]; largest: string; days: str
 
 export async function benchRollup(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
-  await db.query(readFileSync(new URL('./year.sql', import.meta.url), 'utf8'));
+  await db.query(readFileSync(new URL('./support/year.sql', import.meta.url), 'utf8'));
   await db.query('vacuum analyze');
   const year = await readYear(db);
   const figures: Figure[] = [];
