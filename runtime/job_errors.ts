@@ -27,4 +27,9 @@ export const jobErrors = {
     when: 'there is no such job',
     next: '`jobs list`, with `--finished` for runs that have ended',
   },
+  NS_JOBS_NOT_PAUSED: {
+    exit: 'notFound',
+    when: 'what should be resumed is not paused',
+    next: '`jobs pauses` lists the pauses; name one with the options it was made with',
+  },
 } as const satisfies Record<string, Entry>;

@@ -76,7 +76,8 @@ const ADD_JOB = {
   select id::text from graphile_worker.add_job(
     identifier => $1, payload => $2::jsonb::json, queue_name => $3,
     run_at => coalesce($4::timestamptz, now() + make_interval(secs => $5)),
-    max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9)`,
+    max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9,
+    flags => ops.job_flags($1, $2::jsonb))`,
 };
 
 export function parsePayload<S extends z.ZodObject>(task: Task<S>, payload: unknown): z.output<S> {

@@ -71,6 +71,62 @@ comment on table ops.cancel_requests is
   'jobs that are to be cancelled and run: the run hears of it within a second, commits nothing more, and its end takes the row away';
 comment on column ops.cancel_requests.error is 'what the record of the run will say';
 
+-- What is paused: the jobs that bear its flag. Workers claim none of them, so a paused job waits and spends no attempt.
+create table ops.pauses (
+  flag text not null,
+  by_breaker boolean not null default false,
+  task text,
+  provider text,
+  brand_id uuid,
+  connection_id uuid,
+  reason text not null,
+  paused_by text not null,
+  paused_at timestamptz not null default now(),
+  until timestamptz,
+  primary key (flag, by_breaker)
+);
+create index pauses_of_brand on ops.pauses (brand_id, connection_id);
+comment on table ops.pauses is 'tasks, providers, brands and connections whose jobs wait until somebody resumes them, or until an instant';
+comment on column ops.pauses.flag is 'what its jobs bear: see ops.pause_flag';
+comment on column ops.pauses.by_breaker is 'whether a breaker paused it and not a person: of both there may be one';
+comment on column ops.pauses.until is 'ends by itself then; null: somebody resumes it';
+
+-- The flag of a pause, and of each job that it concerns: `task:t`, `provider:p`, `brand:b`, `connection:b/c`, or one
+-- of the last three within a task. Two brands may have a connection of one id.
+create function ops.pause_flag(p_task text, p_provider text, p_brand uuid, p_connection uuid)
+returns text language sql immutable as $$
+  select concat_ws(' ', 'task:' || p_task,
+    case when p_connection is not null then 'connection:' || p_brand || '/' || p_connection
+         when p_brand is not null then 'brand:' || p_brand
+         when p_provider is not null then 'provider:' || p_provider end)
+$$;
+
+-- What a job bears that is being made. The library keeps it through all that we do to the row; newer work under the
+-- key of a job brings its own.
+create function ops.job_flags(p_task text, p_payload jsonb) returns text[] language plpgsql stable as $$
+declare
+  v_brand uuid := ops.uuid_in(p_payload, 'brandId');
+  v_connection uuid := ops.uuid_in(p_payload, 'connectionId');
+  v_flags text[] := array[ops.pause_flag(p_task, null, null, null)];
+  v_provider text;
+begin
+  if v_brand is null then return v_flags; end if;
+  v_flags := v_flags || array[ops.pause_flag(null, null, v_brand, null), ops.pause_flag(p_task, null, v_brand, null)];
+  if v_connection is null then return v_flags; end if;
+  select provider into v_provider from app.connections where (brand_id, id) = (v_brand, v_connection);
+  v_flags := v_flags || array[
+    ops.pause_flag(null, null, v_brand, v_connection), ops.pause_flag(p_task, null, v_brand, v_connection)];
+  if v_provider is null then return v_flags; end if;
+  return v_flags || array[ops.pause_flag(null, v_provider, null, null), ops.pause_flag(p_task, v_provider, null, null)];
+end $$;
+
+-- Those that hold, by the time of the database.
+create view ops.current_pauses as
+select p.*, concat('paused by ', p.paused_by, to_char(p.until at time zone 'UTC', '" until "YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  ': ', p.reason) as why
+from ops.pauses p where p.until is null or p.until > now();
+comment on view ops.current_pauses is 'what is paused now, and why';
+
 -- True with the row locked until the transaction ends, false if the job is no longer ours.
 create function ops.hold_claim(p_job bigint, p_pool text, p_claimed_at timestamptz) returns boolean
 language plpgsql as $$
@@ -587,6 +643,8 @@ select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payl
          when 'dead' then j.last_error
          when 'retrying' then j.last_error
          when 'held' then 'its connection waits for a person'
+         when 'paused' then (
+           select p.why from ops.current_pauses p where j.flags ? p.flag order by p.by_breaker, p.until desc nulls first limit 1)
          when 'running' then (select 'it is being cancelled' from ops.cancel_requests c where c.job_id = j.id)
          when 'waiting' then case
            when j.run_at > now() then 'its time has not come'
@@ -603,9 +661,10 @@ cross join lateral (
   select case when j.locked_at is not null then 'running'
               when j.attempts >= j.max_attempts then 'dead'
               when j.run_at = 'infinity' then 'held'
+              when exists (select from ops.current_pauses p where j.flags ? p.flag) then 'paused'
               when j.attempts > 0 then 'retrying'
               else 'waiting' end as state) s;
-comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held or dead, and why';
+comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held, paused or dead, and why';
 comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
 
 -- Jobs and lanes that are locked by nobody who lives. A worker hands such jobs back within a minute, so what

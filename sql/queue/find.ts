@@ -1,7 +1,7 @@
 /** Finds jobs on the queue, and runs of the past. */
 import type { Reader } from '../db/reader.ts';
 
-export const queueStates = ['waiting', 'running', 'retrying', 'held', 'dead'] as const;
+export const queueStates = ['waiting', 'running', 'retrying', 'held', 'paused', 'dead'] as const;
 export const runOutcomes = [
   ...([
     'succeeded',

@@ -3,10 +3,8 @@ import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { add, jobsLeft } from '../support/queue.ts';
 import { effect, makeEffects, once } from '../support/queue_tasks.ts';
-import { aBrand } from '../support/rows/factory.ts';
+import { SAME_ID, twoBrands } from '../support/rows/two_brands.ts';
 import { claimJob, runClaimed } from '../support/run.ts';
-
-const connectionId = '11111111-1111-4111-8111-111111111111';
 
 async function died(db: TestDb, payload: Parameters<typeof add<typeof once.payload>>[2]) {
   const id = await add(db, once, payload);
@@ -14,19 +12,12 @@ async function died(db: TestDb, payload: Parameters<typeof add<typeof once.paylo
   return id;
 }
 
-/** Two brands whose connections have one id, each with a job that waits and one that is dead. */
-async function twoBrands(db: TestDb) {
+/** Each brand has a job that waits and one that is dead. */
+async function twoBrandsAtWork(db: TestDb) {
   await makeEffects(db);
   const jobs = [];
-  for (const slug of ['acme', 'brio']) {
-    const { id: brandId } = await aBrand(db, { slug });
-    await db.query(
-      `insert into app.connections
-         (brand_id, id, name, provider, level, account, base_url, auth, secret, secret_key_id)
-       values ($1, $2, 'mail', 'mailer', 'brand', 'x', 'http://127.0.0.1', 'key', '', 'k')`,
-      [brandId, connectionId],
-    );
-    const of = { brandId, connectionId, label: slug };
+  for (const place of await twoBrands(db)) {
+    const of = { ...place, label: 'x' };
     jobs.push({ waiting: await add(db, effect, of), dead: await died(db, { ...of, fail: 'give_up' }) });
   }
   const [acme, brio] = jobs;
@@ -38,7 +29,7 @@ const ids = (ran: { json(): unknown[] }) => (ran.json() as { job_id: string }[])
 
 test('the queue and its history are searched by brand, connection, task, state, time and text', async () => {
   await using db = await freshDb();
-  const { acme, brio, env } = await twoBrands(db);
+  const { acme, brio, env } = await twoBrandsAtWork(db);
   const list = async (...options: string[]) => {
     const ran = await nightshift(['jobs', 'list', '--json', ...options], { env });
     expect(ran).toMatchObject({ code: 0, stderr: '' });
@@ -46,13 +37,13 @@ test('the queue and its history are searched by brand, connection, task, state, 
   };
   expect(await list()).toEqual([acme.waiting, brio.waiting, acme.dead, brio.dead]);
   expect(await list('--brand', 'acme')).toEqual([acme.waiting, acme.dead]);
-  expect(await list('--brand', 'brio', '--connection', connectionId, '--task', 'once')).toEqual([brio.dead]);
+  expect(await list('--brand', 'brio', '--connection', SAME_ID, '--task', 'once')).toEqual([brio.dead]);
   expect(await list('--text', 'in TROUBLE')).toEqual([acme.dead, brio.dead]);
   expect(await list('--text', '%')).toEqual([]);
   expect(await list('--since', '2999-01-01T00:00:00Z')).toEqual([]);
   expect(await list('--finished', '--brand', 'brio')).toEqual([brio.dead]);
   expect(await list('--finished', '--text', 'unavailable')).toEqual([brio.dead, acme.dead]);
-  expect(await list('--finished', '--brand', 'acme', '--connection', connectionId)).toEqual([acme.dead]);
+  expect(await list('--finished', '--brand', 'acme', '--connection', SAME_ID)).toEqual([acme.dead]);
   expect(await list('--finished', '--since', '2999-01-01T00:00:00Z')).toEqual([]);
   await nightshift(['jobs', 'cancel', acme.waiting], { env });
   expect(await list('--state', 'cancelled')).toEqual([acme.waiting]);
@@ -63,7 +54,7 @@ test('the queue and its history are searched by brand, connection, task, state, 
 
 test('what is done to many is shown first, wants a yes, and has one row in the audit log', async () => {
   await using db = await freshDb();
-  const { acme, brio, env } = await twoBrands(db);
+  const { acme, brio, env } = await twoBrandsAtWork(db);
   const discard = ['jobs', 'discard', '--brand', 'acme', '--text', 'trouble', '--reason', 'known'];
   const tried = await nightshift([...discard, '--dry-run', '--json'], { env });
   expect(tried.json()).toMatchObject([{ jobs: 1, sample: [{ job_id: acme.dead, state: 'dead' }] }]);
@@ -94,7 +85,7 @@ test('what is done to many is shown first, wants a yes, and has one row in the a
     await db.column("select job_id::text from ops.jobs where state = 'waiting' order by job_id"),
   ).toEqual([acme.waiting, brio.waiting, brio.dead]);
   await claimJob(db, brio.dead);
-  const all = await nightshift(['jobs', 'cancel', '--connection', connectionId, '--brand', 'brio', '--yes'], {
+  const all = await nightshift(['jobs', 'cancel', '--connection', SAME_ID, '--brand', 'brio', '--yes'], {
     env,
   });
   expect(all.stdout).toBe('1 job cancelled\n1 job broken off within seconds\n');
@@ -105,7 +96,7 @@ test('what is done to many is shown first, wants a yes, and has one row in the a
 
 test('only what is dead is discarded, and either a number or a filter is named', async () => {
   await using db = await freshDb();
-  const { acme, env } = await twoBrands(db);
+  const { acme, env } = await twoBrandsAtWork(db);
   const alive = await nightshift(['jobs', 'discard', acme.waiting], { env });
   expect(alive).toMatchObject({ code: 4, stderr: expect.stringContaining('jobs cancel') });
   expect(await nightshift(['jobs', 'discard', acme.dead], { env })).toMatchObject({ code: 0 });

@@ -15,7 +15,7 @@ import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
 const READS = [
   ...['demo', 'sandbox', 'status', 'audit', 'doctor'],
   ...['brands list', 'retailers list', 'connections list', 'sync status', 'fx status', 'fx list', 'fx show'],
-  ...['jobs list', 'jobs show', 'nights list', 'nights show'],
+  ...['jobs list', 'jobs show', 'jobs pauses', 'nights list', 'nights show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 
@@ -119,6 +119,8 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ['jobs retry DEAD', 'jobs.retry', { before: { state: 'dead' }, after: { state: 'waiting' } }],
   ['jobs cancel DEAD', 'jobs.cancel', { before: { state: 'waiting' }, after: { state: 'cancelled' } }],
   ['jobs discard OLD', 'jobs.discard', { before: { state: 'dead' }, after: { state: 'cancelled' } }],
+  ['jobs pause --brand acme --reason moved', 'jobs.pause', { before: null, after: { reason: 'moved' } }],
+  ['jobs resume --brand acme', 'jobs.resume', { before: { reason: 'moved' }, after: null }],
   ['jobs prune', 'jobs.prune', {}],
   [
     'schedules add mine --task retention --expression 0_2_*_*_*',

@@ -44,10 +44,12 @@ export type GraphileOptions = {
   log: Log;
   /** Awaited before each claim. */
   mayClaim: () => Promise<void>;
+  /** Flags of jobs that are not to be claimed; null for none, which costs a claim nothing. */
+  forbidden: () => Promise<string[] | null>;
 };
 
 export async function startGraphile(options: GraphileOptions): Promise<Graphile> {
-  const { db, taskList, concurrency, log, mayClaim } = options;
+  const { db, taskList, concurrency, log, mayClaim, forbidden } = options;
   const events: WorkerEvents = new EventEmitter();
   let poolId = '';
   let failures = 0;
@@ -75,7 +77,7 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
     pollInterval: POLL_MS,
     schema: SCHEMA,
     parsedCronItems: [],
-    forbiddenFlags: () => mayClaim().then(() => null),
+    forbiddenFlags: () => mayClaim().then(forbidden),
   });
   runner.promise.catch(() => {}); // the awaiter of `ended` gets the error
   return {

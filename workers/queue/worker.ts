@@ -13,6 +13,7 @@ import { untilAnswered } from './db_retry.ts';
 import { drain, handBack, makeStops, STOP_SECONDS_MAX } from './drain.ts';
 import { type Graphile, startGraphile } from './graphile.ts';
 import { join } from './liveness.ts';
+import { watchPauses } from './pauses.ts';
 import { type RunningJob, rescue } from './rescuer.ts';
 import { claimOf, type RunOptions, runJob } from './run_job.ts';
 import { supervise } from './supervise.ts';
@@ -68,9 +69,10 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const runs = { db, control, log, services, stop: stops.running.signal, giveUp: stops.waiting.signal };
   const taskList = handlers(options.tasks, running, runs, options.report);
   let poolId = '';
+  const forbidden = watchPauses(control);
   const claim = async (): Promise<Graphile> => {
     const mayClaim = () => liveness.ready();
-    const graphile = await startGraphile({ db: queue, taskList, concurrency, log, mayClaim });
+    const graphile = await startGraphile({ db: queue, taskList, concurrency, log, mayClaim, forbidden });
     poolId = graphile.poolId;
     await liveness.register(poolId).catch(async (error) => {
       stops.claiming.abort();

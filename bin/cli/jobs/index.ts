@@ -7,6 +7,7 @@ import { addVerb } from './act.ts';
 import { JobNotFound } from './errors.ts';
 import { jobArgument } from './filter.ts';
 import { addList } from './list.ts';
+import { addPauses } from './pause.ts';
 import { addPrune } from './prune.ts';
 import { cancel, discard, retry } from './verbs.ts';
 
@@ -14,6 +15,7 @@ export const noun: Noun = (command, cli) => {
   addList(command, cli);
   addShow(command, cli);
   for (const verb of [retry, cancel, discard]) addVerb(command, cli, verb);
+  addPauses(command, cli);
   addPrune(command, cli);
 };
 

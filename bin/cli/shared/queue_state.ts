@@ -30,6 +30,7 @@ export type JobState = {
     | 'succeeded'
     | 'partial'
     | 'held'
+    | 'paused'
     | 'dead'
     | 'cancelled'
     | 'gone';
@@ -49,7 +50,7 @@ export async function jobStates(db: Reader, ids: readonly string[]): Promise<Job
   const { rows } = await db.query<JobState>(
     `select wanted.id::text, coalesce(j.task, r.task) as task,
             case when j.job_id is null then coalesce(r.outcome, 'gone')
-                 when j.state in ('running', 'dead', 'held') then j.state
+                 when j.state in ('running', 'dead', 'held', 'paused') then j.state
                  when r.outcome in ('retrying', 'released', 'crashed') then r.outcome
                  else 'waiting' end as state,
             r.attempt, j.run_at, r.progress, r.tally, r.error_code, r.error_message,

@@ -3,6 +3,7 @@ import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
+import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
 import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
 import { type LiveWorker, liveWorkers } from '../shared/queue_state.ts';
 
@@ -15,11 +16,14 @@ export type Findings = {
     running: number;
     retrying: number;
     held: number;
+    paused: number;
     dead: number;
     /** Dead jobs whose work a later run has done. */
     dead_made_good: number;
     oldest_seconds: number;
   };
+  /** What an operator, or a breaker, lets wait. */
+  pauses: PauseRow[];
   connections: ConnectionHealth[];
   /** Removals that have begun and not ended. */
   removals: Begun[];
@@ -66,11 +70,12 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
   const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
   const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
   if (schema !== CURRENT) return { ...EMPTY, database, fx };
-  const [workers, crashes, jobs, connections, removals, late, dirty, rejected, checks, rates] =
+  const [workers, crashes, jobs, pauses, connections, removals, late, dirty, rejected, checks, rates] =
     await Promise.all([
       liveWorkers(db),
       db.query<{ n: number }>(CRASHES),
       db.query<Findings['jobs']>(JOBS),
+      readPauses(db),
       db.query<ConnectionHealth>(CONNECTIONS),
       begunRemovals(db),
       db.query<Findings['late_schedules'] & { unscheduled: number }>(SCHEDULES),
@@ -84,6 +89,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     workers,
     crashes_last_day: crashes.rows[0]?.n ?? 0,
     jobs: jobs.rows[0] ?? EMPTY.jobs,
+    pauses,
     connections: connections.rows,
     removals,
     late_schedules: {
@@ -101,7 +107,17 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
 const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   workers: [],
   crashes_last_day: 0,
-  jobs: { waiting: 0, running: 0, retrying: 0, held: 0, dead: 0, dead_made_good: 0, oldest_seconds: 0 },
+  jobs: {
+    waiting: 0,
+    running: 0,
+    retrying: 0,
+    held: 0,
+    paused: 0,
+    dead: 0,
+    dead_made_good: 0,
+    oldest_seconds: 0,
+  },
+  pauses: [],
   connections: [],
   removals: [],
   late_schedules: { schedules: 0, oldest_seconds: 0 },
@@ -133,7 +149,7 @@ const JOBS = `
   )
   select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'running') as running,
          count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'held') as held,
-         count(*) filter (where state = 'dead') as dead,
+         count(*) filter (where state = 'paused') as paused, count(*) filter (where state = 'dead') as dead,
          count(*) filter (where state = 'dead' and ${MADE_GOOD}) as dead_made_good,
          coalesce(extract(epoch from now() - min(run_at) filter (where state = 'waiting' and run_at < now())), 0)::float8
            as oldest_seconds

@@ -1,9 +1,10 @@
 import { providers } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
+import type { PauseRow } from '#sql/queue/pauses.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { ago, count, span } from '../ui/format.ts';
-import { green, red, yellow } from '../ui/output.ts';
+import { green, instant, red, yellow } from '../ui/output.ts';
 import type { ConnectionHealth } from './findings.ts';
 import { type Health, readHealth } from './health.ts';
 
@@ -29,13 +30,14 @@ function screen({
   workers,
   crashes_last_day,
   jobs,
+  pauses,
   connections,
   dirty_days,
   attention,
   warnings,
   well,
 }: Health): string[] {
-  const { waiting, running, retrying, held, dead, dead_made_good } = jobs;
+  const { waiting, running, retrying, held, paused, dead, dead_made_good } = jobs;
   const madeGood = dead_made_good > 0 ? ` (${dead_made_good} made good by a later run)` : '';
   const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
   const objects = dirty_days.objects > 0 ? ` and ${count(dirty_days.objects, 'object')}` : '';
@@ -44,7 +46,8 @@ function screen({
   return [
     `database     ${database.place}  PostgreSQL ${database.version}${database.embedded ? ', embedded' : ''}`,
     `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
-    `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${dead} dead${madeGood}`,
+    `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${paused > 0 ? `${paused} paused, ` : ''}${dead} dead${madeGood}`,
+    ...pauses.map(pauseLine),
     `days         ${dirty_days.days}${objects} to recompute${marked}`,
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
@@ -52,6 +55,12 @@ function screen({
     ...warnings.map((line) => yellow(`! ${line}`)),
     ...(well ? [green('All is well.')] : []),
   ];
+}
+
+function pauseLine({ task, provider, brand, connection, paused_by, until, reason }: PauseRow): string {
+  const whose = connection === null ? (provider ?? brand) : `${brand}/${connection}`;
+  const what = [task, whose].filter((one) => one !== null).join(' of ');
+  return `  paused     ${what} by ${paused_by}${until ? ` until ${instant(until)}` : ''}: ${reason}`;
 }
 
 const colours: Record<string, (text: string) => string> = {

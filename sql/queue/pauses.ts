@@ -1,0 +1,109 @@
+/** Pauses: jobs of a task, a provider, a brand or a connection wait until somebody resumes them, or until an instant. */
+import { coded } from '#runtime/errors.ts';
+import type { Db, Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { recordAction } from '../tenants/audit.ts';
+
+/** Of a provider, a brand, or a connection (which names its brand too); of one task if one is named. */
+export type Paused = {
+  task?: string | undefined;
+  provider?: string | undefined;
+  brandId?: string | undefined;
+  connectionId?: string | undefined;
+};
+
+export type PauseRow = {
+  task: string | null;
+  provider: string | null;
+  brand: string | null;
+  connection: string | null;
+  reason: string;
+  paused_by: string;
+  paused_at: Date;
+  until: Date | null;
+  /** How many jobs it keeps waiting. */
+  jobs: number;
+};
+
+export class NotPaused extends coded('NS_JOBS_NOT_PAUSED') {
+  constructor(target: string) {
+    super(`There is no pause of ${target}.`, {
+      hint: 'npx nightshift jobs pauses lists them; name it with the same options',
+    });
+  }
+}
+
+const PAUSED_FLAGS = { name: 'paused flags', text: 'select distinct flag from ops.current_pauses' };
+
+export async function pausedFlags(db: Pick<Db, 'query'>): Promise<string[]> {
+  const { rows } = await db.query<{ flag: string }>(PAUSED_FLAGS);
+  return rows.map(({ flag }) => flag);
+}
+
+/** Those that hold, oldest first. */
+export async function readPauses(db: Reader): Promise<PauseRow[]> {
+  const { rows } = await db.query<PauseRow>(
+    `select p.task, p.provider, b.slug as brand, c.name as connection, p.reason, p.paused_by, p.paused_at, p.until,
+            (select count(*) from graphile_worker._private_jobs j
+             where j.flags ? p.flag and j.locked_at is null and j.attempts < j.max_attempts and j.run_at <> 'infinity') as jobs
+     from ops.current_pauses p
+     left join app.brands b on b.id = p.brand_id
+     left join app.connections c on (c.brand_id, c.id) = (p.brand_id, p.connection_id)
+     order by p.paused_at, p.flag, p.by_breaker`,
+  );
+  return rows;
+}
+
+type Pause = { target: string; reason: string; until?: string | undefined; by: string };
+
+/** A second pause of the same takes the place of the first. False if `until` is past. */
+export async function pause(db: Db, paused: Paused, { target, reason, until, by }: Pause): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    await tx.query('delete from ops.pauses where until <= now()');
+    const before = await lockPause(tx, paused);
+    const { rows } = await tx.query<{ until: Date | null }>(
+      `insert into ops.pauses (flag, task, provider, brand_id, connection_id, reason, until, paused_by)
+       select ops.pause_flag($1, $2, $3, $4), $1, case when $3::uuid is null then $2 end, $3, $4, $5, $6, $7
+       where $6::timestamptz is null or $6::timestamptz > now()
+       on conflict (flag, by_breaker) do update
+       set reason = excluded.reason, until = excluded.until, paused_by = excluded.paused_by
+       returning until`,
+      [...valuesOf(paused), reason, until ?? null, by],
+    );
+    if (rows[0] === undefined) return false;
+    const after = { reason, until: rows[0].until };
+    await recordAction(tx, { action: 'jobs.pause', target, ...ofBrand(paused), before, after });
+    return true;
+  });
+}
+
+/** Ends pauses of a person and of a breaker alike; the jobs can be claimed within a second. */
+export async function resume(db: Db, paused: Paused, target: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const before = await lockPause(tx, paused);
+    if (before === undefined) throw new NotPaused(target);
+    await tx.query('delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4)', valuesOf(paused));
+    await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), before });
+  });
+}
+
+async function lockPause(
+  tx: Tx,
+  paused: Paused,
+): Promise<{ reason: string; until: Date | null } | undefined> {
+  const { rows } = await tx.query<{ reason: string; until: Date | null }>(
+    `select reason, until from ops.pauses
+     where flag = ops.pause_flag($1, $2, $3, $4) and (until is null or until > now())
+     order by by_breaker for update`,
+    valuesOf(paused),
+  );
+  return rows[0];
+}
+
+function valuesOf({ task, provider, brandId, connectionId }: Paused): unknown[] {
+  return [task, provider, brandId, connectionId].map((value) => value ?? null);
+}
+
+function ofBrand({ brandId }: Paused): { brandId?: string } {
+  return brandId === undefined ? {} : { brandId };
+}
