@@ -109,16 +109,23 @@ async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): P
     const bounds = { from, to };
     const announced = await lookedCount(run, feed, bounds);
     const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
-    if (fits)
-      return { window: { start: from, from, to, before: 0 }, announced, known: knownIn(run, feed, bounds) };
+    const known = knownIn(run, feed, bounds, announced);
+    if (fits) return { window: { start: from, from, to, before: 0 }, announced, known };
     to = middleOf(from, to);
   }
 }
 
 /** The objects of a window, if an earlier run has read all of them as they are; else undefined. */
-function knownIn(run: ShopifyRun, feed: Feed, { from, to }: Bounds): readonly Listed[] | undefined {
+function knownIn(
+  run: ShopifyRun,
+  feed: Feed,
+  { from, to }: Bounds,
+  announced: number | undefined,
+): readonly Listed[] | undefined {
   const listed = run.look?.listOf(wantedList(feed, { from, to }));
   if (!listed) return undefined;
+  // The list and its count disagree: reading the window tells which is right.
+  if (listed.isAll && announced !== undefined && announced !== listed.objects.length) return undefined;
   // Shopify may filter by whole days: what lies before the window was in one before it.
   const within = listed.objects.filter(({ at }) => !(at < from.getTime()));
   const isAll = listed.isAll || (feed.isSorted !== false && within.length < listed.objects.length);
