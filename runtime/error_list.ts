@@ -84,6 +84,11 @@ export const errorList = {
     when: 'workers claimed every job with this key as it was made',
     next: 'try again',
   },
+  NS_FIGURE_UNKNOWN: {
+    exit: 'notFound',
+    when: 'there are no figures, and no rollup, of that name',
+    next: 'take one of those that the message lists',
+  },
   NS_FX_FILE_MISSING: {
     exit: 'notFound',
     when: 'the file of exchange rates does not exist',

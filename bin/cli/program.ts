@@ -35,6 +35,7 @@ export const nouns: Record<string, Entry> = {
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
+  why: { summary: 'why a figure is absent or not final', load: () => import('./why/index.ts') },
   nights: { summary: 'the nightly run of each brand', load: () => import('./nights/index.ts') },
   schedules: {
     summary: 'what fires by the clock, and what fired',

@@ -13,9 +13,9 @@ import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
 
 /** Verbs that change nothing which an operator answers for. */
 const READS = [
-  ...['demo', 'sandbox', 'status', 'audit', 'doctor'],
+  ...['demo', 'sandbox', 'status', 'audit', 'doctor', 'why'],
   ...['brands list', 'retailers list', 'connections list', 'sync status', 'fx status', 'fx list', 'fx show'],
-  ...['jobs list', 'jobs show', 'jobs pauses', 'nights list', 'nights show'],
+  ...['jobs list', 'jobs show', 'jobs why', 'jobs pauses', 'nights list', 'nights show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 

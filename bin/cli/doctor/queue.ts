@@ -28,7 +28,7 @@ export const waiting: Check = {
       return ok(`${count(workers, 'worker')}; no job waits for long`);
     return (oldest.seconds < WAIT_FAILURE_SECONDS ? warning : failure)(
       `Job ${oldest.id} (${oldest.task}) waits for ${span(oldest.seconds * 1_000)}: ${oldest.why}.`,
-      `npx nightshift jobs show ${oldest.id}`,
+      `npx nightshift jobs why ${oldest.id}`,
     );
   },
 };

@@ -10,10 +10,12 @@ import { addList } from './list.ts';
 import { addPauses } from './pause.ts';
 import { addPrune } from './prune.ts';
 import { cancel, discard, retry } from './verbs.ts';
+import { addWhy } from './why.ts';
 
 export const noun: Noun = (command, cli) => {
   addList(command, cli);
   addShow(command, cli);
+  addWhy(command, cli);
   for (const verb of [retry, cancel, discard]) addVerb(command, cli, verb);
   addPauses(command, cli);
   addPrune(command, cli);

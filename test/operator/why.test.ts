@@ -1,0 +1,201 @@
+/** An operator is told why a job waits, and why a figure is absent or not final. */
+import { expect, test } from 'vitest';
+import { nightshift } from '../support/cli.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { aShopToSync } from '../support/providers/cli_shop.ts';
+import { aBrand, aRetailer, aShop } from '../support/rows/factory.ts';
+
+type Page = {
+  state: string;
+  rows: number | null;
+  reasons: { because: string; next?: string }[];
+  queued_by: string[];
+};
+
+async function ask(db: TestDb, ...words: string[]): Promise<{ code: number | null; page: Page }> {
+  const { code, json, stderr } = await nightshift([...words, '--json'], { env: { DATABASE_URL: db.url } });
+  const [page] = json() as Page[];
+  if (page === undefined) throw new Error(`${words.join(' ')} gave nothing: ${stderr}`);
+  return { code, page };
+}
+
+const becauseOf = ({ page }: { page: Page }) => page.reasons.map(({ because }) => because);
+
+async function aJob(db: TestDb, { payload = {}, ...options }: Record<string, unknown> = {}): Promise<string> {
+  const named = Object.entries(options).map(([name, value]) => `${name} => '${value}'`);
+  const call = ["'retention'", `'${JSON.stringify(payload)}'`, ...named].join(', ');
+  const [id] = await db.column(`select (graphile_worker.add_job(${call})).id::text`);
+  return String(id);
+}
+
+const lock = (db: TestDb, id: string) =>
+  db.query("update graphile_worker._private_jobs set locked_by = 'w', locked_at = now() where id = $1", [id]);
+
+test('a job says that no worker runs, that its lane is busy and with what, and when its time comes', async () => {
+  await using db = await freshDb();
+  const first = await aJob(db, { queue_name: 'narrow' });
+  const second = await aJob(db, { queue_name: 'narrow' });
+  const other = await aJob(db, { queue_name: 'wide', run_at: '2199-01-01T00:00:00Z' });
+  expect(becauseOf(await ask(db, 'jobs', 'why', first))).toEqual(['no worker runs']);
+  await lock(db, first);
+  const { page } = await ask(db, 'jobs', 'why', second);
+  expect(page).toMatchObject({ state: 'waiting' });
+  expect(page.reasons).toEqual([
+    {
+      because: `its lane narrow is busy with job ${first} (retention)`,
+      next: `npx nightshift jobs why ${first}`,
+    },
+    { because: 'no worker runs', next: expect.stringContaining('nightshift up') },
+  ]);
+  expect(becauseOf(await ask(db, 'jobs', 'why', other))).toEqual([
+    'its time comes at 2199-01-01T00:00:00Z',
+    'no worker runs',
+  ]);
+  expect(becauseOf(await ask(db, 'jobs', 'why', first))).toEqual(['a worker has just taken it']);
+  expect((await nightshift(['jobs', 'why', '999999'], { env: { DATABASE_URL: db.url } })).code).toBe(3);
+});
+
+test('a job of a connection says that it is held and why, or until when its provider allows nothing', async () => {
+  await using db = await freshDb();
+  const [one, other] = [await aShop(db), await aShop(db)];
+  const jobOf = ({ brand, connection }: typeof one) =>
+    aJob(db, { payload: { brandId: brand.id, connectionId: connection.id } });
+  const [held, limited] = [await jobOf(one), await jobOf(other)];
+  await db.query(
+    "update app.connections set held_at = now(), held_reason = 'the key is refused' where id = $1",
+    [one.connection.id],
+  );
+  await db.query("update graphile_worker._private_jobs set run_at = 'infinity' where id = $1", [held]);
+  await db.query(`insert into ops.rate_budgets values ('shopify', $1, 0, 1, 1, now(), '2199-01-01')`, [
+    other.connection.account,
+  ]);
+  const why = await ask(db, 'jobs', 'why', held);
+  expect(why.page.state).toBe('held');
+  expect(why.page.reasons[0]).toEqual({
+    because: `its connection ${one.connection.name} is held: the key is refused`,
+    next: `npx nightshift connections check ${one.connection.name} --brand ${one.brand.slug}`,
+  });
+  expect(becauseOf(await ask(db, 'jobs', 'why', limited))[0]).toBe(
+    `its provider allows no request of ${other.connection.name} before 2199-01-01T00:00:00Z`,
+  );
+});
+
+test('a job that has ended says how, what queued it, its attempts and what it loaded', async () => {
+  await using db = await freshDb();
+  const dead = await aJob(db);
+  await db.query('select graphile_worker.permanently_fail_jobs(array[$1]::bigint[], $2)', [
+    dead,
+    'it is broken',
+  ]);
+  expect((await ask(db, 'jobs', 'why', dead)).page.reasons).toEqual([
+    { because: expect.stringContaining('it is broken'), next: `npx nightshift jobs retry ${dead}` },
+  ]);
+  await db.query(
+    `insert into ops.schedules (name, task, expression, decided_to) values ('mine', 'retention', '0 2 * * *', now());
+     insert into ops.schedule_slots (schedule_id, slot, version, local_day, outcome, job_id, decided_at, decided_by)
+     select id, '2026-03-01T02:00:00Z', 1, '2026-03-01', 'queued', 777, now(), 'x' from ops.schedules;
+     insert into ops.job_runs (job_id, task, payload, attempt, pool_id, claimed_at, started_at, finished_at, outcome, tally, error_code, error_message)
+     values (777, 'retention', '{}', 1, '', now(), now(), now(), 'retrying', null, 'NS_X', 'the disk is full'),
+            (777, 'retention', '{}', 2, '', now(), now(), now(), 'partial', '{"read": 7, "incomplete": "two are missing"}', null, null)`,
+  );
+  const { page } = await ask(db, 'jobs', 'why', '777');
+  expect(page).toMatchObject({
+    ...{ state: 'partial', reasons: [{ because: 'it ended as partial: two are missing' }] },
+    queued_by: [expect.stringMatching(/^slot 2026-03-01T02:00:00Z of schedule \d+ mine$/)],
+    attempts: [{ error_code: 'NS_X', error_message: 'the disk is full' }, { tally: { read: 7 } }],
+  });
+});
+
+test('a figure is there and final, or its day had nothing, is not over, has not begun or waits for a rollup', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopToSync(db);
+  expect(await nightshift(['sync', 'run', '--brand', 'acme', '--wait'], { env: shop.env })).toMatchObject({
+    code: 0,
+  });
+  const why = (day: string, figure = 'daily_sales') =>
+    ask(db, 'why', figure, '--brand', 'acme', '--day', day);
+  const [today, tomorrow] = (await db.column(
+    `select ((now() at time zone 'America/New_York')::date + n)::text from generate_series(0, 1) n order by n`,
+  )) as [string, string];
+  expect(await why('2026-11-01')).toMatchObject({
+    ...{
+      code: 0,
+      page: { state: 'final', rows: 1, reasons: [{ because: 'it is there (1 row) and final' }] },
+    },
+  });
+  const sales = await why('2026-11-01', 'sales');
+  expect(sales).toMatchObject({ code: 0, page: { state: 'final', rows: null } });
+  const nothing = await why('2026-11-10');
+  expect(nothing).toMatchObject({ code: 0, page: { state: 'final', rows: 0 } });
+  expect(becauseOf(nothing)[0]).toContain('the providers had nothing of it');
+  expect(becauseOf(await why('2026-10-01'))).toEqual([
+    'the first day with data of sales is 2026-11-01: the providers had nothing before',
+  ]);
+  expect(await why(today)).toMatchObject({ code: 6, page: { state: 'provisional' } });
+  expect(becauseOf(await why(today))).toEqual(['the day is not over']);
+  expect(becauseOf(await why(tomorrow))).toEqual(['the day has not begun']);
+  await db.query(
+    "insert into ops.marks (brand_id, subject, retailer_id, day, marked_at) select brand_id, 'sales', id, '2026-11-02', now() from app.retailers",
+  );
+  expect((await why('2026-11-02')).page.reasons).toEqual([
+    {
+      because: 'figures of the day wait to be computed again',
+      next: 'npx nightshift rollup run --brand acme --from 2026-11-02 --to 2026-11-02 --wait',
+    },
+  ]);
+  const unknown = await nightshift(['why', 'sails', '--brand', 'acme', '--day', today], { env: shop.env });
+  expect(unknown).toMatchObject({ code: 3, stderr: expect.stringContaining('daily_sales') });
+});
+
+test('a figure names the connection that is held, not read or not there, its job and the slots that did not fire', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopToSync(db);
+  const { env, connection } = shop;
+  const { id: brandId } = await aBrand(db, { slug: 'brio', timeZone: 'America/New_York' });
+  await aRetailer(db, { brandId, slug: 'us' });
+  await aRetailer(db, { brandId: connection.brandId, slug: 'de' });
+  const why = (...more: string[]) => ask(db, 'why', 'daily_sales', '--day', '2026-11-20', ...more);
+  const never = await why('--brand', 'acme', '--retailer', 'us');
+  expect(never).toMatchObject({ code: 6, page: { state: 'absent', rows: 0 } });
+  expect(becauseOf(never)).toEqual([
+    'shopify.deletions of shop was never read to its end',
+    'shopify.orders of shop was never read to its end',
+    'no schedule syncs shop',
+  ]);
+  for (const [name, options] of [
+    ['brio', ['--brand', 'brio']],
+    ['de of acme', ['--brand', 'acme', '--retailer', 'de']],
+  ] as const)
+    expect(becauseOf(await why(...options))).toEqual([
+      `${name} has no connection to shopify, which sales rest on`,
+    ]);
+
+  expect(await nightshift(['sync', 'run', '--brand', 'acme', '--wait'], { env })).toMatchObject({ code: 0 });
+  await db.query(
+    "update ops.positions set complete_to = '2026-11-15T00:00:00Z' where stream = 'shopify.orders'",
+  );
+  await db.query("update app.connections set held_at = now(), held_reason = 'the key is refused'");
+  await db.query(
+    `insert into ops.schedules (brand_id, connection_id, name, task, expression, decided_to, paused_at, paused_by, paused_reason)
+     values ($1, $2, 'sync', 'sync_connection', '5 * * * *', now(), now(), 'ann', 'stocktaking')`,
+    [connection.brandId, connection.id],
+  );
+  await db.query(
+    `insert into ops.schedule_slots (brand_id, schedule_id, slot, version, local_day, outcome, detail, decided_at, decided_by)
+     select brand_id, id, '2026-11-20T00:00:00Z'::timestamptz + make_interval(hours => n), 1, '2026-11-20',
+            case when n < 3 then 'missed' else 'queued' end, 'no scheduler ran', now(), 'x'
+     from ops.schedules, generate_series(1, 4) n where task = 'sync_connection'`,
+  );
+  const id = await aJob(db, { payload: { brandId: connection.brandId, connectionId: connection.id } });
+  const late = await why('--brand', 'acme');
+  expect(late).toMatchObject({ code: 6 });
+  expect(becauseOf(late)).toEqual([
+    'shopify.orders of shop is read up to 2026-11-15T00:00:00Z only',
+    'shop is held: the key is refused',
+    expect.stringContaining(`job ${id} (retention) is waiting`),
+    expect.stringMatching(/its schedule \d+ sync is paused: stocktaking, by ann/),
+    expect.stringMatching(
+      /2 slots of schedule \d+ sync ended as missed, the last at 2026-11-20T02:00:00Z: no scheduler ran/,
+    ),
+  ]);
+});
