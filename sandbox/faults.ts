@@ -46,6 +46,8 @@ const faultShape = z.discriminatedUnion('kind', [
     ids,
     requests: whole.default(0),
     seconds: whole.default(0),
+    /** Shopify: its counts have them already. */
+    counted: z.boolean().default(false),
   }),
   z.strictObject({ kind: z.literal('late_events'), ...common, seconds: whole }),
   z.strictObject({ kind: z.literal('balance_off'), ...common, currency: z.string(), amount: z.int() }),
@@ -122,14 +124,14 @@ export class Faults {
   }
 
   /** Rows that are late for who asks for the `asked`th time; what was asked before the fault was set does not count. */
-  lateRows(target: Target, asked: number): Set<string> {
+  lateRows(target: Target, asked: number, { inCount = false } = {}): Set<string> {
     const secondsAgo = (Date.now() - this.#setAt) / 1000;
     const before = this.#askedBefore.get(target.shop) ?? asked - 1;
     this.#askedBefore.set(target.shop, before);
     const late = this.lasting('late_rows', target);
     return new Set(
-      late.flatMap(({ ids, requests, seconds }) =>
-        asked - before <= requests || secondsAgo < seconds ? ids : [],
+      late.flatMap(({ ids, requests, seconds, counted }) =>
+        !(inCount && counted) && (asked - before <= requests || secondsAgo < seconds) ? ids : [],
       ),
     );
   }

@@ -17,8 +17,8 @@ export function pageFaults(faults: Faults, shop: Shop, target: Target, asked: nu
       }
       return page.nodes.length > 1 && faults.take('reorder_page', target) ? reordered(page) : page;
     },
-    rows: (rows) => {
-      const hidden = faults.lateRows(target, asked);
+    rows: (rows, inCount = false) => {
+      const hidden = faults.lateRows(target, asked, { inCount });
       const present = hidden.size > 0 ? rows.filter((row) => !hidden.has(idOf(row))) : rows;
       return withOlder(present, faults, shop, target);
     },

@@ -163,6 +163,33 @@ test('what changed in the last minutes before a run comes in the next window aga
   expect(await db.column("select name from raw.shopify_orders where id = '4'")).toEqual(['again']);
 });
 
+test('a window of which Shopify counts more than it lists is not complete, and is read until all came', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await using other = await aShopOf(db, few, served(6));
+  for (const one of [shop, other]) await firstLoad(one);
+  const late = [3, 4].map((id) => order(id, '06:30'));
+  for (const one of [shop, other])
+    await one.serve({ ...few, 'orders.ndjson': [...few['orders.ndjson'], ...late] }, served(8));
+  const ids = late.map(({ id }) => `gid://shopify/Order/${id}`);
+  await shop.faults({ kind: 'late_rows', ids, seconds: 3_600, counted: true });
+  expect(await other.syncAll(at(8))).toMatchObject({ changed: 2 });
+  for (const hour of [8, 9]) {
+    expect(await shop.syncAll(at(hour))).toMatchObject({
+      incomplete: expect.stringContaining(
+        'shopify.orders: Shopify counts 2 orders from 2026-11-20T05:54:00Z',
+      ),
+    });
+    const orders = (await statesOf(db, shop)).find(({ stream }) => stream === 'shopify.orders');
+    expect(orders).toMatchObject({ state: 'partial', complete_to: new Date('2026-11-20T05:59:00Z') });
+  }
+  await shop.faults();
+  expect(await shop.syncAll(at(10))).toMatchObject({ changed: 2 });
+  const stored = 'select id from raw.shopify_orders where brand_id = $1 order by id';
+  expect(await db.column(stored, [shop.brandId])).toEqual(['1', '2', '3', '4']);
+  expect((await statesOf(db, shop)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
 test('an order that is missing is noticed by the count of a quiet hour, and of a shop that is always quiet each day', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, few, served(6));

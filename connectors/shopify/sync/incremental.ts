@@ -6,17 +6,19 @@
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
 import type { Feed } from './feed.ts';
-import type { Listed, Wanted } from './look.ts';
+import type { Wanted } from './look.ts';
 import { LAG_MS, type ShopifyRun } from './sync_run.ts';
 import { floorSecond, type Position, type Window } from './sync_state.ts';
 import {
-  type Bounds,
   type CountedWindow,
   countWindow,
+  endOfKnown,
+  type KnownObjects,
   lookedCount,
   OVERLAP_MS,
   readWindow,
   WINDOW_OBJECTS_MAX,
+  type WindowEnd,
   wantedCount,
   wantedList,
 } from './window.ts';
@@ -73,7 +75,7 @@ export async function* resyncWindow(
   let to = until;
   for (let from = floorSecond(since); from < until; ) {
     const counted = await nextWindow(run, feed, from, to);
-    const { tooMany, recent, ...end } = yield* readWindow(run, feed, counted, () => undefined);
+    const { tooMany, recent, ...end } = yield* readUnknown(run, feed, counted, () => undefined);
     if (tooMany && isDivisible(from, to)) {
       to = middleOf(from, to);
       continue;
@@ -90,16 +92,27 @@ export async function* resyncWindow(
 /** Reads a window to its end; false if something is missing, and then the next run starts it over. */
 async function* settle(run: ShopifyRun, feed: Feed, counted: CountedWindow): AsyncGenerator<Page, boolean> {
   const { window } = counted;
-  const { window: _, ...before } = run.position;
+  const { window: _, isUnread: __, ...before } = run.position;
   const reached = (at: Pick<Window, 'from' | 'before'>) =>
     checkpoint(run, { ...before, window: { ...window, ...at } }).position;
-  const { recent, ...end } = yield* readWindow(run, feed, counted, reached);
+  const { recent, ...end } = yield* readUnknown(run, feed, counted, reached);
   const isWhole = end.incomplete === undefined;
   const after: Position = isWhole
     ? withSeen({ ...before, changesTo: window.to }, feed, recent)
-    : { ...before, catchingUp: undefined };
+    : { ...before, isUnread: true, catchingUp: undefined };
   yield { ...checkpoint(run, after), ...end };
   return isWhole;
+}
+
+/** Reads a window, unless a look shows that all of it was read before. */
+async function* readUnknown(
+  run: ShopifyRun,
+  feed: Feed,
+  counted: CountedWindow,
+  positionAt: Parameters<typeof readWindow>[3],
+): AsyncGenerator<Page, WindowEnd> {
+  const known = knownIn(run, feed, counted);
+  return known ? endOfKnown(feed, counted, known) : yield* readWindow(run, feed, counted, positionAt);
 }
 
 /** Reads from `from` on, as far as one filter reaches. */
@@ -109,8 +122,7 @@ async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): P
     const bounds = { from, to };
     const announced = await lookedCount(run, feed, bounds);
     const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
-    const known = knownIn(run, feed, bounds, announced);
-    if (fits) return { window: { start: from, from, to, before: 0 }, announced, known };
+    if (fits) return { window: { start: from, from, to, before: 0 }, announced };
     to = middleOf(from, to);
   }
 }
@@ -119,18 +131,22 @@ async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): P
 function knownIn(
   run: ShopifyRun,
   feed: Feed,
-  { from, to }: Bounds,
-  announced: number | undefined,
-): readonly Listed[] | undefined {
+  { window: { from, to }, announced }: CountedWindow,
+): KnownObjects | undefined {
   const listed = run.look?.listOf(wantedList(feed, { from, to }));
   if (!listed) return undefined;
-  // The list and its count disagree: reading the window tells which is right.
-  if (listed.isAll && announced !== undefined && announced !== listed.objects.length) return undefined;
-  // Shopify may filter by whole days: what lies before the window was in one before it.
+  // Shopify may filter by whole days: what lies before the window was in one before it, and is in the count.
   const within = listed.objects.filter(({ at }) => !(at < from.getTime()));
-  const isAll = listed.isAll || (feed.isSorted !== false && within.length < listed.objects.length);
+  if (listed.isAll) {
+    // The list and its count disagree: reading the window tells which is right.
+    if (announced !== undefined && announced !== listed.objects.length) return undefined;
+  } else {
+    const reachesBack = feed.isSorted !== false && within.length < listed.objects.length;
+    if (!reachesBack || run.position.isUnread) return undefined; // no count proves such a list
+  }
   const seen = new Set(run.position.seen?.[feed.name]);
-  return isAll && within.every(({ key }) => seen.has(key)) ? within : undefined;
+  const isKnown = within.every(({ key }) => seen.has(key));
+  return isKnown ? { objects: within, found: listed.isAll ? listed.objects.length : undefined } : undefined;
 }
 
 /** Remembers which objects of the overlap were read; none if there are more than a look shows. */

@@ -27,6 +27,8 @@ export const positionSchema = z.object({
   /** Every change up to here is stored. */
   changesTo: instant.optional(),
   window: windowSchema.optional(),
+  /** The last window lacked objects that Shopify counts. */
+  isUnread: z.literal(true).optional(),
   /**
    * By feed, the objects of the last minutes before that, each with its instant: they come in the next window again.
    */

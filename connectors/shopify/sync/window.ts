@@ -29,14 +29,13 @@ const countSchema = z.object({
   count: z.object({ count: z.int().nonnegative(), precision: z.string() }).nullable(),
 });
 
+/** `announced`: objects in the whole window when it was begun or resumed. */
+export type CountedWindow = { window: Window; announced: number | undefined };
 /**
- * `announced`: objects in the whole window when it was begun or resumed. `known`: all of them, read before as they are.
+ * The objects of a window, each read before as it is. `found` is their number, undefined where the filter also matched
+ * objects that were not listed.
  */
-export type CountedWindow = {
-  window: Window;
-  announced: number | undefined;
-  known?: readonly Listed[] | undefined;
-};
+export type KnownObjects = { objects: readonly Listed[]; found: number | undefined };
 /** `tooMany`: of a feed without a count, more than can be paged; what came so far is only a part. */
 export type WindowEnd = {
   checks: readonly Check[];
@@ -70,12 +69,12 @@ export async function lookedCount(
   return looked ?? countWindow(run, feed, bounds);
 }
 
-/** The question of `lookedCount`. */
+/** The count that `lookedCount` looks up in the look. */
 export function wantedCount(feed: Counted, bounds: Bounds): Wanted[] {
   return feed.count ? [{ query: feed.count, filter: filterOf(feed, bounds) }] : [];
 }
 
-/** What tells of a window whether it holds anything that is not known. */
+/** The list that shows whether a window holds unknown objects. */
 export function wantedList(feed: Feed, bounds: Bounds): Wanted {
   return { query: feed.page, filter: filterOf(feed, bounds), instant: feed.instantField };
 }
@@ -84,13 +83,9 @@ export function wantedList(feed: Feed, bounds: Bounds): Wanted {
 export async function* readWindow(
   run: ShopifyRun,
   feed: Feed,
-  { window, announced, known }: CountedWindow,
+  { window, announced }: CountedWindow,
   positionAt: (at: Pick<Window, 'from' | 'before'>) => Json | undefined,
 ): AsyncGenerator<Page, WindowEnd> {
-  if (known) {
-    const end = await finish(run, feed, { window, announced }, announced ?? 0);
-    return { ...end, recent: recentOf(window, known) };
-  }
   if (run.look) run.look.hasRead = true;
   const progress = trackProgress(feed, window);
   let { from } = window;
@@ -139,6 +134,17 @@ export async function* readWindow(
   return cutShort(feed, window, 'the same page comes again and again');
 }
 
+/** The end of a window that needs no reading. */
+export function endOfKnown(
+  feed: Feed,
+  { window, announced }: CountedWindow,
+  { objects, found }: KnownObjects,
+): WindowEnd {
+  const isCounted = announced !== undefined && found !== undefined;
+  const end = isCounted ? compare(feed, window, announced, found) : { checks: [] };
+  return { ...end, recent: recentOf(window, objects) };
+}
+
 function cutShort({ name }: Feed, { start, to }: Window, reason: string): WindowEnd {
   const incomplete = `Not all ${name} from ${timeText(start)} to ${timeText(to)} came: ${reason}`;
   return { checks: [], incomplete, recent: [] };
@@ -161,7 +167,15 @@ async function finish(
   let expected = counted.announced;
   if (expected !== undefined && found < expected)
     expected = await countWindow(run, feed, { from: start, to });
-  if (expected === undefined) return { checks: [] };
+  return expected === undefined ? { checks: [] } : compare(feed, counted.window, expected, found);
+}
+
+function compare(
+  feed: Feed,
+  { start, to }: Window,
+  expected: number,
+  found: number,
+): Omit<WindowEnd, 'recent'> {
   const check = { name: `${feed.name} in window`, expected, found, ok: found >= expected };
   if (check.ok) return { checks: [check] };
   const incomplete = `Shopify counts ${expected} ${feed.name} from ${timeText(start)} to ${timeText(to)}, ${found} came`;

@@ -23,8 +23,8 @@ export type Page = {
 export type PageFaults = {
   expireCursor(): boolean;
   change(page: Page, rows: readonly Plain[], request: PageRequest): Page;
-  /** Hides rows that are late, and swaps in older versions. */
-  rows(rows: readonly Plain[]): readonly Plain[];
+  /** Hides rows that are late, and swaps in older versions. `inCount`: for a count, not for a list. */
+  rows(rows: readonly Plain[], inCount?: boolean): readonly Plain[];
 };
 
 type Place = { sort: string; id: string };

@@ -134,7 +134,7 @@ function rootPage(list: RootList, args: Args, asked: Asked, info: GraphQLResolve
 function countOf(list: RootList, args: Args, asked: Asked, info: GraphQLResolveInfo): object {
   const { rows, warnings } = selectRows(asked.shop, list, args, asked.now);
   noteWarnings(asked, info, args, warnings);
-  const count = asked.faults.rows(rows).length;
+  const count = asked.faults.rows(rows, true).length;
   const limit = args.limit === null ? Number.POSITIVE_INFINITY : Number(args.limit ?? COUNT_MAX);
   return { count: Math.min(count, limit), precision: count > limit ? 'AT_LEAST' : 'EXACT' };
 }
