@@ -359,6 +359,42 @@ create function ops.rest(p_job bigint, p_outcome text) returns interval language
   select ops.pause(greatest(ops.runs_in_vain(p_job, p_outcome), 1), '1 min')
 $$;
 
+-- Whether a provider that answers nobody, or no more of us, ended the run: what a breaker counts.
+create function ops.is_overload(p_code text) returns boolean language sql immutable as $$
+  select coalesce(p_code in ('NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED'), false)
+$$;
+
+-- The breaker of a connection. Five runs in a row that end by overload open it: the connection is paused for a minute.
+-- The first run after that either succeeds, which closes it, or opens it for twice as long, an hour at most. Gives until
+-- when it is open, nothing while it is closed. A lane lets one run of a connection go at a time, so one is what is tried.
+create function ops.feed_breaker(p_run ops.job_runs, p_code text) returns timestamptz language plpgsql as $$
+declare
+  v_flag text := ops.pause_flag(null, null, p_run.brand_id, p_run.connection_id);
+  v_pause ops.pauses;
+  v_in_a_row integer;
+  v_length interval := '1 min';
+begin
+  select * into v_pause from ops.pauses where flag = v_flag and by_breaker for update;
+  if v_pause.until > now() then return v_pause.until; end if; -- this run was under way when it opened
+  if v_pause.flag is null then
+    select count(*) filter (where ops.is_overload(error_code)) into v_in_a_row from (
+      select error_code from ops.job_runs
+      where (brand_id, connection_id) = (p_run.brand_id, p_run.connection_id)
+        and outcome in ('succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead')
+      order by id desc limit 5) latest;
+    if v_in_a_row < 5 then return null; end if;
+  else
+    v_length := least(2 * (v_pause.until - v_pause.paused_at), interval '1 hour');
+  end if;
+  insert into ops.pauses as p (flag, by_breaker, brand_id, connection_id, reason, paused_by, until)
+  values (v_flag, true, p_run.brand_id, p_run.connection_id,
+    format('its runs end with %s, one after the other', p_code), 'breaker', now() + v_length)
+  on conflict (flag, by_breaker) do update
+  set reason = excluded.reason, paused_at = now(), until = greatest(p.until, excluded.until)
+  returning p.until into v_pause.until;
+  return v_pause.until;
+end $$;
+
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
 -- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer
 -- that never came, it answers the same. A job that was to be cancelled is, unless it had done its work by then.
@@ -373,6 +409,8 @@ create function ops.end_run(
 declare
   v_run ops.job_runs;
   v_outcome text := p_outcome;
+  v_attempts integer := p_attempts;
+  v_open_until timestamptz;
   v_error text := nullif(concat_ws(': ', p_error ->> 'code', p_error ->> 'message'), '');
 begin
   if p_outcome in ('succeeded', 'partial') then perform set_config('synchronous_commit', 'off', true); end if;
@@ -402,6 +440,23 @@ begin
     end if;
   end if;
 
+  if v_run.connection_id is null then
+    null; -- no provider answers for it
+  elsif v_outcome in ('succeeded', 'partial') then
+    delete from ops.pauses
+    where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker;
+  elsif ops.is_overload(p_error ->> 'code') and v_outcome in ('retrying', 'snoozed', 'dead') then
+    v_open_until := ops.feed_breaker(v_run, p_error ->> 'code');
+    if v_open_until is not null and (
+      v_outcome = 'retrying' or v_outcome = 'dead' and p_attempt >= (
+        select max_attempts from graphile_worker._private_jobs where id = p_job))
+    then -- it waits for the provider, which is not its fault
+      v_outcome := 'snoozed';
+      v_attempts := greatest(p_attempt - 1, 0);
+      update ops.job_runs set outcome = v_outcome where id = run;
+    end if;
+  end if;
+
   if v_outcome in ('succeeded', 'partial') then
     delete from graphile_worker._private_jobs where id = p_job;
     if v_run.lane is not null then
@@ -414,12 +469,12 @@ begin
     perform ops.unlock_job(p_job, p_pool, j.max_attempts, j.run_at, null, v_error)
     from graphile_worker._private_jobs j where j.id = p_job;
   elsif v_outcome = 'held' then
-    perform ops.unlock_job(p_job, p_pool, p_attempts, 'infinity', v_run.job_key, v_error);
+    perform ops.unlock_job(p_job, p_pool, v_attempts, 'infinity', v_run.job_key, v_error);
   elsif v_outcome = 'released' and p_error is not null then
-    perform ops.unlock_job(p_job, p_pool, p_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
+    perform ops.unlock_job(p_job, p_pool, v_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
   else
-    perform ops.unlock_job(p_job, p_pool, p_attempts,
-      now() + greatest(make_interval(secs => p_delay_seconds), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
+    perform ops.unlock_job(p_job, p_pool, v_attempts,
+      now() + greatest(make_interval(secs => p_delay_seconds), v_open_until - now(), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
       v_run.job_key, v_error);
   end if;
   select r.outcome into ended from ops.job_runs r where r.id = run; -- cancelled, where somebody wanted it

@@ -59,8 +59,8 @@ type Pause = { target: string; reason: string; until?: string | undefined; by: s
 /** A second pause of the same takes the place of the first. False if `until` is past. */
 export async function pause(db: Db, paused: Paused, { target, reason, until, by }: Pause): Promise<boolean> {
   return db.transaction(async (tx) => {
-    await tx.query('delete from ops.pauses where until <= now()');
-    const before = await lockPause(tx, paused);
+    await tx.query('delete from ops.pauses where until <= now() and not by_breaker');
+    const before = (await lockPauses(tx, paused)).find(({ by_breaker }) => !by_breaker);
     const { rows } = await tx.query<{ until: Date | null }>(
       `insert into ops.pauses (flag, task, provider, brand_id, connection_id, reason, until, paused_by)
        select ops.pause_flag($1, $2, $3, $4), $1, case when $3::uuid is null then $2 end, $3, $4, $5, $6, $7
@@ -72,7 +72,7 @@ export async function pause(db: Db, paused: Paused, { target, reason, until, by 
     );
     if (rows[0] === undefined) return false;
     const after = { reason, until: rows[0].until };
-    await recordAction(tx, { action: 'jobs.pause', target, ...ofBrand(paused), before, after });
+    await recordAction(tx, { action: 'jobs.pause', target, ...ofBrand(paused), ...was(before), after });
     return true;
   });
 }
@@ -80,24 +80,23 @@ export async function pause(db: Db, paused: Paused, { target, reason, until, by 
 /** Ends pauses of a person and of a breaker alike; the jobs can be claimed within a second. */
 export async function resume(db: Db, paused: Paused, target: string): Promise<void> {
   await db.transaction(async (tx) => {
-    const before = await lockPause(tx, paused);
+    const [before] = await lockPauses(tx, paused);
     if (before === undefined) throw new NotPaused(target);
     await tx.query('delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4)', valuesOf(paused));
-    await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), before });
+    await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), ...was(before) });
   });
 }
 
-async function lockPause(
-  tx: Tx,
-  paused: Paused,
-): Promise<{ reason: string; until: Date | null } | undefined> {
-  const { rows } = await tx.query<{ reason: string; until: Date | null }>(
-    `select reason, until from ops.pauses
+type Held = { by_breaker: boolean; reason: string; until: Date | null };
+
+async function lockPauses(tx: Tx, paused: Paused): Promise<Held[]> {
+  const { rows } = await tx.query<Held>(
+    `select by_breaker, reason, until from ops.pauses
      where flag = ops.pause_flag($1, $2, $3, $4) and (until is null or until > now())
      order by by_breaker for update`,
     valuesOf(paused),
   );
-  return rows[0];
+  return rows;
 }
 
 function valuesOf({ task, provider, brandId, connectionId }: Paused): unknown[] {
@@ -106,4 +105,8 @@ function valuesOf({ task, provider, brandId, connectionId }: Paused): unknown[] 
 
 function ofBrand({ brandId }: Paused): { brandId?: string } {
   return brandId === undefined ? {} : { brandId };
+}
+
+function was(held: Held | undefined) {
+  return held === undefined ? {} : { before: { reason: held.reason, until: held.until } };
 }
