@@ -5,9 +5,9 @@
  */
 import { loadItems } from '../sql/load/load.ts';
 import { loadOrders } from './load_orders.ts';
-import { type Place, upsertPage, upsertRows } from './load_yardsticks.ts';
 import type { Figure } from './support/bench.ts';
 import { chargeItems, chargePages, charges, makeChargesTable } from './support/charges.ts';
+import { type Place, upsertPage, upsertRows } from './support/load_yardsticks.ts';
 import { compare, rememberVersions, rewrittenSince, timed, walBytes } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
 import { addConnection } from './support/tenants.ts';

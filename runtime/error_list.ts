@@ -2,6 +2,8 @@
  * All coded errors. Classes, exit codes and `docs/errors.md` come from this list.
  * A code is stable: people search for it, and runs keep it.
  */
+
+import { connectionErrors } from './connection_errors.ts';
 import type { Entry, Verdict } from './error_entry.ts';
 import { jobErrors } from './job_errors.ts';
 import { providerErrors } from './provider_errors.ts';
@@ -10,12 +12,8 @@ import { scheduleErrors } from './schedule_errors.ts';
 export const errorList = {
   ...jobErrors,
   ...providerErrors,
+  ...connectionErrors,
   ...scheduleErrors,
-  NS_ACCOUNT_TAKEN: {
-    exit: 'conflict',
-    when: 'the brand has a connection to this account already; two would count its sales twice',
-    next: 'use that one, or `connections move` it to another retailer',
-  },
   NS_CLAIM_LOST: {
     verdict: 'retry',
     when: 'a job was handed back while it still ran; nothing of this run was written',
@@ -24,20 +22,6 @@ export const errorList = {
   NS_CONFIG: {
     when: 'environment variables cannot be used; all faults are listed',
     next: 'correct them: [operations](operations.md)',
-  },
-  NS_CONNECTION_GONE: {
-    when: 'the connection of a job no longer exists',
-    next: 'see `connections list`',
-  },
-  NS_CONNECTION_HELD: {
-    exit: 'conflict',
-    when: 'the connection waits for a person',
-    next: '`connections check`, then `connections key` or `connections release`',
-  },
-  NS_CONNECTION_REMOVING: {
-    exit: 'conflict',
-    when: 'the connection is being removed; there is no way back',
-    next: 'go on with `connections remove`',
   },
   NS_CURRENCY_UNKNOWN: {
     exit: 'usage',

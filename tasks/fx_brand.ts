@@ -1,9 +1,9 @@
 /**
  * Compares the rows of one brand with the exchange rates, marks the days that differ, and queues the rollups of their
- * retailers. A brand whose figures no change reaches costs one look and gets no rollup.
+ * retailers, and of the brand itself. A brand whose figures no change reaches costs one look and gets no rollup.
  */
 import { z } from 'zod';
-import { noticeRatesOfBrand, retailersMoved } from '#sql/fx/days.ts';
+import { noticeRatesOfBrand, ownersMoved } from '#sql/fx/days.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 import { defineTask } from './task.ts';
@@ -20,19 +20,21 @@ export const fxBrand = defineTask({
   key: ({ brandId }) => brandId,
   attempts: 8,
   timeoutSeconds: 30 * 60,
-  async run({ brandId, now }, { db }) {
-    const { days, busy } = await db.transaction((tx) => noticeRatesOfBrand(tx, brandId));
+  async run({ brandId, now }, { db, services }) {
+    const { days, busy } = await db.transaction((tx) => noticeRatesOfBrand(tx, brandId, services.rollups));
     // After the locks are released, one transaction each: queueing a rollup may wait for one that begins, which waits
     // for its lock. The marks say whose rollup is owed, so a crash before this point loses none.
-    const owed = new Set([...busy, ...(await retailersMoved(db, brandId))]);
+    const owed = new Set([...busy, ...(await ownersMoved(db, brandId))]);
     for (const retailerId of owed)
       await db.transaction(async (tx) => {
         const { rowCount } = await tx.query(
-          'select from app.retailers where brand_id = $1 and id = $2 and removing_at is null for key share',
+          retailerId === null
+            ? 'select from app.brands where id = $1 and $2::uuid is null and removing_at is null for key share'
+            : 'select from app.retailers where brand_id = $1 and id = $2 and removing_at is null for key share',
           [brandId, retailerId],
         );
         if (rowCount === 1) await enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) });
       });
-    return { days, retailers: owed.size };
+    return { days, retailers: [...owed].filter((owner) => owner !== null).length };
   },
 });

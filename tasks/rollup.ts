@@ -3,7 +3,8 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { claimMarks, dropMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
-import { rollups } from '#sql/rollups/index.ts';
+import { rollups as ours } from '#sql/rollups/index.ts';
+import type { Rollup } from '#sql/rollups/rollup.ts';
 import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
@@ -36,11 +37,6 @@ type Payload = z.output<typeof payload>;
 /** Rebuilt partitions, with the counts of written and deleted rows. */
 type Batch = Rebuilt & { days: number; objects: number };
 
-/** Marks that objects hand on: many objects touch the same days. */
-const handedOn = rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name);
-
-const counting = rollups.flatMap(({ counts }) => counts ?? []);
-
 /**
  * Brings the aggregates of one retailer, or those of the brand itself, up to date. Without a range it works
  * until no mark is left; with one it rebuilds each of its days, marked or not, and the objects that belong to them.
@@ -56,11 +52,13 @@ export const rollup = defineTask({
     from === undefined ? `${brandId}:${retailerId ?? 'brand'}` : undefined,
   attempts: 8,
   timeoutSeconds: 3_600,
-  async run(which, { db, signal, now, log, progress }) {
+  async run(payload, { db, signal, now, log, progress, services: { rollups = ours } }) {
+    const counting = rollups.flatMap(({ counts }) => counts ?? []);
+    const which = { ...payload, rollups, instant: now() };
     const total = { days: 0, written: 0, deleted: 0 };
     let objects = 0;
     const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
-    for await (const batch of batches(which, now(), db.transaction, signal)) {
+    for await (const batch of batches(which, db.transaction, signal)) {
       total.days += batch.days;
       objects += batch.objects;
       total.written += batch.written;
@@ -78,51 +76,66 @@ export const rollup = defineTask({
 
 type Transaction = <T>(fn: (tx: Tx) => Promise<T>) => Promise<T>;
 
-async function* batches(which: Payload, now: Date, transaction: Transaction, signal: AbortSignal) {
+type Which = Payload & { rollups: readonly Rollup[]; instant: Date };
+
+async function* batches(which: Which, transaction: Transaction, signal: AbortSignal) {
   const ranges = chunksOf(daysBetween(which.from, which.to), BATCH_DAYS_MAX);
   for (const days of ranges) {
     signal.throwIfAborted();
-    yield await transaction((tx) => rebuildRange(tx, which, days, now));
+    yield await transaction((tx) => rebuildRange(tx, which, days));
   }
-  const carried = await transaction((tx) => carry(tx, which, now, ranges.length > 0));
+  const carried = await transaction((tx) => carry(tx, which, ranges.length > 0));
   if (carried) return;
   for (let count = 0; count < BATCHES_MAX; count++) {
     signal.throwIfAborted();
-    const batch = await transaction((tx) => rebuildDirty(tx, which, now));
+    const batch = await transaction((tx) => rebuildDirty(tx, which));
     if (batch.days + batch.objects === 0) return;
     yield batch;
   }
-  await transaction((tx) => enqueue(tx, rollup, which)); // another job does the rest, with a timeout of its own
+  const { rollups: _, instant: __, ...payload } = which;
+  await transaction((tx) => enqueue(tx, rollup, payload)); // another job does the rest, with a timeout of its own
 }
 
 /**
  * Carries states on to this day. After a range, marks of days outside of it are left for another job, including those
  * that an earlier attempt handed on.
  */
-async function carry(tx: Tx, { brandId, retailerId, now: given }: Payload, now: Date, isAfterRange: boolean) {
-  if (retailerId !== null) await rollForward(tx, { brandId, retailerId, now });
+async function carry(tx: Tx, which: Which, isAfterRange: boolean) {
+  const { brandId, retailerId, now: given, instant, rollups } = which;
+  await rollForward(tx, { brandId, retailerId, now: instant }, rollups);
   if (!isAfterRange) return false;
   const { rows } = await tx.query(
     `select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2
        and (marked_at = $3 or subject = any ($4)) limit 1`,
-    [brandId, retailerId, now, rollups.map(({ name }) => name)],
+    [brandId, retailerId, instant, rollups.map(({ name }) => name)],
   );
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;
 }
 
-async function rebuildDirty(tx: Tx, { brandId, retailerId }: Payload, now: Date): Promise<Batch> {
+async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
+  const { brandId, retailerId, instant, rollups } = which;
   const limits = { days: BATCH_DAYS_MAX, objects: BATCH_OBJECTS_MAX };
-  const marks = await claimMarks(tx, brandId, retailerId, limits, handedOn);
+  // What objects hand on: many of them touch the same days.
+  const late = rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name);
+  const marks = await claimMarks(tx, brandId, retailerId, limits, { late, rollups });
   const isMoreWaiting = marks.filter(({ object }) => object).length >= BATCH_OBJECTS_MAX;
-  return runMarked(tx, rollups, { brandId, retailerId, marks, isMoreWaiting, now });
+  const batch = await runMarked(tx, rollups, { brandId, retailerId, marks, isMoreWaiting, now: instant });
+  await enqueueBrand(tx, which, batch);
+  return batch;
 }
 
-async function rebuildRange(tx: Tx, which: Payload, days: readonly string[], now: Date): Promise<Batch> {
-  const { brandId, retailerId } = which;
-  await dropMarks(tx, brandId, retailerId, days);
-  const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now });
+async function rebuildRange(tx: Tx, which: Which, days: readonly string[]): Promise<Batch> {
+  const { brandId, retailerId, instant, rollups } = which;
+  await dropMarks(tx, brandId, retailerId, days, rollups);
+  const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now: instant });
+  await enqueueBrand(tx, which, rebuilt);
   return { ...rebuilt, days: days.length };
+}
+
+/** Rollups of the brand read what has changed of the retailer. They are another job: no lock spans owners. */
+async function enqueueBrand(tx: Tx, { brandId, now }: Which, { ofBrand }: Rebuilt): Promise<void> {
+  if (ofBrand > 0) await enqueue(tx, rollup, { brandId, retailerId: null, ...(now && { now }) });
 }
 
 /** Includes both ends; stops before an endless range. */

@@ -103,9 +103,12 @@ function endsLoad({ isFirstLoad, before: { state } }: StreamEnd): boolean {
 
 /** Whether figures of states, which change with the day alone, have not reached this day yet. */
 async function beginsDay(tx: Tx, { connection, context }: SyncJob, ends: readonly StreamEnd[]) {
-  const { brandId, retailerId } = connection;
-  if (retailerId === null || !ends.some(({ stream }) => stream.hasStates)) return false;
-  return isDayDue(tx, { brandId, retailerId, now: context.now() });
+  if (!ends.some(({ stream }) => stream.hasStates)) return false;
+  const { brandId, id } = connection;
+  const now = context.now();
+  for (const retailerId of await ownersOf(tx, { brandId, connectionId: id }))
+    if (await isDayDue(tx, { brandId, retailerId, now }, context.services.rollups)) return true;
+  return false;
 }
 
 /** Waiting for the provider, a stopping worker and database faults are not failures of a stream. */

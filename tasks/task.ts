@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { ProviderKeyring } from '#connectors/providers.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
+import type { Rollup } from '#sql/rollups/rollup.ts';
 import type { Policy } from '#sql/schedules/decide.ts';
 
 export type Figure = number | string | boolean | null | undefined;
@@ -21,6 +22,8 @@ export type Tally = Record<string, Figure | Readonly<Record<string, object>>> & 
 export type Services = ProviderKeyring & {
   /** The address of the exchange rate feeds. */
   ecbUrl: string;
+  /** The rollups to run; those of the product by default. */
+  rollups?: readonly Rollup[];
   /** Who is told of broken promises; nobody when left out. */
   alerts?: AlertChannels;
 };

@@ -58,6 +58,8 @@ export type Provider = ProviderAddress & {
   title: string;
   account: AccountForm;
   key: KeyForm;
+  /** Of connections of a whole brand: how a part that may belong to one retailer is written. Any text, if not said. */
+  part?: AccountForm;
   /** Whether limits of single accounts are set by hand; else its answers report them. */
   raisesLimits: boolean;
   /** Whether stored objects are compared with a fresh list from time to time; else each sync counts them. */

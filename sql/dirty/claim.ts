@@ -2,15 +2,23 @@
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { noticeRates } from '../fx/days.ts';
+import type { Rollup } from '../rollups/rollup.ts';
 import { lockRollup, type Mark, type Owner } from './marks.ts';
 import type { Subject } from './subject.ts';
 
 /** The limit of partitions of each kind per claim. */
 export type Limits = { days: number; objects: number };
 
+export type ClaimOptions = {
+  /** Subjects of days that objects hand on. */
+  late?: readonly Subject[];
+  /** Those of the product, if not said. */
+  rollups?: readonly Rollup[] | undefined;
+};
+
 /**
- * Takes the marks of some objects, and those of some days, oldest first. Days that others hand on (`late`) stay
- * while objects are left: each batch of these would mark them again. Only marks that it sees go; one that commits
+ * Takes the marks of some objects, and those of some days, oldest first. Days that objects hand on stay while any
+ * of these are left: each batch of them would mark them again. Only marks that it sees go; one that commits
  * later stays for the next claim. Read the facts by a later statement than this one: its snapshot then holds all
  * that the deleted marks stood for.
  */
@@ -19,9 +27,9 @@ export async function claimMarks(
   brandId: string,
   owner: Owner,
   limits: Limits,
-  late: readonly Subject[] = [],
+  { late = [], rollups }: ClaimOptions = {},
 ): Promise<Mark[]> {
-  await begin(tx, brandId, owner);
+  await begin(tx, brandId, owner, rollups);
   const objects = await claim(tx, brandId, owner, { of: 'object', limit: limits.objects, late: [] });
   const isMore = new Set(objects.map(({ object }) => object)).size >= limits.objects;
   const days = await claim(tx, brandId, owner, { of: 'day', limit: limits.days, late: isMore ? late : [] });
@@ -55,8 +63,9 @@ export async function dropMarks(
   brandId: string,
   owner: Owner,
   days: readonly string[],
+  rollups?: readonly Rollup[],
 ): Promise<void> {
-  await begin(tx, brandId, owner);
+  await begin(tx, brandId, owner, rollups);
   await tx.query(
     `delete from ops.marks where ctid = any (array(
        select ctid from ops.marks where brand_id = $1 and ${isOf(owner)} and day = any ($3::date[])
@@ -65,10 +74,15 @@ export async function dropMarks(
   );
 }
 
-async function begin(tx: Tx, brandId: string, owner: Owner): Promise<void> {
+async function begin(
+  tx: Tx,
+  brandId: string,
+  owner: Owner,
+  rollups: readonly Rollup[] | undefined,
+): Promise<void> {
   await lockRollup(tx, brandId, owner);
   await followIndexes(tx);
-  if (owner !== null) await noticeRates(tx, brandId, [owner]);
+  await noticeRates(tx, brandId, [owner], rollups);
 }
 
 /** In a form that an index serves. */

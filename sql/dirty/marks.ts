@@ -67,17 +67,14 @@ export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise
   await tx.query(`select pg_advisory_xact_lock(${lockKey('$2')})`, [brandId, owner ?? 'brand']);
 }
 
-/** Locks those retailers whose lock is free, and returns them. Waits for nothing. */
-export async function tryLockRollups(
-  tx: Tx,
-  brandId: string,
-  retailerIds: readonly string[],
-): Promise<string[]> {
-  const { rows } = await tx.query<{ id: string }>(
-    `select id from unnest($2::uuid[]) as r (id) where pg_try_advisory_xact_lock(${lockKey('r.id')})`,
-    [brandId, retailerIds],
+/** Locks those owners whose lock is free, and returns them. Waits for nothing. */
+export async function tryLockRollups(tx: Tx, brandId: string, owners: readonly Owner[]): Promise<Owner[]> {
+  const { rows } = await tx.query<{ owner: Owner }>(
+    `select owner from unnest($2::uuid[]) as o (owner)
+     where pg_try_advisory_xact_lock(${lockKey("coalesce(o.owner::text, 'brand')")})`,
+    [brandId, owners],
   );
-  return rows.map(({ id }) => id);
+  return rows.map(({ owner }) => owner);
 }
 
 /** As SQL: $1 is the brand. */
@@ -104,8 +101,12 @@ export type MarkAll = {
   brandId: string;
   /** Only the data of this connection. */
   connectionId?: string;
+  /** Only this part of it, if a table has a column that holds the part. */
+  part?: string;
   /** Further retailers, besides the one that owns the data now. */
   alsoRetailers?: readonly string[];
+  /** Only these owners. */
+  owners?: readonly Owner[];
   /** Days of each of these zones. */
   timeZones: readonly string[];
   tables: readonly Table[];
@@ -114,13 +115,22 @@ export type MarkAll = {
 
 /** Marks everything that stored rows touch, and counts the days: for changes that affect all figures. */
 export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
-  const { brandId, connectionId = null, alsoRetailers = [], timeZones, now } = all;
+  const {
+    brandId,
+    connectionId = null,
+    part = null,
+    alsoRetailers = [],
+    owners = null,
+    timeZones,
+    now,
+  } = all;
   const names = { zone: 'z.time_zone', connection: 'c.id' };
-  const touched = [...new Set(all.tables)].flatMap(({ name, columns, marks = {} }) =>
+  const touched = [...new Set(all.tables)].flatMap(({ name, columns, marks = {}, partColumn }) =>
     Object.entries(marks).map(
       ([column, subject]) => `
       select '${subject}', ${partitionOf('o', [column, columns[column]], names)} from ${name} o
-      where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null`,
+      where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null
+        ${partColumn ? `and ($6::text is null or o.${partColumn} = $6)` : ''}`,
     ),
   );
   if (touched.length === 0) return 0;
@@ -132,17 +142,20 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
        cross join unnest($3::text[]) as z (time_zone)
        cross join lateral (${touched.join(' union all ')}) as i (subject, day, object)
        cross join lateral (
-         select r.id from unnest(c.retailer_id || $4::uuid[]) as r (id) where r.id is not null
+         select o.id from unnest($7::uuid[]) as o (id)
          union all
-         select null where c.level = 'brand'
+         select r.id from unnest(c.retailer_id || $4::uuid[]) as r (id) where r.id is not null and $7 is null
          union all
-         select p.retailer_id from app.connection_parts p where p.brand_id = $1 and p.connection_id = c.id
+         select null where c.level = 'brand' and $7 is null
+         union all
+         select p.retailer_id from app.connection_parts p
+         where p.brand_id = $1 and p.connection_id = c.id and $7 is null
        ) r
-       where c.brand_id = $1 and ($2::uuid is null or c.id = $2)
+       where c.brand_id = $1 and ($2::uuid is null or c.id = $2) and ($6::text is null or c.level = 'brand')
        returning retailer_id, day
      )
      select count(distinct (retailer_id, day)) filter (where day is not null) as days from marked`,
-    [brandId, connectionId, timeZones, alsoRetailers, now],
+    [brandId, connectionId, timeZones, alsoRetailers, now, part, owners],
   );
   return rows[0]?.days ?? 0;
 }

@@ -48,6 +48,8 @@ export type Table = {
    * brand-local day, a date itself, a text the object of that id.
    */
   marks?: Readonly<Record<string, Subject>>;
+  /** The column that holds the part (`app.connection_parts`) of a brand's connection that a row is of. */
+  partColumn?: string;
   /** What it keeps of its objects; by default the current state with its version. */
   keeps?: Keeps;
   /** Columns about how a row was read: a change of these alone does not count. */

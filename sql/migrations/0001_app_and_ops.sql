@@ -87,7 +87,7 @@ comment on column app.connections.removed_from is 'retailer that it belonged to 
 create table app.connection_parts (
   brand_id uuid not null,
   connection_id uuid not null,
-  part text not null,
+  part text not null check (length(part) between 1 and 200),
   retailer_id uuid not null,
   primary key (brand_id, connection_id, part),
   foreign key (brand_id, connection_id) references app.connections (brand_id, id),

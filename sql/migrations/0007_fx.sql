@@ -28,11 +28,12 @@ comment on column ops.fx_changes.passed_at is 'when the last brand had its job, 
 
 create table ops.fx_noticed (
   brand_id uuid not null,
-  retailer_id uuid not null,
+  retailer_id uuid,
   change_id bigint not null,
-  primary key (brand_id, retailer_id)
+  unique nulls not distinct (brand_id, retailer_id)
 );
-comment on table ops.fx_noticed is 'up to which change of exchange rates the rows of a retailer were compared with the rates, and its moved days marked';
+comment on column ops.fx_noticed.retailer_id is 'whose figures; null for the brand''s own';
+comment on table ops.fx_noticed is 'up to which change of exchange rates the rows of a retailer, or of the brand, were compared with the rates, and its moved days marked';
 
 create view bi.daily_sales_consolidated as
 select s.brand_id, s.brand, s.retailer_id, s.retailer, s.day, s.reporting_currency,

@@ -108,12 +108,13 @@ comment on column bi.daily_mrr.computed_at is 'when the figures of this row last
 
 create table ops.days_carried (
   brand_id uuid not null,
-  retailer_id uuid not null,
+  retailer_id uuid,
   carried_to timestamptz not null,
-  primary key (brand_id, retailer_id)
+  unique nulls not distinct (brand_id, retailer_id)
 );
+comment on column ops.days_carried.retailer_id is 'whose figures; null for the brand''s own';
 comment on table ops.days_carried is
-  'up to which instant a retailer''s rollups have carried states forward: figures of a state change with the day, though nothing else does';
+  'up to which instant the rollups of a retailer, or of the brand, have carried states forward: figures of a state change with the day, though nothing else does';
 
 -- What prices and coupons make of a month.
 

@@ -18,8 +18,8 @@ export type Rollup = {
   /** Its other columns, except the instant at which a row was written. A row has changed if one of these differs. */
   measures: readonly string[];
   /**
-   * The owner of its rows: each retailer by default, or the brand as a whole. It reads rollups of the same owner.
-   * Changed rates and new days are noticed for retailers only.
+   * The owner of its rows: each retailer by default, or the brand as a whole. A rollup of the brand may read those of its
+   * retailers: what they change is marked for the brand, whose rollups run in a job of their own.
    */
   of?: 'brand';
   /**

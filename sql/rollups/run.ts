@@ -14,6 +14,8 @@ export type RollupTarget = { brandId: string; retailerId: Owner; now: Date };
 export type Rebuilt = {
   written: number;
   deleted: number;
+  /** Marks of the brand itself, whose rollups read what those of a retailer have changed. */
+  ofBrand: number;
   /** By `counts` of the rollups. */
   counted: Record<string, number>;
 };
@@ -105,9 +107,15 @@ async function run(
   { brandId, retailerId, now }: RollupTarget,
   { partitionsOf, handOn }: Plan,
 ): Promise<Ran> {
-  const ran: Ran = { rebuilt: { written: 0, deleted: 0, counted: {} }, days: new Set(), objects: new Set() };
+  const ran: Ran = {
+    rebuilt: { written: 0, deleted: 0, ofBrand: 0, counted: {} },
+    days: new Set(),
+    objects: new Set(),
+  };
   const { rebuilt } = ran;
   const left: Mark[] = [];
+  const ofBrand: Mark[] = [];
+  const readByBrand = new Set(rollups.flatMap(({ of, changesWith }) => (of === 'brand' ? changesWith : [])));
   await followIndexes(tx);
   for (const rollup of rollups) {
     if ((rollup.of === 'brand') !== (retailerId === null)) continue;
@@ -120,9 +128,16 @@ async function run(
     rebuilt.deleted += deleted;
     if (rollup.counts) rebuilt.counted[rollup.counts.as] = counted;
     for (const one of partitions) ran[rollup.object ? 'objects' : 'days'].add(one);
-    for (const one of handOn(rollup, touched ?? []))
-      left.push({ subject: rollup.name, [handsOnObjects(rollup) ? 'object' : 'day']: one });
+    const toMark = (one: string) => ({
+      subject: rollup.name,
+      [handsOnObjects(rollup) ? 'object' : 'day']: one,
+    });
+    left.push(...handOn(rollup, touched ?? []).map(toMark));
+    if (retailerId !== null && readByBrand.has(rollup.name)) ofBrand.push(...(touched ?? []).map(toMark));
   }
-  await markPartitions(tx, { brandId, owners: [retailerId], timeZone: 'UTC', now }, { marks: left });
+  const mark = (owner: Owner, marks: readonly Mark[]) =>
+    markPartitions(tx, { brandId, owners: [owner], timeZone: 'UTC', now }, { marks });
+  await mark(retailerId, left);
+  rebuilt.ofBrand = await mark(null, ofBrand);
   return ran;
 }

@@ -4,7 +4,9 @@ import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays, type Owner } from '../dirty/marks.ts';
+import { markRatedOfBrand } from '../fx/days.ts';
 import type { Table } from '../load/table.ts';
+import type { Rollup } from '../rollups/rollup.ts';
 import { recordAction } from './audit.ts';
 import { NameNotFound, named, taking } from './names.ts';
 
@@ -73,6 +75,8 @@ export type BrandChange = {
   tables: readonly Table[];
   now: Date;
   actor?: string;
+  /** Those of the product, if not said. */
+  rollups?: readonly Rollup[];
 };
 
 /** The marks that a change wrote, and their retailers. */
@@ -105,17 +109,18 @@ export async function changeReportingCurrency(
 async function markChange(
   tx: Tx,
   brand: Brand,
-  { tables, now, actor }: BrandChange,
+  { tables, now, actor, rollups }: BrandChange,
   { action, after }: { action: string; after: Partial<Brand> },
   timeZones: readonly string[],
 ): Promise<Marked> {
   const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
+  await markRatedOfBrand(tx, brand.id, now, rollups);
   const before = Object.fromEntries(Object.keys(after).map((field) => [field, brand[field as keyof Brand]]));
   await recordAction(tx, { action, brandId: brand.id, target: brand.slug, before, after, actor });
   const { rows } = await tx.query<{ id: Owner }>(
     `(select id from app.retailers where brand_id = $1 and removing_at is null order by slug)
      union all
-     select null where exists (select from app.connections where brand_id = $1 and level = 'brand')`,
+     select null where exists (select from ops.marks where brand_id = $1 and retailer_id is null)`,
     [brand.id],
   );
   return { days, retailerIds: rows.map(({ id }) => id) };

@@ -3,6 +3,8 @@
 import type { Db } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { lockRollup } from '../dirty/marks.ts';
+import { rollups as ours } from '../rollups/index.ts';
+import type { Rollup } from '../rollups/rollup.ts';
 
 export type OwnerKind = 'connection' | 'retailer' | 'brand';
 export type Owner = { kind: OwnerKind; brandId: string; id: string };
@@ -53,7 +55,14 @@ export async function rowsOf(db: Reader, owners: readonly Owner[]): Promise<Reco
 }
 
 /** Deletes the rows of one table, one batch per transaction. */
-export async function emptyTable(db: Db, table: string, owner: Owner): Promise<number> {
+export async function emptyTable(
+  db: Db,
+  table: string,
+  owner: Owner,
+  rollups: readonly Rollup[] = ours,
+): Promise<number> {
+  const handingOn =
+    owner.kind === 'retailer' ? rollups.filter((one) => isReadByBrand(one, table, rollups)) : [];
   let removed = 0;
   for (;;) {
     const { rowCount } = await db.transaction(async (tx) => {
@@ -63,11 +72,29 @@ export async function emptyTable(db: Db, table: string, owner: Owner): Promise<n
         await lockRollup(tx, owner.brandId, owner.id);
       // Statistics may say that the table is small, but a full scan for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");
+      for (const { name } of handingOn) await tx.query(markLeft(table, name), [owner.brandId, owner.id]);
       return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
     });
     removed += rowCount ?? 0;
     if ((rowCount ?? 0) < BATCH_ROWS) return removed;
   }
+}
+
+/** Whether figures of the brand are made of this table of its retailers. */
+function isReadByBrand(
+  { writes, name, handsOn, object }: Rollup,
+  table: string,
+  all: readonly Rollup[],
+): boolean {
+  if (writes !== table || handsOn !== 'changes' || object !== undefined) return false;
+  return all.some(({ of, changesWith }) => of === 'brand' && changesWith.includes(name));
+}
+
+/** Marks the days of what is left for the brand: a rollup finds them once the rows of the batch are gone. */
+function markLeft(table: string, subject: string): string {
+  return `
+    insert into ops.marks (brand_id, subject, day, marked_at)
+    select distinct $1::uuid, '${subject}', day, now() from ${table} where brand_id = $1 and retailer_id = $2`;
 }
 
 /**

@@ -150,9 +150,15 @@ test('while more objects wait than are taken at once, the days that they hand on
   );
   const claim = () =>
     db.transaction(async (tx) => {
-      const marks = await claimMarks(tx, brandId, retailerId, { days: 9, objects: 2 }, [
-        'subscription_states',
-      ]);
+      const marks = await claimMarks(
+        tx,
+        brandId,
+        retailerId,
+        { days: 9, objects: 2 },
+        {
+          late: ['subscription_states'],
+        },
+      );
       return marks.map(({ subject, day, object }) => `${subject} ${day ?? object?.split(' ')[1]}`);
     });
   expect(await claim()).toEqual(['subscriptions s1', 'subscriptions s1a', 'sales 2024-04-07']);

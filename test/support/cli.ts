@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import type { ProviderSet } from '#connectors/providers.ts';
 import { run } from '../../bin/cli/program.ts';
 import { bareEnv } from './program.ts';
 
@@ -12,6 +13,8 @@ export type Ran = { code: number | null; stdout: string; stderr: string; json():
 
 export type CliOptions = {
   env?: Record<string, string>;
+  /** Of a command in the process of the test. */
+  providers?: ProviderSet;
   /** What comes in on standard input; nothing when left out. */
   input?: string;
   /** Runs it as a person does: with streams, signals and an end of its own. */
@@ -31,10 +34,13 @@ export function nightshift(args: readonly string[], options: CliOptions = {}): P
 async function called(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  { input = '' }: CliOptions,
+  { input = '', providers }: CliOptions,
 ): Promise<Ran> {
   const [stdout, stderr] = [collector(), collector()];
-  const io = { stdin: Readable.from([Buffer.from(input)]), stdout, stderr, log: stderr };
+  const io = {
+    ...{ stdin: Readable.from([Buffer.from(input)]), stdout, stderr, log: stderr },
+    ...(providers && { providers }),
+  };
   const code = await run(args, env, io);
   return ran(code, stdout.said(), stderr.said());
 }

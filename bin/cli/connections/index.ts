@@ -6,6 +6,7 @@ import { addKey, addReseal } from './key.ts';
 import { addLimits } from './limits.ts';
 import { addList } from './list.ts';
 import { addMove, addSetUrl } from './move.ts';
+import { addMap, addParts, addUnmap } from './parts.ts';
 import { addRemove, addRename } from './remove.ts';
 
 export const noun: Noun = (command, cli) => {
@@ -19,6 +20,9 @@ export const noun: Noun = (command, cli) => {
     addKey,
     addReseal,
     addMove,
+    addMap,
+    addUnmap,
+    addParts,
     addRename,
     addRemove,
     addSetUrl,

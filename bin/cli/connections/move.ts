@@ -31,7 +31,7 @@ async function move(cli: Cli, name: string, { brand, retailer, dryRun, yes }: Mo
   if (providerOf(connection.provider).level === 'brand')
     throw new UsageError(
       `${connection.name} belongs to the whole brand, not to a retailer.`,
-      'its parts say what belongs to which retailer',
+      `give its parts to retailers: npx nightshift connections map ${connection.name} PART --retailer RETAILER`,
     );
   const { brandId, id: connectionId } = connection;
   const { id: retailerId } = await findRetailer(session.db, brandId, retailer);

@@ -22,9 +22,9 @@ export async function daysToMove(
   for (let isLast = reach === null; !isLast; ) {
     const ids = await inTransaction((tx) => brandsAfter(tx, after));
     for (const id of ids) {
-      const { days, retailerIds } = await inTransaction((tx) => countMoved(tx, id, reach as Reach));
+      const { days, owners } = await inTransaction((tx) => countMoved(tx, id, reach as Reach));
       sum.days += days;
-      sum.retailers += retailerIds.length;
+      sum.retailers += owners.filter((owner) => owner !== null).length;
       after = id;
     }
     isLast = ids.length < PAGE_BRANDS;

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { Db } from '#sql/db/pool.ts';
+import { rollups } from '#sql/rollups/index.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { type Brand, findBrand } from '#sql/tenants/brands.ts';
-import { keepRetailer } from '#sql/tenants/removing.ts';
-import { findRetailer, listRetailers, type Retailer } from '#sql/tenants/retailers.ts';
+import { keepBrand, keepRetailer } from '#sql/tenants/removing.ts';
+import { findRetailer, listRetailers } from '#sql/tenants/retailers.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import type { Followed } from '../shared/follow.ts';
@@ -42,28 +44,29 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
   await using session = await openSession(cli);
   const { db } = session;
   const brand = await findBrand(db, options.brand);
-  const retailers = await chosen(session, brand, options.retailer);
+  const owners = await chosen(session, brand, options.retailer);
   if (options.dryRun) {
-    const days = await daysToRecompute(session, brand, retailers, range);
-    return cli.out.list(days, ['brand', 'retailer', 'days', 'from', 'to']);
+    const days = await daysToRecompute(session, brand, owners, range);
+    return cli.out.list(days, ['brand', 'retailer', 'days', 'from', 'to', 'objects']);
   }
   const jobs: Followed[] = [];
-  for (const retailer of retailers) {
-    const payload = { brandId: brand.id, retailerId: retailer.id, ...range, now: options.now };
+  for (const owner of owners) {
+    const payload = { brandId: brand.id, retailerId: owner.id, ...range, now: options.now };
     const id = await db.transaction(async (tx) => {
-      await keepRetailer(tx, retailer.brandId, retailer.id);
+      await (owner.id === null ? keepBrand(tx, brand.id) : keepRetailer(tx, brand.id, owner.id));
       const details = { ...range, now: options.now };
-      await recordAction(tx, { action: 'rollup.run', brandId: brand.id, target: retailer.slug, details });
+      const target = owner.slug ?? brand.slug;
+      await recordAction(tx, { action: 'rollup.run', brandId: brand.id, target, details });
       return enqueue(tx, rollup, payload, { keyMode: 'replace' }); // means now
     });
-    jobs.push({ id, label: `rollup ${retailer.slug}` });
+    jobs.push({ id, label: `rollup ${owner.slug ?? `of ${brand.slug}`}` });
   }
   if (!options.wait) {
     await sayQueued(cli, session, jobs);
-    return cli.out.list(rows(brand, retailers, jobs), ['job_id', 'retailer']);
+    return cli.out.list(rows(brand, owners, jobs), ['job_id', 'retailer']);
   }
   const states = await finish(cli, session, jobs, options);
-  const done = rows(brand, retailers, jobs).map((row, at) => ({
+  const done = rows(brand, owners, jobs).map((row, at) => ({
     ...row,
     state: states[at]?.state,
     ...states[at]?.tally,
@@ -84,40 +87,53 @@ function checkedRange({ from, to }: Range): Range {
   return { from, to };
 }
 
-async function chosen(
-  { db }: Session,
-  { id, slug }: Brand,
-  retailer: string | undefined,
-): Promise<Retailer[]> {
+/** A retailer, or with neither the brand itself. */
+type Owner = { id: string | null; slug: string | null };
+
+/** Those of the brand itself come last: they are made of what its retailers have, where they read it. */
+async function chosen({ db }: Session, { id, slug }: Brand, retailer: string | undefined): Promise<Owner[]> {
   if (retailer !== undefined) return [await findRetailer(db, id, retailer)];
   const all = await listRetailers(db, id);
   const stay = all.filter(({ removingAt }) => removingAt === null);
-  if (all.length > 0) return stay.length > 0 ? stay : all; // refused by name, if all are being removed
+  const own = (await hasFigures(db, id)) ? [{ id: null, slug: null }] : [];
+  const owners = [...(stay.length > 0 ? stay : all), ...own]; // refused by name, if all are being removed
+  if (owners.length > 0) return owners;
   throw new UsageError(
     `Brand ${slug} has no retailer yet.`,
     `npx nightshift retailers add SLUG --brand ${slug}`,
   );
 }
 
-function rows({ slug: brand }: Brand, retailers: readonly Retailer[], jobs: readonly Followed[]): Row[] {
-  return retailers.map(({ slug: retailer }, at) => ({ job_id: jobs[at]?.id, brand, retailer }));
+/** Whether the brand itself has figures, or rows of which some may be made. */
+async function hasFigures(db: Db, brandId: string): Promise<boolean> {
+  if (rollups.some(({ of }) => of === 'brand')) return true;
+  const { rows } = await db.query(
+    "select from app.connections where brand_id = $1 and level = 'brand' limit 1",
+    [brandId],
+  );
+  return rows.length > 0;
+}
+
+function rows({ slug: brand }: Brand, owners: readonly Owner[], jobs: readonly Followed[]): Row[] {
+  return owners.map(({ slug: retailer }, at) => ({ job_id: jobs[at]?.id, brand, retailer }));
 }
 
 async function daysToRecompute(
   { db }: Session,
   { id, slug: brand }: Brand,
-  retailers: readonly Retailer[],
+  owners: readonly Owner[],
   { from, to }: Range,
 ): Promise<Row[]> {
   const { rows: found } = await db.query(
     `select $1::text as brand, r.slug as retailer,
             case when $4::date is null then count(distinct d.day) else $5::date - $4::date + 1 end as days,
-            coalesce($4::date, min(d.day)) as from, coalesce($5::date, max(d.day)) as to
-     from app.retailers r
-     left join ops.marks d on d.brand_id = r.brand_id and d.retailer_id = r.id
-     where r.brand_id = $2 and r.id = any ($3::uuid[])
-     group by r.slug order by r.slug`,
-    [brand, id, retailers.map((retailer) => retailer.id), from ?? null, to ?? null],
+            coalesce($4::date, min(d.day)) as from, coalesce($5::date, max(d.day)) as to,
+            count(distinct d.object) as objects
+     from unnest($3::uuid[]) as o (id)
+     left join app.retailers r on r.brand_id = $2 and r.id = o.id
+     left join ops.marks d on d.brand_id = $2 and d.retailer_id is not distinct from o.id
+     group by o.id, r.slug order by r.slug nulls last`,
+    [brand, id, owners.map((owner) => owner.id), from ?? null, to ?? null],
   );
-  return found;
+  return found.map(({ objects, ...row }) => (objects > 0 ? { ...row, objects } : row));
 }

@@ -1,6 +1,7 @@
 /** What every command gets. */
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
+import type { ProviderSet } from '#connectors/providers.ts';
 import type { ExitCode } from '#runtime/exit_codes.ts';
 import type { DestinationStream } from '#runtime/log.ts';
 import type { Output, Stream } from '../ui/output.ts';
@@ -12,6 +13,8 @@ export type Io = {
   stderr: Stream;
   /** Where log lines go; defaults to the process's standard error. */
   log?: DestinationStream;
+  /** Those of the product by default; a test may bring one of its own. */
+  providers?: ProviderSet;
 };
 
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };

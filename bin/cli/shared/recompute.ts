@@ -1,5 +1,6 @@
 /** Applies a change that moves figures; its marks and rollup jobs commit with it. */
 
+import type { Stream } from '#connectors/kit/stream.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { Table } from '#sql/load/table.ts';
 import type { Marked } from '#sql/tenants/brands.ts';
@@ -11,7 +12,11 @@ type Change = (tx: Tx, tables: readonly Table[], now: Date) => Promise<Marked>;
 /** How many days are marked, of how many retailers. */
 export async function recompute(
   { db }: Session,
-  { brandId, dryRun }: { brandId: string; dryRun: boolean | undefined },
+  {
+    brandId,
+    dryRun,
+    streams: given,
+  }: { brandId: string; dryRun: boolean | undefined; streams?: readonly Stream[] },
   change: Change,
 ): Promise<{ days: number; retailers: number }> {
   const [{ streams }, { enqueue }, { rollup }] = await Promise.all([
@@ -19,7 +24,7 @@ export async function recompute(
     import('#tasks/enqueue.ts'),
     import('#tasks/rollup.ts'),
   ]);
-  const tables = streams.flatMap((stream) => [...stream.tables]);
+  const tables = (given ?? streams).flatMap((stream) => [...stream.tables]);
   const { days, retailerIds } = await attempt(db, dryRun, async (tx) => {
     const marked = await change(tx, tables, new Date());
     for (const retailerId of marked.retailerIds) await enqueue(tx, rollup, { brandId, retailerId });

@@ -41,7 +41,9 @@ export async function inventory(db: Db, { brand, owner }: Found, parts: readonly
 }
 
 const DAILY = `
-  select a.attrelid::regclass::text as name from pg_attribute a join pg_class t on t.oid = a.attrelid
+  select a.attrelid::regclass::text as name, exists (
+           select from pg_attribute r where r.attrelid = t.oid and r.attname = 'retailer_id' and not r.attisdropped) as of_retailers
+  from pg_attribute a join pg_class t on t.oid = a.attrelid
   where t.relnamespace = 'agg'::regnamespace and t.relkind in ('r', 'p') and a.attname = 'day' and not a.attisdropped
   order by 1`;
 
@@ -52,22 +54,26 @@ async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connec
   const now = new Date();
   return attempt(db, true, async (tx) => {
     const days = await markAllDays(tx, { brandId, connectionId, timeZones: [timeZone], tables, now });
-    return { days, figures: (await daily(tx, DAYS_MARKED, [brandId, connectionId, now])).figures };
+    return { days, figures: (await daily(tx, DAYS_MARKED, [brandId, now])).figures };
   });
 }
 
-const DAYS_MARKED = `a.brand_id = $1 and (a.retailer_id, a.day) in (
-  select m.retailer_id, m.day from ops.marks m
-  join app.connections c on c.brand_id = m.brand_id and c.retailer_id = m.retailer_id and c.id = $2
-  where m.brand_id = $1 and m.marked_at = $3)`;
+const DAYS_MARKED = `a.brand_id = $1 and exists (
+  select from ops.marks m
+  where m.brand_id = $1 and m.retailer_id is not distinct from a.retailer_id and m.day = a.day and m.marked_at = $2)`;
 
 function figuresOf(db: Db, { kind, brandId, id }: Owner) {
   return daily(db, `a.brand_id = $1 and a.${kind}_id = $2`, [brandId, id]);
 }
 
 async function daily(db: Reader, where: string, values: unknown[]) {
-  const tables = await db.query<{ name: string }>(DAILY);
-  const each = tables.rows.map(({ name }) => `select a.retailer_id, a.day from ${name} a where ${where}`);
+  const tables = await db.query<{ name: string; of_retailers: boolean }>(DAILY);
+  const each = tables.rows.map(
+    ({ name, of_retailers }) => `
+      select a.retailer_id, a.day
+      from (select brand_id, ${of_retailers ? 'retailer_id' : 'null::uuid as retailer_id'}, day from ${name}) a
+      where ${where}`,
+  );
   const { rows } = await db.query<{ days: number; figures: number }>(
     `select count(*) as figures, count(distinct (retailer_id, day)) as days from (${each.join(' union all ')}) f`,
     values,

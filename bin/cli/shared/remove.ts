@@ -4,6 +4,7 @@ import type { Db } from '#sql/db/pool.ts';
 import { announceRemoval, beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
 import { type Part, partsOf } from '#sql/tenants/removal_parts.ts';
 import { emptyTable, type Owner, tablesOf } from '#sql/tenants/removal_tables.ts';
+import { keepBrand } from '#sql/tenants/removing.ts';
 import { rename } from '#sql/tenants/rename.ts';
 import { confirmName } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
@@ -81,6 +82,23 @@ async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promis
   }
   await empty(cli, db, owner);
   await endRemoval(db, owner);
+  if (owner.kind === 'retailer') await recomputeBrand(session, owner.brandId);
+}
+
+/** Queues the rollup of the brand's own figures, if it has any that are made of those of the retailer. */
+async function recomputeBrand({ db }: Session, brandId: string): Promise<void> {
+  const [{ enqueue }, { rollup }] = await Promise.all([
+    import('#tasks/enqueue.ts'),
+    import('#tasks/rollup.ts'),
+  ]);
+  await db.transaction(async (tx) => {
+    await keepBrand(tx, brandId);
+    const { rows } = await tx.query(
+      'select from ops.marks where brand_id = $1 and retailer_id is null limit 1',
+      [brandId],
+    );
+    if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId: null });
+  });
 }
 
 function ofKind(parts: readonly Part[], kind: Part['kind']): Part[] {

@@ -1,4 +1,4 @@
-/** Unfinished rollups of a brand. */
+/** Unfinished rollups of a brand: of retailers, and of its own figures. */
 
 import type { Db } from '#sql/db/pool.ts';
 import type { Retailer } from '#sql/tenants/retailers.ts';
@@ -10,18 +10,18 @@ export async function pendingRollups(
   brandId: string,
   retailers: readonly Retailer[],
 ): Promise<Followed[]> {
-  const ids = retailers.map(({ id }) => id);
-  const { rows } = await db.query<{ id: string; retailer_id: string }>(
-    `select job_id::text as id, retailer_id::text from ops.jobs
-     where key = any (select 'rollup:' || $1::text || ':' || retailer from unnest($2::text[]) retailer)
+  const owners = [...retailers.map(({ id }) => id), 'brand'];
+  const { rows } = await db.query<{ id: string; owner: string }>(
+    `select job_id::text as id, coalesce(retailer_id::text, 'brand') as owner from ops.jobs
+     where key = any (select 'rollup:' || $1::text || ':' || owner from unnest($2::text[]) owner)
      union
-     select r.job_id::text, r.payload ->> 'retailerId' from ops.job_runs r
+     select r.job_id::text, coalesce(r.payload ->> 'retailerId', 'brand') from ops.job_runs r
      where r.outcome = 'running' and r.task = 'rollup' and r.brand_id = $1::uuid
-       and r.payload ->> 'retailerId' = any ($2::text[])`,
-    [brandId, ids],
+       and coalesce(r.payload ->> 'retailerId', 'brand') = any ($2::text[])`,
+    [brandId, owners],
   );
-  return rows.map(({ id, retailer_id }) => {
-    const retailer = retailers.find((one) => one.id === retailer_id);
-    return { id, label: `rollup ${retailer?.slug ?? retailer_id}` };
+  return rows.map(({ id, owner }) => {
+    const retailer = retailers.find((one) => one.id === owner);
+    return { id, label: `rollup ${retailer?.slug ?? 'of the brand'}` };
   });
 }

@@ -31,7 +31,7 @@ export type Findings = {
   late_schedules: { schedules: number; oldest_seconds: number };
   /** Connections that no schedule syncs: it is paused, or no scheduler has run since they were added. */
   unscheduled_connections: number;
-  dirty_days: { days: number; objects: number; oldest_seconds: number };
+  dirty_days: { days: number; objects: number; of_brands: number; oldest_seconds: number };
   rejected_records: number;
   /** Checks whose newest result is a failure. */
   failed_checks: FailedCheck[];
@@ -122,7 +122,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   removals: [],
   late_schedules: { schedules: 0, oldest_seconds: 0 },
   unscheduled_connections: 0,
-  dirty_days: { days: 0, objects: 0, oldest_seconds: 0 },
+  dirty_days: { days: 0, objects: 0, of_brands: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
 };
@@ -189,6 +189,7 @@ const SCHEDULES = `
 const DIRTY_DAYS = `
   select count(distinct (brand_id, retailer_id, day)) filter (where day is not null) as days,
          count(distinct (brand_id, retailer_id, object)) filter (where object is not null) as objects,
+         count(distinct (brand_id, day, object)) filter (where retailer_id is null) as of_brands,
          coalesce(extract(epoch from now() - min(marked_at)), 0)::float8 as oldest_seconds
   from ops.marks`;
 

@@ -41,6 +41,7 @@ function screen({
   const madeGood = dead_made_good > 0 ? ` (${dead_made_good} made good by a later run)` : '';
   const behind = jobs.oldest_seconds > 1 ? `, the oldest for ${span(jobs.oldest_seconds * 1000)}` : '';
   const objects = dirty_days.objects > 0 ? ` and ${count(dirty_days.objects, 'object')}` : '';
+  const ofBrands = dirty_days.of_brands > 0 ? `, ${dirty_days.of_brands} of them of a whole brand` : '';
   const marked =
     dirty_days.oldest_seconds > 1 ? `, the oldest for ${span(dirty_days.oldest_seconds * 1000)}` : '';
   return [
@@ -48,7 +49,7 @@ function screen({
     `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
     `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${paused > 0 ? `${paused} paused, ` : ''}${dead} dead${madeGood}`,
     ...pauses.map(pauseLine),
-    `days         ${dirty_days.days}${objects} to recompute${marked}`,
+    `days         ${dirty_days.days}${objects} to recompute${ofBrands}${marked}`,
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
     ...attention.map((line) => red(`! ${line}`)),

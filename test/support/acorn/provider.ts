@@ -25,6 +25,11 @@ const acorn = defineProvider({
     otherwise: 'it does not begin with acorn_key_',
     hint: 'Make a key under Settings.',
   },
+  part: {
+    written: 'the id of a campaign',
+    read: (typed) => (/^c\d{1,6}$/.test(typed) ? typed : undefined),
+    found: 'Acorn shows it in the list of campaigns',
+  },
   raisesLimits: false,
   isReconcilable: false,
   retirements: [],

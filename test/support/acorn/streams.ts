@@ -12,7 +12,12 @@ const day = columnsOf('date', fields.text);
 const campaigns = recordTable({
   name: 'raw.acorn_campaigns',
   key: ['id'],
-  columns: { id: text('id'), title: text('title'), payload: rest(new Set(['price', 'updated_at'])) },
+  partColumn: 'id',
+  columns: {
+    id: text('id', { marks: 'campaigns' }),
+    title: text('title'),
+    payload: rest(new Set(['price', 'updated_at'])),
+  },
 });
 
 const prices = recordTable({
@@ -42,9 +47,10 @@ const opens = recordTable({
   name: 'raw.acorn_opens',
   key: ['id'],
   keeps: 'events',
+  partColumn: 'campaign_id',
   columns: {
     id: text('id'),
-    campaign_id: text('campaign'),
+    campaign_id: text('campaign', { marks: 'campaigns' }),
     opened_at: instant('at', { marks: 'emails' }),
     payload: rest(),
   },
@@ -65,8 +71,9 @@ const spend = recordTable({
   key: ['campaign_id', 'day'],
   rootColumn: 'campaign_id',
   keeps: 'days',
+  partColumn: 'campaign_id',
   columns: {
-    campaign_id: text('campaign'),
+    campaign_id: text('campaign', { marks: 'campaigns' }),
     day: day('day', { marks: 'spend' }),
     amount: amount('amount'),
     payload: rest(),

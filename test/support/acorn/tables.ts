@@ -25,3 +25,23 @@ const MIGRATION = `
 export async function migrateAcorn(db: Db): Promise<void> {
   await db.query(MIGRATION);
 }
+
+/** The migration that the rollup of its figures takes. */
+const FIGURES = `
+  create table agg.acorn_daily_spend (
+    brand_id uuid not null, day date not null, currency text not null, spend numeric not null, opens bigint not null,
+    reporting_currency text not null, fx_rate numeric, fx_day date, fx_cause text, computed_at timestamptz not null,
+    primary key (brand_id, day, currency));
+  insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
+  values ('acorn_daily_spend', 'spend', '{spend,emails,fx}', true);
+  create index acorn_spend_by_day on raw.acorn_spend (brand_id, connection_id, day);
+  create index acorn_opens_by_time on raw.acorn_opens (brand_id, connection_id, opened_at);
+  create view bi.daily_spend as
+  select a.brand_id, b.slug as brand, a.day, a.currency, a.spend, a.opens, a.reporting_currency, a.fx_rate,
+         fact.round_to_currency(a.spend * a.fx_rate, a.reporting_currency) as spend_reporting, a.computed_at
+  from agg.acorn_daily_spend a
+  join app.brands b on b.id = a.brand_id`;
+
+export async function migrateFigures(db: Db): Promise<void> {
+  await db.query(FIGURES);
+}

@@ -3,8 +3,8 @@
  * them with our loader on the same pages and a table of the same shape. Neither marks a day, keeps a
  * version or leaves an equal row alone; both are as fast as the method allows.
  */
-import type { Db } from '../sql/db/pool.ts';
-import { type Charge, inMajorUnits } from './support/charges.ts';
+import type { Db } from '../../sql/db/pool.ts';
+import { type Charge, inMajorUnits } from './charges.ts';
 
 export type Place = { brandId: string; connectionId: string };
 
