@@ -1,17 +1,22 @@
 /**
- * Tells the world outside of a broken promise, or that it is kept after all: Sentry, and a webhook that is signed.
- * The row of the alert says what; a delivery that fails is tried again.
+ * Tells the world outside of a broken promise, or that it is kept after all: Sentry, and a webhook that is signed. Each
+ * channel has a job of its own, so that one that refuses keeps the other from nothing. The row of the alert says
+ * what; a delivery that fails is tried again.
  */
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import { postJson } from '#runtime/post_json.ts';
 import { type Alert, readAlert } from '#sql/alerts/alerts.ts';
-import { defineTask } from './task.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import { enqueue } from './enqueue.ts';
+import { defineTask, type TaskContext } from './task.ts';
+
+const channels = ['webhook', 'sentry'] as const;
 
 export class PromiseBroken extends coded('NS_PROMISE_BROKEN') {
   constructor({ promise, brand, cause, hint, id }: Alert) {
-    super(`${brand ? `${brand}: ` : ''}${promise}: not so, because ${cause}`, {
+    super(`${brand ? `${brand}: ` : ''}this was not kept: ${promise}. Cause: ${cause}`, {
       hint,
       context: { alert: id, brand },
     });
@@ -20,28 +25,46 @@ export class PromiseBroken extends coded('NS_PROMISE_BROKEN') {
 
 export const deliverAlert = defineTask({
   name: 'deliver_alert',
-  payload: z.strictObject({ alertId: z.int(), isResolved: z.boolean() }),
+  payload: z.strictObject({ alertId: z.int(), isResolved: z.boolean(), channel: z.enum(channels) }),
   attempts: 12,
   timeoutSeconds: 60,
-  async run({ alertId, isResolved }, { db, services, signal, now, log }) {
-    const alert = await readAlert(db, alertId);
+  async run({ alertId, isResolved, channel }, context) {
+    const alert = await readAlert(context.db, alertId);
     if (alert === undefined) return { skipped: 'it is gone with its brand' };
-    const { webhook, capture } = services.alerts ?? {};
-    if (webhook !== undefined) {
-      const body = JSON.stringify(bodyOf(alert, isResolved));
-      const timestamp = Math.floor(now().getTime() / 1000);
-      const headers = {
-        'nightshift-signature': `t=${timestamp},v1=${sign(webhook.secret, timestamp, body)}`,
-      };
-      await postJson(webhook.url, body, { headers, signal });
-    }
-    if (!isResolved) {
-      log.error({ alert: alertId, promise: alert.promise, cause: alert.cause }, 'a promise is broken');
-      capture?.(new PromiseBroken(alert), { promise: 'night' });
-    }
-    return { webhook: webhook !== undefined, resolved: isResolved };
+    // The last word must be the true one, in whatever order deliveries get through.
+    if (!isResolved && alert.resolvedAt !== null) return { skipped: 'the promise is kept after all' };
+    return channel === 'webhook' ? post(alert, isResolved, context) : capture(alert, isResolved, context);
   },
 });
+
+/** One for each channel. The last of its transaction. */
+export async function queueDeliveries(
+  tx: Tx,
+  alertId: number,
+  { isResolved }: { isResolved: boolean },
+): Promise<void> {
+  for (const channel of channels) await enqueue(tx, deliverAlert, { alertId, isResolved, channel });
+}
+
+async function post(alert: Alert, isResolved: boolean, { services, signal }: TaskContext) {
+  const { webhook } = services.alerts ?? {};
+  if (webhook === undefined) return { skipped: 'NIGHTSHIFT_ALERT_URL is not set' };
+  const body = JSON.stringify(bodyOf(alert, isResolved));
+  const timestamp = Math.floor(Date.now() / 1000);
+  const headers = { 'nightshift-signature': `t=${timestamp},v1=${sign(webhook.secret, timestamp, body)}` };
+  await postJson(webhook.url, body, { headers, signal });
+  return { delivered: true };
+}
+
+async function capture(alert: Alert, isResolved: boolean, { services, log }: TaskContext) {
+  if (isResolved) {
+    log.info({ alert: alert.id, promise: alert.promise }, 'a promise is kept after all');
+    return { delivered: true };
+  }
+  log.error({ alert: alert.id, promise: alert.promise, cause: alert.cause }, 'a promise is broken');
+  services.alerts?.capture?.(new PromiseBroken(alert), { promise: 'night' });
+  return { delivered: services.alerts?.capture !== undefined };
+}
 
 function bodyOf({ id, brand, promise, cause, hint, raisedAt, resolvedAt }: Alert, isResolved: boolean) {
   const state = isResolved ? 'resolved' : 'raised';

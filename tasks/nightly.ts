@@ -4,8 +4,11 @@
  * and it goes on with what the night needs next. So a run that comes twice, or after a crash, does no harm.
  */
 import { z } from 'zod';
-import { beginNight, lockNight, type Night } from '#sql/nights/nights.ts';
+import { messageOf } from '#runtime/errors.ts';
+import { beginNight, busyJobs, lockNight, type Night, noteStep } from '#sql/nights/nights.ts';
+import { databaseTime } from '#sql/schedules/schedules.ts';
 import { judge } from './night/judge.ts';
+import { alertIfDue } from './night/promise.ts';
 import { requestFigures, requestReading } from './night/request.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
 
@@ -13,8 +16,10 @@ const payload = z.strictObject({
   brandId: z.uuid(),
   /** The day of the brand on which the night is; it completes the day before. */
   localDay: z.iso.date(),
-  now: z.iso.datetime({ offset: true }).optional(),
 });
+
+/** Nights of an outage that are made good, each with its own day. */
+const NIGHTS_MADE_GOOD_MAX = 7;
 
 export const nightly = defineTask({
   name: 'nightly',
@@ -23,32 +28,40 @@ export const nightly = defineTask({
   key: ({ brandId, localDay }) => `${brandId}:${localDay}`,
   attempts: 8,
   timeoutSeconds: 900,
-  schedules: [{ name: 'nightly', of: 'brand', expression: '0 2 * * *', overlap: 'queue' }],
+  schedules: [
+    {
+      ...{ name: 'nightly', of: 'brand', expression: '0 2 * * *' },
+      ...{ catchUp: 'all', catchUpMax: NIGHTS_MADE_GOOD_MAX, overlap: 'queue' },
+    },
+  ],
   atSlot: (given, { localDay }) => ({ ...given, localDay }),
-  async run({ brandId, localDay, now: played }, context) {
-    const { db, now } = context;
-    const day = await dayBefore(context, localDay);
+  async run({ brandId, localDay }, context) {
+    const { db, job } = context;
+    const now = await databaseTime(db);
     const night = await db.transaction(async (tx) => {
-      return (await beginNight(tx, { brandId, localDay, now: now() })) ?? lockNight(tx, { brandId, day });
+      const found =
+        (await beginNight(tx, { brandId, localDay, now })) ?? (await lockNight(tx, { brandId, localDay }));
+      if (found) await noteStep(tx, found, job);
+      return found;
     });
-    if (night === undefined) return { skipped: 'the brand is gone' };
-    return advance(context, night, played);
+    if (night === undefined) return { skipped: 'the brand is gone, or going' };
+    if (night.state === 'complete') return { step: 'complete', day: night.day };
+    try {
+      return await advance(context, night, now);
+    } catch (error) {
+      // Whoever relies on the deadline must hear of it although nobody can judge the day.
+      await db.transaction((tx) => alertIfDue(tx, night, { cause: messageOf(error), now })).catch(() => {});
+      throw error;
+    }
   },
 });
 
-async function advance(context: TaskContext, night: Night, played: string | undefined): Promise<Tally> {
-  const { now } = context;
-  const isPatient = now() < night.patienceUntil;
-  if (night.state === 'syncing') {
-    const waitsFor = await requestReading(context, night, played);
-    if (waitsFor > 0 && isPatient) return { step: 'syncing', waits_for: waitsFor };
-    const rollups = await requestFigures(context, night, played);
-    return { step: 'computing', waits_for: rollups };
-  }
-  return judge(context, night);
-}
-
-async function dayBefore({ db }: TaskContext, localDay: string): Promise<string> {
-  const { rows } = await db.query<{ day: string }>('select $1::date - 1 as day', [localDay]);
-  return rows[0]?.day ?? localDay;
+async function advance(context: TaskContext, night: Night, now: Date): Promise<Tally> {
+  const { state, patienceUntil } = night;
+  if (state === 'provisional') return judge(context, night, now);
+  if (state === 'syncing') await requestReading(context, night);
+  const waits = await busyJobs(context.db, night);
+  if (waits > 0 && now < patienceUntil) return { step: state, waits_for: waits };
+  if (state === 'computing') return judge(context, night, now);
+  return { step: 'computing', waits_for: await requestFigures(context, night, now) };
 }

@@ -23,6 +23,8 @@ export const retention = defineTask({
       workers: await batches(context, (tx) => deleteOthers(tx, 'workers', now)),
       audit_log: await batches(context, (tx) => deleteOthers(tx, 'audit_log', now)),
       schedule_slots: await batches(context, (tx) => deleteOthers(tx, 'schedule_slots', now)),
+      nights: await batches(context, (tx) => deleteOthers(tx, 'nights', now)),
+      alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
     };
   },

@@ -119,7 +119,7 @@ end $$;
 comment on function ops.first_day is 'the first day, in a zone, of the rows of a stream that a connection has stored';
 
 create view bi.completeness as
-with feeds as (
+with feeds as not materialized (
   select c.brand_id, f.source, c.retailer_id, c.name as connection, s.stream, p.complete_to,
          ops.first_day(s, c.brand_id, c.id, b.time_zone) as begins_on,
          case
@@ -180,7 +180,7 @@ with feeds as (
   ) g
   cross join lateral (select (now() at time zone b.time_zone)::date as today) t
   cross join lateral generate_series(
-    least(coalesce(s.begins_on, t.today), t.today)::timestamp,
+    least(coalesce(s.begins_on, t.today), t.today - 1)::timestamp, -- what has no rows may lack them for a reason
     t.today::timestamp, interval '1 day') as day
 ), judged as (
   select d.*, case
@@ -204,7 +204,7 @@ select brand_id, brand, day, source,
        cause, as_of
 from judged;
 
-comment on view bi.completeness is 'Whether the figures of a day are final: every stream that feeds them was read past the end of the day without a fault, no check against the provider fails, and no change of what they are made of waits to be computed. It says what is known as of as_of: an edit or a correction that the provider makes later changes a day all the same. From the first day with data to today.';
+comment on view bi.completeness is 'Whether the figures of a day are final: every stream that feeds them was read past the end of the day without a fault, no check against the provider fails, and no change of what they are made of waits to be computed. It says what is known as of as_of: an edit or a correction that the provider makes later changes a day all the same. From the first day with data, or from yesterday, to today.';
 comment on column bi.completeness.brand_id is 'id of the brand';
 comment on column bi.completeness.brand is 'short name of the brand';
 comment on column bi.completeness.day is 'day in the brand''s time zone';

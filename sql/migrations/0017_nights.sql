@@ -9,6 +9,7 @@ create table ops.nights (
   patience_until timestamptz not null,
   deadline_at timestamptz not null,
   look_at timestamptz,
+  step_job bigint,
   synced_at timestamptz,
   computed_at timestamptz,
   judged_at timestamptz,
@@ -19,7 +20,8 @@ create table ops.nights (
 create index nights_to_look_at on ops.nights (look_at) where look_at is not null;
 comment on table ops.nights is 'nightly runs of brands, each named by the day whose figures it completes';
 comment on column ops.nights.state is 'syncing or computing: it waits for its jobs; provisional: the day is not final yet; complete: it is';
-comment on column ops.nights.patience_until is 'from then on it goes on without what is not done';
+comment on column ops.nights.patience_until is 'from then on it waits for nothing';
+comment on column ops.nights.step_job is 'the job that takes it a step on, or did last';
 comment on column ops.nights.look_at is 'when somebody looks at it next though none of its jobs has ended; null once nothing is expected any more';
 
 create table ops.night_jobs (

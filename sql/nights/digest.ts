@@ -41,35 +41,36 @@ export type Digest = {
   restated: Restated[];
 };
 
+type NightOfDigest = Pick<Digest, 'brand' | 'time_zone' | 'day' | 'begun_at' | 'deadline_at'> & {
+  said: Restated[] | null;
+};
+
 export async function readDigest(db: Reader, key: NightKey, now: Date): Promise<Digest> {
   const values = [key.brandId, key.day];
-  const { rows: nights } = await db.query<
-    Pick<Digest, 'brand' | 'time_zone' | 'day' | 'begun_at' | 'deadline_at'>
-  >(NIGHT, values);
+  const { rows: nights } = await db.query<NightOfDigest>(NIGHT, values);
   const [night] = nights;
   if (night === undefined) throw new RangeError(`There is no night of ${key.day} of brand ${key.brandId}.`);
   const { rows: sources } = await db.query<SourceVerdict>(SOURCES, values);
   const { rows: sales } = await db.query<SalesOfDay>(SALES, values);
   const { rows: connections } = await db.query<ConnectionOfNight>(CONNECTIONS, values);
-  const { rows: restated } = await db.query<Restated>(RESTATED, values);
-  const is_final = sources.every(({ state }) => state === 'final');
-  return { ...night, is_final, judged_at: now, sources, sales, connections, restated };
+  const restated = night.said ?? (await db.query<Restated>(RESTATED, values)).rows;
+  const { rows: connected } = await db.query<{ has: boolean }>(HAS_CONNECTIONS, [key.brandId]);
+  // Of a day before the first of which anything is known nothing can be final.
+  const isKnown = sources.length > 0 || connected[0]?.has === false;
+  const is_final = isKnown && sources.every(({ state }) => state === 'final');
+  const { said: _, ...about } = night;
+  return { ...about, is_final, judged_at: now, sources, sales, connections, restated };
 }
 
 const NIGHT = `
-  select b.slug as brand, b.time_zone, n.day, n.begun_at, n.deadline_at
+  select b.slug as brand, b.time_zone, n.day, n.begun_at, n.deadline_at, n.digest -> 'restated' as said
   from ops.nights n join app.brands b on b.id = n.brand_id where n.brand_id = $1 and n.day = $2`;
 
-// Of figures of which nothing was ever read nobody knows on which day they begin.
 const SOURCES = `
-  select source, state, cause, as_of from bi.completeness where brand_id = $1 and day = $2
-  union all
-  select c.source, 'provisional', 'it was never read to its end', null
-  from app.brands b
-  join bi.completeness c on c.brand_id = b.id and c.day = (now() at time zone b.time_zone)::date and c.as_of is null
-  where b.id = $1 and not exists (
-    select from bi.completeness d where d.brand_id = $1 and d.day = $2 and d.source = c.source)
-  order by 1`;
+  select source, state, cause, as_of from bi.completeness where brand_id = $1 and day = $2 order by source`;
+
+const HAS_CONNECTIONS = `
+  select exists (select from app.connections c where c.brand_id = $1 and c.removing_at is null) as has`;
 
 // A day without a row had no sales. Rows of the 28 days before are few, and found by the key.
 const SALES = `
@@ -111,11 +112,14 @@ const CONNECTIONS = `
   where c.brand_id = $1 and c.removing_at is null
   order by c.name`;
 
-// Figures of earlier days that have changed since the night before began.
+// Figures of earlier days that have changed since the night before began. Said at the first verdict: later ones repeat it.
+const RESTATED_DAYS_MAX = 400;
+
 const RESTATED = `
   select r.slug as retailer, count(distinct s.day) as days, min(s.day) as first_day, max(s.day) as last_day
-  from agg.daily_sales s
-  join app.retailers r on r.brand_id = s.brand_id and r.id = s.retailer_id
-  where s.brand_id = $1 and s.day < $2::date and s.computed_at >= (
+  from app.retailers r
+  join agg.daily_sales s on s.brand_id = r.brand_id and s.retailer_id = r.id
+   and s.day between $2::date - ${RESTATED_DAYS_MAX} and $2::date - 1
+  where r.brand_id = $1 and s.computed_at >= (
     select max(n.begun_at) from ops.nights n where n.brand_id = $1 and n.day < $2::date)
   group by r.slug order by r.slug`;

@@ -61,7 +61,7 @@ export async function readNight(
 
 const JOBS = `
   select nj.step, coalesce(c.name, r.slug, 'the brand') as of, nj.job_id::text,
-         coalesce(j.state, l.outcome, case when nj.job_id is null then 'not asked' else 'gone' end) as state,
+         coalesce(j.state, l.outcome, case when nj.job_id is null then 'skipped' else 'gone' end) as state,
          coalesce(nj.note, l.error_message, l.tally ->> 'incomplete') as note,
          round(extract(epoch from l.finished_at - l.started_at), 1)::float8 as seconds
   from ops.night_jobs nj

@@ -6,51 +6,82 @@ export type NightKey = { brandId: string; day: string };
 export type NightState = 'syncing' | 'computing' | 'provisional' | 'complete';
 
 export type Night = NightKey & {
+  /** Short name of the brand. */
+  brand: string;
   state: NightState;
   begunAt: Date;
   patienceUntil: Date;
   deadlineAt: Date;
-  completedAt: Date | null;
 };
 
-const COLUMNS = `brand_id as "brandId", day, state, begun_at as "begunAt", patience_until as "patienceUntil",
-  deadline_at as "deadlineAt", completed_at as "completedAt"`;
+const COLUMNS = `n.brand_id as "brandId", b.slug as brand, n.day, n.state, n.begun_at as "begunAt",
+  n.patience_until as "patienceUntil", n.deadline_at as "deadlineAt"`;
 
 /** Nobody waits longer than this for a provider, nor beyond half an hour before the deadline. */
 const PATIENCE = '3 hours';
 const LEFT_FOR_FIGURES = '30 minutes';
+/** Of a night that begins late. */
+const PATIENCE_MIN = '10 minutes';
 
 /**
- * Begins the night of a local day, which completes the day before it; undefined if it has begun already. The
- * deadline is the brand's time on that day, or an hour from now where that has passed.
+ * Begins the night of a local day, which completes the day before it; undefined if it has begun already, or the brand
+ * is going. The deadline is the brand's time on that day, also where it has passed.
  */
 export async function beginNight(
   tx: Tx,
   { brandId, localDay, now }: { brandId: string; localDay: string; now: Date },
 ): Promise<Night | undefined> {
   const { rows } = await tx.query<Night>(
-    `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at, look_at)
-     select b.id, $2::date - 1, 'syncing', $3::timestamptz,
-            greatest(least($3::timestamptz + interval '${PATIENCE}', d.deadline - interval '${LEFT_FOR_FIGURES}'), $3::timestamptz + interval '10 minutes'),
-            d.deadline, $3::timestamptz
-     from app.brands b
-     cross join lateral (
-       select greatest(($2::date + b.complete_by) at time zone b.time_zone, $3::timestamptz + interval '1 hour') as deadline) d
-     where b.id = $1
-     on conflict do nothing
-     returning ${COLUMNS}`,
+    `with n as (
+       insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at, look_at)
+       select b.id, $2::date - 1, 'syncing', $3::timestamptz,
+              greatest(least($3::timestamptz + interval '${PATIENCE}', d.deadline - interval '${LEFT_FOR_FIGURES}'),
+                       $3::timestamptz + interval '${PATIENCE_MIN}'),
+              d.deadline, $3::timestamptz
+       from app.brands b
+       cross join lateral (select ($2::date + b.complete_by) at time zone b.time_zone as deadline) d
+       where b.id = $1 and b.removing_at is null
+       on conflict do nothing
+       returning *)
+     select ${COLUMNS} from n join app.brands b on b.id = n.brand_id`,
     [brandId, localDay, now],
   );
   return rows[0];
 }
 
 /** Locked until the transaction ends. */
-export async function lockNight(tx: Tx, { brandId, day }: NightKey): Promise<Night | undefined> {
+export async function lockNight(
+  tx: Tx,
+  { brandId, localDay }: { brandId: string; localDay: string },
+): Promise<Night | undefined> {
   const { rows } = await tx.query<Night>(
-    `select ${COLUMNS} from ops.nights where brand_id = $1 and day = $2 for update`,
-    [brandId, day],
+    `select ${COLUMNS} from ops.nights n join app.brands b on b.id = n.brand_id
+     where n.brand_id = $1 and n.day = $2::date - 1 and b.removing_at is null for update of n`,
+    [brandId, localDay],
   );
   return rows[0];
+}
+
+/** While its job is on the queue nobody queues another for the night. */
+export async function noteStep(tx: Tx, { brandId, day }: NightKey, jobId: string): Promise<void> {
+  await tx.query('update ops.nights set step_job = $3 where brand_id = $1 and day = $2', [
+    brandId,
+    day,
+    jobId,
+  ]);
+}
+
+/** Nights of long ago, and of days before the brand was here, are made good without a promise. */
+const PROMISED_FOR = '7 days';
+
+export async function wasPromised(db: Reader, { brandId, day }: NightKey): Promise<boolean> {
+  const { rows } = await db.query<{ promised: boolean }>(
+    `select n.begun_at < n.deadline_at + interval '${PROMISED_FOR}'
+            and (b.created_at at time zone b.time_zone)::date <= n.day as promised
+     from ops.nights n join app.brands b on b.id = n.brand_id where n.brand_id = $1 and n.day = $2`,
+    [brandId, day],
+  );
+  return rows[0]?.promised ?? false;
 }
 
 export type NightJob = {
@@ -81,25 +112,32 @@ export async function addNightJobs(
   );
 }
 
-/** Whether one of a step's jobs may still do something by itself: it waits, runs, or is tried again. */
-const IS_BUSY = `exists (
+/** Jobs of the night that may still do something by themselves: they wait, run, or are tried again. */
+const BUSY = `
   select from ops.night_jobs nj
   where nj.brand_id = n.brand_id and nj.day = n.day and exists (
-    select from ops.jobs j where j.job_id = nj.job_id and j.state in ('waiting', 'running', 'retrying')))`;
+    select from ops.jobs j where j.job_id = nj.job_id and j.state in ('waiting', 'running', 'retrying'))`;
+
+export async function busyJobs(db: Reader, { brandId, day }: NightKey): Promise<number> {
+  const { rows } = await db.query<{ busy: number }>(
+    `select (select count(*)::int from (${BUSY}) busy) as busy from ops.nights n where n.brand_id = $1 and n.day = $2`,
+    [brandId, day],
+  );
+  return rows[0]?.busy ?? 0;
+}
 
 /** How often an unfinished night is looked at, so that a scheduler need not look at each of them each second. */
 const LOOK_EVERY = '10 seconds';
 
+export type DueNight = { brandId: string; localDay: string };
+
 /**
- * Nights that can go on: their jobs are done, their patience is at an end, or it is time to judge again. Moves the
- * next look of all that it looked at, so that one look costs what is due.
+ * Nights that can go on: their jobs are done, their patience is at an end, or it is time to judge again; not those
+ * whose last step is still on the queue. Moves the next look of all that it looked at, so that one look costs what
+ * is due.
  */
-export async function nightsToAdvance(
-  db: Db,
-  now: Date,
-  max: number,
-): Promise<{ brandId: string; localDay: string }[]> {
-  const { rows } = await db.query<{ brandId: string; localDay: string }>(
+export async function nightsToAdvance(db: Db, now: Date, max: number): Promise<DueNight[]> {
+  const { rows } = await db.query<DueNight>(
     `with due as (
        select n.brand_id, n.day from ops.nights n where n.look_at <= $1
        order by n.look_at limit $2 for update skip locked),
@@ -107,7 +145,8 @@ export async function nightsToAdvance(
        update ops.nights n set look_at = $1::timestamptz + interval '${LOOK_EVERY}' from due
        where n.brand_id = due.brand_id and n.day = due.day returning n.*)
      select n.brand_id as "brandId", n.day + 1 as "localDay" from looked n
-     where n.state = 'provisional' or n.patience_until <= $1 or not ${IS_BUSY}
+     where not exists (select from ops.jobs j where j.job_id = n.step_job and j.state <> 'dead')
+       and (n.state = 'provisional' or n.patience_until <= $1 or not exists (${BUSY}))
      order by 1, 2`,
     [now, max],
   );
@@ -141,9 +180,12 @@ export async function beginComputing(tx: Tx, { brandId, day }: NightKey, now: Da
   );
 }
 
-/** A provisional night is judged again: at its deadline, and now and then for a week. */
-const JUDGE_EVERY = '5 minutes';
-const JUDGE_FOR = '7 days';
+/** When a provisional night is judged next: at its deadline, and now and then, for as long as somebody may mend it. */
+const NEXT_LOOK = `
+  case when n.deadline_at > $5::timestamptz then least(n.deadline_at, $5::timestamptz + interval '5 minutes')
+       when $5::timestamptz < n.begun_at + interval '2 days' then $5::timestamptz + interval '5 minutes'
+       when $5::timestamptz < n.begun_at + interval '14 days' then $5::timestamptz + interval '1 hour'
+       when $5::timestamptz < n.begun_at + interval '365 days' then $5::timestamptz + interval '1 day' end`;
 
 export async function keepVerdict(
   tx: Tx,
@@ -154,9 +196,7 @@ export async function keepVerdict(
     `update ops.nights n
      set state = case when $3 then 'complete' else 'provisional' end, digest = $4, judged_at = $5::timestamptz,
          computed_at = coalesce(computed_at, $5::timestamptz), completed_at = case when $3 then $5::timestamptz end,
-         look_at = case when not $3 and $5::timestamptz < n.begun_at + interval '${JUDGE_FOR}' then
-           case when n.deadline_at > $5::timestamptz then least(n.deadline_at, $5::timestamptz + interval '${JUDGE_EVERY}')
-                else $5::timestamptz + interval '${JUDGE_EVERY}' end end
+         look_at = case when not $3 then ${NEXT_LOOK} end
      where brand_id = $1 and day = $2`,
     [brandId, day, isFinal, JSON.stringify(digest), now],
   );

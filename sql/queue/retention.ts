@@ -12,6 +12,8 @@ export const KEPT_DAYS = {
   audit_log: 3_650,
   schedule_slots: 365,
   backfills: 365,
+  nights: 365,
+  alerts: 365,
 } as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
@@ -32,6 +34,8 @@ const EXPIRED: Record<RecordName, string> = {
   workers: `r.ended_at < ${cutoff('workers')} and r.handed_back_at is not null`,
   audit_log: `r.at < ${cutoff('audit_log')}`,
   schedule_slots: `r.decided_at < ${cutoff('schedule_slots')}`,
+  nights: `r.begun_at < ${cutoff('nights')}`,
+  alerts: `r.resolved_at < ${cutoff('alerts')}`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { sign } from '#tasks/deliver_alert.ts';
+import { nightly } from '#tasks/nightly.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
+import { runTask } from '../support/run.ts';
 import { aNightlyBrand, aNightWorker, aReceiver, look, untilNight } from '../support/schedules/nights.ts';
 
 const show = (db: TestDb, ...args: string[]) =>
@@ -39,8 +41,9 @@ test('the night of each brand begins at its own 02:00, reads, computes and judge
 test('a key that is refused leaves the day provisional, keeps nobody else waiting, and is alerted once', async () => {
   await using db = await freshDb();
   await using receiver = await aReceiver();
-  const brand = await aNightlyBrand(db, 'Europe/London');
+  const brand = await aNightlyBrand(db, zoneOfNoon());
   await using shop = brand.shop;
+  await db.query(`update app.brands set complete_by = '18:00'`);
   await shop.faults({ kind: 'revoked_key', count: 0 });
   const secret = 'a secret of sixteen characters';
   await using _ = await aNightWorker(db, { webhook: { url: receiver.url, secret } });
@@ -72,3 +75,80 @@ test('a night that nobody has had yet, or of another day, is not found', async (
   const ran = await show(db, '--date', '2026-01-01');
   expect([ran.code, JSON.parse(ran.stderr.trim()).error.code]).toEqual([3, 'NS_NIGHT_NOT_FOUND']);
 });
+
+test('an account that never had a row, and fails, keeps the day from being final', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using shop = brand.shop;
+  await shop.serve(
+    { 'orders.ndjson': [] },
+    { scenario: { shops: { acme: { token: 'shpat_acme', currency: 'USD', zone: 'UTC' } } } },
+  );
+  await using _ = await aNightWorker(db);
+  await look(db, brand.twoOClock);
+  await untilNight(db, brand, 'complete'); // nothing was sold, and that is proven
+  await db.query(`update app.connections set held_at = now(), held_reason = 'a test'`);
+  await db.query(`update ops.positions set complete_to = now() - interval '9 days'`);
+  await db.query('delete from ops.nights');
+  await db.query(`update ops.schedules set decided_to = $1, next_slot = $2 where name = 'nightly'`, [
+    new Date(brand.twoOClock.getTime() - 3_600_000),
+    brand.twoOClock,
+  ]);
+  await db.query('delete from ops.schedule_slots');
+  await look(db, brand.twoOClock);
+  await untilNight(db, brand, 'provisional');
+});
+
+test('a night that is complete stays so, and a second run of it asks nobody', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  await using _ = await aNightWorker(db);
+  await look(db, brand.twoOClock);
+  await untilNight(db, brand, 'complete');
+  const before = await db.rows('select completed_at, judged_at from ops.nights');
+  const [localDay] = await db.column('select day + 1 from ops.nights');
+  expect(await runTask(nightly, { brandId: brand.brandId, localDay: String(localDay) }, db)).toMatchObject({
+    step: 'complete',
+  });
+  expect(await db.rows('select completed_at, judged_at from ops.nights')).toEqual(before);
+});
+
+test('a run that comes while the syncs are still at work waits on, and computes nothing', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  const payload = { brandId: brand.brandId, localDay: await localDayOf(db) };
+  expect(await runTask(nightly, payload, db)).toMatchObject({ step: 'syncing' });
+  expect(await runTask(nightly, payload, db)).toMatchObject({ step: 'syncing' });
+  expect(await db.column(`select count(*)::int from ops.night_jobs where step = 'rollup'`)).toEqual([0]);
+  await db.query(`update ops.nights set patience_until = now()`);
+  expect(await runTask(nightly, payload, db)).toMatchObject({ step: 'computing' });
+});
+
+test('a step that fails past the deadline is alerted all the same; a new brand was promised nothing', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  const payload = { brandId: brand.brandId, localDay: await localDayOf(db) };
+  await runTask(nightly, payload, db);
+  await db.query(`update ops.nights set deadline_at = now(), patience_until = now(), state = 'provisional'`);
+  await db.query('alter view bi.completeness rename to elsewhere');
+  await expect(runTask(nightly, payload, db)).rejects.toThrow('completeness');
+  expect(await db.column('select cause like $1 from ops.alerts', ['%completeness%'])).toEqual([true]);
+  await db.query('delete from ops.alerts');
+  await db.query('update app.brands set created_at = now()');
+  await expect(runTask(nightly, payload, db)).rejects.toThrow('completeness');
+  expect(await db.column('select id from ops.alerts')).toEqual([]);
+});
+
+async function localDayOf(db: TestDb): Promise<string> {
+  const [day] = await db.column(`select (now() at time zone 'Europe/London')::date`);
+  return String(day);
+}
+
+/** Where it is about noon, so that 02:00 has passed and the evening has not come. */
+function zoneOfNoon(): string {
+  const behind = new Date().getUTCHours() - 12;
+  return behind === 0 ? 'Etc/GMT' : `Etc/GMT${behind > 0 ? `+${behind}` : behind}`;
+}

@@ -17,7 +17,7 @@ import { fillBackfill } from './backfill.ts';
 import { guardClock } from './clock.ts';
 import { addMissingDefaults } from './defaults.ts';
 import { askingFirst } from './fire.ts';
-import { advanceNights } from './nights.ts';
+import { advanceNight, dueNights } from './nights.ts';
 import { decideDue } from './pass.ts';
 import { wake } from './waker.ts';
 
@@ -111,7 +111,9 @@ export async function lookOnce(look: Look): Promise<void> {
   await Promise.all(due.map((id) => limit(() => apart(look, `schedule ${id}`, () => decideOne(look, id)))));
   for (const id of await runningBackfills(db))
     await apart(look, `backfill ${id}`, () => db.transaction((tx) => fillBackfill(tx, id, tasks)));
-  if (tasks.includes(nightly)) await apart(look, 'nights', () => advanceNights(db, now));
+  if (!tasks.includes(nightly)) return;
+  for (const night of await dueNights(db, now))
+    await apart(look, `night of ${night.brandId}`, () => advanceNight(db, night));
 }
 
 /** From another place on in each look, so that schedulers do not meet at each row. */

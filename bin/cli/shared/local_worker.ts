@@ -16,14 +16,17 @@ export async function startLocalWorker(
   session: Session,
   options: LocalOptions = {},
 ): Promise<Worker> {
-  const [{ tasks }, { startWorker }] = await Promise.all([
+  const [{ tasks }, { deliverAlert }, { startWorker }] = await Promise.all([
     import('#tasks/index.ts'),
+    import('#tasks/deliver_alert.ts'),
     import('#workers/queue/worker.ts'),
   ]);
   const { config, url, log } = session;
   const { concurrency, drainSeconds, stallSeconds } = config;
   const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
   const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts };
+  // Who is told of broken promises, a command does not know: that is for the workers that stay.
+  const own = options.report ? tasks : tasks.filter((task) => task !== deliverAlert);
   const usual = { concurrency, drainSeconds, stallSeconds };
-  return startWorker({ url, log, tasks, services, ...usual, ...options });
+  return startWorker({ url, log, tasks: own, services, ...usual, ...options });
 }

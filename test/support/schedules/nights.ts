@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { insertSchedule } from '#sql/schedules/schedules.ts';
 import { tasks } from '#tasks/index.ts';
 import type { AlertChannels } from '#tasks/task.ts';
-import { advanceNights } from '#workers/scheduler/nights.ts';
+import { advanceNight, dueNights } from '#workers/scheduler/nights.ts';
 import { lookOnce } from '#workers/scheduler/scheduler.ts';
 import type { TestDb } from '../db/db.ts';
 import { eventually } from '../eventually.ts';
@@ -32,6 +32,7 @@ export async function aNightlyBrand(db: TestDb, timeZone: string): Promise<Night
      from (select date_trunc('day', (now() at time zone $1) - interval '2 hours') + interval '2 hours' as at) d`,
     [timeZone],
   );
+  await db.query("update app.brands set created_at = now() - interval '30 days'");
   const { day, two, sold } = row as { day: string; two: Date; sold: Date };
   const at = sold.toISOString();
   const lineItems = [{ id: 10, originalUnitPriceSet: '10.00' }];
@@ -57,7 +58,7 @@ export const look = (db: TestDb, now: Date) => lookOnce({ db, log: quiet, now, t
 export async function untilNight(db: TestDb, { brandId }: NightlyBrand, state: string): Promise<void> {
   await eventually(async () => {
     await db.query('update ops.nights set look_at = now() where look_at is not null');
-    await advanceNights(db, new Date());
+    for (const night of await dueNights(db, new Date())) await advanceNight(db, night);
     const [found] = await db.column('select state from ops.nights where brand_id = $1', [brandId]);
     if (found !== state) throw new Error(`The night is ${found}.`);
   });
