@@ -41,7 +41,7 @@ test('a database that is fit passes each check of what is in it', async () => {
     'max_connections',
   ];
   expect(checks.filter(({ check, severity }) => severity !== 'ok' && !elsewhere.includes(check))).toEqual([]);
-  expect(new Set(checks.map(({ check }) => check)).size).toBe(25);
+  expect(new Set(checks.map(({ check }) => check)).size).toBe(26);
   expect(code).toBe(exitCodeOf(checks));
 });
 
@@ -144,6 +144,16 @@ const CASES: Case[] = [
     },
     breaks: `insert into ops.schedules (name, task, expression, decided_to, next_slot, paused_at, paused_by, paused_reason)
              values ('quiet', 'retention', '0 2 * * *', now(), now() + interval '1 day', now(), 'ann', 'stocktaking')`,
+  },
+  {
+    ...{
+      check: 'pauses',
+      severity: 'warning',
+      evidence: /ann paused acme without an end: they move; 0 jobs/,
+    },
+    breaks: `insert into ops.pauses (flag, brand_id, reason, paused_by)
+             values (ops.pause_flag(null, null, :brand, null), :brand, 'they move', 'ann')`,
+    mend: /jobs resume --brand acme/,
   },
   {
     ...{ check: 'provisional nights', severity: 'failure', evidence: /2026-01-02 of acme is provisional/ },
@@ -289,7 +299,7 @@ test('a stream that is quiet for longer than it ever was is told of, and one tha
                                  finished_at, outcome, tally)
        select 1, case when $4::text is null then 'sync_connection' else 'sync_stream' end, $1, $2,
               jsonb_build_object('stream', $4::text), 1, '', at, at, at, 'succeeded',
-              case when $4 is null then jsonb_build_object('streams', jsonb_build_object('shopify.orders', jsonb_build_object('changed', $5::int)))
+              case when $4 is null then jsonb_build_object('changed', $5::int, 'streams', jsonb_build_object('shopify.orders', jsonb_build_object('changed', $5::int)))
                    else jsonb_build_object('changed', $5::int) end
        from (select now() - make_interval(days => $3) as at) t`,
       [shop.brand.id, shop.connection.id, daysAgo, stream, changed],

@@ -55,6 +55,26 @@ test('a job says that no worker runs, that its lane is busy and with what, and w
   expect((await nightshift(['jobs', 'why', '999999'], { env: { DATABASE_URL: db.url } })).code).toBe(3);
 });
 
+test('a paused job says who paused it and why, and what resumes it', async () => {
+  await using db = await freshDb();
+  await aShop(db, { slug: 'acme' });
+  const [brandId] = await db.column('select id from app.brands');
+  const env = { DATABASE_URL: db.url };
+  const [id] = await db.column(
+    `select (graphile_worker.add_job('retention', json_build_object('brandId', $1::uuid),
+               flags => ops.job_flags('retention', jsonb_build_object('brandId', $1::uuid)))).id::text`,
+    [brandId],
+  );
+  const pause = ['jobs', 'pause', '--task', 'retention', '--brand', 'acme', '--reason', 'they move'];
+  expect(await nightshift(pause, { env })).toMatchObject({ code: 0 });
+  const { page } = await ask(db, 'jobs', 'why', String(id));
+  expect(page.state).toBe('paused');
+  expect(page.reasons[0]).toEqual({
+    because: expect.stringMatching(/^it is paused by \S+: they move$/),
+    next: 'npx nightshift jobs resume --task retention --brand acme',
+  });
+});
+
 test('a job of a connection says that it is held and why, or until when its provider allows nothing', async () => {
   await using db = await freshDb();
   const [one, other] = [await aShop(db), await aShop(db)];

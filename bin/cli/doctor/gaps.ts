@@ -54,7 +54,7 @@ const GAPS = `
       select of.key, of.value from jsonb_each(r.tally -> 'streams') of where r.task = 'sync_connection'
     ) s
     where r.brand_id = $1 and r.connection_id is not null and r.outcome in ('succeeded', 'partial')
-      and r.finished_at > now() - interval '60 days' and coalesce((s.tally ->> 'changed')::bigint, 0) > 0
+      and r.finished_at > now() - interval '60 days' and r.tally ->> 'changed' <> '0' and coalesce((s.tally ->> 'changed')::bigint, 0) > 0
   ), between_changes as (
     select *, extract(epoch from at - lag(at) over (partition by connection_id, stream order by at))::float8 as gap
     from changes

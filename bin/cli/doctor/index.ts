@@ -8,7 +8,7 @@ import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { gaps } from './gaps.ts';
-import { dead, quarantine, staleLocks, waiting } from './queue.ts';
+import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
 import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
@@ -18,7 +18,7 @@ import { zones } from './zones.ts';
 const CHECKS = [
   ...[version, settings, sessions, jit, room, clock, disk, zones],
   ...[schema, invalid, transactions, bloat],
-  ...[waiting, dead, staleLocks, quarantine],
+  ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, alerts],
   ...[held, keys, tokens, sealing, retirements, gaps],
 ];

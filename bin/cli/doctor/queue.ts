@@ -1,5 +1,7 @@
 /** Checks of the queue: who works, what waits, what is stuck. */
 
+import { readPauses } from '#sql/queue/pauses.ts';
+import { optionWords } from '../shared/option_words.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
 import { MADE_GOOD } from '../status/findings.ts';
 import { count, span } from '../ui/format.ts';
@@ -72,6 +74,26 @@ export const staleLocks: Check = {
         'start a worker, which hands them back within a minute: npm run worker',
       ),
     );
+  },
+};
+
+/** What somebody forgot to resume looks like a quiet night. */
+export const pauses: Check = {
+  name: 'pauses',
+  async run({ db }) {
+    const found = await readPauses(db);
+    return found
+      .slice(0, NAMED_MAX)
+      .map(({ task, provider, brand, connection, jobs, reason, paused_by, until }) => {
+        const which = { task, provider, brand, connection };
+        const end = until === null ? 'without an end' : `until ${until.toISOString()}`;
+        return warning(
+          `${paused_by} paused ${Object.values(which)
+            .filter((name) => name !== null)
+            .join(' of ')} ${end}: ${reason}; ${count(jobs, 'job')} waiting.`,
+          `npx nightshift jobs resume ${optionWords(which)}`,
+        );
+      });
   },
 };
 

@@ -6,6 +6,7 @@ import { currentAccount } from '#sql/tenants/audit.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
+import { optionWords } from '../shared/option_words.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, title } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
@@ -18,7 +19,7 @@ export function addPauses(command: Command, cli: Cli): void {
     .option('--until <instant>', 'they go on by themselves then', isoInstant)
     .action(async (options: Which & { reason: string; until?: string }) => {
       await using session = await openSession(cli);
-      const { reason, until } = options;
+      const { reason, until, task, provider, brand, connection } = options;
       const { paused, target } = await read(session.db, options);
       const given = { target, reason, until, by: currentAccount() };
       if (!(await pause(session.db, paused, given)))
@@ -26,7 +27,7 @@ export function addPauses(command: Command, cli: Cli): void {
       cli.out.record({ paused: target, reason, until }, () => [
         `Jobs of ${target} are paused${until === undefined ? '' : ` until ${until}`}. Workers know it within a second.`,
       ]);
-      cli.out.say(`Next: npx nightshift jobs resume ${words(options)}`);
+      cli.out.say(`Next: npx nightshift jobs resume ${optionWords({ task, provider, brand, connection })}`);
     });
   which(command.command('resume').description('let paused jobs go on')).action(async (options: Which) => {
     await using session = await openSession(cli);
@@ -103,10 +104,4 @@ async function assertProvider(provider: string): Promise<void> {
       `There is no provider ${provider}.`,
       `one of ${providers.map(({ name }) => name).join(', ')}`,
     );
-}
-
-function words({ task, provider, brand, connection }: Which): string {
-  return Object.entries({ task, provider, brand, connection })
-    .flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))
-    .join(' ');
 }

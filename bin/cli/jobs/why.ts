@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import type { Cli } from '../shared/noun.ts';
+import { optionWords } from '../shared/option_words.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
 import { type Reason, reason, reasonLines } from '../shared/reason.ts';
 import { openSession } from '../shared/session.ts';
@@ -45,7 +46,7 @@ type Queued = {
   id: string;
   task: string;
   lane: string | null;
-  state: 'waiting' | 'running' | 'retrying' | 'held' | 'dead';
+  state: 'waiting' | 'running' | 'retrying' | 'held' | 'paused' | 'dead';
   why: string | null;
   run_at: Date | null;
   /** Its time has not come. */
@@ -82,6 +83,7 @@ async function reasonsOf(db: Db, job: Queued, last: Run | undefined): Promise<Re
       ),
     ];
   const waits = [
+    ...(await ofPauses(db, job)),
     ...ofConnection(job),
     ...ofTime(job),
     ...(await ofLane(db, job)),
@@ -96,6 +98,24 @@ function runs(last: Run | undefined, { why: cancelled }: Queued): Reason {
   const commit = last.last_commit_at === null ? '' : `; last commit ${instant(last.last_commit_at)}`;
   return reason(
     `it runs on ${on} for ${span(last.seconds * 1_000)}${commit}${cancelled === null ? '' : `; ${cancelled}`}`,
+  );
+}
+
+type Pause = Record<'task' | 'provider' | 'brand' | 'connection', string | null> & { why: string };
+
+async function ofPauses(db: Db, { id, state }: Queued): Promise<Reason[]> {
+  if (state !== 'paused') return [];
+  const { rows } = await db.query<Pause>(
+    `select p.task, p.provider, b.slug as brand, c.name as connection, p.why
+     from ops.jobs j
+     join ops.current_pauses p on p.flag = any (ops.job_flags(j.task, j.payload))
+     left join app.brands b on b.id = p.brand_id
+     left join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
+     where j.job_id = $1 order by p.by_breaker, p.until desc nulls first, p.flag`,
+    [id],
+  );
+  return rows.map(({ why, ...which }) =>
+    reason(`it is ${why}`, `npx nightshift jobs resume ${optionWords(which)}`),
   );
 }
 
@@ -152,7 +172,7 @@ async function ofLane(db: Db, { id, lane }: Queued): Promise<Reason[]> {
 async function ofWorkers(db: Db, { id, is_early: isEarly, state }: Queued): Promise<Reason[]> {
   if ((await liveWorkers(db)).length === 0)
     return [reason('no worker runs', 'npx nightshift up, or npm run worker')];
-  if (isEarly || state === 'held') return [];
+  if (isEarly || state === 'held' || state === 'paused') return [];
   const { rows } = await db.query<{ ahead: number }>(
     `select count(*)::int as ahead
      from ops.jobs o join ops.jobs j on j.job_id = $1
