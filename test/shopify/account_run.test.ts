@@ -190,6 +190,38 @@ test('a window of which Shopify counts more than it lists is not complete, and i
   expect((await statesOf(db, shop)).every(({ state }) => state === 'ok')).toBe(true);
 });
 
+test('an order that changes after the look, and before its window is read, is not missing', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await firstLoad(shop);
+  const productsOf = [...few['products.ndjson'], { id: 200, updatedAt: '2026-11-20T06:30:00Z' }];
+  const next = (updated: string) => ({
+    ...few,
+    'products.ndjson': productsOf,
+    'orders.ndjson': [...few['orders.ndjson'], order(3, updated)],
+  });
+  await shop.serve(next('06:58'), served(7));
+  let isChanged = false;
+  const changing: TestDb = {
+    ...db,
+    // The first page that is stored is that of the products.
+    async transaction(fn) {
+      const result = await db.transaction(fn);
+      const [products] = await db.column("select count(*)::int from raw.shopify_products where id = '200'");
+      if (products === 1 && !isChanged) {
+        isChanged = true;
+        await shop.serve(next('07:00'), served(8));
+      }
+      return result;
+    },
+  };
+  expect(await shop.syncAll(at(7), changing)).not.toHaveProperty('incomplete');
+  expect(isChanged).toBe(true);
+  expect(await db.column("select id from raw.shopify_orders where id = '3'")).toEqual([]);
+  expect(await shop.syncAll(at(8))).toMatchObject({ changed: 1 });
+  expect((await statesOf(db, shop)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
 test('an order that is missing is noticed by the count of a quiet hour, and of a shop that is always quiet each day', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, few, served(6));
