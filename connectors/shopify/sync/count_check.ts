@@ -34,7 +34,9 @@ export async function countCheck(run: ShopifyRun, stream: string, collection: Co
   let expected = await lookedCount(run, ...total);
   if (expected === undefined) return empty;
   const { name, target } = collection;
-  const { found, position } = await storedCount(run, { name, target, stream }, expected);
+  const looked = expected;
+  const isEnough = (stored: number) => stored >= looked;
+  const { found, position } = await storedCount(run, { name, target, stream, isEnough }, looked);
   // Objects that changed after the look are in its count, but no longer in the window that was read.
   if (run.look && found < expected) expected = (await countWindow(run, ...total)) ?? expected;
   const page = { ...empty, ...(position !== undefined && { position }) };

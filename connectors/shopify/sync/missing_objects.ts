@@ -28,7 +28,9 @@ export async function* missingObjectPages(run: ShopifyRun, kind: Kind): AsyncGen
   const { name, target } = kind;
   const expected = await lookedCount(run, ...allOf(kind, endOfChanges(run)));
   if (expected === undefined) return;
-  const { found, position } = await storedCount(run, { name, target, stream: target.stream }, expected);
+  const isEnough = (stored: number) => stored <= expected;
+  const stored = { name, target, stream: target.stream, isEnough };
+  const { found, position } = await storedCount(run, stored, expected);
   if (position !== undefined) yield { ...emptyPage(run), position };
   if (found <= expected) return;
   const gone = run.context.full ? await findGone(run, kind) : [];
