@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Fires schedules until told to stop. Procfile: scheduler. Any number may run. */
+/** Fires schedules until it is stopped. Procfile: scheduler. Any number may run. */
 import { type Config, readConfig } from '#runtime/config.ts';
 import { makeLog } from '#runtime/log.ts';
 import { type Sentry, startSentry } from '#runtime/sentry.ts';

@@ -5,7 +5,7 @@ export const jobErrors = {
   NS_JOB_BUSY: {
     verdict: 'retry',
     exit: 'conflict',
-    when: 'the row of a job is being changed by somebody else at this moment',
+    when: 'another process is changing the row of the job',
     next: 'try again',
   },
   NS_JOB_CANCELLED: {

@@ -167,7 +167,7 @@ async function askAgain({ db }: TaskContext): Promise<void> {
 
 function lateText({ expected, newest }: Missing, again: string | undefined): string {
   const late = `the rates of ${expected} are not out, the newest are of ${newest ?? 'no day at all'}`;
-  return again ? `${late}; asked again at ${again} in Frankfurt` : late;
+  return again ? `${late}; the next attempt is at ${again} in Frankfurt` : late;
 }
 
 function warningOf(doubtful: readonly string[], { days, expected, isLate }: Missing): string {

@@ -76,13 +76,14 @@ async function causesOf(
   const causes = new Map<string, string>();
   for (const { stream, causes: found } of ends) {
     const waiting = rejected.get(stream.name) ?? 0;
-    const told = [...found];
-    if (waiting > 0) told.push(`${count(waiting, 'record')} could not be understood: see ops.rejected_rows`);
+    const reasons = [...found];
+    if (waiting > 0)
+      reasons.push(`${count(waiting, 'record')} could not be understood: see ops.rejected_rows`);
     const still = namedCauses(
       failed.filter((one) => one.stream === stream.name),
-      told,
+      reasons,
     );
-    if (told.length + still.length > 0) causes.set(stream.name, [...told, ...still].join('; '));
+    if (reasons.length + still.length > 0) causes.set(stream.name, [...reasons, ...still].join('; '));
   }
   return causes;
 }

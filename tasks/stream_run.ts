@@ -63,7 +63,7 @@ function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Pag
   const { db, services, now, signal, log } = context;
   const { since, until, ids, full = false, reconcile = false } = reading;
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
-  const asked: StreamContext = {
+  const given: StreamContext = {
     ...{ connection, db, account, full, reconcile, now, signal, stats, log },
     position: before.position,
     warn: (warning) => void warnings.add(warning),
@@ -71,9 +71,9 @@ function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Pag
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
   };
-  if (ids === undefined) return stream.pages(asked);
+  if (ids === undefined) return stream.pages(given);
   if (stream.fetch === undefined) throw new TypeError(`${stream.name} cannot be fetched by id`);
-  return stream.fetch(asked, ids);
+  return stream.fetch(given, ids);
 }
 
 async function store(job: SyncJob, { stream }: StreamRun, page: Page): Promise<LoadResult> {

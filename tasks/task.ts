@@ -24,7 +24,7 @@ export type Services = ProviderKeyring & {
   ecbUrl: string;
   /** The rollups to run; those of the product by default. */
   rollups?: readonly Rollup[];
-  /** Who is told of broken promises; nobody when left out. */
+  /** The receiver of alerts; none by default. */
   alerts?: AlertChannels;
 };
 

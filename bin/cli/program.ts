@@ -26,7 +26,10 @@ export const nouns: Record<string, Entry> = {
   },
   migrate: { summary: 'bring the database schema to this version', load: () => import('./migrate/index.ts') },
   brands: { summary: 'who sells, in which time zone and currency', load: () => import('./brands/index.ts') },
-  retailers: { summary: 'through whom a brand sells', load: () => import('./retailers/index.ts') },
+  retailers: {
+    summary: 'the retailers that brands sell through',
+    load: () => import('./retailers/index.ts'),
+  },
   connections: {
     summary: 'accounts at providers and their keys',
     load: () => import('./connections/index.ts'),

@@ -1,11 +1,11 @@
 /**
- * Sums of what is stored against those that the provider gives, and rows that name each other in two tables, so that
- * no stream asks the database itself (see `stored.ts`). The statements follow indexes, whatever statistics say.
+ * Compares stored sums with those of the provider, and rows of two tables that refer to each other, so that no stream
+ * queries the database itself (see `stored.ts`). The statements follow indexes, regardless of statistics.
  */
 import { lookUp } from '#sql/db/planner.ts';
 import type { ConnectorDb } from './stream.ts';
 
-/** Whose rows they are. */
+/** The owner of the rows. */
 type Owner = { connection: { brandId: string; id: string }; db: Pick<ConnectorDb, 'transaction'> };
 
 /** A table of bookings: `kind` and `amount` are columns of it, beside `currency` and `created_at`. */
@@ -19,7 +19,7 @@ export type ComparedSum = {
   expected: string;
   found: string;
   /** The provider gives sums of this kind. */
-  isTold: boolean;
+  isReported: boolean;
   isEqual: boolean;
   /** Something was booked since `uncertainFrom`. */
   isMoving: boolean;
@@ -28,23 +28,23 @@ export type ComparedSum = {
 };
 
 /**
- * Sums by kind and currency, against what they are told to be at some moment since `uncertainFrom`: a sum up to any
- * second since then will do.
+ * Compares sums by kind and currency with reported ones of some moment since `uncertainFrom`: the sum up to any second
+ * since then counts as equal.
  */
 export function compareSums(
   owner: Owner,
   ledger: Ledger,
-  { told, uncertainFrom }: { told: readonly Sum[]; uncertainFrom: Date },
+  { reported, uncertainFrom }: { reported: readonly Sum[]; uncertainFrom: Date },
 ): Promise<ComparedSum[]> {
   return ask<ComparedSum>(owner, sumsText(ledger), [
     uncertainFrom,
-    told.map(({ kind }) => kind),
-    told.map(({ currency }) => currency),
-    told.map(({ amount }) => amount),
+    reported.map(({ kind }) => kind),
+    reported.map(({ currency }) => currency),
+    reported.map(({ amount }) => amount),
   ]);
 }
 
-// Nothing may be told of a currency of which there never was anything. The whole sum comes from the index alone.
+// A currency that never had a row may be missing in the report. The whole sum comes from the index alone.
 export function sumsText({ table, kind, amount }: Ledger): string {
   return `
   with booked as materialized (
@@ -65,18 +65,18 @@ export function sumsText({ table, kind, amount }: Ledger): string {
       order by created_at
     ) latest
     group by kind, currency, created_at
-  ), told as (
+  ), reported as (
     select * from unnest($4::text[], $5::text[], $6::numeric[]) as t (kind, currency, amount)
   )
   select e.kind, e.currency, trim_scale(e.amount)::text as expected,
          trim_scale(coalesce(equal.amount, e.settled + e.least + e.most))::text as found,
-         e.kind in (select kind from told) as "isTold",
+         e.kind in (select kind from reported) as "isReported",
          equal.amount is not null as "isEqual", e.least <> 0 or e.most <> 0 as "isMoving",
          e.amount between e.settled + e.least and e.settled + e.most as "isWithin"
   from (
     select kind, currency, coalesce(amount, 0) as amount, coalesce(settled, 0) as settled,
            coalesce(least, 0) as least, coalesce(most, 0) as most
-    from told full join booked using (kind, currency)
+    from reported full join booked using (kind, currency)
   ) e
   left join lateral (
     select c.amount from (

@@ -52,15 +52,15 @@ export type Page = {
 };
 
 /**
- * What the streams have in common that one run of an account reads: where each of them begins, and what was asked
- * once for all of them, such as a look at the feed of changes.
+ * What the streams in one run of an account share: their positions, and the requests that are sent once for all of
+ * them, such as a look at the feed of changes.
  */
 export type AccountRun = {
-  /** The streams that this run reads, with the position from which each goes on. */
+  /** The streams of this run, each with its position. */
   streams: readonly StreamAt[];
-  /** What `make` gave the first stream that wanted it. */
+  /** Returns the result of `make`, which only the first stream calls. */
   once<T>(what: symbol, make: () => Promise<T>): Promise<T>;
-  /** Whether an error is of something that was asked for all of them. */
+  /** Whether an error belongs to a shared request. */
   isShared(error: unknown): boolean;
 };
 

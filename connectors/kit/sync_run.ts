@@ -1,4 +1,4 @@
-/** What one run of a stream works with, and the state that it leaves, whoever the provider is. */
+/** The run of a stream and the state that it leaves, for any provider. */
 import { z } from 'zod';
 import type { Json } from '#sql/load/table.ts';
 import type { Page, StreamContext } from './stream.ts';

@@ -49,7 +49,7 @@ export class Ecb {
 
   async #answer(request: IncomingMessage, path: string, target: Target): Promise<Answer> {
     const failed = this.#settings.faults.take('status', target);
-    if (failed) return plain(failed.status, 'The sandbox was told to refuse this request.');
+    if (failed) return plain(failed.status, 'A fault of the sandbox refuses this request.');
     const name = /^\/stats\/eurofxref\/([^/?]+)/.exec(path)?.[1] ?? '';
     const feed = Object.hasOwn(FEEDS, name) ? FEEDS[name] : undefined;
     if (!feed || request.method !== 'GET') return plain(404, 'Not Found');

@@ -25,7 +25,9 @@ export type AccountFiles = {
 
 type Books = { live: Book; test: Book };
 
-/** What was read last: a scenario that is taken to another instant has the same files, and a book serves any instant. */
+/**
+ * What was read last: a scenario that is taken to another instant has the same files, and a book serves any instant.
+ */
 const kept = new Map<string, { stamp: string; books: Books; warnings: readonly string[] }>();
 const KEPT_MAX = 4;
 

@@ -112,9 +112,9 @@ export async function failingSince(
 
 /** Causes for a state: the first few that are not in `known`, and the number of further ones. */
 export function namedCauses(failed: readonly FailedCheck[], known: readonly string[]): string[] {
-  const told = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
-  const more = told.length - CAUSES_NAMED_MAX;
-  return more > 0 ? [...told.slice(0, CAUSES_NAMED_MAX), `and ${more} more checks fail`] : told;
+  const fresh = failed.map(({ cause }) => cause).filter((cause) => !known.some((one) => one.includes(cause)));
+  const more = fresh.length - CAUSES_NAMED_MAX;
+  return more > 0 ? [...fresh.slice(0, CAUSES_NAMED_MAX), `and ${more} more checks fail`] : fresh;
 }
 
 /** Deletes results that passed long ago; a failure stays until it passes. */

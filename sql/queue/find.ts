@@ -25,7 +25,7 @@ export type JobFilter = {
   state?: State | undefined;
   /** Jobs that were made, or runs that ended, at this instant or later. */
   since?: string | undefined;
-  /** Part of the error, in whatever case. */
+  /** Part of the error, case-insensitive. */
   text?: string | undefined;
 };
 

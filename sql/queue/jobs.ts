@@ -126,7 +126,7 @@ export async function cancelJobs(
 
 export class JobBusy extends coded('NS_JOB_BUSY') {
   constructor(id: string) {
-    super(`Job ${id} is being changed by somebody else at this moment.`, { hint: 'Try again.' });
+    super(`Another process is changing job ${id}.`, { hint: 'Try again.' });
   }
 }
 

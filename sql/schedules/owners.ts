@@ -20,7 +20,7 @@ const lacking = {
       select from ops.schedules s where s.brand_id = c.brand_id and s.connection_id = c.id and s.name = $1)`,
 };
 
-/** Some at a time; whoever asks again gets the others. */
+/** A few per call; the next call returns the others. */
 export async function ownersWithout(db: Db, kind: keyof typeof lacking, name: string): Promise<Owner[]> {
   const { rows } = await db.query<Owner>(`${lacking[kind]} order by 1, 2 limit ${OWNERS_MAX}`, [name]);
   return rows;

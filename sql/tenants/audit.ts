@@ -13,7 +13,7 @@ export type Action = {
   before?: Values;
   /** The same values as it leaves them; nothing where it removes something. */
   after?: Values;
-  /** What else it was told. */
+  /** Further parameters of the action. */
   details?: Values;
   /** Who did it; defaults to the account that the command runs as. */
   actor?: string;

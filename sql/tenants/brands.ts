@@ -135,7 +135,7 @@ async function lockBrand(tx: Tx, brandId: string): Promise<Brand> {
   return rows[0];
 }
 
-/** Zones that passed. PostgreSQL reads the files of all zones each time it is asked for one. */
+/** Known valid zones. PostgreSQL reads the files of all zones at each lookup. */
 const knownZones = new Set<string>();
 
 /** Throws NS_TIME_ZONE_UNKNOWN. */

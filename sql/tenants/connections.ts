@@ -241,7 +241,7 @@ export async function replaceSecret(
   await recordAction(tx, { action: 'connections.key', brandId, target: name, before, after, actor });
 }
 
-/** What may be told of a key. */
+/** What may be shown of a key. */
 type KeyFacts = { auth: string; keyChangedAt: string | null };
 
 export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };

@@ -166,7 +166,7 @@ test('what is not out yet is asked for each half hour, until eight in Frankfurt'
   expect(due).toMatchObject({
     feeds: 'eurofxref-hist-90d.xml, eurofxref-daily.xml',
     incomplete:
-      'the rates of 1999-06-29 are not out, the newest are of 1999-06-28; asked again at 16:35 in Frankfurt',
+      'the rates of 1999-06-29 are not out, the newest are of 1999-06-28; the next attempt is at 16:35 in Frankfurt',
   });
   expect(await retries(db)).toEqual([{ now: null, minutes: 30 }]);
   await db.query(

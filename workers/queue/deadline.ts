@@ -43,7 +43,7 @@ export function deadline(
 ): Deadline {
   const controller = new AbortController();
   const { promise: outstayed, reject } = Promise.withResolvers<never>();
-  outstayed.catch(() => {}); // whether anybody still waits for it is up to them
+  outstayed.catch(() => {}); // it may have no awaiter
   let grace: NodeJS.Timeout | undefined;
   const pull = (reason: NightshiftError) => {
     if (controller.signal.aborted) return;

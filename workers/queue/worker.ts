@@ -101,7 +101,7 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const claiming = supervise(first, { log, db: control, stop: stops.claiming.signal, start: claimAgain });
   const end = async () => {
     await using _ = opened;
-    const idle = claiming.catch(() => {}); // why it ended is told at the end
+    const idle = claiming.catch(() => {}); // the reason is reported at the end
     await drain(stops, idle, drainSeconds);
     await sweeping;
     await handBack(control, poolId);
@@ -114,7 +114,7 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   };
   // If claiming ends by itself the worker cannot go on, and ends in order.
   const stopped = claiming.then(stop, stop);
-  stopped.catch(() => {}); // whoever stops us, or waits, hears of it
+  stopped.catch(() => {}); // the caller of `stop`, or the awaiter, gets the error
   return { stopped, stop, [Symbol.asyncDispose]: stop };
 }
 

@@ -17,7 +17,7 @@ export type Context = {
   url: string;
   embedded: boolean;
   config: Config;
-  /** Whether providers are asked about keys. */
+  /** Whether keys are checked with the providers. */
   asksProviders: boolean;
 };
 

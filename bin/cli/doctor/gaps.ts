@@ -9,7 +9,7 @@ import { type Check, NAMED_MAX, ok, warning } from './check.ts';
 
 /** Fewer changes than this tell nothing of what is usual. */
 const CHANGES_MIN = 5;
-/** A gap is told of from here on, however busy the stream was. */
+/** A gap of at least this length is reported, regardless of how busy the stream was. */
 const GAP_MIN_SECONDS = 6 * 3_600;
 const DEADLINE_MS = 30_000;
 

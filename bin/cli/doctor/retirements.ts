@@ -15,7 +15,7 @@ export const retirements: Check = {
   },
 };
 
-/** Of providers that somebody has a connection to. */
+/** Retirements of providers that have a connection. */
 export async function retiring(db: Reader, of: readonly Provider[]): Promise<Finding[]> {
   const all = of.flatMap(({ name, title, retirements }) =>
     retirements.map((one) => ({ provider: name, title, ...one })),

@@ -7,7 +7,7 @@ const FAILURE_SECONDS = 60 * 60;
 
 type Holder = { what: string; seconds: number; age: number; mend: string };
 
-/** Whoever still sees an old snapshot keeps vacuum from removing what was deleted since, in every table. */
+/** A session with an old snapshot keeps vacuum from removing rows that were deleted since, in every table. */
 export const transactions = transactionsOver(WARNING_SECONDS);
 
 export function transactionsOver(seconds: number): Check {

@@ -11,7 +11,7 @@ import { openSession } from '../shared/session.ts';
 import { slug, title } from '../ui/arguments.ts';
 
 export const noun: Noun = (command, cli) => {
-  command.description('retailers: those through whom a brand sells');
+  command.description('retailers: the retailers that brands sell through');
   addAdd(command, cli);
   addList(command, cli);
   addRename(command, cli);

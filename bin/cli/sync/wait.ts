@@ -69,14 +69,15 @@ type StreamFigures = Record<string, unknown> & { job?: string; incomplete?: stri
 function doneRow(stream: string, row: Row, { state, states, isAll }: Ended): Row {
   if (!isAll && state?.task !== 'sync_connection') return { ...row, ...figuresOf(state) };
   const streams = state?.tally?.streams as Record<string, StreamFigures> | undefined;
-  const told = streams?.[stream] ?? {};
-  if (told.job !== undefined) return { ...row, job_id: told.job, ...figuresOf(states.get(told.job)) };
+  const figures = streams?.[stream] ?? {};
+  if (figures.job !== undefined)
+    return { ...row, job_id: figures.job, ...figuresOf(states.get(figures.job)) };
   if (!state?.tally) return { ...row, ...figuresOf(state) };
-  const { incomplete } = told;
+  const { incomplete } = figures;
   return {
     ...row,
     state: incomplete === undefined ? 'succeeded' : 'partial',
-    ...{ ...NOTHING_NEW, ...told },
+    ...{ ...NOTHING_NEW, ...figures },
     ...{ error_code: null, error: incomplete },
   };
 }

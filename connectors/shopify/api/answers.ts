@@ -25,7 +25,7 @@ export const SECURITY_PAUSE_MS = 15 * 60_000;
 const THROTTLED_WAIT_MS_MIN = 1_000;
 const THROTTLED_JITTER_MS = 250;
 
-export type Asked = { connection: Named; account: string; query: string };
+export type Requested = { connection: Named; account: string; query: string };
 
 export type Cost = {
   requested: number;
@@ -51,7 +51,7 @@ export class PageTooHeavy extends coded('NS_PAGE_TOO_HEAVY') {
 }
 
 /** Throws the error of the HTTP status, unless it is a success. */
-export function checkStatus({ status, text }: HttpAnswer, { connection, account, query }: Asked): void {
+export function checkStatus({ status, text }: HttpAnswer, { connection, account, query }: Requested): void {
   if (status >= 200 && status < 300) return;
   const answer = `${status} ${errorText(text)}`.trim();
   switch (status) {
@@ -73,19 +73,19 @@ export function checkStatus({ status, text }: HttpAnswer, { connection, account,
 }
 
 /** The `data` of a complete answer; throws otherwise. */
-export function dataOf(body: Fields, asked: Asked, cost: Cost | undefined): Fields {
+export function dataOf(body: Fields, requested: Requested, cost: Cost | undefined): Fields {
   const { errors, data } = body;
   if (errors !== undefined && !(Array.isArray(errors) && errors.length === 0))
-    throw failureOf(errors, asked, cost);
+    throw failureOf(errors, requested, cost);
   const warning = searchWarning(body);
   if (warning)
-    throw new RequestRefused(PROVIDER, asked.query, `it would ignore a part of the filter (${warning})`);
+    throw new RequestRefused(PROVIDER, requested.query, `it would ignore a part of the filter (${warning})`);
   if (isObject(data)) return data;
-  throw new AnswerNotUnderstood(PROVIDER, asked.query, 'it has neither data nor errors');
+  throw new AnswerNotUnderstood(PROVIDER, requested.query, 'it has neither data nor errors');
 }
 
-function failureOf(errors: unknown, asked: Asked, cost: Cost | undefined): Error {
-  const { connection, account, query } = asked;
+function failureOf(errors: unknown, requested: Requested, cost: Cost | undefined): Error {
+  const { connection, account, query } = requested;
   const list = Array.isArray(errors) ? errors.filter(isObject) : [];
   const codes = list.map(codeOf);
   const message =
@@ -173,7 +173,7 @@ const isNumber = (value: unknown): value is number => typeof value === 'number' 
 const within = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 
 /** The JSON object of an answer. An unreadable one may be truncated, so it is retried. */
-export function bodyOf({ text }: HttpAnswer, { query }: Asked): Fields {
+export function bodyOf({ text }: HttpAnswer, { query }: Requested): Fields {
   const unread = (reason: string) =>
     new RetryableError(new AnswerNotUnderstood(PROVIDER, query, reason, 'retry'));
   let body: unknown;

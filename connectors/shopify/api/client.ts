@@ -10,7 +10,6 @@ import { makeBudget } from '../../kit/rate_limit.ts';
 import { RetryableError, type RetryOptions, withRetry } from '../../kit/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import {
-  type Asked,
   bodyOf,
   type Cost,
   checkStatus,
@@ -18,6 +17,7 @@ import {
   dataOf,
   heavyInsteadOfLate,
   PROVIDER,
+  type Requested,
   SECURITY_PAUSE_MS,
 } from './answers.ts';
 import { tokenSource } from './auth.ts';
@@ -86,7 +86,7 @@ export function openShopify(context: ShopifyContext): Shopify {
   };
 
   const once = async (query: Query, variables: Variables, token: string, persistence: RetryOptions) => {
-    const asked: Asked = { connection, account, query: query.name };
+    const requested: Requested = { connection, account, query: query.name };
     const reserved = costs.get(query.text) ?? query.cost;
     await budget.take(reserved, persistence);
     const answer = await post(query, variables, token).catch(async (error: unknown) => {
@@ -95,12 +95,12 @@ export function openShopify(context: ShopifyContext): Shopify {
     });
     noteVersion(answer);
     if (answer.status === 430) await budget.block(SECURITY_PAUSE_MS);
-    checkStatus(answer, asked);
-    const body = bodyOf(answer, asked);
+    checkStatus(answer, requested);
+    const body = bodyOf(answer, requested);
     const cost = costOf(body);
     if (cost) costs.set(query.text, cost.requested);
     await settle(reserved, cost);
-    return dataOf(body, asked, cost);
+    return dataOf(body, requested, cost);
   };
 
   return {

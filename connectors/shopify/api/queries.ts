@@ -95,12 +95,12 @@ export const SHOP = `shop { id name myshopifyDomain currencyCode enabledPresentm
 
 export const shopQuery: Query = { name: 'Shop', cost: 5, text: `query Shop { ${SHOP} }` };
 
-type Asked = { cost: number; node: string };
+type Selection = { cost: number; node: string };
 
 /** A page of a list; the oldest by `sortKey` come first. Null where the list cannot be sorted. */
 function pageQuery(
   name: string,
-  { root, node, cost, sortKey = 'UPDATED_AT' }: Asked & { root: string; sortKey?: string | null },
+  { root, node, cost, sortKey = 'UPDATED_AT' }: Selection & { root: string; sortKey?: string | null },
 ): RootQuery {
   const sorted = sortKey === null ? '' : `, sortKey: ${sortKey}`;
   const text = `query ${name}(${PAGE_ARGUMENTS}) {
@@ -109,7 +109,7 @@ function pageQuery(
 }
 
 /** Objects of one type by their ids. */
-function byIdQuery(name: string, { type, cost, node }: Asked & { type: string }): Query {
+function byIdQuery(name: string, { type, cost, node }: Selection & { type: string }): Query {
   const text = `query ${name}($ids: [ID!]!) { nodes(ids: $ids) { ... on ${type} { ${node} } } }`;
   return { name, cost, text };
 }
@@ -117,7 +117,7 @@ function byIdQuery(name: string, { type, cost, node }: Asked & { type: string })
 /** A page of the children of one object. */
 function childrenQuery(
   name: string,
-  { parent, list, first, cost, node }: Asked & { parent: string; list: string; first: number },
+  { parent, list, first, cost, node }: Selection & { parent: string; list: string; first: number },
 ): Query {
   const text = `query ${name}($id: ID!, $after: String) {
     parent: ${parent}(id: $id) { list: ${list}(first: ${first}, after: $after) { ${PAGE_INFO} nodes { ${node} } } } }`;

@@ -23,7 +23,7 @@ export type Look = {
   shop: Record<string, unknown>;
   /** Undefined if it was not requested, or Shopify has no exact count. */
   countOf(wanted: Wanted): number | undefined;
-  /** What a list begins with, and whether that is all; undefined where it was not asked for. */
+  /** What a list begins with, and whether that is all; undefined if it was not requested. */
   listOf(wanted: Wanted): { objects: readonly Listed[]; isAll: boolean } | undefined;
 };
 

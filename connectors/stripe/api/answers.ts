@@ -18,7 +18,7 @@ import { RetryableError } from '../../kit/retry.ts';
 
 export const PROVIDER = 'Stripe';
 
-export type Asked = { connection: Named; account: string; path: string };
+export type Requested = { connection: Named; account: string; path: string };
 
 /** Stripe has no such object; `param` says whether the requested one or the one in a cursor is missing. */
 export class ObjectMissing extends Error {
@@ -31,20 +31,22 @@ export class ObjectMissing extends Error {
 }
 
 /** The JSON object of a successful answer; throws the error of any other one. */
-export function bodyOf(answer: HttpAnswer, asked: Asked): Fields {
+export function bodyOf(answer: HttpAnswer, requested: Requested): Fields {
   const body = parsed(answer.text);
-  if (answer.status >= 400) throw failureOf(answer, body, asked);
+  if (answer.status >= 400) throw failureOf(answer, body, requested);
   if (body) return body;
-  throw new RetryableError(new AnswerNotUnderstood(PROVIDER, asked.path, 'it is not a JSON object', 'retry'));
+  throw new RetryableError(
+    new AnswerNotUnderstood(PROVIDER, requested.path, 'it is not a JSON object', 'retry'),
+  );
 }
 
-function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, asked: Asked): Error {
+function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, requested: Requested): Error {
   const error = isObject(body?.error) ? body.error : {};
   const { code, message, param } = error;
   const request = headers['request-id'];
   const said = [status, code, message].flatMap((part) => (part === undefined ? [] : quote(part))).join(' ');
   const answer = request === undefined ? said : `${said} (${quote(request)})`;
-  const { connection, account, path } = asked;
+  const { connection, account, path } = requested;
   const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
   if (mayPass)
     return new RetryableError(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));

@@ -57,11 +57,11 @@ async function readBatch(
   const gone: Deletion[] = [];
   const unread: string[] = [];
   await atOnce(READERS_MAX, changed, async ([id, { isDeleted, ...sign }]) => {
-    const asked = run.context.now();
+    const requestedAt = run.context.now();
     const got = await getObject(stripe, pathTo(collection.name, id), collection.expand ?? []);
     const dates = datesOfSign(sign, newSince);
     if (got) found.push({ object: got.object, seen: { sentAt: got.sentAt, ...dates } });
-    else if (isDeleted) gone.push({ id, deletedAt: asked });
+    else if (isDeleted) gone.push({ id, deletedAt: requestedAt });
     else unread.push(id);
   });
   const content = await contentOf(stripe, collection, found);

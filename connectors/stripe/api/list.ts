@@ -22,8 +22,8 @@ export async function listPage(
   after?: string,
 ): Promise<ListPage> {
   const cursor = after === undefined ? [] : ([['starting_after', after]] as const);
-  const asked = [['limit', String(PAGE_SIZE)], ...params, ...cursor] as const;
-  return stripe.get(path, asked, (body, sentAt) => {
+  const query = [['limit', String(PAGE_SIZE)], ...params, ...cursor] as const;
+  return stripe.get(path, query, (body, sentAt) => {
     const broken = (reason: string) =>
       new RetryableError(new AnswerNotUnderstood(PROVIDER, path, reason, 'retry'));
     const { data, has_more: hasMore } = body;

@@ -33,9 +33,9 @@ export const LEDGER: Ledger = {
 /** Clocks differ, so a transaction booked in this interval before the request may or may not be in the balance. */
 export const UNCERTAIN_MS = 30_000;
 /** On a busy account the balance is requested up to this often, until nothing is booked around a request. */
-const ASKED_MAX = 3;
+const READS_MAX = 3;
 /** A transaction may be in the balance before it is listed. */
-const ASKED_AT_REST_MAX = 2;
+const READS_AT_REST_MAX = 2;
 const PAUSE_MS = 1_500;
 
 /** Undefined if the key may not read it: then a missing row goes unnoticed. */
@@ -98,8 +98,8 @@ function sumsOf(body: Fields, keys: readonly string[], stray: Stray): Map<string
 export type LedgerReading = {
   /** The page that moves the position if the balance alone proves the ledger. Absent: it proves nothing. */
   proved: ((balance: Balance) => Page) | undefined;
-  /** Brings the ledger up to date; `times` counts these reads. `isTold`: Stripe reports the balance. */
-  list(times: number, isTold: boolean): AsyncIterable<Page>;
+  /** Brings the ledger up to date; `times` counts these reads. `isReported`: Stripe reports the balance. */
+  list(times: number, isReported: boolean): AsyncIterable<Page>;
 };
 
 /**
@@ -107,22 +107,22 @@ export type LedgerReading = {
  * requests is in one of them only.
  */
 export async function* balancePages(run: StripeRun, { proved, list }: LedgerReading): AsyncGenerator<Page> {
-  for (let asked = 1; ; asked++) {
+  for (let reads = 1; ; reads++) {
     // Before the list, so that everything in the balance is in the list too.
     const balance = await readBalance(run);
-    if (balance && proved && asked === 1) {
+    if (balance && proved && reads === 1) {
       const found = await compare(run, balance);
-      if (found.every(({ isTold, isEqual }) => !isTold || isEqual))
+      if (found.every(({ isReported, isEqual }) => !isReported || isEqual))
         return yield checkedPage(run, proved(balance), { found, balance });
     }
-    yield* list(asked, balance !== undefined);
+    yield* list(reads, balance !== undefined);
     if (!balance) return;
     const found = await compare(run, balance);
-    const differing = found.filter(({ isTold, isEqual }) => isTold && !isEqual);
+    const differing = found.filter(({ isReported, isEqual }) => isReported && !isEqual);
     const isMoving = differing.some((one) => one.isMoving);
-    if (differing.length > 0 && asked < (isMoving ? ASKED_MAX : ASKED_AT_REST_MAX)) {
+    if (differing.length > 0 && reads < (isMoving ? READS_MAX : READS_AT_REST_MAX)) {
       const { signal, stats } = run.context;
-      await pause(PAUSE_MS * asked, { signal, stats, attemptsMax: ASKED_MAX });
+      await pause(PAUSE_MS * reads, { signal, stats, attemptsMax: READS_MAX });
       continue;
     }
     return yield checkedPage(run, emptyPage(run), { found, balance });
@@ -134,9 +134,9 @@ function checkedPage(
   page: Page,
   { found, balance }: { found: readonly Compared[]; balance: Balance },
 ): Page {
-  for (const one of found.filter(({ isTold }) => !isTold))
+  for (const one of found.filter(({ isReported }) => !isReported))
     context.warn(`Stripe reports no balance of ${named(one.type)}: its ${one.currency} is not checked`);
-  const checks = found.filter(({ isTold }) => isTold).map((one) => checkOf(one, balance));
+  const checks = found.filter(({ isReported }) => isReported).map((one) => checkOf(one, balance));
   return withFailures({ ...page, checks });
 }
 
@@ -144,12 +144,12 @@ type Compared = Omit<ComparedSum, 'kind'> & { type: string };
 
 /** Of payments Stripe reports all there is; another type of balance that it does not name it may not use. */
 async function compare({ context }: StripeRun, { at, amounts }: Balance): Promise<Compared[]> {
-  const told = amounts.map(({ type: kind, currency, amount }) => ({ kind, currency, amount }));
+  const reported = amounts.map(({ type: kind, currency, amount }) => ({ kind, currency, amount }));
   const uncertainFrom = new Date(at.getTime() - UNCERTAIN_MS);
-  const sums = await compareSums(context, LEDGER, { told, uncertainFrom });
-  const all = sums.map(({ kind: type, isTold, ...sum }) => ({
+  const sums = await compareSums(context, LEDGER, { reported, uncertainFrom });
+  const all = sums.map(({ kind: type, isReported, ...sum }) => ({
     ...{ ...sum, type },
-    isTold: isTold || type === PAYMENTS,
+    isReported: isReported || type === PAYMENTS,
   }));
   return [...all.filter(({ type }) => type === PAYMENTS), ...all.filter(({ type }) => type !== PAYMENTS)];
 }

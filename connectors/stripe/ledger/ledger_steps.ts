@@ -51,8 +51,8 @@ async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerat
   let isListedFar = false;
   yield* balancePages(run, {
     proved: still && ((balance) => proved(balance, still)),
-    list(times, isTold) {
-      const isFar = !isListedFar && (times > 1 || !isTold || isDaily(run));
+    list(times, isReported) {
+      const isFar = !isListedFar && (times > 1 || !isReported || isDaily(run));
       isListedFar ||= isFar;
       return listAgain(run, collection, { isFar, due: times === 1 ? due : undefined, heard });
     },

@@ -127,15 +127,15 @@ async function linesOf(stripe: Stripe, invoice: unknown): Promise<readonly Field
   }
 }
 
-const asked = new WeakMap<Stripe, Map<string, Fields | undefined>>();
+const requested = new WeakMap<Stripe, Map<string, Fields | undefined>>();
 
 async function remembered(
   stripe: Stripe,
   path: string,
   expand: readonly string[],
 ): Promise<Fields | undefined> {
-  const known = asked.get(stripe) ?? new Map<string, Fields | undefined>();
-  asked.set(stripe, known);
+  const known = requested.get(stripe) ?? new Map<string, Fields | undefined>();
+  requested.set(stripe, known);
   const key = `${path} ${expand}`;
   if (!known.has(key)) {
     if (known.size >= REMEMBERED_MAX) known.clear();

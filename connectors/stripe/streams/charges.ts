@@ -26,7 +26,7 @@ export const chargesStream = stripeStream({
     'charge.refund.updated',
   ],
   // A dispute or a refund changes its charge.
-  toldBy: (other) => ({ id: refTold(other, 'charge') }),
+  reportedBy: (other) => ({ id: refTold(other, 'charge') }),
   columns: {
     status: text('status'),
     paid: flag('paid'),

@@ -17,7 +17,7 @@ export const customersStream = stripeStream({
     'shipping', 'sources', 'subscriptions', 'tax_ids',
   ]), // biome-ignore format: a list of names
   events: [...TYPES.map((type) => `customer.${type}`), ...TYPES.map((type) => `customer.discount.${type}`)],
-  toldBy: (other) => ({ id: refTold(other, 'customer') }),
+  reportedBy: (other) => ({ id: refTold(other, 'customer') }),
   columns: {
     currency: currencyIfAny('currency'),
     balance: moneyIfAny('balance'),

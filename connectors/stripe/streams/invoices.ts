@@ -104,7 +104,7 @@ const collection: Collection = {
   target: { tables: [invoices, invoiceLines], dependents: [statesOfBills, statesOfLines] },
   canVanish: true,
   events: [...TYPES.map((type) => `invoice.${type}`), 'invoice_payment.paid'],
-  toldBy: (other) => ({ id: refTold(other, 'invoice') }),
+  reportedBy: (other) => ({ id: refTold(other, 'invoice') }),
   async complete(stripe, invoice) {
     const path = `${pathTo('invoices', invoice.id)}/lines`;
     return { ...invoice, lines: { data: await drained(stripe, invoice.lines, path) } };

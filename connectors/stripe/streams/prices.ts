@@ -17,7 +17,7 @@ export const pricesStream = stripeStream({
   canVanish: true,
   events: [...TYPES.map((type) => `price.${type}`), ...TYPES.map((type) => `plan.${type}`)],
   // A plan is the old form of a price, with the same id.
-  toldBy: (other) => (other.object === 'plan' ? { id: refTold(other, 'id') } : undefined),
+  reportedBy: (other) => (other.object === 'plan' ? { id: refTold(other, 'id') } : undefined),
   columns: {
     product_id: ref('product'),
     active: flag('active'),

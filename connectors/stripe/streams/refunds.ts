@@ -13,7 +13,7 @@ export const refundsStream = stripeStream({
   leftOut: new Set(['destination_details', 'instructions_email', 'next_action']),
   events: ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated', 'charge.refunded'],
   // On older accounts only the charge may have an event.
-  toldBy: (other) => (other.object === 'charge' ? { owner: refTold(other, 'id') } : undefined),
+  reportedBy: (other) => (other.object === 'charge' ? { owner: refTold(other, 'id') } : undefined),
   ownedBy: 'charge',
   columns: {
     status: column('text', (refund) => readText(refund, 'status') ?? 'unknown'), // not all payment methods have one

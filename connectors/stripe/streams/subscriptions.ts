@@ -16,7 +16,7 @@ import {
 } from '../api/columns.ts';
 import { completeSubscription } from '../mrr/complete_subscription.ts';
 import { collectionStream } from '../stream.ts';
-import type { Collection, Seen, Told } from '../sync/collection.ts';
+import type { Collection, Reported, Seen } from '../sync/collection.ts';
 import { isPaused, subscriptionVersions } from './subscription_versions.ts';
 
 const LEFT_OUT = new Set(['billed', 'items', 'invoice_settings', 'payment_settings']);
@@ -77,14 +77,14 @@ const collection: Collection = {
     ...['created', 'updated', 'deleted'].map((type) => `customer.discount.${type}`),
     'customer.updated',
   ],
-  toldBy: discounted,
+  reportedBy: discounted,
   ownedBy: 'customer',
   complete: completeSubscription,
   toItem: subscriptionItem,
 };
 
 /** A discount of a customer applies to those of its subscriptions that have none of their own. */
-function discounted(other: Fields, before: Fields): Told | undefined {
+function discounted(other: Fields, before: Fields): Reported | undefined {
   if (other.object === 'customer') return 'discount' in before ? { owner: refTold(other, 'id') } : undefined;
   const id = refTold(other, 'subscription');
   return id === null ? { owner: refTold(other, 'customer') } : { id };

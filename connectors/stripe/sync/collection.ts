@@ -17,7 +17,7 @@ export type Seen = {
 };
 
 /** The id of an object of this collection, or of the owner of objects that must be requested. */
-export type Told = { id: string | null } | { owner: string | null };
+export type Reported = { id: string | null } | { owner: string | null };
 
 export type Collection = {
   /** The name in the address, `/v1/charges`, and in the name of the stream. */
@@ -47,7 +47,7 @@ export type Collection = {
   /**
    * The objects that an event about another kind of object affects; `before` holds the old values of changed fields.
    */
-  toldBy?(other: Fields, before: Fields): Told | undefined;
+  reportedBy?(other: Fields, before: Fields): Reported | undefined;
   /** The list parameter that selects the objects of one owner. */
   ownedBy?: string;
   /** Adds parts that did not come with an object. */

@@ -63,9 +63,9 @@ export function listener(
     const sign = signOf(event, from, eventsBefore);
     const isNew = !known.has(String(event.id));
     if (object.object !== collection.object) {
-      const told = collection.toldBy?.(object, below(data, 'previous_attributes')) ?? { id: null };
-      if (!('id' in told)) return noteSign(owners, freshOwners, told.owner, sign, isNew);
-      return noteSign(changed, fresh, told.id, sign, isNew);
+      const reported = collection.reportedBy?.(object, below(data, 'previous_attributes')) ?? { id: null };
+      if (!('id' in reported)) return noteSign(owners, freshOwners, reported.owner, sign, isNew);
+      return noteSign(changed, fresh, reported.id, sign, isNew);
     }
     if (typeof object.id !== 'string') return false;
     const isCreated = typeof object.created === 'number' && object.created >= from && object.created < before;
@@ -98,8 +98,8 @@ export function listener(
 
 /** An event without a time, or with one outside of the listed time, still reports a change. */
 function signOf(event: Fields, from: number, before: number): Noted {
-  const told = Number(event.created);
-  const at = Number.isSafeInteger(told) && told >= 0 && told < before ? told : 0;
+  const reported = Number(event.created);
+  const at = Number.isSafeInteger(reported) && reported >= 0 && reported < before ? reported : 0;
   const isNew = at >= from; // older ones were read before, unless they came late
   return { at, first: isNew ? at : undefined, isDeleted: String(event.type).endsWith('.deleted') };
 }

@@ -13,7 +13,7 @@ const READERS_MAX = 4;
 /** The smallest window that is split. */
 const PARTED_SECONDS_MIN = 60 * 60;
 
-export type Asked = Window & { after?: string };
+export type RequestedWindow = Window & { after?: string };
 
 type Answer = { objects: readonly Fields[]; hasMore: boolean };
 
@@ -24,7 +24,7 @@ type Read<A> = { walk: Walk; answer: A };
 
 /** Pages that have arrived, at most one of each reader, with the windows that remain once they are stored. */
 export async function* readWindows<A extends Answer>(
-  ask: (asked: Asked) => Promise<A>,
+  ask: (requested: RequestedWindow) => Promise<A>,
   windows: readonly Window[],
 ): AsyncGenerator<{ answers: A[]; left: Window[] }> {
   const waiting: Walk[] = windows.map(begin);
@@ -33,7 +33,7 @@ export async function* readWindows<A extends Answer>(
   const fill = () => {
     while (waiting.length > 0 && run.size < READERS_MAX) {
       const walk = waiting.shift() as Walk;
-      const arrival = askOn(ask, walk).then((answer) => void arrived.push({ walk, answer }));
+      const arrival = requestOn(ask, walk).then((answer) => void arrived.push({ walk, answer }));
       arrival.catch(() => {}); // handled once all arrived pages are stored
       run.set(walk, arrival);
     }
@@ -64,7 +64,7 @@ function begin({ from, before }: Window): Walk {
 }
 
 /** Stripe refuses a cursor whose object is deleted: the rest of its window is read without one. */
-async function askOn<A>(ask: (asked: Asked) => Promise<A>, walk: Walk): Promise<A> {
+async function requestOn<A>(ask: (requested: RequestedWindow) => Promise<A>, walk: Walk): Promise<A> {
   const { from, bound, after } = walk;
   try {
     return await ask({ from, before: bound, ...(after !== undefined && { after }) });
