@@ -54,11 +54,16 @@ export function aNightWorker(db: TestDb, alerts: AlertChannels = {}) {
 
 export const look = (db: TestDb, now: Date) => lookOnce({ db, log: quiet, now, tasks });
 
-/** Lets nights go on, as a scheduler does, until the night of a brand has come to a state. */
+/** Lets nights go on, as a scheduler does whenever their time has come. */
+export async function letNightsGoOn(db: TestDb): Promise<void> {
+  await db.query('update ops.nights set look_at = now() where look_at is not null');
+  for (const night of await dueNights(db, new Date())) await advanceNight(db, night);
+}
+
+/** Lets nights go on until the night of a brand has come to a state. */
 export async function untilNight(db: TestDb, { brandId }: NightlyBrand, state: string): Promise<void> {
   await eventually(async () => {
-    await db.query('update ops.nights set look_at = now() where look_at is not null');
-    for (const night of await dueNights(db, new Date())) await advanceNight(db, night);
+    await letNightsGoOn(db);
     const [found] = await db.column('select state from ops.nights where brand_id = $1', [brandId]);
     if (found !== state) throw new Error(`The night is ${found}.`);
   });
