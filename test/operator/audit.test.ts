@@ -14,7 +14,16 @@ import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
 /** Verbs that change nothing which an operator answers for. */
 const READS = [
   ...['demo', 'sandbox', 'status', 'audit', 'doctor', 'why'],
-  ...['brands list', 'retailers list', 'connections list', 'sync status', 'fx status', 'fx list', 'fx show'],
+  ...[
+    'brands list',
+    'retailers list',
+    'connections list',
+    'connections parts',
+    'sync status',
+    'fx status',
+    'fx list',
+    'fx show',
+  ],
   ...['jobs list', 'jobs show', 'jobs why', 'jobs pauses', 'nights list', 'nights show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
@@ -148,7 +157,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 ];
 
 /** Verbs with a test of their own. */
-const ELSEWHERE = ['migrate', 'up'];
+const ELSEWHERE = ['migrate', 'up', 'connections map', 'connections unmap'];
 
 test('each verb of the command line is known to change something or nothing', async () => {
   const changing = CHANGES.map(([line]) => line.split(' ').slice(0, 2).join(' ').replace(/ -.*/, ''));
