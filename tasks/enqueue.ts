@@ -73,11 +73,13 @@ export async function enqueue<S extends z.ZodObject>(
 const ADD_JOB = {
   name: 'add job',
   text: `
-  select id::text from graphile_worker.add_job(
-    identifier => $1, payload => $2::jsonb::json, queue_name => $3,
-    run_at => coalesce($4::timestamptz, now() + make_interval(secs => $5)),
-    max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9,
-    flags => ops.job_flags($1, $2::jsonb))`,
+  select coalesce(
+    case when $9 = 'preserve_run_at' then ops.keep_retry($7, $2::jsonb::json) end,
+    (select id from graphile_worker.add_job(
+      identifier => $1, payload => $2::jsonb::json, queue_name => $3,
+      run_at => coalesce($4::timestamptz, now() + make_interval(secs => $5)),
+      max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9,
+      flags => ops.job_flags($1, $2::jsonb))))::text as id`,
 };
 
 export function parsePayload<S extends z.ZodObject>(task: Task<S>, payload: unknown): z.output<S> {

@@ -665,6 +665,14 @@ begin
   return v_jobs;
 end $$;
 
+-- A job under a key that failed and rests before its next attempt, with the newer payload; nothing if there is none.
+-- add_job would give it back all its attempts and move its time: a job that always fails would never be dead.
+create function ops.keep_retry(p_key text, p_payload json) returns bigint language sql volatile as $$
+  update graphile_worker._private_jobs set payload = p_payload, updated_at = now()
+  where key = p_key and locked_at is null and attempts > 0 and attempts < max_attempts
+  returning id
+$$;
+
 -- Jobs for a connection, a retailer or a brand, by its id in their payload.
 create function ops.jobs_naming(p_id uuid) returns setof bigint language sql stable as $$
   select j.id from graphile_worker._private_jobs j

@@ -138,3 +138,16 @@ test.each([
   };
   expect(() => defineTask({ ...right, ...wrong })).toThrow(word);
 });
+
+test('work that comes while a job rests after a failure is that job’s, and gives it no attempt back', async () => {
+  await using db = await freshDb();
+  const id = await add(db, 'first');
+  const restsUntil = new Date(Date.now() + 600_000);
+  await db.query('update graphile_worker._private_jobs set attempts = 2, run_at = $1', [restsUntil]);
+  expect(await add(db, 'second')).toBe(id);
+  expect(await db.rows("select attempts, run_at, payload ->> 'label' as label from ops.jobs")).toEqual([
+    { attempts: 2, run_at: restsUntil, label: 'second' },
+  ]);
+  expect(await add(db, 'third', { keyMode: 'replace' })).toBe(id); // a person means now
+  expect(await db.column('select attempts from ops.jobs')).toEqual([0]);
+});
