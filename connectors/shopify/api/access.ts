@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
+import { storedRows } from '../../kit/stored.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
 import type { Shopify } from './client.ts';
@@ -58,10 +59,7 @@ export async function assertShop(
 ): Promise<void> {
   const { account, brandId, id } = connection;
   if (domain.toLowerCase() === account.toLowerCase()) return;
-  const { rows } = await db.query(
-    'select from raw.shopify_shops where brand_id = $1 and connection_id = $2 and id = $3',
-    [brandId, id, shopId],
-  );
+  const rows = await storedRows({ connection: { brandId, id }, db }, 'raw.shopify_shops', [shopId]);
   if (rows.length === 0) throw new AccountDiffers(PROVIDER, account, domain, connection);
 }
 
