@@ -95,10 +95,11 @@ comment on column ops.pauses.until is 'ends by itself then; null: somebody resum
 -- of the last three within a task. Two brands may have a connection of one id.
 create function ops.pause_flag(p_task text, p_provider text, p_brand uuid, p_connection uuid)
 returns text language sql immutable as $$
-  select concat_ws(' ', 'task:' || p_task,
-    case when p_connection is not null then 'connection:' || p_brand || '/' || p_connection
-         when p_brand is not null then 'brand:' || p_brand
-         when p_provider is not null then 'provider:' || p_provider end)
+  select coalesce('task:' || p_task, '')
+    || case when p_task is null or num_nonnulls(p_provider, p_brand, p_connection) = 0 then '' else ' ' end
+    || case when p_connection is not null then 'connection:' || p_brand::text || '/' || p_connection::text
+            when p_brand is not null then 'brand:' || p_brand::text
+            when p_provider is not null then 'provider:' || p_provider else '' end
 $$;
 
 -- What a job bears that is being made. The library keeps it through all that we do to the row; newer work under the

@@ -46,6 +46,8 @@ test('jobs of a paused brand wait without spending an attempt, those of another 
   expect((await jobs(db, 'pauses', '--json')).json()).toMatchObject([
     { brand: 'acme', connection: null, task: null, jobs: 1, reason: 'they move' },
   ]);
+  const why = await jobs(db, 'why', String((listed.json() as { job_id: string }[])[0]?.job_id));
+  expect(why.stdout).toMatch(/it is paused by \S+ until 2999-01-01T00:00:00Z: they move/);
   const status = await nightshift(['status'], { env: { DATABASE_URL: db.url } });
   expect(status.stdout).toContain('0 held, 1 paused, 0 dead');
   expect(status.stdout).toMatch(/paused {5}acme by \S+ until 2999-01-01T00:00:00Z: they move/);
