@@ -1,6 +1,8 @@
 /** Figures of the brand itself, by the job that production runs: the exercise's, and those made of its retailers'. */
 import { expect, test } from 'vitest';
+import { isDayDue, rollForward } from '#sql/dirty/roll_forward.ts';
 import { storeRates } from '#sql/fx/rates.ts';
+import { composeRollup } from '#sql/rollups/define.ts';
 import { inOrder } from '#sql/rollups/rollup.ts';
 import { changeReportingCurrency } from '#sql/tenants/brands.ts';
 import { mapPart } from '#sql/tenants/connection_parts.ts';
@@ -146,4 +148,43 @@ test('figures of the brand are recomputed by hand with those of its retailers, a
   expect(dirty_days).toMatchObject({ days: 4, objects: 2, of_brands: 6 });
   const { stdout } = await nightshift(['status'], { env });
   expect(stdout).toContain('4 and 2 objects to recompute, 6 of them of a whole brand');
+});
+
+test('states of the brand are carried on from day to day, as those of a retailer are', async () => {
+  await using bench = await twoBrands();
+  const { db, one, other } = bench;
+  await db.query(`
+    create table agg.brand_states (brand_id uuid, id text, valid_from timestamptz, valid_until timestamptz,
+      primary key (brand_id, id, valid_from));
+    create table agg.brand_levels (brand_id uuid, day date, primary key (brand_id, day))`);
+  const levels = composeRollup({
+    ...{ name: 'brand_levels', of: 'brand', reads: ['agg.brand_states'], writes: 'agg.brand_levels' },
+    ...{
+      grain: ['brand_id', 'day'],
+      measures: [],
+      changesWith: ['calendar'],
+      fresh: 'select day from wanted',
+    },
+    carries: { states: 'agg.brand_states', from: 'valid_from', until: 'valid_until' },
+  });
+  const { brandId } = one;
+  await db.query("insert into agg.brand_states values ($1, 's', '2026-11-01T12:00:00Z', 'infinity')", [
+    brandId,
+  ]);
+  const at = (day: string) => ({ brandId, retailerId: null, now: new Date(`2026-11-${day}T15:00:00Z`) });
+  const forward = (day: string, which = brandId) =>
+    db.transaction((tx) => rollForward(tx, { ...at(day), brandId: which }, [levels]));
+  for (const which of [brandId, other.brandId]) expect(await forward('02', which)).toBe(0);
+  expect(await isDayDue(db, at('02'), [levels])).toBe(false);
+  expect(await isDayDue(db, at('04'), [levels])).toBe(true);
+  expect(await forward('04')).toBe(3);
+  expect(await forward('04', other.brandId)).toBe(0);
+  expect(await db.rows('select brand_id, retailer_id, subject, day from ops.marks order by day')).toEqual(
+    ['02', '03', '04'].map((day) => ({
+      ...{ brand_id: brandId, retailer_id: null, subject: 'calendar', day: `2026-11-${day}` },
+    })),
+  );
+  expect(
+    await db.transaction((tx) => rollForward(tx, { ...at('05'), retailerId: one.retailerId }, [levels])),
+  ).toBe(0);
 });
