@@ -26,7 +26,12 @@ export type StreamEnd = StreamRun & {
   isFirstLoad: boolean;
   /** Pages without content that are not stored yet. */
   held: readonly Page[];
+  /** It took too long: what comes behind its last stored page is not read. */
+  isCut: boolean;
 };
+
+/** `holdsBack`: see below. `msMax`: a stream that takes longer is cut behind a stored page. */
+export type ReadingLimits = { holdsBack: boolean; msMax?: number };
 
 /**
  * Reads a stream to its end. With `holdsBack` a page without content waits for the end, so that streams without news
@@ -35,13 +40,15 @@ export type StreamEnd = StreamRun & {
 export async function readStream(
   job: SyncJob,
   run: StreamRun,
-  { holdsBack }: { holdsBack: boolean },
+  { holdsBack, msMax = Number.POSITIVE_INFINITY }: ReadingLimits,
 ): Promise<StreamEnd> {
+  const begunAt = performance.now();
   const { db, progress } = job.context;
   const tally: StreamTally = { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
   const causes = new Set<string>();
   const held: Page[] = [];
   let isFirstLoad = false;
+  let isCut = false;
   let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
   for await (const page of pagesOf(job, run)) {
     isFirstLoad ||= page.phase === 'first_load';
@@ -51,11 +58,13 @@ export async function readStream(
     held.push(page);
     if (holdsBack && tally.pages === 0 && isEmpty(page)) continue;
     for (const one of held.splice(0)) add(tally, await store(job, run, one), one);
+    isCut = performance.now() - begunAt >= msMax;
+    if (isCut) break;
     if (tally.rows < rowsWorthStatistics) continue;
     rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
     await db.transaction(analyzeChanged);
   }
-  return { ...run, tally, causes, isFirstLoad, held };
+  return { ...run, tally, causes, isFirstLoad, held, isCut };
 }
 
 function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Page> {

@@ -16,51 +16,62 @@ import { spread } from './spread.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
 import { readStream, type StreamEnd, type StreamRun } from './stream_run.ts';
 import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
-import { defineTask, type Tally } from './task.ts';
+import { defineTask, type Tally, type TaskContext } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 60 * 60;
 /** The pause before the own job of a failed stream, like the pause after a failed run. */
 const RETRY_DELAY_SECONDS = 5;
 
+/** A stream that takes longer goes on in its own job, so that those behind it get their turn. */
+const STREAM_MS_MAX = 15 * 60_000;
+
+const payload = z.strictObject({
+  brandId: z.uuid(),
+  connectionId: z.uuid(),
+  now: z.iso.datetime({ offset: true }).optional(),
+});
+
 export const syncConnection = defineTask({
   name: 'sync_connection',
-  payload: z.strictObject({
-    brandId: z.uuid(),
-    connectionId: z.uuid(),
-    now: z.iso.datetime({ offset: true }).optional(),
-  }),
+  payload,
   lane: ({ connectionId }) => `connection:${connectionId}`, // that of `sync_stream`
   key: ({ connectionId }) => connectionId,
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
   // Spreads a thousand accounts over time.
   schedules: [{ name: 'sync', of: 'connection', expression: (id) => `${spread(id, 60)} * * * *` }],
-  async run({ now: playedNow, ...which }, context) {
-    const { db, services, now } = context;
-    const connection = await openConnection(db, which, services);
-    const states = await readStates(db, which);
-    const runs = services.providers.providerOf(connection.provider).streams.map((stream) => ({
-      stream,
-      before: states.get(stream.name) ?? NEVER,
-    }));
-    const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now()));
-    const shared = runs.filter((run) => !apart.includes(run));
-    const account = newAccountRun(shared.map(({ stream, before: { position } }) => ({ stream, position })));
-    const job = newSyncJob({ connection, context, account, reading: { now: playedNow } });
-    const course: Course = { apart, quiet: [], ended: [], failed: [] };
-    try {
-      await readAll(job, shared, course);
-    } catch (error) {
-      // What was read until here stays. If this fails too, the first error is reported.
-      await settle(job, course).catch(() => {});
-      throw error;
-    }
-    const settled = await settle(job, course);
-    const together = course.failed.find(({ error }) => account.isShared(error));
-    if (together !== undefined) throw together.error; // this job repeats the request for all of them
-    return tallyOf(job, course, settled);
-  },
+  run: (which, context) => syncAccount(which, context, STREAM_MS_MAX),
 });
+
+export async function syncAccount(
+  { now: playedNow, ...which }: z.output<typeof payload>,
+  context: TaskContext,
+  streamMsMax: number,
+): Promise<Tally> {
+  const { db, services, now } = context;
+  const connection = await openConnection(db, which, services);
+  const states = await readStates(db, which);
+  const runs = services.providers.providerOf(connection.provider).streams.map((stream) => ({
+    stream,
+    before: states.get(stream.name) ?? NEVER,
+  }));
+  const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now()));
+  const shared = runs.filter((run) => !apart.includes(run));
+  const account = newAccountRun(shared.map(({ stream, before: { position } }) => ({ stream, position })));
+  const job = newSyncJob({ connection, context, account, reading: { now: playedNow } });
+  const course: Course = { apart, quiet: [], ended: [], cut: [], failed: [] };
+  try {
+    await readAll(job, shared, course, streamMsMax);
+  } catch (error) {
+    // What was read until here stays. If this fails too, the first error is reported.
+    await settle(job, course).catch(() => {});
+    throw error;
+  }
+  const settled = await settle(job, course);
+  const together = course.failed.find(({ error }) => account.isShared(error));
+  if (together !== undefined) throw together.error; // this job repeats the request for all of them
+  return tallyOf(job, course, settled);
+}
 
 const NEVER: SyncState = { position: null, state: 'never' };
 
@@ -73,10 +84,17 @@ type Course = {
   /** Streams without news, which end together. */
   quiet: StreamEnd[];
   ended: (StreamEnd & { incomplete: string | undefined })[];
+  /** They took too long, and are read on by jobs of their own. */
+  cut: StreamEnd[];
   failed: Failed[];
 };
 
-async function readAll(job: SyncJob, runs: readonly StreamRun[], course: Course): Promise<void> {
+async function readAll(
+  job: SyncJob,
+  runs: readonly StreamRun[],
+  course: Course,
+  msMax: number,
+): Promise<void> {
   if (runs.length === 0) return;
   const { db } = job.context;
   try {
@@ -87,8 +105,9 @@ async function readAll(job: SyncJob, runs: readonly StreamRun[], course: Course)
   }
   for (const run of runs) {
     try {
-      const end = await readStream(job, run, { holdsBack: true });
-      if (end.tally.pages > 0) {
+      const end = await readStream(job, run, { holdsBack: true, msMax });
+      if (end.isCut) course.cut.push(end);
+      else if (end.tally.pages > 0) {
         const causes = await db.transaction((tx) => finishStreams(tx, job, [end]));
         course.ended.push({ ...end, incomplete: causes.get(run.stream.name) });
       } else course.quiet.push(end);
@@ -97,7 +116,7 @@ async function readAll(job: SyncJob, runs: readonly StreamRun[], course: Course)
       if (stopsAll(job, error)) throw error;
     }
   }
-  if (course.ended.some(({ tally }) => tally.changed + tally.deleted > 0))
+  if ([...course.ended, ...course.cut].some(({ tally }) => tally.changed + tally.deleted > 0))
     await db.transaction(analyzeChanged);
 }
 
@@ -110,12 +129,12 @@ function stopsAll(job: SyncJob, error: unknown): boolean {
 /** Ends streams that have nothing more to store: why some are not complete, and jobs of their own. */
 type Settled = { causes: ReadonlyMap<string, string>; jobs: ReadonlyMap<string, string> };
 
-async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<Settled> {
+async function settle(job: SyncJob, { apart, quiet, cut, failed }: Course): Promise<Settled> {
   const key = keyOf(job);
   const failures = failed.filter(({ error }) => isFailure(job, error));
   const alone = failures.filter(({ error }) => !stopsAll(job, error) && !job.account.isShared(error));
   const own = [
-    ...apart.map(({ stream }) => ({ stream, delaySeconds: 0 })),
+    ...[...apart, ...cut].map(({ stream }) => ({ stream, delaySeconds: 0 })),
     ...alone.map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
   ];
   return job.context.db.transaction(async (tx) => {
@@ -132,7 +151,7 @@ async function settle(job: SyncJob, { apart, quiet, failed }: Course): Promise<S
 }
 
 /** Sums over all streams, and the figures of each that has some. */
-function tallyOf(job: SyncJob, { ended, quiet }: Course, { causes, jobs }: Settled): Tally {
+function tallyOf(job: SyncJob, { ended, quiet, cut }: Course, { causes, jobs }: Settled): Tally {
   const sums = {
     read: 0,
     rows: 0,
@@ -150,13 +169,13 @@ function tallyOf(job: SyncJob, { ended, quiet }: Course, { causes, jobs }: Settl
     streams[stream] = { ...figures, ...(cause !== undefined && { incomplete: cause }) };
     if (cause !== undefined) incomplete.push(`${stream}: ${cause}`);
   };
-  for (const end of ended) {
+  for (const end of [...ended, ...cut.map((one) => ({ ...one, incomplete: undefined }))]) {
     const { repaired: _, ...figures } = end.tally;
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += figures[name];
     tell(end.stream.name, figures, end.incomplete);
   }
   for (const { stream } of quiet) if (causes.has(stream.name)) tell(stream.name, {}, causes.get(stream.name));
-  for (const [stream, id] of jobs) streams[stream] = { job: id };
+  for (const [stream, id] of jobs) streams[stream] = { ...streams[stream], job: id };
   return {
     ...sums,
     quiet: quiet.length,

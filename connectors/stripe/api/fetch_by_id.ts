@@ -33,16 +33,24 @@ export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen
   return sign.at >= newSince ? { changedAt: dateOf(sign.at), unseenFrom } : { unseenFrom };
 }
 
-/** A change since `newSince` is dated by its report; an older report dates nothing. */
+/**
+ * The oldest report comes first. A change since `newSince` is dated by its report; an older report dates nothing.
+ * `positionBefore` makes the position of a page, behind which everything reported before that second was read.
+ */
 export async function* fetchByIds(
   run: StripeRun,
   collection: Collection,
   changed: Changed,
   newSince: number,
+  positionBefore?: (second: number) => Page['position'],
 ): AsyncGenerator<Page> {
-  const all = [...changed];
+  const all = [...changed].sort(([, one], [, other]) => one.at - other.at);
   for (let start = 0; start < all.length; start += BATCH_SIZE) {
-    yield await readBatch(run, collection, new Map(all.slice(start, start + BATCH_SIZE)), newSince);
+    const end = start + BATCH_SIZE;
+    const page = await readBatch(run, collection, new Map(all.slice(start, end)), newSince);
+    const next = all[end]?.[1];
+    const position = next && positionBefore?.(next.at);
+    yield position === undefined ? page : { ...page, position };
   }
 }
 

@@ -68,7 +68,16 @@ async function* heardPages(
       yield { ...emptyPage(run), ...content };
     }
   }
-  yield* fetchByIds(run, collection, changed, step.from);
+  yield* fetchByIds(run, collection, changed, step.from, (second) =>
+    isResumable(collection) && second > step.from
+      ? checkpoint(run, { ...run.position, changesTo: dateOf(second) }).position
+      : undefined,
+  );
+}
+
+/** A step that begins in the midst of another one no longer knows since when its objects were unread. */
+function isResumable({ isDated }: Collection): boolean {
+  return !isDated;
 }
 
 /** The reported objects, and those of the reported owners. */
