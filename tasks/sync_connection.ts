@@ -5,10 +5,10 @@
  */
 import { z } from 'zod';
 import { newAccountRun } from '#connectors/kit/account_run.ts';
-import { isBackfillDue } from '#connectors/kit/stream.ts';
+import { isBackfillDue, type Stream } from '#connectors/kit/stream.ts';
 import { NightshiftError, verdictOf } from '#runtime/errors.ts';
+import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
-import { keepConnection } from '#sql/load/load_lock.ts';
 import { readStates, type SyncState } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { requestSync } from './request_sync.ts';
@@ -126,28 +126,40 @@ function stopsAll(job: SyncJob, error: unknown): boolean {
   return isLost || !isFailure(job, error) || verdictOf(error) === 'hold';
 }
 
-/** Ends streams that have nothing more to store: why some are not complete, and jobs of their own. */
+/** What settling gives: the cause for each incomplete stream, and the job that each remaining stream got. */
 type Settled = { causes: ReadonlyMap<string, string>; jobs: ReadonlyMap<string, string> };
 
+/** In two transactions, because in each of them the queue comes last. Until this job ends, its lane holds the others. */
 async function settle(job: SyncJob, { apart, quiet, cut, failed }: Course): Promise<Settled> {
-  const key = keyOf(job);
+  const { db } = job.context;
   const failures = failed.filter(({ error }) => isFailure(job, error));
   const alone = failures.filter(({ error }) => !stopsAll(job, error) && !job.account.isShared(error));
   const own = [
     ...[...apart, ...cut].map(({ stream }) => ({ stream, delaySeconds: 0 })),
     ...alone.map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
   ];
-  return job.context.db.transaction(async (tx) => {
-    if (own.length > 0) await keepConnection(tx, key);
+  const jobs = new Map<string, string>();
+  if (own.length > 0) await db.transaction((tx) => requestOwn(tx, job, own, jobs));
+  const causes = await db.transaction(async (tx) => {
     await noteFailures(tx, job, failures);
-    const causes = await finishStreams(tx, job, quiet);
-    const jobs = new Map<string, string>();
-    for (const { stream, delaySeconds } of own) {
-      const payload = { ...key, stream: stream.name, ...(job.reading.now && { now: job.reading.now }) };
-      jobs.set(stream.name, await requestSync(tx, payload, { delaySeconds }));
-    }
-    return { causes, jobs };
+    return finishStreams(tx, job, quiet);
   });
+  const told = alone.map(({ run: { stream } }) => {
+    return [stream.name, `failed, tried again by job ${jobs.get(stream.name)}`] as const;
+  });
+  return { causes: new Map([...causes, ...told]), jobs };
+}
+
+async function requestOwn(
+  tx: Tx,
+  job: SyncJob,
+  own: readonly { stream: Stream; delaySeconds: number }[],
+  jobs: Map<string, string>,
+): Promise<void> {
+  for (const { stream, delaySeconds } of own) {
+    const payload = { ...keyOf(job), stream: stream.name, ...(job.reading.now && { now: job.reading.now }) };
+    jobs.set(stream.name, await requestSync(tx, payload, { delaySeconds }));
+  }
 }
 
 /** Sums over all streams, and the figures of each that has some. */
@@ -174,7 +186,7 @@ function tallyOf(job: SyncJob, { ended, quiet, cut }: Course, { causes, jobs }: 
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += figures[name];
     tell(end.stream.name, figures, end.incomplete);
   }
-  for (const { stream } of quiet) if (causes.has(stream.name)) tell(stream.name, {}, causes.get(stream.name));
+  for (const [stream, cause] of causes) tell(stream, {}, cause);
   for (const [stream, id] of jobs) streams[stream] = { ...streams[stream], job: id };
   return {
     ...sums,

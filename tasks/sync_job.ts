@@ -41,8 +41,14 @@ export function isPart({ since, until, ids }: Reading): boolean {
   return (since ?? until ?? ids) !== undefined;
 }
 
-/** Throws NS_ACCOUNT_DIFFERS before anything of another account is stored. */
-export async function assertOwnAccount(job: SyncJob): Promise<void> {
+const OWN_ACCOUNT = Symbol('the account of the key');
+
+/** Throws NS_ACCOUNT_DIFFERS before anything of another account is stored. A failure concerns all streams of the run. */
+export function assertOwnAccount(job: SyncJob): Promise<void> {
+  return job.account.once(OWN_ACCOUNT, () => checkAccount(job));
+}
+
+async function checkAccount(job: SyncJob): Promise<void> {
   const { connection, context, stats, warnings } = job;
   const { db, signal, now, services } = context;
   const warn = (warning: string) => void warnings.add(warning);

@@ -157,12 +157,30 @@ test('a stream that fails gets a job of its own, and the others go on', async ()
     'stripe.customers': { job: job?.id },
     'stripe.charges': { changed: 1 },
   });
+  expect(tally.incomplete).toBe(`stripe.customers: failed, tried again by job ${job?.id}`);
   const states = await statesOf(db, account);
   expect(states.filter(({ state }) => state !== 'ok')).toMatchObject([
     { stream: 'stripe.customers', state: 'failing' },
   ]);
   await account.faults();
   expect(await account.sync('customers', { now: hours(1) })).toMatchObject({ changed: 1 });
+});
+
+test('a check of the account that fails is repeated with the whole run, and by no job of a stream', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) await firstLoad(db, one);
+  await db.query('update app.connections set account_asked_at = null where id = $1', [account.connectionId]);
+  await account.faults({ kind: 'status', status: 400, on: 'stripe', match: '/v1/account', count: 0 });
+  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_REQUEST_REFUSED' });
+  const own = "select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'";
+  expect(await db.column(own)).toEqual([0]);
+  expect((await statesOf(db, account)).every(({ state }) => state === 'failing')).toBe(true);
+  await account.faults();
+  await account.syncAll({ now: hours(1) });
+  for (const one of [account, other])
+    expect((await statesOf(db, one)).every(({ state }) => state === 'ok')).toBe(true);
 });
 
 test('a feed that breaks off fails the streams that it is for, moves none of them, and is asked for again', async () => {
