@@ -199,13 +199,13 @@ test('a feed that breaks off fails the streams that it is for, moves none of the
   const before = await positions();
   await account.faults({
     kind: 'status',
-    status: 400,
+    status: 500,
     on: 'stripe',
     match: '/v1/events?limit=100',
     after: 1,
     count: 0,
   });
-  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_REQUEST_REFUSED' });
+  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_PROVIDER_UNAVAILABLE' });
   const isOfLedger = ({ stream }: Record<string, unknown>) => stream === 'stripe.balance_transactions';
   expect((await positions()).filter((one) => !isOfLedger(one))).toEqual(
     before.filter((one) => !isOfLedger(one)),
@@ -219,6 +219,54 @@ test('a feed that breaks off fails the streams that it is for, moves none of the
   await account.faults();
   expect(await account.syncAll({ now: hours(1) })).toMatchObject({ changed: 150 });
   expect((await statesOf(db, account)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
+test('events that Stripe refuses to list for all streams are listed by each of them', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) await firstLoad(db, one);
+  const customers = [...(FILES.customers as object[]), { id: 'cus_2', created: NOW_SECONDS + 1_800 }];
+  await account.serve({ ...FILES, customers }, { now: hours(1) });
+  await account.faults({ kind: 'status', status: 400, on: 'stripe', match: '/v1/events?limit=100' });
+  expect(await account.syncAll({ now: hours(1) })).toMatchObject({
+    ...{ changed: 1, warning: expect.stringContaining('one by one') },
+    streams: { 'stripe.customers': { changed: 1 } },
+  });
+  await other.syncAll({ now: hours(1) });
+  for (const one of [account, other]) {
+    expect((await statesOf(db, one)).every(({ state }) => state === 'ok')).toBe(true);
+    expect(await one.rows('customers', 'id')).toHaveLength(2);
+  }
+});
+
+test('a version of a subscription is dated by an event that came after the list for all streams', async () => {
+  await using db = await freshDb();
+  const price = { id: 'price_1', currency: 'usd', product: 'prod_1', unit_amount: 100, created: BEFORE };
+  const monthly = { ...price, recurring: { interval: 'month' } };
+  const subscription = (quantity: number) => ({
+    ...{ id: 'sub_1', customer: 'cus_1', created: BEFORE },
+    items: [{ id: 'si_1', price: 'price_1', quantity }],
+  });
+  await using account = await anAccountOf(db, { prices: [monthly], subscriptions: [subscription(1)] });
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) await firstLoad(db, one);
+  const [first, second] = [NOW_SECONDS + 600, NOW_SECONDS + 1_200];
+  const events = [first, second].map((created, index) => ({
+    ...{ id: `evt_${index}`, type: 'customer.subscription.updated', created },
+    data: { object: { id: 'sub_1', object: 'subscription' } },
+  }));
+  const next = { prices: [monthly], subscriptions: [subscription(3)], events };
+  await account.serve(next, { now: hours(1) });
+  // The second change happens while the run is under way.
+  await account.faults({ kind: 'late_rows', ids: ['evt_1'], requests: 1 });
+  for (const one of [account, other]) {
+    await one.syncAll({ now: hours(1) });
+    const versions = await one.rows('subscription_versions', 'valid_from, items');
+    expect(
+      versions.find(({ items }) => JSON.stringify(items).includes('"quantity":"3"'))?.valid_from,
+    ).toEqual(new Date(second * 1000));
+  }
 });
 
 test('a run that dies between streams goes on behind what is stored', async () => {

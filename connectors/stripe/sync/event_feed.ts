@@ -2,7 +2,9 @@
  * The events of an account, listed once for all streams of a run: without types, because Stripe accepts at most 20. A
  * stream that is too far behind lists its own events.
  */
+import { messageOf, verdictOf } from '#runtime/errors.ts';
 import { isAlone } from '../../kit/account_run.ts';
+import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import type { Stream } from '../../kit/stream.ts';
 import { parseState } from '../../kit/sync_run.ts';
 import { listPages } from '../api/list.ts';
@@ -27,7 +29,18 @@ const FEED = Symbol('events of the account');
 export async function feedOf(run: StripeRun, { name }: Collection): Promise<FeedPart | undefined> {
   const { account } = run.context;
   if (isAlone(account)) return undefined;
-  return (await account.once(FEED, () => readFeed(run))).get(name);
+  return (await account.once(FEED, () => feedOrNone(run))).get(name);
+}
+
+/** Empty if Stripe refuses the common list: then each stream lists its own events, and can fail separately. */
+async function feedOrNone(run: StripeRun): Promise<ReadonlyMap<string, FeedPart>> {
+  try {
+    return await readFeed(run);
+  } catch (error) {
+    if (verdictOf(error) !== 'give_up' && !(error instanceof AnswerNotUnderstood)) throw error;
+    run.context.warn(`The streams of the account listed their events one by one: ${messageOf(error)}`);
+    return new Map();
+  }
 }
 
 async function readFeed({ stripe, context }: StripeRun): Promise<ReadonlyMap<string, FeedPart>> {

@@ -18,7 +18,7 @@ const NEW_OBJECTS_LISTED_MIN = 20;
 
 export async function* readIncrement(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const shared = await feedOf(run, collection);
-  if (shared) return yield* readStep(run, collection, shared);
+  if (shared && !(collection.isDated && hasNews(shared))) return yield* readStep(run, collection, shared);
   const now = secondOf(run.context.now());
   const end = now - LAG_SECONDS;
   for (;;) {
@@ -37,6 +37,14 @@ export async function* readIncrement(run: StripeRun, collection: Collection): As
       objects.forEach(listening.hear);
     yield* readStep(run, collection, { step: { from, before }, heard: listening.heard() });
   }
+}
+
+/**
+ * Versions are read as they are now, but the shared feed was listed when the run began: events since then would be
+ * missing from their dates. A stream that has versions to read lists its own events.
+ */
+function hasNews({ heard: { changed, owners } }: FeedPart): boolean {
+  return changed.size + owners.size > 0;
 }
 
 /** Reads the reported objects, then moves the position to the end of the step. */
