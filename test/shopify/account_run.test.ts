@@ -280,6 +280,29 @@ test('a look that breaks off is asked for again with the whole run, and moves no
   expect(await db.column(upTo)).toEqual([new Date(Date.parse(at(6).now) - 60_000)]);
 });
 
+test('a backfill that fell back to pages goes on in a job of its own, and so do changes of many days', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, few, served(6));
+  await using other = await aShopOf(db, few, served(6));
+  for (const one of [shop, other]) await firstLoad(one);
+  const fallback = { changesTo: '2000-01-01T00:00:00.000Z', catchingUp: 'a request' };
+  const setPosition = `update ops.positions set position = $3 where brand_id = $1 and stream = $2`;
+  await db.query(setPosition, [shop.brandId, 'shopify.orders', fallback]);
+  const days = { changesTo: '2026-11-16T06:00:00.000Z' };
+  await db.query(setPosition, [shop.brandId, 'shopify.products', days]);
+  for (const one of [shop, other]) await one.syncAll(at(7));
+  const jobs = await db.column(
+    `select payload ->> 'stream' from graphile_worker._private_jobs
+     where payload ->> 'stream' is not null and payload ->> 'connectionId' = $1 order by 1`,
+    [shop.connectionId],
+  );
+  expect(jobs).toEqual(['shopify.orders', 'shopify.products']);
+  const all = "select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'";
+  expect(await db.column(all)).toEqual([2]);
+  for (const stream of ['shopify.orders', 'shopify.products']) await shop.sync(stream, at(7));
+  expect(await shop.syncAll(at(8))).toMatchObject({ quiet: STREAMS.length });
+});
+
 test('a run that dies at any commit goes on behind what is stored', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, few, served(6));

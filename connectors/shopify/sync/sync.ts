@@ -12,6 +12,9 @@ import type { Wanted } from './look.ts';
 import { openRun, type ShopifyRun, type StreamNeeds } from './sync_run.ts';
 import { positionSchema } from './sync_state.ts';
 
+/** Changes of a longer time are read by a job of their own. */
+const CHANGES_MS_MAX = 3 * 24 * 60 * 60_000;
+
 /** The pages of a stream that keeps a copy of a collection. */
 export async function* collectionPages(
   context: StreamContext,
@@ -45,15 +48,22 @@ async function* readChanges(
   if (isWhole) yield* readIncrement(run, feed, end);
 }
 
+/** Also for changes of many days, such as a backfill that is read page by page: an account's run leaves them alone. */
+export function needsBackfill(stored: unknown, now: Date): boolean {
+  const { changesTo } = parseState(positionSchema, stored);
+  const isLong = changesTo !== undefined && now.getTime() - changesTo.getTime() > CHANGES_MS_MAX;
+  return isLong || isUnloaded(stored);
+}
+
 /** Also the rest of an interrupted load. */
-export function needsBackfill(stored: unknown): boolean {
+function isUnloaded(stored: unknown): boolean {
   const { bulk, changesTo } = parseState(positionSchema, stored);
   return bulk !== undefined || changesTo === undefined;
 }
 
 /** A retry does not repeat a full load that an earlier attempt of the same request has finished. */
 function isBackfillDue({ position, context }: ShopifyRun): boolean {
-  return needsBackfill(context.position) || (context.full && position.catchingUp !== context.request);
+  return isUnloaded(context.position) || (context.full && position.catchingUp !== context.request);
 }
 
 /** The questions of a run that reads the changes of a collection. */
