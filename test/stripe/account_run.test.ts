@@ -112,6 +112,26 @@ test('what moved no balance and has no event of its own is read when the balance
   expect(await account.rows('balance_transactions', 'id')).toHaveLength(5);
 });
 
+test('two bookings that cancel each other out, of which no event tells, are read within a day', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) {
+    await firstLoad(db, one);
+    for (const hour of [1, 2]) await one.syncAll({ now: hours(hour) });
+  }
+  const at = NOW_SECONDS + 2.5 * HOUR;
+  const fees = [-30, 30].map((amount, index) => ({
+    ...{ id: `txn_fee_${index}`, amount, currency: 'usd', type: 'stripe_fee', created: at + index },
+  }));
+  const ledger = [...(FILES.balance_transactions as object[]), ...fees];
+  await account.serve({ ...FILES, balance_transactions: ledger, events: [] }, { now: hours(26) });
+  expect(await account.syncAll({ now: hours(3) })).toMatchObject({ changed: 0 });
+  await account.syncAll({ now: hours(26) });
+  expect(await account.rows('balance_transactions', 'id')).toHaveLength(6);
+  expect(await other.rows('balance_transactions', 'id')).toHaveLength(4);
+});
+
 test('two bookings that cancel each other out are read because of their events', async () => {
   await using db = await freshDb();
   await using account = await anAccountOf(db, FILES);

@@ -39,7 +39,9 @@ export function ledgerSteps(run: StripeRun, collection: Collection): Partial<Syn
 async function* readLedger(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const feed = await whatMoved(run, collection);
   const due = await oldestDue(run.context, collection.target, PENDING, run.context.now());
-  const still = feed?.heard.fresh === 0 && due === undefined && !run.context.reconcile ? feed : undefined;
+  // Bookings without events that cancel each other out leave the balance as it was: they are seen within a day.
+  const isProvable = due === undefined && !run.context.reconcile && !isDaily(run);
+  const still = isProvable && feed?.heard.fresh === 0 ? feed : undefined;
   const heard = feed && feed.heard.recent.length > 0 ? { heard: feed.heard.recent } : {};
   const proved = ({ at }: Balance, { step }: FeedPart) => {
     const { changesTo = at } = run.position;
