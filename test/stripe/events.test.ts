@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
 import { charge, NOW_SECONDS } from '../support/providers/stripe.ts';
-import { anAccountOf } from '../support/providers/stripe_sync.ts';
+import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
 
 const CREATED = NOW_SECONDS - 40 * 86_400;
 const LATER = '2026-11-20T07:00:00Z';
@@ -54,4 +54,25 @@ test('what an event names and Stripe does not give is not a deletion, and the ru
   const events = [event('evt_1', 'charge.updated', NOW_SECONDS + 60, { id: 'ch_9', object: 'charge' })];
   await account.serve({ events }, { now: LATER });
   expect((await account.sync('charges', { now: LATER })).incomplete).toContain('ch_9');
+});
+
+test('what Stripe does not give although an event names it is asked for until it comes', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, {});
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) await one.sync('charges');
+  const created = NOW_SECONDS + 60;
+  const events = [event('evt_1', 'charge.updated', created, { id: 'ch_9', object: 'charge' })];
+  const hour = (count: number) => new Date((NOW_SECONDS + count * 3_600) * 1000).toISOString();
+  await account.serve({ events }, { now: hour(1) });
+  for (const count of [1, 2, 3])
+    expect((await account.sync('charges', { now: hour(count) })).incomplete).toContain('ch_9');
+  await account.serve({ events, charges: [charge('ch_9', { created })] }, { now: hour(4) });
+  for (const one of [account, other]) {
+    expect(await one.sync('charges', { now: hour(4) })).toMatchObject({ changed: 1 });
+    expect(await one.sync('charges', { now: hour(5) })).toMatchObject({ read: 0 });
+    expect(await one.rows('charges', 'id')).toEqual([{ id: 'ch_9' }]);
+  }
+  const states = await db.column("select state from ops.positions where stream = 'stripe.charges'");
+  expect(states).toEqual(['ok', 'ok']);
 });

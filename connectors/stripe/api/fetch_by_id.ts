@@ -35,23 +35,27 @@ export function datesOfSign(sign: Sign | undefined, newSince: number): Omit<Seen
 
 /**
  * The oldest report comes first. A change since `newSince` is dated by its report; an older report dates nothing.
- * `positionBefore` makes the position of a page, behind which everything reported before that second was read.
+ * `positionBefore` makes the position of a page, behind which everything reported before that second was read, except
+ * the `unread`. Returns the ids of all reported objects that Stripe does not return.
  */
 export async function* fetchByIds(
   run: StripeRun,
   collection: Collection,
   changed: Changed,
   newSince: number,
-  positionBefore?: (second: number) => Page['position'],
-): AsyncGenerator<Page> {
+  positionBefore?: (second: number, unread: readonly string[]) => Page['position'],
+): AsyncGenerator<Page, string[]> {
   const all = [...changed].sort(([, one], [, other]) => one.at - other.at);
+  const unread: string[] = [];
   for (let start = 0; start < all.length; start += BATCH_SIZE) {
     const end = start + BATCH_SIZE;
-    const page = await readBatch(run, collection, new Map(all.slice(start, end)), newSince);
+    const batch = await readBatch(run, collection, new Map(all.slice(start, end)), newSince);
+    unread.push(...batch.unread);
     const next = all[end]?.[1];
-    const position = next && positionBefore?.(next.at);
-    yield position === undefined ? page : { ...page, position };
+    const position = next && positionBefore?.(next.at, unread);
+    yield position === undefined ? batch.page : { ...batch.page, position };
   }
+  return unread;
 }
 
 async function readBatch(
@@ -59,7 +63,7 @@ async function readBatch(
   collection: Collection,
   changed: Changed,
   newSince: number,
-): Promise<Page> {
+): Promise<{ page: Page; unread: readonly string[] }> {
   const { stripe } = run;
   const found: { object: Fields; seen: Seen }[] = [];
   const gone: Deletion[] = [];
@@ -75,9 +79,7 @@ async function readBatch(
   const content = await contentOf(stripe, collection, found);
   const deletions = [...content.deletions, ...gone];
   const page = { ...emptyPage(run), ...content, deletions };
-  if (unread.length === 0) return page;
-  return {
-    ...page,
-    incomplete: `Stripe's events name objects that it does not return: ${unread.slice(0, 5).join(', ')}`,
-  };
+  if (unread.length === 0) return { page, unread };
+  const incomplete = `Stripe's events name objects that it does not return: ${unread.slice(0, 5).join(', ')}`;
+  return { page: { ...page, incomplete }, unread };
 }

@@ -11,10 +11,13 @@ import { type Collection, type Page, pathOf } from './collection.ts';
 import { type FeedPart, feedOf, LAG_SECONDS, STEP_SECONDS } from './event_feed.ts';
 import { addSign, type Heard, listener, OVERLAP_SECONDS } from './listen.ts';
 import { contentsOf, type StripeRun } from './sync_run.ts';
-import { dateOf, secondOf } from './sync_state.ts';
+import { dateOf, type Position, secondOf } from './sync_state.ts';
 
 /** From this many new objects on, listing is cheaper than requesting each. */
 const NEW_OBJECTS_LISTED_MIN = 20;
+
+/** The number of ids that a position keeps; any further ones are left to the reconciliation. */
+const UNREAD_MAX = 500;
 
 export async function* readIncrement(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const shared = await feedOf(run, collection);
@@ -53,22 +56,19 @@ async function* readStep(
   collection: Collection,
   { step, heard }: FeedPart,
 ): AsyncGenerator<Page> {
-  let isUnread = false;
-  for await (const page of heardPages(run, collection, { step, heard })) {
-    isUnread ||= page.incomplete !== undefined;
-    yield page;
-  }
-  // Events of objects that could not be read are handled again.
-  const known = isUnread || heard.recent.length === 0 ? {} : { heard: heard.recent };
-  yield checkpoint(run, { changesTo: dateOf(step.before), ...known });
+  const unread = yield* heardPages(run, collection, { step, heard });
+  const known = heard.recent.length > 0 ? { heard: heard.recent } : {};
+  yield checkpoint(run, { changesTo: dateOf(step.before), ...known, ...unreadOf(unread) });
 }
 
+/** Returns the ids of objects that Stripe does not return. */
 async function* heardPages(
   run: StripeRun,
   collection: Collection,
   { step, heard }: FeedPart,
-): AsyncGenerator<Page> {
+): AsyncGenerator<Page, string[]> {
   const changed = await withOwned(run.stripe, collection, heard);
+  for (const id of run.position.unread ?? []) addSign(changed, id, { at: 0, isDeleted: false });
   if (heard.created >= NEW_OBJECTS_LISTED_MIN) {
     const datesOf = (id: string) => datesOfSign(changed.get(id), step.from);
     for await (const { content, ids } of contentsOf(run, collection, [step], datesOf)) {
@@ -76,11 +76,15 @@ async function* heardPages(
       yield { ...emptyPage(run), ...content };
     }
   }
-  yield* fetchByIds(run, collection, changed, step.from, (second) =>
+  return yield* fetchByIds(run, collection, changed, step.from, (second, unread) =>
     isResumable(collection) && second > step.from
-      ? checkpoint(run, { ...run.position, changesTo: dateOf(second) }).position
+      ? checkpoint(run, { ...run.position, changesTo: dateOf(second), ...unreadOf(unread) }).position
       : undefined,
   );
+}
+
+function unreadOf(ids: readonly string[]): Pick<Position, 'unread'> {
+  return ids.length > 0 ? { unread: ids.slice(0, UNREAD_MAX) } : {};
 }
 
 /** A step that begins in the midst of another one no longer knows since when its objects were unread. */

@@ -12,6 +12,8 @@ export const positionSchema = z.object({
   changesTo: instant.optional(),
   /** Handled events of the last minutes before that, which are listed again. */
   heard: z.array(z.string()).optional(),
+  /** Objects that events named and Stripe did not return: each run requests them until it does, or all are listed. */
+  unread: z.array(z.string()).optional(),
   /**
    * A load in progress: its start, and the remaining windows. A full refresh reads again what was stored before, so an
    * object that it does not find may have been deleted meanwhile.
