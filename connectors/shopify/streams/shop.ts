@@ -44,9 +44,11 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
   const { shopify, look } = await openRun(context, needs);
   const { shop } = look ?? (await shopify.ask(shopQuery, {}, shopSchema));
   const digest = hash('sha256', JSON.stringify(shop)).slice(0, DIGEST_CHARS);
-  const position = { readAt: context.now().toISOString(), digest };
   const isSame = look !== undefined && parseState(stateSchema, context.position).digest === digest;
   const content = isSame ? { items: [], rejected: [] } : contentOf([read({ target, toItem }, shop)]);
+  // What is quarantined is read again, because another release may understand it.
+  const known = content.rejected.length === 0 ? { digest } : {};
+  const position = { readAt: context.now().toISOString(), ...known };
   yield { phase: 'changes', ...content, position, announced: 1 };
 }
 

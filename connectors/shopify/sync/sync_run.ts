@@ -1,6 +1,7 @@
 /** The state of one run of a stream of Shopify. */
 import { messageOf, verdictOf } from '#runtime/errors.ts';
 import { isAlone } from '../../kit/account_run.ts';
+import { ScopeMissing } from '../../kit/errors.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { newRun, type SyncRun } from '../../kit/sync_run.ts';
 import { type Access, assertScopes, assertShop, readAccess } from '../api/access.ts';
@@ -47,7 +48,8 @@ async function lookOnce(context: StreamContext, opened: Opened): Promise<Look | 
   try {
     return await lookAt(opened, context.account.streams, { end, now });
   } catch (error) {
-    if (verdictOf(error) !== 'give_up' && !(error instanceof PageTooHeavy)) throw error;
+    const isOfOneStream = error instanceof PageTooHeavy || error instanceof ScopeMissing;
+    if (verdictOf(error) !== 'give_up' && !isOfOneStream) throw error;
     context.warn(`The streams of the shop were read one by one: ${messageOf(error)}`);
     return undefined;
   }
