@@ -260,6 +260,37 @@ test('events that Stripe refuses to list for all streams are listed by each of t
   }
 });
 
+test('a stream that is far behind lists its own events, and the others a few hours', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const other = await connectStripe(db, account.sandbox);
+  for (const one of [account, other]) {
+    await firstLoad(db, one);
+    await one.syncAll({ now: hours(12) });
+  }
+  await db.query(
+    `update ops.positions set position = position || jsonb_build_object('changesTo', $2::text)
+     where brand_id = $1 and stream = 'stripe.customers'`,
+    [account.brandId, hours(1)],
+  );
+  const customers = [...(FILES.customers as object[]), { id: 'cus_2', created: NOW_SECONDS + 2 * HOUR }];
+  await account.serve({ ...FILES, customers }, { now: hours(13) });
+  const earlier = (await account.asked()).length;
+  expect(await account.syncAll({ now: hours(13) })).toMatchObject({ changed: 1 });
+  const lists = (await account.asked()).slice(earlier).filter((path) => path.startsWith('/v1/events?'));
+  const asked = lists.map((path) => {
+    const { searchParams } = new URL(path, 'http://stripe');
+    const hour = (Number(searchParams.get('created[gte]')) - NOW_SECONDS) / HOUR;
+    return { isOfAll: !searchParams.has('types[]'), isRecent: hour > 11 };
+  });
+  expect(asked).toEqual([
+    { isOfAll: true, isRecent: true },
+    { isOfAll: false, isRecent: false },
+  ]);
+  expect(await account.rows('customers', 'id')).toHaveLength(2);
+  expect(await other.rows('customers', 'id')).toHaveLength(1);
+});
+
 test('a version of a subscription is dated by an event that came after the list for all streams', async () => {
   await using db = await freshDb();
   const price = { id: 'price_1', currency: 'usd', product: 'prod_1', unit_amount: 100, created: BEFORE };

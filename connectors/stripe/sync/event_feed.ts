@@ -18,6 +18,9 @@ export const LAG_SECONDS = 60;
 /** A longer time span is read in steps, each with its own position. */
 export const STEP_SECONDS = 24 * 60 * 60;
 
+/** A stream that is further behind the others lists its own events, so that one does not make all of them list a day. */
+const BEHIND_SECONDS_MAX = 3 * 60 * 60;
+
 export type StripeStream = Stream & { collection: Collection };
 
 /** The part of the feed that concerns a collection, from its position on. */
@@ -29,11 +32,14 @@ const FEED = Symbol('events of the account');
 export async function feedOf(run: StripeRun, { name }: Collection): Promise<FeedPart | undefined> {
   const { account } = run.context;
   if (isAlone(account)) return undefined;
-  return (await account.once(FEED, () => feedOrNone(run))).get(name);
+  const parts = await account.once(FEED, () => feedOrNone(run));
+  const part = parts.get(name);
+  parts.delete(name); // it may hold very many ids
+  return part;
 }
 
 /** Empty if Stripe refuses the common list: then each stream lists its own events, and can fail separately. */
-async function feedOrNone(run: StripeRun): Promise<ReadonlyMap<string, FeedPart>> {
+async function feedOrNone(run: StripeRun): Promise<Map<string, FeedPart>> {
   try {
     return await readFeed(run);
   } catch (error) {
@@ -43,14 +49,18 @@ async function feedOrNone(run: StripeRun): Promise<ReadonlyMap<string, FeedPart>
   }
 }
 
-async function readFeed({ stripe, context }: StripeRun): Promise<ReadonlyMap<string, FeedPart>> {
+async function readFeed({ stripe, context }: StripeRun): Promise<Map<string, FeedPart>> {
   const now = secondOf(context.now());
-  const listening = new Map<string, { step: Window; listener: Listener }>();
-  for (const { stream, position } of context.account.streams) {
-    if (!isOfStripe(stream)) continue;
+  const steps = context.account.streams.flatMap(({ stream, position }) => {
+    if (!isOfStripe(stream)) return [];
     const { collection } = stream;
     const step = stepOf(collection, position, now);
-    if (!step) continue;
+    return step ? [{ collection, position, step }] : [];
+  });
+  const newest = Math.max(...steps.map(({ step }) => step.from));
+  const listening = new Map<string, { step: Window; listener: Listener }>();
+  for (const { collection, position, step } of steps) {
+    if (step.from < newest - BEHIND_SECONDS_MAX) continue;
     const { heard = [] } = parseState(positionSchema, position);
     const eventsBefore = collection.isDated ? now + 1 : step.before;
     const wanted = { ...step, eventsBefore, known: new Set(heard) };
