@@ -19,9 +19,18 @@ async function plain(db: TestDb, taskList: TaskList) {
   const events: WorkerEvents = new EventEmitter();
   const swept = event(events, 'resetLocked:success');
   const intervals = { minResetLockedInterval: 1, maxResetLockedInterval: 1 };
-  const usual = { pgPool: db.pool, logger, noHandleSignals: true, pollInterval: 50, parsedCronItems: [] };
+  // A sweep may be under way as the library stops: the pool waits for it, which a database handed on would break off.
+  const pgPool = new pg.Pool({ connectionString: db.url });
+  pgPool.on('error', () => {});
+  const usual = { pgPool, logger, noHandleSignals: true, pollInterval: 50, parsedCronItems: [] };
   const runner = await run({ ...usual, ...intervals, taskList, events });
-  return { swept, [Symbol.asyncDispose]: () => runner.stop() };
+  return {
+    swept,
+    async [Symbol.asyncDispose]() {
+      await runner.stop();
+      await pgPool.end();
+    },
+  };
 }
 
 /** Starts a process and puts the jobs in its hands. */
