@@ -8,7 +8,7 @@ import { findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { day } from '../ui/arguments.ts';
-import { grouped } from '../ui/format.ts';
+import { count, grouped } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 
 type Options = { brand?: string; date?: string };
@@ -77,7 +77,7 @@ export function digestLines({ sources, connections, sales, restated }: Digest): 
     ...sales.map((one) => {
       const compared = `${grouped(one.net_sales_week_before)} a week before, ${grouped(one.band_low)} to ${grouped(one.band_high)} in 28 days`;
       const outside = one.is_outside_band ? '  OUTSIDE' : '';
-      return `  ${one.retailer}  ${grouped(one.net_sales)} ${one.currency} net of ${one.orders} orders (${compared})${outside}`;
+      return `  ${one.retailer}  ${grouped(one.net_sales)} ${one.currency} net of ${count(one.orders, 'order')} (${compared})${outside}`;
     }),
     ...restated.map(
       ({ retailer, days, first_day, last_day }) =>
