@@ -35,7 +35,7 @@ export const syncConnection = defineTask({
   name: 'sync_connection',
   payload,
   lane: ({ connectionId }) => `connection:${connectionId}`, // that of `sync_stream`
-  key: ({ connectionId }) => connectionId,
+  key: ({ brandId, connectionId }) => `${brandId}:${connectionId}`,
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
   // Spreads a thousand accounts over time.

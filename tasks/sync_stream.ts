@@ -42,8 +42,17 @@ export const syncStream = defineTask({
   name: 'sync_stream',
   payload,
   lane: ({ connectionId }) => `connection:${connectionId}`, // providers limit requests per account
-  key: ({ connectionId, stream, full, reconcile, since, until, ids }) =>
-    [connectionId, stream, full && 'full', reconcile && 'reconcile', since, until, ids && digestOf(ids)]
+  key: ({ brandId, connectionId, stream, full, reconcile, since, until, ids }) =>
+    [
+      brandId,
+      connectionId,
+      stream,
+      full && 'full',
+      reconcile && 'reconcile',
+      since,
+      until,
+      ids && digestOf(ids),
+    ]
       .filter(Boolean)
       .join(':'),
   attempts: 8,

@@ -396,6 +396,12 @@ begin
   return v_pause.until;
 end $$;
 
+-- Jobs that rest until a breaker closes may be tried at once: a person has closed it.
+create function ops.wake_jobs(p_flag text, p_until timestamptz) returns void language sql as $$
+  update graphile_worker._private_jobs set run_at = now(), updated_at = now()
+  where locked_by is null and flags ? p_flag and run_at > now() and run_at <= p_until + interval '1 min' -- ops.rest
+$$;
+
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
 -- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer
 -- that never came, it answers the same. A job that was to be cancelled is, unless it had done its work by then.
@@ -443,7 +449,7 @@ begin
 
   if v_run.connection_id is null then
     null; -- no provider answers for it
-  elsif v_outcome in ('succeeded', 'partial') then
+  elsif v_outcome in ('succeeded', 'partial') and coalesce((p_tally ->> 'requests')::numeric, 1) > 0 then -- it was answered
     delete from ops.pauses
     where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker;
   elsif ops.is_overload(p_error ->> 'code') and v_outcome in ('retrying', 'snoozed', 'dead') then

@@ -116,7 +116,7 @@ export async function addNightJobs(
 const BUSY = `
   select from ops.night_jobs nj
   where nj.brand_id = n.brand_id and nj.day = n.day and exists (
-    select from ops.jobs j where j.job_id = nj.job_id and j.state in ('waiting', 'running', 'retrying'))`;
+    select from ops.jobs j where j.job_id = nj.job_id and j.state in ('waiting', 'running', 'retrying', 'paused'))`;
 
 export async function busyJobs(db: Reader, { brandId, day }: NightKey): Promise<number> {
   const { rows } = await db.query<{ busy: number }>(

@@ -82,7 +82,12 @@ export async function resume(db: Db, paused: Paused, target: string): Promise<vo
   await db.transaction(async (tx) => {
     const [before] = await lockPauses(tx, paused);
     if (before === undefined) throw new NotPaused(target);
-    await tx.query('delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4)', valuesOf(paused));
+    await tx.query(
+      `with closed as (
+         delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4) returning flag, until, by_breaker)
+       select ops.wake_jobs(flag, until) from closed where by_breaker`,
+      valuesOf(paused),
+    );
     await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), ...was(before) });
   });
 }

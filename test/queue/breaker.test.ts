@@ -110,6 +110,7 @@ test('a person who resumes the connection closes it', async () => {
   const resumed = await nightshift(['jobs', 'resume', '--brand', 'acme', '--connection', 'mail'], { env });
   expect(resumed).toMatchObject({ code: 0 });
   expect(await minutes(db)).toEqual([]);
+  expect(await db.column('select count(*)::int from ops.jobs where run_at > now()')).toEqual([0]);
 });
 
 test('what it counts are errors that we have', async () => {

@@ -17,6 +17,7 @@ import { title } from '../ui/arguments.ts';
 import { confirm } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
+import { JobNotFound } from '../ui/job_errors.ts';
 import { cellOf } from '../ui/output.ts';
 import { type FilterOptions, filterNames, filterOptions, jobArgument, readFilter } from './filter.ts';
 
@@ -67,6 +68,7 @@ export function addVerb(command: Command, cli: Cli, verb: Verb): void {
 async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: Options): Promise<void> {
   await using session = await openSession(cli);
   const [job] = await jobStates(session.db, [id]);
+  if (dryRun && (job === undefined || job.state === 'gone')) throw new JobNotFound(id);
   if (dryRun) return cli.out.record({ job_id: id, state: job?.state }, () => [`job ${id} is ${job?.state}`]);
   const result = await untilNotBusy(async () =>
     session.db.transaction(async (tx) => {
