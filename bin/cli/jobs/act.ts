@@ -17,8 +17,8 @@ import { title } from '../ui/arguments.ts';
 import { confirm } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
-import { JobNotFound } from '../ui/job_errors.ts';
 import { cellOf } from '../ui/output.ts';
+import { JobNotFound } from './errors.ts';
 import { type FilterOptions, filterNames, filterOptions, jobArgument, readFilter } from './filter.ts';
 
 /** `asked`: it is done as soon as the run hears of it; `busy`: not now; `left`: the job is not what it was. */
