@@ -1,8 +1,11 @@
 /** Pauses: jobs of a task, a provider, a brand or a connection wait until somebody resumes them, or until an instant. */
+
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import { keepConnection } from '../load/load_lock.ts';
 import { recordAction } from '../tenants/audit.ts';
+import { keepBrand } from '../tenants/removing.ts';
 
 /** Of a provider, a brand, or a connection (which names its brand too); of one task if one is named. */
 export type Paused = {
@@ -59,7 +62,13 @@ type Pause = { target: string; reason: string; until?: string | undefined; by: s
 /** A second pause of the same takes the place of the first. False if `until` is past. */
 export async function pause(db: Db, paused: Paused, { target, reason, until, by }: Pause): Promise<boolean> {
   return db.transaction(async (tx) => {
-    await tx.query('delete from ops.pauses where until <= now() and not by_breaker');
+    const { brandId, connectionId } = paused;
+    if (brandId && connectionId) await keepConnection(tx, { brandId, connectionId });
+    else if (brandId) await keepBrand(tx, brandId);
+    await tx.query(
+      'delete from ops.pauses where until <= now() and not by_breaker and flag = ops.pause_flag($1, $2, $3, $4)',
+      valuesOf(paused),
+    );
     const before = (await lockPauses(tx, paused)).find(({ by_breaker }) => !by_breaker);
     const { rows } = await tx.query<{ until: Date | null }>(
       `insert into ops.pauses (flag, task, provider, brand_id, connection_id, reason, until, paused_by)
