@@ -1,7 +1,13 @@
 /** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
-import { type Batch, deleteOthers, deleteRuns, readLastRuns } from '#sql/queue/retention.ts';
+import {
+  type Batch,
+  deleteOthers,
+  deleteRuns,
+  deleteSlotsOfNoBackfill,
+  readLastRuns,
+} from '#sql/queue/retention.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
 /** The limit per run and kind of record. The next day deletes the rest. */
@@ -18,7 +24,7 @@ export const retention = defineTask({
   async run(_, context) {
     const now = context.now();
     const lastRuns = await readLastRuns(context.db);
-    return {
+    const counts = {
       job_runs: await batches(context, (tx, after) => deleteRuns(tx, now, lastRuns, after)),
       workers: await batches(context, (tx) => deleteOthers(tx, 'workers', now)),
       audit_log: await batches(context, (tx) => deleteOthers(tx, 'audit_log', now)),
@@ -27,6 +33,8 @@ export const retention = defineTask({
       alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
     };
+    await context.db.transaction(deleteSlotsOfNoBackfill);
+    return counts;
   },
 });
 

@@ -93,3 +93,11 @@ export async function deleteOthers(tx: Tx, name: Exclude<RecordName, 'job_runs'>
   const deleted = rowCount ?? 0;
   return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
 }
+
+/** Slots of deleted backfills: those of brands go by their foreign key, which the platform's do not have. */
+export async function deleteSlotsOfNoBackfill(tx: Tx): Promise<void> {
+  await tx.query(
+    `delete from ops.backfill_slots s
+     where s.brand_id is null and not exists (select from ops.backfills f where f.id = s.backfill_id)`,
+  );
+}

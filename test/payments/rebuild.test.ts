@@ -3,11 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { rollups } from '#sql/rollups/index.ts';
-import { runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { freshDb } from '../support/db/db.ts';
-import { aggregatesOf, rebuiltFromNothing } from '../support/db/rebuild.ts';
+import { aggregatesOf, assertSettled, rebuiltFromNothing } from '../support/db/rebuild.ts';
 import {
   at,
   aWorld,
@@ -88,7 +87,7 @@ test('any sequence of loads, edits, deletes, moves and partial rollups equals a 
         const found = await aggregatesOf(db, world.brandId);
         expect(found).toEqual(await rebuiltFromNothing(db, world.brandId));
         await assertBalance(db, world);
-        await assertSettled(db, world);
+        await assertSettled(db, world, { from: '2024-03-29', to: '2024-10-30', now, rollups });
       }
     }),
     inForm(4, 15),
@@ -131,19 +130,4 @@ async function assertBalance(db: Db, { brandId }: World): Promise<void> {
     [brandId],
   );
   expect(rows).toEqual([]);
-}
-
-/** A run over every day writes and deletes nothing. */
-async function assertSettled(db: Db, { brandId, retailers }: World): Promise<void> {
-  const { rows } = await db.query<{ day: string }>(
-    "select day::date from generate_series('2024-03-29'::date, '2024-10-30', interval '1 day') day",
-  );
-  const days = rows.map(({ day }) => day);
-  for (const retailerId of retailers) {
-    const target = { brandId, retailerId, days, now };
-    expect(await db.transaction((tx) => runRollups(tx, rollups, target))).toMatchObject({
-      written: 0,
-      deleted: 0,
-    });
-  }
 }

@@ -203,6 +203,11 @@ test('slots of more than a year ago go, with plans of backfills', async () => {
      select $1, at, at, 'all', false, 1, at, 'test' from unnest($2::timestamptz[]) at`,
     [id, ['2024-05-01T02:00:00Z', '2026-11-28T02:00:00Z']],
   );
+  await db.query(
+    `insert into ops.backfill_slots (backfill_id, position, slot, local_day)
+     select id, 1, since, since::date from ops.backfills`,
+  );
   expect(await run(db)).toMatchObject({ schedule_slots: 1, backfills: 1 });
+  expect(await db.column('select count(*)::int from ops.backfill_slots')).toEqual([1]);
   expect(await db.column('select slot from ops.schedule_slots')).toEqual([new Date('2026-11-28T02:00:00Z')]);
 });

@@ -81,7 +81,8 @@ function dueSlot({ excludedDays, versionZone, pausedAt, pausedUntil }: Schedule,
   return {
     at,
     isExcluded: excludedDays.length > 0 && excludedDays.includes(localDayOf(at, versionZone)),
-    isPaused: pausedAt !== null && at > pausedAt && (pausedUntil === null || at <= pausedUntil),
+    // Whatever came due before a pause was decided as it began.
+    isPaused: pausedAt !== null && (pausedUntil === null || at <= pausedUntil),
   };
 }
 

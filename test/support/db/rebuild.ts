@@ -1,4 +1,5 @@
 /** What the aggregates would be if they were made from nothing, to compare with what they have become. */
+import { expect } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -21,6 +22,28 @@ export async function aggregatesOf(
     found[writes] = rows.map(({ row }) => JSON.parse(row, keepDigits));
   }
   return found;
+}
+
+type Settled = { from: string; to: string; now: Date; rollups: readonly Rollup[] };
+
+/** A run over every day writes and deletes nothing. */
+export async function assertSettled(
+  db: Db,
+  { brandId, retailers }: { brandId: string; retailers: readonly string[] },
+  { from, to, now, rollups }: Settled,
+): Promise<void> {
+  const { rows } = await db.query<{ day: string }>(
+    "select day::date from generate_series($1::date, $2::date, interval '1 day') day",
+    [from, to],
+  );
+  const days = rows.map(({ day }) => day);
+  for (const retailerId of retailers) {
+    const target = { brandId, retailerId, days, now };
+    expect(await db.transaction((tx) => runRollups(tx, rollups, target))).toMatchObject({
+      written: 0,
+      deleted: 0,
+    });
+  }
 }
 
 /** Empties the brand's aggregates, computes every day that has facts, and puts everything back. */
