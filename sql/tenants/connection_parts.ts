@@ -6,12 +6,11 @@ import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays, type Owner } from '../dirty/marks.ts';
-import { ConnectionGone } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import type { Marked } from './brands.ts';
-import type { Which } from './connections.ts';
-import { ConnectionBeingRemoved, keepRetailer } from './removing.ts';
+import { type Changing, lockForChange, type Which } from './connections.ts';
+import { keepRetailer } from './removing.ts';
 
 const PART_CHARS_MAX = 200;
 
@@ -113,26 +112,11 @@ export async function unmapPart(tx: Tx, change: PartChange): Promise<Marked> {
   return markPart(tx, change, before, null);
 }
 
-type Before = {
-  name: string;
-  brand: string;
-  level: 'retailer' | 'brand';
-  removing: boolean;
-  time_zone: string;
-  retailer_id: string | null;
-  retailer: string | null;
-};
+/** With whose the part is. */
+type Before = Changing & { retailer: string | null };
 
 async function lockParts(tx: Tx, { brandId, connectionId, part }: PartChange): Promise<Before> {
-  const { rows } = await tx.query<Omit<Before, 'retailer_id' | 'retailer'>>(
-    `select c.name, b.slug as brand, c.level, c.removing_at is not null as removing, b.time_zone
-     from app.connections c join app.brands b on b.id = c.brand_id
-     where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
-    [brandId, connectionId],
-  );
-  const [connection] = rows;
-  if (connection === undefined) throw new ConnectionGone(brandId, connectionId);
-  if (connection.removing) throw new ConnectionBeingRemoved(connection.name, connection.brand);
+  const connection = await lockForChange(tx, brandId, connectionId);
   if (connection.level !== 'brand') throw new NoParts(connection);
   const parts = await listParts(tx, brandId, connectionId); // by a later statement: it sees what the lock waited for
   const found = parts.find((one) => one.part === part);

@@ -246,25 +246,32 @@ type KeyFacts = { auth: string; keyChangedAt: string | null };
 
 export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };
 
-/** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
-export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
-  const { brandId, connectionId, retailerId, tables, now, actor } = move;
-  type Before = {
-    name: string;
-    brand: string;
-    retailer_id: string | null;
-    time_zone: string;
-    removing: boolean;
-  };
-  const { rows } = await tx.query<Before>(
-    `select c.name, b.slug as brand, c.retailer_id, b.time_zone, c.removing_at is not null as removing
+export type Changing = {
+  name: string;
+  brand: string;
+  level: 'retailer' | 'brand';
+  retailer_id: string | null;
+  time_zone: string;
+};
+
+/** Locks a connection whose rows are to belong to somebody else: loads come wholly before the change or after it. */
+export async function lockForChange(tx: Tx, brandId: string, connectionId: string): Promise<Changing> {
+  const { rows } = await tx.query<Changing & { removing: boolean }>(
+    `select c.name, b.slug as brand, c.level, c.retailer_id, b.time_zone, c.removing_at is not null as removing
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2 for update of c for key share of b`,
     [brandId, connectionId],
   );
-  const [before] = rows;
-  if (before === undefined) throw new ConnectionGone(brandId, connectionId);
-  if (before.removing) throw new ConnectionBeingRemoved(before.name, before.brand);
+  const [found] = rows;
+  if (found === undefined) throw new ConnectionGone(brandId, connectionId);
+  if (found.removing) throw new ConnectionBeingRemoved(found.name, found.brand);
+  return found;
+}
+
+/** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
+export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
+  const { brandId, connectionId, retailerId, tables, now, actor } = move;
+  const before = await lockForChange(tx, brandId, connectionId);
   await keepRetailer(tx, brandId, retailerId);
   const from = before.retailer_id;
   if (from === retailerId) return { days: 0, retailerIds: [] };
