@@ -4,6 +4,7 @@ import { nightly } from '#tasks/nightly.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
+import { aBrand } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 import {
   aNightlyBrand,
@@ -85,6 +86,24 @@ test('a night that nobody has had yet, or of another day, is not found', async (
   await using db = await freshDb();
   const ran = await show(db, '--date', '2026-01-01');
   expect([ran.code, JSON.parse(ran.stderr.trim()).error.code]).toEqual([3, 'NS_NIGHT_NOT_FOUND']);
+});
+
+test('a night whose figures are late ends with 6, and nights of a brand that nobody has with 3', async () => {
+  await using db = await freshDb();
+  const { id, slug } = await aBrand(db);
+  await db.query(
+    `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at)
+     values ($1, '2026-03-01', 'syncing', now(), now(), now() + interval '1 hour')`,
+    [id],
+  );
+  expect((await show(db, '--brand', slug)).code).toBe(0);
+  for (const state of ['syncing', 'computing']) {
+    await db.query("update ops.nights set state = $1, deadline_at = now() - interval '1 minute'", [state]);
+    expect((await show(db, '--brand', slug)).code).toBe(6);
+  }
+  const list = (brand: string) =>
+    nightshift(['nights', 'list', '--brand', brand], { env: { DATABASE_URL: db.url } });
+  expect([(await list(slug)).code, (await list('typo')).code]).toEqual([0, 3]);
 });
 
 test('an account that never had a row, and fails, keeps the day from being final', async () => {
