@@ -121,4 +121,7 @@ test('more than a thousand are taken batch by batch, each with its row in the au
   expect(done.json()).toEqual([{ jobs: 1200, cancelled: 1200 }]);
   expect(await jobsLeft(db)).toEqual([]);
   expect(await db.column("select details -> 'jobs' from ops.audit_log order by id")).toEqual([1000, 200]);
+  const ended = await nightshift(['jobs', 'list', '--finished', '--json'], { env });
+  expect(ended.json()).toHaveLength(200);
+  expect(ended.stderr).toContain('There are more');
 });
