@@ -121,3 +121,10 @@ function normalised(text: string): { pattern: string; isElapsed: boolean } {
   );
   return { pattern, isElapsed };
 }
+
+/** Says whether an instant is on one of these days, by the clock of a zone. */
+export function isOnDays(days: readonly string[], timeZone: string): (at: Date) => boolean {
+  if (days.length === 0) return () => false;
+  const clock = new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' });
+  return (at) => days.includes(clock.format(at));
+}

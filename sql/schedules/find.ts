@@ -55,9 +55,9 @@ export function ownerText({ brand, connection }: Pick<ScheduleRow, 'brand' | 'co
   return [brand ?? 'platform', connection].filter(Boolean).join('/');
 }
 
-const LIST_MAX = 1_000;
+export const SCHEDULES_MAX = 1_000;
 
-/** By brand, connection and name; the platform's own first. */
+/** By brand, connection and name; the platform's own first. One over the limit says that there are more. */
 export async function listSchedules(db: Reader, filter: ScheduleFilter = {}): Promise<ScheduleRow[]> {
   const { id, name, brand, connection } = filter;
   const { rows } = await db.query<ScheduleRow>(LIST, [
@@ -84,7 +84,7 @@ const LIST = `
   where ($1::bigint is null or s.id = $1) and ($2::text is null or s.name = $2)
     and ($3::text is null or b.slug = $3) and ($4::text is null or c.name = $4)
   order by b.slug nulls first, c.name nulls first, s.name
-  limit ${LIST_MAX}`;
+  limit ${SCHEDULES_MAX + 1}`;
 
 /** One, or an error that says which there are. */
 export async function findSchedule(db: Reader, filter: ScheduleFilter): Promise<ScheduleRow> {

@@ -94,13 +94,13 @@ export async function failuresInARow(tx: Tx, id: number): Promise<number> {
   return firstSuccess < 0 ? rows.length : firstSuccess;
 }
 
-/** The latest slots that a pause has kept from firing, oldest first. */
+/** The latest slots that a pause has kept from firing, oldest first, and how many there are besides. */
 export async function pausedSlots(
   tx: Tx,
   id: number,
   { since, max }: { since: Date; max: number },
-): Promise<{ at: Date; localDay: string }[]> {
-  const { rows } = await tx.query<{ at: Date; localDay: string }>(
+): Promise<{ slots: { at: Date; localDay: string }[]; left: number }> {
+  const { rows: slots } = await tx.query<{ at: Date; localDay: string }>(
     `select slot as at, local_day as "localDay" from (
        select slot, local_day from ops.schedule_slots
        where schedule_id = $1 and outcome = 'paused' and slot > $2
@@ -108,7 +108,12 @@ export async function pausedSlots(
      order by slot`,
     [id, since, max],
   );
-  return rows;
+  const { rows } = await tx.query<{ n: number }>(
+    `select count(*)::int as n from ops.schedule_slots
+     where schedule_id = $1 and outcome = 'paused' and slot > $2`,
+    [id, since],
+  );
+  return { slots, left: (rows[0]?.n ?? 0) - slots.length };
 }
 
 export type LedgerRow = {

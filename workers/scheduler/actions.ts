@@ -93,10 +93,7 @@ export async function addSchedule(db: Db, schedule: NewSchedule, { by, tasks, no
     else if (brandId) await keepBrand(tx, brandId);
     if (schedule.timeZone !== null) await assertTimeZone(tx, schedule.timeZone);
     const at = now ?? (await databaseTime(tx));
-    if (slotsOf(schedule.expression, schedule.timeZone ?? 'UTC').after(at) === undefined)
-      throw new ScheduleRefused(`'${schedule.expression}' never fires.`, {
-        hint: 'npx nightshift schedules add --help',
-      });
+    assertFires(schedule.expression, { timeZone: schedule.timeZone ?? 'UTC', at });
     const id = await insertSchedule(tx, schedule, { at, by });
     if (id === undefined)
       throw new ScheduleState(`There is a schedule ${schedule.name} there already.`, {
@@ -135,6 +132,16 @@ function assertPolicy({ catchUp, overlap }: Policy): void {
   });
 }
 
+function assertFires(expression: string, { timeZone, at }: { timeZone: string; at: Date }): void {
+  if (slotsOf(expression, timeZone).after(at) !== undefined) return;
+  throw new ScheduleRefused(`'${expression}' never fires.`, {
+    hint: "Name a day that exists, such as '0 2 1 * *' for the first of each month at 02:00.",
+  });
+}
+
+/** How many slots fire at once at most: of a resume, and of catch-up `all` where nothing else is said. */
+export const FIRED_AT_ONCE_MAX = 100;
+
 export type Edit = Partial<
   Pick<
     NewSchedule,
@@ -142,19 +149,23 @@ export type Edit = Partial<
   >
 >;
 
-/** A new expression or zone counts from now on. */
-export function editSchedule(db: Db, id: number, edit: Edit, actor: Actor): Promise<void> {
+/** A new expression or zone counts from now on. Gives what has changed. */
+export function editSchedule(db: Db, id: number, given: Edit, actor: Actor): Promise<Edit> {
   return onSchedule(db, id, actor, async (tx, before, now) => {
+    const isAll = given.catchUp === 'all' && before.catchUp !== 'all';
+    const edit = isAll ? { catchUpMax: FIRED_AT_ONCE_MAX, ...given } : given;
     assertPolicy({ ...before, ...edit });
     if (edit.timeZone) await assertTimeZone(tx, edit.timeZone);
     await updatePolicy(tx, id, edit);
     const after = await lockSchedule(tx, id, { wait: true });
     if (after === undefined) throw new ScheduleNotFound('schedule', String(id));
+    if (edit.expression !== undefined) assertFires(edit.expression, { timeZone: after.timeZone, at: now });
     const expression = edit.expression ?? before.expression;
     if (expression !== before.expression || after.timeZone !== before.versionZone)
       await beginVersion(tx, after, { expression, timeZone: after.timeZone, at: now, by: actor.by });
     const changed = Object.entries(edit).map(([key]) => [key, before[key as keyof Schedule]]);
     await audit(tx, 'edit', before, { before: Object.fromEntries(changed), after: edit });
+    return edit;
   });
 }
 
@@ -177,13 +188,13 @@ export function pauseSchedule(
 
 export type Missed = 'skip' | 'latest' | 'all';
 
-/** Of the slots that came due during the pause, those that are missed fire now. Gives how many. */
+/** Of the slots that came due during the pause, those that are missed fire now. Gives how many, and how many do not. */
 export function resumeSchedule(
   db: Db,
   id: number,
   missed: Missed,
   actor: Actor,
-): Promise<{ fired: number; failed: number }> {
+): Promise<{ fired: number; failed: number; left: number }> {
   return onSchedule(db, id, actor, async (tx, schedule, now) => {
     const { pausedAt } = schedule;
     if (pausedAt === null)
@@ -191,17 +202,14 @@ export function resumeSchedule(
         hint: `npx nightshift schedules show ${id}`,
       });
     const max = { skip: 0, latest: 1, all: FIRED_AT_ONCE_MAX }[missed];
-    const slots = await pausedSlots(tx, id, { since: pausedAt, max });
+    const { slots, left } = await pausedSlots(tx, id, { since: pausedAt, max });
     await markResumed(tx, id, now);
     const before = { paused: { since: pausedAt.toISOString() } };
     const details = { missed, fires: slots.length };
     await audit(tx, 'resume', schedule, { before, after: { paused: null }, details });
-    return fireAll(tx, schedule, slots, { tasks: actor.tasks });
+    return { ...(await fireAll(tx, schedule, slots, { tasks: actor.tasks })), left };
   });
 }
-
-/** As catch_up_max of a schedule. */
-const FIRED_AT_ONCE_MAX = 100;
 
 /** Makes its job now, besides its slots. */
 export function runSchedule(db: Db, id: number, actor: Actor): Promise<string> {

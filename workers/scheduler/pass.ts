@@ -4,8 +4,8 @@
  * a schedule does it first, so that what has come due follows the rules of its time.
  */
 import type { Tx } from '#sql/db/pool.ts';
-import { type Decided, type DueSlot, decide } from '#sql/schedules/decide.ts';
-import { slotsOf } from '#sql/schedules/expression.ts';
+import { type Decided, decide } from '#sql/schedules/decide.ts';
+import { isOnDays, slotsOf } from '#sql/schedules/expression.ts';
 import { activeJob, failuresInARow, recordSlots, settleSlot } from '#sql/schedules/ledger.ts';
 import {
   advance,
@@ -66,10 +66,11 @@ function decidable(
   isActive: boolean,
 ): { decided: Decided[]; isLast: boolean } {
   const slots = slotsOf(schedule.expression, schedule.versionZone);
+  const isExcluded = isOnDays(schedule.excludedDays, schedule.versionZone);
   for (let max = SLOTS_MAX; ; max *= 2) {
     const due = slots.between(schedule.decidedTo, now, max);
     const isLast = due.length < max;
-    const marked = due.map((at) => dueSlot(schedule, at));
+    const marked = due.map((at) => ({ at, isExcluded: isExcluded(at), isPaused: isPaused(schedule, at) }));
     const decided = decide(marked, schedule, { now, isLast, isActive });
     if (decided.length > 0 || isLast) return { decided, isLast };
     if (max > SLOTS_MAX_EXCLUDED)
@@ -77,17 +78,9 @@ function decidable(
   }
 }
 
-function dueSlot({ excludedDays, versionZone, pausedAt, pausedUntil }: Schedule, at: Date): DueSlot {
-  return {
-    at,
-    isExcluded: excludedDays.length > 0 && excludedDays.includes(localDayOf(at, versionZone)),
-    // Whatever came due before a pause was decided as it began.
-    isPaused: pausedAt !== null && (pausedUntil === null || at <= pausedUntil),
-  };
-}
-
-function localDayOf(at: Date, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone, dateStyle: 'short' }).format(at);
+/** Whatever came due before a pause was decided as it began. */
+function isPaused({ pausedAt, pausedUntil }: Schedule, at: Date): boolean {
+  return pausedAt !== null && (pausedUntil === null || at <= pausedUntil);
 }
 
 /** Gives the instant since when the schedule is paused. */

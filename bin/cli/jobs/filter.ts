@@ -25,7 +25,7 @@ export function filterOptions(verb: Command, states: readonly State[]): Command 
     .option('--connection <connection>', 'only jobs of this connection, by its name or id')
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
     .option('--since <instant>', 'only jobs that were made since, or runs that ended since', isoInstant)
-    .option('--text <text>', 'only jobs in whose error this stands, in capitals or not');
+    .option('--text <text>', 'only jobs whose error contains this text (case-insensitive)');
 }
 
 export async function readFilter(db: Db, options: FilterOptions): Promise<JobFilter> {

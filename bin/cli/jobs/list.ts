@@ -8,6 +8,7 @@ import { instant } from '../ui/output.ts';
 import { type FilterOptions, filterOptions, readFilter } from './filter.ts';
 
 const LIST_MAX = 200;
+const MORE = 'There are more. Narrow it down: npx nightshift jobs list --help';
 const QUEUED_COLUMNS = ['job_id', 'task', 'lane', 'state', 'attempts', 'run_at', 'error'];
 const FINISHED_COLUMNS = [
   ...['job_id', 'task', 'outcome', 'attempt', 'finished_at', 'seconds', 'error_code', 'error'],
@@ -39,12 +40,12 @@ async function list(cli: Cli, options: Options): Promise<void> {
   if (!finished) {
     const jobs = await findJobs(session.db, filter, LIST_MAX + 1);
     cli.out.list(jobs.slice(0, LIST_MAX), QUEUED_COLUMNS);
-    if (jobs.length > LIST_MAX)
-      cli.out.say('There are more. Narrow it down: npx nightshift jobs list --help');
+    if (jobs.length > LIST_MAX) cli.out.say(MORE);
     return;
   }
-  const { runs, readTo } = await findRuns(session.db, filter, LIST_MAX);
-  cli.out.list(runs, FINISHED_COLUMNS);
-  if (readTo)
+  const { runs, readTo } = await findRuns(session.db, filter, LIST_MAX + 1);
+  cli.out.list(runs.slice(0, LIST_MAX), FINISHED_COLUMNS);
+  if (runs.length > LIST_MAX) cli.out.say(MORE);
+  else if (readTo)
     cli.out.say(`Runs before ${instant(readTo)} were not looked at: name a connection to look further back.`);
 }

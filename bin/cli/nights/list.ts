@@ -1,6 +1,7 @@
 /** `nights list` */
 import type { Command } from 'commander';
 import { listNights } from '#sql/nights/list.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 
@@ -23,6 +24,7 @@ export function addList(command: Command, cli: Cli): void {
     .option('--brand <brand>', 'only nights of this brand')
     .action(async ({ brand }: { brand?: string }) => {
       await using session = await openSession(cli);
+      if (brand !== undefined) await findBrand(session.db, brand);
       cli.out.list(await listNights(session.db, { brand, max: NIGHTS_MAX }), COLUMNS);
     });
 }

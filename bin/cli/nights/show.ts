@@ -4,6 +4,7 @@ import { coded } from '#runtime/errors.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Digest } from '#sql/nights/digest.ts';
 import { type NightPage, readNight } from '#sql/nights/list.ts';
+import { databaseTime } from '#sql/schedules/schedules.ts';
 import { findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
@@ -35,7 +36,14 @@ async function show(cli: Cli, options: Options): Promise<void> {
   const pages = await pagesOf(session, options);
   if (pages.length === 0) throw new NightNotFound(options.date);
   for (const page of pages) cli.out.record(page, () => linesOf(page));
-  if (pages.some(({ state }) => state === 'provisional')) cli.exitCode = exitCodes.partial;
+  const now = await databaseTime(session.db);
+  if (pages.some((page) => page.state === 'provisional' || isLate(page, now)))
+    cli.exitCode = exitCodes.partial;
+}
+
+/** Its figures were promised by now, and it has not come to an end. */
+function isLate({ state, deadline_at: deadline }: NightPage, now: Date): boolean {
+  return (state === 'syncing' || state === 'computing') && deadline < now;
 }
 
 async function pagesOf({ db }: Session, { brand, date }: Options): Promise<NightPage[]> {

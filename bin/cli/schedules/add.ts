@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { tasks } from '#tasks/index.ts';
-import { addSchedule, ScheduleRefused } from '#workers/scheduler/actions.ts';
+import { addSchedule, FIRED_AT_ONCE_MAX, ScheduleRefused } from '#workers/scheduler/actions.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
@@ -34,7 +34,7 @@ export function addAdd(command: Command, cli: Cli): void {
     const {
       timeZone = null,
       catchUp = 'latest',
-      catchUpMax = 1,
+      catchUpMax = catchUp === 'all' ? FIRED_AT_ONCE_MAX : 1,
       overlap = 'skip',
       ...rest
     } = policyOf(options);

@@ -41,10 +41,10 @@ export function addBackfill(command: Command, cli: Cli): void {
     .option('--newest-first', 'start with the latest slot')
     .option('--concurrency <n>', 'how many jobs are on the queue at a time', wholeNumber(1, 100), 1)
     .option('--dry-run', 'store and show a plan; --plan runs it')
-    .option(
-      '--plan <n>',
-      'run a stored plan with exactly the slots that it showed',
-      wholeNumber(1, 999_999_999),
+    .addOption(
+      new Option('--plan <n>', 'run a stored plan with exactly the slots that it showed')
+        .argParser(wholeNumber(1, 999_999_999))
+        .conflicts(['since', 'until', 'only', 'newestFirst', 'concurrency']), // the plan has its own
     )
     .action(async (said: string, options: Options) => backfill(cli, said, options));
 }

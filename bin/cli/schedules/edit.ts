@@ -12,14 +12,14 @@ export function addEdit(command: Command, cli: Cli): void {
     command.command('edit').description('change a schedule from now on; past slots stay as they are'),
   ).option('--expression <fields>', "when it fires: minute hour day month weekday, such as '0 2 * * *'");
   policyOptions(verb).action(async (said: string, options: Which & PolicyOptions) => {
-    const edit = policyOf(options);
-    if (Object.keys(edit).length === 0)
+    const given = policyOf(options);
+    if (Object.keys(given).length === 0)
       throw new ScheduleRefused('Nothing is to be changed.', {
         hint: 'npx nightshift schedules edit --help',
       });
     await using session = await openSession(cli);
     const { id, name } = await findWhich(session.db, said, options);
-    await editSchedule(session.db, id, edit, actor());
+    const edit = await editSchedule(session.db, id, given, actor());
     const { nextSlot, timeZone } = await findWhich(session.db, String(id), {});
     cli.out.record({ id, name, ...edit, next: nextSlot }, () => [
       `Changed schedule ${id} ${name}. It fires next at ${nextSlot ? localTime(nextSlot, timeZone) : 'no time'}.`,

@@ -1,8 +1,11 @@
 /** `schedules list` */
 import type { Command } from 'commander';
 import { scrubJson } from '#runtime/scrub.ts';
-import { listSchedules, ownerText, type ScheduleRow } from '#sql/schedules/find.ts';
+import type { Db } from '#sql/db/pool.ts';
+import { listSchedules, ownerText, SCHEDULES_MAX, type ScheduleRow } from '#sql/schedules/find.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
+import { NameNotFound } from '#sql/tenants/names.ts';
+import { everyConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { localTime } from './times.ts';
@@ -14,11 +17,20 @@ export function addList(command: Command, cli: Cli): void {
   ownerOptions(command.command('list').description('list all schedules, or those of one brand')).action(
     async ({ brand, connection }: Which) => {
       await using session = await openSession(cli);
-      if (brand !== undefined) await findBrand(session.db, brand);
+      if (connection !== undefined) await assertConnection(session.db, connection, brand);
+      else if (brand !== undefined) await findBrand(session.db, brand);
       const rows = await listSchedules(session.db, { brand, connection });
-      cli.out.list(rows.map(rowOf), COLUMNS);
+      cli.out.list(rows.slice(0, SCHEDULES_MAX).map(rowOf), COLUMNS);
+      if (rows.length > SCHEDULES_MAX)
+        cli.out.say('There are more. Narrow it down: add --brand or --connection.');
     },
   );
+}
+
+/** Several brands may have a connection of that name: the schedules of each are listed. */
+async function assertConnection(db: Db, name: string, brand: string | undefined): Promise<void> {
+  const names = (await everyConnection(db, brand)).map(({ connection }) => connection.name);
+  if (!names.includes(name)) throw new NameNotFound('connection', name, names);
 }
 
 /** Names of fields as JSON has them. */

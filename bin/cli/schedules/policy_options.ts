@@ -1,6 +1,7 @@
 /** Options that say when a schedule fires and when it does not, alike for `add` and `edit`. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { NewSchedule } from '#sql/schedules/schedules.ts';
+import { FIRED_AT_ONCE_MAX } from '#workers/scheduler/actions.ts';
 import { day, zone } from '../ui/arguments.ts';
 import { wholeNumber } from './which.ts';
 
@@ -24,13 +25,22 @@ export function policyOptions(verb: Command): Command {
       zoneOrBrand,
     )
     .addOption(
-      new Option('--catch-up <policy>', 'which missed slots fire').choices(['latest', 'all', 'skip']),
-    )
-    .option('--catch-up-max <n>', 'how many slots --catch-up all fires at most', wholeNumber(1, 100))
-    .addOption(
-      new Option('--overlap <policy>', 'what to do if the job of the previous slot has not ended').choices([
-        ...['skip', 'queue', 'cancel'],
+      new Option('--catch-up <policy>', 'which missed slots fire; a new schedule has latest').choices([
+        'latest',
+        'all',
+        'skip',
       ]),
+    )
+    .option(
+      '--catch-up-max <n>',
+      `how many slots --catch-up all fires at most; ${FIRED_AT_ONCE_MAX} if nothing is said`,
+      wholeNumber(1, FIRED_AT_ONCE_MAX),
+    )
+    .addOption(
+      new Option(
+        '--overlap <policy>',
+        'what to do if the job of the previous slot has not ended; a new schedule has skip',
+      ).choices([...['skip', 'queue', 'cancel']]),
     )
     .option('--except <days>', 'days on which nothing fires, separated by commas', days)
     .option(

@@ -21,9 +21,9 @@ export function addShow(command: Command, cli: Cli): void {
     const shown = rowOf(row);
     cli.out.record({ ...shown, slots }, () => [
       `schedule ${row.id}  ${ownerText(row)}  ${row.name}  ${shown.state}`,
-      `  fires ${row.task} at ${row.expression} (${row.timeZone}), days by and`,
+      `  fires ${row.task} at ${row.expression} (${row.timeZone}); day of month and weekday must both match`,
       ...(Object.keys(row.payload).length > 0 ? [`  with ${JSON.stringify(shown.payload)}`] : []),
-      `  missed slots: ${catchUpText(row.catchUp, row.catchUpMax)}; the job before is not over: ${row.overlap}`,
+      `  missed slots: ${catchUpText(row.catchUp, row.catchUpMax)}; if the previous job is still running: ${row.overlap}`,
       ...(row.excludedDays.length > 0 ? [`  not on ${row.excludedDays.join(', ')}`] : []),
       ...(row.pauseAfterFailures ? [`  paused after ${row.pauseAfterFailures} failed slots in a row`] : []),
       ...pausedLines(row),
