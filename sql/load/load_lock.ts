@@ -54,12 +54,11 @@ export async function keepConnection(tx: Tx, { brandId, connectionId }: Connecti
  * plan made for one is wrong for the next; compiling a plan that runs for milliseconds costs more than
  * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
-export async function lockConnection(tx: Tx, { brandId, connectionId }: ConnectionKey): Promise<LoadScope> {
-  const { rows } = await tx.query<{ time_zone: string; owners: Owner[] }>({
+export async function lockConnection(tx: Tx, key: ConnectionKey): Promise<LoadScope> {
+  const { rows } = await tx.query<{ time_zone: string; level: string; retailer_id: Owner }>({
     name: 'hold place of load',
     text: `
-      select b.time_zone,
-             ${OWNERS} as owners,
+      select b.time_zone, c.level, c.retailer_id,
              pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
              set_config('plan_cache_mode', 'force_custom_plan', true),
              ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
@@ -67,9 +66,11 @@ export async function lockConnection(tx: Tx, { brandId, connectionId }: Connecti
       join app.brands b on b.id = c.brand_id
       where c.brand_id = $1 and c.id = $2 and c.removing_at is null
       for key share of b, c`,
-    values: [brandId, connectionId],
+    values: [key.brandId, key.connectionId],
   });
   const [row] = rows;
-  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  return { timeZone: row.time_zone, owners: row.owners };
+  if (row === undefined) throw new ConnectionGone(key.brandId, key.connectionId);
+  const own = row.retailer_id === null ? [] : [row.retailer_id];
+  // Of a brand by a later statement: one that had to wait would not see the parts that it has waited for.
+  return { timeZone: row.time_zone, owners: row.level === 'retailer' ? own : await ownersOf(tx, key) };
 }

@@ -54,10 +54,7 @@ export async function readDigest(db: Reader, key: NightKey, now: Date): Promise<
   const { rows: sales } = await db.query<SalesOfDay>(SALES, values);
   const { rows: connections } = await db.query<ConnectionOfNight>(CONNECTIONS, values);
   const restated = night.said ?? (await db.query<Restated>(RESTATED, values)).rows;
-  const { rows: connected } = await db.query<{ has: boolean }>(HAS_CONNECTIONS, [key.brandId]);
-  // Of a day before the first of which anything is known nothing can be final.
-  const isKnown = sources.length > 0 || connected[0]?.has === false;
-  const is_final = isKnown && sources.every(({ state }) => state === 'final');
+  const is_final = sources.every(({ state }) => state === 'final');
   const { said: _, ...about } = night;
   return { ...about, is_final, judged_at: now, sources, sales, connections, restated };
 }
@@ -66,11 +63,14 @@ const NIGHT = `
   select b.slug as brand, b.time_zone, n.day, n.begun_at, n.deadline_at, n.digest -> 'restated' as said
   from ops.nights n join app.brands b on b.id = n.brand_id where n.brand_id = $1 and n.day = $2`;
 
+// Of figures that begin later, or never had a row, the day has no line: then it is proven by the line of yesterday,
+// which says whether everything was read past its end.
 const SOURCES = `
-  select source, state, cause, as_of from bi.completeness where brand_id = $1 and day = $2 order by source`;
-
-const HAS_CONNECTIONS = `
-  select exists (select from app.connections c where c.brand_id = $1 and c.removing_at is null) as has`;
+  select distinct on (c.source) c.source, c.state, c.cause, c.as_of
+  from app.brands b
+  join bi.completeness c on c.brand_id = b.id and c.day in ($2::date, (now() at time zone b.time_zone)::date - 1)
+  where b.id = $1
+  order by c.source, c.day`;
 
 // A day without a row had no sales. Rows of the 28 days before are few, and found by the key.
 const SALES = `

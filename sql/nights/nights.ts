@@ -128,6 +128,8 @@ export async function busyJobs(db: Reader, { brandId, day }: NightKey): Promise<
 
 /** How often an unfinished night is looked at, so that a scheduler need not look at each of them each second. */
 const LOOK_EVERY = '10 seconds';
+/** What has failed with all its attempts is likely to fail again. */
+const LOOK_AFTER_DEATH = '1 hour';
 
 export type DueNight = { brandId: string; localDay: string };
 
@@ -142,7 +144,10 @@ export async function nightsToAdvance(db: Db, now: Date, max: number): Promise<D
        select n.brand_id, n.day from ops.nights n where n.look_at <= $1
        order by n.look_at limit $2 for update skip locked),
      looked as (
-       update ops.nights n set look_at = $1::timestamptz + interval '${LOOK_EVERY}' from due
+       update ops.nights n set look_at = $1::timestamptz + case
+         when exists (select from ops.jobs j where j.job_id = n.step_job and j.state = 'dead')
+           then interval '${LOOK_AFTER_DEATH}' else interval '${LOOK_EVERY}' end
+       from due
        where n.brand_id = due.brand_id and n.day = due.day returning n.*)
      select n.brand_id as "brandId", n.day + 1 as "localDay" from looked n
      where not exists (select from ops.jobs j where j.job_id = n.step_job and j.state <> 'dead')

@@ -23,7 +23,7 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
   });
 }
 
-function causeOf({ sources, day }: Digest): string {
+function causeOf({ sources }: Digest): string {
   const causes = new Set(sources.flatMap(({ state, cause }) => (state === 'final' ? [] : (cause ?? state))));
-  return [...causes].slice(0, CAUSES_MAX).join('; ') || `nothing was read of ${day}`;
+  return [...causes].slice(0, CAUSES_MAX).join('; ');
 }

@@ -127,6 +127,12 @@ test('an account that never had a row, and fails, keeps the day from being final
   await db.query('delete from ops.schedule_slots');
   await look(db, brand.twoOClock);
   await untilNight(db, brand, 'provisional');
+  // Nor does it become final as days pass.
+  await db.query('delete from ops.night_jobs');
+  await db.query('update ops.nights set day = day - 3');
+  await untilNight(db, brand, 'provisional');
+  await db.query('update ops.positions set complete_to = now()');
+  await untilNight(db, brand, 'complete');
 });
 
 test('a night that is complete stays so, and a second run of it asks nobody', async () => {

@@ -1,10 +1,12 @@
 /** Parts of a brand's connection: who they belong to, and what is computed again when that changes. */
 import { expect, test } from 'vitest';
+import { mapPart } from '#sql/tenants/connection_parts.ts';
 import { removeJobs } from '#sql/tenants/removal.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { type AcornBench, campaign, figure, twoBrands } from '../support/acorn/bench.ts';
 import { withAcorn } from '../support/acorn/provider.ts';
 import { nightshift } from '../support/cli.ts';
+import { openTransaction, untilSomebodyWaitsFor } from '../support/db/sessions.ts';
 import { aConnection, aRetailer, TEST_KEYS } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 
@@ -116,4 +118,20 @@ test('no part outlives its retailer or its connection', async () => {
   });
   expect(gone, gone.stderr).toMatchObject({ code: 0 });
   expect(await db.column('select count(*) from app.connection_parts')).toEqual([0]);
+});
+
+test('a load that waits for a part to be given marks the days of whom it was given to', async () => {
+  await using bench = await aBench();
+  const { db, one, served } = bench;
+  await marked(bench, one);
+  served.tables = { ...served.tables, spend: [...spend, figure('05', '9', 'c2')] };
+  await using mapping = await openTransaction(db);
+  const tables = withAcorn.streams.flatMap((stream) => [...stream.tables]);
+  const which = { brandId: one.brandId, connectionId: one.connectionId, part: 'c2' };
+  await mapPart(mapping.tx, { ...which, retailerId: one.retailerId, tables, now: new Date() });
+  const load = one.sync('spend');
+  await untilSomebodyWaitsFor(db, mapping);
+  await mapping.commit();
+  await load;
+  expect((await marked(bench, one)).first).toContain('spend 2026-11-05');
 });

@@ -10,6 +10,7 @@ import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { pendingRollups } from '../shared/rollups_pending.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 import { day } from '../ui/arguments.ts';
@@ -65,7 +66,14 @@ async function run(cli: Cli, options: RunOptions): Promise<void> {
     await sayQueued(cli, session, jobs);
     return cli.out.list(rows(brand, owners, jobs), ['job_id', 'retailer']);
   }
-  const states = await finish(cli, session, jobs, options);
+  // Figures of the brand are made of those of its retailers, whose jobs queue another of the brand.
+  const followed = new Set(jobs.map(({ id }) => id));
+  const thenAlso = async () => {
+    const left = (await pendingRollups(db, brand.id, [])).filter(({ id }) => !followed.has(id));
+    for (const { id } of left) followed.add(id);
+    return left;
+  };
+  const states = await finish(cli, session, jobs, { ...options, thenAlso });
   const done = rows(brand, owners, jobs).map((row, at) => ({
     ...row,
     state: states[at]?.state,

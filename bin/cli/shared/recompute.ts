@@ -27,7 +27,9 @@ export async function recompute(
   const tables = (given ?? streams).flatMap((stream) => [...stream.tables]);
   const { days, retailerIds } = await attempt(db, dryRun, async (tx) => {
     const marked = await change(tx, tables, new Date());
-    for (const retailerId of marked.retailerIds) await enqueue(tx, rollup, { brandId, retailerId });
+    // In the order of loads, the brand first: whoever queues under several keys holds each until it commits.
+    const owners = marked.retailerIds.toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
+    for (const retailerId of owners) await enqueue(tx, rollup, { brandId, retailerId });
     return marked;
   });
   return { days, retailers: retailerIds.filter((id) => id !== null).length };

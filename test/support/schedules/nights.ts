@@ -64,7 +64,9 @@ export async function letNightsGoOn(db: TestDb): Promise<void> {
 export async function untilNight(db: TestDb, { brandId }: NightlyBrand, state: string): Promise<void> {
   await eventually(async () => {
     await letNightsGoOn(db);
-    const [found] = await db.column('select state from ops.nights where brand_id = $1', [brandId]);
+    const [found] = await db.column('select state from ops.nights where brand_id = $1 order by day limit 1', [
+      brandId,
+    ]);
     if (found !== state) throw new Error(`The night is ${found}.`);
   });
 }
