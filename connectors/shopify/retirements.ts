@@ -3,13 +3,6 @@ import type { Retirement } from '../kit/provider.ts';
 
 export const retirements: readonly Retirement[] = [
   {
-    on: '2027-01-01',
-    what: 'tokens of public apps that do not expire',
-    instead: 'store the client id and secret: npx nightshift connections key NAME --auth client_credentials',
-    source:
-      'https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/offline-access-tokens',
-  },
-  {
     on: '2027-10-01',
     what: 'API version 2026-10',
     instead: 'a release of Nightshift that pins a newer version',

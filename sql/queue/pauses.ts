@@ -43,19 +43,31 @@ export async function pausedFlags(db: Pick<Db, 'query'>): Promise<string[]> {
   return rows.map(({ flag }) => flag);
 }
 
-/** Those that hold, oldest first. */
-export async function readPauses(db: Reader): Promise<PauseRow[]> {
-  const { rows } = await db.query<PauseRow>(
-    `select p.task, p.provider, b.slug as brand, c.name as connection, p.reason, p.paused_by, p.paused_at, p.until,
-            (select count(*) from graphile_worker._private_jobs j
-             where j.flags ? p.flag and j.locked_at is null and j.attempts < j.max_attempts and j.run_at <> 'infinity') as jobs
-     from ops.current_pauses p
-     left join app.brands b on b.id = p.brand_id
-     left join app.connections c on (c.brand_id, c.id) = (p.brand_id, p.connection_id)
-     order by p.paused_at, p.flag, p.by_breaker`,
-  );
-  return rows;
+/** The oldest of those that hold, and how many there are in all. */
+export async function readPauses(db: Reader, max: number): Promise<{ pauses: PauseRow[]; total: number }> {
+  const { rows } = await db.query<PauseRow & { total: number }>(PAUSES, [max]);
+  return { pauses: rows.map(({ total: _, ...pause }) => pause), total: rows[0]?.total ?? 0 };
 }
+
+// Jobs are counted by flag in one scan of the queue, however many pauses there are.
+const PAUSES = `
+  with shown as (
+    select *, count(*) over ()::int as total from ops.current_pauses
+    order by paused_at, flag, by_breaker limit $1
+  ), waiting as materialized (
+    select f.flag, count(*) as jobs
+    from graphile_worker._private_jobs j cross join lateral jsonb_object_keys(j.flags) as f (flag)
+    where j.locked_at is null and j.attempts < j.max_attempts and j.run_at <> 'infinity'
+      and f.flag in (select flag from shown)
+    group by f.flag
+  )
+  select p.task, p.provider, b.slug as brand, c.name as connection, p.reason, p.paused_by, p.paused_at, p.until,
+         coalesce(w.jobs, 0) as jobs, p.total
+  from shown p
+  left join waiting w on w.flag = p.flag
+  left join app.brands b on b.id = p.brand_id
+  left join app.connections c on (c.brand_id, c.id) = (p.brand_id, p.connection_id)
+  order by p.paused_at, p.flag, p.by_breaker`;
 
 type Pause = { target: string; reason: string; until?: string | undefined; by: string };
 

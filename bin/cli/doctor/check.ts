@@ -1,12 +1,14 @@
 /**
- * A *check* is one question about the health of the installation: it reads, judges and changes nothing. A *finding* is
- * its answer, with what it was seen by and the command that mends it. A check that cannot be carried out is a failure.
+ * A *check* is one question about the health of the installation: it reads and judges. It changes nothing but what each
+ * request to a provider changes: counts of requests, and a token that is renewed. A *finding* is its answer, with what
+ * it was seen by and the command that mends it. A check that cannot be carried out is a failure.
  */
 import type { Config } from '#runtime/config.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { openDb } from '#sql/db/pool.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import type { Session } from '../shared/session.ts';
+import { grouped } from '../ui/format.ts';
 
 export type Severity = 'ok' | 'warning' | 'failure';
 
@@ -31,7 +33,7 @@ export type Check = {
 
 export type Result = Finding & { check: string };
 
-/** So many of a kind are named; a count says how many there are. */
+/** So many of a kind are named; `named` says how many more there are. */
 export const NAMED_MAX = 20;
 
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -39,6 +41,19 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 export const ok = (evidence: string): Finding => ({ severity: 'ok', evidence });
 export const warning = (evidence: string, mend: string): Finding => ({ severity: 'warning', evidence, mend });
 export const failure = (evidence: string, mend: string): Finding => ({ severity: 'failure', evidence, mend });
+
+/**
+ * A finding for each row, up to `NAMED_MAX`, and one that counts the others. `total` says how many there are; without
+ * rows it is not looked at.
+ */
+export function named<R>(rows: readonly R[], total: number | undefined, of: (row: R) => Finding): Finding[] {
+  const findings = rows.slice(0, NAMED_MAX).map(of);
+  const last = findings.at(-1);
+  const more = (total ?? 0) - findings.length;
+  if (last === undefined || more <= 0) return findings;
+  const mend = 'mend those above: npx nightshift doctor then names the next';
+  return [...findings, { severity: last.severity, evidence: `and ${grouped(more)} more`, mend }];
+}
 
 /** One after the other, on sessions of their own whose statements end soon. */
 export async function runChecks(

@@ -5,55 +5,76 @@ import { openDb } from '#sql/db/pool.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { storedSecretKeys } from '../shared/secret_keys.ts';
-import { count } from '../ui/format.ts';
-import { type Check, type Context, type Finding, failure, NAMED_MAX, ok, warning } from './check.ts';
+import { count, span } from '../ui/format.ts';
+import { type Check, type Context, type Finding, failure, NAMED_MAX, named, ok, warning } from './check.ts';
 
-type Held = { brand: string; name: string; reason: string; since: Date };
+type Held = { brand: string; name: string; reason: string; since: Date; total: number };
 
 export const held: Check = {
   name: 'held connections',
   async run({ db }) {
     const { rows } = await db.query<Held>(
-      `select b.slug as brand, c.name, coalesce(c.held_reason, 'no reason is recorded') as reason, c.held_at as since
+      `select b.slug as brand, c.name, coalesce(c.held_reason, 'no reason is recorded') as reason, c.held_at as since,
+              count(*) over ()::int as total
        from app.connections c join app.brands b on b.id = c.brand_id
        where c.held_at is not null and c.removing_at is null
        order by c.held_at, b.slug, c.name limit ${NAMED_MAX}`,
     );
-    return rows.map(({ brand, name, reason, since }) =>
+    return named(rows, rows[0]?.total, ({ brand, name, reason, since }) =>
       failure(
-        `${name} of ${brand} is held since ${since.toISOString()}: ${reason}`,
+        `${name} of ${brand} has been held since ${since.toISOString()}: ${reason}`,
         `npx nightshift connections check ${name} --brand ${brand}`,
       ),
     );
   },
 };
 
-type Asked = { brandId: string; id: string; brand: string; name: string };
+type Asked = { brandId: string; id: string; brand: string; name: string; total: number };
 
-/** All of them together. */
-const ASKING_MS = 120_000;
-const ASKED_MAX = 200;
+/** `askingMs` for all of them together, `oneMs` for each: one that does not answer keeps nobody else from being asked. */
+const BOUNDS = { askingMs: 120_000, oneMs: 20_000, askedMax: 200 };
 
 /** Only where the caller wants it: it costs each provider some requests. */
-export const keys: Check = {
-  name: 'keys at providers',
-  async run(context) {
+export const keys = keysWithin(BOUNDS);
+
+export function keysWithin({ askingMs, oneMs, askedMax }: typeof BOUNDS): Check {
+  const run: Check['run'] = async (context) => {
     if (!context.asksProviders) return ok('not asked; --connections asks each provider');
     const { rows } = await context.db.query<Asked>(
-      `select c.brand_id as "brandId", c.id, b.slug as brand, c.name
+      `select c.brand_id as "brandId", c.id, b.slug as brand, c.name, count(*) over ()::int as total
        from app.connections c join app.brands b on b.id = c.brand_id
-       where c.removing_at is null order by b.slug, c.name limit ${ASKED_MAX}`,
+       where c.removing_at is null order by b.slug, c.name limit $1`,
+      [askedMax],
     );
-    const signal = AbortSignal.timeout(ASKING_MS);
+    const signal = AbortSignal.timeout(askingMs);
     const findings: Finding[] = [];
-    for (const one of rows) findings.push(...(await ask(context, one, signal)));
-    return findings.length > 0 ? findings : ok(`${count(rows.length, 'key')} of connections work`);
-  },
-};
+    let asked = 0;
+    for (const one of rows) {
+      const answer = signal.aborted ? [] : await ask(context, one, { signal, oneMs });
+      if (signal.aborted) break; // what it said last is that it was broken off
+      findings.push(...answer);
+      asked += 1;
+    }
+    const total = rows[0]?.total ?? 0;
+    if (asked < total)
+      findings.push(
+        warning(
+          `${total - asked} of ${count(total, 'connection')} were not asked: at most ${askedMax} are, within ${span(askingMs)}.`,
+          'npx nightshift connections check NAME --brand BRAND asks one of them',
+        ),
+      );
+    return findings.length > 0 ? findings : ok(`${count(total, 'key')} of connections work`);
+  };
+  return { name: 'keys at providers', run };
+}
 
-async function ask({ url, config }: Context, one: Asked, signal: AbortSignal): Promise<Finding[]> {
+type Limits = { signal: AbortSignal; oneMs: number };
+
+async function ask({ url, config }: Context, one: Asked, { signal: all, oneMs }: Limits): Promise<Finding[]> {
   const { brandId, id, brand, name } = one;
   const mend = `npx nightshift connections check ${name} --brand ${brand}`;
+  const limit = AbortSignal.timeout(oneMs);
+  const signal = AbortSignal.any([all, limit]);
   // Counts of requests and new tokens are kept, as those of each request.
   await using db = openDb(url, { applicationName: 'nightshift doctor', max: 2 });
   try {
@@ -69,6 +90,7 @@ async function ask({ url, config }: Context, one: Asked, signal: AbortSignal): P
       ? []
       : [failure(`The key of ${name} of ${brand} lacks ${lacking.join(', ')}.`, mend)];
   } catch (error) {
+    if (limit.aborted) return [failure(`${name} of ${brand} did not answer within ${span(oneMs)}.`, mend)];
     return [failure(`The key of ${name} of ${brand} fails its check: ${messageOf(error)}`, mend)];
   }
 }
@@ -99,19 +121,19 @@ export const sealing: Check = {
   },
 };
 
-type Token = { brand: string; name: string; expired: Date };
+type Token = { brand: string; name: string; expired: Date; total: number };
 
 /** A sync renews a token that ends, so one that has been over for a day is one that nobody could renew. */
 export const tokens: Check = {
   name: 'tokens',
   async run({ db }) {
     const { rows } = await db.query<Token>(
-      `select b.slug as brand, c.name, c.token_expires_at as expired
+      `select b.slug as brand, c.name, c.token_expires_at as expired, count(*) over ()::int as total
        from app.connections c join app.brands b on b.id = c.brand_id
        where c.token_expires_at < now() - interval '1 day' and c.removing_at is null
        order by c.token_expires_at, b.slug, c.name limit ${NAMED_MAX}`,
     );
-    return rows.map(({ brand, name, expired }) =>
+    return named(rows, rows[0]?.total, ({ brand, name, expired }) =>
       warning(
         `The token of ${name} of ${brand} ended on ${expired.toISOString()} and was not renewed.`,
         `npx nightshift sync run --brand ${brand} --connection ${name}`,

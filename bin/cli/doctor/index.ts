@@ -26,7 +26,7 @@ const CHECKS = [
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'examine server, schema, queue, schedules and connections; each check with what it was seen by, and what mends it',
+      'examine server, schema, queue, schedules and connections; each finding comes with its evidence and the command that fixes it',
     )
     .option('--connections', 'also ask each provider whether the key of each connection works')
     .action(async ({ connections = false }: { connections?: boolean }) => {

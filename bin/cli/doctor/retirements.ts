@@ -3,7 +3,8 @@
 import type { Provider } from '#connectors/kit/provider.ts';
 import { providers } from '#connectors/providers.ts';
 import type { Reader } from '#sql/db/reader.ts';
-import { type Check, type Finding, ok, warning } from './check.ts';
+import { count } from '../ui/format.ts';
+import { type Check, type Finding, failure, ok, warning } from './check.ts';
 
 const AHEAD_DAYS = 60;
 
@@ -15,25 +16,30 @@ export const retirements: Check = {
   },
 };
 
-/** Retirements of providers that have a connection. */
+/** Of providers that have a connection. A field that is gone is no finding: a test holds that nothing reads it. */
 export async function retiring(db: Reader, of: readonly Provider[]): Promise<Finding[]> {
   const all = of.flatMap(({ name, title, retirements }) =>
     retirements.map((one) => ({ provider: name, title, ...one })),
   );
   const { rows } = await db.query<{ place: number; days: number }>(
     `select place::int, day - (now() at time zone 'UTC')::date as days
-     from unnest($1::date[], $2::text[]) with ordinality as r (day, provider, place)
-     where day - (now() at time zone 'UTC')::date between 0 and ${AHEAD_DAYS}
+     from unnest($1::date[], $2::text[], $3::boolean[]) with ordinality as r (day, provider, is_watched, place)
+     where day - (now() at time zone 'UTC')::date <= ${AHEAD_DAYS}
+       and (is_watched or day > (now() at time zone 'UTC')::date)
        and exists (select from app.connections c where c.provider = r.provider and c.removing_at is null)
      order by day, place`,
-    [all.map(({ on }) => on), all.map(({ provider }) => provider)],
+    [
+      all.map(({ on }) => on),
+      all.map(({ provider }) => provider),
+      all.map(({ field }) => field === undefined),
+    ],
   );
   return rows.flatMap(({ place, days }) => {
     const one = all[place - 1];
     if (one === undefined) return [];
-    return warning(
-      `${one.title} takes away ${one.what} on ${one.on}, in ${days} days.`,
-      one.instead ?? 'nothing replaces it',
-    );
+    const mend = one.instead ?? 'nothing replaces it';
+    return days > 0
+      ? warning(`${one.title} takes away ${one.what} on ${one.on}, in ${count(days, 'day')}.`, mend)
+      : failure(`${one.title} has taken away ${one.what}, since ${one.on}.`, mend);
   });
 }

@@ -1,8 +1,8 @@
-/** Whether the schema is that of this release: migrations, and what has been changed by hand since. */
+/** Whether the migrations are those of this release, and whether all indexes, constraints and triggers are in force. */
 import { NightshiftError } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { openDb } from '#sql/db/pool.ts';
-import { type Check, failure, ok } from './check.ts';
+import { type Check, failure, NAMED_MAX, named, ok } from './check.ts';
 
 export const schema: Check = {
   name: 'schema',
@@ -25,8 +25,9 @@ export const invalid: Check = {
   name: 'invalid objects',
   anySchema: true,
   async run({ db }) {
-    const { rows } = await db.query<{ what: string; mend: string }>(
-      `select format('Index %s is not valid', i.indexrelid::regclass) as what, format('psql: reindex index %s', i.indexrelid::regclass) as mend
+    const { rows } = await db.query<{ what: string; mend: string; total: number }>(
+      `select *, count(*) over ()::int as total from (
+       select format('Index %s is not valid', i.indexrelid::regclass) as what, format('psql: reindex index %s', i.indexrelid::regclass) as mend
        from pg_index i join pg_class t on t.oid = i.indrelid
        where not i.indisvalid and t.relnamespace::regnamespace::text = any ($1)
        union all
@@ -38,10 +39,10 @@ export const invalid: Check = {
               format('psql: alter table %s enable trigger %I', g.tgrelid::regclass, g.tgname)
        from pg_trigger g join pg_class t on t.oid = g.tgrelid
        where g.tgenabled = 'D' and t.relnamespace::regnamespace::text = any ($1)
-       order by 1 limit 20`,
+       ) invalid order by what limit ${NAMED_MAX}`,
       [['app', 'raw', 'agg', 'ops', 'graphile_worker']],
     );
-    if (rows.length === 0) return ok('every index, constraint and trigger is in force');
-    return rows.map(({ what, mend }) => failure(`${what}.`, mend));
+    if (rows.length === 0) return ok('no index is invalid, no constraint unvalidated, no trigger off');
+    return named(rows, rows[0]?.total, ({ what, mend }) => failure(`${what}.`, mend));
   },
 };

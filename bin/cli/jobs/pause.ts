@@ -7,9 +7,13 @@ import { findBrand } from '#sql/tenants/brands.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { optionWords } from '../shared/option_words.ts';
+import { pauseTarget } from '../shared/pause_target.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, title } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
+import { grouped } from '../ui/format.ts';
+
+const PAUSES_MAX = 1_000;
 
 type Which = { task?: string; provider?: string; brand?: string; connection?: string };
 
@@ -40,7 +44,9 @@ export function addPauses(command: Command, cli: Cli): void {
     .description('what is paused, by whom, why and until when')
     .action(async () => {
       await using session = await openSession(cli);
-      cli.out.list(await readPauses(session.db), COLUMNS);
+      const { pauses, total } = await readPauses(session.db, PAUSES_MAX);
+      cli.out.list(pauses, COLUMNS);
+      if (total > pauses.length) cli.out.say(`and ${grouped(total - pauses.length)} more`);
     });
 }
 
@@ -78,15 +84,11 @@ async function read(db: Db, options: Which): Promise<{ paused: Paused; target: s
   if (connection !== undefined) {
     const found = await findTheConnection(db, connection, brand);
     const { id: connectionId, name } = found.connection;
-    const target = `${found.brand.slug}/${name}`;
-    return { paused: { task, brandId: found.brand.id, connectionId }, target: within(task, target) };
+    const target = pauseTarget({ task, brand: found.brand.slug, connection: name });
+    return { paused: { task, brandId: found.brand.id, connectionId }, target };
   }
   const brandId = brand === undefined ? undefined : (await findBrand(db, brand)).id;
-  return { paused: { task, provider, brandId }, target: within(task, provider ?? brand) };
-}
-
-function within(task: string | undefined, whose: string | undefined): string {
-  return [task, whose].filter((one) => one !== undefined).join(' of ');
+  return { paused: { task, provider, brandId }, target: pauseTarget({ task, provider, brand }) };
 }
 
 /** Ours, or one that the queue has seen. */

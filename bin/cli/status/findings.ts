@@ -24,6 +24,8 @@ export type Findings = {
   };
   /** What an operator, or a breaker, lets wait. */
   pauses: PauseRow[];
+  /** How many there are beyond those. */
+  more_pauses: number;
   connections: ConnectionHealth[];
   /** Removals that have begun and not ended. */
   removals: Begun[];
@@ -56,6 +58,8 @@ export type ConnectionHealth = {
   is_syncing: boolean;
 };
 
+const PAUSES_MAX = 20;
+
 /** The value of `database.schema` if the schema fits this release. */
 export const CURRENT = 'current';
 
@@ -70,26 +74,38 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
   const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
   const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
   if (schema !== CURRENT) return { ...EMPTY, database, fx };
-  const [workers, crashes, jobs, pauses, connections, removals, late, dirty, rejected, checks, rates] =
-    await Promise.all([
-      liveWorkers(db),
-      db.query<{ n: number }>(CRASHES),
-      db.query<Findings['jobs']>(JOBS),
-      readPauses(db),
-      db.query<ConnectionHealth>(CONNECTIONS),
-      begunRemovals(db),
-      db.query<Findings['late_schedules'] & { unscheduled: number }>(SCHEDULES),
-      db.query<Findings['dirty_days']>(DIRTY_DAYS),
-      db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
-      db.query<FailedCheck>(FAILED_CHECKS),
-      db.query<{ day: string | null }>(NEWEST_RATES),
-    ]);
+  const [
+    workers,
+    crashes,
+    jobs,
+    { pauses, total },
+    connections,
+    removals,
+    late,
+    dirty,
+    rejected,
+    checks,
+    rates,
+  ] = await Promise.all([
+    liveWorkers(db),
+    db.query<{ n: number }>(CRASHES),
+    db.query<Findings['jobs']>(JOBS),
+    readPauses(db, PAUSES_MAX),
+    db.query<ConnectionHealth>(CONNECTIONS),
+    begunRemovals(db),
+    db.query<Findings['late_schedules'] & { unscheduled: number }>(SCHEDULES),
+    db.query<Findings['dirty_days']>(DIRTY_DAYS),
+    db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
+    db.query<FailedCheck>(FAILED_CHECKS),
+    db.query<{ day: string | null }>(NEWEST_RATES),
+  ]);
   return {
     database,
     workers,
     crashes_last_day: crashes.rows[0]?.n ?? 0,
     jobs: jobs.rows[0] ?? EMPTY.jobs,
     pauses,
+    more_pauses: total - pauses.length,
     connections: connections.rows,
     removals,
     late_schedules: {
@@ -118,6 +134,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
     oldest_seconds: 0,
   },
   pauses: [],
+  more_pauses: 0,
   connections: [],
   removals: [],
   late_schedules: { schedules: 0, oldest_seconds: 0 },

@@ -2,8 +2,9 @@ import { providers } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { PauseRow } from '#sql/queue/pauses.ts';
 import type { Noun } from '../shared/noun.ts';
+import { pauseTarget } from '../shared/pause_target.ts';
 import { openSession } from '../shared/session.ts';
-import { ago, count, span } from '../ui/format.ts';
+import { ago, count, grouped, span } from '../ui/format.ts';
 import { green, instant, red, yellow } from '../ui/output.ts';
 import type { ConnectionHealth } from './findings.ts';
 import { type Health, readHealth } from './health.ts';
@@ -31,6 +32,7 @@ function screen({
   crashes_last_day,
   jobs,
   pauses,
+  more_pauses,
   connections,
   dirty_days,
   attention,
@@ -49,6 +51,7 @@ function screen({
     `workers      ${workers.length} alive, ${count(crashes_last_day, 'crash', 'crashes')} in the last day`,
     `jobs         ${waiting} waiting${behind}; ${running} running, ${retrying} retrying, ${held} held, ${paused > 0 ? `${paused} paused, ` : ''}${dead} dead${madeGood}`,
     ...pauses.map(pauseLine),
+    ...(more_pauses > 0 ? [`             and ${grouped(more_pauses)} more: npx nightshift jobs pauses`] : []),
     `days         ${dirty_days.days}${objects} to recompute${ofBrands}${marked}`,
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
@@ -58,10 +61,9 @@ function screen({
   ];
 }
 
-function pauseLine({ task, provider, brand, connection, paused_by, until, reason }: PauseRow): string {
-  const whose = connection === null ? (provider ?? brand) : `${brand}/${connection}`;
-  const what = [task, whose].filter((one) => one !== null).join(' of ');
-  return `  paused     ${what} by ${paused_by}${until ? ` until ${instant(until)}` : ''}: ${reason}`;
+function pauseLine(pause: PauseRow): string {
+  const { paused_by, until, reason } = pause;
+  return `  paused     ${pauseTarget(pause)} by ${paused_by}${until ? ` until ${instant(until)}` : ''}: ${reason}`;
 }
 
 const colours: Record<string, (text: string) => string> = {
