@@ -33,6 +33,43 @@ test('an order that is gone without an event keeps the sync from being whole; a 
   expect(await shop.sync(DELETIONS)).toMatchObject({ deleted: 0, incomplete: null });
 });
 
+const deletedAt = (createdAt: string) => ({
+  'orders.ndjson': [order(2)],
+  'events.ndjson': [{ action: 'destroy', subjectId: 'gid://shopify/Order/1', createdAt }],
+});
+const hour = (text: string) => ({ now: `2026-11-20T${text}Z` });
+const servedAt = (text: string) => ({
+  scenario: { ...hour(text), shops: { acme: { token: 'shpat_acme' } } },
+});
+
+test('an order that was counted as gone before its event came is so no more', async () => {
+  await using db = await freshDb();
+  const rows = { 'orders.ndjson': [order(1), order(2)] };
+  await using shop = await aShopOf(db, rows, servedAt('06:00:00'));
+  await shop.sync(ORDERS, hour('06:00:00'));
+  await shop.sync(DELETIONS, hour('06:00:00'));
+  await shop.serve({ 'orders.ndjson': [order(2)] }, servedAt('07:00:00'));
+  expect(await shop.sync(DELETIONS, hour('07:00:00'))).toMatchObject({
+    incomplete: expect.stringContaining('2 orders are stored, Shopify counts 1'),
+  });
+  await shop.serve(deletedAt('2026-11-20T07:00:00Z'), servedAt('08:00:00'));
+  expect(await shop.sync(DELETIONS, hour('08:00:00'))).toMatchObject({ deleted: 1, incomplete: null });
+  expect(await db.column('select check_name from ops.completeness where not ok')).toEqual([]);
+});
+
+test('an order that was deleted in the last minute does not make the run incomplete', async () => {
+  await using db = await freshDb();
+  const rows = { 'orders.ndjson': [order(1), order(2)] };
+  await using shop = await aShopOf(db, rows, servedAt('06:00:00'));
+  await shop.sync(ORDERS, hour('06:00:00'));
+  await shop.sync(DELETIONS, hour('06:00:00'));
+  await shop.serve(deletedAt('2026-11-20T06:59:30Z'), servedAt('07:00:00'));
+  expect(await shop.sync(DELETIONS, hour('07:00:00'))).toMatchObject({ deleted: 0, incomplete: null });
+  await shop.serve(deletedAt('2026-11-20T06:59:30Z'), servedAt('08:00:00'));
+  expect(await shop.sync(DELETIONS, hour('08:00:00'))).toMatchObject({ deleted: 1, incomplete: null });
+  expect(await here(db)).toEqual(['2']);
+});
+
 test('many stored orders are asked for page by page, and what was set aside with them', async () => {
   await using db = await freshDb();
   const orders = Array.from({ length: 260 }, (_, index) => order(index + 1));

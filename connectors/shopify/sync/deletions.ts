@@ -116,7 +116,7 @@ async function* pages(context: StreamContext): AsyncGenerator<Page> {
 }
 
 async function* missingObjects(run: ShopifyRun): AsyncGenerator<Page> {
-  for (const kind of kindsIn(run.access, run.context.now())) yield* missingObjectPages(run, kind);
+  for (const kind of kindsIn(run.access, run.context.now())) yield* missingObjectPages(run, kind, feed);
 }
 
 /** The counts of collections that the key can see completely. */
