@@ -43,6 +43,23 @@ test('a check of what is gone ends with it', async () => {
   expect(await account.sync('balance_transactions')).not.toHaveProperty('incomplete');
 });
 
+test.each([
+  ['balance_transactions', 'balance USD of risk_reserved', {}],
+  ['charges', 'listed charges of 35 days in JPY', { reconcile: true }],
+  ['payouts', 'payout po_1', {}],
+])('a check of %s that fails ends when nothing is left to compare: %s', async (name, check, payload) => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, {});
+  const { brandId, connectionId } = account;
+  await account.sync(name);
+  await db.query(
+    `insert into ops.completeness
+     select $1, $2, 'stripe.' || $3::text, $4, 1, 0, false, 'one is missing', $5, $5`,
+    [brandId, connectionId, name, check, new Date(NOW_SECONDS * 1000)],
+  );
+  expect(await account.sync(name, payload)).not.toHaveProperty('incomplete');
+});
+
 test('a currency of which nothing is left is reconciled in the run that finds it gone', async () => {
   await using db = await freshDb();
   const [dollars, yen] = [charge('ch_1'), charge('ch_2', { currency: 'jpy' })];

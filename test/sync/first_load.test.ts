@@ -123,6 +123,8 @@ test('nothing at all where there was something is not believed', async () => {
   expect(await db.column('select count(*)::int from raw.shopify_orders where deleted_at is null')).toEqual([
     12,
   ]);
+  await shop.serve({ 'orders.ndjson': few });
+  expect(await shop.sync(ORDERS, { full: true })).toMatchObject({ read: 12, incomplete: null });
 });
 
 test.each([

@@ -21,6 +21,8 @@ const RESTARTS_MAX = 10;
 const DISTRUST_AFTER = 2;
 /** The smallest part of a load. */
 const PART_MS_MIN = 60 * 60_000;
+/** The check of what a load brought; each load ends with one, so that the failure of an earlier one ends too. */
+const ROOTS = 'bulk roots';
 
 export class BulkGivenUp extends coded('NS_BULK_GIVEN_UP') {
   constructor(reason: string) {
@@ -62,7 +64,8 @@ export async function* backfill(run: ShopifyRun, collection: Collection): AsyncG
     // Pages hold complete objects, so everything is read as changes since the beginning, by the caller.
     run.context.warn(`${error.message} It is read page by page.`);
     const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
-    yield checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
+    const page = checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
+    yield { ...page, checks: [{ name: ROOTS, ok: true, cause: 'read page by page' }] };
     return true;
   }
   yield await finish(run, collection);
@@ -167,9 +170,13 @@ async function finish(run: ShopifyRun, { name, target }: Collection): Promise<Pa
   const stored = rootsDone === 0 ? await countStored(context, target, '') : 0;
   if (stored > 0) {
     const incomplete = `Shopify returns no ${name} at all, but ${stored} are stored`;
-    const check = { name: 'bulk roots', expected: stored, found: 0, ok: false, cause: incomplete };
+    const check = { name: ROOTS, expected: stored, found: 0, ok: false, cause: incomplete };
     return { ...checkpoint(run, { ...position, bulk: undefined }), checks: [check], incomplete };
   }
   const changesTo = new Date(askedAt.getTime() - LAG_MS);
-  return checkpoint(run, { lastOperation: position.lastOperation, changesTo, catchingUp: context.request });
+  const page = checkpoint(run, {
+    ...{ lastOperation: position.lastOperation, changesTo },
+    catchingUp: context.request,
+  });
+  return { ...page, checks: [{ name: ROOTS, expected: rootsDone, found: rootsDone, ok: true }] };
 }

@@ -6,9 +6,9 @@
  */
 import { z } from 'zod';
 import { counted, isOrAre } from '#runtime/wording.ts';
-import { failingSince } from '#sql/load/checks.ts';
 import type { Deletion } from '#sql/load/table.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
+import { failingChecks } from '../../kit/failing.ts';
 import { storedIds } from '../../kit/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
@@ -40,7 +40,7 @@ export async function* missingObjectPages(run: ShopifyRun, kind: Kind, events: F
   if (position !== undefined) yield { ...emptyPage(run), position };
   const checkName = `${name} that are gone`;
   if (found <= expected) {
-    if (await isFailing(run, checkName))
+    if ((await failingChecks(run.context, STREAM)).has(checkName))
       yield { ...emptyPage(run), checks: [{ name: checkName, expected, found, ok: true }] };
     return;
   }
@@ -70,12 +70,6 @@ function allOf({ count }: Kind, end: Date) {
     { count, filterField: 'updated_at' },
     { from: BEGINNING, to },
   ] as const;
-}
-
-async function isFailing({ context }: ShopifyRun, check: string): Promise<boolean> {
-  const { brandId, id: connectionId } = context.connection;
-  const failing = await failingSince(context.db, { brandId, connectionId, stream: STREAM });
-  return failing.has(check);
 }
 
 /** Events after those that this run reads, whatever they are of. */

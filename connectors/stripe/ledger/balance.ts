@@ -1,7 +1,8 @@
 /** Compares Stripe's balance with the sum of all stored balance transactions. */
 import { isCurrency } from '#runtime/currencies.ts';
-import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
+import { quote, scrub, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
+import { failingChecks, overCheck } from '../../kit/failing.ts';
 import { each, type Fields, integer, isObject, text } from '../../kit/fields.ts';
 import { fromMinor, shortest } from '../../kit/money.ts';
 import { pause } from '../../kit/retry.ts';
@@ -30,6 +31,8 @@ export const LEDGER: Ledger = {
   kind: 'balance_type',
   amount: 'net',
 };
+const STREAM = 'stripe.balance_transactions';
+const CHECK = 'balance ';
 /** Clocks differ, so a transaction booked in this interval before the request may or may not be in the balance. */
 export const UNCERTAIN_MS = 30_000;
 /** On a busy account the balance is requested up to this often, until nothing is booked around a request. */
@@ -113,7 +116,7 @@ export async function* balancePages(run: StripeRun, { proved, list }: LedgerRead
     if (balance && proved && reads === 1) {
       const found = await compare(run, balance);
       if (found.every(({ isReported, isEqual }) => !isReported || isEqual))
-        return yield checkedPage(run, proved(balance), { found, balance });
+        return yield await checkedPage(run, proved(balance), { found, balance });
     }
     yield* list(reads, balance !== undefined);
     if (!balance) return;
@@ -125,18 +128,22 @@ export async function* balancePages(run: StripeRun, { proved, list }: LedgerRead
       await pause(PAUSE_MS * reads, { signal, stats, attemptsMax: READS_MAX });
       continue;
     }
-    return yield checkedPage(run, emptyPage(run), { found, balance });
+    return yield await checkedPage(run, emptyPage(run), { found, balance });
   }
 }
 
-function checkedPage(
+async function checkedPage(
   { context }: StripeRun,
   page: Page,
   { found, balance }: { found: readonly Compared[]; balance: Balance },
-): Page {
+): Promise<Page> {
   for (const one of found.filter(({ isReported }) => !isReported))
     context.warn(`Stripe reports no balance of ${named(one.type)}: its ${one.currency} is not checked`);
   const checks = found.filter(({ isReported }) => isReported).map((one) => checkOf(one, balance));
+  const names = new Set(checks.map(({ name }) => scrub(name))); // as they are stored
+  const failed = [...(await failingChecks(context, STREAM)).keys()].filter((name) => name.startsWith(CHECK));
+  const over = failed.filter((name) => !names.has(name));
+  checks.push(...over.map((name) => overCheck(name, 'Stripe reports no such balance')));
   return withFailures({ ...page, checks });
 }
 
@@ -155,7 +162,7 @@ async function compare({ context }: StripeRun, { at, amounts }: Balance): Promis
 }
 
 function checkOf({ type, currency, expected, found, isEqual, isWithin }: Compared, balance: Balance): Check {
-  const name = type === PAYMENTS ? `balance ${currency}` : `balance ${currency} of ${named(type)}`;
+  const name = `${CHECK}${currency}${type === PAYMENTS ? '' : ` of ${named(type)}`}`;
   const check = { name, expected, found, ok: isEqual || isWithin };
   if (isEqual) return check;
   if (isWithin) return { ...check, cause: 'the difference is at most what was booked during the request' };

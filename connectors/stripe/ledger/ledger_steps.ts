@@ -3,7 +3,7 @@
  * nothing is due to become available and the balance is the sum of what is stored, then nothing is new. Otherwise its
  * newest bookings are listed, and once a day, or if that does not prove it, those of the last weeks.
  */
-import { failingSince } from '#sql/load/checks.ts';
+import { failingChecks } from '../../kit/failing.ts';
 import { oldestDue } from '../../kit/stored.ts';
 import type { SyncSteps } from '../../kit/sync.ts';
 import { checkpoint, emptyPage, parseState } from '../../kit/sync_run.ts';
@@ -113,8 +113,7 @@ async function* verifySources(
   movedBefore: Date | undefined,
 ): AsyncGenerator<Page> {
   const { movedAt } = run.position;
-  const { brandId, id: connectionId } = run.context.connection;
-  const failing = await failingSince(run.context.db, { brandId, connectionId, stream });
+  const failing = await failingChecks(run.context, stream);
   if (movedAt === undefined && failing.size === 0) return;
   const page = await sourceChecks(run, failing);
   if (movedAt === undefined || movedAt !== movedBefore || !isReadPast(run, movedAt)) return yield page;

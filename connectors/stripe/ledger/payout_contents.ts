@@ -1,15 +1,14 @@
 /**
  * The contents of an automatic payout: only Stripe knows which balance transactions it contains. They get its id, and
  * must sum to its amount. Stripe does not list the contents of a manual payout; its own booking is compared with the
- * ledger (`ledger_sources.ts`).
+ * ledger (`sources.ts`).
  */
-import { failedChecks } from '#sql/load/checks.ts';
 import { pack } from '#sql/load/pack.ts';
 import { type Item, type Row, table } from '#sql/load/table.ts';
+import { failingChecks, overCheck } from '../../kit/failing.ts';
 import { type Fields, integer, isUnfit } from '../../kit/fields.ts';
 import { fromMinor, shortest } from '../../kit/money.ts';
 import { storedRows } from '../../kit/stored.ts';
-import type { Check } from '../../kit/stream.ts';
 import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { placesOf, refIfAny } from '../api/coerce.ts';
 import { listPages } from '../api/list.ts';
@@ -88,17 +87,17 @@ function partOf(object: Fields, payoutId: string, sentAt: Date): { net: bigint; 
 
 /** Payouts with a failed check. No event may report them again, so each run checks them itself. */
 export async function* failedPayoutsAgain(run: StripeRun): AsyncGenerator<Page> {
-  const { brandId, id: connectionId } = run.context.connection;
-  const failed = await failedChecks(run.context.db, { brandId, connectionId }, [STREAM]);
-  const ids = failed.filter(({ name }) => name.startsWith(CHECK)).map(({ name }) => name.slice(CHECK.length));
-  const again = ids.slice(0, CHECKED_AGAIN_MAX);
-  for (const payout of await storedRows(run.context, 'raw.stripe_payouts', again, COLUMNS)) {
-    if (isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(run, payout);
-    else yield { ...emptyPage(run), checks: [overCheck(payout)] };
+  const failing = await failingChecks(run.context, STREAM);
+  const failed = [...failing.keys()].filter((name) => name.startsWith(CHECK));
+  const ids = failed.map((name) => name.slice(CHECK.length)).slice(0, CHECKED_AGAIN_MAX);
+  const stored = await storedRows(run.context, 'raw.stripe_payouts', ids, COLUMNS);
+  for (const id of ids) {
+    const payout = stored.find((row) => row.id === id);
+    if (payout && isSettled(payout) && payout.deleted_at === null) yield* contentsOfPayout(run, payout);
+    else yield { ...emptyPage(run), checks: [overCheck(`${CHECK}${id}`, whyOver(payout))] };
   }
 }
 
-function overCheck({ id, status }: Row): Check {
-  const cause = `nothing to check any more: the payout is ${status}`;
-  return { name: `${CHECK}${id}`, expected: '0', found: '0', ok: true, cause };
+function whyOver(payout: Row | undefined): string {
+  return payout ? `the payout is ${payout.status}` : 'the payout is not stored';
 }

@@ -6,6 +6,7 @@
 import { counted } from '#runtime/wording.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
+import type { Failing } from '../../kit/failing.ts';
 import { compareNamed, compareNaming, type References } from '../../kit/stored_sums.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage, parseState, withFailures } from '../../kit/sync_run.ts';
@@ -41,9 +42,6 @@ function source(
     naming: { table, column: 'balance_transaction_id', target: LEDGER },
   };
 }
-
-/** When each check that fails passed for the last time, or was made first. */
-export type Failing = ReadonlyMap<string, Date>;
 
 export async function sourceChecks(run: StripeRun, failing: Failing): Promise<Page> {
   const { context } = run;

@@ -6,6 +6,7 @@
  */
 import type { Item } from '#sql/load/table.ts';
 import { type Difference, differences, newTally, type Tally } from '../../kit/day_sums.ts';
+import { type Failing, failingChecks } from '../../kit/failing.ts';
 import { quarantinedIds, storedSums, unlistedIds } from '../../kit/stored.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage, withFailures } from '../../kit/sync_run.ts';
@@ -69,9 +70,11 @@ export async function* reconcile(run: StripeRun, collection: Collection): AsyncG
     yield { ...page, reconciles: true };
 
   const wrong = differences(listed, before);
-  if (wrong.length > 0) yield checksOf(run, collection, { listed, stored: before, before, isMended: true });
+  const failing = await failingChecks(run.context, `stripe.${collection.name}`);
+  const compared = { listed, before, failing };
+  if (wrong.length > 0) yield checksOf(run, collection, { ...compared, stored: before, isMended: true });
   const after = await storedTally(run, collection, window);
-  yield checksOf(run, collection, { listed, stored: after, before, isMended: false });
+  yield checksOf(run, collection, { ...compared, stored: after, isMended: false });
 }
 
 /** Whole days, up to the watermark. Undefined before the first load is over. */
@@ -110,28 +113,32 @@ async function storedTally(run: StripeRun, collection: Collection, window: Windo
   return tally;
 }
 
-type Compared = { listed: Tally; stored: Tally; before: Tally; isMended: boolean };
+type Compared = { listed: Tally; stored: Tally; before: Tally; failing: Failing; isMended: boolean };
 
 /**
- * Their number, and their sum in each currency, even if nothing is left of it. `isMended`: the figures are from before
- * everything was read again.
+ * Their number, and their sum in each currency, even if nothing is left of it, now or since a check of it failed.
+ * `isMended`: the figures are from before everything was read again.
  */
 function checksOf(
   run: StripeRun,
   collection: Collection,
-  { listed, stored, before, isMended }: Compared,
+  { listed, stored, before, failing, isMended }: Compared,
 ): Page {
   const wrong = differences(listed, stored);
   const then = isMended ? 'they were read again' : 'they still differ: sync everything again with --full';
   const check = checkName(collection);
   const counts = wrong.filter(({ what }) => what === 'count');
   const checks: Check[] = [checkOf(check, { expected: listed.count(), found: stored.count() }, counts, then)];
-  for (const currency of [
-    ...new Set([listed, stored, before].flatMap((tally) => [...tally.currencies()])),
-  ].sort()) {
+  const sumsCheck = `${check} in `;
+  const failed = [...failing.keys()].filter((name) => name.startsWith(sumsCheck));
+  const currencies = new Set([
+    ...[listed, stored, before].flatMap((tally) => tally.currencies()),
+    ...failed.map((name) => name.slice(sumsCheck.length)),
+  ]);
+  for (const currency of [...currencies].sort()) {
     const sums = wrong.filter((one) => one.what === 'sum' && one.currency === currency);
     const figures = { expected: listed.sum(currency), found: stored.sum(currency) };
-    if (currency !== '') checks.push(checkOf(`${check} in ${currency}`, figures, sums, then));
+    if (currency !== '') checks.push(checkOf(`${sumsCheck}${currency}`, figures, sums, then));
   }
   return withFailures({ ...emptyPage(run), checks });
 }
