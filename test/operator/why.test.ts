@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
-import { aBrand, aRetailer, aShop } from '../support/rows/factory.ts';
+import { aBrand, aConnection, aRetailer, aShop } from '../support/rows/factory.ts';
 
 type Page = {
   state: string;
@@ -148,6 +148,7 @@ test('a figure is there and final, or its day had nothing, is not over, has not 
   const nothing = await why('2026-11-10');
   expect(nothing).toMatchObject({ code: 0, page: { state: 'final', rows: 0 } });
   expect(becauseOf(nothing)[0]).toContain('the providers had nothing of it');
+  expect(nothing.page.reasons[0]?.next).toContain('--since 2026-11-10T05:00:00Z'); // when it began in New York
   expect(becauseOf(await why('2026-10-01'))).toEqual([
     'the first day with data of sales is 2026-11-01: the providers had nothing before',
   ]);
@@ -175,6 +176,11 @@ test('a figure names the connection that is held, not read or not there, its job
   await aRetailer(db, { brandId, slug: 'us' });
   await aRetailer(db, { brandId: connection.brandId, slug: 'de' });
   const why = (...more: string[]) => ask(db, 'why', 'daily_sales', '--day', '2026-11-20', ...more);
+  await db.query(
+    `insert into ops.schedules (brand_id, connection_id, name, task, expression, decided_to)
+     values ($1, $2, 'count', 'reconcile', '5 * * * *', now())`,
+    [connection.brandId, connection.id],
+  ); // it is of the connection, and reads nothing
   const never = await why('--brand', 'acme', '--retailer', 'us');
   expect(never).toMatchObject({ code: 6, page: { state: 'absent', rows: 0 } });
   expect(becauseOf(never)).toEqual([
@@ -218,4 +224,59 @@ test('a figure names the connection that is held, not read or not there, its job
       /2 slots of schedule \d+ sync ended as missed, the last at 2026-11-20T02:00:00Z: no scheduler ran/,
     ),
   ]);
+});
+
+test('a retailer that is read is not blamed for another one, and a figure without any data has none yet', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopToSync(db);
+  const { connection, env } = shop;
+  const { brandId } = connection;
+  expect(await nightshift(['sync', 'run', '--brand', 'acme', '--wait'], { env })).toMatchObject({ code: 0 });
+  const { id: retailerId } = await aRetailer(db, { brandId, slug: 'de' });
+  await aConnection(db, { brandId, retailerId, name: 'laden' });
+  const why = (retailer: string, day: string) =>
+    ask(db, 'why', 'daily_sales', '--brand', 'acme', '--retailer', retailer, '--day', day);
+  const waits =
+    'the day of acme is judged as a whole and waits: shopify.deletions of laden was never read to its end';
+  const us = await why('us', '2026-11-02');
+  expect(us).toMatchObject({ code: 6, page: { rows: 1 } });
+  expect(becauseOf(us)).toEqual(['nothing that us rests on is behind', waits]);
+  expect(becauseOf(await why('de', '2026-11-02'))).toEqual([
+    'shopify.deletions of laden was never read to its end',
+    'shopify.orders of laden was never read to its end',
+    'no schedule syncs laden',
+    waits,
+  ]);
+
+  await db.query(
+    'update app.connections set removing_at = now(), held_at = now(), retailer_id = null where id = $1',
+    [connection.id],
+  );
+  await db.query(
+    `insert into ops.positions (brand_id, connection_id, stream, position, state, last_run_at, last_success_at, updated_at, complete_to)
+     select brand_id, id, stream, '{}', 'ok', now(), now(), now(), now()
+     from app.connections, ops.streams where name = 'laden' and ops.streams.provider = 'shopify'`,
+  );
+  expect(becauseOf(await why('de', '2026-10-01'))).toEqual([
+    'there is no data of sales yet: the providers had nothing',
+  ]);
+});
+
+test('one stream that is behind is named among hundreds that are not', async () => {
+  await using db = await freshDb();
+  const { id: brandId } = await aBrand(db, { slug: 'acme' });
+  const { id: retailerId } = await aRetailer(db, { brandId });
+  for (let n = 100; n <= 200; n++) await aConnection(db, { brandId, retailerId, name: `shop-${n}` });
+  await db.query(
+    `insert into ops.positions (brand_id, connection_id, stream, position, state, last_run_at, last_success_at, updated_at, complete_to)
+     select c.brand_id, c.id, s.stream, '{}', 'ok', now(), now(), now(), now()
+     from app.connections c join ops.streams s on s.provider = c.provider
+     where (c.name, s.stream) <> ('shop-200', 'shopify.orders')`,
+  );
+  const [yesterday] = await db.column("select ((now() at time zone 'UTC')::date - 1)::text");
+  const { page } = await ask(db, 'why', 'daily_sales', '--brand', 'acme', '--day', String(yesterday));
+  const said = page.reasons.map(({ because }) => because);
+  expect(new Set(said)).toEqual(
+    new Set(['shopify.orders of shop-200 was never read to its end', 'no schedule syncs shop-200']),
+  );
 });

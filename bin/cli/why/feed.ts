@@ -17,11 +17,10 @@ export type Feed = {
   is_behind: boolean;
 };
 
-/** By connection; nothing of those whose streams are all well and far enough. */
+/** By connection, of streams that are not well or not read far enough. */
 export async function reasonsOfFeeds(db: Reader, feeds: readonly Feed[]): Promise<Reason[]> {
   const reasons: Reason[] = [];
-  for (const ofOne of Map.groupBy(feeds, ({ connection_id }) => connection_id).values()) {
-    const unfit = ofOne.filter(({ state, is_behind }) => is_behind || !['ok', 'late'].includes(state));
+  for (const unfit of Map.groupBy(feeds, ({ connection_id }) => connection_id).values()) {
     const [first] = unfit;
     if (first === undefined) continue;
     reasons.push(...(first.state === 'held' ? [ofState(first)] : unfit.map(ofState)));
@@ -117,5 +116,5 @@ const SLOTS = `
     where l.schedule_id = s.id and l.outcome <> 'queued' and l.slot > $3
     group by outcome
   ) l on true
-  where s.brand_id = $1 and s.connection_id = $2
+  where s.brand_id = $1 and s.connection_id = $2 and s.task = 'sync_connection'
   order by s.id, l.outcome limit 20`;

@@ -9,6 +9,7 @@ import type { Brand } from '#sql/tenants/brands.ts';
 import type { Retailer } from '#sql/tenants/retailers.ts';
 import { type Reason, reason } from '../shared/reason.ts';
 import { count } from '../ui/format.ts';
+import { instant } from '../ui/output.ts';
 import { type Feed, reasonsOfFeeds } from './feed.ts';
 
 export class FigureUnknown extends coded('NS_FIGURE_UNKNOWN') {
@@ -33,17 +34,30 @@ export type Explained = {
 
 export async function explain(db: Reader, asked: Asked): Promise<Explained> {
   const source = await sourceOf(db, asked.figure);
-  const feeds = await feedsOf(db, asked, source);
+  const isFed = await isFedBySome(db, asked, source);
   const judged = await judge(db, asked, source);
   const rows = await rowsOf(db, asked);
   const { figure, brand, retailer, day } = asked;
   const of = { figure, brand: brand.slug, retailer: retailer?.slug ?? null, day, rows };
-  if (feeds.length === 0) return { ...of, state: 'absent', reasons: [await nobodyFeeds(db, asked, source)] };
-  if (judged === undefined)
-    return { ...of, state: 'absent', reasons: await outOfRange(db, asked, { source, feeds }) };
-  if (judged.cause === null) return { ...of, state: judged.state, reasons: [whenFinal(of)] };
-  const ofFeeds = judged.is_over ? await reasonsOfFeeds(db, feeds) : [];
-  return { ...of, state: judged.state, reasons: [whyNot(asked, judged.cause), ...ofFeeds] };
+  if (!isFed) return { ...of, state: 'absent', reasons: [await nobodyFeeds(db, asked, source)] };
+  if (judged === undefined) return { ...of, state: 'absent', reasons: await outOfRange(db, asked, source) };
+  const { cause } = judged;
+  if (cause === null) return { ...of, state: judged.state, reasons: [whenFinal(of, judged.starts_at)] };
+  const ofFeeds = judged.is_over ? await unfitFeeds(db, asked, source) : [];
+  return { ...of, state: judged.state, reasons: inOrder(asked, { ...judged, cause }, ofFeeds) };
+}
+
+/**
+ * A day is judged for its whole brand, so the cause may be of another retailer: where one is named, what its own
+ * figure waits for comes first, and the cause is said to be the brand's.
+ */
+function inOrder(asked: Asked, judged: NotFinal, ofFeeds: readonly Reason[]): Reason[] {
+  const { brand, retailer } = asked;
+  if (retailer === undefined || !judged.is_over) return [whyNot(asked, judged.cause), ...ofFeeds];
+  const ofBrand = whyNot(asked, judged.cause, `the day of ${brand.slug} is judged as a whole and waits: `);
+  return ofFeeds.length > 0
+    ? [...ofFeeds, ofBrand]
+    : [reason(`nothing that ${retailer.slug} rests on is behind`), ofBrand];
 }
 
 /** By the name of a rollup, or of the figures that several of them make. */
@@ -59,28 +73,57 @@ async function sourceOf(db: Reader, name: string): Promise<string> {
   );
 }
 
-async function feedsOf(db: Reader, { brand, retailer, day }: Asked, source: string): Promise<Feed[]> {
-  const { rows } = await db.query<Feed>(FEEDS, [brand.id, source, retailer?.id ?? null, day]);
-  return rows;
+/** Connections of the brand, of the retailer if one is named, whose streams the figures rest on. */
+const FED_BY = `
+  from app.connections c
+  join ops.streams f on f.provider = c.provider and $2 = any (f.feeds)
+  where c.brand_id = $1 and c.removing_at is null and ($3::uuid is null or c.retailer_id = $3 or c.level = 'brand')`;
+
+async function isFedBySome(db: Reader, { brand, retailer }: Asked, source: string): Promise<boolean> {
+  const given = [brand.id, source, retailer?.id ?? null];
+  const { rows } = await db.query<{ is_fed: boolean }>(`select exists (select ${FED_BY}) as is_fed`, given);
+  return rows[0]?.is_fed ?? false;
 }
 
-const FEEDS_MAX = 200;
+async function unfitFeeds(db: Reader, { brand, retailer, day }: Asked, source: string): Promise<Reason[]> {
+  const given = [brand.id, source, retailer?.id ?? null, day];
+  const { rows } = await db.query<Feed & { total: number }>(UNFIT, given);
+  const more = (rows[0]?.total ?? 0) - rows.length;
+  return [
+    ...(await reasonsOfFeeds(db, rows)),
+    ...(more > 0
+      ? [reason(`and ${count(more, 'more stream')}`, `npx nightshift sync status --brand ${brand.slug}`)]
+      : []),
+  ];
+}
 
-const FEEDS = `
-  select s.brand_id, s.brand, s.connection_id, s.connection, s.stream, s.state, s.error, s.complete_to,
-         s.complete_to is null or s.complete_to < fact.day_start($4::date + 1, b.time_zone) as is_behind
-  from bi.sync_status s
-  join ops.streams f on f.stream = s.stream
-  join app.connections c on c.brand_id = s.brand_id and c.id = s.connection_id and c.removing_at is null
+const UNFIT_MAX = 200;
+
+// Those that are well and read past the end of the day are left out here, so that none of the others is cut for them.
+const UNFIT = `
+  with fed_by as materialized (select c.id, f.stream ${FED_BY})
+  select s.brand_id, s.brand, s.connection_id, s.connection, s.stream, s.state, s.error, s.complete_to, is_behind,
+         count(*) over ()::int as total
+  from fed_by
+  join bi.sync_status s on s.brand_id = $1 and s.connection_id = fed_by.id and s.stream = fed_by.stream
   join app.brands b on b.id = s.brand_id
-  where s.brand_id = $1 and $2 = any (f.feeds) and ($3::uuid is null or c.retailer_id = $3 or c.level = 'brand')
-  order by s.connection, s.stream limit ${FEEDS_MAX}`;
+  cross join lateral (
+    select s.complete_to is null or s.complete_to < fact.day_start($4::date + 1, b.time_zone) as is_behind) e
+  where is_behind or s.state not in ('ok', 'late')
+  order by s.connection, s.stream limit ${UNFIT_MAX}`;
 
-type Judged = { state: 'final' | 'provisional' | 'late'; cause: string | null; is_over: boolean };
+type Judged = {
+  state: 'final' | 'provisional' | 'late';
+  cause: string | null;
+  starts_at: Date;
+  is_over: boolean;
+};
+
+type NotFinal = { cause: string; is_over: boolean };
 
 async function judge(db: Reader, { brand, day }: Asked, source: string): Promise<Judged | undefined> {
   const { rows } = await db.query<Judged>(
-    `select c.state, c.cause, fact.day_start(c.day + 1, $4) <= now() as is_over
+    `select c.state, c.cause, fact.day_start(c.day, $4) as starts_at, fact.day_start(c.day + 1, $4) <= now() as is_over
      from bi.completeness c where c.brand_id = $1 and c.source = $2 and c.day = $3`,
     [brand.id, source, day, brand.timeZone],
   );
@@ -113,37 +156,40 @@ async function nobodyFeeds(db: Reader, { brand, retailer }: Asked, source: strin
 }
 
 /** A day that is ahead, or before the first one with data: that it had none is known once all is read. */
-async function outOfRange(
-  db: Reader,
-  { brand, day }: Asked,
-  { source, feeds }: { source: string; feeds: readonly Feed[] },
-): Promise<Reason[]> {
-  const { rows } = await db.query<{ first: string; is_ahead: boolean }>(
-    `select min(day) as first, $3::date > max(day) as is_ahead from bi.completeness where brand_id = $1 and source = $2`,
-    [brand.id, source, day],
-  );
+async function outOfRange(db: Reader, asked: Asked, source: string): Promise<Reason[]> {
+  const { brand, day } = asked;
+  const { rows } = await db.query<{ first: string | null; is_ahead: boolean }>(FIRST_DAY, [
+    ...[brand.id, source, null, brand.timeZone, day],
+  ]);
   const [range] = rows;
   if (range?.is_ahead) return [reason('the day has not begun')];
-  const unread = await reasonsOfFeeds(db, feeds);
+  const unread = await unfitFeeds(db, asked, source);
   if (unread.length > 0) return unread;
-  return [
-    reason(`the first day with data of ${source} is ${range?.first}: the providers had nothing before`),
-  ];
+  const first = range?.first ?? null;
+  if (first === null) return [reason(`there is no data of ${source} yet: the providers had nothing`)];
+  return [reason(`the first day with data of ${source} is ${first}: the providers had nothing before`)];
 }
 
-function whenFinal({ rows, brand, day }: { rows: number | null; brand: string; day: string }): Reason {
+// Days are judged from yesterday on where there is no row at all, so the first one that is judged may have no data.
+const FIRST_DAY = `
+  select (select min(ops.first_day(f, c.brand_id, c.id, $4)) ${FED_BY}) as first,
+         $5::date > (now() at time zone $4)::date as is_ahead`;
+
+type Final = { rows: number | null; brand: string };
+
+function whenFinal({ rows, brand }: Final, startsAt: Date): Reason {
   if (rows === null) return reason('everything is read and computed');
   if (rows > 0) return reason(`it is there (${count(rows, 'row')}) and final`);
   return reason(
     'everything was read past the end of the day, and the providers had nothing of it',
-    `if that is wrong: npx nightshift sync run --brand ${brand} --since ${day}T00:00:00Z`,
+    `if that is wrong: npx nightshift sync run --brand ${brand} --since ${instant(startsAt)}`,
   );
 }
 
-function whyNot({ brand, day }: Asked, cause: string): Reason {
+function whyNot({ brand, day }: Asked, cause: string, before = ''): Reason {
   const waits = cause.includes('wait to be computed') || cause.includes('carried on');
   return reason(
-    cause,
+    `${before}${cause}`,
     waits ? `npx nightshift rollup run --brand ${brand.slug} --from ${day} --to ${day} --wait` : undefined,
   );
 }

@@ -16,7 +16,10 @@ export const noun: Noun = (command, cli) => {
     )
     .argument('<figure>', 'a rollup such as daily_sales, or figures such as sales')
     .requiredOption('--brand <brand>', 'brand of the figure')
-    .option('--retailer <retailer>', 'only what this retailer’s figure rests on')
+    .option(
+      '--retailer <retailer>',
+      'say what this retailer’s figure waits for; whether a day is final is judged for the whole brand',
+    )
     .requiredOption('--day <day>', 'day in the brand’s time zone', day)
     .action(async (figure: string, options: Options) => {
       await using session = await openSession(cli);
