@@ -208,6 +208,8 @@ create table ops.audit_log (
   details jsonb not null default '{}'
 );
 create index audit_log_by_age on ops.audit_log (at, id);
+create index audit_log_by_brand on ops.audit_log (brand_id, at, id);
+create index audit_log_removed_brands on ops.audit_log (target) where action = 'brands.remove';
 comment on table ops.audit_log is 'what operators did, written in the transaction that did it';
 comment on column ops.audit_log.action is 'noun.verb';
 comment on column ops.audit_log.before is 'the values that the action changed; null where nothing was there before';

@@ -63,6 +63,27 @@ export async function countJobs(db: Reader, filter: JobFilter): Promise<number> 
   return rows[0]?.n ?? 0;
 }
 
+/** A job on the queue as it is now; undefined if it is not on it. */
+export async function queuedJob(
+  db: Reader,
+  id: string,
+): Promise<{ task: string; state: State; brandId: string | null } | undefined> {
+  const { rows } = await db.query<{ task: string; state: State; brandId: string | null }>(
+    'select task, state, brand_id as "brandId" from ops.jobs where job_id = $1',
+    [id],
+  );
+  return rows[0];
+}
+
+/** Those of the jobs that are dead, as far as has committed. Waits for nobody who is changing one. */
+export async function deadJobs(db: Reader, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    "select job_id::text as id from ops.jobs where job_id = any ($1::bigint[]) and state = 'dead'",
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** A search reads so many runs, those of the connection if one is named. */
 export const RUNS_READ_MAX = 100_000;
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { openTransaction } from '../support/db/sessions.ts';
 import { add, jobsLeft } from '../support/queue.ts';
 import { effect, makeEffects, once } from '../support/queue_tasks.ts';
 import { SAME_ID, twoBrands } from '../support/rows/two_brands.ts';
@@ -73,7 +74,7 @@ test('what is done to many is shown first, wants a yes, and has one row in the a
     {
       action: 'jobs.discard',
       target: '1 job',
-      details: { filter: { brand: 'acme', text: 'trouble' }, jobs: 1, reason: 'known' },
+      details: { filter: { brand: 'acme', text: 'trouble' }, jobs: 1, ids: [acme.dead], reason: 'known' },
     },
   ]);
   const [message] = await db.column('select error_message from ops.job_runs order by id desc limit 1');
@@ -90,6 +91,8 @@ test('what is done to many is shown first, wants a yes, and has one row in the a
   });
   expect(all.stdout).toBe('1 job cancelled\n1 job broken off within seconds\n');
   expect(await db.column('select job_id::text from ops.cancel_requests')).toEqual([brio.dead]);
+  const [last] = await db.column('select details from ops.audit_log order by id desc limit 1');
+  expect(last).toMatchObject({ jobs: 2, cancelling: [brio.dead] });
   const none = await nightshift(['jobs', 'cancel', '--task', 'nothing', '--json'], { env });
   expect(none.json()).toEqual([{ jobs: 0, sample: [] }]);
 });
@@ -124,4 +127,44 @@ test('more than a thousand are taken batch by batch, each with its row in the au
   const ended = await nightshift(['jobs', 'list', '--finished', '--json'], { env });
   expect(ended.json()).toHaveLength(200);
   expect(ended.stderr).toContain('There are more');
+});
+
+test('what is done to one job is found by its brand; a run that is asked to end again has no second row', async () => {
+  await using db = await freshDb();
+  const { acme, brio, env } = await twoBrandsAtWork(db);
+  expect(await nightshift(['jobs', 'retry', acme.dead], { env })).toMatchObject({ code: 0 });
+  await claimJob(db, brio.waiting);
+  for (let times = 0; times < 2; times++) {
+    const ran = await nightshift(['jobs', 'cancel', brio.waiting], { env });
+    expect(ran).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('it will be stopped within seconds'),
+    });
+  }
+  const many = await nightshift(['jobs', 'cancel', '--task', 'effect', '--brand', 'brio', '--yes'], { env });
+  expect(many.stdout).toBe('0 jobs cancelled\n1 job broken off within seconds\n');
+  const audit = async (brand: string) =>
+    (await nightshift(['audit', '--action', 'jobs', '--brand', brand, '--json'], { env })).json();
+  expect(await audit('acme')).toMatchObject([
+    { action: 'jobs.retry', target: acme.dead, before: { state: 'dead' }, after: { state: 'waiting' } },
+  ]);
+  expect(await audit('brio')).toMatchObject([
+    {
+      action: 'jobs.cancel',
+      target: brio.waiting,
+      before: { state: 'running' },
+      after: { state: 'cancelling' },
+    },
+  ]);
+});
+
+test('a dead job whose row somebody holds is busy, not refused', async () => {
+  await using db = await freshDb();
+  const { acme, env } = await twoBrandsAtWork(db);
+  await using holder = await openTransaction(db);
+  await holder.tx.query('select from graphile_worker._private_jobs where id = $1 for update', [acme.dead]);
+  const one = await nightshift(['jobs', 'retry', acme.dead, '--json'], { env });
+  expect(one).toMatchObject({ code: 4, stderr: expect.stringContaining('NS_JOB_BUSY') });
+  const many = await nightshift(['jobs', 'retry', '--brand', 'acme', '--yes', '--json'], { env });
+  expect([many.code, many.json()]).toEqual([6, [{ jobs: 1, waiting: 0, busy: 1 }]]);
 });

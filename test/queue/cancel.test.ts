@@ -61,7 +61,7 @@ test('a job in the midst of a long transaction is broken off, and nothing of it 
   expect(await db.rows('select action, target, before, after, details from ops.audit_log')).toEqual([
     {
       ...{ action: 'jobs.cancel', target: id, details: { task: 'stuck', reason: 'wrong shop' } },
-      ...{ before: { state: 'running' }, after: { state: 'cancelled' } },
+      ...{ before: { state: 'running' }, after: { state: 'cancelling' } },
     },
   ]);
   const shown = await nightshift(['jobs', 'show', id], { env });

@@ -214,7 +214,6 @@ export function resumeSchedule(
 /** Makes its job now, besides its slots. */
 export function runSchedule(db: Db, id: number, actor: Actor): Promise<string> {
   return onSchedule(db, id, actor, async (tx, schedule, now) => {
-    await audit(tx, 'run', schedule, {});
     const { rows } = await tx.query<{ day: string }>(
       'select ($1::timestamptz at time zone $2)::date as day',
       [now, schedule.timeZone],
@@ -222,6 +221,7 @@ export function runSchedule(db: Db, id: number, actor: Actor): Promise<string> {
     const fired = await fire(tx, actor.tasks, schedule, { at: now, localDay: rows[0]?.day ?? '' });
     if ('error' in fired)
       throw new ScheduleRefused(fired.error, { hint: `npx nightshift schedules show ${id}` });
+    await audit(tx, 'run', schedule, { details: { job: fired.jobId } });
     return fired.jobId;
   });
 }

@@ -1,9 +1,10 @@
-import { type AuditFilter, readAudit } from '#sql/tenants/audit_log.ts';
+import { type AuditFilter, type AuditRow, readAudit } from '#sql/tenants/audit_log.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { exactInstant } from '../ui/arguments.ts';
 
 const ROWS_MAX = 200;
+const LIST_MAX = 10;
 const COLUMNS = ['at', 'actor', 'action', 'brand', 'target', 'before', 'after', 'details'];
 
 export const noun: Noun = (command, cli) => {
@@ -17,16 +18,26 @@ export const noun: Noun = (command, cli) => {
       '--action <noun.verb>',
       'only this action, such as connections.hold; a noun alone: all of its actions',
     )
-    .option('--since <instant>', 'from this instant on', isoInstant)
-    .option('--until <instant>', 'before this instant', isoInstant)
-    .option('--text <text>', 'only rows in which this stands')
+    .option('--since <instant>', 'from this instant on', exactInstant)
+    .option('--until <instant>', 'before this instant', exactInstant)
+    .option('--text <text>', 'only rows that contain this text (case-insensitive)')
     .action(async (filter: AuditFilter) => {
       await using session = await openSession(cli);
-      const found = await readAudit(session.db, filter, ROWS_MAX + 1);
-      const rows = found.slice(0, ROWS_MAX);
-      cli.out.list(rows, COLUMNS);
-      const oldest = rows.at(-1);
-      if (found.length > ROWS_MAX && oldest)
-        cli.out.say(`There are more. Earlier ones: add --until ${oldest.at.toISOString()}`);
+      const { rows, next, stoppedAt } = await readAudit(session.db, filter, ROWS_MAX);
+      cli.out.list(cli.out.json ? rows : rows.map(shortened), COLUMNS);
+      if (next) cli.out.say(`There are more. Earlier ones: add --until ${next}`);
+      if (stoppedAt)
+        cli.out.say(`Earlier rows were not looked at: to look further back, add --until ${stoppedAt}`);
     });
 };
+
+/** A row may name a thousand jobs; JSON has them all. */
+function shortened({ details, ...row }: AuditRow): AuditRow {
+  const short = Object.entries(details).map(([key, value]) => [
+    key,
+    Array.isArray(value) && value.length > LIST_MAX
+      ? [...value.slice(0, LIST_MAX), `and ${value.length - LIST_MAX} more`]
+      : value,
+  ]);
+  return { ...row, details: Object.fromEntries(short) };
+}

@@ -7,7 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { countJobs, findJobs, type JobFilter, type QueuedJob, type State } from '#sql/queue/find.ts';
+import {
+  countJobs,
+  findJobs,
+  type JobFilter,
+  type QueuedJob,
+  queuedJob,
+  type State,
+} from '#sql/queue/find.ts';
 import { JobBusy } from '#sql/queue/jobs.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -21,8 +28,11 @@ import { cellOf } from '../ui/output.ts';
 import { JobNotFound } from './errors.ts';
 import { type FilterOptions, filterNames, filterOptions, jobArgument, readFilter } from './filter.ts';
 
-/** `asked`: it is done as soon as the run hears of it; `busy`: not now; `left`: the job is not what it was. */
-export type Result = 'done' | 'asked' | 'busy' | 'left';
+/**
+ * `asked`: the run is to end, and may still succeed if it is through before it hears of it; `asking`: it was asked
+ * before; `busy`: not now; `left`: the job is not what it was.
+ */
+export type Result = 'done' | 'asked' | 'asking' | 'busy' | 'left';
 
 export type Verb = {
   name: 'cancel' | 'retry' | 'discard';
@@ -72,11 +82,14 @@ async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: Op
   if (dryRun) return cli.out.record({ job_id: id, state: job?.state }, () => [`job ${id} is ${job?.state}`]);
   const result = await untilNotBusy(async () =>
     session.db.transaction(async (tx) => {
+      const before = await queuedJob(tx, id);
       const [one = 'left'] = await verb.apply(tx, [id], reason);
-      if (one === 'done' || one === 'asked')
+      if (isNews(one))
         await recordAction(tx, {
-          ...{ action: `jobs.${verb.name}`, target: id, details: { task: job?.task, reason } },
-          ...{ before: { state: job?.state }, after: { state: verb.state } },
+          ...{ action: `jobs.${verb.name}`, target: id, details: { task: before?.task, reason } },
+          before: { state: one === 'asked' ? 'running' : before?.state },
+          after: { state: one === 'asked' ? CANCELLING : verb.state },
+          ...(before?.brandId && { brandId: before.brandId }),
         });
       return [one];
     }),
@@ -86,13 +99,19 @@ async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: Op
     const [now] = await jobStates(session.db, [id]);
     throw verb.refusal(id, now?.state ?? 'gone');
   }
-  const asked = result[0] === 'asked';
-  cli.out.record({ job_id: id, state: asked ? 'cancelling' : verb.state }, () => [
-    asked
-      ? `job ${id} runs: it is broken off within seconds, and commits nothing more. See npx nightshift jobs show ${id}`
+  const isAsked = result[0] === 'asked' || result[0] === 'asking';
+  cli.out.record({ job_id: id, state: isAsked ? CANCELLING : verb.state }, () => [
+    isAsked
+      ? `job ${id} is running; it will be stopped within seconds, and commits nothing more. See npx nightshift jobs show ${id}`
       : `job ${id} is ${verb.done}`,
   ]);
 }
+
+/** Until the run has ended, one way or the other. */
+const CANCELLING = 'cancelling';
+
+/** A repeated request changes nothing, and has no row in the audit log. */
+const isNews = (result: Result) => result === 'done' || result === 'asked';
 
 async function actOnMany(cli: Cli, verb: Verb, options: Options): Promise<void> {
   const { reason, dryRun, yes } = options;
@@ -107,7 +126,7 @@ async function actOnMany(cli: Cli, verb: Verb, options: Options): Promise<void> 
   const what = `${verb.name[0]?.toUpperCase()}${verb.name.slice(1)} ${count(found.length, 'job')}?`;
   await confirm(cli.io, what, yes);
   const given = Object.fromEntries(filterNames.map((name) => [name, options[name]]));
-  const tally = { done: 0, asked: 0, busy: 0, left: 0 };
+  const tally = { done: 0, asked: 0, asking: 0, busy: 0, left: 0 };
   for (let from = 0; from < found.length; from += BATCH_MAX) {
     const ids = found.slice(from, from + BATCH_MAX).map(({ job_id }) => job_id);
     const results = await act(session.db, verb, ids, { reason, filter: given, brandId: filter.brandId });
@@ -130,18 +149,25 @@ async function countEach(db: Db, { of }: Verb, filter: JobFilter): Promise<numbe
 
 type Told = { reason: string | undefined; filter: Record<string, unknown>; brandId: string | undefined };
 
-/** Nothing is done without its row in the audit log, which has the count of what was. */
+/** Nothing is done without its row in the audit log, which has the numbers of the jobs of which it was. */
 async function act(db: Db, verb: Verb, ids: string[], { reason, filter, brandId }: Told): Promise<Result[]> {
   const final = new Map<string, Result>();
   await untilNotBusy(async () => {
     const open = ids.filter((id) => (final.get(id) ?? 'busy') === 'busy');
     const results = await db.transaction(async (tx) => {
       const applied = await verb.apply(tx, open, reason);
-      const jobs = applied.filter((one) => one === 'done' || one === 'asked').length;
-      if (jobs > 0)
+      const done = open.filter((_, at) => isNews(applied[at] ?? 'left'));
+      const cancelling = open.filter((_, at) => applied[at] === 'asked');
+      if (done.length > 0)
         await recordAction(tx, {
-          ...{ action: `jobs.${verb.name}`, target: count(jobs, 'job'), brandId },
-          details: { filter, jobs, reason },
+          ...{ action: `jobs.${verb.name}`, target: count(done.length, 'job'), brandId },
+          details: {
+            filter,
+            jobs: done.length,
+            ids: done,
+            ...(cancelling.length > 0 && { cancelling }),
+            reason,
+          },
         });
       return applied;
     });
@@ -174,16 +200,18 @@ function preview(found: readonly QueuedJob[], total: number): string[] {
   ];
 }
 
-type Counts = { done: number; asked: number; busy: number; left: number };
+type Counts = Record<Result, number>;
 
-function rest({ asked, busy, left }: Counts): Record<string, number> {
-  return { ...(asked > 0 && { cancelling: asked }), ...(busy > 0 && { busy }), ...(left > 0 && { left }) };
+function rest({ asked, asking, busy, left }: Counts): Record<string, number> {
+  const cancelling = asked + asking;
+  return { ...(cancelling > 0 && { cancelling }), ...(busy > 0 && { busy }), ...(left > 0 && { left }) };
 }
 
-function summary({ done: word }: Verb, { done, asked, busy, left }: Counts): string[] {
+function summary({ done: word }: Verb, { done, asked, asking, busy, left }: Counts): string[] {
+  const ending = asked + asking;
   return [
     `${count(done, 'job')} ${word}`,
-    ...(asked > 0 ? [`${count(asked, 'job')} broken off within seconds`] : []),
+    ...(ending > 0 ? [`${count(ending, 'job')} broken off within seconds`] : []),
     ...(left > 0 ? [`${count(left, 'job')} had changed meanwhile and stay as they are`] : []),
     ...(busy > 0 ? [`${count(busy, 'job')} being changed by somebody else: run it again`] : []),
   ];

@@ -1,5 +1,5 @@
 /** What operators do to jobs. */
-import { queueStates } from '#sql/queue/find.ts';
+import { deadJobs, queueStates } from '#sql/queue/find.ts';
 import { type Cancelled, cancelJobs, retryJobs } from '#sql/queue/jobs.ts';
 import { currentAccount } from '#sql/tenants/audit.ts';
 import type { Result, Verb } from './act.ts';
@@ -34,7 +34,9 @@ export const retry: Verb = {
   of: ['dead'],
   async apply(tx, ids) {
     const back = new Set(await retryJobs(tx, ids));
-    return ids.map((id) => (back.has(id) ? 'done' : 'left'));
+    const others = ids.filter((id) => !back.has(id));
+    const locked = new Set(others.length === 0 ? [] : await deadJobs(tx, others));
+    return ids.map((id) => (back.has(id) ? 'done' : locked.has(id) ? 'busy' : 'left'));
   },
   refusal: onlyDead('put back'),
 };
@@ -54,7 +56,7 @@ function told(done: string, reason: string | undefined) {
 }
 
 const MEANS: Record<Cancelled, Result> = {
-  ...{ cancelled: 'done', asked: 'asked', asking: 'asked' },
+  ...{ cancelled: 'done', asked: 'asked', asking: 'asking' },
   ...{ busy: 'busy', other: 'left', gone: 'left' },
 };
 

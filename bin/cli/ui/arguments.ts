@@ -32,6 +32,13 @@ export function isoInstant(text: string): string {
   throw new InvalidArgumentError('It must be an existing instant with its offset, like 2026-03-29T02:00:00Z');
 }
 
+/** To the microsecond, as PostgreSQL stores it. */
+export function exactInstant(text: string): string {
+  const inUtc = isoInstant(text);
+  const [, micros = ''] = text.match(/\.\d{3}(\d{1,3})/) ?? [];
+  return inUtc.replace('Z', `${micros}Z`);
+}
+
 /** PostgreSQL has no year 0, and ISO 8601 has no years of five digits. */
 function hasYear(text: string): boolean {
   return /^\d{4}-/.test(text) && !text.startsWith('0000');
