@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { openTransaction } from '../support/db/sessions.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
 import { aBrand, aConnection, aRetailer, aShop } from '../support/rows/factory.ts';
 
@@ -98,6 +99,37 @@ test('a job of a connection says that it is held and why, or until when its prov
   expect(becauseOf(await ask(db, 'jobs', 'why', limited))[0]).toBe(
     `its provider allows no request of ${other.connection.name} before 2199-01-01T00:00:00Z`,
   );
+});
+
+test('a job that failed once and was put off since says that, and how many jobs are ahead of it', async () => {
+  await using db = await freshDb();
+  const id = await aJob(db, { run_at: '2199-01-01T00:00:00Z', max_attempts: 8 });
+  await db.query(
+    "update graphile_worker._private_jobs set attempts = 1, last_error = 'it broke' where id = $1",
+    [id],
+  );
+  const ran = (attempt: number, outcome: string, message: string | null) =>
+    db.query(
+      `insert into ops.job_runs (job_id, task, payload, attempt, pool_id, claimed_at, started_at, finished_at, outcome, error_code, error_message)
+       values ($1, 'retention', '{}', $2, '', now(), now(), now(), $3, $4, $5)`,
+      [id, attempt, outcome, message && 'NS_X', message],
+    );
+  const first = async () => becauseOf(await ask(db, 'jobs', 'why', id))[0];
+  await ran(1, 'retrying', 'it broke');
+  expect(await first()).toBe('attempt 1 of 8 failed, and it tries again at 2199-01-01T00:00:00Z: it broke');
+  await ran(2, 'snoozed', 'the provider is busy');
+  expect(await first()).toBe(
+    'its last run was snoozed, and it tries again at 2199-01-01T00:00:00Z with 1 of 8 attempts spent: the provider is busy',
+  );
+  await db.query(
+    "insert into ops.workers (id, pool_id, lock_key, host, process_id, started_at) values (gen_random_uuid(), 'w', 4711, 'h', 1, now())",
+  );
+  await using worker = await openTransaction(db);
+  await worker.tx.query('select pg_advisory_xact_lock(4711)');
+  const [one, two, three] = [await aJob(db), await aJob(db), await aJob(db)];
+  expect(becauseOf(await ask(db, 'jobs', 'why', one))).toEqual(['a worker is about to take it']);
+  expect(becauseOf(await ask(db, 'jobs', 'why', two))).toEqual(['1 job is ahead of it']);
+  expect(becauseOf(await ask(db, 'jobs', 'why', three))).toEqual(['2 jobs are ahead of it']);
 });
 
 test('a job that has ended says how, what queued it, its attempts and what it loaded', async () => {

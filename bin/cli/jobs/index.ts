@@ -9,6 +9,7 @@ import { jobArgument } from './filter.ts';
 import { addList } from './list.ts';
 import { addPauses } from './pause.ts';
 import { addPrune } from './prune.ts';
+import { RUNS_MAX, readRuns, runLines } from './runs.ts';
 import { cancel, discard, retry } from './verbs.ts';
 import { addWhy } from './why.ts';
 
@@ -24,35 +25,18 @@ export const noun: Noun = (command, cli) => {
 function addShow(command: Command, cli: Cli): void {
   command
     .command('show')
-    .description('show a job with all its runs')
+    .description(`show a job with its runs (the latest ${RUNS_MAX})`)
     .addArgument(jobArgument())
     .action(async (id: string) => {
       await using session = await openSession(cli);
       const [job] = await jobStates(session.db, [id]);
-      const { rows: runs } = await session.db.query(RUNS, [id]);
+      const { runs, hasMore } = await readRuns(session.db, id);
       if (!job || (job.state === 'gone' && runs.length === 0)) throw new JobNotFound(id);
       cli.out.record({ ...job, runs }, () => [
         `job ${id}  ${job.task}  ${job.state}`,
-        ...(job.run_at && !runs.at(-1)?.ended ? [`runs at ${instant(job.run_at)}`] : []),
-        ...runs.flatMap((run) => runLines(run)),
+        ...(job.run_at && !runs.at(-1)?.finished_at ? [`runs at ${instant(job.run_at)}`] : []),
+        ...runs.flatMap(runLines),
       ]);
+      if (hasMore) cli.out.say(`There are earlier runs: the latest ${RUNS_MAX} are shown.`);
     });
-}
-
-// A record is one attempt; its id orders them.
-const RUNS = `
-  select attempt, outcome, started_at, finished_at, finished_at is not null as ended,
-         tally, progress, error_code, error_message, error_hint, payload
-  from ops.job_runs where job_id = $1 order by id`;
-
-type Run = { [column: string]: unknown };
-
-function runLines(run: Run): string[] {
-  const { attempt, outcome, started_at, error_code, error_message, error_hint, tally } = run;
-  const when = started_at instanceof Date ? instant(started_at) : '';
-  const lines = [`  attempt ${attempt}  ${when}  ${outcome}`];
-  if (tally) lines.push(`    ${JSON.stringify(tally)}`);
-  if (error_code) lines.push(`    ${error_code}: ${error_message}`);
-  if (error_hint) lines.push(`    next: ${error_hint}`);
-  return lines;
 }

@@ -10,6 +10,7 @@ import { count, span } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 import { JobNotFound } from './errors.ts';
 import { jobArgument } from './filter.ts';
+import { RUNS_MAX, type Run, readRuns, runLines } from './runs.ts';
 
 export function addWhy(command: Command, cli: Cli): void {
   command
@@ -24,7 +25,7 @@ export function addWhy(command: Command, cli: Cli): void {
 async function why(cli: Cli, id: string): Promise<void> {
   await using session = await openSession(cli);
   const { db } = session;
-  const runs = (await db.query<Run>(RUNS, [id])).rows;
+  const { runs } = await readRuns(db, id);
   const [job] = (await db.query<Queued>(QUEUED, [id])).rows;
   const last = runs.at(-1);
   if (job === undefined && last === undefined) throw new JobNotFound(id);
@@ -38,7 +39,7 @@ async function why(cli: Cli, id: string): Promise<void> {
     `job ${id}  ${task}  ${state}`,
     ...reasonLines(reasons),
     ...queuedBy.map((origin) => `  queued by ${origin}`),
-    ...runs.flatMap(attemptLines),
+    ...runs.flatMap((run) => runLines({ ...run, error_hint: null })), // the reasons have it
   ]);
 }
 
@@ -85,7 +86,7 @@ async function reasonsOf(db: Db, job: Queued, last: Run | undefined): Promise<Re
   const waits = [
     ...(await ofPauses(db, job)),
     ...ofConnection(job),
-    ...ofTime(job),
+    ...ofTime(job, last),
     ...(await ofLane(db, job)),
     ...(await ofWorkers(db, job)),
   ];
@@ -135,16 +136,17 @@ function ofConnection({ connection, brand, held_reason: held, blocked_until: unt
       ];
 }
 
-function ofTime({
-  state,
-  run_at: at,
-  is_early: isEarly,
-  attempts,
-  max_attempts: most,
-  last_error: error,
-}: Queued): Reason[] {
+function ofTime(job: Queued, last: Run | undefined): Reason[] {
+  const { state, run_at: at, is_early: isEarly, attempts, max_attempts: most, last_error: error } = job;
   if (!isEarly || at === null) return [];
   if (state !== 'retrying') return [reason(`its time comes at ${instant(at)}`)];
+  // A run that is put off spends no attempt: what failed is an earlier one.
+  if (last?.outcome === 'snoozed' || last?.outcome === 'released')
+    return [
+      reason(
+        `its last run was ${last.outcome}, and it tries again at ${instant(at)} with ${attempts} of ${count(most, 'attempt')} spent${last.error_message === null ? '' : `: ${last.error_message}`}`,
+      ),
+    ];
   return [
     reason(
       `attempt ${attempts} of ${most} failed, and it tries again at ${instant(at)}: ${error ?? 'no reason is recorded'}`,
@@ -181,36 +183,10 @@ async function ofWorkers(db: Db, { id, is_early: isEarly, state }: Queued): Prom
     [id],
   );
   const ahead = rows[0]?.ahead ?? 0;
-  return ahead === 0 ? [] : [reason(`${count(ahead, 'job')} are before it`, 'more workers: npm run worker')];
+  if (ahead === 0) return [];
+  const are = ahead === 1 ? 'is' : 'are';
+  return [reason(`${count(ahead, 'job')} ${are} ahead of it`, 'more workers: npm run worker')];
 }
-
-type Run = {
-  attempt: number;
-  task: string;
-  outcome: string;
-  started_at: Date;
-  finished_at: Date | null;
-  last_commit_at: Date | null;
-  seconds: number;
-  host: string | null;
-  process_id: number | null;
-  tally: Record<string, unknown> | null;
-  error_code: string | null;
-  error_message: string | null;
-  error_hint: string | null;
-};
-
-const RUNS_MAX = 100;
-
-// A record is one attempt; its id orders them.
-const RUNS = `
-  select * from (
-    select r.id, r.attempt, r.task, r.outcome, r.started_at, r.finished_at, r.last_commit_at,
-           extract(epoch from coalesce(r.finished_at, now()) - r.started_at)::float8 as seconds, w.host, w.process_id,
-           r.tally, r.error_code, r.error_message, r.error_hint
-    from ops.job_runs r left join ops.workers w on w.pool_id = r.pool_id
-    where r.job_id = $1 order by r.id desc limit ${RUNS_MAX}) latest
-  order by id`;
 
 // What a slot, a backfill or a night has queued; a person's commands are in the audit log.
 const ORIGINS = `
@@ -227,20 +203,4 @@ function endOf({ outcome, error_message: message, error_hint: hint, tally }: Run
   if (message !== null) return reason(`it ended as ${outcome}: ${message}`, hint ?? undefined);
   const incomplete = tally?.incomplete;
   return reason(`it ended as ${outcome}${typeof incomplete === 'string' ? `: ${incomplete}` : ''}`);
-}
-
-function attemptLines({
-  attempt,
-  outcome,
-  started_at: at,
-  seconds,
-  tally,
-  error_code: code,
-  error_message: message,
-}: Run): string[] {
-  return [
-    `  attempt ${attempt}  ${instant(at)}  ${outcome}, ${span(seconds * 1_000)}`,
-    ...(code === null ? [] : [`    ${code}: ${message}`]),
-    ...(tally === null ? [] : [`    ${JSON.stringify(tally)}`]),
-  ];
 }
