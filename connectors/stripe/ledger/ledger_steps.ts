@@ -10,7 +10,7 @@ import { checkpoint, emptyPage, parseState } from '../../kit/sync_run.ts';
 import { backfill, OVERLAP_MS } from '../sync/backfill.ts';
 import type { Collection, Page } from '../sync/collection.ts';
 import { type FeedPart, feedOf } from '../sync/event_feed.ts';
-import { contentsOf, type StripeRun } from '../sync/sync_run.ts';
+import { contentsOf, isFullDue, type StripeRun } from '../sync/sync_run.ts';
 import { type Position, positionSchema, secondOf } from '../sync/sync_state.ts';
 import { type Balance, balancePages, UNCERTAIN_MS } from './balance.ts';
 import { SOURCES, sourceChecks } from './sources.ts';
@@ -27,7 +27,7 @@ export function ledgerNeedsBackfill(stored: unknown): boolean {
 }
 
 export function ledgerSteps(run: StripeRun, collection: Collection): Partial<SyncSteps<Page>> {
-  const isBackfillDue = run.context.full || ledgerNeedsBackfill(run.context.position);
+  const isBackfillDue = isFullDue(run) || ledgerNeedsBackfill(run.context.position);
   const movedBefore = run.position.movedAt;
   return {
     backfill: isBackfillDue ? () => backfill(run, collection) : undefined,

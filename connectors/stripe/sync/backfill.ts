@@ -38,6 +38,7 @@ export async function* backfill(run: StripeRun, collection: Collection): AsyncGe
     await listIds(run, collection, outside(windows, everything), listed);
     yield* readUnlisted(run, collection, listed, askedAt);
   }
+  if (run.context.full) run.fixed = { ...run.fixed, catchingUp: run.context.request };
   yield checkpoint(run, { changesTo: new Date(askedAt.getTime() - OVERLAP_MS) });
   return true;
 }

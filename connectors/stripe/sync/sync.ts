@@ -8,7 +8,7 @@ import { BEGINNING, backfill } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
 import { readIncrement } from './incremental.ts';
 import { reconcile } from './reconcile.ts';
-import { contentsOf, openRun, type StripeRun } from './sync_run.ts';
+import { contentsOf, isFullDue, openRun, type StripeRun } from './sync_run.ts';
 import { positionSchema, secondOf } from './sync_state.ts';
 
 /** Stripe keeps events for 30 days. */
@@ -74,6 +74,6 @@ export function needsBackfill(stored: unknown, now: Date): boolean {
   return changesTo.getTime() < now.getTime() - EVENTS_KEPT_MS;
 }
 
-function isBackfillDue({ context }: StripeRun): boolean {
-  return context.full || needsBackfill(context.position, context.now());
+function isBackfillDue(run: StripeRun): boolean {
+  return isFullDue(run) || needsBackfill(run.context.position, run.context.now());
 }

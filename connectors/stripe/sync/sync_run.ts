@@ -16,10 +16,17 @@ export type StripeRun = SyncRun<Position> & { stripe: Stripe };
 export function openRun(context: StreamContext): StripeRun {
   const stripe = openStripe(context);
   const run = newRun(context, positionSchema);
-  const { livemode } = run.position;
+  const { livemode, catchingUp, ...position } = run.position;
   if (livemode !== undefined && livemode !== stripe.livemode)
     throw new ModeMixed(context.connection, 'The key', livemode);
-  return { ...run, stripe, fixed: { livemode: stripe.livemode } };
+  const fixed = { livemode: stripe.livemode };
+  if (catchingUp !== context.request) return { ...run, position: { livemode, ...position }, stripe, fixed };
+  return { ...run, stripe, fixed: { ...fixed, catchingUp } };
+}
+
+/** A full sync that an earlier attempt of the same request has finished is not due again. */
+export function isFullDue({ context, position }: StripeRun): boolean {
+  return context.full && position.catchingUp !== context.request;
 }
 
 /** Everything that was created in these windows, with the remaining windows after each part. */

@@ -21,6 +21,8 @@ export const positionSchema = z.object({
   load: z
     .object({ askedAt: instant, windows: z.array(windowSchema), isSweep: z.boolean().optional() })
     .optional(),
+  /** The request for which everything was read: its retries do not repeat that. */
+  catchingUp: z.string().optional(),
   /** For the ledger: when the last weeks were listed, and when it was last read instead of just proved. */
   listedAt: instant.optional(),
   movedAt: instant.optional(),
