@@ -31,6 +31,6 @@ export async function storedCount(
   if (look && !look.hasRead && isYoung && known.expected === expected) return { found: known.found };
   const found = await countStored(context, target, stream);
   const counted = isEnough(found) ? { ...others, [name]: { at: context.now(), expected, found } } : others;
-  if (!look || (!known && !isEnough(found))) return { found };
+  if (!known && (!look || !isEnough(found))) return { found }; // a run alone keeps only what is known right
   return { found, position: checkpoint(run, { ...position, counted }).position };
 }
