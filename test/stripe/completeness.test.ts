@@ -97,3 +97,12 @@ test('a charge that the ledger names and nobody ever brought is found', async ()
   await account.sync('charges', { full: true });
   expect(await account.sync('balance_transactions')).not.toHaveProperty('incomplete');
 });
+
+test('the ledger is complete up to half a minute before it was listed', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, {});
+  await account.sync('balance_transactions');
+  expect(await db.column('select complete_to from ops.positions')).toEqual([
+    new Date((NOW_SECONDS - 30) * 1000),
+  ]);
+});

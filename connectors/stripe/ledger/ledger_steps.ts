@@ -100,7 +100,8 @@ async function* listAgain(
     yield { ...emptyPage(run), ...content };
   }
   const listed = isFar ? now : listedAt;
-  yield checkpoint(run, { changesTo: now, movedAt: now, ...heard, ...(listed && { listedAt: listed }) });
+  const listedTo = new Date(now.getTime() - UNCERTAIN_MS); // the newest bookings may not be in the list yet
+  yield checkpoint(run, { changesTo: listedTo, movedAt: now, ...heard, ...(listed && { listedAt: listed }) });
 }
 
 /**
