@@ -16,12 +16,15 @@ import { dateOf, type Position, secondOf } from './sync_state.ts';
 /** From this many new objects on, listing is cheaper than requesting each. */
 const NEW_OBJECTS_LISTED_MIN = 20;
 
-/** The number of ids that a position keeps; any further ones are left to the reconciliation. */
+/** The number of ids that a position keeps; where there are more, it stays. */
 const UNREAD_MAX = 500;
 
 export async function* readIncrement(run: StripeRun, collection: Collection): AsyncGenerator<Page> {
   const shared = await feedOf(run, collection);
-  if (shared && !(collection.isDated && hasNews(shared))) return yield* readStep(run, collection, shared);
+  if (shared && !(collection.isDated && hasNews(run, shared))) {
+    yield* readStep(run, collection, shared);
+    return;
+  }
   const now = secondOf(run.context.now());
   const end = now - LAG_SECONDS;
   for (;;) {
@@ -38,7 +41,7 @@ export async function* readIncrement(run: StripeRun, collection: Collection): As
       ...collection.events.map((type) => ['types[]', type] as const),
     ]))
       objects.forEach(listening.hear);
-    yield* readStep(run, collection, { step: { from, before }, heard: listening.heard() });
+    if (!(yield* readStep(run, collection, { step: { from, before }, heard: listening.heard() }))) return;
   }
 }
 
@@ -46,19 +49,31 @@ export async function* readIncrement(run: StripeRun, collection: Collection): As
  * Versions are read as they are now, but the shared feed was listed when the run began: events since then would be
  * missing from their dates. A stream that has versions to read lists its own events.
  */
-function hasNews({ heard: { changed, owners } }: FeedPart): boolean {
-  return changed.size + owners.size > 0;
+function hasNews({ position: { unread } }: StripeRun, { heard: { changed, owners } }: FeedPart): boolean {
+  return changed.size + owners.size > 0 || unread !== undefined;
 }
 
-/** Reads the reported objects, then moves the position to the end of the step. */
+/**
+ * Reads the reported objects, then moves the position to the end of the step. Returns false if it stays because Stripe
+ * returns too few of them: the next run reads them again.
+ */
 async function* readStep(
   run: StripeRun,
   collection: Collection,
   { step, heard }: FeedPart,
-): AsyncGenerator<Page> {
+): AsyncGenerator<Page, boolean> {
   const unread = yield* heardPages(run, collection, { step, heard });
+  if (unread.length > UNREAD_MAX) {
+    yield { ...emptyPage(run), incomplete: tooManyUnread(collection, unread.length) };
+    return false;
+  }
   const known = heard.recent.length > 0 ? { heard: heard.recent } : {};
   yield checkpoint(run, { changesTo: dateOf(step.before), ...known, ...unreadOf(unread) });
+  return true;
+}
+
+function tooManyUnread({ name }: Collection, count: number): string {
+  return `Stripe does not return ${count} ${name} that its events name, more than ${UNREAD_MAX}: they are read again from there; if that does not end, sync everything again with --full`;
 }
 
 /** Returns the ids of objects that Stripe does not return. */
@@ -77,14 +92,14 @@ async function* heardPages(
     }
   }
   return yield* fetchByIds(run, collection, changed, step.from, (second, unread) =>
-    isResumable(collection) && second > step.from
+    isResumable(collection) && second > step.from && unread.length <= UNREAD_MAX
       ? checkpoint(run, { ...run.position, changesTo: dateOf(second), ...unreadOf(unread) }).position
       : undefined,
   );
 }
 
 function unreadOf(ids: readonly string[]): Pick<Position, 'unread'> {
-  return ids.length > 0 ? { unread: ids.slice(0, UNREAD_MAX) } : {};
+  return ids.length > 0 ? { unread: [...ids] } : {};
 }
 
 /** A step that begins in the midst of another one no longer knows since when its objects were unread. */
