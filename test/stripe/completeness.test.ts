@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
+import { dyingAfter } from '../support/providers/shopify.ts';
 import { charge, KEY, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf } from '../support/providers/stripe_sync.ts';
 
@@ -71,6 +72,18 @@ test('a payout is the sum of its balance transactions, which then know it', asyn
   expect(await account.rows('balance_transactions', 'id, payout_id')).toEqual(paid);
   expect(await account.sync('balance_transactions', { full: true })).toMatchObject({ changed: 0 });
   expect(await account.rows('balance_transactions', 'id, payout_id')).toEqual(paid);
+});
+
+test('during a first load of payouts no rollup of what they contain competes with it', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const rollups = () =>
+    db.column(
+      "select run_at > now() + interval '1 minute' from graphile_worker.jobs where task_identifier = 'rollup'",
+    );
+  for (let commits = 1; (await rollups()).length === 0; commits++)
+    await expect(account.sync('payouts', {}, dyingAfter(db, commits))).rejects.toThrow('the machine is gone');
+  expect(await rollups()).toEqual([true]);
 });
 
 test('a payout of another amount than its balance transactions is shown', async () => {

@@ -30,11 +30,14 @@ const CHECK = 'payout ';
 const CHECKED_AGAIN_MAX = 100;
 const COLUMNS = ['id', 'status', 'automatic', 'reconciliation_status', 'currency', 'amount', 'deleted_at'];
 
+/** Where the contents are read: a run, or a page of one, which says whether it is a first load. */
+type Place = Pick<StripeRun, 'stripe' | 'phase'>;
+
 /** The pages of the payouts whose contents Stripe has fixed. */
-export async function* contentsOfPayouts(run: StripeRun, items: readonly Item[]): AsyncGenerator<Page> {
+export async function* contentsOfPayouts(place: Place, items: readonly Item[]): AsyncGenerator<Page> {
   for (const item of items) {
     const [payout] = item.rows['raw.stripe_payouts'] ?? [];
-    if (payout && isSettled(payout)) yield* contentsOfPayout(run, payout);
+    if (payout && isSettled(payout)) yield* contentsOfPayout(place, payout);
   }
 }
 
@@ -42,12 +45,12 @@ function isSettled({ automatic, status, reconciliation_status: reconciliation }:
   return automatic === true && status === 'paid' && reconciliation === 'completed';
 }
 
-async function* contentsOfPayout(run: StripeRun, payout: Row): AsyncGenerator<Page> {
+async function* contentsOfPayout(place: Place, payout: Row): AsyncGenerator<Page> {
   const id = String(payout.id);
   const currency = String(payout.currency);
   const unread: string[] = [];
   let sum = 0n;
-  for await (const { objects, sentAt } of listPages(run.stripe, '/v1/balance_transactions', [
+  for await (const { objects, sentAt } of listPages(place.stripe, '/v1/balance_transactions', [
     ['payout', id],
   ])) {
     const items: Item[] = [];
@@ -60,15 +63,15 @@ async function* contentsOfPayout(run: StripeRun, payout: Row): AsyncGenerator<Pa
         items.push(part.item);
       }
     }
-    yield { ...emptyPage(run), target, items };
+    yield { ...emptyPage(place), target, items };
   }
   const expected = shortest(String(payout.amount));
   const found = shortest(fromMinor(sum, placesOf(currency)));
   const check = { name: `${CHECK}${id}`, expected, found, ok: expected === found && unread.length === 0 };
-  if (check.ok) return yield { ...emptyPage(run), checks: [check] };
+  if (check.ok) return yield { ...emptyPage(place), checks: [check] };
   const without = unread.length > 0 ? `, without ${unread.length} invalid ones` : '';
   const cause = `payout ${id} is ${expected} ${currency}, its balance transactions sum to ${found}${without}`;
-  yield withFailures({ ...emptyPage(run), checks: [{ ...check, cause }] });
+  yield withFailures({ ...emptyPage(place), checks: [{ ...check, cause }] });
 }
 
 /** Undefined for an invalid one, which the ledger itself quarantines. */

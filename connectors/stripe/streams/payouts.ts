@@ -45,7 +45,7 @@ function fetchPayouts(context: StreamContext, collection: Collection, ids: reado
 /** The contents of a page's payouts are stored and checked before the page moves the position. */
 async function* withContents(run: StripeRun, pages: AsyncIterable<Page>): AsyncGenerator<Page> {
   for await (const page of pages) {
-    yield* contentsOfPayouts(run, page.items);
+    yield* contentsOfPayouts({ stripe: run.stripe, phase: page.phase }, page.items);
     yield page;
   }
 }
