@@ -13,8 +13,9 @@ import {
   type CountedWindow,
   countWindow,
   endOfKnown,
+  exactly,
   type KnownObjects,
-  lookedCount,
+  lookedSize,
   OVERLAP_MS,
   readWindow,
   WINDOW_OBJECTS_MAX,
@@ -120,9 +121,10 @@ async function nextWindow(run: ShopifyRun, feed: Feed, from: Date, end: Date): P
   let to = end;
   for (;;) {
     const bounds = { from, to };
-    const announced = await lookedCount(run, feed, bounds);
-    const fits = announced === undefined || announced <= WINDOW_OBJECTS_MAX || !isDivisible(from, to);
-    if (fits) return { window: { start: from, from, to, before: 0 }, announced };
+    const size = await lookedSize(run, feed, bounds);
+    // What is not counted exactly cannot be proved to be complete, so such a window is divided too.
+    const fits = !size || (size.isExact && size.count <= WINDOW_OBJECTS_MAX) || !isDivisible(from, to);
+    if (fits) return { window: { start: from, from, to, before: 0 }, announced: exactly(size) };
     to = middleOf(from, to);
   }
 }

@@ -36,7 +36,7 @@ export type CountedWindow = { window: Window; announced: number | undefined };
  * objects that were not listed.
  */
 export type KnownObjects = { objects: readonly Listed[]; found: number | undefined };
-/** `tooMany`: of a feed without a count, more than can be paged; what came so far is only a part. */
+/** `tooMany`: of a window without an exact count, more than can be paged; what came so far is only a part. */
 export type WindowEnd = {
   checks: readonly Check[];
   incomplete?: string;
@@ -48,25 +48,33 @@ export type WindowEnd = {
 type Counted = Pick<Feed, 'count' | 'filterField' | 'terms'>;
 export type Bounds = { from: Date; to: Date };
 
-/** Shopify's count, or undefined if it is not exact. */
-export async function countWindow(
-  { shopify }: ShopifyRun,
-  feed: Counted,
-  bounds: Bounds,
-): Promise<number | undefined> {
+/** Where it is not exact, there are at least so many. */
+export type Size = { count: number; isExact: boolean };
+
+/** Shopify's count, or undefined if it has none. */
+async function sizeOf({ shopify }: ShopifyRun, feed: Counted, bounds: Bounds): Promise<Size | undefined> {
   if (!feed.count) return undefined;
   const { count } = await shopify.ask(feed.count, { query: filterOf(feed, bounds) }, countSchema);
-  return count?.precision === 'EXACT' ? count.count : undefined;
+  return count ? { count: count.count, isExact: count.precision === 'EXACT' } : undefined;
 }
 
 /** The same from the look of the run, if it has it. */
-export async function lookedCount(
-  run: ShopifyRun,
-  feed: Counted,
-  bounds: Bounds,
-): Promise<number | undefined> {
+export async function lookedSize(run: ShopifyRun, feed: Counted, bounds: Bounds): Promise<Size | undefined> {
   const looked = feed.count && run.look?.countOf({ query: feed.count, filter: filterOf(feed, bounds) });
-  return looked ?? countWindow(run, feed, bounds);
+  return looked === undefined ? sizeOf(run, feed, bounds) : { count: looked, isExact: true };
+}
+
+/** Undefined if there is no exact count. */
+export function exactly(size: Size | undefined): number | undefined {
+  return size?.isExact ? size.count : undefined;
+}
+
+export async function countWindow(run: ShopifyRun, feed: Counted, bounds: Bounds) {
+  return exactly(await sizeOf(run, feed, bounds));
+}
+
+export async function lookedCount(run: ShopifyRun, feed: Counted, bounds: Bounds) {
+  return exactly(await lookedSize(run, feed, bounds));
 }
 
 /** The count that `lookedCount` looks up in the look. */
@@ -125,11 +133,11 @@ export async function* readWindow(
       return { ...end, recent: progress.recent() };
     }
     if (next === after && ++repeats > REPEATS_MAX) break;
-    if (!feed.count && progress.found() >= WINDOW_OBJECTS_MAX)
+    if (announced === undefined && progress.found() >= WINDOW_OBJECTS_MAX)
       return { ...cutShort(feed, window, 'there are more than can be paged'), tooMany: true };
     after = next; // a repeated page has its own cursor: it is requested once more
   }
-  if (feed.count)
+  if (announced !== undefined)
     return { ...(await finish(run, feed, { window, announced }, progress.found())), recent: [] };
   return cutShort(feed, window, 'the same page comes again and again');
 }
@@ -178,7 +186,7 @@ function compare(
 ): Omit<WindowEnd, 'recent'> {
   const check = { name: `${feed.name} in window`, expected, found, ok: found >= expected };
   if (check.ok) return { checks: [check] };
-  const incomplete = `Shopify counts ${expected} ${feed.name} from ${timeText(start)} to ${timeText(to)}, ${found} came`;
+  const incomplete = `Shopify counts ${expected} ${feed.name} from ${timeText(start)} to ${timeText(to)}, ${found} came: the next run reads them again; if that does not help, sync everything again with --full`;
   return { checks: [{ ...check, cause: incomplete }], incomplete };
 }
 
