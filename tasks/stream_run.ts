@@ -2,7 +2,7 @@
  * The run of a stream, in a job of its own or in that of its account: its pages are stored one by one, and at the end
  * `finishStreams` (stream_ends.ts) stores the position and the outcome.
  */
-import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
+import { isBackfillDue, type Page, type Stream, type StreamContext } from '#connectors/kit/stream.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import type { LoadResult } from '#sql/load/load.ts';
 import type { SyncState } from '#sql/load/sync_state.ts';
@@ -16,6 +16,19 @@ const GROWTH_WORTH_STATISTICS = 2;
 const EPOCH = new Date(0);
 
 export type StreamRun = { stream: Stream; before: SyncState };
+
+export const NEVER_READ: SyncState = { position: null, state: 'never' };
+
+/** `apart`: streams that must be read completely, each in a job of its own; a run of the account reads the `shared`. */
+export function splitRuns(
+  streams: readonly Stream[],
+  states: ReadonlyMap<string, SyncState>,
+  now: Date,
+): { apart: StreamRun[]; shared: StreamRun[] } {
+  const runs = streams.map((stream) => ({ stream, before: states.get(stream.name) ?? NEVER_READ }));
+  const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now));
+  return { apart, shared: runs.filter((run) => !apart.includes(run)) };
+}
 
 export type StreamTally = LoadResult & { rejected: number; pages: number; repaired: number };
 
@@ -98,8 +111,7 @@ async function store(job: SyncJob, { stream }: StreamRun, page: Page): Promise<L
 }
 
 function add(tally: StreamTally, loaded: LoadResult, page: Page): void {
-  for (const key of ['read', 'rows', 'changed', 'unchanged', 'stale', 'deleted', 'days'] as const)
-    tally[key] += loaded[key];
+  for (const key of Object.keys(NOTHING_LOADED) as (keyof LoadResult)[]) tally[key] += loaded[key];
   if (page.reconciles) tally.repaired += loaded.changed + loaded.deleted;
   tally.rejected += page.rejected.length;
   tally.pages++;

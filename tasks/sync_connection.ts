@@ -5,16 +5,17 @@
  */
 import { z } from 'zod';
 import { newAccountRun } from '#connectors/kit/account_run.ts';
-import { isBackfillDue, type Stream } from '#connectors/kit/stream.ts';
+import type { Stream } from '#connectors/kit/stream.ts';
 import { NightshiftError, verdictOf } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
-import { readStates, type SyncState } from '#sql/load/sync_state.ts';
+import { readStates } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { requestSync } from './request_sync.ts';
 import { spread } from './spread.ts';
+import { NOTHING_LOADED } from './store_page.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
-import { readStream, type StreamEnd, type StreamRun } from './stream_run.ts';
+import { readStream, type StreamEnd, type StreamRun, splitRuns } from './stream_run.ts';
 import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
 
@@ -51,12 +52,8 @@ export async function syncAccount(
   const { db, services, now } = context;
   const connection = await openConnection(db, which, services);
   const states = await readStates(db, which);
-  const runs = services.providers.providerOf(connection.provider).streams.map((stream) => ({
-    stream,
-    before: states.get(stream.name) ?? NEVER,
-  }));
-  const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now()));
-  const shared = runs.filter((run) => !apart.includes(run));
+  const { streams } = services.providers.providerOf(connection.provider);
+  const { apart, shared } = splitRuns(streams, states, now());
   const account = newAccountRun(shared.map(({ stream, before: { position } }) => ({ stream, position })));
   const job = newSyncJob({ connection, context, account, reading: { now: playedNow } });
   const course: Course = { apart, quiet: [], ended: [], cut: [], failed: [] };
@@ -72,8 +69,6 @@ export async function syncAccount(
   if (together !== undefined) throw together.error; // this job repeats the request for all of them
   return tallyOf(job, course, settled);
 }
-
-const NEVER: SyncState = { position: null, state: 'never' };
 
 type Failed = { run: StreamRun; error: unknown };
 
@@ -164,17 +159,7 @@ async function requestOwn(
 
 /** Sums over all streams, and the figures of each that has some. */
 function tallyOf(job: SyncJob, { ended, quiet, cut }: Course, { causes, jobs }: Settled): Tally {
-  const sums = {
-    read: 0,
-    rows: 0,
-    changed: 0,
-    unchanged: 0,
-    stale: 0,
-    deleted: 0,
-    days: 0,
-    rejected: 0,
-    pages: 0,
-  };
+  const sums = { ...NOTHING_LOADED, rejected: 0, pages: 0 };
   const streams: Record<string, object> = {};
   const incomplete: string[] = [];
   const tell = (stream: string, figures: object, cause: string | undefined) => {

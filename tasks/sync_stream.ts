@@ -10,7 +10,7 @@ import { analyzeChanged } from '#sql/db/statistics.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
-import { readStream, type StreamRun } from './stream_run.ts';
+import { NEVER_READ, readStream, type StreamRun } from './stream_run.ts';
 import { assertOwnAccount, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
 import { defineTask, type Tally } from './task.ts';
 
@@ -63,7 +63,7 @@ export const syncStream = defineTask({
     const stream = services.providers.findStream(name);
     const connection = await openConnection(db, { brandId, connectionId }, services);
     const states = await readStates(db, which);
-    const before = states.get(name) ?? { position: null, state: 'never' };
+    const before = states.get(name) ?? NEVER_READ;
     const account = newAccountRun([{ stream, position: before.position }]);
     const job = newSyncJob({ connection, context, account, reading });
     const run: StreamRun = { stream, before };

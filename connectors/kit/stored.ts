@@ -6,8 +6,13 @@ import type { Row } from '#sql/load/table.ts';
 import type { Part } from './day_sums.ts';
 import type { ConnectorDb, Target } from './stream.ts';
 
-/** The owner of the objects. */
-export type Owner = { connection: { brandId: string; id: string }; db: Pick<ConnectorDb, 'query'> };
+/** The owner of the objects, and the part of the database's functions that a reading needs. */
+export type OwnerWith<Access extends keyof ConnectorDb> = {
+  connection: { brandId: string; id: string };
+  db: Pick<ConnectorDb, Access>;
+};
+
+type Owner = OwnerWith<'query'>;
 
 /** By `created_at`; `before` is exclusive. */
 export type CreatedWithin = { from?: Date; before: Date };

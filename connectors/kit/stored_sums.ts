@@ -3,10 +3,9 @@
  * queries the database itself (see `stored.ts`). The statements follow indexes, regardless of statistics.
  */
 import { lookUp } from '#sql/db/planner.ts';
-import type { ConnectorDb } from './stream.ts';
+import type { OwnerWith } from './stored.ts';
 
-/** The owner of the rows. */
-type Owner = { connection: { brandId: string; id: string }; db: Pick<ConnectorDb, 'transaction'> };
+type Owner = OwnerWith<'transaction'>;
 
 /** A table of bookings: `kind` and `amount` are columns of it, beside `currency` and `created_at`. */
 export type Ledger = { table: string; kind: string; amount: string };
