@@ -14,7 +14,7 @@ import {
 } from '#connectors/ecb/calendar.ts';
 import { type Feed, type FeedAnswer, feeds, feedUrl, readFeed } from '#connectors/ecb/feeds.ts';
 import type { Published } from '#connectors/ecb/published.ts';
-import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
+import { newRequestStats, type RequestStats } from '#connectors/kit/http/retry.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx/feeds.ts';
 import { type RatesKept, storeRates } from '#sql/fx/rates.ts';

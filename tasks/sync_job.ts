@@ -1,5 +1,5 @@
 /** What a job that reads from an account needs, for one stream or many. */
-import { newRequestStats, type RequestStats } from '#connectors/kit/retry.ts';
+import { newRequestStats, type RequestStats } from '#connectors/kit/http/retry.ts';
 import type { AccountRun } from '#connectors/kit/stream.ts';
 import { assertAccount } from '#connectors/providers.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';

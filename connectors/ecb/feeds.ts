@@ -3,8 +3,8 @@
  * have.
  */
 import { RedirectRefused } from '../kit/errors.ts';
-import { makeHttp } from '../kit/http.ts';
-import { type RequestStats, withRetry } from '../kit/retry.ts';
+import { makeHttp } from '../kit/http/http.ts';
+import { type RequestStats, withRetry } from '../kit/http/retry.ts';
 import { FeedNotServed } from './errors.ts';
 import type { Published } from './published.ts';
 import { BYTES_MAX, readRates } from './read_rates.ts';

@@ -5,8 +5,8 @@
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { ProviderAddress } from '#sql/tenants/hosts.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import type { RequestStats } from './http/retry.ts';
 import type { KeyForm } from './key_form.ts';
-import type { RequestStats } from './retry.ts';
 import type { ConnectorDb, Stream } from './stream.ts';
 
 /** The context of a request outside of a sync. */

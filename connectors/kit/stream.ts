@@ -11,7 +11,7 @@ import type { Rejection } from '#sql/load/quarantine.ts';
 import type { Deletion, Item, Json, Table } from '#sql/load/table.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import type { RequestStats } from './retry.ts';
+import type { RequestStats } from './http/retry.ts';
 
 /** The database as a connector sees it: a job's fenced one or a plain one. */
 export type ConnectorDb = {

@@ -1,4 +1,4 @@
-/** The counters by which all workers keep to the limits of providers (`connectors/kit/rate_limit.ts`). */
+/** The counters by which all workers keep to the limits of providers (`connectors/kit/http/rate_limit.ts`). */
 
 import type { Tx } from '../db/pool.ts';
 import { recordAction } from './audit.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { lookUp } from '#sql/db/planner.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
-import { sumsText } from '../../connectors/kit/stored_sums.ts';
+import { sumsText } from '../../connectors/kit/stored/sums.ts';
 import { LEDGER } from '../../connectors/stripe/ledger/balance.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { type Asked, by, type FakeProvider, fakeProvider, json } from '../support/providers/provider.ts';

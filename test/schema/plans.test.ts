@@ -14,7 +14,7 @@ import { noteChange } from '#sql/fx/changes.ts';
 import { countMoved, noticeRatesOfBrand } from '#sql/fx/days.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/run.ts';
-import { namedText, namingText, sumsText } from '../../connectors/kit/stored_sums.ts';
+import { namedText, namingText, sumsText } from '../../connectors/kit/stored/sums.ts';
 import { LEDGER } from '../../connectors/stripe/ledger/balance.ts';
 import { SOURCES } from '../../connectors/stripe/ledger/sources.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

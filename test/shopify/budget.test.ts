@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Budget, makeBudget } from '#connectors/kit/rate_limit.ts';
-import { newRequestStats } from '#connectors/kit/retry.ts';
+import { type Budget, makeBudget } from '#connectors/kit/http/rate_limit.ts';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 
 // So slow that the time which a busy machine takes between two steps refills next to nothing.

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { makeHttp } from '#connectors/kit/http.ts';
-import { newRequestStats } from '#connectors/kit/retry.ts';
+import { makeHttp } from '#connectors/kit/http/http.ts';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { type Batch, type Mark, readResult } from '#connectors/shopify/bulk/reader.ts';
 import type { Node, Shape } from '#connectors/shopify/sync/collection.ts';
 import { assertHolds } from '../support/property.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { newRequestStats } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { openShopify } from '#connectors/shopify/api/client.ts';
 import { ordersCount, shopQuery } from '#connectors/shopify/api/queries.ts';
 import { openConnection } from '#sql/tenants/connections.ts';

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { BodyLimits } from '#connectors/kit/body.ts';
-import { makeHttp, retryAfterMs } from '#connectors/kit/http.ts';
-import { ATTEMPTS_MAX, newRequestStats, type RetryableError, withRetry } from '#connectors/kit/retry.ts';
+import type { BodyLimits } from '#connectors/kit/http/body.ts';
+import { makeHttp, retryAfterMs } from '#connectors/kit/http/http.ts';
+import { ATTEMPTS_MAX, newRequestStats, type RetryableError, withRetry } from '#connectors/kit/http/retry.ts';
 import {
   type Answer,
   fakeProvider,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newRequestStats } from '#connectors/kit/retry.ts';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { makePace } from '#connectors/stripe/api/rate_limit.ts';
 import { openDb } from '#sql/db/pool.ts';
 import { limitRequests } from '#sql/tenants/account_facts.ts';

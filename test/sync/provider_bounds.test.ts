@@ -1,9 +1,9 @@
 /** No number, time or size that a provider names is taken without a limit. */
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { makeHttp, retryAfterMs } from '#connectors/kit/http.ts';
-import { makeBudget } from '#connectors/kit/rate_limit.ts';
-import { newRequestStats, RETRY_AFTER_MS_MAX, withRetry } from '#connectors/kit/retry.ts';
+import { makeHttp, retryAfterMs } from '#connectors/kit/http/http.ts';
+import { makeBudget } from '#connectors/kit/http/rate_limit.ts';
+import { newRequestStats, RETRY_AFTER_MS_MAX, withRetry } from '#connectors/kit/http/retry.ts';
 import { costOf } from '#connectors/shopify/api/answers.ts';
 import { openShopify } from '#connectors/shopify/api/client.ts';
 import { shopQuery } from '#connectors/shopify/api/queries.ts';

@@ -13,8 +13,8 @@ import {
 import { keepBrand } from '#sql/tenants/removing.ts';
 import { tasks } from '#tasks/index.ts';
 import { addDefaults } from '#workers/scheduler/defaults.ts';
-import { addUnlessThere } from '../shared/if_missing.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
+import { addUnlessThere } from '../shared/options/if_missing.ts';
 import { recompute } from '../shared/recompute.ts';
 import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../shared/remove.ts';
 import { openSession } from '../shared/session.ts';

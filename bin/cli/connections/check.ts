@@ -9,7 +9,7 @@ import { openConnection } from '#sql/tenants/connections.ts';
 import { type Found, findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption, whichConnection } from '../shared/options.ts';
+import { nowOption, whichConnection } from '../shared/options/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { green, red, yellow } from '../ui/output.ts';
 

@@ -5,7 +5,7 @@ import { releaseJobs } from '#sql/queue/jobs.ts';
 import { type Connection, holdConnection, releaseConnection } from '#sql/tenants/connections.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { title } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';

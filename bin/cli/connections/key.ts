@@ -6,7 +6,7 @@ import { resealAll } from '#sql/tenants/secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { readKey } from '../ui/secret_input.ts';

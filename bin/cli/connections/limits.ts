@@ -7,7 +7,7 @@ import type { Connection } from '#sql/tenants/connections.ts';
 import { resetRateBudgets } from '#sql/tenants/rate_limits.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';

@@ -6,7 +6,7 @@ import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { recompute } from '../shared/recompute.ts';
 import { openSession } from '../shared/session.ts';
 import { confirm } from '../ui/confirm.ts';

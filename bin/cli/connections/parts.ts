@@ -6,7 +6,7 @@ import type { Connection } from '#sql/tenants/connections.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { recompute } from '../shared/recompute.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { count } from '../ui/format.ts';

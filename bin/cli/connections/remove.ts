@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { whichConnection } from '../shared/options.ts';
+import { whichConnection } from '../shared/options/options.ts';
 import { addRemoveOptions, type Found, type RemoveOptions, remove, renameFound } from '../shared/remove.ts';
 import { slug } from '../ui/arguments.ts';
 

@@ -17,7 +17,7 @@ import { addRetailer, findRetailer, type Retailer } from '#sql/tenants/retailers
 import { tasks } from '#tasks/index.ts';
 import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { storeAddress } from '../connections/address.ts';
-import { addUnlessThere } from '../shared/if_missing.ts';
+import { addUnlessThere } from '../shared/options/if_missing.ts';
 import type { SandboxPlaces } from './sandbox_process.ts';
 
 export const BRAND = 'giftware';

@@ -1,7 +1,7 @@
 /** Checks of the queue: who works, what waits, what is stuck. */
 
 import { readPauses } from '#sql/queue/pauses.ts';
-import { optionWords } from '../shared/option_words.ts';
+import { optionWords } from '../shared/options/words.ts';
 import { pauseTarget } from '../shared/pause_target.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
 import { MADE_GOOD } from '../status/findings.ts';

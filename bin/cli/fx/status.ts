@@ -5,7 +5,7 @@ import { exitCodes } from '#runtime/exit_codes.ts';
 import { type CurrencySpan, currencySpans, daysWithRates, feedStates } from '#sql/fx/feeds.ts';
 import { RATE_DAYS_MAX } from '#sql/fx/rates.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption } from '../shared/options.ts';
+import { nowOption } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';

@@ -5,7 +5,7 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { fxRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { workOfRates } from '../shared/rates_work.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';

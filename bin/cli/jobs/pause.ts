@@ -6,7 +6,7 @@ import { currentAccount } from '#sql/tenants/audit.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { optionWords } from '../shared/option_words.ts';
+import { optionWords } from '../shared/options/words.ts';
 import { pauseTarget } from '../shared/pause_target.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, title } from '../ui/arguments.ts';

@@ -5,7 +5,7 @@ import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { retention } from '#tasks/retention.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import type { Cli } from '../shared/noun.ts';
-import { optionWords } from '../shared/option_words.ts';
+import { type Reason, reason, reasonLines } from '../shared/options/reason.ts';
+import { optionWords } from '../shared/options/words.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
-import { type Reason, reason, reasonLines } from '../shared/reason.ts';
 import { openSession } from '../shared/session.ts';
 import { count, span } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';

@@ -9,7 +9,7 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { daysBetween, RANGE_DAYS_MAX, rollup } from '#tasks/rollup.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
-import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { pendingRollups } from '../shared/rollups_pending.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { runSchedule } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
-import { type WaitOptions, waitOptions } from '../shared/options.ts';
+import { type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';

@@ -4,7 +4,7 @@ import type { Stream } from '#connectors/kit/stream.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { Table } from '#sql/load/table.ts';
 import type { Marked } from '#sql/tenants/brands.ts';
-import { attempt } from './rehearse.ts';
+import { attempt } from './options/rehearse.ts';
 import type { Session } from './session.ts';
 
 type Change = (tx: Tx, tables: readonly Table[], now: Date) => Promise<Marked>;

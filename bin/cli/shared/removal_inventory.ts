@@ -8,7 +8,7 @@ import type { Brand } from '#sql/tenants/brands.ts';
 import type { Part } from '#sql/tenants/removal_parts.ts';
 import { type Owner, rowsOf } from '#sql/tenants/removal_tables.ts';
 import { count } from '../ui/format.ts';
-import { attempt } from './rehearse.ts';
+import { attempt } from './options/rehearse.ts';
 
 /** The target of a removal; `removing` if the removal has begun. */
 export type Found = { brand: Brand; owner: Owner; name: string; removing: boolean };

@@ -4,7 +4,7 @@ import { isReconcilable, providers, streamNames } from '#connectors/providers.ts
 import { findBrand } from '#sql/tenants/brands.ts';
 import { dueReconciliations } from '#tasks/reconcile.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { sayQueued } from '../shared/work.ts';
 import { UsageError } from '../ui/errors.ts';

@@ -4,7 +4,7 @@ import { streamNames } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
-import { nowOption, type WaitOptions, waitOptions } from '../shared/options.ts';
+import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
 import { sayQueued } from '../shared/work.ts';
 import { isoInstant } from '../ui/arguments.ts';

@@ -4,7 +4,7 @@ import type { Brand } from '#sql/tenants/brands.ts';
 import { listRetailers } from '#sql/tenants/retailers.ts';
 import type { Followed } from '../shared/follow.ts';
 import type { Cli } from '../shared/noun.ts';
-import type { WaitOptions } from '../shared/options.ts';
+import type { WaitOptions } from '../shared/options/options.ts';
 import type { JobState } from '../shared/queue_state.ts';
 import { pendingRollups } from '../shared/rollups_pending.ts';
 import type { Session } from '../shared/session.ts';

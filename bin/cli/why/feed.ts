@@ -1,6 +1,6 @@
 /** Why a stream that a figure rests on is not read past the end of a day. */
 import type { Reader } from '#sql/db/reader.ts';
-import { type Reason, reason } from '../shared/reason.ts';
+import { type Reason, reason } from '../shared/options/reason.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 

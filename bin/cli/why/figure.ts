@@ -7,7 +7,7 @@ import type { Reader } from '#sql/db/reader.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import type { Retailer } from '#sql/tenants/retailers.ts';
-import { type Reason, reason } from '../shared/reason.ts';
+import { type Reason, reason } from '../shared/options/reason.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 import { type Feed, reasonsOfFeeds } from './feed.ts';

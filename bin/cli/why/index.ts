@@ -2,7 +2,7 @@ import { exitCodes } from '#runtime/exit_codes.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import type { Noun } from '../shared/noun.ts';
-import { reasonLines } from '../shared/reason.ts';
+import { reasonLines } from '../shared/options/reason.ts';
 import { openSession } from '../shared/session.ts';
 import { day } from '../ui/arguments.ts';
 import { explain } from './figure.ts';

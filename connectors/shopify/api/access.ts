@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
-import { storedRows } from '../../kit/stored.ts';
+import { storedRows } from '../../kit/stored/stored.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
 import type { Shopify } from './client.ts';

@@ -16,8 +16,8 @@ import {
   ScopeMissing,
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
-import type { HttpAnswer } from '../../kit/http.ts';
-import { RetryableError } from '../../kit/retry.ts';
+import type { HttpAnswer } from '../../kit/http/http.ts';
+import { RetryableError } from '../../kit/http/retry.ts';
 
 export const PROVIDER = 'Shopify';
 /** 430: a firewall takes us for an attacker. An immediate retry makes it worse. */

@@ -8,8 +8,8 @@
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { AnswerNotUnderstood, CredentialsRejected } from '../../kit/errors.ts';
-import type { Http } from '../../kit/http.ts';
-import { withRetry } from '../../kit/retry.ts';
+import type { Http } from '../../kit/http/http.ts';
+import { withRetry } from '../../kit/http/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { PROVIDER, TokenRefused } from './answers.ts';
 

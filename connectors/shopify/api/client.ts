@@ -5,9 +5,9 @@
 import type { z } from 'zod';
 import { quote } from '#runtime/scrub.ts';
 import { AnswerNotUnderstood, RateLimited } from '../../kit/errors.ts';
-import { type Http, type HttpAnswer, makeHttp } from '../../kit/http.ts';
-import { makeBudget } from '../../kit/rate_limit.ts';
-import { RetryableError, type RetryOptions, withRetry } from '../../kit/retry.ts';
+import { type Http, type HttpAnswer, makeHttp } from '../../kit/http/http.ts';
+import { makeBudget } from '../../kit/http/rate_limit.ts';
+import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import {
   bodyOf,

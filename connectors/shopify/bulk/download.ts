@@ -3,8 +3,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '#runtime/errors.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
-import type { Http, HttpStream } from '../../kit/http.ts';
-import { RetryableError, withRetry } from '../../kit/retry.ts';
+import type { Http, HttpStream } from '../../kit/http/http.ts';
+import { RetryableError, withRetry } from '../../kit/http/retry.ts';
 import { PROVIDER } from '../api/answers.ts';
 import { LineDamaged } from './lines.ts';
 

@@ -4,7 +4,7 @@
  */
 import { coded } from '#runtime/errors.ts';
 import { isObject } from '../../kit/fields.ts';
-import { ANSWER_BYTES_MAX } from '../../kit/http.ts';
+import { ANSWER_BYTES_MAX } from '../../kit/http/http.ts';
 import type { Node, Shape } from '../sync/collection.ts';
 
 const NEWLINE = 10;

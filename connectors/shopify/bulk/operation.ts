@@ -13,7 +13,7 @@ import {
   RequestRefused,
   ScopeMissing,
 } from '../../kit/errors.ts';
-import { pause } from '../../kit/retry.ts';
+import { pause } from '../../kit/http/retry.ts';
 import { PROVIDER } from '../api/answers.ts';
 import type { Shopify } from '../api/client.ts';
 import { bulkOperation, bulkOperations, bulkRun } from '../api/queries.ts';

@@ -4,8 +4,8 @@
  * only if it has as many objects as announced.
  */
 import { coded } from '#runtime/errors.ts';
-import type { Http } from '../../kit/http.ts';
-import { RetryableError } from '../../kit/retry.ts';
+import type { Http } from '../../kit/http/http.ts';
+import { RetryableError } from '../../kit/http/retry.ts';
 import type { Node, Shape } from '../sync/collection.ts';
 import { openAt } from './download.ts';
 import { BulkUngrouped, type Group, LineDamaged, lineCutter, makeGrouper } from './lines.ts';

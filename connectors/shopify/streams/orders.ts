@@ -1,7 +1,7 @@
 /** Orders with everything that belongs to them, each read and stored as one object. */
 
 import { type Fields, text } from '../../kit/fields.ts';
-import { paginate } from '../../kit/paginate.ts';
+import { paginate } from '../../kit/http/paginate.ts';
 import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
 import { bulkOrders, orderLedger, orderLines, ordersById, ordersCount, ordersPage } from '../api/queries.ts';

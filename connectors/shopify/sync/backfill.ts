@@ -3,9 +3,9 @@
  * batch the offset in its file. So an interrupted load continues with the same operation and never starts a second one.
  */
 import { coded, type NightshiftError } from '#runtime/errors.ts';
-import { ahead } from '../../kit/paginate.ts';
+import { ahead } from '../../kit/http/paginate.ts';
 import { contentOf } from '../../kit/records.ts';
-import { countStored } from '../../kit/stored.ts';
+import { countStored } from '../../kit/stored/stored.ts';
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint } from '../../kit/sync_run.ts';
 import { assertResultAddress, ResultGone } from '../bulk/download.ts';

@@ -9,7 +9,7 @@ import { counted, isOrAre } from '#runtime/wording.ts';
 import type { Deletion } from '#sql/load/table.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import { failingChecks } from '../../kit/failing.ts';
-import { storedIds } from '../../kit/stored.ts';
+import { storedIds } from '../../kit/stored/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { nodesById, PAGE_SIZE_MAX, type RootQuery } from '../api/queries.ts';

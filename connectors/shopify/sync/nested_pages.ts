@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import { type Fields, text } from '../../kit/fields.ts';
-import { paginate } from '../../kit/paginate.ts';
+import { paginate } from '../../kit/http/paginate.ts';
 import { PROVIDER } from '../api/answers.ts';
 import type { Shopify, Variables } from '../api/client.ts';
 import type { Query } from '../api/queries.ts';

@@ -3,7 +3,7 @@
  * all streams of a shop in which nothing was read takes the number of the last counting, for a day at most, as long as
  * Shopify counts what it counted then and that agreed with it.
  */
-import { countStored } from '../../kit/stored.ts';
+import { countStored } from '../../kit/stored/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { checkpoint } from '../../kit/sync_run.ts';
 import type { ShopifyRun } from './sync_run.ts';

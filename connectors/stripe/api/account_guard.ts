@@ -3,7 +3,7 @@
  * account everything stored would seem deleted. A key that may not read its own account cannot be checked directly, so
  * it must find some of the stored objects: a key of another account finds none.
  */
-import { sampleIds } from '../../kit/stored.ts';
+import { sampleIds } from '../../kit/stored/stored.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { type Collection, type Page, pathTo } from '../sync/collection.ts';

@@ -13,8 +13,8 @@ import {
   ScopeMissing,
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
-import type { HttpAnswer } from '../../kit/http.ts';
-import { RetryableError } from '../../kit/retry.ts';
+import type { HttpAnswer } from '../../kit/http/http.ts';
+import { RetryableError } from '../../kit/http/retry.ts';
 
 export const PROVIDER = 'Stripe';
 

@@ -5,8 +5,8 @@
 import { quote } from '#runtime/scrub.ts';
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
-import { type HttpAnswer, makeHttp } from '../../kit/http.ts';
-import { RetryableError, type RetryOptions, withRetry } from '../../kit/retry.ts';
+import { type HttpAnswer, makeHttp } from '../../kit/http/http.ts';
+import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { bodyOf, PROVIDER } from './answers.ts';
 import { keyForm, readKey, SECRET_KEY_WARNING } from './key.ts';

@@ -4,8 +4,8 @@
 import { isStorable } from '#sql/db/copy.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
-import { paginate } from '../../kit/paginate.ts';
-import { RetryableError } from '../../kit/retry.ts';
+import { paginate } from '../../kit/http/paginate.ts';
+import { RetryableError } from '../../kit/http/retry.ts';
 import { dateOf } from '../sync/sync_state.ts';
 import { ObjectMissing, PROVIDER } from './answers.ts';
 import type { Params, Stripe } from './client.ts';

@@ -8,8 +8,8 @@
 
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { RateLimited } from '../../kit/errors.ts';
-import type { Bucket } from '../../kit/rate_limit.ts';
-import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from '../../kit/retry.ts';
+import type { Bucket } from '../../kit/http/rate_limit.ts';
+import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from '../../kit/http/retry.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
 

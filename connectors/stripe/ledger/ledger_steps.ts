@@ -4,7 +4,7 @@
  * newest bookings are listed, and once a day, or if that does not prove it, those of the last weeks.
  */
 import { failingChecks } from '../../kit/failing.ts';
-import { oldestDue } from '../../kit/stored.ts';
+import { oldestDue } from '../../kit/stored/stored.ts';
 import type { SyncSteps } from '../../kit/sync.ts';
 import { checkpoint, emptyPage, parseState } from '../../kit/sync_run.ts';
 import { backfill, OVERLAP_MS } from '../sync/backfill.ts';

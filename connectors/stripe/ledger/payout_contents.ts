@@ -8,7 +8,7 @@ import { type Item, type Row, table } from '#sql/load/table.ts';
 import { failingChecks, overCheck } from '../../kit/failing.ts';
 import { type Fields, integer, isUnfit } from '../../kit/fields.ts';
 import { fromMinor, shortest } from '../../kit/money.ts';
-import { storedRows } from '../../kit/stored.ts';
+import { storedRows } from '../../kit/stored/stored.ts';
 import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { placesOf, refIfAny } from '../api/coerce.ts';
 import { listPages } from '../api/list.ts';

@@ -7,7 +7,7 @@ import { counted } from '#runtime/wording.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { FULL_DID_NOT_HELP } from '../../kit/errors.ts';
 import type { Failing } from '../../kit/failing.ts';
-import { compareNamed, compareNaming, type References } from '../../kit/stored_sums.ts';
+import { compareNamed, compareNaming, type References } from '../../kit/stored/sums.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage, parseState, withFailures } from '../../kit/sync_run.ts';
 import { OVERLAP_MS } from '../sync/backfill.ts';

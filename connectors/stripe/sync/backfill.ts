@@ -1,5 +1,5 @@
 /** Reads everything in windows of `created`. The remaining windows are stored with each page. */
-import { unlistedIds } from '../../kit/stored.ts';
+import { unlistedIds } from '../../kit/stored/stored.ts';
 import { checkpoint } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
 import { fetchByIds, unheard } from '../api/fetch_by_id.ts';

@@ -5,9 +5,9 @@
  * by one, and so are quarantined ones.
  */
 import type { Item } from '#sql/load/table.ts';
-import { type Difference, differences, newTally, type Tally } from '../../kit/day_sums.ts';
 import { type Failing, failingChecks } from '../../kit/failing.ts';
-import { quarantinedIds, storedSums, unlistedIds } from '../../kit/stored.ts';
+import { type Difference, differences, newTally, type Tally } from '../../kit/stored/day_sums.ts';
+import { quarantinedIds, storedSums, unlistedIds } from '../../kit/stored/stored.ts';
 import type { Check } from '../../kit/stream.ts';
 import { emptyPage, withFailures } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { CredentialsRejected } from '#connectors/kit/errors.ts';
 import { type Fields, isObject } from '#connectors/kit/fields.ts';
-import { makeHttp } from '#connectors/kit/http.ts';
+import { makeHttp } from '#connectors/kit/http/http.ts';
+import { withRetry } from '#connectors/kit/http/retry.ts';
 import { contentOf, resultOf } from '#connectors/kit/records.ts';
-import { withRetry } from '#connectors/kit/retry.ts';
 import { defineStream, type Page, type Stream, type StreamContext } from '#connectors/kit/stream.ts';
 import { syncPages } from '#connectors/kit/sync.ts';
 import { checkpoint, emptyPage, newRun } from '#connectors/kit/sync_run.ts';

@@ -3,9 +3,9 @@
  * second. Each request takes its cost before it is sent, even if that overdraws the bucket: then it waits, in turn with
  * the others, until its tokens have come in. The provider's answers correct the bucket. The clock is the database's.
  */
-import { RateLimited } from './errors.ts';
+import { RateLimited } from '../errors.ts';
+import type { ConnectorDb } from '../stream.ts';
 import { pause, RETRY_AFTER_MS_MAX, type RetryOptions, TURN_WAIT_MS_MAX } from './retry.ts';
-import type { ConnectorDb } from './stream.ts';
 
 export type Bucket = { maximum: number; restorePerSecond: number };
 

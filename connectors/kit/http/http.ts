@@ -6,8 +6,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { SECRET } from '#runtime/shapes.ts';
+import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from '../errors.ts';
 import { type BodyLimits, BodyTooSlow, inTime, USUAL_PACE } from './body.ts';
-import { AnswerTooLarge, ProviderUnavailable, RateLimited, RedirectRefused } from './errors.ts';
 import { RETRY_AFTER_MS_MAX, type RequestStats, RetryableError } from './retry.ts';
 
 export const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 /** Counts and sums objects by day and currency, to compare one reading with another. */
-import { fromMinor, shortest } from './money.ts';
+import { fromMinor, shortest } from '../money.ts';
 
 /** More decimal places than any currency has. */
 const PLACES = 6;

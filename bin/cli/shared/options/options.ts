@@ -1,6 +1,6 @@
 /** Options that mean the same with every verb that has them. */
 import { type Command, Option } from 'commander';
-import { duration, isoInstant } from '../ui/arguments.ts';
+import { duration, isoInstant } from '../../ui/arguments.ts';
 
 export function whichConnection(verb: Command): Command {
   return verb

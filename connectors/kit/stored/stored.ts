@@ -3,8 +3,8 @@
  * that are not deleted; where noted, quarantined records count too.
  */
 import type { Row } from '#sql/load/table.ts';
+import type { ConnectorDb, Target } from '../stream.ts';
 import type { Part } from './day_sums.ts';
-import type { ConnectorDb, Target } from './stream.ts';
 
 /** The owner of the objects, and the part of the database's functions that a reading needs. */
 export type OwnerWith<Access extends keyof ConnectorDb> = {
