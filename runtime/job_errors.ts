@@ -1,7 +1,17 @@
-/** Errors of commands that act on jobs. */
+/** Errors of commands that act on jobs and on groups of failures. */
 import type { Entry } from './error_entry.ts';
 
 export const jobErrors = {
+  NS_FAILURE_NOT_FOUND: {
+    exit: 'notFound',
+    when: 'there is no group of failures of that id',
+    next: '`failures list --state all` shows all groups',
+  },
+  NS_FAILURE_STATE: {
+    exit: 'conflict',
+    when: 'the group of failures is not acknowledged, or an acknowledgement would end at once',
+    next: '`failures show` shows how it stands',
+  },
   NS_JOB_BUSY: {
     verdict: 'retry',
     exit: 'conflict',

@@ -6,6 +6,7 @@ import {
   deleteOthers,
   deleteRuns,
   deleteSlotsOfNoBackfill,
+  deleteWordsOfNoFailure,
   readLastRuns,
 } from '#sql/queue/retention.ts';
 import { defineTask, type TaskContext } from './task.ts';
@@ -32,8 +33,10 @@ export const retention = defineTask({
       nights: await batches(context, (tx) => deleteOthers(tx, 'nights', now)),
       alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
+      failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
     };
     await context.db.transaction(deleteSlotsOfNoBackfill);
+    await context.db.transaction(deleteWordsOfNoFailure);
     return counts;
   },
 });

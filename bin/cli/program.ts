@@ -38,6 +38,10 @@ export const nouns: Record<string, Entry> = {
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
+  failures: {
+    summary: 'failures that are alike, and who sees to them',
+    load: () => import('./failures/index.ts'),
+  },
   why: { summary: 'why a figure is absent or not final', load: () => import('./why/index.ts') },
   nights: { summary: 'the nightly run of each brand', load: () => import('./nights/index.ts') },
   schedules: {

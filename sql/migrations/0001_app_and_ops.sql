@@ -59,6 +59,7 @@ create table app.connections (
   held_at timestamptz,
   held_code text,
   held_reason text,
+  held_by_failure text,
   removing_at timestamptz,
   removed_from uuid,
   created_at timestamptz not null default now(),
@@ -80,6 +81,7 @@ comment on column app.connections.requests_per_second is
 comment on column app.connections.account_asked_at is
   'when the provider was asked whose key this is; null after a new key or address, so that it is asked again';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';
+comment on column app.connections.held_by_failure is 'the group of failures (ops.failure_groups) that held it; null if a person did';
 comment on column app.connections.removing_at is 'when its removal began; since then it belongs to nobody, loads nothing, and loses its rows';
 comment on column app.connections.removed_from is 'retailer that it belonged to when its removal began';
 

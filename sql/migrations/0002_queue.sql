@@ -49,16 +49,19 @@ create table ops.job_runs (
   error_message text,
   error_hint text,
   error_stack text,
+  failure_group text,
   tally jsonb,
   progress jsonb
 );
 create index job_runs_of_job on ops.job_runs (job_id, id);
 create index job_runs_of_connection on ops.job_runs (brand_id, connection_id, id);
 create index job_runs_running on ops.job_runs (pool_id) where outcome = 'running';
+create index job_runs_of_failure on ops.job_runs (failure_group, id) where failure_group is not null;
 comment on table ops.job_runs is 'every attempt of every job, with its outcome and figures';
 comment on column ops.job_runs.job_key is 'key of the job; its row has none while the job runs, so that later work makes a new job';
 comment on column ops.job_runs.retailer_id is 'retailer of a rollup: its runs are removed along with it';
 comment on column ops.job_runs.attempt is 'which attempt this was; an outcome of snoozed, held or released gives it back';
+comment on column ops.job_runs.failure_group is 'of a run that failed: which failures are like it (ops.failure_groups); of one that found its connection held: what held it';
 comment on column ops.job_runs.last_commit_at is 'when the run last began a transaction that committed: a crash after that lost no progress';
 comment on column ops.job_runs.secret_changed_at is 'secret_changed_at of the connection when the run began: a key that was stored since is not the one that was refused';
 
@@ -293,7 +296,7 @@ begin
   if v_held.id is not null then
     state := 'held';
     update ops.job_runs set outcome = 'held', finished_at = clock_timestamp(), error_code = v_held.held_code,
-      error_message = format('Connection %s is held: %s', v_held.name, coalesce(v_held.held_reason, 'no reason was given'))
+      failure_group = v_held.held_by_failure, error_message = format('Connection %s is held: %s', v_held.name, coalesce(v_held.held_reason, 'no reason was given'))
     where id = run_id;
     perform ops.unlock_job(p_job, p_pool, greatest(p_attempt - 1, 0), 'infinity', p_key, null);
     return;
@@ -417,6 +420,7 @@ declare
   v_run ops.job_runs;
   v_outcome text := p_outcome;
   v_attempts integer := p_attempts;
+  v_failure text;
   v_open_until timestamptz;
   v_error text := nullif(concat_ws(': ', p_error ->> 'code', p_error ->> 'message'), '');
 begin
@@ -435,8 +439,10 @@ begin
       p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key) e;
     return;
   end if;
+  if v_outcome in ('retrying', 'held', 'dead') then v_failure := ops.note_failure(v_run, p_error); end if;
   if v_outcome = 'held' then
-    update app.connections set held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
+    update app.connections set held_by_failure = case when held_at is null then v_failure else held_by_failure end,
+      held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
       held_reason = coalesce(held_reason, p_error ->> 'message')
     where (brand_id, id) = (v_run.brand_id, v_run.connection_id)
       and secret_changed_at is not distinct from v_run.secret_changed_at;
@@ -513,6 +519,7 @@ begin
       coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
     return;
   end if;
+  perform ops.note_failure(v_run, p_error);
   v_crashes := ops.runs_in_vain(p_job, 'crashed');
   if v_run.attempt >= v_job.max_attempts and v_crashes >= 3 then
     update ops.job_runs set outcome = 'dead',
@@ -722,7 +729,10 @@ select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payl
            else 'no worker has taken it yet' end
        end as why,
        j.attempts, j.max_attempts, case when isfinite(j.run_at) then j.run_at end as run_at, j.created_at, j.priority,
-       j.last_error
+       j.last_error,
+       case when j.last_error is not null or j.run_at = 'infinity' then (
+         select r.failure_group from ops.job_runs r
+         where r.job_id = j.id and r.finished_at is not null order by r.id desc limit 1) end as failure_group
 from graphile_worker._private_jobs j
 join graphile_worker._private_tasks t on t.id = j.task_id
 left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
@@ -736,6 +746,7 @@ cross join lateral (
               else 'waiting' end as state) s;
 comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held, paused or dead, and why';
 comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
+comment on column ops.jobs.failure_group is 'how its last run failed, or what holds its connection; null if it did not fail';
 
 -- Jobs and lanes that are locked by nobody who lives. A worker hands such jobs back within a minute, so what
 -- stands here for longer waits for one.

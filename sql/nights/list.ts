@@ -38,6 +38,8 @@ export type NightJobRow = {
   job_id: string | null;
   state: string;
   note: string | null;
+  /** The group of failures that the job bears. */
+  failure: string | null;
   seconds: number | null;
 };
 
@@ -63,6 +65,7 @@ const JOBS = `
   select nj.step, coalesce(c.name, r.slug, 'the brand') as of, nj.job_id::text,
          coalesce(j.state, l.outcome, case when nj.job_id is null then 'skipped' else 'gone' end) as state,
          coalesce(nj.note, l.error_message, l.tally ->> 'incomplete') as note,
+         l.failure_group as failure,
          round(extract(epoch from l.finished_at - l.started_at), 1)::float8 as seconds
   from ops.night_jobs nj
   left join app.connections c on c.brand_id = nj.brand_id and c.id = nj.connection_id

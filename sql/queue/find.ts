@@ -27,6 +27,8 @@ export type JobFilter = {
   since?: string | undefined;
   /** Part of the error, case-insensitive. */
   text?: string | undefined;
+  /** The group of failures that a job bears now, or that a run belongs to. */
+  failure?: string | undefined;
 };
 
 export type QueuedJob = {
@@ -49,7 +51,7 @@ export async function findJobs(db: Reader, filter: JobFilter, max: number): Prom
      from ops.jobs
      where ${matching('state', 'created_at', 'last_error')}
      order by state = 'dead', run_at nulls last, priority, ops.jobs.job_id
-     limit $7`,
+     limit $8`,
     [...valuesOf(filter), max],
   );
   return rows;
@@ -98,24 +100,37 @@ export async function findRuns(
   filter: JobFilter,
   max: number,
 ): Promise<{ runs: Record<string, unknown>[]; readTo: Date | undefined }> {
-  const of = filter.connectionId === undefined ? '' : 'where (brand_id, connection_id) = ($2, $3)';
+  const [of, whose] = narrowest(filter);
   const { rows: runs } = await db.query(
     `select job_id::text, task, lane, outcome, attempt, finished_at,
             round(extract(epoch from finished_at - started_at), 1)::float8 as seconds,
             tally, error_code, coalesce(error_message, tally ->> 'incomplete') as error, error_hint
      from (select * from ops.job_runs ${of} order by id desc limit ${RUNS_READ_MAX}) r
      where finished_at is not null and ${matching('outcome', 'finished_at', ERROR)}
-     order by id desc limit $7`,
+     order by id desc limit $8`,
     [...valuesOf(filter), max],
   );
   const { rows: next } = await db.query<{ at: Date }>(
     `select started_at as at from ops.job_runs
-     ${of.replace('$2', '$1').replace('$3', '$2')} order by id desc offset ${RUNS_READ_MAX} limit 1`,
-    of === '' ? [] : [filter.brandId, filter.connectionId],
+     ${whose.of} order by id desc offset ${RUNS_READ_MAX} limit 1`,
+    whose.values,
   );
   const [first] = next;
   const isOver = first !== undefined && (filter.since === undefined || first.at >= new Date(filter.since));
   return { runs, readTo: runs.length < max && isOver ? first.at : undefined };
+}
+
+/** By what an index finds the runs: as a part of the search, and by itself. */
+function narrowest({
+  brandId,
+  connectionId,
+  failure,
+}: JobFilter): [string, { of: string; values: unknown[] }] {
+  if (failure !== undefined)
+    return ['where failure_group = $7', { of: 'where failure_group = $1', values: [failure] }];
+  if (connectionId === undefined) return ['', { of: '', values: [] }];
+  const of = 'where (brand_id, connection_id) = ($1, $2)';
+  return ['where (brand_id, connection_id) = ($2, $3)', { of, values: [brandId, connectionId] }];
 }
 
 function matching(state: string, time: string, error: string): string {
@@ -123,9 +138,10 @@ function matching(state: string, time: string, error: string): string {
     and ($2::uuid is null or brand_id = $2) and ($3::uuid is null or connection_id = $3)
     and ($4::text is null or ${state} = $4)
     and ($5::timestamptz is null or ${time} >= $5)
-    and ($6::text is null or position(lower($6) in lower(coalesce(${error}, ''))) > 0)`;
+    and ($6::text is null or position(lower($6) in lower(coalesce(${error}, ''))) > 0)
+    and ($7::text is null or failure_group = $7)`;
 }
 
-function valuesOf({ task, brandId, connectionId, state, since, text }: JobFilter): unknown[] {
-  return [task, brandId, connectionId, state, since, text].map((value) => value ?? null);
+function valuesOf({ task, brandId, connectionId, state, since, text, failure }: JobFilter): unknown[] {
+  return [task, brandId, connectionId, state, since, text, failure].map((value) => value ?? null);
 }

@@ -14,6 +14,7 @@ export const KEPT_DAYS = {
   backfills: 365,
   nights: 365,
   alerts: 365,
+  failures: 365,
 } as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
@@ -36,6 +37,11 @@ const EXPIRED: Record<RecordName, string> = {
   schedule_slots: `r.decided_at < ${cutoff('schedule_slots')}`,
   nights: `r.begun_at < ${cutoff('nights')}`,
   alerts: `r.resolved_at < ${cutoff('alerts')}`,
+  // The counters of a group stay together, and as long as a job bears it.
+  failures: `r.last_at < ${cutoff('failures')}
+    and not exists (
+      select from ops.failures n where n.failure_group = r.failure_group and n.last_at >= ${cutoff('failures')})
+    and r.failure_group <> all (array(select failure_group from ops.jobs where failure_group is not null))`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 
@@ -99,5 +105,13 @@ export async function deleteSlotsOfNoBackfill(tx: Tx): Promise<void> {
   await tx.query(
     `delete from ops.backfill_slots s
      where s.brand_id is null and not exists (select from ops.backfills f where f.id = s.backfill_id)`,
+  );
+}
+
+/** What people said of groups whose counters are deleted. */
+export async function deleteWordsOfNoFailure(tx: Tx): Promise<void> {
+  await tx.query(
+    `delete from ops.failure_triage t
+     where not exists (select from ops.failures f where f.failure_group = t.failure_group)`,
   );
 }

@@ -175,7 +175,7 @@ export async function holdConnection(
   { code, reason, now }: { code: string; reason: string; now: Date },
 ): Promise<void> {
   const { rows } = await tx.query<{ name: string }>(
-    `update app.connections set held_at = $3, held_code = $4, held_reason = $5
+    `update app.connections set held_at = $3, held_code = $4, held_reason = $5, held_by_failure = null
      where brand_id = $1 and id = $2 and held_at is null returning name`,
     [brandId, connectionId, now, code, scrub(reason)],
   );
@@ -197,7 +197,7 @@ export async function releaseConnection(tx: Tx, { brandId, connectionId, actor }
   if (row === undefined) return false;
   if (row.removingAt) throw new ConnectionBeingRemoved(row.name, row.brand);
   await tx.query(
-    `update app.connections set held_at = null, held_code = null, held_reason = null
+    `update app.connections set held_at = null, held_code = null, held_reason = null, held_by_failure = null
      where brand_id = $1 and id = $2`,
     [brandId, connectionId],
   );

@@ -25,7 +25,16 @@ const READS = [
     'fx list',
     'fx show',
   ],
-  ...['jobs list', 'jobs show', 'jobs why', 'jobs pauses', 'nights list', 'nights show'],
+  ...[
+    'jobs list',
+    'jobs show',
+    'jobs why',
+    'jobs pauses',
+    'failures list',
+    'failures show',
+    'nights list',
+    'nights show',
+  ],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 
@@ -158,7 +167,10 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 ];
 
 /** Verbs with a test of their own. */
-const ELSEWHERE = ['migrate', 'up', 'connections map', 'connections unmap'];
+const ELSEWHERE = [
+  ...['migrate', 'up', 'connections map', 'connections unmap'],
+  ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
+];
 
 test('each verb of the command line is known to change something or nothing', async () => {
   const changing = CHANGES.map(([line]) => line.split(' ').slice(0, 2).join(' ').replace(/ -.*/, ''));

@@ -4,7 +4,7 @@ import { readPauses } from '#sql/queue/pauses.ts';
 import { optionWords } from '../shared/options/words.ts';
 import { pauseTarget } from '../shared/pause_target.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
-import { MADE_GOOD } from '../status/findings.ts';
+import { ACKNOWLEDGED, MADE_GOOD } from '../status/findings.ts';
 import { count, span } from '../ui/format.ts';
 import { type Check, failure, NAMED_MAX, named, ok, warning } from './check.ts';
 
@@ -36,8 +36,17 @@ export const waiting: Check = {
   },
 };
 
-/** The first job that is not made good, with its error; of those that all are, the first. */
-type Dead = { task: string; jobs: number; good: number; first: string; error: string | null; total: number };
+/** The first job that is not made good, with its error; of those that all are, the first. `known`: made good or acknowledged. */
+type Dead = {
+  task: string;
+  jobs: number;
+  good: number;
+  known: number;
+  first: string;
+  failure: string | null;
+  error: string | null;
+  total: number;
+};
 
 export const dead: Check = {
   name: 'dead jobs',
@@ -45,20 +54,22 @@ export const dead: Check = {
     const { rows } = await db.query<Dead>(
       `select *, count(*) over ()::int as total
        from (
-         select distinct on (task) task, job_id::text as first, last_error as error,
-                count(*) over of_task::int as jobs, count(*) filter (where good) over of_task::int as good
+         select distinct on (task) task, job_id::text as first, failure_group as failure, last_error as error,
+                count(*) over of_task::int as jobs, count(*) filter (where good) over of_task::int as good,
+                count(*) filter (where good or seen) over of_task::int as known
          from (
-           select task, job_id, last_error, ${MADE_GOOD} as good
+           select task, job_id, last_error, failure_group, ${MADE_GOOD} as good, ${ACKNOWLEDGED} as seen
            from (select job_id as id, * from ops.jobs where state = 'dead') jobs
          ) dead
          window of_task as (partition by task)
-         order by task, dead.good, job_id
+         order by task, dead.good, dead.seen, job_id
        ) tasks
        order by task limit ${NAMED_MAX}`,
     );
-    return named(rows, rows[0]?.total, ({ task, jobs, good, first, error }) => {
+    return named(rows, rows[0]?.total, ({ task, jobs, good, known, first, failure: group, error }) => {
       const said = `${count(jobs, `${task} job`)} dead, ${good} made good by later runs: ${error ?? 'no reason is recorded'}`;
-      return (good < jobs ? failure : warning)(said, `npx nightshift jobs show ${first}`);
+      const mend = group === null ? `jobs show ${first}` : `failures show ${group}`;
+      return (known < jobs ? failure : warning)(said, `npx nightshift ${mend}`);
     });
   },
 };

@@ -56,26 +56,29 @@ const SAMPLE = 10;
 const TRIES = 5;
 const TRY_AGAIN_MS = 200;
 
-type Options = FilterOptions & { reason?: string; dryRun?: boolean; yes?: boolean };
+export type ActOptions = FilterOptions & { reason?: string; dryRun?: boolean; yes?: boolean };
 
 export function addVerb(command: Command, cli: Cli, verb: Verb): void {
   const added = command.command(verb.name).description(verb.description).addArgument(jobArgument('[job]'));
-  filterOptions(added, verb.of)
-    .option('--reason <text>', 'why, for the records', title)
-    .option('--dry-run', 'only say how many jobs the filter finds, and show some')
-    .option('--yes', 'do not ask for confirmation of a filter')
-    .action((id: string | undefined, options: Options) => {
-      const isFiltered = filterNames.some((name) => options[name] !== undefined);
-      if ((id === undefined) !== isFiltered)
-        throw new UsageError(
-          'Which jobs?',
-          `npx nightshift jobs ${verb.name} N, or a filter such as --state dead`,
-        );
-      return id === undefined ? actOnMany(cli, verb, options) : actOnOne(cli, verb, id, options);
-    });
+  actOptions(filterOptions(added, verb.of)).action((id: string | undefined, options: ActOptions) => {
+    const isFiltered = filterNames.some((name) => options[name] !== undefined);
+    if ((id === undefined) !== isFiltered)
+      throw new UsageError(
+        'Which jobs?',
+        `npx nightshift jobs ${verb.name} N, or a filter such as --state dead`,
+      );
+    return id === undefined ? actOnMany(cli, verb, options) : actOnOne(cli, verb, id, options);
+  });
 }
 
-async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: Options): Promise<void> {
+export function actOptions(command: Command): Command {
+  return command
+    .option('--reason <text>', 'why, for the records', title)
+    .option('--dry-run', 'only say how many jobs are found, and show some')
+    .option('--yes', 'do not ask for confirmation of many');
+}
+
+async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: ActOptions): Promise<void> {
   await using session = await openSession(cli);
   const [job] = await jobStates(session.db, [id]);
   if (dryRun && (job === undefined || job.state === 'gone')) throw new JobNotFound(id);
@@ -113,7 +116,8 @@ const CANCELLING = 'cancelling';
 /** A repeated request changes nothing, and has no row in the audit log. */
 const isNews = (result: Result) => result === 'done' || result === 'asked';
 
-async function actOnMany(cli: Cli, verb: Verb, options: Options): Promise<void> {
+/** Of those that the filter finds: shown first, then confirmed. */
+export async function actOnMany(cli: Cli, verb: Verb, options: ActOptions): Promise<void> {
   const { reason, dryRun, yes } = options;
   await using session = await openSession(cli);
   const filter = await readFilter(session.db, options);

@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import type { JobFilter, State } from '#sql/queue/find.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
+import { findFailure } from '#sql/triage/failures.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { JobNotFound } from './errors.ts';
@@ -14,9 +15,10 @@ export type FilterOptions = {
   state?: State;
   since?: string;
   text?: string;
+  failure?: string;
 };
 
-export const filterNames = ['task', 'brand', 'connection', 'state', 'since', 'text'] as const;
+export const filterNames = ['task', 'brand', 'connection', 'state', 'since', 'text', 'failure'] as const;
 
 export function filterOptions(verb: Command, states: readonly State[]): Command {
   return verb
@@ -25,13 +27,14 @@ export function filterOptions(verb: Command, states: readonly State[]): Command 
     .option('--connection <connection>', 'only jobs of this connection, by its name or id')
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
     .option('--since <instant>', 'only jobs that were made since, or runs that ended since', isoInstant)
-    .option('--text <text>', 'only jobs whose error contains this text (case-insensitive)');
+    .option('--text <text>', 'only jobs whose error contains this text (case-insensitive)')
+    .option('--failure <id>', 'only jobs that bear this group of failures, as shown by failures list');
 }
 
 export async function readFilter(db: Db, options: FilterOptions): Promise<JobFilter> {
-  const { brand, connection, ...rest } = options;
-  const { task, state, since, text } = rest;
-  const filter = { task, state, since, text };
+  const { brand, connection, task, state, since, text, failure } = options;
+  const group = failure === undefined ? undefined : await findFailure(db, failure);
+  const filter = { task, state, since, text, failure, brandId: group?.brand_id ?? undefined };
   if (connection !== undefined) {
     const found = await findTheConnection(db, connection, brand);
     return { ...filter, brandId: found.brand.id, connectionId: found.connection.id };

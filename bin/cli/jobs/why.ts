@@ -1,6 +1,7 @@
 /** `jobs why` */
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
+import { failuresOfJobs } from '#sql/triage/failures.ts';
 import type { Cli } from '../shared/noun.ts';
 import { type Reason, reason, reasonLines } from '../shared/options/reason.ts';
 import { optionWords } from '../shared/options/words.ts';
@@ -34,10 +35,12 @@ async function why(cli: Cli, id: string): Promise<void> {
   const state = job?.state ?? last?.outcome ?? '';
   const task = job?.task ?? last?.task ?? '';
   const queuedBy = origins.map(({ origin }) => origin);
-  const found = { job_id: id, task, state, reasons, queued_by: queuedBy, attempts: runs };
+  const failure = (await failuresOfJobs(db, [id])).get(id) ?? null;
+  const found = { job_id: id, task, state, reasons, failure, queued_by: queuedBy, attempts: runs };
   cli.out.record(found, () => [
     `job ${id}  ${task}  ${state}`,
     ...reasonLines(reasons),
+    ...(failure === null ? [] : [`  others like it: npx nightshift failures show ${failure}`]),
     ...queuedBy.map((origin) => `  queued by ${origin}`),
     ...runs.flatMap((run) => runLines({ ...run, error_hint: null })), // the reasons have it
   ]);

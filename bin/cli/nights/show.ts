@@ -71,8 +71,9 @@ function linesOf(night: NightPage): string[] {
   ];
 }
 
-function jobLine({ step, of, job_id, state, note }: NightPage['jobs'][number]): string {
-  return `  ${step} of ${of}: ${state}${job_id ? ` (job ${job_id})` : ''}${note ? `: ${note}` : ''}`;
+function jobLine({ step, of, job_id, state, note, failure }: NightPage['jobs'][number]): string {
+  const which = [job_id && `job ${job_id}`, failure && `failure ${failure}`].filter(Boolean).join(', ');
+  return `  ${step} of ${of}: ${state}${which ? ` (${which})` : ''}${note ? `: ${note}` : ''}`;
 }
 
 /** Figures of the day, what is late, and what has changed of days before. */

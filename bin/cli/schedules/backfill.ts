@@ -13,9 +13,9 @@ import { recordAction } from '#sql/tenants/audit.ts';
 import { onSchedule, ScheduleRefused, ScheduleState } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
-import { isoInstant } from '../ui/arguments.ts';
+import { isoInstant, wholeNumber } from '../ui/arguments.ts';
 import { count } from '../ui/format.ts';
-import { actor, findWhich, type Which, whichSchedule, wholeNumber } from './which.ts';
+import { actor, findWhich, type Which, whichSchedule } from './which.ts';
 
 type Options = Which & {
   since?: string;

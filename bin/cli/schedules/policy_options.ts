@@ -2,8 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { NewSchedule } from '#sql/schedules/schedules.ts';
 import { FIRED_AT_ONCE_MAX } from '#workers/scheduler/actions.ts';
-import { day, zone } from '../ui/arguments.ts';
-import { wholeNumber } from './which.ts';
+import { day, wholeNumber, zone } from '../ui/arguments.ts';
 
 const EXCLUDED_DAYS_MAX = 366;
 

@@ -1,10 +1,11 @@
 /** Which schedule a person means, and who the person is. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import { findSchedule, type ScheduleRow } from '#sql/schedules/find.ts';
 import { currentAccount } from '#sql/tenants/audit.ts';
 import { tasks } from '#tasks/index.ts';
 import type { Actor } from '#workers/scheduler/actions.ts';
+import { wholeNumber } from '../ui/arguments.ts';
 
 export type Which = { brand?: string; connection?: string };
 
@@ -27,14 +28,6 @@ export function findWhich(db: Db, said: string, { brand, connection }: Which): P
 
 export function actor(): Actor {
   return { by: currentAccount(), tasks };
-}
-
-export function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It should be a whole number from ${min} to ${max}`);
-  };
 }
 
 export function countOption(most: number, usual: number): Option {

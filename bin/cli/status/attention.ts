@@ -14,8 +14,8 @@ export function attentionOf(findings: Findings): string[] {
   lines.push(...behind(connections));
   const work = jobs.waiting + jobs.retrying;
   if (work > 0 && workers.length === 0) lines.push('Jobs wait and no worker runs. Next: npx nightshift up');
-  if (jobs.dead > jobs.dead_made_good)
-    lines.push('Jobs are dead. Next: npx nightshift jobs list --state dead');
+  if (jobs.dead > jobs.dead_made_good + jobs.dead_acknowledged)
+    lines.push('Jobs are dead. Next: npx nightshift failures list');
   if (late_schedules.schedules > 0)
     lines.push(
       `No scheduler has looked at ${count(late_schedules.schedules, 'schedule')}, the oldest for ${span(late_schedules.oldest_seconds * 1_000)}. Next: npx nightshift up`,

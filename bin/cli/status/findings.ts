@@ -20,6 +20,8 @@ export type Findings = {
     dead: number;
     /** Dead jobs whose work a later run has done. */
     dead_made_good: number;
+    /** Of the others those that bear a failure which somebody has acknowledged. */
+    dead_acknowledged: number;
     oldest_seconds: number;
   };
   /** What an operator, or a breaker, lets wait. */
@@ -131,6 +133,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
     paused: 0,
     dead: 0,
     dead_made_good: 0,
+    dead_acknowledged: 0,
     oldest_seconds: 0,
   },
   pauses: [],
@@ -158,16 +161,20 @@ export const MADE_GOOD = `exists (
                    and r.tally -> 'streams' -> (d.payload ->> 'stream') -> 'job' is null)
            where d.job_id = jobs.id and d.outcome = 'dead')`;
 
+export const ACKNOWLEDGED =
+  'exists (select from ops.failure_groups g where g.id = jobs.failure_group and g.is_acknowledged)';
+
 // A later run of the same work makes a dead job good: one with the same payload, or one that read everything; that
 // of a stream also by a run of its account that did not leave it to another job.
 const JOBS = `
   with jobs as (
-    select job_id as id, run_at, state from ops.jobs
+    select job_id as id, run_at, state, case when state = 'dead' then failure_group end as failure_group from ops.jobs
   )
   select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'running') as running,
          count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'held') as held,
          count(*) filter (where state = 'paused') as paused, count(*) filter (where state = 'dead') as dead,
          count(*) filter (where state = 'dead' and ${MADE_GOOD}) as dead_made_good,
+         count(*) filter (where state = 'dead' and not ${MADE_GOOD} and ${ACKNOWLEDGED}) as dead_acknowledged,
          coalesce(extract(epoch from now() - min(run_at) filter (where state = 'waiting' and run_at < now())), 0)::float8
            as oldest_seconds
   from jobs`;

@@ -77,3 +77,11 @@ function checkedZone(text: string): string {
   new Intl.DateTimeFormat('en', { timeZone: text });
   return text;
 }
+
+export function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It should be a whole number from ${min} to ${max}`);
+  };
+}
