@@ -7,9 +7,18 @@ import type { RequestLog } from './request_log.ts';
 import type { Shopify } from './shopify/handler.ts';
 import type { World } from './shopify/shop.ts';
 import type { Stripe } from './stripe/handler.ts';
+import { hostsOf } from './tables/declarations.ts';
+import type { TableProvider } from './tables/play.ts';
 
 /** What answers at this moment: another scenario brings others. */
-export type Served = { world: World; shopify: Shopify; stripe: Stripe; ecb: Ecb };
+export type Served = {
+  world: World;
+  shopify: Shopify;
+  stripe: Stripe;
+  ecb: Ecb;
+  /** By the first step of their addresses. */
+  tables: ReadonlyMap<string, TableProvider<unknown>>;
+};
 
 export type ControlSettings = {
   faults: Faults;
@@ -38,7 +47,9 @@ export function control(settings: ControlSettings) {
     'GET /_sandbox/faults': () => ({ faults: faults.list() }),
     'POST /_sandbox/faults': (body) => {
       const { world } = settings.served();
-      faults.set(parseObject(body), { shops: world.shops.keys(), accounts: world.stripe.keys() });
+      const tables = [...world.tables.values()].flatMap((accounts) => [...accounts.keys()]);
+      const accounts = [...world.stripe.keys(), ...tables];
+      faults.set(parseObject(body), { shops: world.shops.keys(), accounts });
       return { faults: faults.list() };
     },
     'DELETE /_sandbox/faults': () => {
@@ -112,5 +123,14 @@ function status({ served, url, requests }: ControlSettings): object {
       connected,
       currency,
     })),
+    ...Object.fromEntries(
+      [...world.tables].map(([name, accounts]) => [
+        name,
+        [...accounts.keys()].map((account) => ({
+          account,
+          baseUrls: hostsOf(name).map((host) => `${url()}/${host}`),
+        })),
+      ]),
+    ),
   };
 }

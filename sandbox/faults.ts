@@ -6,7 +6,7 @@ const whole = z.int().nonnegative();
 const common = {
   /** Only for this shop (name before `.myshopify.com`). */
   shop: z.string().optional(),
-  /** Only for this Stripe account. */
+  /** Only for this account of another provider. */
   account: z.string().optional(),
   /** Only for requests whose body or path holds this text. */
   match: z.string().optional(),
@@ -16,7 +16,9 @@ const common = {
   count: whole.default(1),
   probability: z.number().min(0).max(1).default(1),
 };
-const place = z.enum(['graphql', 'download', 'token', 'stripe', 'ecb']).default('graphql');
+const place = z
+  .enum(['graphql', 'download', 'token', 'stripe', 'ecb', 'sendgrid', 'ayrshare'])
+  .default('graphql');
 const ids = z.array(z.string()).min(1);
 
 const faultShape = z.discriminatedUnion('kind', [
@@ -26,6 +28,8 @@ const faultShape = z.discriminatedUnion('kind', [
     on: place,
     status: z.int().min(400).max(799),
     retryAfter: z.number().nonnegative().optional(),
+    /** Providers out of tables: what their headers say of the time until the limit ends. */
+    resetSeconds: z.number().nonnegative().optional(),
     /** Stripe: the error's code, such as `lock_timeout`, and the header `Stripe-Rate-Limited-Reason`. */
     code: z.string().optional(),
     reason: z.string().optional(),
@@ -36,6 +40,7 @@ const faultShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cut'), ...common, on: place, bytes: whole }),
   z.strictObject({ kind: z.literal('slow'), ...common, on: place, ms: whole }),
   z.strictObject({ kind: z.literal('revoked_key'), ...common }),
+  z.strictObject({ kind: z.literal('revoked_scope'), ...common, scope: z.string() }),
   z.strictObject({ kind: z.literal('throttled'), ...common }),
   z.strictObject({ kind: z.literal('expired_cursor'), ...common }),
   z.strictObject({ kind: z.literal('repeat_page'), ...common }),

@@ -7,6 +7,8 @@ import { ScenarioError } from './scenario_error.ts';
 import { loadShop } from './shopify/load_shop.ts';
 import { ALL_SCOPES, type Shop, type ShopSettings, type World } from './shopify/shop.ts';
 import { loadStripe, stripeShape } from './stripe/scenario.ts';
+import { declarations } from './tables/declarations.ts';
+import { loadAccounts } from './tables/load.ts';
 import { isZone } from './zone.ts';
 
 const MAIN_FILE = 'scenario.json';
@@ -42,6 +44,9 @@ const shopShape = z.strictObject({
     })
     .default(BUCKET),
 });
+const tableShapes: Record<string, z.ZodType<Record<string, unknown>>> = Object.fromEntries(
+  declarations.map(({ name, shape }) => [name, shape]),
+);
 const scenarioShape = z.strictObject({
   now: z.iso.datetime({ offset: true }).optional(),
   shops: z
@@ -51,11 +56,15 @@ const scenarioShape = z.strictObject({
     )
     .default({}),
   stripe: stripeShape,
+  ...tableShapes,
 });
 
 export async function loadScenario(dir: string, instant?: string): Promise<World> {
   const root = resolve(dir);
   const scenario = await readScenario(root);
+  const named: Record<string, Record<string, unknown>> = Object.fromEntries(
+    declarations.map(({ name }) => [name, (scenario as Record<string, unknown>)[name] ?? {}]),
+  ) as Record<string, Record<string, unknown>>;
   const given = instant ?? scenario.now;
   const now = given === undefined ? undefined : Date.parse(given);
   const settings = Object.entries(scenario.shops).map(([name, shop]) => settingsOf(name, shop));
@@ -63,6 +72,7 @@ export async function loadScenario(dir: string, instant?: string): Promise<World
     shopify: new Set(settings.map(({ name }) => name)),
     stripe: new Set(Object.keys(scenario.stripe)),
     ecb: new Set<string>(),
+    ...Object.fromEntries(declarations.map(({ name }) => [name, new Set(Object.keys(named[name] ?? {}))])),
   });
   const warnings: string[] = [];
   const shops = new Map<string, Shop>();
@@ -75,7 +85,10 @@ export async function loadScenario(dir: string, instant?: string): Promise<World
   }
   const rates = await ratesOf(root);
   const stripe = await loadStripe(root, scenario.stripe, warnings);
-  return { source: root, now, shops, stripe, rates, warnings };
+  const tables: World['tables'] = new Map();
+  for (const declaration of declarations)
+    tables.set(declaration.name, await loadAccounts(root, declaration, named[declaration.name] ?? {}));
+  return { source: root, now, shops, stripe, tables, rates, warnings };
 }
 
 /** The scenario's own rates, checked at once; the ECB's real ones when it has none. */

@@ -10,6 +10,8 @@ import { adminSchema } from './shopify/graphql/schema.ts';
 import { Shopify } from './shopify/handler.ts';
 import type { World } from './shopify/shop.ts';
 import { Stripe } from './stripe/handler.ts';
+import { declarations } from './tables/declarations.ts';
+import { TableProvider } from './tables/play.ts';
 import { loadWorld } from './world.ts';
 
 /** Longer than any client rests, be it one that computes for a while in the same process. */
@@ -49,6 +51,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       shopify: new Shopify({ faults, requests, baseUrl: () => url }, world),
       stripe: new Stripe({ faults, requests, world: world.stripe, now }),
       ecb: new Ecb({ faults, requests, rates: world.rates, now }),
+      tables: new Map(
+        declarations.flatMap((declaration) => {
+          const accounts = world.tables.get(declaration.name) ?? new Map();
+          const provider = new TableProvider(declaration, { faults, requests, accounts, now });
+          return (declaration.hosts ?? [declaration.name]).map((host) => [host, provider] as const);
+        }),
+      ),
     };
   };
 
@@ -99,6 +108,9 @@ async function route(request: IncomingMessage, response: ServerResponse, served:
   if (byPath?.[1] && byPath[2]) return shopify.handle(request, response, nameOf(byPath[1]), byPath[2]);
   if (path.startsWith('/stripe/v1/')) return stripe.handle(request, response, path.slice('/stripe'.length));
   if (path.startsWith('/ecb/')) return ecb.handle(request, response, path.slice('/ecb'.length));
+  const [, step = '', rest = ''] = /^\/([^/?]+)(\/.*)$/.exec(path) ?? [];
+  const provider = served.tables.get(step);
+  if (provider) return provider.handle(request, response, { host: step, path: rest });
   const host = String(request.headers['x-forwarded-host'] ?? request.headers.host ?? '');
   const byHost = /^([a-z0-9][a-z0-9-]*)\.myshopify\.com(:\d+)?$/.exec(host);
   if (byHost?.[1]) return shopify.handle(request, response, byHost[1], path);

@@ -26,6 +26,11 @@ export function isZone(zone: string): boolean {
   }
 }
 
+/** The day that the clocks of a zone show at an instant (ms). */
+export function toLocalDay(instantMs: number, zone: string): string {
+  return new Date(instantMs + offsetMs(instantMs, zone)).toISOString().slice(0, 10);
+}
+
 /** UTC with `Z` and without a fraction, as Shopify writes every DateTime. */
 export function toStamp(instantMs: number): string {
   return `${new Date(instantMs).toISOString().slice(0, 19)}Z`;

@@ -1,6 +1,7 @@
 /** The brand `giftware`: the real orders of one year, in five shops by the customer's country. */
 import { builtInRates } from '../ecb/rates.ts';
 import type { Plain } from '../plain.ts';
+import { giftwareMailer } from '../sendgrid/builtin.ts';
 import { ALL_SCOPES, gid, type Shop, splitGid, type World } from '../shopify/shop.ts';
 import { shopObject } from '../shopify/shop_object.ts';
 import { CLUB_ACCOUNT, clubAccount } from '../stripe/club/club.ts';
@@ -34,6 +35,7 @@ export async function buildGiftware(): Promise<World> {
     return buildShop(retailer, index, orders.get(retailer) ?? [], lines, ledger);
   });
   const accounts = giftwareAccounts(lines, (retailer) => orders.get(retailer) ?? [], [CLUB_ACCOUNT]);
+  const mailer = giftwareMailer(ZONE);
   return {
     source: 'built-in: UCI Online Retail, 2010-12-01 to 2011-12-09',
     now: Date.parse(NOW),
@@ -41,6 +43,7 @@ export async function buildGiftware(): Promise<World> {
     stripe: new Map(
       [...accounts, clubAccount(Date.parse(NOW) / 1000)].map((account) => [account.id, account]),
     ),
+    tables: new Map([['sendgrid', new Map([[mailer.name, mailer]])]]),
     rates: builtInRates,
     warnings: [],
   };

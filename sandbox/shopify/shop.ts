@@ -1,6 +1,7 @@
 import type { Rates } from '../ecb/rates.ts';
 import type { Plain } from '../plain.ts';
 import type { StripeWorld } from '../stripe/objects.ts';
+import type { Accounts } from '../tables/declare.ts';
 
 /** Root connections whose rows a shop holds as a list. */
 export const ROOT_LISTS = [
@@ -47,6 +48,8 @@ export type World = {
   now: number | undefined;
   shops: Map<string, Shop>;
   stripe: StripeWorld;
+  /** Of the providers that are played out of tables, by name. */
+  tables: Map<string, Accounts>;
   /** Read when first asked for. */
   rates: () => Promise<Rates>;
   warnings: string[];

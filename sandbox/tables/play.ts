@@ -1,0 +1,178 @@
+/** Plays a declared provider: faults, keys, permissions and limits in the order in which a real one looks at them. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Faults, Target } from '../faults.ts';
+import { hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
+import type { Entry, RequestLog } from '../request_log.ts';
+import {
+  type Account,
+  type Accounts,
+  type Asking,
+  type Declaration,
+  type LimitState,
+  Refusal,
+  type Route,
+} from './declare.ts';
+
+export type PlaySettings<Settings> = {
+  faults: Faults;
+  requests: RequestLog;
+  accounts: Accounts<Settings>;
+  now: () => number;
+};
+
+type Request<Settings> = {
+  asking: Asking;
+  body: string;
+  method: string;
+  found: { route: Route<Settings>; ids: string[] } | undefined;
+  account: Account<Settings> | Refusal;
+};
+
+export class TableProvider<Settings> {
+  readonly #declaration: Declaration<Settings>;
+  readonly #settings: PlaySettings<Settings>;
+  readonly #routes: readonly { route: Route<Settings>; pattern: RegExp }[];
+  readonly #counts = new Map<string, { from: number; count: number }>();
+
+  constructor(declaration: Declaration<Settings>, settings: PlaySettings<Settings>) {
+    this.#declaration = declaration;
+    this.#settings = settings;
+    this.#routes = declaration.routes.map((route) => ({
+      route,
+      pattern: new RegExp(`^${route.on.replaceAll('{}', '([^/]+)')}$`),
+    }));
+  }
+
+  /** `host`: the first step of the address; `path` is the rest. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { host, path }: { host: string; path: string },
+  ): Promise<void> {
+    const started = performance.now();
+    const { faults, requests } = this.#settings;
+    const asked = this.#read(request, { host, path }, await readBody(request));
+    const { method, account } = asked;
+    const shop = account instanceof Refusal ? '' : account.name;
+    const entry: Entry = {
+      ...{ provider: this.#declaration.name, shop, method, path, status: 0, ms: 0 },
+      faults: [],
+    };
+    const target: Target = { shop, text: `${path} ${asked.body}`, on: this.#declaration.name };
+    try {
+      const reply = await this.#reply(asked, target, entry);
+      if (reply === 'reset') return hangUp(response);
+      const cut = reply.status === 200 ? faults.take('cut', target) : undefined;
+      if (cut) entry.faults.push('cut');
+      entry.status = reply.status;
+      entry.bytes = send(response, reply, cut?.bytes);
+    } finally {
+      entry.ms = Math.round(performance.now() - started);
+      requests.add(entry);
+    }
+  }
+
+  #read(
+    { method = '', headers }: IncomingMessage,
+    given: { host: string; path: string },
+    body: string,
+  ): Request<Settings> {
+    const { pathname: path, searchParams: query } = new URL(given.path, 'http://sandbox');
+    const asking = { host: given.host, path, query, headers };
+    return { asking, body, method, found: this.#find(`${method} ${path}`), account: this.#account(asking) };
+  }
+
+  #find(on: string): Request<Settings>['found'] {
+    for (const { route, pattern } of this.#routes) {
+      const ids = pattern.exec(on)?.slice(1);
+      if (ids) return { route, ids: ids.map(decodeURIComponent) };
+    }
+    return undefined;
+  }
+
+  /** Who asks, or why nobody may: faults strike before the key is looked at. */
+  #account(asking: Asking): Account<Settings> | Refusal {
+    try {
+      return this.#declaration.accountOf(asking, this.#settings.accounts);
+    } catch (error) {
+      if (error instanceof Refusal) return error;
+      throw error;
+    }
+  }
+
+  async #reply(asked: Request<Settings>, target: Target, entry: Entry): Promise<Reply | 'reset'> {
+    const { refusalOf } = this.#declaration;
+    let headers: Record<string, string> = {};
+    try {
+      if (await this.#strike(target, entry)) return 'reset';
+      const { account, found, asking, body } = asked;
+      if (account instanceof Refusal) throw account;
+      if (!found) throw new Refusal(404, 'not found');
+      const { route, ids } = found;
+      this.#permit(account, route, target, entry);
+      headers = this.#count(account, route);
+      const sent = body === '' ? {} : parseObject(body);
+      const answer = route.answer({ ...asking, ids, body: sent, account, now: this.#settings.now() });
+      return { status: 200, body: answer, headers };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      entry.errors = [error.message];
+      const { status, message } = error;
+      return { status, body: refusalOf(status, message), headers: { ...headers, ...error.headers } };
+    }
+  }
+
+  /** Faults that answer in the provider's stead; true for a connection to break. */
+  async #strike(target: Target, entry: Entry): Promise<boolean> {
+    const { faults } = this.#settings;
+    const slow = faults.take('slow', target);
+    if (slow) {
+      entry.faults.push('slow');
+      await sleep(slow.ms);
+    }
+    if (faults.take('reset', target)) {
+      entry.faults.push('reset');
+      return true;
+    }
+    const failed = faults.take('status', target);
+    if (!failed) return false;
+    entry.faults.push('status');
+    const { status, retryAfter, resetSeconds } = failed;
+    throw new Refusal(status, failed.code ?? 'The sandbox was told to refuse this request.', {
+      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+      ...(resetSeconds !== undefined && this.#limitHeaders({ count: 1, remaining: 0, resetSeconds })),
+    });
+  }
+
+  #permit(account: Account<Settings>, { needs }: Route<Settings>, target: Target, entry: Entry): void {
+    const { faults } = this.#settings;
+    if (faults.take('revoked_key', target)) {
+      entry.faults.push('revoked_key');
+      throw new Refusal(401, 'authorization required');
+    }
+    if (needs === undefined) return;
+    const isRevoked = faults.lasting('revoked_scope', target).some(({ scope }) => scope === needs);
+    if (isRevoked) entry.faults.push('revoked_scope');
+    const may = this.#declaration.may?.(account, needs) ?? true;
+    if (isRevoked || !may) throw new Refusal(403, 'access forbidden');
+  }
+
+  #count(account: Account<Settings>, { on }: Route<Settings>): Record<string, string> {
+    const limit = this.#declaration.limitOf?.(account, on);
+    if (limit === undefined) return {};
+    const { key, count: most, seconds } = limit;
+    const now = Date.now() / 1000;
+    const from = Math.floor(now / seconds) * seconds;
+    const before = this.#counts.get(key);
+    const count = before?.from === from ? before.count + 1 : 1;
+    this.#counts.set(key, { from, count });
+    const resetSeconds = Math.ceil(from + seconds - now);
+    const headers = this.#limitHeaders({ count: most, remaining: Math.max(0, most - count), resetSeconds });
+    if (count > most) throw new Refusal(429, 'too many requests', headers);
+    return headers;
+  }
+
+  #limitHeaders(state: LimitState): Record<string, string> {
+    return this.#declaration.limitHeaders?.(state) ?? {};
+  }
+}
