@@ -7,6 +7,7 @@
 import { Logger, run } from 'graphile-worker';
 import { z } from 'zod';
 import { makeLog } from '../runtime/log.ts';
+import type { Tx } from '../sql/db/pool.ts';
 import { defineTask, type Services, type Task } from '../tasks/task.ts';
 import { startWorker } from '../workers/queue/worker.ts';
 import { bullMq, pgBoss, redisVersion } from './queue_peers.ts';
@@ -21,14 +22,14 @@ const CONCURRENCY = 4;
 const POLL_MS = 1_000;
 const WRITE = 'insert into public.effects (job) values ($1)';
 
-type Body = 'nothing' | 'a row';
+type Body = 'nothing' | 'a row' | 'a row before their end';
 
 export async function benchQueue(server: BenchServer): Promise<Figure[]> {
   const figures: Figure[] = [];
   const redis = await redisVersion();
   if (redis === undefined)
     console.error('BullMQ is left out: no Redis answers at REDIS_URL, nor on this machine.');
-  for (const body of ['nothing', 'a row'] as const) {
+  for (const body of ['nothing', 'a row', 'a row before their end'] as const) {
     const db = await server.freshDatabase();
     await db.query('create table public.effects (job integer not null)');
     const work = body === 'nothing' ? async () => {} : (job: number) => db.query(WRITE, [job]);
@@ -47,7 +48,7 @@ export async function benchQueue(server: BenchServer): Promise<Figure[]> {
         name: `jobs that write ${body}, fenced / graphile-worker`,
         value: plain / ours,
         unit: 'x',
-        bar: { atLeast: 0.9 },
+        ...(body !== 'a row before their end' && { bar: { atLeast: 0.9 } }), // beside it, for who needs two transactions
       },
       ...Object.entries(peers).map(([name, ms]) => ({
         ...{ name: `jobs that write ${body}, ${name}`, value: perSecond(ms), unit: 'jobs/s' },
@@ -67,7 +68,12 @@ function benchTask(body: Body, started: () => void): Task {
     timeoutSeconds: 60,
     async run({ job }, { db }) {
       started();
-      if (body === 'a row') await db.transaction((tx) => tx.query(WRITE, [job]));
+      const write = async (tx: Tx) => {
+        await tx.query(WRITE, [job]);
+        return { job };
+      };
+      if (body === 'a row') return db.finish(write);
+      if (body === 'a row before their end') return db.transaction(write);
       return { job };
     },
   }) as unknown as Task;

@@ -64,10 +64,15 @@ export async function syncAccount(
     await settle(job, course).catch(() => {});
     throw error;
   }
-  const settled = await settle(job, course);
   const together = course.failed.find(({ error }) => account.isShared(error));
-  if (together !== undefined) throw together.error; // this job repeats the request for all of them
-  return tallyOf(job, course, settled);
+  if (together !== undefined) {
+    await settle(job, course);
+    throw together.error; // this job repeats the request for all of them
+  }
+  const jobs = await requestRest(job, course);
+  return db.finish(async (tx) =>
+    tallyOf(job, course, { causes: await noteEnds(tx, job, course, jobs), jobs }),
+  );
 }
 
 type Failed = { run: StreamRun; error: unknown };
@@ -125,24 +130,46 @@ function stopsAll(job: SyncJob, error: unknown): boolean {
 type Settled = { causes: ReadonlyMap<string, string>; jobs: ReadonlyMap<string, string> };
 
 /** In two transactions, because in each of them the queue comes last. Until this job ends, its lane holds the others. */
-async function settle(job: SyncJob, { apart, quiet, cut, failed }: Course): Promise<Settled> {
-  const { db } = job.context;
-  const failures = failed.filter(({ error }) => isFailure(job, error));
-  const alone = failures.filter(({ error }) => !stopsAll(job, error) && !job.account.isShared(error));
+async function settle(job: SyncJob, course: Course): Promise<void> {
+  const jobs = await requestRest(job, course);
+  await job.context.db.transaction((tx) => noteEnds(tx, job, course, jobs));
+}
+
+/** Failures of one stream alone, which a job of its own repeats. */
+function failedAlone(job: SyncJob, { failed }: Course): Failed[] {
+  return failed.filter(
+    ({ error }) => isFailure(job, error) && !stopsAll(job, error) && !job.account.isShared(error),
+  );
+}
+
+/** Queues a job for each stream that this one does not read, or not to its end. Returns them by stream. */
+async function requestRest(job: SyncJob, course: Course): Promise<Map<string, string>> {
   const own = [
-    ...[...apart, ...cut].map(({ stream }) => ({ stream, delaySeconds: 0 })),
-    ...alone.map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
+    ...[...course.apart, ...course.cut].map(({ stream }) => ({ stream, delaySeconds: 0 })),
+    ...failedAlone(job, course).map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
   ];
   const jobs = new Map<string, string>();
-  if (own.length > 0) await db.transaction((tx) => requestOwn(tx, job, own, jobs));
-  const causes = await db.transaction(async (tx) => {
-    await noteFailures(tx, job, failures);
-    return finishStreams(tx, job, quiet);
-  });
-  const told = alone.map(({ run: { stream } }) => {
+  if (own.length > 0) await job.context.db.transaction((tx) => requestOwn(tx, job, own, jobs));
+  return jobs;
+}
+
+/** Ends the quiet streams and stores the failures. Returns the cause for each incomplete stream. */
+async function noteEnds(
+  tx: Tx,
+  job: SyncJob,
+  course: Course,
+  jobs: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
+  await noteFailures(
+    tx,
+    job,
+    course.failed.filter(({ error }) => isFailure(job, error)),
+  );
+  const causes = await finishStreams(tx, job, course.quiet);
+  const told = failedAlone(job, course).map(({ run: { stream } }) => {
     return [stream.name, `failed, tried again by job ${jobs.get(stream.name)}`] as const;
   });
-  return { causes: new Map([...causes, ...told]), jobs };
+  return new Map([...causes, ...told]);
 }
 
 async function requestOwn(

@@ -88,12 +88,14 @@ async function sync(job: SyncJob, run: StreamRun): Promise<Tally> {
   const end = await readStream(job, run, { holdsBack: false });
   const { repaired, ...read } = end.tally;
   if (read.changed + read.deleted > 0) await db.transaction(analyzeChanged);
-  const causes = await db.transaction((tx) => finishStreams(tx, job, [end]));
-  const incomplete = causes.get(run.stream.name);
-  return {
-    ...read,
-    ...(job.reading.reconcile && { repaired }),
-    ...requestFigures(job),
-    ...(incomplete !== undefined && { incomplete }),
-  };
+  return db.finish(async (tx) => {
+    const causes = await finishStreams(tx, job, [end]);
+    const incomplete = causes.get(run.stream.name);
+    return {
+      ...read,
+      ...(job.reading.reconcile && { repaired }),
+      ...requestFigures(job),
+      ...(incomplete !== undefined && { incomplete }),
+    };
+  });
 }

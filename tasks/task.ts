@@ -40,6 +40,11 @@ export type JobDb = {
   query: Db['query'];
   /** First locks the job's row: throws NS_CLAIM_LOST if the job is no longer ours. `enqueue` comes last in it. */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * The last transaction, which also ends the run with the tally that `fn` gives: either all of it happened or nothing.
+   * The task returns that tally, and does nothing more. Work that needs no other transaction costs one commit.
+   */
+  finish(fn: (tx: Tx) => Promise<Tally>): Promise<Tally>;
 };
 
 export type TaskContext = {

@@ -6,6 +6,7 @@
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
 import { DatabaseUnreachable, isDatabaseFault } from './faults.ts';
+import { inOneTrip } from './pipeline.ts';
 import { types } from './pool_types.ts';
 
 export type Tx = pg.ClientBase;
@@ -13,6 +14,16 @@ export type Tx = pg.ClientBase;
 /** A prepared statement, for frequent queries: a session parses it once. */
 export type NamedStatement = { name: string; text: string };
 export type Statement = string | NamedStatement;
+export type BoundStatement = NamedStatement & { values: unknown[] };
+
+/** What a transaction sends together with `begin` and with `commit`, each of which saves a round trip. */
+export type Bracket<T> = {
+  first(tx: Tx): BoundStatement;
+  body(tx: Tx, first: pg.QueryResult): Promise<T>;
+  last?: ((value: T) => BoundStatement) | undefined;
+  /** Runs once `body` is over, well or not, or never began. */
+  afterwards(): Promise<void>;
+};
 
 export type Db = AsyncDisposable & {
   pool: pg.Pool;
@@ -22,6 +33,8 @@ export type Db = AsyncDisposable & {
   ): Promise<pg.QueryResult<R>>;
   /** Commits all changes of `fn`, or none. */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The same in fewer round trips; also returns the answer to `last`. */
+  bracketed<T>(bracket: Bracket<T>): Promise<{ value: T; last: pg.QueryResult | undefined }>;
 };
 
 export type DbOptions = {
@@ -105,6 +118,7 @@ export function openDb(url: string, options: DbOptions): Db {
         return client.query(own, values);
       }),
     transaction: (fn) => onSession((client) => inTransaction(client, fn)),
+    bracketed: (bracket) => onSession((client) => inBracket(client, bracket)),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
@@ -119,14 +133,38 @@ async function inTransaction<T>(client: pg.PoolClient, fn: (tx: Tx) => Promise<T
   try {
     await client.query('begin');
     const result = await fn(client);
-    const { command } = await client.query('commit');
-    // PostgreSQL answers a commit of a failed transaction with a quiet ROLLBACK.
-    if (command !== 'COMMIT') throw new TransactionRolledBack();
+    assertCommitted(await client.query('commit'));
     return result;
   } catch (error) {
-    await client.query('rollback').catch(() => void client.end()); // a session that cannot roll back is not reused
+    await rollBack(client);
     throw error;
   }
+}
+
+async function inBracket<T>(client: pg.PoolClient, { first, body, last, afterwards }: Bracket<T>) {
+  try {
+    const value = await inOneTrip(client, 'begin', first(client))
+      .then(([, opening]) => body(client, opening))
+      .finally(afterwards);
+    const [closing, commit] = last
+      ? await inOneTrip(client, last(value), 'commit')
+      : [undefined, await client.query('commit')];
+    assertCommitted(commit);
+    return { value, last: closing };
+  } catch (error) {
+    await rollBack(client);
+    throw error;
+  }
+}
+
+/** PostgreSQL answers a commit of a failed transaction with a quiet ROLLBACK. */
+function assertCommitted({ command }: pg.QueryResult): void {
+  if (command !== 'COMMIT') throw new TransactionRolledBack();
+}
+
+/** A session that cannot roll back is not reused. */
+async function rollBack(client: pg.PoolClient): Promise<void> {
+  await client.query('rollback').catch(() => void client.end());
 }
 
 function poolConfig(url: string, options: DbOptions): pg.PoolConfig {

@@ -168,30 +168,39 @@ exception when others then
   return jsonb_build_object('unreadable', p_payload::text);
 end $$;
 
--- One record per claim: asked twice (the first answer was lost on its way) it gives the same one.
-create function ops.record_run(p_job bigint, p_attempt integer, p_key text) returns bigint
+-- One record per claim: asked twice (the first answer was lost on its way) it gives the same one. A new one has what
+-- p_as says of its end, or is running. Steps of their own, because a join would read the payload once a column.
+create function ops.record_run(p_job bigint, p_attempt integer, p_key text, p_as ops.job_runs default null) returns bigint
 language plpgsql as $$
-declare v_run bigint;
+declare
+  v_job graphile_worker._private_jobs;
+  v_payload jsonb;
+  v_brand uuid;
+  v_connection uuid;
+  v_secret_changed_at timestamptz;
+  v_run bigint;
 begin
+  select * into v_job from graphile_worker._private_jobs where id = p_job;
+  select id into v_run from ops.job_runs
+  where (job_id, pool_id, claimed_at) = (v_job.id, v_job.locked_by, v_job.locked_at);
+  if v_run is not null then return v_run; end if;
+  v_payload := ops.payload_of(v_job.payload);
+  v_brand := ops.uuid_in(v_payload, 'brandId');
+  v_connection := ops.uuid_in(v_payload, 'connectionId');
+  if v_connection is not null then
+    select secret_changed_at into v_secret_changed_at from app.connections where (brand_id, id) = (v_brand, v_connection);
+  end if;
   insert into ops.job_runs
     (job_id, task, lane, brand_id, connection_id, payload, attempt, job_key, pool_id, claimed_at, started_at,
-     secret_changed_at)
-  select j.id, t.identifier, q.queue_name, w.brand_id, w.connection_id,
-         p.payload, p_attempt, p_key, j.locked_by, j.locked_at, clock_timestamp(),
-         (select c.secret_changed_at from app.connections c where (c.brand_id, c.id) = (w.brand_id, w.connection_id))
-  from graphile_worker._private_jobs j
-  join graphile_worker._private_tasks t on t.id = j.task_id
-  left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
-  cross join lateral (select ops.payload_of(j.payload) as payload) p
-  cross join lateral (
-    select ops.uuid_in(p.payload, 'brandId') as brand_id, ops.uuid_in(p.payload, 'connectionId') as connection_id) w
-  where j.id = p_job and not exists (
-    select from ops.job_runs r where (r.job_id, r.pool_id, r.claimed_at) = (j.id, j.locked_by, j.locked_at))
+     secret_changed_at, last_commit_at, finished_at, outcome, tally, progress,
+     error_code, error_message, error_hint, error_stack)
+  values (
+    v_job.id, (select identifier from graphile_worker._private_tasks where id = v_job.task_id),
+    (select queue_name from graphile_worker._private_job_queues where id = v_job.job_queue_id),
+    v_brand, v_connection, v_payload, p_attempt, p_key, v_job.locked_by, v_job.locked_at, clock_timestamp(),
+    v_secret_changed_at, p_as.last_commit_at, p_as.finished_at, coalesce(p_as.outcome, 'running'), p_as.tally, p_as.progress,
+    p_as.error_code, p_as.error_message, p_as.error_hint, p_as.error_stack)
   returning id into v_run;
-  if found then return v_run; end if;
-  select r.id into v_run from ops.job_runs r
-  join graphile_worker._private_jobs j on (r.job_id, r.pool_id, r.claimed_at) = (j.id, j.locked_by, j.locked_at)
-  where j.id = p_job;
   return v_run;
 end $$;
 
@@ -310,13 +319,17 @@ end $$;
 create function ops.fence_first(
   p_job bigint, p_pool text, p_claimed_at timestamptz, p_attempt integer, p_key text, p_progress jsonb
 ) returns bigint language plpgsql as $$
-declare v_run bigint;
+declare
+  v_run bigint;
+  v_as ops.job_runs;
 begin
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then return null; end if;
   if exists (select from ops.cancel_requests where job_id = p_job) then return null; end if;
-  v_run := ops.record_run(p_job, p_attempt, p_key);
-  update ops.job_runs set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
-  where id = v_run;
+  v_as.last_commit_at := clock_timestamp();
+  v_as.progress := p_progress;
+  v_run := ops.record_run(p_job, p_attempt, p_key, v_as);
+  update ops.job_runs set last_commit_at = v_as.last_commit_at, progress = coalesce(p_progress, progress)
+  where id = v_run and last_commit_at is distinct from v_as.last_commit_at; -- it had begun before
   update graphile_worker._private_jobs set key = null where id = p_job and key is not null;
   return v_run;
 end $$;
@@ -410,11 +423,12 @@ $$;
 -- that never came, it answers the same. A job that was to be cancelled is, unless it had done its work by then.
 -- A success does not wait for the disk. All that the run committed is there already; if the server crashes
 -- in the next moments and forgets the end alone, the job runs again and finds its work done. A worker
--- that stops in order closes itself with a commit that does wait, and with it everything before.
+-- that stops in order closes itself with a commit that does wait, and with it everything before. One that ends in the
+-- transaction of its work (p_with_work) waits as the work does.
 create function ops.end_run(
   p_job bigint, p_pool text, p_claimed_at timestamptz, p_run bigint, p_outcome text, p_attempts integer,
   p_delay_seconds double precision, p_error jsonb, p_tally jsonb, p_progress jsonb, p_attempt integer, p_key text,
-  out ended text, out run bigint
+  p_with_work boolean, out ended text, out run bigint
 ) language plpgsql as $$
 declare
   v_run ops.job_runs;
@@ -422,21 +436,33 @@ declare
   v_attempts integer := p_attempts;
   v_failure text;
   v_open_until timestamptz;
+  v_as ops.job_runs;
   v_error text := nullif(concat_ws(': ', p_error ->> 'code', p_error ->> 'message'), '');
 begin
-  if p_outcome in ('succeeded', 'partial') then perform set_config('synchronous_commit', 'off', true); end if;
+  if p_outcome in ('succeeded', 'partial') and not p_with_work then perform set_config('synchronous_commit', 'off', true); end if;
   if not ops.hold_claim(p_job, p_pool, p_claimed_at) then
     ended := ops.end_of_lost_run(p_job, p_pool, p_claimed_at, p_run);
     return;
   end if;
-  run := coalesce(p_run, ops.record_run(p_job, p_attempt, p_key));
-  update ops.job_runs r set outcome = v_outcome, finished_at = clock_timestamp(), tally = p_tally,
-    progress = coalesce(p_progress, progress), error_code = p_error ->> 'code', error_message = p_error ->> 'message',
-    error_hint = p_error ->> 'hint', error_stack = p_error ->> 'stack'
-  where id = run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at) returning * into v_run;
-  if not found then -- a crash of the server took the record; the job and its claim are older
+  v_as.outcome := v_outcome;
+  v_as.finished_at := clock_timestamp();
+  v_as.tally := p_tally;
+  v_as.progress := p_progress;
+  v_as.error_code := p_error ->> 'code';
+  v_as.error_message := p_error ->> 'message';
+  v_as.error_hint := p_error ->> 'hint';
+  v_as.error_stack := p_error ->> 'stack';
+  run := coalesce(p_run, ops.record_run(p_job, p_attempt, p_key, v_as));
+  select * into v_run from ops.job_runs where id = run and finished_at = v_as.finished_at; -- its beginning is its end
+  if not found then
+    update ops.job_runs r set outcome = v_as.outcome, finished_at = v_as.finished_at, tally = v_as.tally,
+      progress = coalesce(v_as.progress, progress), error_code = v_as.error_code, error_message = v_as.error_message,
+      error_hint = v_as.error_hint, error_stack = v_as.error_stack
+    where id = run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at) returning * into v_run;
+  end if;
+  if v_run.id is null then -- a crash of the server took the record; the job and its claim are older
     select e.ended, e.run into ended, run from ops.end_run(p_job, p_pool, p_claimed_at, null, p_outcome, p_attempts,
-      p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key) e;
+      p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key, p_with_work) e;
     return;
   end if;
   if v_outcome in ('retrying', 'held', 'dead') then v_failure := ops.note_failure(v_run, p_error); end if;

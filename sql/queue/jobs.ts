@@ -3,9 +3,10 @@
  * statements are in migrations/0002_queue.sql, the only place that knows the private tables of the queue; here are
  * their types.
  */
+import type { QueryResult } from 'pg';
 import { coded } from '#runtime/errors.ts';
 import { scrubValue } from '#runtime/scrub.ts';
-import type { Db, Tx } from '../db/pool.ts';
+import type { BoundStatement, Db, Tx } from '../db/pool.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
 
 /** The claim of a job. `claimedAt` is `locked_at` as the task got it, to the millisecond. */
@@ -50,7 +51,7 @@ const FENCE_FIRST = { name: 'fence first', text: 'select ops.fence_first($1, $2,
 const FENCE = { name: 'fence', text: 'select ops.fence($1, $2, $3, $4, $5) as ours' };
 const END_RUN = {
   name: 'end run',
-  text: 'select ended as outcome, run from ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
+  text: 'select ended as outcome, run from ops.end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
 };
 
 /** Clears the key of our job row and begins the record. A job of a held connection is parked instead. */
@@ -70,37 +71,55 @@ export async function beginRun(
   return state === 'lost' ? { state } : { state, runId };
 }
 
-/**
- * Locks the job's row for this transaction; undefined if the job is no longer ours. Otherwise returns the number of
- * the run's record, which this transaction begins if it has not begun.
- */
-export async function fence(
-  tx: Tx,
+/** Locks the job's row for this transaction, and begins the run's record if it has not begun. `fenced` reads the answer. */
+export function fence(
   { jobId, poolId, claimedAt }: Claim,
   { id, attempt, key }: RunRecord,
   progress?: Record<string, unknown>,
-): Promise<number | undefined> {
+): BoundStatement {
   const claim = [jobId, poolId, claimedAt];
-  if (id === undefined) {
-    const values = [...claim, attempt, key, toJson(progress)];
-    const { rows } = await tx.query<{ run_id: number | null }>({ ...FENCE_FIRST, values });
-    return rows[0]?.run_id ?? undefined;
-  }
-  const { rows } = await tx.query<{ ours: boolean }>({ ...FENCE, values: [...claim, id, toJson(progress)] });
-  return rows[0]?.ours === true ? id : undefined;
+  return id === undefined
+    ? { ...FENCE_FIRST, values: [...claim, attempt, key, toJson(progress)] }
+    : { ...FENCE, values: [...claim, id, toJson(progress)] };
+}
+
+/** The same for a transaction that ends the run too, and so makes its record at its end. */
+export function fenceOfEnd({ jobId, poolId, claimedAt }: Claim, { id }: RunRecord): BoundStatement {
+  return { ...FENCE, values: [jobId, poolId, claimedAt, id, null] };
+}
+
+/** Whether the job is still ours; the number of the run's record, if it has one. */
+export function fenced(
+  { rows }: QueryResult,
+  { id }: RunRecord,
+): { ours: boolean; runId: number | undefined } {
+  const { ours, run_id: begun } = rows[0] ?? {};
+  return { ours: ours === true || typeof begun === 'number', runId: begun ?? id };
 }
 
 /** Writes the record and finishes the job, in one statement, which may be repeated until it answers. */
-export async function endRun(
-  db: Queryable,
+export async function endRun(db: Queryable, claim: Claim, record: RunRecord, end: RunEnd): Promise<Ended> {
+  const { values, ...statement } = endStatement(claim, record, end);
+  return ended(await db.query<Ended>(statement, values));
+}
+
+/** The same as the last statement of the transaction of its work; `ended` reads the answer. */
+export function endWithWork(claim: Claim, record: RunRecord, end: RunEnd): BoundStatement {
+  return endStatement(claim, record, end, true);
+}
+
+export function ended({ rows }: QueryResult<Ended>): Ended {
+  return rows[0] ?? { outcome: 'lost', run: null };
+}
+
+function endStatement(
   { jobId, poolId, claimedAt }: Claim,
   { id, attempt, key }: RunRecord,
   { outcome, attempts, delaySeconds = 0, error, tally, progress }: RunEnd,
-): Promise<Ended> {
+  withWork = false,
+): BoundStatement {
   const settled = [outcome, attempts, delaySeconds, toJson(error), toJson(tally), toJson(progress)];
-  const values = [jobId, poolId, claimedAt, id, ...settled, attempt, key];
-  const { rows } = await db.query<Ended>(END_RUN, values);
-  return rows[0] ?? { outcome: 'lost', run: null };
+  return { ...END_RUN, values: [jobId, poolId, claimedAt, id, ...settled, attempt, key, withWork] };
 }
 
 /**

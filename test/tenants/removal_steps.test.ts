@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { keepConnection } from '#sql/load/load_lock.ts';
-import { fence } from '#sql/queue/jobs.ts';
+import { fence, fenced } from '#sql/queue/jobs.ts';
 import { findConnection, listConnections, openConnection } from '#sql/tenants/connections.ts';
 import { beginRemoval, removeJobs } from '#sql/tenants/removal.ts';
 import { emptyTable } from '#sql/tenants/removal_tables.ts';
@@ -33,7 +33,7 @@ test('a run that is in the midst of a page is waited for, and can then store not
   const { promise: written, resolve: write } = Promise.withResolvers<void>();
   const { promise: goOn, resolve: end } = Promise.withResolvers<void>();
   const page = db.transaction(async (tx) => {
-    expect(await fence(tx, claim, record)).toBeDefined();
+    expect(fenced(await tx.query(fence(claim, record)), record).ours).toBe(true);
     await keepConnection(tx, { brandId, connectionId });
     write();
     await goOn;
@@ -55,7 +55,7 @@ test('a run that is in the midst of a page is waited for, and can then store not
   end();
   await Promise.all([page, removal]);
   await removeJobs(db, { kind: 'connection', brandId, id: connectionId });
-  expect(await db.transaction((tx) => fence(tx, claim, record))).toBeUndefined();
+  expect(fenced(await db.query(fence(claim, record), fence(claim, record).values), record).ours).toBe(false);
   const gone = { code: 'NS_CONNECTION_GONE' };
   await expect(load(db, placeOf(one), '2024-05-09', '1.00')).rejects.toMatchObject(gone);
   await expect(openConnection(db, { brandId, connectionId }, testKeyring)).rejects.toBeInstanceOf(

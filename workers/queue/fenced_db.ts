@@ -3,9 +3,19 @@
  * job (it was thought dead, or exceeded its timeout) can never commit again.
  */
 import { coded } from '#runtime/errors.ts';
-import type { Db, Tx } from '#sql/db/pool.ts';
-import { type Claim, fence, type RunRecord } from '#sql/queue/jobs.ts';
-import type { JobDb } from '#tasks/task.ts';
+import type { BoundStatement, Db, Tx } from '#sql/db/pool.ts';
+import {
+  type Claim,
+  type Ended,
+  ended,
+  endWithWork,
+  fence,
+  fenced,
+  fenceOfEnd,
+  type RunEnd,
+  type RunRecord,
+} from '#sql/queue/jobs.ts';
+import type { JobDb, Tally } from '#tasks/task.ts';
 
 export class ClaimLost extends coded('NS_CLAIM_LOST') {
   constructor({ jobId }: Claim) {
@@ -22,59 +32,89 @@ export type FencedDb = JobDb & {
   pendingProgress(): Record<string, unknown> | undefined;
   /** Whether a transaction is open, or about to be. */
   isBusy(): boolean;
+  /** How the run ended, if a transaction of its own did that. */
+  ended(): Ended | undefined;
   /** Prevents all further commits of this run and aborts open transactions. Idempotent. */
   close(): Promise<void>;
 };
 
-/** `control` is a separate connection, which must be available even if the job uses all of `db`. */
-export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, record: RunRecord): FencedDb {
+type FencedOptions = {
+  db: Db;
+  /** A separate connection, which must be available even if the job uses all of `db`. */
+  control: Pick<Db, 'query'>;
+  claim: Claim;
+  record: RunRecord;
+  endOf: (tally: Tally) => RunEnd;
+};
+
+export function fencedDb({ db, control, claim, record, endOf }: FencedOptions): FencedDb {
   const underWay = new Map<symbol, number>(); // the server process of each open transaction
   let transactions = 0;
   let closed = false;
   let breaking: Promise<unknown> | undefined;
   let pending: Record<string, unknown> | undefined;
+  let end: Ended | undefined;
 
   const transaction = async <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
     const progress = pending;
-    let runId: number | undefined;
-    transactions += 1;
-    const result = await db
-      .transaction(async (tx) => {
-        const { value, run } = await fenced(tx, fn, progress);
-        runId = run;
-        return value;
-      })
-      .finally(() => {
-        transactions -= 1;
-      });
+    const { value, runId } = await run(fn, () => fence(claim, record, progress));
     record.id = runId; // after the commit only: a rollback removes a record that begins here
     if (pending === progress) pending = undefined;
-    return result;
+    return value;
   };
 
-  const fenced = async <T>(tx: Tx, fn: (tx: Tx) => Promise<T>, progress: typeof pending) => {
+  const finish = async (fn: (tx: Tx) => Promise<Tally>): Promise<Tally> => {
+    const endOfWork = (tally: Tally) => endWithWork(claim, record, { ...endOf(tally), progress: pending });
+    const { value, last } = await run(fn, () => fenceOfEnd(claim, record), endOfWork);
+    if (last) end = ended(last);
+    closed = true;
+    return value;
+  };
+
+  const run = async <T>(
+    fn: (tx: Tx) => Promise<T>,
+    first: () => BoundStatement,
+    last?: (value: T) => BoundStatement,
+  ) => {
     const mark = Symbol(claim.jobId);
-    underWay.set(mark, await backendOf(tx));
+    let runId: number | undefined;
+    transactions += 1;
     try {
-      const run = closed ? undefined : await fence(tx, claim, record, progress);
-      if (run === undefined) throw new ClaimLost(claim);
-      const value = await fn(tx);
-      if (closed) throw new ClaimLost(claim);
-      return { value, run };
+      const answer = await db.bracketed({
+        first: (tx) => {
+          underWay.set(mark, backendOf(tx));
+          return first();
+        },
+        body: async (tx, opening) => {
+          const { ours, runId: id } = fenced(opening, record);
+          if (closed || !ours) throw new ClaimLost(claim);
+          runId = id;
+          const value = await fn(tx);
+          if (closed) throw new ClaimLost(claim);
+          return value;
+        },
+        last,
+        afterwards: async () => {
+          underWay.delete(mark);
+          await breaking?.catch(() => {}); // it must be done before another user gets this connection
+        },
+      });
+      return { ...answer, runId };
     } finally {
-      underWay.delete(mark);
-      await breaking?.catch(() => {}); // it must be done before another user gets this connection
+      transactions -= 1;
     }
   };
 
   return {
     query: (text, values) => db.query(text, values),
     transaction,
+    finish,
     progress: (state) => {
       pending = state;
     },
     pendingProgress: () => pending,
     isBusy: () => transactions > 0,
+    ended: () => end,
     close: async () => {
       closed = true;
       if (underWay.size === 0) return;
@@ -87,9 +127,6 @@ export function fencedDb(db: Db, control: Pick<Db, 'query'>, claim: Claim, recor
 const BREAK_OFF = 'select pg_terminate_backend(pid) from unnest($1::int[]) pid';
 
 // pg knows the process id of its session, but its types do not declare it.
-async function backendOf(tx: Tx): Promise<number> {
-  const { processID } = tx as Tx & { processID?: number };
-  if (typeof processID === 'number') return processID;
-  const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
-  return rows[0]?.pid ?? 0;
+function backendOf(tx: Tx): number {
+  return (tx as Tx & { processID: number }).processID;
 }

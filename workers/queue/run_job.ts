@@ -59,14 +59,16 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
     return { outcome: begun };
   }
   const log = options.log.child(identity);
-  const db = fencedDb(options.db, control, claim, record);
+  const endOf = (tally: Tally) => endOfSuccess(tally, attemptsOf(job));
+  const db = fencedDb({ db: options.db, control, claim, record, endOf });
   const beginning = beginSoon(record, db, begin);
   const { end, error, tally } = await runBody(task, job, { ...options, log, db });
   const begins = beginning.stop();
   await untilAnswered(giveUp, () => db.close()); // first, because a beginning may wait for a transaction that hangs
   await begins;
   const settled = { ...end, progress: db.pendingProgress() };
-  const { outcome, run } = await untilAnswered(giveUp, () => endRun(control, claim, record, settled));
+  const { outcome, run } =
+    db.ended() ?? (await untilAnswered(giveUp, () => endRun(control, claim, record, settled)));
   const ms = Math.round(performance.now() - startedAt);
   const level = isDatabaseFault(error) ? 'warn' : levels[outcome];
   log[level]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
@@ -118,7 +120,7 @@ type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop' | 'lost'> & { db
 type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
 
 async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: BodyOptions): Promise<BodyEnd> {
-  const attempts = { attempt: job.attempts, attemptsMax: job.max_attempts };
+  const attempts = attemptsOf(job);
   using leashed = deadline(task, { stop, lost });
   const { signal, outstayed } = leashed;
   signal.addEventListener('abort', () => {
@@ -144,6 +146,11 @@ async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: Bo
     return { error, end: endOfFailure(error, attempts) };
   }
 }
+
+const attemptsOf = ({ attempts, max_attempts }: ClaimedJob) => ({
+  attempt: attempts,
+  attemptsMax: max_attempts,
+});
 
 /** Tests, the demo and runs for a past day name the instant that they count as done at. */
 function instantOf({ now }: Record<string, unknown>): Date | undefined {

@@ -1,0 +1,26 @@
+import type { ClientBase, QueryResult } from 'pg';
+import type { BoundStatement } from './pool.ts';
+
+/**
+ * Sends two statements at once and waits for both answers. If the first fails, so does this, whatever the second did:
+ * within a transaction PostgreSQL refuses that one too.
+ */
+export async function inOneTrip(
+  client: ClientBase,
+  first: BoundStatement | 'begin',
+  second: BoundStatement | 'commit',
+): Promise<[QueryResult, QueryResult]> {
+  // pg's types do not declare the mode. It refuses COPY, so it is on for these two only.
+  const session = client as ClientBase & { pipeline: boolean };
+  session.pipeline = true;
+  try {
+    const answers = await Promise.allSettled([client.query(first), client.query(second)]);
+    const [a, b] = answers.map((answer) => {
+      if (answer.status === 'rejected') throw answer.reason;
+      return answer.value;
+    });
+    return [a, b] as [QueryResult, QueryResult];
+  } finally {
+    session.pipeline = false;
+  }
+}
