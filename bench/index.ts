@@ -13,6 +13,7 @@ import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
 import { benchScheduler } from './scheduler.ts';
+import { benchSoak } from './soak.ts';
 import { benchStripe } from './stripe.ts';
 import { benchStripeSync } from './stripe_sync.ts';
 import { benchSubscriptions } from './subscriptions.ts';
@@ -33,6 +34,7 @@ const benches: readonly Bench[] = [
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },
+  { name: 'soak', limitMs: 90 * MINUTE_MS, run: benchSoak },
 ];
 
 const { positionals, values } = parseArgs({

@@ -32,6 +32,10 @@ export const errorList = {
     when: 'the account of `DATABASE_URL` lacks a privilege in the database',
     next: 'use the account that ran `migrate`',
   },
+  NS_DATABASE_POOLED: {
+    when: '`DATABASE_URL` names a connection pooler, such as PgBouncer',
+    next: 'name the server itself: [poolers](operations.md#poolers)',
+  },
   NS_DATABASE_READ_ONLY: {
     when: 'the database is read-only: a standby, or a read-only default',
     next: 'name the primary server',

@@ -15,6 +15,13 @@ export async function cpuSecondsOf(pid: number | undefined): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime and stime
 }
 
+/** Memory that a process holds; 0 where the system does not tell, or has no such process. */
+export async function rssBytesOf(pid: number | undefined): Promise<number> {
+  if (process.platform !== 'linux') return 0;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
 export type SessionsClock = {
   /** Looks at the sessions there are now; one that ends between two looks is counted as of the last one. */
   look(): Promise<void>;

@@ -29,6 +29,20 @@ export class DatabaseUnreachable extends coded('NS_DATABASE_UNREACHABLE') {
   }
 }
 
+export class DatabasePooled extends coded('NS_DATABASE_POOLED') {
+  constructor(what: string) {
+    super(`Between this process and PostgreSQL is a connection pooler: ${what}.`, {
+      hint: 'Name the server itself in DATABASE_URL; only readers of bi may go through a pooler.',
+    });
+  }
+}
+
+/** Of a connection that could not be made. Poolers refuse the settings that a session asks for, or drop them. */
+export function refusalOf(error: unknown, place: string): DatabasePooled | DatabaseUnreachable {
+  const isPooler = /^unsupported startup parameter/.test(messageOf(error));
+  return isPooler ? new DatabasePooled(messageOf(error)) : new DatabaseUnreachable(place, error);
+}
+
 /** A run that exceeds its timeout loses its session too, but that is not a fault of the database. */
 export function isDatabaseFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return error instanceof DatabaseUnreachable;

@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { coded, messageOf } from '#runtime/errors.ts';
 import type { Db, Tx } from './pool.ts';
+import { assertNoPooler } from './pooler.ts';
 
 export const MIGRATIONS_DIR = fileURLToPath(new URL('../migrations/', import.meta.url));
 
@@ -53,7 +54,7 @@ export class MigrationFailed extends coded('NS_MIGRATION_FAILED') {
 
 /** Applies the missing migrations and returns their names; safe at any time and for many processes at once. */
 export async function migrate(db: Db, dir = MIGRATIONS_DIR): Promise<string[]> {
-  await db.query('select'); // a missing database fails here, with a clear message
+  await assertNoPooler(db);
   const client = await db.pool.connect();
   try {
     await client.query(`set statement_timeout = 0; select pg_advisory_lock(${MIGRATE_LOCK})`);
@@ -65,8 +66,9 @@ export async function migrate(db: Db, dir = MIGRATIONS_DIR): Promise<string[]> {
   }
 }
 
-/** Refuses a schema that does not fit this release exactly. */
+/** Refuses a schema that does not fit this release exactly, and a database that is not reached directly. */
 export async function assertSchema(db: Db, dir = MIGRATIONS_DIR): Promise<void> {
+  await assertNoPooler(db);
   await db.transaction(async (tx) => {
     const found = await difference(tx, dir);
     refuseNewer(found);

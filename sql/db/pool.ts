@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
-import { DatabaseUnreachable, isDatabaseFault } from './faults.ts';
+import { DatabaseUnreachable, isDatabaseFault, refusalOf } from './faults.ts';
 import { inOneTrip } from './pipeline.ts';
 import { types } from './pool_types.ts';
 
@@ -48,6 +48,8 @@ export type DbOptions = {
 
 export const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+/** A setting without any other meaning: whoever drops the options of a session drops it too. */
+export const OPTIONS_MARK = 'nightshift.options';
 const CONNECT_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 10;
 
@@ -63,6 +65,7 @@ const sessionSettings = {
   tcp_keepalives_interval: '1',
   tcp_keepalives_count: '3',
   idle_in_transaction_session_timeout: `${IDLE_IN_TRANSACTION_TIMEOUT_MS}ms`,
+  [OPTIONS_MARK]: 'passed',
 };
 
 export class TransactionRolledBack extends coded('NS_TRANSACTION_ROLLED_BACK') {
@@ -84,7 +87,7 @@ export function openDb(url: string, options: DbOptions): Db {
     try {
       return await pool.connect();
     } catch (error) {
-      throw new DatabaseUnreachable(placeOf(url), error);
+      throw refusalOf(error, placeOf(url));
     }
   };
 

@@ -1,6 +1,6 @@
 /** What `status` reads: the state of database, workers, queue, connections and figures. */
 import { lastPublication } from '#connectors/ecb/calendar.ts';
-import { messageOf } from '#runtime/errors.ts';
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
 import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
@@ -8,7 +8,8 @@ import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
 import { type LiveWorker, liveWorkers } from '../shared/queue_state.ts';
 
 export type Findings = {
-  database: { place: string; version: string; embedded: boolean; schema: string };
+  /** `next` says what to do about a schema that is not current. */
+  database: { place: string; version: string; embedded: boolean; schema: string; next?: string | undefined };
   workers: LiveWorker[];
   crashes_last_day: number;
   jobs: {
@@ -72,10 +73,10 @@ export type Place = { db: Db; url: string; embedded: boolean };
 /** Only the database and the calendar of rates if the schema does not fit this release. */
 export async function readFindings({ db, url, embedded }: Place): Promise<Findings> {
   const { rows: versions } = await db.query("select current_setting('server_version') as version");
-  const schema = await assertSchema(db).then(() => CURRENT, messageOf);
-  const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, schema };
+  const schema = await assertSchema(db).then(() => ({ schema: CURRENT }), refusal);
+  const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, ...schema };
   const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
-  if (schema !== CURRENT) return { ...EMPTY, database, fx };
+  if (database.schema !== CURRENT) return { ...EMPTY, database, fx };
   const [
     workers,
     crashes,
@@ -225,3 +226,7 @@ const FAILED_CHECKS = `
   join app.connections c on c.brand_id = k.brand_id and c.id = k.connection_id
   join app.brands b on b.id = k.brand_id
   where not k.ok order by k.result_since limit ${FAILED_CHECKS_MAX}`;
+
+function refusal(error: unknown): { schema: string; next: string | undefined } {
+  return { schema: messageOf(error), next: error instanceof NightshiftError ? error.hint : undefined };
+}

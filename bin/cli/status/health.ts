@@ -13,10 +13,8 @@ export type Health = Findings & {
 
 export async function readHealth(place: Place): Promise<Health> {
   const findings = await readFindings(place);
-  const { schema } = findings.database;
+  const { schema, next = 'npx nightshift doctor' } = findings.database;
   const [attention, warnings] =
-    schema === CURRENT
-      ? [attentionOf(findings), warningsOf(findings)]
-      : [[`${schema} Next: npx nightshift migrate`], []];
+    schema === CURRENT ? [attentionOf(findings), warningsOf(findings)] : [[`${schema} Next: ${next}`], []];
   return { ...findings, attention, warnings, well: attention.length + warnings.length === 0 };
 }
