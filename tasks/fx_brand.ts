@@ -17,7 +17,7 @@ export const fxBrand = defineTask({
   }),
   // Two concurrent jobs of a brand would take each other for running rollups.
   lane: ({ brandId }) => `fx_brand:${brandId}`,
-  key: ({ brandId }) => brandId,
+  // Without a key: a brand whose run begins must not keep the next brands waiting. A second run finds nothing to do.
   attempts: 8,
   timeoutSeconds: 30 * 60,
   async run({ brandId, now }, { db, services }) {

@@ -48,7 +48,8 @@ export async function noticeRates(
   await tx.query(
     `insert into ops.fx_noticed as n (brand_id, retailer_id, change_id)
      select $1::uuid, o.owner, $3::bigint from unnest($2::uuid[]) as o (owner)
-     where o.owner is null or exists (select from app.retailers r where r.brand_id = $1 and r.id = o.owner)
+     where exists (select from app.brands b where b.id = $1)
+       and (o.owner is null or exists (select from app.retailers r where r.brand_id = $1 and r.id = o.owner))
      order by o.owner
      on conflict (brand_id, retailer_id) do update set change_id = excluded.change_id
      where n.change_id < excluded.change_id`,

@@ -157,6 +157,12 @@ left join lateral (
 ) l on true
 where s.line_type in ('PRODUCT', 'ADJUSTMENT');
 
+-- What a unit of a product cost from an instant on; null = unknown, not zero.
+create view fact.product_costs as
+select brand_id, connection_id, id as product_key, valid_from, currency, cost
+from raw.shopify_costs
+where deleted_at is null;
+
 create index shopify_order_lines_without_variant on raw.shopify_order_lines
   (brand_id, connection_id, fact.line_name(sku, title), changed_at) where variant_id is null;
 

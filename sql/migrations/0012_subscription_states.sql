@@ -260,6 +260,11 @@ begin
 end
 $$;
 
+-- Those that are gone too: their states may still stand.
+create view fact.subscriptions as
+select brand_id, connection_id, id as subscription_id, created_at, deleted_at
+from raw.stripe_subscriptions;
+
 -- The states of a subscription in which it counts, one row per plan: those that we saw, and before the first
 -- of them those that are reconstructed. A function of raw alone.
 create function fact.states_of_subscription(p_brand uuid, p_connection uuid, p_id text)

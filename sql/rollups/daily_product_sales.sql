@@ -27,8 +27,8 @@ select s.retailer_id, s.day, s.currency, s.connection_id, s.product_key, s.order
 from sold s
 cross join lateral (select (s.units, s.units_returned) <> (0, 0) as has_units) n
 left join lateral (
-  select case when k.currency = s.currency then k.cost end as cost from raw.shopify_costs k
-  where k.brand_id = $1 and k.connection_id = s.connection_id and k.id = s.product_key
-    and k.valid_from < s.ends_at and k.deleted_at is null
+  select case when k.currency = s.currency then k.cost end as cost from fact.product_costs k
+  where k.brand_id = $1 and k.connection_id = s.connection_id and k.product_key = s.product_key
+    and k.valid_from < s.ends_at
   order by k.valid_from desc limit 1
 ) c on true

@@ -124,6 +124,21 @@ select (select count(*) from written) as written, (select count(*) from gone) as
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
+/**
+ * Marks for the brand what a retailer's rows hand on once they are gone. Parameters: $1 brand, $2 retailer, $3 the
+ * instant of the removal.
+ */
+export function markLeft(rollup: Merged & Pick<Rollup, 'name'>): string {
+  const { writes, name } = rollup;
+  const all = `select * from ${writes}`;
+  const touched = touchedPartitions(rollup).replaceAll('$4', '$3'); // the instant of a run, which this is none of
+  return `with stored as materialized (${all} where brand_id = $1 and retailer_id = $2
+), fresh as materialized (${all} where false
+), changes as materialized (select * from stored)${touched}
+insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object' : 'day'}, marked_at)
+select $1, '${name}', partition, $3::timestamptz from touched`;
+}
+
 /** Whether a rollup hands on objects instead of days. */
 export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'handsOn'>): boolean {
   return object !== undefined && handsOn === 'changes';

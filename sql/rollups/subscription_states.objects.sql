@@ -3,7 +3,7 @@
 select p.connection_id, o.id as object
 from spans p
 cross join lateral (
-  select s.id from raw.stripe_subscriptions s
+  select s.subscription_id as id from fact.subscriptions s
   where s.brand_id = $1 and s.connection_id = p.connection_id
     and s.created_at >= p.starts_at and s.created_at < p.ends_at
   order by s.created_at

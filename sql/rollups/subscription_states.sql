@@ -4,9 +4,9 @@ select p.retailer_id, p.connection_id, s.id as subscription_id, f.plan, f.valid_
        f.cause, f.is_reconstructed, p.time_zone
 from spans p
 cross join lateral (
-  select o.id from raw.stripe_subscriptions o
-  where o.brand_id = $1 and o.connection_id = p.connection_id and o.deleted_at is null
-    and o.id >= p.object and o.id <= p.object
-  order by o.id
+  select o.subscription_id as id from fact.subscriptions o
+  where o.brand_id = $1 and o.connection_id = p.connection_id
+    and o.deleted_at is null and o.subscription_id >= p.object and o.subscription_id <= p.object
+  order by o.subscription_id
 ) s
 cross join lateral fact.states_of_subscription($1, p.connection_id, s.id) f

@@ -14,7 +14,13 @@ import { keepRetailer } from './removing.ts';
 
 const PART_CHARS_MAX = 200;
 
-export type Part = { part: string; retailerId: string; retailer: string };
+export type Part = {
+  part: string;
+  retailerId: string;
+  retailer: string;
+  /** Whether the retailer is being removed. */
+  retailerGoes: boolean;
+};
 
 export type PartChange = Which & {
   part: string;
@@ -70,10 +76,24 @@ export function assertPart(part: string): void {
 
 export async function listParts(db: Reader, brandId: string, connectionId: string): Promise<Part[]> {
   const { rows } = await db.query<Part>(
-    `select p.part, p.retailer_id as "retailerId", r.slug as retailer
+    `select p.part, p.retailer_id as "retailerId", r.slug as retailer, r.removing_at is not null as "retailerGoes"
      from app.connection_parts p join app.retailers r on r.brand_id = p.brand_id and r.id = p.retailer_id
      where p.brand_id = $1 and p.connection_id = $2 order by p.part`,
     [brandId, connectionId],
+  );
+  return rows;
+}
+
+/** What a retailer that is being removed has to give back to the brand; a connection that goes too takes its parts along. */
+export async function partsToGiveBack(
+  db: Reader,
+  { brandId, id }: { brandId: string; id: string },
+): Promise<{ connectionId: string; part: string }[]> {
+  const { rows } = await db.query<{ connectionId: string; part: string }>(
+    `select p.connection_id as "connectionId", p.part
+     from app.connection_parts p join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
+     where p.brand_id = $1 and p.retailer_id = $2 and c.removing_at is null order by 1, 2`,
+    [brandId, id],
   );
   return rows;
 }
@@ -113,23 +133,28 @@ export async function unmapPart(tx: Tx, change: PartChange): Promise<Marked> {
 }
 
 /** With whose the part is. */
-type Before = Changing & { retailer: string | null };
+type Before = Changing & { retailer: string | null; retailerGoes: boolean };
 
 async function lockParts(tx: Tx, { brandId, connectionId, part }: PartChange): Promise<Before> {
   const connection = await lockForChange(tx, brandId, connectionId);
   if (connection.level !== 'brand') throw new NoParts(connection);
   const parts = await listParts(tx, brandId, connectionId); // by a later statement: it sees what the lock waited for
   const found = parts.find((one) => one.part === part);
-  return { ...connection, retailer_id: found?.retailerId ?? null, retailer: found?.retailer ?? null };
+  return {
+    ...connection,
+    retailer_id: found?.retailerId ?? null,
+    retailer: found?.retailer ?? null,
+    retailerGoes: found?.retailerGoes ?? false,
+  };
 }
 
 async function markPart(
   tx: Tx,
   { brandId, connectionId, part, tables, now, actor }: PartChange,
-  { name, time_zone, retailer_id: from }: Before,
+  { name, time_zone, retailer_id: from, retailerGoes }: Before,
   to: string | null,
 ): Promise<Marked> {
-  const owners: Owner[] = [...new Set([from, to, null])];
+  const owners: Owner[] = [...new Set([retailerGoes ? null : from, to, null])];
   const all = { brandId, connectionId, part, owners, timeZones: [time_zone], tables, now };
   const days = await markAllDays(tx, all);
   await recordAction(tx, {

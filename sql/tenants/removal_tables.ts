@@ -4,6 +4,7 @@ import type { Db } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { lockRollup } from '../dirty/marks.ts';
 import { rollups as ours } from '../rollups/index.ts';
+import { markLeft } from '../rollups/merge.ts';
 import type { Rollup } from '../rollups/rollup.ts';
 
 export type OwnerKind = 'connection' | 'retailer' | 'brand';
@@ -70,9 +71,10 @@ export async function emptyTable(
       // must not take it: a rollup holds the row of its run while it waits for this lock.
       if (owner.kind === 'retailer' && table.startsWith('agg.'))
         await lockRollup(tx, owner.brandId, owner.id);
+      // The marks are of all that is left: a rollup finds them once the rows of the batch are gone.
       // Statistics may say that the table is small, but a full scan for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");
-      for (const { name } of handingOn) await tx.query(markLeft(table, name), [owner.brandId, owner.id]);
+      for (const rollup of handingOn) await tx.query(markLeft(rollup), [owner.brandId, owner.id, new Date()]);
       return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
     });
     removed += rowCount ?? 0;
@@ -81,20 +83,9 @@ export async function emptyTable(
 }
 
 /** Whether figures of the brand are made of this table of its retailers. */
-function isReadByBrand(
-  { writes, name, handsOn, object }: Rollup,
-  table: string,
-  all: readonly Rollup[],
-): boolean {
-  if (writes !== table || handsOn !== 'changes' || object !== undefined) return false;
+function isReadByBrand({ writes, name, handsOn }: Rollup, table: string, all: readonly Rollup[]): boolean {
+  if (writes !== table || handsOn === undefined) return false;
   return all.some(({ of, changesWith }) => of === 'brand' && changesWith.includes(name));
-}
-
-/** Marks the days of what is left for the brand: a rollup finds them once the rows of the batch are gone. */
-function markLeft(table: string, subject: string): string {
-  return `
-    insert into ops.marks (brand_id, subject, day, marked_at)
-    select distinct $1::uuid, '${subject}', day, now() from ${table} where brand_id = $1 and retailer_id = $2`;
 }
 
 /**

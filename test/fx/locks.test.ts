@@ -1,6 +1,6 @@
 /** Rates and rollups do not hold each other up, and no brand holds up another. */
 import { expect, test } from 'vitest';
-import type { Tx } from '#sql/db/pool.ts';
+import { openDb, type Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
 import { lockRollup } from '#sql/dirty/marks.ts';
 import { noticeRatesOfBrand } from '#sql/fx/days.ts';
@@ -79,6 +79,27 @@ test('a brand whose rollup runs keeps neither the publication nor the figures of
   await run(fxBrand, busy.brand.id);
   await run(rollup, busy.brand.id);
   expect(await db.column(fresh)).toHaveLength(2);
+});
+
+test('a brand whose comparison begins keeps no other brand from getting its job', async () => {
+  await using db = await freshDb();
+  const seller = { reports: 'GBP', days: [day], currencies: ['USD'] };
+  const shops = [await aSeller(db, seller), await aSeller(db, seller), await aSeller(db, seller)];
+  await db.transaction(publish);
+  expect(await runTask(fxFanOut, {}, db)).toEqual({ brands: 3 });
+  const before = await db.column('select job_id::text from ops.jobs where task = $1', [fxBrand.name]);
+  await using beginning = await openTransaction(db);
+  await beginning.tx.query('select from graphile_worker._private_jobs where id = any ($1) for update', [
+    before,
+  ]);
+  await db.transaction(async (tx) => {
+    const changed = { ...published, days: daysOf([['USD', day, '1.2']]) };
+    await keepRates(tx, changed as typeof published, { source: 'test', now: new Date(), actor: 'test' });
+  });
+  await using impatient = openDb(`${db.url}?options=-c%20lock_timeout%3D1s`, {
+    applicationName: 'nightshift test',
+  });
+  expect(await runTask(fxFanOut, {}, { ...db, ...impatient })).toEqual({ brands: shops.length });
 });
 
 test('a rollup that is at work while rates are published compares its rows by its next claim', async () => {

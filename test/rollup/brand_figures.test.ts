@@ -1,9 +1,11 @@
 /** Figures of the brand itself, by the job that production runs: the exercise's, and those made of its retailers'. */
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { claimMarks } from '#sql/dirty/claim.ts';
 import { isDayDue, rollForward } from '#sql/dirty/roll_forward.ts';
 import { storeRates } from '#sql/fx/rates.ts';
 import { composeRollup } from '#sql/rollups/define.ts';
-import { inOrder } from '#sql/rollups/rollup.ts';
+import { inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { changeReportingCurrency } from '#sql/tenants/brands.ts';
 import { mapPart } from '#sql/tenants/connection_parts.ts';
 import { emptyTable } from '#sql/tenants/removal_tables.ts';
@@ -43,6 +45,8 @@ const spent = (db: TestDb, { brandId }: Account) =>
     'select day, spend, opens, fx_rate, fx_cause from agg.acorn_daily_spend where brand_id = $1 order by day',
     [brandId],
   );
+
+const idsOf = ({ brandId, connectionId, retailerId }: Account) => ({ brandId, connectionId, retailerId });
 
 const row = (day: string, spend: string, opens: number, fx_rate: string | null) => ({
   ...{ day: `2026-11-${day}`, spend, opens, fx_rate, fx_cause: fx_rate === null ? 'no_rate' : null },
@@ -187,4 +191,62 @@ test('states of the brand are carried on from day to day, as those of a retailer
   expect(
     await db.transaction((tx) => rollForward(tx, { ...at('05'), retailerId: one.retailerId }, [levels])),
   ).toBe(0);
+});
+
+test('a retailer that goes takes what its rollups hand on by object or by query out of the figures of the brand', async () => {
+  await using bench = await aBench();
+  const { db, one, other } = bench;
+  const { brandId, connectionId, retailerId } = one;
+  await db.query(`create table agg.brand_spend (brand_id uuid, day date, spend numeric, computed_at timestamptz,
+    primary key (brand_id, day))`);
+  const [partSpend] = acornPartitions;
+  const byQuery = composeRollup({
+    ...(partSpend as Rollup),
+    handsOn: 'query',
+    changed:
+      'select day from stored full join fresh using (retailer_id, day) where $4::timestamptz is not null',
+  });
+  const ofBrand = composeRollup({
+    ...{ name: 'brand_spend', of: 'brand', reads: ['agg.acorn_part_spend'], writes: 'agg.brand_spend' },
+    ...{ grain: ['brand_id', 'day'], measures: ['spend'], changesWith: ['acorn_part_spend'] },
+    fresh: `select w.day, sum(a.spend) as spend from wanted w
+            join agg.acorn_part_spend a on a.brand_id = $1 and a.day = w.day group by w.day`,
+  });
+  const rollups = inOrder([
+    byQuery,
+    ofBrand,
+    ...acornPartitions.filter(({ name }) => /_campaigns$/.test(name)),
+  ]);
+  for (const which of [one, other]) {
+    const mapped = { ...idsOf(which), part: 'c1', tables: acornTables, now, actor: 'test' };
+    await db.transaction((tx) => mapPart(tx, mapped));
+    for (const owner of [which.retailerId, null]) await roll(db, which.brandId, owner, rollups);
+  }
+  const figures = (of: string) =>
+    db.rows(
+      `select 'day' as of, day::text as key, spend from agg.brand_spend where brand_id = $1
+       union all select 'campaign', campaign_id, spend from agg.acorn_owned_campaigns where brand_id = $1 order by 1, 2`,
+      [of],
+    );
+  const before = await figures(brandId);
+  expect(before.map(({ of }) => of)).toEqual(['campaign', 'day', 'day']);
+  const owner = { kind: 'retailer', brandId, id: retailerId } as const;
+  await db.query('delete from app.connection_parts where brand_id = $1 and connection_id = $2', [
+    brandId,
+    connectionId,
+  ]);
+  for (const table of ['agg.acorn_part_spend', 'agg.acorn_part_campaigns'])
+    await emptyTable(db, table, owner, rollups);
+  await roll(db, brandId, null, rollups);
+  expect(await figures(brandId)).toEqual([]);
+  expect(await figures(other.brandId)).toEqual(before);
+});
+
+test('a brand that has gone leaves no note of rates, even if a rollup of it comes late', async () => {
+  await using bench = await aBench();
+  const { db } = bench;
+  const gone = randomUUID();
+  const limits = { days: 1, objects: 1 };
+  await db.transaction((tx) => claimMarks(tx, gone, null, limits, { rollups: withSpend }));
+  expect(await db.column('select count(*) from ops.fx_noticed where brand_id = $1', [gone])).toEqual([0]);
 });

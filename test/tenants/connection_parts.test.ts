@@ -107,10 +107,13 @@ test('no part outlives its retailer or its connection', async () => {
   const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS };
   await run('map', 'c1', '--retailer', first);
   await run('map', 'c2', '--retailer', second.slug);
+  await marked(bench, one);
   const removed = await nightshift(['retailers', 'remove', 'second', '--brand', brand, '--yes', 'second'], {
-    env,
+    ...{ env, providers: withAcorn },
   });
   expect(removed, removed.stderr).toMatchObject({ code: 0 });
+  // Rows of no retailer are the brand's alone, whose figures may count just these.
+  expect(await marked(bench, one)).toEqual({ brand: OF_C2 });
   expect((await run('parts')).json()).toEqual([{ connection: 'acorn', part: 'c1', retailer: first }]);
   await removeJobs(db, { kind: 'connection', brandId: one.brandId, id: one.connectionId });
   const gone = await nightshift(['connections', 'remove', 'acorn', '--brand', brand, '--yes', 'acorn'], {

@@ -1,6 +1,8 @@
 /** `… remove`: lists what is deleted, asks for the name, and removes it in steps that can be interrupted. */
 import type { Command } from 'commander';
+import { builtIn } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
+import { partsToGiveBack, unmapPart } from '#sql/tenants/connection_parts.ts';
 import { announceRemoval, beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
 import { type Part, partsOf } from '#sql/tenants/removal_parts.ts';
 import { emptyTable, type Owner, tablesOf } from '#sql/tenants/removal_tables.ts';
@@ -74,6 +76,7 @@ async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promis
   const [retailers, connections] = [ofKind(parts, 'retailer'), ofKind(parts, 'connection')];
   for (const one of retailers) await announce(one);
   for (const one of connections) await begin(session, one);
+  if (owner.kind === 'retailer') await giveBackParts(cli, session, owner);
   for (const one of owner.kind === 'retailer' ? [owner] : retailers) await empty(cli, db, one);
   for (const one of [...connections, ...retailers]) {
     await empty(cli, db, one);
@@ -83,6 +86,16 @@ async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promis
   await empty(cli, db, owner);
   await endRemoval(db, owner);
   if (owner.kind === 'retailer') await recomputeBrand(session, owner.brandId);
+}
+
+/** Its parts of connections of the whole brand belong to the brand alone from here on, whose figures count them. */
+async function giveBackParts(cli: Cli, session: Session, owner: Owner): Promise<void> {
+  const { brandId } = owner;
+  const { streams } = cli.io.providers ?? builtIn;
+  for (const which of await partsToGiveBack(session.db, owner))
+    await recompute(session, { brandId, dryRun: false, streams }, (tx, tables, now) =>
+      unmapPart(tx, { brandId, ...which, tables, now }),
+    );
 }
 
 /** Queues the rollup of the brand's own figures, if it has any that are made of those of the retailer. */
