@@ -18,6 +18,7 @@ await runProcess('worker', async ({ config, log, stop, report }) => {
     allowedHosts,
     ecbUrl,
     alertWebhook,
+    pings,
   } = config;
   await using server = await openServer({ databaseUrl, dataDir, log });
   const keys = await secretKeysOf(config, (line) => log.info(line));
@@ -25,6 +26,7 @@ await runProcess('worker', async ({ config, log, stop, report }) => {
     ...makeKeyring(sealer(keys), allowedHosts),
     ecbUrl,
     alerts: { webhook: alertWebhook, capture: report },
+    pings,
   };
   const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);

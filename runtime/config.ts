@@ -3,6 +3,7 @@
  * values. One message reports all faults. An empty variable counts as not set.
  */
 import { z } from 'zod';
+import { isPingAddress } from './addresses.ts';
 import { isCurrency } from './currencies.ts';
 import { coded } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
@@ -31,6 +32,8 @@ export type Config = {
   sentryDsn: string | undefined;
   /** Takes alerts, signed with the secret. */
   alertWebhook: { url: string; secret: string } | undefined;
+  /** Addresses of an outside watch: what schedulers tell that they look, and what is told that all nights are kept. */
+  pings: { scheduler: string | undefined; nights: string | undefined };
 };
 
 const CONCURRENCY_MAX = 100;
@@ -102,6 +105,12 @@ const environment = z.object({
     .min(ALERT_SECRET_CHARS_MIN, `must have at least ${ALERT_SECRET_CHARS_MIN} characters`)
     .optional()
     .describe('Signs alerts; required with NIGHTSHIFT_ALERT_URL.'),
+  NIGHTSHIFT_PING_SCHEDULER_URL: pingAddress().describe(
+    'An outside watch is told here, each minute, that a scheduler has looked at everything that is due.',
+  ),
+  NIGHTSHIFT_PING_NIGHTS_URL: pingAddress().describe(
+    'An outside watch is told here, once a night has completed, that the figures due of every brand are final.',
+  ),
   SENTRY_DSN: address('http:', 'https:')
     .optional()
     .describe('Where errors are reported. If unset, nothing is sent.'),
@@ -133,6 +142,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,
     sentryDsn: data.SENTRY_DSN,
     alertWebhook: alertWebhookOf(data.NIGHTSHIFT_ALERT_URL, data.NIGHTSHIFT_ALERT_SECRET),
+    pings: { scheduler: data.NIGHTSHIFT_PING_SCHEDULER_URL, nights: data.NIGHTSHIFT_PING_NIGHTS_URL },
   };
 }
 
@@ -148,6 +158,13 @@ function address(...protocols: string[]) {
   return z
     .string()
     .refine(fits, `must be an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+}
+
+function pingAddress() {
+  return z
+    .string()
+    .refine(isPingAddress, 'must be an address that begins with https://, or http:// of this machine')
+    .optional();
 }
 
 function wholeNumber(min: number, max: number) {

@@ -1,4 +1,4 @@
-/** Errors of schedules, nights and alerts. */
+/** Errors of schedules, nights, alerts and pings. */
 import type { Entry } from './error_entry.ts';
 
 export const scheduleErrors = {
@@ -34,8 +34,13 @@ export const scheduleErrors = {
   },
   NS_DELIVERY_REFUSED: {
     verdict: 'retry',
-    when: 'the receiver of alerts did not take a delivery',
-    next: 'see what it wants: `NIGHTSHIFT_ALERT_URL`',
+    when: 'the receiver of alerts or pings did not take a delivery',
+    next: 'see what it wants: `NIGHTSHIFT_ALERT_URL`, `NIGHTSHIFT_PING_…_URL`, `brands set-ping`',
+  },
+  NS_PING_REFUSED: {
+    exit: 'usage',
+    when: 'the address of a ping is neither https nor http of this machine, or has a password in it',
+    next: 'store another one: `brands set-ping`',
   },
   NS_NIGHT_NOT_FOUND: {
     exit: 'notFound',

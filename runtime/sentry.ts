@@ -39,7 +39,9 @@ export async function startSentry(dsn: string | undefined, process: string): Pro
     capture(error, tags = {}) {
       const known = error instanceof NightshiftError ? { code: error.code, verdict: error.verdict } : {};
       const extra = error instanceof NightshiftError ? { ...error.context, hint: error.hint } : {};
-      sdk.captureException(error, { tags: { ...tags, ...known }, extra });
+      // One class of errors may tell of many things: those of two brands, say, are two issues.
+      const fingerprint = ['{{ default }}', ...Object.values(tags)];
+      sdk.captureException(error, { tags: { ...tags, ...known }, extra, fingerprint });
     },
     [Symbol.asyncDispose]: async () => {
       uncaught[Symbol.dispose]();

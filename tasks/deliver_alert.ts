@@ -5,8 +5,8 @@
  */
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
+import { postJson } from '#runtime/deliver.ts';
 import { coded } from '#runtime/errors.ts';
-import { postJson } from '#runtime/post_json.ts';
 import { type Alert, readAlert } from '#sql/alerts/alerts.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { enqueue } from './enqueue.ts';
@@ -15,10 +15,10 @@ import { defineTask, type TaskContext } from './task.ts';
 const channels = ['webhook', 'sentry'] as const;
 
 export class PromiseBroken extends coded('NS_PROMISE_BROKEN') {
-  constructor({ promise, brand, cause, hint, id }: Alert) {
+  constructor({ promise, brand, connection, cause, hint, id }: Alert) {
     super(`${brand ? `${brand}: ` : ''}this was not kept: ${promise}. Cause: ${cause}`, {
       hint,
-      context: { alert: id, brand },
+      context: { alert: id, brand, connection },
     });
   }
 }
@@ -62,13 +62,18 @@ async function capture(alert: Alert, isResolved: boolean, { services, log }: Tas
     return { delivered: true };
   }
   log.error({ alert: alert.id, promise: alert.promise, cause: alert.cause }, 'a promise is broken');
-  services.alerts?.capture?.(new PromiseBroken(alert), { promise: 'night' });
+  services.alerts?.capture?.(new PromiseBroken(alert), {
+    ...{ promise: alert.kind, brand: alert.brand ?? 'all' },
+    ...(alert.connection && { connection: alert.connection }),
+  });
   return { delivered: services.alerts?.capture !== undefined };
 }
 
-function bodyOf({ id, brand, promise, cause, hint, raisedAt, resolvedAt }: Alert, isResolved: boolean) {
+function bodyOf(alert: Alert, isResolved: boolean) {
+  const { id, kind, brand, connection, promise, cause, hint, raisedAt, resolvedAt } = alert;
   const state = isResolved ? 'resolved' : 'raised';
-  return { alert: id, state, brand, promise, cause, hint, raised_at: raisedAt, resolved_at: resolvedAt };
+  const what = { alert: id, state, kind, brand, connection, promise, cause, hint };
+  return { ...what, raised_at: raisedAt, resolved_at: resolvedAt };
 }
 
 /** HMAC-SHA256 over the time and the body, so that neither can be changed nor sent again later. */

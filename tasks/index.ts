@@ -7,6 +7,7 @@ import { nightly } from './nightly.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
+import { sendPing } from './send_ping.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
@@ -22,4 +23,5 @@ export const tasks: readonly Task[] = [
   retention,
   nightly,
   deliverAlert,
+  sendPing,
 ];

@@ -26,6 +26,8 @@ export type Services = ProviderKeyring & {
   rollups?: readonly Rollup[];
   /** The receiver of alerts; none by default. */
   alerts?: AlertChannels;
+  /** Who is told that the nights of all brands were kept; nobody by default. */
+  pings?: { nights: string | undefined };
 };
 
 export type AlertChannels = {

@@ -2,11 +2,23 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
-export type Broken = { brandId: string | null; promise: string; cause: string; hint: string; now: Date };
+/** What is broken: the figures of a night, or the way to a provider. */
+export type AlertKind = 'night' | 'breaker';
+
+export type Broken = {
+  brandId: string | null;
+  kind: AlertKind;
+  promise: string;
+  cause: string;
+  hint: string;
+  now: Date;
+};
 
 export type Alert = {
   id: number;
+  kind: AlertKind;
   brand: string | null;
+  connection: string | null;
   promise: string;
   cause: string;
   hint: string;
@@ -16,11 +28,11 @@ export type Alert = {
 
 /** Gives the number of the alert; undefined if the promise is known to be broken. */
 export async function raiseAlert(tx: Tx, broken: Broken): Promise<number | undefined> {
-  const { brandId, promise, cause, hint, now } = broken;
+  const { brandId, kind, promise, cause, hint, now } = broken;
   const { rows } = await tx.query<{ id: number }>(
-    `insert into ops.alerts (brand_id, promise, cause, hint, raised_at) values ($1, $2, $3, $4, $5)
+    `insert into ops.alerts (brand_id, kind, promise, cause, hint, raised_at) values ($1, $2, $3, $4, $5, $6)
      on conflict do nothing returning id`,
-    [brandId, promise, cause, hint, now],
+    [brandId, kind, promise, cause, hint, now],
   );
   return rows[0]?.id;
 }
@@ -40,8 +52,9 @@ export async function resolveAlert(
 
 export async function readAlert(db: Reader, id: number): Promise<Alert | undefined> {
   const { rows } = await db.query<Alert>(
-    `select a.id, b.slug as brand, a.promise, a.cause, a.hint, a.raised_at as "raisedAt", a.resolved_at as "resolvedAt"
-     from ops.alerts a left join app.brands b on b.id = a.brand_id where a.id = $1`,
+    `select a.id, a.kind, b.slug as brand, c.name as connection, a.promise, a.cause, a.hint, a.raised_at as "raisedAt", a.resolved_at as "resolvedAt"
+     from ops.alerts a left join app.brands b on b.id = a.brand_id
+     left join app.connections c on (c.brand_id, c.id) = (a.brand_id, a.connection_id) where a.id = $1`,
     [id],
   );
   return rows[0];

@@ -381,6 +381,9 @@ create function ops.is_overload(p_code text) returns boolean language sql immuta
   select coalesce(p_code in ('NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED'), false)
 $$;
 
+-- A breaker that pauses for so long has been refused for more than an hour.
+create function ops.longest_break() returns interval language sql immutable as $$ select interval '1 hour' $$;
+
 -- The breaker of a connection. Five runs in a row that end by overload open it: the connection is paused for a minute.
 -- The first run after that either succeeds, which closes it, or opens it for twice as long, an hour at most. Gives until
 -- when it is open, nothing while it is closed. A lane lets one run of a connection go at a time, so one is what is tried.
@@ -401,7 +404,7 @@ begin
       order by id desc limit 5) latest;
     if v_in_a_row < 5 then return null; end if;
   else
-    v_length := least(2 * (v_pause.until - v_pause.paused_at), interval '1 hour');
+    v_length := least(2 * (v_pause.until - v_pause.paused_at), ops.longest_break());
   end if;
   insert into ops.pauses as p (flag, by_breaker, brand_id, connection_id, reason, paused_by, until)
   values (v_flag, true, p_run.brand_id, p_run.connection_id,

@@ -74,3 +74,51 @@ const JOBS = `
   left join lateral (select * from ops.job_runs r where r.job_id = nj.job_id order by r.id desc limit 1) l on true
   where nj.brand_id = $1 and nj.day = $2
   order by nj.step desc, nj.position`;
+
+/** Nights of a brand that came due and never began: each of several in an outage, but for the latest. */
+export type MissedNights = {
+  brand: string;
+  schedule: number;
+  nights: number;
+  first_day: string;
+  last_day: string;
+  /** Of the slots that would begin them. */
+  first_slot: Date;
+  last_slot: Date;
+  /** How many brands have such nights. */
+  total: number;
+};
+
+/** Days of longer ago are of no use to anybody who reads nights. */
+const MISSED_FOR = '60 days';
+
+export async function missedNights(
+  db: Reader,
+  { brand, max }: { brand?: string | undefined; max: number },
+): Promise<MissedNights[]> {
+  const { rows } = await db.query<MissedNights>(
+    `select b.slug as brand, c.id::int as schedule, count(*)::int as nights, min(s.local_day) - 1 as first_day,
+            max(s.local_day) - 1 as last_day, min(s.slot) as first_slot, max(s.slot) as last_slot,
+            count(*) over ()::int as total
+     from ops.schedules c
+     join app.brands b on b.id = c.brand_id and b.removing_at is null
+     join ops.schedule_slots s on s.schedule_id = c.id
+     where c.task = 'nightly' and s.outcome in ('missed', 'failed') and s.slot > now() - interval '${MISSED_FOR}'
+       and ($1::text is null or b.slug = $1)
+       and not exists (select from ops.nights n where n.brand_id = c.brand_id and n.day = s.local_day - 1)
+     group by b.slug, c.id order by b.slug, c.id limit $2`,
+    [brand ?? null, max],
+  );
+  return rows;
+}
+
+/** What makes them good: a slot after the first instant, up to the second. */
+export function makingGood({ schedule, first_slot, last_slot }: MissedNights): string {
+  const since = new Date(first_slot.getTime() - 1_000);
+  return `npx nightshift schedules backfill ${schedule} --since ${since.toISOString()} --until ${last_slot.toISOString()}`;
+}
+
+export function missedSaid({ brand, nights, first_day, last_day }: MissedNights): string {
+  const days = nights === 1 ? `the night of ${first_day}` : `${nights} nights of ${first_day} to ${last_day}`;
+  return `Of ${brand} ${days} never began, and nothing makes that good by itself`;
+}

@@ -1,4 +1,6 @@
 /** Hosts to which the secret of a connection may be sent. */
+
+import { LOOPBACK } from '#runtime/addresses.ts';
 import { coded } from '#runtime/errors.ts';
 
 /** What `sql` must know of a provider; its definition says it. */
@@ -13,7 +15,6 @@ export type ProviderAddress = {
 };
 
 const LENGTH_MAX = 2_000;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export class HostRefused extends coded('NS_HOST_REFUSED') {
   constructor(provider: string, host: string) {

@@ -1,6 +1,6 @@
 /**
- * Secrets of connections, sealed with AES-256-GCM before they reach the database. Connection and use are authenticated
- * with the secret, so a sealed secret opens for no other. The first key seals, every key opens: to rotate a key, put a
+ * Secrets of connections, and addresses of pings, sealed with AES-256-GCM before they reach the database. Owner and use
+ * are authenticated with the secret, so a sealed secret opens for no other. The first key seals, every key opens: to rotate a key, put a
  * new one in front, reseal, and then remove the old one.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
@@ -13,11 +13,18 @@ export type Sealed = { sealed: Buffer; keyId: string };
 /** The owner of a secret and its use. */
 export type SecretPlace = {
   brandId: string;
+  /** Empty for what belongs to the brand itself. */
   connectionId: string;
-  use: 'secret' | 'token';
-  /** The name of the connection, for messages. */
+  use: 'secret' | 'token' | 'ping';
+  /** The name of the connection or the brand, for messages. */
   name?: string;
 };
+
+function said({ brandId, connectionId, use, name }: SecretPlace): { what: string; anew: string } {
+  if (use === 'ping')
+    return { what: `ping address of brand ${name ?? brandId}`, anew: 'npx nightshift brands set-ping' };
+  return { what: `secret of connection ${name ?? connectionId}`, anew: 'npx nightshift connections key' };
+}
 
 export type Sealer = {
   /** The key that seals from now on. */
@@ -41,23 +48,22 @@ export class SecretKeysMissing extends coded('NS_SECRET_KEYS_MISSING') {
 }
 
 export class SecretKeyUnknown extends coded('NS_SECRET_KEY_UNKNOWN') {
-  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
-    super(`The secret of connection ${name} is sealed with key ${keyId}, which is not configured.`, {
-      hint: 'Put that key back into NIGHTSHIFT_SECRET_KEYS behind the first one, or store the secret anew: npx nightshift connections key',
-      context: { keyId, brandId, connectionId },
+  constructor(keyId: string, place: SecretPlace) {
+    const { what, anew } = said(place);
+    super(`The ${what} is sealed with key ${keyId}, which is not configured.`, {
+      hint: `Put that key back into NIGHTSHIFT_SECRET_KEYS behind the first one, or store it anew: ${anew}`,
+      context: { keyId, brandId: place.brandId, connectionId: place.connectionId },
     });
   }
 }
 
 export class SecretUnreadable extends coded('NS_SECRET_UNREADABLE') {
-  constructor(keyId: string, { brandId, connectionId, name = connectionId }: SecretPlace) {
-    super(
-      `The stored secret of connection ${name} is damaged, or key ${keyId} is not the one that sealed it.`,
-      {
-        hint: 'Store it anew: npx nightshift connections key',
-        context: { keyId, brandId, connectionId },
-      },
-    );
+  constructor(keyId: string, place: SecretPlace) {
+    const { what, anew } = said(place);
+    super(`The stored ${what} is damaged, or key ${keyId} is not the one that sealed it.`, {
+      hint: `Store it anew: ${anew}`,
+      context: { keyId, brandId: place.brandId, connectionId: place.connectionId },
+    });
   }
 }
 
@@ -73,7 +79,7 @@ export class SecretKeysForeign extends coded('NS_SECRET_KEYS_FOREIGN') {
 /** Refuses keys that open no stored secret at all: a worker with such keys would hold every connection. */
 export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
-    'select distinct secret_key_id as id from app.connections order by 1',
+    'select secret_key_id as id from app.connections union select address_key_id from app.pings order by 1',
   );
   if (rows.length > 0 && !rows.some(({ id }) => keys.has(id)))
     throw new SecretKeysForeign(rows.map(({ id }) => id));
@@ -128,8 +134,11 @@ type Stored = {
   token_key_id: string | null;
 };
 
-/** Reseals with the first key what another one has sealed; returns the number of changed connections. */
-export async function resealAll(db: Pick<Db, 'transaction' | 'query'>, keys: Sealer): Promise<number> {
+/** Reseals with the first key what another one has sealed; returns how many changed. */
+export async function resealAll(
+  db: Pick<Db, 'transaction' | 'query'>,
+  keys: Sealer,
+): Promise<{ connections: number; pings: number }> {
   const { rows } = await db.query<{ brand_id: string; id: string }>(
     `select brand_id, id from app.connections
      where secret_key_id <> $1 or token_key_id <> $1 order by brand_id, id`,
@@ -137,6 +146,24 @@ export async function resealAll(db: Pick<Db, 'transaction' | 'query'>, keys: Sea
   );
   // One connection per transaction, so that each lock is short.
   for (const { brand_id, id } of rows) await db.transaction((tx) => reseal(tx, keys, brand_id, id));
+  return { connections: rows.length, pings: await resealPings(db, keys) };
+}
+
+async function resealPings(db: Pick<Db, 'transaction' | 'query'>, keys: Sealer): Promise<number> {
+  const { rows } = await db.query<{ brandId: string; sealed: Buffer; keyId: string }>(
+    `select brand_id as "brandId", address as sealed, address_key_id as "keyId" from app.pings
+     where address_key_id <> $1 order by brand_id`,
+    [keys.keyId],
+  );
+  for (const { brandId, sealed, keyId } of rows) {
+    const place = { brandId, connectionId: '', use: 'ping' } as const;
+    const again = keys.seal(keys.open({ sealed, keyId }, place), place);
+    // One that was set anew meanwhile has another seal, and the newer key.
+    await db.query(
+      `update app.pings set address = $2, address_key_id = $3 where brand_id = $1 and address = $4`,
+      [brandId, again.sealed, again.keyId, sealed],
+    );
+  }
   return rows.length;
 }
 

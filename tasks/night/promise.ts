@@ -13,7 +13,7 @@ export async function alertIfDue(
   const { brandId, day, brand, deadlineAt } = night;
   if (now < deadlineAt || !(await wasPromised(tx, night))) return undefined;
   const hint = `npx nightshift nights show --brand ${brand} --date ${day}`;
-  const alert = await raiseAlert(tx, { brandId, promise: promiseOf(day), cause, hint, now });
+  const alert = await raiseAlert(tx, { brandId, kind: 'night', promise: promiseOf(day), cause, hint, now });
   if (alert !== undefined) await queueDeliveries(tx, alert, { isResolved: false });
   return alert;
 }

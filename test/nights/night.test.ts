@@ -3,6 +3,7 @@ import { sign } from '#tasks/deliver_alert.ts';
 import { nightly } from '#tasks/nightly.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { examine, wrongOf } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { aBrand } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
@@ -188,3 +189,30 @@ function zoneOfNoon(): string {
   const behind = new Date().getUTCHours() - 12;
   return behind === 0 ? 'Etc/GMT' : `Etc/GMT${behind > 0 ? `+${behind}` : behind}`;
 }
+
+test('nights that an outage left out are named with the backfill that makes them good', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  const daysAgo = (n: number) => new Date(brand.twoOClock.getTime() - n * 86_400_000);
+  await db.query(
+    `update ops.schedules set catch_up = 'all', catch_up_max = 7, overlap = 'queue', decided_to = $1, next_slot = $2
+     where name = 'nightly'`,
+    [new Date(daysAgo(9).getTime() - 3_600_000), daysAgo(9)],
+  );
+  await look(db, brand.twoOClock);
+  const list = () => nightshift(['nights', 'list'], { env: { DATABASE_URL: db.url } });
+  const { stderr } = await list();
+  expect(stderr).toContain(`Of ${brand.slug} 3 nights of `);
+  const command = /npx nightshift (schedules backfill .*)/.exec(stderr)?.[1]?.split(/\s+/) ?? [];
+  expect(wrongOf((await examine(db)).checks, 'missed nights')).toMatchObject([
+    { severity: 'warning', mend: `npx nightshift ${command.join(' ')}` },
+  ]);
+  const ran = await nightshift([...command, '--dry-run', '--json'], { env: { DATABASE_URL: db.url } });
+  expect(ran.json()).toHaveLength(3);
+  await db.query(
+    `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at)
+     select brand_id, local_day - 1, 'syncing', now(), now(), now() from ops.schedule_slots where outcome = 'missed'`,
+  );
+  expect((await list()).stderr).not.toContain('never began');
+});

@@ -56,6 +56,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'brands.reporting_currency',
     { before: { reportingCurrency: 'USD' } },
   ],
+  [
+    'brands set-ping acme --url-env PING',
+    'brands.set_ping',
+    { before: { ping: false }, after: { ping: true } },
+  ],
   ['brands remove brie --yes brie', 'brands.remove', { before: { id: expect.any(String) }, after: null }],
   ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
   [
@@ -200,7 +205,12 @@ test('each verb that changes something is kept with who did it, before and after
   const stream = { brandId, connectionId, stream: 'shopify.orders' };
   await db.transaction((tx) => rejectRows(tx, stream, [{ key: '1', reason: 'strange', payload: {} }]));
   const [dead, old] = [await deadJob(db), await deadJob(db)];
-  const env = { ...shop.env, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS, KEY: 'shpat_secret_of_the_walk' };
+  const env = {
+    ...shop.env,
+    NIGHTSHIFT_SECRET_KEYS: TEST_KEYS,
+    KEY: 'shpat_secret_of_the_walk',
+    PING: 'https://watch.example/secret_of_the_walk',
+  };
   for (const [line, action, kept] of CHANGES) {
     const words = line
       .replace('DEAD', dead)
@@ -219,6 +229,7 @@ test('each verb that changes something is kept with who did it, before and after
   }
   const [all] = await db.column('select string_agg(a::text, chr(10)) from ops.audit_log a');
   expect(all).not.toContain('shpat_');
+  expect(all).not.toContain('secret_of_the_walk');
 });
 
 async function deadJob(db: TestDb): Promise<string> {

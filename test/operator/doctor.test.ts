@@ -160,7 +160,7 @@ const CASES: Case[] = [
       evidence: /Broken for acme: a promise. a cause/,
       mend: /a hint/,
     },
-    breaks: `insert into ops.alerts (brand_id, promise, cause, hint, raised_at) values (:brand, 'a promise', 'a cause', 'a hint', now())`,
+    breaks: `insert into ops.alerts (brand_id, kind, promise, cause, hint, raised_at) values (:brand, 'night', 'a promise', 'a cause', 'a hint', now())`,
   },
   {
     ...{

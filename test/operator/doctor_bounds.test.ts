@@ -62,8 +62,8 @@ test('a list that is cut says how many more there are', async () => {
   await using db = await freshDb();
   const { brand, connection } = await aShop(db);
   await db.query(
-    `insert into ops.alerts (brand_id, promise, cause, hint, raised_at)
-     select $1, 'promise ' || n, 'a cause', 'a hint', now() from generate_series(1, 23) n`,
+    `insert into ops.alerts (brand_id, kind, promise, cause, hint, raised_at)
+     select $1, 'night', 'promise ' || n, 'a cause', 'a hint', now() from generate_series(1, 23) n`,
     [brand.id],
   );
   await db.query(

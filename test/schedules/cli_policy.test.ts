@@ -29,6 +29,25 @@ test('next leaves out the excluded days of the zone, however many there are, up 
   expect(bounded.stderr).toContain('Only excluded days were found up to 2026-03-14T');
 });
 
+test('list, show, add and edit name the next slot that fires, not one of an excluded day', async () => {
+  await using db = await freshDb();
+  const [today, tomorrow, after] = await db.column(
+    `select to_char((now() at time zone 'UTC')::date + n, 'YYYY-MM-DD') from generate_series(0, 2) n`,
+  );
+  const days = ['--except', `${today},${tomorrow}`];
+  const next = `${after} 00:00 +00:00`;
+  await add(db, 'other', '0 0 * * *');
+  const made = await cli(db, 'add', 'daily', '--task', 'retention', '--expression', '0 0 * * *', ...days);
+  expect(made.json()).toMatchObject([{ next: `${after}T00:00:00.000Z` }]);
+  expect((await cli(db, 'show', 'daily')).json()).toMatchObject([
+    { next, next_utc: `${after}T00:00:00.000Z` },
+  ]);
+  expect((await cli(db, 'list')).json()).toMatchObject([{ name: 'daily', next }, { name: 'other' }]);
+  expect((await cli(db, 'edit', 'other', ...days)).json()).toMatchObject([
+    { next: `${after}T00:00:00.000Z` },
+  ]);
+});
+
 test('catch-up all fires 100 slots at most where nothing else is said', async () => {
   await using db = await freshDb();
   const all = ['--catch-up', 'all', '--overlap', 'queue'];

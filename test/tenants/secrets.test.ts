@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeKeyring } from '#connectors/providers.ts';
+import { readPing, setPing } from '#sql/alerts/pings.ts';
 import { openConnection, replaceSecret } from '#sql/tenants/connections.ts';
 import { resealAll, type SecretPlace, sealer } from '#sql/tenants/secrets.ts';
 import { freshDb } from '../support/db/db.ts';
@@ -105,8 +106,11 @@ test('a key is rotated while everything stays readable, and the old one can then
       TEST_SECRET,
     ),
   );
-  expect(await resealAll(db, between.sealer)).toBe(1);
-  expect(await resealAll(db, between.sealer)).toBe(0);
+  const address = 'https://watch.example/0123';
+  const brandId = second?.brandId ?? '';
+  await db.transaction((tx) => setPing(tx, before.sealer, brandId, address));
+  expect(await resealAll(db, between.sealer)).toEqual({ connections: 1, pings: 1 });
+  expect(await resealAll(db, between.sealer)).toEqual({ connections: 0, pings: 0 });
 
   const after = makeKeyring(sealer([newKey]), allowedHosts);
   for (const { brandId, id } of shops) {
@@ -118,6 +122,8 @@ test('a key is rotated while everything stays readable, and the old one can then
     { brandId: first?.brandId ?? '', connectionId: first?.id ?? '', use: 'token' },
   );
   expect(opened).toBe('a token');
+  expect(await readPing(db, after.sealer, brandId)).toBe(address);
+  await expect(readPing(db, before.sealer, brandId)).rejects.toThrow('ping address of brand');
 });
 
 test('a secret moved to another row of the table opens there for nobody', async () => {

@@ -11,6 +11,8 @@ import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, openDb, type Tx } from '#sql/db/pool.ts';
 import { runningBackfills } from '#sql/schedules/backfills.ts';
 import { askewSchedules, databaseTime, dueSchedules, lockSchedule } from '#sql/schedules/schedules.ts';
+import { tellBreakers } from '#tasks/breaker_alerts.ts';
+import { deliverAlert } from '#tasks/deliver_alert.ts';
 import { nightly } from '#tasks/nightly.ts';
 import type { Task } from '#tasks/task.ts';
 import { fillBackfill } from './backfill.ts';
@@ -19,6 +21,7 @@ import { addMissingDefaults } from './defaults.ts';
 import { askingFirst } from './fire.ts';
 import { advanceNight, dueNights } from './nights.ts';
 import { decideDue } from './pass.ts';
+import { pinger } from './ping.ts';
 import { wake } from './waker.ts';
 
 export type SchedulerOptions = {
@@ -27,6 +30,8 @@ export type SchedulerOptions = {
   tasks: readonly Task[];
   /** Hears of an error that keeps something from being done. */
   report?: (error: unknown, tags: Record<string, string>) => void;
+  /** An outside watch is told here that it looks. */
+  ping?: string | undefined;
   /** The instant it is, by the database when left out. For tests and the demo. */
   clock?: (db: Db) => Promise<Date>;
 };
@@ -52,6 +57,7 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
   const guard = guardClock();
   const stopping = new AbortController();
   const troubles = trackTroubles(log, options.report);
+  const watch = pinger(options.ping, log);
   let isInDoubt = false;
   let tidyAt = 0;
   const look = async () => {
@@ -67,6 +73,7 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
       await tidy(given);
     }
     await lookOnce(given);
+    if (troubles.takeCount() === 0) watch.kept();
   };
   const waker = wake(
     () =>
@@ -80,6 +87,7 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
     await using _ = opened;
     stopping.abort();
     await waker.stop();
+    await watch.stop();
   };
   const stop = () => {
     ended ??= end();
@@ -122,12 +130,13 @@ function inTurns(ids: readonly number[]): number[] {
   return [...ids.slice(start), ...ids.slice(0, start)];
 }
 
-/** What no slot brings to light: schedules that are missing, or that go by another zone or clock than they should. */
+/** What no slot brings to light: schedules that are missing or go by another zone or clock than they should, and breakers. */
 async function tidy(look: Look): Promise<void> {
   const { db, now, tasks } = look;
   await apart(look, 'default schedules', () => addMissingDefaults(db, tasks));
   for (const id of await askewSchedules(db, now, DUE_MAX))
     await apart(look, `schedule ${id}`, () => decideOne(look, id));
+  if (tasks.includes(deliverAlert)) await apart(look, 'alerts of breakers', () => tellBreakers(db, now));
 }
 
 async function decideOne({ db, log, now, tasks }: Look, id: number): Promise<void> {
@@ -154,12 +163,24 @@ async function apart({ stop, troubles }: Look, what: string, work: () => Promise
 /** Who could not be served. It is told once, when it has lasted for so many looks, and again after it was served. */
 const LOOKS_UNTIL_TOLD = 10;
 
-export type Troubles = { has(what: string, error: unknown): void; over(what: string): void };
+export type Troubles = {
+  has(what: string, error: unknown): void;
+  over(what: string): void;
+  /** How many could not be served since it was asked last. */
+  takeCount(): number;
+};
 
 export function trackTroubles(log: Log, report: SchedulerOptions['report']): Troubles {
   const looks = new Map<string, number>();
+  let count = 0;
   return {
+    takeCount() {
+      const taken = count;
+      count = 0;
+      return taken;
+    },
     has(what, error) {
+      count++;
       const times = (looks.get(what) ?? 0) + 1;
       looks.set(what, times);
       log.debug({ what, reason: messageOf(error) }, 'could not be served in this look');

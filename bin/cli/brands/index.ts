@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { pingedBrands } from '#sql/alerts/pings.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import {
   addBrand,
@@ -21,6 +22,7 @@ import { openSession } from '../shared/session.ts';
 import { currency, slug, title, zone } from '../ui/arguments.ts';
 import { confirm } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
+import { addPing } from './ping.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('brands: their names, the time zone of their days, their reporting currency');
@@ -35,6 +37,7 @@ export const noun: Noun = (command, cli) => {
     change: changeReportingCurrency,
     description: 'change the currency of consolidated figures; recomputes every day',
   });
+  addPing(command, cli);
   addRename(command, cli);
   addRemove(command, cli);
 };
@@ -109,7 +112,11 @@ function addList(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const brands = await listBrands(session.db);
-      cli.out.list(brands.map(shown), ['brand', 'name', 'time_zone', 'reporting_currency', 'state']);
+      const pinged = await pingedBrands(session.db);
+      cli.out.list(
+        brands.map((brand) => ({ ...shown(brand), has_ping: pinged.has(brand.id) })),
+        ['brand', 'name', 'time_zone', 'reporting_currency', 'state', 'has_ping'],
+      );
     });
 }
 

@@ -53,15 +53,15 @@ export function addReseal(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);
-      const connections = await resealAll(session.db, sealer);
+      const { connections, pings } = await resealAll(session.db, sealer);
       await session.db.transaction((tx) =>
         recordAction(tx, {
           ...{ action: 'connections.reseal', target: 'connections' },
-          ...{ after: { keyId: sealer.keyId }, details: { connections } },
+          ...{ after: { keyId: sealer.keyId }, details: { connections, pings } },
         }),
       );
-      cli.out.record({ connections, key_id: sealer.keyId ?? null }, () => [
-        `${count(connections, 'connection')} sealed anew with key ${sealer.keyId}.`,
+      cli.out.record({ connections, pings, key_id: sealer.keyId ?? null }, () => [
+        `${count(connections, 'connection')}${pings > 0 ? ` and ${count(pings, 'ping address', 'ping addresses')}` : ''} sealed anew with key ${sealer.keyId}.`,
       ]);
     });
 }

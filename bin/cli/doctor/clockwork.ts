@@ -1,4 +1,5 @@
 /** Checks of what fires by the clock and what it promised: schedules, nights, alerts. */
+import { makingGood, missedNights, missedSaid } from '#sql/nights/list.ts';
 import { count, span } from '../ui/format.ts';
 import { type Check, type Finding, failure, NAMED_MAX, named, warning } from './check.ts';
 
@@ -75,6 +76,14 @@ export const nights: Check = {
         `npx nightshift nights show --brand ${brand} --date ${day}`,
       ),
     );
+  },
+};
+
+export const missed: Check = {
+  name: 'missed nights',
+  async run({ db }) {
+    const rows = await missedNights(db, { max: NAMED_MAX });
+    return named(rows, rows[0]?.total, (one) => warning(`${missedSaid(one)}.`, makingGood(one)));
   },
 };
 

@@ -100,14 +100,21 @@ export const sealing: Check = {
   name: 'sealing keys',
   async run({ db, config }) {
     const ids = ((await storedSecretKeys(config)) ?? []).map(({ id }) => id);
-    const { rows } = await db.query<{ id: string; connections: number }>(
-      `select used.id, count(distinct (c.brand_id, c.id))::int as connections
-       from app.connections c
-       cross join lateral (values (c.secret_key_id), (c.token_key_id)) as used (id)
-       where used.id is not null group by used.id order by used.id limit ${NAMED_MAX}`,
+    const { rows } = await db.query<{ id: string; connections: number; pings: number }>(
+      `select id, count(*) filter (where kind = 'connection')::int as connections,
+              count(*) filter (where kind = 'ping')::int as pings
+       from (
+         select distinct 'connection' as kind, c.brand_id, c.id as owner, used.id
+         from app.connections c cross join lateral (values (c.secret_key_id), (c.token_key_id)) as used (id)
+         where used.id is not null
+         union all
+         select 'ping', brand_id, brand_id, address_key_id from app.pings
+       ) sealed
+       group by id order by id limit ${NAMED_MAX}`,
     );
-    const findings = rows.flatMap(({ id, connections }) => {
-      const said = `${count(connections, 'connection')} sealed with key ${id}`;
+    const findings = rows.flatMap(({ id, connections, pings }) => {
+      const also = pings > 0 ? ` and ${count(pings, 'ping address', 'ping addresses')}` : '';
+      const said = `${count(connections, 'connection')}${also} sealed with key ${id}`;
       if (!ids.includes(id))
         return failure(
           `${said}, which this process does not have.`,

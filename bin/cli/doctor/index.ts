@@ -5,7 +5,7 @@ import { openSession, type Session } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { green, red, yellow } from '../ui/output.ts';
 import { type Result, runChecks, type Severity } from './check.ts';
-import { alerts, nights, schedules } from './clockwork.ts';
+import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { gaps } from './gaps.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
@@ -19,7 +19,7 @@ const CHECKS = [
   ...[version, settings, sessions, jit, room, clock, disk, zones],
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
-  ...[schedules, nights, alerts],
+  ...[schedules, nights, missed, alerts],
   ...[held, keys, tokens, sealing, retirements, gaps],
 ];
 

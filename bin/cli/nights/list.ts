@@ -1,6 +1,6 @@
 /** `nights list` */
 import type { Command } from 'commander';
-import { listNights } from '#sql/nights/list.ts';
+import { listNights, makingGood, missedNights, missedSaid } from '#sql/nights/list.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
@@ -26,5 +26,7 @@ export function addList(command: Command, cli: Cli): void {
       await using session = await openSession(cli);
       if (brand !== undefined) await findBrand(session.db, brand);
       cli.out.list(await listNights(session.db, { brand, max: NIGHTS_MAX }), COLUMNS);
+      for (const missed of await missedNights(session.db, { brand, max: NIGHTS_MAX }))
+        cli.out.say(`${missedSaid(missed)}. Next: ${makingGood(missed)}`);
     });
 }

@@ -7,6 +7,7 @@ import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { slug } from '../ui/arguments.ts';
+import { nextFiring } from './firing.ts';
 import { type PolicyOptions, policyOf, policyOptions } from './policy_options.ts';
 import { localTime } from './times.ts';
 import { actor, findWhich, ownerOptions, type Which } from './which.ts';
@@ -42,9 +43,10 @@ export function addAdd(command: Command, cli: Cli): void {
     const policy = { ...rest, timeZone, catchUp, catchUpMax, overlap };
     const schedule = { name, task, payload: given, brandId, connectionId, ...policy, expression };
     const id = await addSchedule(db, schedule, actor());
-    const { nextSlot, timeZone: shown } = await findWhich(db, String(id), {});
-    cli.out.record({ id, name, next: nextSlot }, () => [
-      `Added schedule ${id} ${name}. It fires next at ${nextSlot ? localTime(nextSlot, shown) : 'no time'}.`,
+    const added = await findWhich(db, String(id), {});
+    const next = nextFiring(added);
+    cli.out.record({ id, name, next }, () => [
+      `Added schedule ${id} ${name}. It fires next at ${next ? localTime(next, added.timeZone) : 'no time'}.`,
     ]);
 
     async function ownerOf({ brand, connection }: Which) {

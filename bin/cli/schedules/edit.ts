@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { editSchedule, ScheduleRefused } from '#workers/scheduler/actions.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
+import { nextFiring } from './firing.ts';
 import { type PolicyOptions, policyOf, policyOptions } from './policy_options.ts';
 import { localTime } from './times.ts';
 import { actor, findWhich, type Which, whichSchedule } from './which.ts';
@@ -20,9 +21,10 @@ export function addEdit(command: Command, cli: Cli): void {
     await using session = await openSession(cli);
     const { id, name } = await findWhich(session.db, said, options);
     const edit = await editSchedule(session.db, id, given, actor());
-    const { nextSlot, timeZone } = await findWhich(session.db, String(id), {});
-    cli.out.record({ id, name, ...edit, next: nextSlot }, () => [
-      `Changed schedule ${id} ${name}. It fires next at ${nextSlot ? localTime(nextSlot, timeZone) : 'no time'}.`,
+    const edited = await findWhich(session.db, String(id), {});
+    const next = nextFiring(edited);
+    cli.out.record({ id, name, ...edit, next }, () => [
+      `Changed schedule ${id} ${name}. It fires next at ${next ? localTime(next, edited.timeZone) : 'no time'}.`,
     ]);
   });
 }

@@ -8,6 +8,7 @@ import { NameNotFound } from '#sql/tenants/names.ts';
 import { everyConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
+import { nextFiring } from './firing.ts';
 import { localTime } from './times.ts';
 import { ownerOptions, type Which } from './which.ts';
 
@@ -35,6 +36,7 @@ async function assertConnection(db: Db, name: string, brand: string | undefined)
 
 /** Names of fields as JSON has them. */
 export function rowOf(row: ScheduleRow) {
+  const next = nextFiring(row);
   return {
     id: row.id,
     of: ownerText(row),
@@ -55,8 +57,8 @@ export function rowOf(row: ScheduleRow) {
     paused_until: row.pausedUntil,
     paused_by: row.pausedBy,
     paused_reason: row.pausedReason,
-    next: row.nextSlot && localTime(row.nextSlot, row.timeZone),
-    next_utc: row.nextSlot,
+    next: next && localTime(next, row.timeZone),
+    next_utc: next,
     last_slot: row.lastSlot,
     last: row.lastOutcome,
     last_job: row.lastJob,

@@ -1,21 +1,16 @@
 /** `schedules next` */
 import type { Command } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
-import { isOnDays, slotsOf } from '#sql/schedules/expression.ts';
 import { databaseTime } from '#sql/schedules/schedules.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, zone } from '../ui/arguments.ts';
 import { instant } from '../ui/output.ts';
+import { firingSlots } from './firing.ts';
 import { localTime } from './times.ts';
 import { countOption, findWhich, ownerOptions, type Which } from './which.ts';
 
 type Options = Which & { count: number; expression?: string; timeZone?: string; from?: string };
-
-/** Slots that are looked at before those on excluded days are given up on: two weeks of one a minute. */
-const LOOKED_AT_MAX = 20_160;
-const CHUNK = 1_008;
-const FAR = new Date('9999-01-01T00:00:00Z');
 
 export function addNext(command: Command, cli: Cli): void {
   ownerOptions(command.command('next'))
@@ -36,7 +31,7 @@ async function next(command: Command, cli: Cli, said: string | undefined, option
   const row = said === undefined ? undefined : await findWhich(session.db, said, options);
   const which = row ?? { expression: expression ?? '', timeZone: timeZone ?? 'UTC', excludedDays: [] };
   const start = from === undefined ? await databaseTime(session.db) : new Date(from);
-  const { slots, stoppedAt } = nextSlots(which, start, count);
+  const { slots, stoppedAt } = firingSlots(which, start, count);
   cli.out.list(
     slots.map((at) => ({ local: localTime(at, which.timeZone), utc: at, time_zone: which.timeZone })),
     ['local', 'utc', 'time_zone'],
@@ -46,26 +41,4 @@ async function next(command: Command, cli: Cli, said: string | undefined, option
       `Only excluded days were found up to ${instant(stoppedAt)}: add --from ${instant(stoppedAt)} to look further.`,
     );
   if (row?.pausedAt) cli.out.say(`It is paused: these slots will not fire before it is resumed.`);
-}
-
-type Clock = { expression: string; timeZone: string; excludedDays: readonly string[] };
-
-/** Those that fire: slots on excluded days are left out. `stoppedAt` is where the search gave up short of `count`. */
-function nextSlots(
-  { expression, timeZone, excludedDays }: Clock,
-  start: Date,
-  count: number,
-): { slots: Date[]; stoppedAt: Date | undefined } {
-  const all = slotsOf(expression, timeZone);
-  const isExcluded = isOnDays(excludedDays, timeZone);
-  const slots: Date[] = [];
-  let from = start;
-  for (let lookedAt = 0; lookedAt < LOOKED_AT_MAX; lookedAt += CHUNK) {
-    const seen = all.between(from, FAR, CHUNK);
-    slots.push(...seen.filter((at) => !isExcluded(at)));
-    if (slots.length >= count || seen.length < CHUNK)
-      return { slots: slots.slice(0, count), stoppedAt: undefined };
-    from = seen.at(-1) ?? FAR;
-  }
-  return { slots, stoppedAt: from };
 }

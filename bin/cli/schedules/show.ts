@@ -27,7 +27,7 @@ export function addShow(command: Command, cli: Cli): void {
       ...(row.excludedDays.length > 0 ? [`  not on ${row.excludedDays.join(', ')}`] : []),
       ...(row.pauseAfterFailures ? [`  paused after ${row.pauseAfterFailures} failed slots in a row`] : []),
       ...pausedLines(row),
-      `  next ${shown.next ?? 'never'}${row.nextSlot ? `  (${instant(row.nextSlot)})` : ''}`,
+      `  next ${shown.next ?? 'never'}${shown.next_utc ? `  (${instant(shown.next_utc)})` : ''}`,
       ...slots.map(ledgerLine),
     ]);
   });

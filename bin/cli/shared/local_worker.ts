@@ -16,17 +16,18 @@ export async function startLocalWorker(
   session: Session,
   options: LocalOptions = {},
 ): Promise<Worker> {
-  const [{ tasks }, { deliverAlert }, { startWorker }] = await Promise.all([
+  const [{ tasks }, { deliverAlert }, { sendPing }, { startWorker }] = await Promise.all([
     import('#tasks/index.ts'),
     import('#tasks/deliver_alert.ts'),
+    import('#tasks/send_ping.ts'),
     import('#workers/queue/worker.ts'),
   ]);
   const { config, url, log } = session;
   const { concurrency, drainSeconds, stallSeconds } = config;
   const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
-  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts };
-  // Who is told of broken promises, a command does not know: that is for the workers that stay.
-  const own = options.report ? tasks : tasks.filter((task) => task !== deliverAlert);
+  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts, pings: config.pings };
+  // Who is told of promises, a command does not know: that is for the workers that stay.
+  const own = options.report ? tasks : tasks.filter((task) => task !== deliverAlert && task !== sendPing);
   const usual = { concurrency, drainSeconds, stallSeconds };
   return startWorker({ url, log, tasks: own, services, ...usual, ...options });
 }

@@ -22,9 +22,10 @@ export const noun: Noun = (command, cli) => {
       await keepPlatformCurrency(session.db, session.config.platformCurrency, new Date());
       await using sentry = await startSentry(session.config.sentryDsn, 'up');
       await using worker = await startLocalWorker(cli, session, { report: sentry.capture });
-      const options = { url: session.url, log: session.log, tasks, report: sentry.capture };
+      const { log, url, config } = session;
+      const options = { url, log, tasks, report: sentry.capture, ping: config.pings.scheduler };
       await using scheduler = await startScheduler(options);
-      const { concurrency, drainSeconds } = session.config;
+      const { concurrency, drainSeconds } = config;
       say(`Up. PostgreSQL at ${placeOf(session.url)}${session.embedded ? ' (embedded)' : ''}.`);
       say(`A worker runs ${concurrency} jobs at a time. Another terminal: npx nightshift status`);
       say('A scheduler fires what is due by the clock: npx nightshift schedules list');

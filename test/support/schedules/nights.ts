@@ -47,8 +47,8 @@ export async function aNightlyBrand(db: TestDb, timeZone: string): Promise<Night
   return { shop, slug, brandId, day, twoOClock: two };
 }
 
-export function aNightWorker(db: TestDb, alerts: AlertChannels = {}) {
-  const services = { ...testKeyring, ecbUrl: 'http://127.0.0.1:9', alerts };
+export function aNightWorker(db: TestDb, alerts: AlertChannels = {}, nights?: string) {
+  const services = { ...testKeyring, ecbUrl: 'http://127.0.0.1:9', alerts, pings: { nights } };
   return aWorker(db, { tasks, services });
 }
 
@@ -71,10 +71,10 @@ export async function untilNight(db: TestDb, { brandId }: NightlyBrand, state: s
   });
 }
 
-export type Delivery = { signature: string; body: string };
+export type Delivery = { method: string; path: string; signature: string; body: string };
 
-/** Takes what alerts are sent to. */
-export async function aReceiver() {
+/** Takes alerts and pings, or refuses them with another status. */
+export async function aReceiver(status: () => number = () => 204) {
   const taken: Delivery[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -82,14 +82,17 @@ export async function aReceiver() {
       body += piece;
     });
     request.on('end', () => {
-      taken.push({ signature: String(request.headers['nightshift-signature']), body });
-      response.writeHead(204).end();
+      const { method = '', url: path = '', headers } = request;
+      taken.push({ method, path, signature: String(headers['nightshift-signature']), body });
+      response.writeHead(status(), { location: '/elsewhere' }).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/alerts`,
+    /** Of another path there. */
+    at: (path: string) => `http://127.0.0.1:${port}${path}`,
     taken,
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };

@@ -1,0 +1,80 @@
+/** Addresses of brands that are told when the figures of a day are final, and whether that is so. */
+
+import { isPingAddress } from '#runtime/addresses.ts';
+import { coded } from '#runtime/errors.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { recordAction } from '../tenants/audit.ts';
+import { keepBrand } from '../tenants/removing.ts';
+import type { Sealer } from '../tenants/secrets.ts';
+
+export class PingRefused extends coded('NS_PING_REFUSED') {
+  constructor() {
+    super('No ping is sent to such an address.', {
+      hint: 'It should begin with https://, or with http:// of this machine, and have no password in it.',
+    });
+  }
+}
+
+const placeOf = (brandId: string, name?: string) =>
+  ({ brandId, connectionId: '', use: 'ping', ...(name && { name }) }) as const;
+
+export async function setPing(
+  tx: Tx,
+  sealer: Sealer,
+  brandId: string,
+  address: string | null,
+): Promise<void> {
+  if (address !== null && !isPingAddress(address)) throw new PingRefused();
+  const target = await keepBrand(tx, brandId);
+  const { rowCount } = await tx.query('delete from app.pings where brand_id = $1', [brandId]);
+  if (address !== null) {
+    const { sealed, keyId } = sealer.seal(address, placeOf(brandId));
+    await tx.query('insert into app.pings (brand_id, address, address_key_id) values ($1, $2, $3)', [
+      ...[brandId, sealed, keyId],
+    ]);
+  }
+  const [before, after] = [{ ping: rowCount === 1 }, { ping: address !== null }];
+  await recordAction(tx, { action: 'brands.set_ping', brandId, target, before, after });
+}
+
+export async function readPing(db: Reader, sealer: Sealer, brandId: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ sealed: Buffer; keyId: string; slug: string }>(
+    `select p.address as sealed, p.address_key_id as "keyId", b.slug
+     from app.pings p join app.brands b on b.id = p.brand_id where p.brand_id = $1`,
+    [brandId],
+  );
+  const [row] = rows;
+  return row && sealer.open(row, placeOf(brandId, row.slug));
+}
+
+export async function pingedBrands(db: Reader): Promise<Set<string>> {
+  const { rows } = await db.query<{ id: string }>('select brand_id as id from app.pings');
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Whether the night of the day is complete, and none of a later day has begun: a late word must hide no silence. */
+export async function isNightKept(db: Reader, brandId: string, day: string): Promise<boolean> {
+  const { rows } = await db.query<{ day: string; state: string }>(
+    'select day, state from ops.nights where brand_id = $1 order by day desc limit 1',
+    [brandId],
+  );
+  return rows[0]?.day === day && rows[0].state === 'complete';
+}
+
+/** Whether, of every brand that has nights, the day whose deadline came last is final. */
+export async function areAllNightsKept(db: Reader, now: Date): Promise<boolean> {
+  const { rows } = await db.query<{ kept: boolean }>(
+    `select not exists (
+       select from app.brands b
+       join ops.schedules s on s.brand_id = b.id and s.task = 'nightly' and s.paused_at is null
+       cross join lateral (select $1::timestamptz at time zone b.time_zone as here) t
+       cross join lateral (select t.here::date - case when t.here::time >= b.complete_by then 1 else 2 end as day) due
+       where b.removing_at is null and (b.created_at at time zone b.time_zone)::date <= due.day
+         and due.day + 1 <> all (s.excluded_days)
+         and not exists (
+           select from ops.nights n where n.brand_id = b.id and n.day = due.day and n.state = 'complete')) as kept`,
+    [now],
+  );
+  return rows[0]?.kept ?? false;
+}
