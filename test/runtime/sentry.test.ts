@@ -49,7 +49,7 @@ test.each([
 
 test('without a DSN nothing is sent, whatever Sentry itself would read from the environment', async () => {
   await using sentry = await sentryServer();
-  await using program = runProgram('report.ts', ['', 'known'], { SENTRY_DSN: sentry.dsn });
+  await using program = runProgram('report.ts', ['', 'known'], { env: { SENTRY_DSN: sentry.dsn } });
   expect(await program.ended()).toBe(0);
   expect(sentry.received).toEqual([]);
 });

@@ -7,10 +7,11 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { syncConnection } from '#tasks/sync_connection.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
-import { aRealWorker, randomFrom } from '../support/money/worker.ts';
+import { aRealWorker } from '../support/money/worker.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import { charge, type Files, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
+import { randomFrom } from '../support/random.ts';
 
 const NEW = 150;
 const KILLS = 3;

@@ -4,10 +4,11 @@ import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
-import { aRealWorker, randomFrom } from '../support/money/worker.ts';
+import { aRealWorker } from '../support/money/worker.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import { charge, KEY, NOW, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
+import { randomFrom } from '../support/random.ts';
 
 const STREAMS = ['charges', 'balance_transactions', 'subscriptions'];
 const CHARGES = 1_500;

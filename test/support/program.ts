@@ -21,10 +21,22 @@ export type Program = AsyncDisposable & {
   ended(): Promise<number | NodeJS.Signals>;
 };
 
+export type ProgramOptions = {
+  env?: NodeJS.ProcessEnv;
+  /** What starts it, such as `ip netns exec`. */
+  launcher?: readonly string[];
+  nodeFlags?: readonly string[];
+};
+
 /** A program of test/support/programs in a process of its own; killed at scope end. */
-export function runProgram(name: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): Program {
+export function runProgram(
+  name: string,
+  args: readonly string[] = [],
+  { env = {}, launcher = [], nodeFlags = [] }: ProgramOptions = {},
+): Program {
   const file = join(import.meta.dirname, 'programs', name);
-  const child = spawn(process.execPath, [file, ...args], {
+  const [command = '', ...rest] = [...launcher, process.execPath, ...nodeFlags, file, ...args];
+  const child = spawn(command, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -109,8 +109,8 @@ export async function makeSteps(db: Pick<Db, 'query'>): Promise<void> {
 }
 
 /** As the task, and says on standard output when a body begins. */
-export function announced(task: typeof effect): typeof effect {
-  const run: typeof effect.run = (payload, context) => {
+export function announced<S extends z.ZodObject>(task: Task<S>): Task<S> {
+  const run: Task<S>['run'] = (payload, context) => {
     console.log(`begun ${payload.label}`);
     return task.run(payload, context);
   };

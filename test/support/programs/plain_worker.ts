@@ -1,5 +1,5 @@
 /**
- * graphile-worker as it comes, with the task `effect`: node plain_worker.ts <url> <drain|batch>.
+ * graphile-worker as it comes, with the task `effect`: node plain_worker.ts <url> <drain|batch> [concurrency].
  * `batch` turns completion in batches on. Says what queue_worker.ts says.
  */
 import { existsSync } from 'node:fs';
@@ -7,13 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, run } from 'graphile-worker';
 import pg from 'pg';
 
-const [, , url = '', mode] = process.argv;
-const pgPool = new pg.Pool({ connectionString: url });
+const [, , url = '', mode, concurrency = '4'] = process.argv;
+const pgPool = new pg.Pool({ connectionString: url, max: Number(concurrency) + 4 });
 pgPool.on('error', () => {});
 pgPool.on('connect', (client) => client.on('error', () => {}));
 const runner = await run({
   pgPool,
-  concurrency: 4,
+  concurrency: Number(concurrency),
   pollInterval: 100,
   parsedCronItems: [],
   logger: new Logger(() => () => {}),

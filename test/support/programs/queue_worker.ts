@@ -1,22 +1,25 @@
 /**
- * A worker of ours with the tasks of queue_tasks.ts: node queue_worker.ts <url> [drainSeconds [stallSeconds]].
+ * A worker of ours with the tasks of the tests: node queue_worker.ts <url> [drainSeconds [stallSeconds [concurrency
+ * [logLevel]]]].
  * Says when it is ready, when the body of a job begins, and the code of the error with which it ends.
  */
-import { makeLog } from '#runtime/log.ts';
+import { type LogLevel, makeLog } from '#runtime/log.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { startWorker } from '#workers/queue/worker.ts';
+import { entangled, poison } from '../faults/tasks.ts';
 import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
 import { testServices } from '../run.ts';
 
-const [, , url = '', drainSeconds = '10', stallSeconds = '0'] = process.argv;
+const [, , url = '', drainSeconds = '10', stallSeconds = '0', concurrency = '4', logLevel = 'silent'] =
+  process.argv;
 const stop = stopSignal();
 const worker = await startWorker({
   url,
-  concurrency: 4,
+  concurrency: Number(concurrency),
   drainSeconds: Number(drainSeconds),
   stallSeconds: Number(stallSeconds),
-  log: makeLog('silent', 'worker'), // what the watchdog says at the end comes all the same
-  tasks: [...[effect, hasty, once].map(announced), steps],
+  log: makeLog(logLevel as LogLevel, 'worker'), // what the watchdog says at the end comes all the same
+  tasks: [...[effect, hasty, once].map(announced), announced(steps), announced(entangled), announced(poison)],
   services: testServices,
 });
 console.log('ready');

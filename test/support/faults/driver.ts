@@ -1,0 +1,51 @@
+/** Gives work to a fleet, whatever happens to the database meanwhile, and writes down what was acknowledged. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
+import { enqueue } from '#tasks/enqueue.ts';
+import type { Task } from '#tasks/task.ts';
+import type { TestDb } from '../db/db.ts';
+import type { History } from './history.ts';
+
+const POLL_MS = 100;
+const BATCH = 500;
+
+/**
+ * Queues jobs, so many in a transaction. A job is lost only if its transaction was acknowledged: one whose answer never
+ * came may be there or not, and is asked for under another label if it is tried again.
+ */
+export async function addAll<S extends z.ZodObject>(
+  db: TestDb,
+  history: History,
+  task: Task<S>,
+  payloads: readonly (z.input<S> & { label: string })[],
+): Promise<void> {
+  for (let from = 0; from < payloads.length; from += BATCH) {
+    const batch = payloads.slice(from, from + BATCH);
+    for (const { label } of batch) history.add({ what: 'asked', label });
+    await db.transaction(async (tx) => {
+      for (const payload of batch) await enqueue(tx, task, payload);
+    });
+    for (const { label } of batch) history.add({ what: 'acked', label });
+  }
+}
+
+/** How many jobs wait or run; those that rest after a crash need not, if `hurry`. */
+export async function jobsLeft(db: TestDb, hurry = false): Promise<number> {
+  if (hurry)
+    await db.query(`update graphile_worker._private_jobs set run_at = now()
+      where run_at between now() and 'infinity'::timestamptz - interval '1 day' and attempts < max_attempts`);
+  const [left] = await db.column(
+    'select count(*)::int from graphile_worker._private_jobs where attempts < max_attempts or locked_at is not null',
+  );
+  return Number(left);
+}
+
+/** Waits until no job is left, but no longer than told; gives how many are. */
+export async function untilDrained(db: TestDb, waitMs: number, { hurry = false } = {}): Promise<number> {
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    const left = await jobsLeft(db, hurry);
+    if (left === 0 || performance.now() > deadline) return left;
+    await sleep(POLL_MS);
+  }
+}
