@@ -56,5 +56,14 @@ export function verdictOf(error: unknown): Verdict {
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return scrub(error.errors.map(messageOf).join('; '));
-  return scrub(error instanceof Error ? error.message : String(error));
+  return scrub(textOf(error instanceof Error ? error.message : error));
+}
+
+/** What has no text must not break whoever writes down that it was thrown. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'something was thrown that has no text';
+  }
 }

@@ -1,7 +1,7 @@
 /** Ends runs of streams: stores what `sync status` shows of each, and queues the rollups that waited for it. */
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
-import { isDatabaseFault } from '#sql/db/faults.ts';
+import { isBlameless } from '#sql/db/faults.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { Owner } from '#sql/dirty/marks.ts';
 import { isDayDue } from '#sql/dirty/roll_forward.ts';
@@ -112,10 +112,10 @@ async function beginsDay(tx: Tx, { connection, context }: SyncJob, ends: readonl
   return false;
 }
 
-/** Waiting for the provider, a stopping worker and database faults are not failures of a stream. */
+/** Waiting for the provider, a stopping worker, faults of the database and deadlocks are not failures of a stream. */
 export function isFailure({ context: { signal } }: SyncJob, error: unknown): boolean {
   const isWaiting = error instanceof NightshiftError && error.retryAfterMs !== undefined;
-  return !(isWaiting || signal.aborted || isDatabaseFault(error));
+  return !(isWaiting || signal.aborted || isBlameless(error));
 }
 
 export async function noteFailures(

@@ -19,6 +19,9 @@ const FAULTS = [
   '58030', // … I/O error
 ];
 
+// Transactions met, and the server chose one to give way: a deadlock, or an order that does not exist.
+const CONFLICTS = ['40001', '40P01'];
+
 export class DatabaseUnreachable extends coded('NS_DATABASE_UNREACHABLE') {
   constructor(place: string, cause: unknown) {
     super(`Cannot work with PostgreSQL at ${place}: ${messageOf(cause)}.`, {
@@ -48,4 +51,10 @@ export function isDatabaseFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return error instanceof DatabaseUnreachable;
   const { code = '' } = error;
   return FAULTS.includes(code) || FAULT_CLASSES.includes(code.slice(0, 2));
+}
+
+/** Whether a run that ends so did nothing wrong: what it did would go through if it were tried again. */
+export function isBlameless(error: unknown): boolean {
+  const isConflict = error instanceof pg.DatabaseError && CONFLICTS.includes(error.code ?? '');
+  return isConflict || isDatabaseFault(error);
 }

@@ -7,9 +7,10 @@ import { addAll, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { type History, openHistory } from '../support/faults/history.ts';
+import { makePayments, payment } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
 import { add, lockedLanes } from '../support/queue.ts';
-import { effect, makeEffects, makeSteps, steps } from '../support/queue_tasks.ts';
+import { makeSteps, steps } from '../support/queue_tasks.ts';
 
 const JOBS_A_KILL = inForm(60, 200);
 const KILLS = inForm(2, 50);
@@ -26,14 +27,14 @@ type Storm = { db: TestDb; history: History; random: () => number; kills: number
 /** Each kill hits somebody, because there is work for all; half of the work is there before the first one. */
 async function storm(product: Product, { db, history, random, kills }: Storm): Promise<void> {
   const ours = product === 'nightshift';
-  await makeEffects(db);
+  await makePayments(db);
   await using fleet = aFleet({ product, url: db.url, history, concurrency: CONCURRENCY });
   await Promise.all(Array.from({ length: WORKERS }, fleet.start));
   const payloads = Array.from({ length: kills * JOBS_A_KILL }, (_, n) => ({
     ...{ label: `job ${n}`, ms: BODY_MS },
     ...(ours && n % 4 === 0 ? { lane: `lane ${n % LANES}` } : {}),
   }));
-  await addAll(db, history, effect, payloads);
+  await addAll(db, history, payment, payloads);
   const replaced: Promise<unknown>[] = [];
   for (let kill = 0; kill < kills; kill++) {
     await sleep(PAUSE_MS_MIN + random() * (PAUSE_MS_MAX - PAUSE_MS_MIN));
@@ -92,7 +93,7 @@ const STEPS = 25;
 fault('kill -9 storm in jobs of many steps', async ({ random, report }) => {
   await using db = await freshDb();
   await using history = await openHistory();
-  await makeEffects(db);
+  await makePayments(db);
   await makeSteps(db);
   await using fleet = aFleet({ url: db.url, history });
   await Promise.all(Array.from({ length: WORKERS }, fleet.start));

@@ -51,23 +51,23 @@ async function ranOnce(
 
 const RETURNED = { job: { attempts: 0, locked: false }, run: { attempt: 1, outcome: 'released' } };
 
-const FAULTS = '08006 25006 53000 53100 53200 53300 57P01 57P02 57P03 57P05 58030'.split(' ');
-test.each(FAULTS)('a fault of the database (%s) spends no attempt, not even of one', async (code) => {
-  await using db = await freshDb();
-  const { job, run } = await ranOnce(db, raise(code));
-  expect({ job, run }).toMatchObject({ ...RETURNED, run: { ...RETURNED.run, error_code: code } });
-  expect(job?.waits).toBeGreaterThan(0);
-});
-
-// The statement's own: it would fail on every other day too.
-test.each(['22012', '23505', '40P01', '53400', '57014', 'P0001'])(
-  'an error (%s) spends one',
+const FAULTS = '08006 25006 40001 40P01 53000 53100 53200 53300 57P01 57P02 57P03 57P05 58030'.split(' ');
+test.each(FAULTS)(
+  'a fault of the database, or a conflict (%s) spends no attempt, not even of one',
   async (code) => {
     await using db = await freshDb();
-    const { run } = await ranOnce(db, raise(code));
-    expect(run).toMatchObject({ attempt: 1, outcome: 'dead', error_code: code });
+    const { job, run } = await ranOnce(db, raise(code));
+    expect({ job, run }).toMatchObject({ ...RETURNED, run: { ...RETURNED.run, error_code: code } });
+    expect(job?.waits).toBeGreaterThan(0);
   },
 );
+
+// The statement's own: it would fail on every other day too.
+test.each(['22012', '23505', '53400', '57014', 'P0001'])('an error (%s) spends one', async (code) => {
+  await using db = await freshDb();
+  const { run } = await ranOnce(db, raise(code));
+  expect(run).toMatchObject({ attempt: 1, outcome: 'dead', error_code: code });
+});
 
 test('a session that an administrator ends within a transaction spends no attempt', async () => {
   await using db = await freshDb();

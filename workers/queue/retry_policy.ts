@@ -1,6 +1,6 @@
 /** Decides what happens to a job after its run, as a pure function. */
 import { messageOf, NightshiftError, verdictOf } from '#runtime/errors.ts';
-import { isDatabaseFault } from '#sql/db/faults.ts';
+import { isBlameless } from '#sql/db/faults.ts';
 import type { RunEnd, RunError } from '#sql/queue/jobs.ts';
 import type { Tally } from '#tasks/task.ts';
 
@@ -24,14 +24,14 @@ export function endOfSuccess(tally: Tally, { attempt }: Attempts): RunEnd {
   return { outcome, attempts: attempt, tally };
 }
 
-/** A fault of the database costs the job only a pause, which `ops.end_run` determines. */
+/** A fault of the database, or a deadlock, costs the job only a pause, which `ops.end_run` determines. */
 export function endOfFailure(
   error: unknown,
   { attempt, attemptsMax }: Attempts,
   random: Random = Math.random,
 ): RunEnd {
   const base = { error: describe(error), attempts: attempt };
-  if (isDatabaseFault(error)) return { ...base, outcome: 'released', attempts: attempt - 1 };
+  if (isBlameless(error)) return { ...base, outcome: 'released', attempts: attempt - 1 };
   const verdict = verdictOf(error);
   if (verdict === 'give_up') return { ...base, outcome: 'dead' };
   if (verdict === 'hold') return { ...base, outcome: 'held', attempts: attempt - 1 };

@@ -4,12 +4,12 @@
  * itself: its slot is free again.
  */
 import type { Log } from '#runtime/log.ts';
-import { isDatabaseFault } from '#sql/db/faults.ts';
+import { isBlameless } from '#sql/db/faults.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord } from '#sql/queue/jobs.ts';
 import { parsePayload } from '#tasks/enqueue.ts';
 import type { Services, Tally, Task } from '#tasks/task.ts';
-import { untilAnswered } from './db_retry.ts';
+import { isPassing, untilAnswered } from './db_retry.ts';
 import { deadline, JobTaken, TaskTimedOut, WorkerStopping } from './deadline.ts';
 import { ClaimLost, type FencedDb, fencedDb } from './fenced_db.ts';
 import { endOfFailure, endOfRelease, endOfSuccess } from './retry_policy.ts';
@@ -66,11 +66,16 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
   const begins = beginning.stop();
   await untilAnswered(giveUp, () => db.close()); // first, because a beginning may wait for a transaction that hangs
   await begins;
-  const settled = { ...end, progress: db.pendingProgress() };
-  const { outcome, run } =
-    db.ended() ?? (await untilAnswered(giveUp, () => endRun(control, claim, record, settled)));
+  const settle = (how: RunEnd) => untilAnswered(giveUp, () => endRun(control, claim, record, how));
+  const settled = () =>
+    settle({ ...end, progress: db.pendingProgress() }).catch((unwritable) => {
+      // What it returned is no JSON, say. Without an end the job would be handed back, and run again for ever.
+      if (isPassing(unwritable)) throw unwritable;
+      return settle(endOfFailure(unwritable, { attempt: job.attempts, attemptsMax: job.max_attempts }));
+    });
+  const { outcome, run } = db.ended() ?? (await settled());
   const ms = Math.round(performance.now() - startedAt);
-  const level = isDatabaseFault(error) ? 'warn' : levels[outcome];
+  const level = isBlameless(error) ? 'warn' : levels[outcome];
   log[level]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
   return { outcome, tally, error };
 }

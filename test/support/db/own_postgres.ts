@@ -26,10 +26,17 @@ type OwnServer = AsyncDisposable & {
 /** Its connections come back by themselves when the server does. */
 export type OwnPostgres = OwnServer & { db: TestDb };
 
-/** With its schema, if not asked otherwise. */
-export async function ownPostgres({ migrated = true } = {}): Promise<OwnPostgres> {
+export type OwnOptions = {
+  /** Its schema is ours, if not asked otherwise. */
+  migrated?: boolean;
+  settings?: Record<string, string>;
+  /** What is done to the directory of its cluster before it starts; undone once it is down. */
+  prepare?: (home: string) => Promise<AsyncDisposable>;
+};
+
+export async function ownPostgres(options: OwnOptions = {}): Promise<OwnPostgres> {
   await using opening = new AsyncDisposableStack();
-  const server = opening.use(await ownServer(migrated));
+  const server = opening.use(await ownServer(options));
   const db = opening.use(testDb(server.url));
   const opened = opening.move();
   return { ...server, db, [Symbol.asyncDispose]: () => opened.disposeAsync() };
@@ -40,7 +47,7 @@ export function postgresOfFile(): () => Promise<OwnPostgres> {
   let server: OwnServer;
   let made = 0;
   beforeAll(async () => {
-    server = await ownServer(true);
+    server = await ownServer({});
   });
   afterAll(() => server[Symbol.asyncDispose]());
   return async () => {
@@ -55,12 +62,14 @@ export function postgresOfFile(): () => Promise<OwnPostgres> {
   };
 }
 
-async function ownServer(migrated: boolean): Promise<OwnServer> {
+async function ownServer({ migrated = true, settings, prepare }: OwnOptions): Promise<OwnServer> {
   await using opening = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-own-'));
   opening.defer(() => removeDataDir(dataDir));
   if (migrated) await copyCluster(inject('cluster'), dataDir);
-  const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off' } };
+  const home = await embeddedHome(dataDir);
+  if (prepare && home) opening.use(await prepare(home));
+  const options = { dataDir, log: quiet, settings: { port: await freePort(), fsync: 'off', ...settings } };
   let server = await openServer(options);
   let isUp = true;
   opening.defer(() => server[Symbol.asyncDispose]());

@@ -44,22 +44,25 @@ export async function check(db: TestDb, history: History, dead: readonly string[
 }
 
 /**
- * A run is broken off if its worker met a fault, and the same job began again later. Where a fault names no worker it
- * meets all of them.
+ * A run is broken off if its worker met a fault, and the same job began again later. A fault that names no worker meets
+ * all of them at once; it is over when the driver has healed it, and what counts is when the first job begins.
  */
 function recoveries(events: readonly Event[]): number[] {
   const found: number[] = [];
   const inHand = new Map<string, string>(); // by the label of the job, the worker that began it last
   const waiting = new Map<string, number>();
+  let healedAt: number | undefined;
   for (const event of events) {
+    if (event.what === 'healed') healedAt = event.at;
     if (event.what === 'begun') {
-      const since = waiting.get(event.label);
+      const since = waiting.get(event.label) ?? healedAt;
       if (since !== undefined) found.push(event.at - since);
+      healedAt = undefined;
       waiting.delete(event.label);
       inHand.set(event.label, event.worker);
-    } else if (event.what === 'fault') {
+    } else if (event.what === 'fault' && event.worker !== undefined) {
       for (const [label, worker] of inHand) {
-        if (event.worker !== undefined && event.worker !== worker) continue;
+        if (event.worker !== worker) continue;
         inHand.delete(label);
         waiting.set(label, event.at);
       }

@@ -19,6 +19,8 @@ export type Fleet = AsyncDisposable & {
   members: Member[];
   /** Resolves when it is ready. */
   start(): Promise<Member>;
+  /** Starts more until there are so many, as a service manager does it. */
+  keep(count: number): Promise<void>;
   /** The next one that has begun a job, whoever of them it is. */
   busy(random: () => number): Promise<Member>;
   kill(member: Member): Promise<void>;
@@ -46,6 +48,10 @@ let started = 0;
 export function aFleet({ history, ...options }: FleetOptions): Fleet {
   const members: Member[] = [];
   const all: Member[] = [];
+  const leave = (member: Member) => {
+    const place = members.indexOf(member);
+    if (place >= 0) members.splice(place, 1);
+  };
   const launch = () => {
     const program = runWorker(options);
     const ready = Promise.withResolvers<void>();
@@ -58,24 +64,26 @@ export function aFleet({ history, ...options }: FleetOptions): Fleet {
     });
     member.ended = heard.then(async () => {
       const how = await program.ended();
+      if (members.includes(member)) history.add({ what: 'fault', kind: 'ended', worker: member.name });
+      leave(member);
       history.add({ what: 'ended', worker: member.name, how });
       ready.reject(new Error(`${member.name} ended (${how}): ${await program.complaints}`));
       return how;
     });
     return { member, ready: ready.promise };
   };
-  const leave = (member: Member) => {
-    const place = members.indexOf(member);
-    if (place >= 0) members.splice(place, 1);
+  const start = async () => {
+    const { ready, member } = launch();
+    all.push(member);
+    await ready;
+    members.push(member);
+    return member;
   };
   return {
     members,
-    start: async () => {
-      const { ready, member } = launch();
-      all.push(member);
-      await ready;
-      members.push(member);
-      return member;
+    start,
+    keep: async (count) => {
+      await Promise.all(Array.from({ length: count - members.length }, start));
     },
     busy: async (random) => {
       for (let waited = 0; waited < BUSY_MS_MAX; waited += POLL_MS) {

@@ -2,7 +2,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Db } from '#sql/db/pool.ts';
-import { defineTask } from '#tasks/task.ts';
+import { defineTask, type Tally } from '#tasks/task.ts';
+import { makeEffects } from '../queue_tasks.ts';
+
+/** Where payments are counted. Nothing in it keeps one from being counted twice. */
+export async function makePayments(db: Pick<Db, 'query'>): Promise<void> {
+  await makeEffects(db);
+  await db.query('create index on public.effects (label)');
+}
+
+export const PAY =
+  'insert into public.effects (label) select $1 where not exists (select from public.effects where label = $1)';
+
+/** What every task of the product is like: it looks what is done, and commits what it does in one transaction. */
+export const payment = defineTask({
+  name: 'payment',
+  payload: z.strictObject({ label: z.string(), ms: z.int(), lane: z.string().optional() }),
+  lane: ({ lane }) => lane,
+  attempts: 5,
+  timeoutSeconds: 120,
+  async run({ label, ms }, { db, signal }) {
+    await sleep(ms / 2, undefined, { signal });
+    await db.transaction((tx) => tx.query(PAY, [label]));
+    await sleep(ms / 2, undefined, { signal });
+    return {};
+  },
+});
 
 export const ACCOUNTS = 20;
 const HOPS = 4;
@@ -16,16 +41,15 @@ export async function makeAccounts(db: Pick<Db, 'query'>): Promise<void> {
 /** Updates rows that all of its kind update, in an order of its own, so that they meet in deadlocks. */
 export const entangled = defineTask({
   name: 'entangled',
-  payload: z.strictObject({ label: z.string(), order: z.array(z.int()), serializable: z.boolean() }),
+  payload: z.strictObject({ label: z.string(), order: z.array(z.int()) }),
   attempts: 2,
   timeoutSeconds: 120,
-  async run({ label, order, serializable }, { db }) {
+  async run({ label, order }, { db }) {
     await db.transaction(async (tx) => {
-      if (serializable) await tx.query("select set_config('transaction_isolation', 'serializable', true)");
       for (const [hop, id] of order.slice(0, HOPS).entries()) {
         const amount = hop % 2 === 0 ? 1 : -1;
         await tx.query('update public.accounts set balance = balance + $2 where id = $1', [id, amount]);
-        await sleep(2);
+        await sleep(5);
       }
       await tx.query('insert into public.effects (label) values ($1)', [label]);
     });
@@ -33,7 +57,7 @@ export const entangled = defineTask({
   },
 });
 
-export const POISONS = ['throw', 'spin', 'devour', 'exit', 'garbage'] as const;
+export const POISONS = ['throw', 'garbage', 'nonsense', 'exit', 'spin', 'devour'] as const;
 
 /** Never ends well: each kind in its own way. */
 export const poison = defineTask({
@@ -46,6 +70,8 @@ export const poison = defineTask({
     if (how === 'exit') process.exit(1);
     if (how === 'garbage') throw Object.create(null);
     const hoard: unknown[] = [];
+    const circle: Tally = {};
+    if (how === 'nonsense') return Object.assign(circle, { circle: { circle } });
     for (;;) if (how === 'devour') hoard.push(Array.from({ length: 1_000 }, (_, n) => ({ n })));
   },
 });

@@ -10,7 +10,7 @@ import { TEST_KEYS } from '../rows/factory.ts';
 const PROGRAM = join(import.meta.dirname, '../../../bin/worker.ts');
 
 /** Runs until `kill` or the end of its scope, both of which leave it no time for anything. */
-export function aRealWorker(db: TestDb) {
+export function aRealWorker(db: Pick<TestDb, 'url'>) {
   const child = spawn(process.execPath, [PROGRAM], {
     env: {
       ...{ ...bareEnv, DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
@@ -23,5 +23,5 @@ export function aRealWorker(db: TestDb) {
     child.kill('SIGKILL');
     await ended;
   };
-  return { kill, [Symbol.asyncDispose]: kill };
+  return { child, kill, [Symbol.asyncDispose]: kill };
 }

@@ -1,11 +1,12 @@
 /**
- * graphile-worker as it comes, with the task `effect`: node plain_worker.ts <url> <drain|batch> [concurrency].
+ * graphile-worker as it comes, with the tasks `effect` and `payment`: node plain_worker.ts <url> <drain|batch> [concurrency].
  * `batch` turns completion in batches on. Says what queue_worker.ts says.
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, run } from 'graphile-worker';
 import pg from 'pg';
+import { PAY } from '../faults/tasks.ts';
 
 const [, , url = '', mode, concurrency = '4'] = process.argv;
 const pgPool = new pg.Pool({ connectionString: url, max: Number(concurrency) + 4 });
@@ -26,6 +27,13 @@ const runner = await run({
       await query('insert into public.effects (label) values ($1)', [label]);
       await sleep(ms / 2);
       while (endUntil !== undefined && !existsSync(endUntil)) await sleep(10);
+    },
+    async payment(payload, { query }) {
+      const { label, ms } = Object(payload);
+      console.log(`begun ${label}`);
+      await sleep(ms / 2);
+      await query(PAY, [label]);
+      await sleep(ms / 2);
     },
   },
 });

@@ -6,7 +6,7 @@
 import { type LogLevel, makeLog } from '#runtime/log.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { startWorker } from '#workers/queue/worker.ts';
-import { entangled, poison } from '../faults/tasks.ts';
+import { entangled, payment, poison } from '../faults/tasks.ts';
 import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
 import { testServices } from '../run.ts';
 
@@ -19,7 +19,13 @@ const worker = await startWorker({
   drainSeconds: Number(drainSeconds),
   stallSeconds: Number(stallSeconds),
   log: makeLog(logLevel as LogLevel, 'worker'), // what the watchdog says at the end comes all the same
-  tasks: [...[effect, hasty, once].map(announced), announced(steps), announced(entangled), announced(poison)],
+  tasks: [
+    ...[effect, hasty, once].map(announced),
+    announced(steps),
+    announced(payment),
+    announced(entangled),
+    announced(poison),
+  ],
   services: testServices,
 });
 console.log('ready');
