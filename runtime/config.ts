@@ -30,6 +30,8 @@ export type Config = {
   stallSeconds: number;
   logLevel: LogLevel;
   sentryDsn: string | undefined;
+  /** Where the web server listens: for deliveries, and for those who read its metrics. */
+  web: { public: { host: string; port: number }; metrics: { host: string; port: number } };
   /** Takes alerts, signed with the secret. */
   alertWebhook: { url: string; secret: string } | undefined;
   /** Addresses of an outside watch: what schedulers tell that they look, and what is told that all nights are kept. */
@@ -40,6 +42,7 @@ const CONCURRENCY_MAX = 100;
 const DRAIN_SECONDS_MAX = 3600;
 const ALERT_SECRET_CHARS_MIN = 16;
 const STALL_SECONDS_MAX = 3600;
+const PORT_MAX = 65_535;
 const KEY_BYTES = 32; // AES-256
 
 export class ConfigRejected extends coded('NS_CONFIG') {
@@ -93,6 +96,18 @@ const environment = z.object({
     .describe(
       'How long the event loop of a worker may block before the process ends itself, at most the time of a stop; 0 turns the check off.',
     ),
+  NIGHTSHIFT_WEB_HOST: listened()
+    .prefault('127.0.0.1')
+    .describe('Address on which the web server takes deliveries; 0.0.0.0 for every network.'),
+  NIGHTSHIFT_WEB_PORT: wholeNumber(0, PORT_MAX)
+    .prefault('8360')
+    .describe('Port on which it takes deliveries; 0 for a free one.'),
+  NIGHTSHIFT_METRICS_HOST: listened()
+    .prefault('127.0.0.1')
+    .describe('Address on which the web server tells its metrics; they are not for everyone.'),
+  NIGHTSHIFT_METRICS_PORT: wholeNumber(0, PORT_MAX)
+    .prefault('8361')
+    .describe('Port on which it tells its metrics; 0 for a free one.'),
   NIGHTSHIFT_LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
     .prefault('info')
@@ -141,6 +156,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     stallSeconds: data.NIGHTSHIFT_STALL_SECONDS,
     logLevel: data.NIGHTSHIFT_LOG_LEVEL,
     sentryDsn: data.SENTRY_DSN,
+    web: {
+      public: { host: data.NIGHTSHIFT_WEB_HOST, port: data.NIGHTSHIFT_WEB_PORT },
+      metrics: { host: data.NIGHTSHIFT_METRICS_HOST, port: data.NIGHTSHIFT_METRICS_PORT },
+    },
     alertWebhook: alertWebhookOf(data.NIGHTSHIFT_ALERT_URL, data.NIGHTSHIFT_ALERT_SECRET),
     pings: { scheduler: data.NIGHTSHIFT_PING_SCHEDULER_URL, nights: data.NIGHTSHIFT_PING_NIGHTS_URL },
   };
@@ -171,6 +190,10 @@ function wholeNumber(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
   const fits = (text: string) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
   return z.string().refine(fits, message).transform(Number);
+}
+
+function listened() {
+  return z.string().regex(/^[a-zA-Z0-9.:-]{1,255}$/, 'must be a host name or an IP address, without a port');
 }
 
 function hosts(text: string, context: z.RefinementCtx): string[] {

@@ -8,12 +8,14 @@ import type { Entry, Verdict } from './error_entry.ts';
 import { jobErrors } from './job_errors.ts';
 import { providerErrors } from './provider_errors.ts';
 import { scheduleErrors } from './schedule_errors.ts';
+import { webErrors } from './web_errors.ts';
 
 export const errorList = {
   ...jobErrors,
   ...providerErrors,
   ...connectionErrors,
   ...scheduleErrors,
+  ...webErrors,
   NS_CLAIM_LOST: {
     verdict: 'retry',
     when: 'a job was handed back while it still ran; nothing of this run was written',

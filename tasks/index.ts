@@ -11,11 +11,13 @@ import { sendPing } from './send_ping.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
+import { followHints } from './webhooks/follow_hints.ts';
 
 export const tasks: readonly Task[] = [
   syncConnection,
   syncStream,
   rollup,
+  followHints,
   reconcile,
   fxRates,
   fxFanOut,

@@ -32,6 +32,7 @@ export const retention = defineTask({
       schedule_slots: await batches(context, (tx) => deleteOthers(tx, 'schedule_slots', now)),
       nights: await batches(context, (tx) => deleteOthers(tx, 'nights', now)),
       alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
+      webhook_deliveries: await batches(context, (tx) => deleteOthers(tx, 'webhook_deliveries', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
     };

@@ -12,10 +12,10 @@ import { openConnection } from '#sql/tenants/connections.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
 import { NEVER_READ, readStream, type StreamRun } from './stream_run.ts';
 import { assertOwnAccount, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
-import { defineTask, type Tally } from './task.ts';
+import { defineTask, type Tally, type TaskContext } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 60 * 60;
-const IDS_MAX = 250;
+export const IDS_MAX = 250;
 const ID_CHARS_MAX = 255;
 
 const instant = z.iso.datetime({ offset: true });
@@ -57,26 +57,28 @@ export const syncStream = defineTask({
       .join(':'),
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
-  async run(which, context) {
-    const { db, services } = context;
-    const { brandId, connectionId, stream: name, ...reading } = which;
-    const stream = services.providers.findStream(name);
-    const connection = await openConnection(db, { brandId, connectionId }, services);
-    const states = await readStates(db, which);
-    const before = states.get(name) ?? NEVER_READ;
-    const account = newAccountRun([{ stream, position: before.position }]);
-    const job = newSyncJob({ connection, context, account, reading });
-    const run: StreamRun = { stream, before };
-    try {
-      return await sync(job, run);
-    } catch (error) {
-      // If this fails too, the first error is rethrown, and stored with the run.
-      if (isFailure(job, error))
-        await db.transaction((tx) => noteFailures(tx, job, [{ run, error }])).catch(() => {});
-      throw error;
-    }
-  },
+  run: runStream,
 });
+
+export async function runStream(which: z.output<typeof payload>, context: TaskContext): Promise<Tally> {
+  const { db, services } = context;
+  const { brandId, connectionId, stream: name, ...reading } = which;
+  const stream = services.providers.findStream(name);
+  const connection = await openConnection(db, { brandId, connectionId }, services);
+  const states = await readStates(db, which);
+  const before = states.get(name) ?? NEVER_READ;
+  const account = newAccountRun([{ stream, position: before.position }]);
+  const job = newSyncJob({ connection, context, account, reading });
+  const run: StreamRun = { stream, before };
+  try {
+    return await sync(job, run);
+  } catch (error) {
+    // If this fails too, the first error is rethrown, and stored with the run.
+    if (isFailure(job, error))
+      await db.transaction((tx) => noteFailures(tx, job, [{ run, error }])).catch(() => {});
+    throw error;
+  }
+}
 
 function digestOf(ids: readonly string[]): string {
   return hash('sha256', ids.toSorted().join('\n')).slice(0, 32);

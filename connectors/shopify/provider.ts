@@ -8,6 +8,7 @@ import { ordersStream } from './streams/orders.ts';
 import { productsStream } from './streams/products.ts';
 import { shopStream } from './streams/shop.ts';
 import { deletionsStream } from './sync/deletions.ts';
+import { webhook } from './webhook.ts';
 
 const HOST = /^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/;
 
@@ -29,6 +30,7 @@ export const shopify = defineProvider({
   raisesLimits: false,
   isReconcilable: false, // each sync compares its counts with the shop's own
   streams: [shopStream, productsStream, customersStream, ordersStream, deletionsStream],
+  webhook,
   retirements,
   check: checkShopify,
 });

@@ -17,6 +17,23 @@ import { productsStream } from './streams/products.ts';
 import { promotionCodesStream } from './streams/promotion_codes.ts';
 import { refundsStream } from './streams/refunds.ts';
 import { subscriptionsStream } from './streams/subscriptions.ts';
+import { webhookOf } from './webhook.ts';
+
+const streams = [
+  productsStream,
+  pricesStream,
+  couponsStream,
+  promotionCodesStream,
+  customersStream,
+  subscriptionsStream,
+  invoicesStream,
+  paymentIntentsStream,
+  chargesStream,
+  refundsStream,
+  disputesStream,
+  balanceTransactionsStream,
+  payoutsStream,
+];
 
 export const stripe = defineProvider({
   name: 'stripe',
@@ -32,21 +49,8 @@ export const stripe = defineProvider({
   key: keyForm,
   raisesLimits: true,
   isReconcilable: true,
-  streams: [
-    productsStream,
-    pricesStream,
-    couponsStream,
-    promotionCodesStream,
-    customersStream,
-    subscriptionsStream,
-    invoicesStream,
-    paymentIntentsStream,
-    chargesStream,
-    refundsStream,
-    disputesStream,
-    balanceTransactionsStream,
-    payoutsStream,
-  ],
+  streams,
+  webhook: webhookOf(streams),
   retirements,
   check: checkStripe,
   assertAccount: (context) => assertOwnAccount(openStripe(context), context.connection),

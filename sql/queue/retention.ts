@@ -15,6 +15,8 @@ export const KEPT_DAYS = {
   nights: 365,
   alerts: 365,
   failures: 365,
+  // Longer than any provider repeats a delivery, and no longer: they contain personal data.
+  webhook_deliveries: 7,
 } as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
@@ -42,6 +44,8 @@ const EXPIRED: Record<RecordName, string> = {
     and not exists (
       select from ops.failures n where n.failure_group = r.failure_group and n.last_at >= ${cutoff('failures')})
     and r.failure_group <> all (array(select failure_group from ops.jobs where failure_group is not null))`,
+  webhook_deliveries: `r.received_at < ${cutoff('webhook_deliveries')}
+    and (r.rows_of is null or r.loaded_at is not null) and r.relay is distinct from 'waiting'`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 

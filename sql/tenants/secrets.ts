@@ -15,7 +15,7 @@ export type SecretPlace = {
   brandId: string;
   /** Empty for what belongs to the brand itself. */
   connectionId: string;
-  use: 'secret' | 'token' | 'ping';
+  use: 'secret' | 'token' | 'webhook' | 'ping';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -23,6 +23,11 @@ export type SecretPlace = {
 function said({ brandId, connectionId, use, name }: SecretPlace): { what: string; anew: string } {
   if (use === 'ping')
     return { what: `ping address of brand ${name ?? brandId}`, anew: 'npx nightshift brands set-ping' };
+  if (use === 'webhook')
+    return {
+      what: `webhook secret of connection ${name ?? connectionId}`,
+      anew: 'npx nightshift connections webhooks secret',
+    };
   return { what: `secret of connection ${name ?? connectionId}`, anew: 'npx nightshift connections key' };
 }
 
@@ -140,8 +145,8 @@ export async function resealAll(
   keys: Sealer,
 ): Promise<{ connections: number; pings: number }> {
   const { rows } = await db.query<{ brand_id: string; id: string }>(
-    `select brand_id, id from app.connections
-     where secret_key_id <> $1 or token_key_id <> $1 order by brand_id, id`,
+    `select brand_id, id from app.connections where secret_key_id <> $1 or token_key_id <> $1
+     union select brand_id, connection_id from app.webhook_secrets where secret_key_id <> $1 order by 1, 2`,
     [keys.keyId],
   );
   // One connection per transaction, so that each lock is short.
@@ -186,4 +191,16 @@ async function reseal(tx: Tx, keys: Sealer, brandId: string, connectionId: strin
      where brand_id = $1 and id = $2`,
     [brandId, connectionId, secret.sealed, secret.keyId, token?.sealed ?? null, token?.keyId ?? null],
   );
+  const { rows: others } = await tx.query<{ id: string; secret: Buffer; secret_key_id: string }>(
+    'select id, secret, secret_key_id from app.webhook_secrets where brand_id = $1 and connection_id = $2',
+    [brandId, connectionId],
+  );
+  for (const one of others) {
+    const { sealed, keyId } = again(one.secret, one.secret_key_id, 'webhook');
+    await tx.query(
+      `update app.webhook_secrets set secret = $4, secret_key_id = $5
+       where brand_id = $1 and connection_id = $2 and id = $3`,
+      [brandId, connectionId, one.id, sealed, keyId],
+    );
+  }
 }

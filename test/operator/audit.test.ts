@@ -173,7 +173,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 
 /** Verbs with a test of their own. */
 const ELSEWHERE = [
-  ...['migrate', 'up', 'connections map', 'connections unmap'],
+  ...['migrate', 'up', 'connections map', 'connections unmap', 'connections webhooks'],
   ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
 ];
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
+import { freePorts } from '../support/program.ts';
 
 const root = join(import.meta.dirname, '../..');
 const { version, scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -54,7 +55,7 @@ test('its exit code is the exit code of the command', async () => {
 
 test('a signal reaches the command, and its orderly end is the end', async () => {
   await using db = await freshDb();
-  const env = { ...process.env, DATABASE_URL: db.url };
+  const env = { ...process.env, ...freePorts, DATABASE_URL: db.url };
   const { child, ended } = launchOnOldNode(['up'], { env });
   if (child.stderr === null) throw new Error('no stderr');
   for await (const chunk of child.stderr) if (String(chunk).includes('worker')) break; // it is up
@@ -66,7 +67,7 @@ test('a signal reaches the command, and its orderly end is the end', async () =>
 test('what runs on, runs with the flags by which a worker keeps its memory small', async () => {
   await using db = await freshDb();
   const child = spawn(process.execPath, [join(root, 'bin/nightshift.mjs'), 'up'], {
-    env: { ...process.env, DATABASE_URL: db.url },
+    env: { ...process.env, ...freePorts, DATABASE_URL: db.url },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = once(child, 'exit');

@@ -28,6 +28,7 @@ test('an empty environment gives the defaults', () => {
     stallSeconds: 30,
     logLevel: 'info',
     sentryDsn: undefined,
+    web: { public: { host: '127.0.0.1', port: 8360 }, metrics: { host: '127.0.0.1', port: 8361 } },
   });
 });
 

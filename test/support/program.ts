@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 
+/** So that no test takes the port of another. */
+export const freePorts = { NIGHTSHIFT_WEB_PORT: '0', NIGHTSHIFT_METRICS_PORT: '0' };
+
 /** What every program needs of our environment: the rest of it, such as a database, a test gives or leaves out. */
 export const bareEnv = {
   PATH: process.env.PATH ?? '',
   HOME: process.env.HOME ?? '',
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
+  ...freePorts,
 };
 
 export type Program = AsyncDisposable & {

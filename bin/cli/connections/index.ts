@@ -8,6 +8,7 @@ import { addList } from './list.ts';
 import { addMove, addSetUrl } from './move.ts';
 import { addMap, addParts, addUnmap } from './parts.ts';
 import { addRemove, addRename } from './remove.ts';
+import { addWebhooks } from './webhooks/index.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('connections: accounts at providers, with their sealed keys');
@@ -27,6 +28,7 @@ export const noun: Noun = (command, cli) => {
     addRemove,
     addSetUrl,
     addLimits,
+    addWebhooks,
   ]) {
     add(command, cli);
   }

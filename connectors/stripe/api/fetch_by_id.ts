@@ -3,10 +3,12 @@ import type { Deletion } from '#sql/load/table.ts';
 import { atOnce } from '../../kit/at_once.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
-import { type Collection, contentOf, type Page, pathTo, type Seen } from '../sync/collection.ts';
+import { type Collection, contentOf, type Page, pathOf, pathTo, type Seen } from '../sync/collection.ts';
 import type { StripeRun } from '../sync/sync_run.ts';
 import { dateOf } from '../sync/sync_state.ts';
-import { getObject } from './list.ts';
+import { ObjectMissing } from './answers.ts';
+import type { Stripe } from './client.ts';
+import { getObject, listPages } from './list.ts';
 
 const BATCH_SIZE = 100;
 const READERS_MAX = 4;
@@ -82,4 +84,43 @@ async function readBatch(
   if (unread.length === 0) return { page, unread };
   const incomplete = `Stripe's events name objects that it does not return: ${unread.slice(0, 5).join(', ')}`;
   return { page: { ...page, incomplete }, unread };
+}
+
+/** Empty for an owner that Stripe does not have any more. */
+export async function ownedBy(
+  stripe: Stripe,
+  collection: Collection,
+  owner: string,
+): Promise<readonly string[]> {
+  const { ownedBy: by } = collection;
+  if (by === undefined) throw new TypeError(`${collection.name} of an owner have no parameter of their list`);
+  const ids: string[] = [];
+  try {
+    for await (const { objects } of listPages(stripe, pathOf(collection), [[by, owner]]))
+      for (const { id } of objects) if (typeof id === 'string') ids.push(id);
+  } catch (error) {
+    if (!(error instanceof ObjectMissing && error.param === by)) throw error;
+  }
+  return ids;
+}
+
+/** Stands for all objects of an owner where ids are asked for: `charge=ch_1`. */
+export function ownerId({ ownedBy: by }: Collection, owner: string): string {
+  return `${by}=${owner}`;
+}
+
+/** The ids with those of the objects of each owner among them. */
+export async function withOwned(
+  stripe: Stripe,
+  collection: Collection,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const prefix = ownerId(collection, '');
+  const found = new Set<string>();
+  for (const id of ids)
+    for (const one of id.startsWith(prefix)
+      ? await ownedBy(stripe, collection, id.slice(prefix.length))
+      : [id])
+      found.add(one);
+  return found;
 }

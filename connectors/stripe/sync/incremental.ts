@@ -3,11 +3,10 @@
  * last minute is left for later, and some minutes before the position are listed again.
  */
 import { checkpoint, emptyPage } from '../../kit/sync_run.ts';
-import { ObjectMissing } from '../api/answers.ts';
 import type { Stripe } from '../api/client.ts';
-import { type Changed, datesOfSign, fetchByIds } from '../api/fetch_by_id.ts';
+import { type Changed, datesOfSign, fetchByIds, ownedBy } from '../api/fetch_by_id.ts';
 import { listPages } from '../api/list.ts';
-import { type Collection, type Page, pathOf } from './collection.ts';
+import type { Collection, Page } from './collection.ts';
 import { type FeedPart, feedOf, LAG_SECONDS, STEP_SECONDS } from './event_feed.ts';
 import { addSign, type Heard, listener, OVERLAP_SECONDS } from './listen.ts';
 import { contentsOf, type StripeRun } from './sync_run.ts';
@@ -113,17 +112,4 @@ async function withOwned(stripe: Stripe, collection: Collection, heard: Heard): 
   for (const [owner, sign] of heard.owners)
     for (const id of await ownedBy(stripe, collection, owner)) addSign(changed, id, sign);
   return changed;
-}
-/** Empty for an owner that Stripe does not have any more. */
-async function ownedBy(stripe: Stripe, collection: Collection, owner: string): Promise<readonly string[]> {
-  const { ownedBy: by } = collection;
-  if (by === undefined) throw new TypeError(`${collection.name} of an owner have no parameter of their list`);
-  const ids: string[] = [];
-  try {
-    for await (const { objects } of listPages(stripe, pathOf(collection), [[by, owner]]))
-      for (const { id } of objects) if (typeof id === 'string') ids.push(id);
-  } catch (error) {
-    if (!(error instanceof ObjectMissing && error.param === by)) throw error;
-  }
-  return ids;
 }

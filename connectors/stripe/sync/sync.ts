@@ -3,7 +3,7 @@ import type { StreamContext } from '../../kit/stream.ts';
 import { type SyncSteps, type SyncWindow, syncPages } from '../../kit/sync.ts';
 import { emptyPage, parseState } from '../../kit/sync_run.ts';
 import { guardAccount, guardPage } from '../api/account_guard.ts';
-import { fetchByIds, unheard } from '../api/fetch_by_id.ts';
+import { fetchByIds, unheard, withOwned } from '../api/fetch_by_id.ts';
 import { BEGINNING, backfill } from './backfill.ts';
 import type { Collection, Page } from './collection.ts';
 import { readIncrement } from './incremental.ts';
@@ -31,7 +31,7 @@ export function collectionPages(
 }
 
 /**
- * Objects by their ids, in their current state or deleted. The position stays. No event reports the deletions, so
+ * Objects by their ids, or by that of their owner, in their current state or deleted. The position stays. No event reports the deletions, so
  * nothing is deleted before the key is known to belong to the account.
  */
 export async function* fetchPages(
@@ -42,7 +42,8 @@ export async function* fetchPages(
   const run = openRun(context);
   const now = secondOf(context.now());
   let isOwnAccount = false;
-  for await (const page of fetchByIds(run, collection, unheard(ids), now)) {
+  const all = await withOwned(run.stripe, collection, ids);
+  for await (const page of fetchByIds(run, collection, unheard([...all]), now)) {
     if (page.deletions?.length && !isOwnAccount) {
       const doubt = await guardAccount(run, collection, { from: BEGINNING, before: now });
       if (doubt !== undefined) {

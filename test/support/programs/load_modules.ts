@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 const programs = [
   'bin/nightshift.js',
   'bin/scheduler.js',
+  'bin/web.js',
   'bin/worker.js',
   'sandbox/main.js',
   'workers/queue/watchdog_thread.js',

@@ -1,0 +1,14 @@
+/** Errors of what comes over the web: deliveries of providers. */
+import type { Entry } from './error_entry.ts';
+
+export const webErrors = {
+  NS_WEBHOOK_SECRETS_FULL: {
+    exit: 'conflict',
+    when: 'a connection has so many webhook secrets that one more would only slow its deliveries down',
+    next: 'drop those that are out of use: `connections webhooks secret … --only`',
+  },
+  NS_WEB_PORT_TAKEN: {
+    when: 'the web server cannot listen: another process has the port, or the address is not of this machine',
+    next: 'choose another one: `NIGHTSHIFT_WEB_PORT`, `NIGHTSHIFT_METRICS_PORT`',
+  },
+} as const satisfies Record<string, Entry>;

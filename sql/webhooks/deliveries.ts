@@ -1,0 +1,111 @@
+/** Stored deliveries, and the hints that they give. */
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { keepConnection } from '../load/load_lock.ts';
+import type { ConnectionKey, StreamKey } from '../load/stream_key.ts';
+
+/** A verified delivery, ready to store. */
+export type NewDelivery = {
+  id: string;
+  topic: string;
+  headers: Readonly<Record<string, string>>;
+  body: Buffer;
+  rowsOf: string | undefined;
+  hints: readonly { stream: string; id?: string }[];
+};
+
+const STORE = {
+  name: 'store deliveries',
+  text: `
+    insert into ops.webhook_deliveries (brand_id, connection_id, delivery_id, topic, headers, body, rows_of, relay)
+    select $1, $2, d.id, d.topic, d.headers, d.body, d.rows_of,
+           case when exists (
+             select from app.webhook_relays r where r.brand_id = $1 and r.connection_id = $2) then 'waiting' end
+    from unnest($3::text[], $4::text[], $5::jsonb[], $6::bytea[], $7::text[]) as d (id, topic, headers, body, rows_of)
+    on conflict do nothing
+    returning delivery_id as id, relay is not null as relayed`,
+};
+const HINT = {
+  name: 'store hints',
+  text: `
+    insert into ops.webhook_hints (brand_id, connection_id, stream, object_id)
+    select $1, $2, h.stream, h.object_id from unnest($3::text[], $4::text[]) as h (stream, object_id)`,
+};
+
+/** What is stored of some deliveries: the ids of those that were not there, and whether they are to be relayed. */
+export type Stored = { ids: ReadonlySet<string>; isRelayed: boolean };
+
+/** Stores those that are new, with their hints. */
+export async function storeDeliveries(
+  tx: Tx,
+  key: ConnectionKey,
+  deliveries: readonly NewDelivery[],
+): Promise<Stored> {
+  await keepConnection(tx, key);
+  const { brandId, connectionId } = key;
+  const { rows } = await tx.query<{ id: string; relayed: boolean }>({ ...STORE }, [
+    brandId,
+    connectionId,
+    deliveries.map(({ id }) => id),
+    deliveries.map(({ topic }) => topic),
+    deliveries.map(({ headers }) => JSON.stringify(headers)),
+    deliveries.map(({ body }) => body),
+    deliveries.map(({ rowsOf }) => rowsOf ?? null),
+  ]);
+  const ids = new Set(rows.map(({ id }) => id));
+  const hints = deliveries.filter(({ id }) => ids.has(id)).flatMap((one) => one.hints);
+  if (hints.length > 0)
+    await tx.query({ ...HINT }, [
+      brandId,
+      connectionId,
+      hints.map(({ stream }) => stream),
+      hints.map(({ id }) => id ?? null),
+    ]);
+  return { ids, isRelayed: rows.some(({ relayed }) => relayed) };
+}
+
+export type Hinted = {
+  /** The objects to fetch. */
+  ids: string[];
+  /** Whether the stream should read its changes. */
+  isWhole: boolean;
+  /** The hints that say so. */
+  numbers: number[];
+};
+
+/** The oldest hints of a stream, up to a number. */
+export async function readHints(
+  db: Reader,
+  { brandId, connectionId, stream }: StreamKey,
+  max: number,
+): Promise<Hinted> {
+  const { rows } = await db.query<{ id: string | null; number: number }>(
+    `select object_id as id, number from ops.webhook_hints
+     where brand_id = $1 and connection_id = $2 and stream = $3 order by number limit $4`,
+    [brandId, connectionId, stream, max],
+  );
+  return {
+    ids: [...new Set(rows.flatMap(({ id }) => id ?? []))],
+    isWhole: rows.some(({ id }) => id === null),
+    numbers: rows.map(({ number }) => number),
+  };
+}
+
+/** Deletes the hints that were followed; returns whether others are left. One that commits late has a lower number. */
+export async function forgetHints(
+  tx: Tx,
+  { brandId, connectionId, stream }: StreamKey,
+  numbers: readonly number[],
+): Promise<boolean> {
+  const key = [brandId, connectionId, stream];
+  await tx.query(
+    `delete from ops.webhook_hints
+     where brand_id = $1 and connection_id = $2 and stream = $3 and number = any ($4::bigint[])`,
+    [...key, numbers],
+  );
+  const { rows } = await tx.query(
+    'select from ops.webhook_hints where brand_id = $1 and connection_id = $2 and stream = $3 limit 1',
+    key,
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,96 @@
+/** Who may deliver: the connection behind an address, and the secrets that verify its deliveries. */
+import { coded } from '#runtime/errors.ts';
+import type { Db, Tx } from '../db/pool.ts';
+import { keepConnection } from '../load/load_lock.ts';
+import type { ConnectionKey } from '../load/stream_key.ts';
+import type { Sealer } from '../tenants/secrets.ts';
+
+/** While one is replaced there are two, and some to spare. */
+const SECRETS_MAX = 5;
+
+/** A connection that takes deliveries. */
+export type Receiver = ConnectionKey & {
+  name: string;
+  auth: string;
+  /** That of the connection itself, sealed. */
+  key: { sealed: Buffer; keyId: string };
+  secrets: readonly { sealed: Buffer; keyId: string }[];
+};
+
+/** Ids are random, so there is one or none; nothing forbids two brands the same, and then the secret decides. */
+const RECEIVERS = {
+  name: 'receivers of an address',
+  text: `
+    select c.brand_id, c.id as connection_id, c.name, c.auth, c.secret, c.secret_key_id,
+           array(select s.secret from app.webhook_secrets s
+                 where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as secrets,
+           array(select s.secret_key_id from app.webhook_secrets s
+                 where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as key_ids
+    from app.connections c where c.id = $1 and c.provider = $2 and c.removing_at is null limit 3`,
+};
+
+type Row = {
+  brand_id: string;
+  connection_id: string;
+  name: string;
+  auth: string;
+  secret: Buffer;
+  secret_key_id: string;
+  secrets: Buffer[];
+  key_ids: string[];
+};
+
+export async function receiversOf(
+  db: Pick<Db, 'query'>,
+  { connectionId, provider }: { connectionId: string; provider: string },
+): Promise<Receiver[]> {
+  const { rows } = await db.query<Row>(RECEIVERS, [connectionId, provider]);
+  return rows.map((row) => ({
+    brandId: row.brand_id,
+    connectionId: row.connection_id,
+    name: row.name,
+    auth: row.auth,
+    key: { sealed: row.secret, keyId: row.secret_key_id },
+    secrets: row.secrets.map((sealed, index) => ({ sealed, keyId: row.key_ids[index] ?? '' })),
+  }));
+}
+
+export class SecretsFull extends coded('NS_WEBHOOK_SECRETS_FULL') {
+  constructor(name: string) {
+    super(`Connection ${name} has ${SECRETS_MAX} webhook secrets already.`, {
+      hint: `Drop those that are out of use: npx nightshift connections webhooks secret ${name} --only`,
+      context: { connection: name },
+    });
+  }
+}
+
+export type NewSecret = ConnectionKey & {
+  name: string;
+  secret: string;
+  /** From now on only this one verifies. */
+  only: boolean;
+};
+
+/** Adds a secret beside those that verify already, or in their place. Returns how many there are. */
+export async function addSecret(
+  tx: Tx,
+  sealer: Sealer,
+  { brandId, connectionId, name, secret, only }: NewSecret,
+): Promise<number> {
+  await keepConnection(tx, { brandId, connectionId });
+  const key = [brandId, connectionId];
+  if (only) await tx.query('delete from app.webhook_secrets where brand_id = $1 and connection_id = $2', key);
+  const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'webhook' });
+  await tx.query(
+    `insert into app.webhook_secrets (brand_id, connection_id, secret, secret_key_id, added_at)
+     values ($1, $2, $3, $4, clock_timestamp())`,
+    [...key, sealed, keyId],
+  );
+  const { rows } = await tx.query<{ n: number }>(
+    'select count(*) as n from app.webhook_secrets where brand_id = $1 and connection_id = $2',
+    key,
+  );
+  const count = rows[0]?.n ?? 0;
+  if (count > SECRETS_MAX) throw new SecretsFull(name);
+  return count;
+}

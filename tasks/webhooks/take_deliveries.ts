@@ -1,0 +1,33 @@
+/** Stores verified deliveries of a connection, and queues what they ask for, in one transaction. */
+import type { Stream } from '#connectors/kit/stream.ts';
+import type { Hint } from '#connectors/kit/webhook.ts';
+import type { Tx } from '#sql/db/pool.ts';
+import type { ConnectionKey } from '#sql/load/stream_key.ts';
+import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
+import { enqueue } from '../enqueue.ts';
+import { followHints } from './follow_hints.ts';
+
+/** Hints of this time are followed together; the first one decides when. */
+const HINT_DELAY_SECONDS = 1;
+
+export type Taken = NewDelivery & { hints: readonly Hint[] };
+
+/** `streams`: those of the provider. Returns the ids of those that were not there. */
+export async function takeDeliveries(
+  tx: Tx,
+  key: ConnectionKey,
+  deliveries: readonly Taken[],
+  streams: readonly Stream[],
+): Promise<ReadonlySet<string>> {
+  const { ids } = await storeDeliveries(tx, key, deliveries);
+  const hints = deliveries.filter(({ id }) => ids.has(id)).flatMap((one) => one.hints);
+  // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
+  for (const { name: stream } of streams) {
+    const delays = hints
+      .filter((hint) => hint.stream === stream)
+      .map(({ afterSeconds = HINT_DELAY_SECONDS }) => afterSeconds);
+    if (delays.length > 0)
+      await enqueue(tx, followHints, { ...key, stream }, { delaySeconds: Math.max(...delays) });
+  }
+  return ids;
+}
