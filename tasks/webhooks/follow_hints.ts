@@ -27,12 +27,18 @@ export const followHints = defineTask({
     // What reads everything, or the rest of it, needs no hints.
     const isRead = isBackfillDue(stream, position, now());
     const tallies: Tally[] = [];
-    if (!isRead && ids.length > 0) tallies.push(await runStream({ ...which, ids }, context));
-    if (!isRead && isWhole) tallies.push(await runStream(which, context));
-    await db.transaction(async (tx) => {
+    // This run goes on behind those of the stream.
+    const inner = { ...context, db: { ...db, finish: db.transaction } };
+    if (!isRead && ids.length > 0) tallies.push(await runStream({ ...which, ids }, inner));
+    if (!isRead && isWhole) tallies.push(await runStream(which, inner));
+    return db.finish(async (tx) => {
       if (await forgetHints(tx, which, numbers)) await enqueue(tx, followHints, which);
+      return {
+        hints: numbers.length,
+        ...(isRead && { skipped: 'a first load is due' }),
+        ...together(tallies),
+      };
     });
-    return { hints: numbers.length, ...(isRead && { skipped: 'a first load is due' }), ...together(tallies) };
   },
 });
 

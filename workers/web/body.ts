@@ -1,7 +1,7 @@
 /** Reads the raw body of a request, within limits of size, of time, and of what all requests hold together. */
 import type { IncomingMessage } from 'node:http';
 
-/** Shopify, the least patient, breaks off after 5 s. */
+/** The least patient provider breaks off after 5 s. */
 const BODY_MS_MAX = 5_000;
 /** Of all requests that are being read or stored. */
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
