@@ -22,7 +22,7 @@ const AFTER_SECONDS = 600;
 const CUSTOMERS = 50;
 const PRICE_MINOR = 1_990;
 const FEE_MINOR = 50;
-const RATES_DAYS = 60;
+const RATES_DAYS = 120;
 /** Fewer than the bank publishes would be doubted. */
 const CURRENCIES =
   'USD,JPY,CZK,DKK,GBP,HUF,PLN,RON,SEK,CHF,ISK,NOK,TRY,AUD,BRL,CAD,CNY,HKD,IDR,ILS,INR,KRW,MXN,MYR,NZD,PHP,SGD,THB,ZAR'.split(

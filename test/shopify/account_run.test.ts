@@ -1,43 +1,17 @@
-/** One run for all streams of a shop: what it costs when nothing happened, and that it ends as single runs do. */
+/** One run for all streams of a shop: what it costs when nothing happened, and what it reads when something did. */
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { aShopOf, dyingAfter, type ShopUnderTest } from '../support/providers/shopify.ts';
-
-const STREAMS = ['customers', 'deletions', 'orders', 'products', 'shop'].map((name) => `shopify.${name}`);
-const at = (hour: number) => ({ now: `2026-11-20T${String(hour).padStart(2, '0')}:00:00Z` });
-const served = (hour: number, more: object = {}) => ({
-  scenario: {
-    ...at(hour),
-    shops: { acme: { token: 'shpat_acme', currency: 'USD', zone: 'America/New_York', ...more } },
-  },
-});
-
-const order = (id: number, updated: string, more: object = {}) => ({
-  ...{ id, processedAt: '2026-11-10T10:00:00Z', updatedAt: `2026-11-20T${updated}:00Z` },
-  lineItems: [{ id: id * 10, originalUnitPriceSet: '10.00' }],
-  ...more,
-});
-const few = {
-  'orders.ndjson': [order(1, '01:00', { customer: { id: 7 } }), order(2, '02:00')],
-  'customers.ndjson': [{ id: 7, updatedAt: '2026-11-20T01:00:00Z' }],
-  'products.ndjson': [
-    { id: 100, updatedAt: '2026-11-20T01:00:00Z', variants: [{ id: 101, inventoryItem: { id: 102 } }] },
-  ],
-};
-const many = {
-  ...few,
-  'orders.ndjson': Array.from({ length: 1_500 }, (_, index) => order(index + 1, '01:00')),
-};
-
-async function firstLoad(shop: ShopUnderTest, hour = 6): Promise<void> {
-  for (const stream of STREAMS) await shop.sync(stream, at(hour));
-}
-
-const statesOf = (db: TestDb, { brandId }: ShopUnderTest) =>
-  db.rows<{ stream: string; state: string; complete_to: Date | null; last_success_at: Date }>(
-    'select stream, state, complete_to, last_success_at from ops.positions where brand_id = $1 order by stream',
-    [brandId],
-  );
+import {
+  at,
+  few,
+  firstLoad,
+  many,
+  order,
+  STREAMS,
+  served,
+  statesOf,
+} from '../support/providers/shop_account.ts';
+import { aShopOf, type ShopUnderTest } from '../support/providers/shopify.ts';
 
 test.each([
   ['a small shop', few],
@@ -245,83 +219,4 @@ test('an order that is missing is noticed by the count of a quiet hour, and of a
   await lose('2');
   expect(await shop.syncAll(at(10))).not.toHaveProperty('incomplete'); // nothing says that it is gone
   expect(await shop.syncAll({ now: '2026-11-21T09:00:00Z' })).toMatchObject(missing);
-});
-
-test('a look that Shopify refuses is asked for one by one, and one stream that fails stops no other', async () => {
-  await using db = await freshDb();
-  await using shop = await aShopOf(db, few, served(6));
-  await firstLoad(shop);
-  await shop.serve({ ...few, 'orders.ndjson': [...few['orders.ndjson'], order(3, '06:30')] }, served(7));
-  await shop.faults(
-    { kind: 'status', status: 400, match: 'query Look', count: 0 },
-    { kind: 'status', status: 400, match: 'CustomersCount', count: 0 },
-  );
-  const tally = await shop.syncAll(at(7));
-  expect(tally).toMatchObject({
-    warning: expect.stringContaining('one by one'),
-    streams: { 'shopify.orders': { changed: 1 }, 'shopify.customers': { job: expect.any(String) } },
-  });
-  expect((await statesOf(db, shop)).map(({ state }) => state)).toEqual(['failing', 'ok', 'ok', 'ok', 'ok']);
-});
-
-test('a look that breaks off is asked for again with the whole run, and moves no position', async () => {
-  await using db = await freshDb();
-  await using shop = await aShopOf(db, few, served(6));
-  await firstLoad(shop);
-  await shop.faults({ kind: 'revoked_key', after: 1, count: 0 });
-  await expect(shop.syncAll(at(7))).rejects.toMatchObject({ code: 'NS_CREDENTIALS_REJECTED' });
-  const held = await db.column('select held_code from app.connections where id = $1', [shop.connectionId]);
-  expect(held).toEqual(['NS_CREDENTIALS_REJECTED']);
-  expect(
-    await db.column("select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'"),
-  ).toEqual([0]);
-  const upTo =
-    "select distinct (position ->> 'changesTo')::timestamptz from ops.positions where position ? 'changesTo'";
-  expect(await db.column(upTo)).toEqual([new Date(Date.parse(at(6).now) - 60_000)]);
-});
-
-test('a backfill that fell back to pages goes on in a job of its own, and so do changes of many days', async () => {
-  await using db = await freshDb();
-  await using shop = await aShopOf(db, few, served(6));
-  await using other = await aShopOf(db, few, served(6));
-  for (const one of [shop, other]) await firstLoad(one);
-  const fallback = { changesTo: '2000-01-01T00:00:00.000Z', catchingUp: 'a request' };
-  const setPosition = `update ops.positions set position = $3 where brand_id = $1 and stream = $2`;
-  await db.query(setPosition, [shop.brandId, 'shopify.orders', fallback]);
-  const days = { changesTo: '2026-11-16T06:00:00.000Z' };
-  await db.query(setPosition, [shop.brandId, 'shopify.products', days]);
-  for (const one of [shop, other]) await one.syncAll(at(7));
-  const jobs = await db.column(
-    `select payload ->> 'stream' from graphile_worker._private_jobs
-     where payload ->> 'stream' is not null and payload ->> 'connectionId' = $1 order by 1`,
-    [shop.connectionId],
-  );
-  expect(jobs).toEqual(['shopify.orders', 'shopify.products']);
-  const all = "select count(*)::int from graphile_worker.jobs where task_identifier = 'sync_stream'";
-  expect(await db.column(all)).toEqual([2]);
-  for (const stream of ['shopify.orders', 'shopify.products']) await shop.sync(stream, at(7));
-  expect(await shop.syncAll(at(8))).toMatchObject({ quiet: STREAMS.length });
-});
-
-test('a run that dies at any commit goes on behind what is stored', async () => {
-  await using db = await freshDb();
-  await using shop = await aShopOf(db, few, served(6));
-  await firstLoad(shop);
-  const next = {
-    ...few,
-    'orders.ndjson': [...few['orders.ndjson'], order(3, '06:30')],
-    'customers.ndjson': [...few['customers.ndjson'], { id: 8, updatedAt: '2026-11-20T06:40:00Z' }],
-  };
-  await shop.serve(next, served(7));
-  for (let commits = 0; ; commits++) {
-    const ended = await shop.syncAll(at(7), dyingAfter(db, commits)).then(
-      () => true,
-      () => false,
-    );
-    if (ended) break;
-    expect(commits).toBeLessThan(30);
-  }
-  expect(await db.column('select id from raw.shopify_orders order by id')).toEqual(['1', '2', '3']);
-  expect(await db.column('select id from raw.shopify_customers order by id')).toEqual(['7', '8']);
-  expect((await statesOf(db, shop)).every(({ state }) => state === 'ok')).toBe(true);
 });
