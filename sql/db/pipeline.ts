@@ -1,5 +1,6 @@
 import type { ClientBase, QueryResult } from 'pg';
-import type { BoundStatement } from './pool.ts';
+
+export type BoundStatement = { name: string; text: string; values: unknown[] };
 
 /**
  * Sends two statements at once and waits for both answers. If the first fails, so does this, whatever the second did:

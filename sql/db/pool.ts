@@ -6,7 +6,7 @@
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
 import { DatabaseUnreachable, isDatabaseFault, refusalOf } from './faults.ts';
-import { inOneTrip } from './pipeline.ts';
+import { type BoundStatement, inOneTrip } from './pipeline.ts';
 import { types } from './pool_types.ts';
 
 export type Tx = pg.ClientBase;
@@ -14,7 +14,7 @@ export type Tx = pg.ClientBase;
 /** A prepared statement, for frequent queries: a session parses it once. */
 export type NamedStatement = { name: string; text: string };
 export type Statement = string | NamedStatement;
-export type BoundStatement = NamedStatement & { values: unknown[] };
+export type { BoundStatement };
 
 /** What a transaction sends together with `begin` and with `commit`, each of which saves a round trip. */
 export type Bracket<T> = {

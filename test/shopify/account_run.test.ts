@@ -176,18 +176,20 @@ test('an order that changes after the look, and before its window is read, is no
   });
   await shop.serve(next('06:58'), served(7));
   let isChanged = false;
+  // The first page that is stored is that of the products.
+  const afterwards = async <T>(committed: Promise<T>): Promise<T> => {
+    const result = await committed;
+    const [products] = await db.column("select count(*)::int from raw.shopify_products where id = '200'");
+    if (products === 1 && !isChanged) {
+      isChanged = true;
+      await shop.serve(next('07:00'), served(8));
+    }
+    return result;
+  };
   const changing: TestDb = {
     ...db,
-    // The first page that is stored is that of the products.
-    async transaction(fn) {
-      const result = await db.transaction(fn);
-      const [products] = await db.column("select count(*)::int from raw.shopify_products where id = '200'");
-      if (products === 1 && !isChanged) {
-        isChanged = true;
-        await shop.serve(next('07:00'), served(8));
-      }
-      return result;
-    },
+    transaction: (fn) => afterwards(db.transaction(fn)),
+    bracketed: (bracket) => afterwards(db.bracketed(bracket)),
   };
   expect(await shop.syncAll(at(7), changing)).not.toHaveProperty('incomplete');
   expect(isChanged).toBe(true);
