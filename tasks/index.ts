@@ -1,5 +1,6 @@
 /** Every task that a worker runs. A new one is added here. */
-import { deliverAlert } from './deliver_alert.ts';
+import { deliverAlert } from './alerts/deliver_alert.ts';
+import { sendPing } from './alerts/send_ping.ts';
 import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
@@ -7,7 +8,6 @@ import { nightly } from './nightly.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
-import { sendPing } from './send_ping.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';

@@ -40,6 +40,8 @@ export type NightJobRow = {
   note: string | null;
   /** The group of failures that the job bears. */
   failure: string | null;
+  /** What a person does about it. */
+  hint: string | null;
   seconds: number | null;
 };
 
@@ -65,7 +67,7 @@ const JOBS = `
   select nj.step, coalesce(c.name, r.slug, 'the brand') as of, nj.job_id::text,
          coalesce(j.state, l.outcome, case when nj.job_id is null then 'skipped' else 'gone' end) as state,
          coalesce(nj.note, l.error_message, l.tally ->> 'incomplete') as note,
-         l.failure_group as failure,
+         l.failure_group as failure, l.error_hint as hint,
          round(extract(epoch from l.finished_at - l.started_at), 1)::float8 as seconds
   from ops.night_jobs nj
   left join app.connections c on c.brand_id = nj.brand_id and c.id = nj.connection_id

@@ -1,7 +1,7 @@
 /** Says whether the day of a night is final, and alerts where that comes too late. */
 import { type Digest, readDigest } from '#sql/nights/digest.ts';
 import { keepVerdict, type Night } from '#sql/nights/nights.ts';
-import { queuePings } from '../send_ping.ts';
+import { queuePings } from '../alerts/send_ping.ts';
 import type { Tally, TaskContext } from '../task.ts';
 import { alertIfDue, keepPromise } from './promise.ts';
 

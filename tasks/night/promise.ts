@@ -2,7 +2,7 @@
 import { raiseAlert, resolveAlert } from '#sql/alerts/alerts.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { type Night, wasPromised } from '#sql/nights/nights.ts';
-import { queueDeliveries } from '../deliver_alert.ts';
+import { queueDeliveries } from '../alerts/deliver_alert.ts';
 
 /** Raises the alert once the deadline has passed. The last of its transaction. */
 export async function alertIfDue(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tellBreakers } from '#tasks/breaker_alerts.ts';
+import { tellBreakers } from '#tasks/alerts/breaker_alerts.ts';
 import { tasks } from '#tasks/index.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

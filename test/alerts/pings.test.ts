@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { areAllNightsKept } from '#sql/alerts/pings.ts';
-import { sendPing } from '#tasks/send_ping.ts';
+import { sendPing } from '#tasks/alerts/send_ping.ts';
 import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sign } from '#tasks/deliver_alert.ts';
+import { sign } from '#tasks/alerts/deliver_alert.ts';
 import { nightly } from '#tasks/nightly.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -14,6 +14,7 @@ import {
   letNightsGoOn,
   look,
   untilNight,
+  zoneAtHour,
 } from '../support/schedules/nights.ts';
 
 const show = (db: TestDb, ...args: string[]) =>
@@ -50,7 +51,7 @@ test('the night of each brand begins at its own 02:00, reads, computes and judge
 test('a key that is refused leaves the day provisional, keeps nobody else waiting, and is alerted once', async () => {
   await using db = await freshDb();
   await using receiver = await aReceiver();
-  const brand = await aNightlyBrand(db, zoneOfNoon());
+  const brand = await aNightlyBrand(db, zoneAtHour(12));
   await using shop = brand.shop;
   await db.query(`update app.brands set complete_by = '18:00'`);
   await shop.faults({ kind: 'revoked_key', count: 0 });
@@ -182,12 +183,6 @@ test('a step that fails past the deadline is alerted all the same; a new brand w
 async function localDayOf(db: TestDb): Promise<string> {
   const [day] = await db.column(`select (now() at time zone 'Europe/London')::date`);
   return String(day);
-}
-
-/** Where it is about noon, so that 02:00 has passed and the evening has not come. */
-function zoneOfNoon(): string {
-  const behind = new Date().getUTCHours() - 12;
-  return behind === 0 ? 'Etc/GMT' : `Etc/GMT${behind > 0 ? `+${behind}` : behind}`;
 }
 
 test('nights that an outage left out are named with the backfill that makes them good', async () => {

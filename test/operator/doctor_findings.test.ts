@@ -122,6 +122,19 @@ const CASES: Case[] = [
   },
   {
     ...{
+      check: 'missed nights',
+      severity: 'warning',
+      evidence: /the night of 20\d\d-\d\d-\d\d never began/,
+      mend: /schedules backfill \d+ --since/,
+    },
+    breaks: `with s as (
+               insert into ops.schedules (brand_id, name, task, expression, decided_to)
+               values (:brand, 'other', 'nightly', '0 2 * * *', now()) returning id, brand_id)
+             insert into ops.schedule_slots (brand_id, schedule_id, slot, version, local_day, outcome, decided_at, decided_by)
+             select brand_id, id, now() - interval '9 days', 1, current_date - 9, 'missed', now(), 'test' from s`,
+  },
+  {
+    ...{
       check: 'open alerts',
       severity: 'failure',
       evidence: /Broken for acme: a promise. a cause/,

@@ -21,6 +21,7 @@ test('an empty environment gives the defaults', () => {
     databaseUrl: undefined,
     dataDir: '.nightshift',
     secretKeys: undefined,
+    pings: {},
     allowedHosts: [],
     ecbUrl: 'https://www.ecb.europa.eu/stats/eurofxref',
     concurrency: 4,

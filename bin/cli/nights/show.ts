@@ -65,15 +65,19 @@ function linesOf(night: NightPage): string[] {
     ...(state === 'syncing' || state === 'computing'
       ? [`  waits for ${waiting.length} of ${jobs.length} jobs`]
       : []),
-    ...jobs.filter(({ state: one }) => one !== 'succeeded').map(jobLine),
+    ...jobs.filter(({ state: one }) => one !== 'succeeded').flatMap(jobLines),
     ...(digest ? digestLines(digest) : []),
     '',
   ];
 }
 
-function jobLine({ step, of, job_id, state, note, failure }: NightPage['jobs'][number]): string {
+function jobLines({ step, of, job_id, state, note, failure, hint }: NightPage['jobs'][number]): string[] {
   const which = [job_id && `job ${job_id}`, failure && `failure ${failure}`].filter(Boolean).join(', ');
-  return `  ${step} of ${of}: ${state}${which ? ` (${which})` : ''}${note ? `: ${note}` : ''}`;
+  const needsSomebody = state === 'held' || state === 'dead';
+  return [
+    `  ${step} of ${of}: ${state}${which ? ` (${which})` : ''}${note ? `: ${note}` : ''}`,
+    ...(needsSomebody && hint ? [`    next: ${hint}`] : []),
+  ];
 }
 
 /** Figures of the day, what is late, and what has changed of days before. */

@@ -18,8 +18,8 @@ export async function startLocalWorker(
 ): Promise<Worker> {
   const [{ tasks }, { deliverAlert }, { sendPing }, { startWorker }] = await Promise.all([
     import('#tasks/index.ts'),
-    import('#tasks/deliver_alert.ts'),
-    import('#tasks/send_ping.ts'),
+    import('#tasks/alerts/deliver_alert.ts'),
+    import('#tasks/alerts/send_ping.ts'),
     import('#workers/queue/worker.ts'),
   ]);
   const { config, url, log } = session;

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ProviderSet } from '#connectors/providers.ts';
 import type { ExitCode } from '#runtime/exit_codes.ts';
 import type { DestinationStream } from '#runtime/log.ts';
+import type { Db } from '#sql/db/pool.ts';
 import type { Output, Stream } from '../ui/output.ts';
 
 /** Where a command reads and writes: a process's own streams, or those of a test that runs it in its process. */
@@ -15,6 +16,8 @@ export type Io = {
   log?: DestinationStream;
   /** Those of the product by default; a test may bring one of its own. */
   providers?: ProviderSet;
+  /** What schedulers go by instead of the clock of the database; for tests. */
+  clock?: (db: Db) => Promise<Date>;
 };
 
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };

@@ -25,8 +25,10 @@ export const noun: Noun = (command, cli) => {
       await using sentry = await startSentry(session.config.sentryDsn, 'up');
       await using worker = await startLocalWorker(cli, session, { report: sentry.capture });
       const { log, url, config } = session;
-      const options = { url, log, tasks, report: sentry.capture, ping: config.pings.scheduler };
-      await using scheduler = await startScheduler(options);
+      await using scheduler = await startScheduler({
+        ...{ url, log, tasks, report: sentry.capture, ping: config.pings.scheduler },
+        ...(cli.io.clock && { clock: cli.io.clock }),
+      });
       const services = await keyringOf(cli, session);
       await using web = await startWeb({ url, log, services, ...config.web });
       const { concurrency, drainSeconds } = config;

@@ -97,3 +97,10 @@ export async function aReceiver(status: () => number = () => 204) {
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
 }
+
+/** A zone where it is about that hour now. */
+export function zoneAtHour(hour: number): string {
+  const ahead = (new Date().getUTCHours() - hour + 24) % 24;
+  const behind = ahead > 12 ? ahead - 24 : ahead;
+  return behind === 0 ? 'Etc/GMT' : `Etc/GMT${behind > 0 ? `+${behind}` : behind}`;
+}

@@ -9,8 +9,8 @@ import { postJson } from '#runtime/deliver.ts';
 import { coded } from '#runtime/errors.ts';
 import { type Alert, readAlert } from '#sql/alerts/alerts.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import { enqueue } from './enqueue.ts';
-import { defineTask, type TaskContext } from './task.ts';
+import { enqueue } from '../enqueue.ts';
+import { defineTask, type TaskContext } from '../task.ts';
 
 const channels = ['webhook', 'sentry'] as const;
 

@@ -9,8 +9,8 @@ import { areAllNightsKept, isNightKept, readPing } from '#sql/alerts/pings.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { NightKey } from '#sql/nights/nights.ts';
 import { databaseTime } from '#sql/schedules/schedules.ts';
-import { enqueue } from './enqueue.ts';
-import { defineTask } from './task.ts';
+import { enqueue } from '../enqueue.ts';
+import { defineTask } from '../task.ts';
 
 const promises = ['brand', 'all'] as const;
 
