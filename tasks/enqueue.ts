@@ -2,14 +2,15 @@
 import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
-import type { Task } from './task.ts';
+import type { Priority, Task } from './task.ts';
 
+/** Without a delay or a time the job runs as soon as it is the turn of its brand. */
 export type EnqueueOptions = {
   delaySeconds?: number;
   /** Takes precedence over `delaySeconds`. */
   runAt?: Date;
-  /** Lower values run first; defaults to 0. */
-  priority?: number;
+  /** That of the task by default. */
+  priority?: Priority;
   /** What happens to the time of a job that waits under the same key. */
   keyMode?: 'preserve_run_at' | 'replace';
   /**
@@ -54,10 +55,10 @@ export async function enqueue<S extends z.ZodObject>(
     JSON.stringify(payload),
     task.lane?.(checked),
     options.runAt,
-    options.delaySeconds ?? 0,
+    options.delaySeconds,
     task.attempts,
     key,
-    options.priority ?? 0,
+    options.priority ?? task.priority ?? 'normal',
     options.keyMode ?? 'preserve_run_at',
   ];
   // add_job returns nothing and creates nothing if a worker claims the job with this key between two of its
@@ -73,13 +74,8 @@ export async function enqueue<S extends z.ZodObject>(
 const ADD_JOB = {
   name: 'add job',
   text: `
-  select coalesce(
-    case when $9 = 'preserve_run_at' then ops.keep_retry($7, $2::jsonb::json) end,
-    (select id from graphile_worker.add_job(
-      identifier => $1, payload => $2::jsonb::json, queue_name => $3,
-      run_at => coalesce($4::timestamptz, now() + make_interval(secs => $5)),
-      max_attempts => $6::int, job_key => $7, priority => $8::int, job_key_mode => $9,
-      flags => ops.job_flags($1, $2::jsonb))))::text as id`,
+  select ops.queue_job($1, $2::jsonb, $3, coalesce($4::timestamptz, now() + make_interval(secs => nullif($5::float8, 0))),
+    $6::int, $7, $8, $9)::text as id`,
 };
 
 export function parsePayload<S extends z.ZodObject>(task: Task<S>, payload: unknown): z.output<S> {

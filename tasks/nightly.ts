@@ -28,6 +28,7 @@ export const nightly = defineTask({
   key: ({ brandId, localDay }) => `${brandId}:${localDay}`,
   attempts: 8,
   timeoutSeconds: 900,
+  priority: 'urgent',
   schedules: [
     {
       ...{ name: 'nightly', of: 'brand', expression: '0 2 * * *' },

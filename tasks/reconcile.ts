@@ -30,7 +30,7 @@ export const reconcile = defineTask({
     const due = await dueReconciliations(db, { brandId, connectionId, now: now() });
     for (const one of due) {
       const payload = { brandId, ...one, reconcile: true, ...(instant && { now: instant }) };
-      await db.transaction((tx) => requestSync(tx, payload));
+      await db.transaction((tx) => requestSync(tx, payload, { priority: 'bulk' }));
     }
     return { streams: due.length };
   },

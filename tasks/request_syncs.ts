@@ -33,7 +33,10 @@ export async function requestSyncs(
   }
   for (const { stream } of apart) {
     const payload = { ...key, stream: stream.name, ...played };
-    requested.push({ job: await requestSync(tx, payload, options), streams: [stream] });
+    requested.push({
+      job: await requestSync(tx, payload, { ...options, priority: 'bulk' }),
+      streams: [stream],
+    });
   }
   return requested;
 }

@@ -21,6 +21,7 @@ export const retention = defineTask({
   key: () => 'all',
   attempts: 8,
   timeoutSeconds: 3_600,
+  priority: 'bulk',
   schedules: [{ name: 'retention', of: 'platform', expression: '0 6 * * *' }],
   async run(_, context) {
     const now = context.now();

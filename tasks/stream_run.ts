@@ -43,8 +43,11 @@ export type StreamEnd = StreamRun & {
   isCut: boolean;
 };
 
-/** `holdsBack`: see below. `msMax`: a stream that takes longer is cut behind a stored page. */
-export type ReadingLimits = { holdsBack: boolean; msMax?: number };
+/**
+ * `holdsBack`: see below. `msMax`: a stream that takes longer is cut behind a stored page. `mayGoOn` is asked after that
+ * time where the rest could be lost sight of: only behind a page that stores a position, and while nothing is missing.
+ */
+export type ReadingLimits = { holdsBack: boolean; msMax?: number; mayGoOn?: () => Promise<boolean> };
 
 /**
  * Reads a stream to its end. With `holdsBack` a page without content waits for the end, so that streams without news
@@ -53,7 +56,7 @@ export type ReadingLimits = { holdsBack: boolean; msMax?: number };
 export async function readStream(
   job: SyncJob,
   run: StreamRun,
-  { holdsBack, msMax = Number.POSITIVE_INFINITY }: ReadingLimits,
+  { holdsBack, msMax = Number.POSITIVE_INFINITY, mayGoOn }: ReadingLimits,
 ): Promise<StreamEnd> {
   const begunAt = performance.now();
   const { db, progress } = job.context;
@@ -72,6 +75,7 @@ export async function readStream(
     if (holdsBack && tally.pages === 0 && isEmpty(page)) continue;
     for (const one of held.splice(0)) add(tally, await store(job, run, one), one);
     isCut = performance.now() - begunAt >= msMax;
+    if (isCut && mayGoOn) isCut = page.position !== undefined && causes.size === 0 && !(await mayGoOn());
     if (isCut) break;
     if (tally.rows < rowsWorthStatistics) continue;
     rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;

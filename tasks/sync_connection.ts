@@ -11,6 +11,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
+import type { EnqueueOptions } from './enqueue.ts';
 import { requestSync } from './request_sync.ts';
 import { spread } from './spread.ts';
 import { NOTHING_LOADED } from './store_page.ts';
@@ -145,8 +146,12 @@ function failedAlone(job: SyncJob, { failed }: Course): Failed[] {
 /** Queues a job for each stream that this one does not read, or not to its end. Returns them by stream. */
 async function requestRest(job: SyncJob, course: Course): Promise<Map<string, string>> {
   const own = [
-    ...[...course.apart, ...course.cut].map(({ stream }) => ({ stream, delaySeconds: 0 })),
-    ...failedAlone(job, course).map(({ run: { stream } }) => ({ stream, delaySeconds: RETRY_DELAY_SECONDS })),
+    ...course.apart.map(({ stream }) => ({ stream, options: { priority: 'bulk' } as const })),
+    ...course.cut.map(({ stream }) => ({ stream, options: {} })),
+    ...failedAlone(job, course).map(({ run: { stream } }) => ({
+      stream,
+      options: { delaySeconds: RETRY_DELAY_SECONDS },
+    })),
   ];
   const jobs = new Map<string, string>();
   if (own.length > 0) await job.context.db.transaction((tx) => requestOwn(tx, job, own, jobs));
@@ -175,12 +180,12 @@ async function noteEnds(
 async function requestOwn(
   tx: Tx,
   job: SyncJob,
-  own: readonly { stream: Stream; delaySeconds: number }[],
+  own: readonly { stream: Stream; options: EnqueueOptions }[],
   jobs: Map<string, string>,
 ): Promise<void> {
-  for (const { stream, delaySeconds } of own) {
+  for (const { stream, options } of own) {
     const payload = { ...keyOf(job), stream: stream.name, ...(job.reading.now && { now: job.reading.now }) };
-    jobs.set(stream.name, await requestSync(tx, payload, { delaySeconds }));
+    jobs.set(stream.name, await requestSync(tx, payload, options));
   }
 }
 

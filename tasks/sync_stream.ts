@@ -10,11 +10,13 @@ import { analyzeChanged } from '#sql/db/statistics.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
-import { NEVER_READ, readStream, type StreamRun } from './stream_run.ts';
-import { assertOwnAccount, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
-import { defineTask, type Tally, type TaskContext } from './task.ts';
+import { NEVER_READ, type ReadingLimits, readStream, type StreamRun } from './stream_run.ts';
+import { assertOwnAccount, isPart, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
+import { defineTask, type Tally, type TaskContext, TurnOver } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 60 * 60;
+/** A run that takes longer makes room behind a stored page if jobs of other brands wait for a worker. */
+const TURN_MS = 60_000;
 export const IDS_MAX = 250;
 const ID_CHARS_MAX = 255;
 
@@ -57,10 +59,14 @@ export const syncStream = defineTask({
       .join(':'),
   attempts: 8,
   timeoutSeconds: TIMEOUT_SECONDS,
-  run: runStream,
+  run: (which, context) => runStream(which, context, TURN_MS),
 });
 
-export async function runStream(which: z.output<typeof payload>, context: TaskContext): Promise<Tally> {
+export async function runStream(
+  which: z.output<typeof payload>,
+  context: TaskContext,
+  turnMs = Number.POSITIVE_INFINITY,
+): Promise<Tally> {
   const { db, services } = context;
   const { brandId, connectionId, stream: name, ...reading } = which;
   const stream = services.providers.findStream(name);
@@ -71,10 +77,10 @@ export async function runStream(which: z.output<typeof payload>, context: TaskCo
   const job = newSyncJob({ connection, context, account, reading });
   const run: StreamRun = { stream, before };
   try {
-    return await sync(job, run);
+    return await sync(job, run, turnMs);
   } catch (error) {
     // If this fails too, the first error is rethrown, and stored with the run.
-    if (isFailure(job, error))
+    if (!(error instanceof TurnOver) && isFailure(job, error))
       await db.transaction((tx) => noteFailures(tx, job, [{ run, error }])).catch(() => {});
     throw error;
   }
@@ -84,12 +90,19 @@ function digestOf(ids: readonly string[]): string {
   return hash('sha256', ids.toSorted().join('\n')).slice(0, 32);
 }
 
-async function sync(job: SyncJob, run: StreamRun): Promise<Tally> {
+/** A window, chosen objects, a full refresh and a reconciliation may begin anew in each run, and are not cut. */
+function limitsOf({ reading, context }: SyncJob, msMax: number): Partial<ReadingLimits> {
+  if (isPart(reading) || reading.full || reading.reconcile) return {};
+  return { msMax, mayGoOn: async () => !(await context.othersWait()) };
+}
+
+async function sync(job: SyncJob, run: StreamRun, turnMs: number): Promise<Tally> {
   const { db } = job.context;
   await assertOwnAccount(job);
-  const end = await readStream(job, run, { holdsBack: false });
+  const end = await readStream(job, run, { holdsBack: false, ...limitsOf(job, turnMs) });
   const { repaired, ...read } = end.tally;
   if (read.changed + read.deleted > 0) await db.transaction(analyzeChanged);
+  if (end.isCut) throw new TurnOver({ ...read, ...requestFigures(job) });
   return db.finish(async (tx) => {
     const causes = await finishStreams(tx, job, [end]);
     const incomplete = causes.get(run.stream.name);

@@ -49,6 +49,18 @@ export type JobDb = {
   finish(fn: (tx: Tx) => Promise<Tally>): Promise<Tally>;
 };
 
+/**
+ * Thrown by a run that has committed all that it did, and makes room for the jobs of others: the job goes on at its next
+ * turn, and no attempt is spent.
+ */
+export class TurnOver extends Error {
+  readonly tally: Tally;
+  constructor(tally: Tally) {
+    super('The turn of the job is over.');
+    this.tally = tally;
+  }
+}
+
 export type TaskContext = {
   /** Id of the job, the same in each of its attempts. */
   job: string;
@@ -58,10 +70,15 @@ export type TaskContext = {
   /** The instant of the work: `now` of the payload if it has one, else the clock. */
   now(): Date;
   log: Log;
+  /** Whether a job of another brand, or a more urgent one, has found no worker for a while. */
+  othersWait(): Promise<boolean>;
   /** Reports progress; the next transaction stores it in `ops.job_runs.progress`. */
   progress(state: Record<string, unknown>): void;
   services: Services;
 };
+
+/** What waits in one is served before all that waits in the next: see `ops.priorities`. */
+export type Priority = 'urgent' | 'normal' | 'bulk';
 
 export type Task<S extends z.ZodObject = z.ZodObject> = {
   name: string;
@@ -74,6 +91,8 @@ export type Task<S extends z.ZodObject = z.ZodObject> = {
   attempts: number;
   /** A run may take this long; then its signal aborts and its claim is taken away. */
   timeoutSeconds: number;
+  /** `normal` if it says nothing. */
+  priority?: Priority;
   run(payload: z.output<S>, context: TaskContext): Promise<Tally>;
   /** What fires it by the clock, unless an operator says otherwise. */
   schedules?: readonly DefaultSchedule[];

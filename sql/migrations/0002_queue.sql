@@ -131,6 +131,101 @@ select p.*, concat('paused by ', p.paused_by, to_char(p.until at time zone 'UTC'
 from ops.pauses p where p.until is null or p.until > now();
 comment on view ops.current_pauses is 'what is paused now, and why';
 
+-- Turns. Workers claim by (priority, run_at). A job that is to run at once gets a *turn* for its run_at: a number of
+-- microseconds since 1970, so that it precedes whatever has a time of its own. A turn is the place of a job among those
+-- of its priority, by start-time fair queueing. The jobs of a brand are one turn (a millisecond) apart, and a brand
+-- that had nothing waiting begins just behind the turn that was served last. So brands take turns, however many jobs
+-- each has queued, and in whatever order. A job whose own time has come gets its turn from a sweep (`give_turns`).
+
+create sequence ops.served_urgent;
+create sequence ops.served_normal;
+create sequence ops.served_bulk;
+create table ops.priorities (
+  priority smallint primary key,
+  name text not null unique,
+  served regclass not null,
+  meaning text not null
+);
+comment on table ops.priorities is 'classes of jobs; what waits in one is served before all that waits in the next';
+comment on column ops.priorities.priority is 'as the queue has it: lower first';
+comment on column ops.priorities.served is
+  'sequence that holds the turn which was served last; it is written without a lock, so brands never wait for each other';
+insert into ops.priorities values
+  (-10, 'urgent', 'ops.served_urgent', 'short work that somebody waits for: alerts, the steps of a night'),
+  (0, 'normal', 'ops.served_normal', 'everything else'),
+  (10, 'bulk', 'ops.served_bulk', 'long work that may wait: first loads, backfills, retention');
+
+create table ops.turns (
+  brand_id uuid not null,
+  priority smallint not null,
+  last timestamptz not null,
+  primary key (brand_id, priority)
+) with (fillfactor = 50);
+comment on table ops.turns is 'the last turn that each brand was given; jobs without a brand share those of the brand 0';
+
+create function ops.is_turn(p_run_at timestamptz) returns boolean language sql immutable as $$
+  select p_run_at < timestamptz '2000-01-01 00:00:00+00'
+$$;
+
+-- The time of a job that a pause without an end keeps waiting.
+create function ops.no_end() returns timestamptz language sql immutable as $$
+  select timestamptz '9999-12-31 00:00:00+00'
+$$;
+
+-- The turn of a priority that was served last.
+create function ops.turn_served(p_priority smallint) returns timestamptz language sql volatile as $$
+  select to_timestamp(0) + coalesce(pg_sequence_last_value(served), 0) * interval '1 microsecond'
+  from ops.priorities where priority = p_priority
+$$;
+
+-- The next turn of a brand. A transaction of the same brand that holds its row is not waited for: both then give the
+-- turn that follows the last one committed. A last turn that is ahead of what is served counts only while its job waits:
+-- jobs that were cancelled must not keep the brand behind the others.
+create function ops.next_turn(p_brand uuid, p_priority smallint) returns timestamptz language plpgsql as $$
+declare
+  v_brand uuid := coalesce(p_brand, '00000000-0000-0000-0000-000000000000');
+  v_served timestamptz := ops.turn_served(p_priority);
+  v_turn timestamptz := v_served + interval '1 microsecond';
+  v_last timestamptz;
+  v_is_locked boolean;
+begin
+  select last into v_last from ops.turns where (brand_id, priority) = (v_brand, p_priority) for update skip locked;
+  v_is_locked := found;
+  if not v_is_locked then
+    select last into v_last from ops.turns where (brand_id, priority) = (v_brand, p_priority);
+  end if;
+  if v_last <= v_served or v_last = ( -- in this form it takes the index, whatever the statistics say
+    select run_at from graphile_worker._private_jobs
+    where is_available and priority = p_priority and run_at >= v_last order by run_at limit 1)
+  then
+    v_turn := greatest(v_turn, v_last + interval '1 millisecond');
+  end if;
+  if v_is_locked then
+    update ops.turns set last = v_turn where (brand_id, priority) = (v_brand, p_priority);
+  elsif v_last is null and pg_try_advisory_xact_lock(hashtextextended('turns ' || v_brand || p_priority, 0)) then
+    insert into ops.turns values (v_brand, p_priority, v_turn) on conflict do nothing; -- the lock: never waits
+  end if;
+  return v_turn;
+end $$;
+
+-- Notes that a job begins. Of one that was claimed past others, which wait for a lane or a pause, the turn may be far
+-- ahead: what is served then advances by one turn at most, so that whoever comes next does not begin behind it.
+create function ops.serve_turn(p_priority smallint, p_turn timestamptz) returns void language plpgsql as $$
+declare
+  v_served timestamptz;
+  v_turn timestamptz := p_turn;
+begin
+  if not ops.is_turn(p_turn) then return; end if;
+  v_served := ops.turn_served(p_priority);
+  if v_served is null or p_turn <= v_served then return; end if;
+  if p_turn > v_served + interval '1 millisecond' then
+    select greatest(v_served + interval '1 millisecond', least(p_turn, min(first.run_at))) into v_turn from (
+      select run_at from graphile_worker._private_jobs
+      where is_available and priority = p_priority order by run_at limit 1) first;
+  end if;
+  perform setval(served, (extract(epoch from v_turn) * 1000000)::bigint) from ops.priorities where priority = p_priority;
+end $$;
+
 -- True with the row locked until the transaction ends, false if the job is no longer ours.
 create function ops.hold_claim(p_job bigint, p_pool text, p_claimed_at timestamptz) returns boolean
 language plpgsql as $$
@@ -201,6 +296,7 @@ begin
     v_secret_changed_at, p_as.last_commit_at, p_as.finished_at, coalesce(p_as.outcome, 'running'), p_as.tally, p_as.progress,
     p_as.error_code, p_as.error_message, p_as.error_hint, p_as.error_stack)
   returning id into v_run;
+  perform ops.serve_turn(v_job.priority, v_job.run_at);
   return v_run;
 end $$;
 
@@ -415,10 +511,12 @@ begin
   return v_pause.until;
 end $$;
 
--- Jobs that rest until a breaker closes may be tried at once: a person has closed it.
-create function ops.wake_jobs(p_flag text, p_until timestamptz) returns void language sql as $$
+-- Jobs that wait for a pause to end may be claimed: it has ended, or ends at another time. Those that failed while a
+-- breaker was open rest a little longer than that (`ops.rest`).
+create function ops.wake_jobs(p_flag text, p_until timestamptz, p_by_breaker boolean) returns void language sql as $$
   update graphile_worker._private_jobs set run_at = now(), updated_at = now()
-  where locked_by is null and flags ? p_flag and run_at > now() and run_at <= p_until + interval '1 min' -- ops.rest
+  where locked_by is null and flags ? p_flag and run_at > now() and (run_at = coalesce(p_until, ops.no_end())
+    or p_by_breaker and run_at <= p_until + interval '1 min')
 $$;
 
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
@@ -486,7 +584,11 @@ begin
     null; -- no provider answers for it
   elsif v_outcome in ('succeeded', 'partial') and coalesce((p_tally ->> 'requests')::numeric, 1) > 0 then -- it was answered
     delete from ops.pauses
-    where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker;
+    where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker
+    returning until into v_open_until;
+    if v_open_until > now() then
+      perform ops.wake_jobs(ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id), v_open_until, true);
+    end if;
   elsif ops.is_overload(p_error ->> 'code') and v_outcome in ('retrying', 'snoozed', 'dead') then
     v_open_until := ops.feed_breaker(v_run, p_error ->> 'code');
     if v_open_until is not null and (
@@ -594,6 +696,96 @@ begin
     error_code = p_error ->> 'code', error_message = p_error ->> 'message', error_hint = p_error ->> 'hint'
   where pool_id = p_pool and outcome = 'running';
   update ops.workers set handed_back_at = now() where id = p_worker;
+end $$;
+
+-- Jobs whose own time has come get their turn: those that rested after a failure, were put back, or had a time set.
+create function ops.give_turns(p_priority smallint, p_max integer) returns void language plpgsql as $$
+declare
+  v_job record;
+begin
+  for v_job in
+    select id, run_at, ops.uuid_in(ops.payload_of(payload), 'brandId') as brand_id from graphile_worker._private_jobs
+    where is_available and priority = p_priority and run_at <= now() and run_at >= timestamptz '2000-01-01 00:00:00+00'
+    order by run_at limit p_max for update skip locked
+  loop
+    update graphile_worker._private_jobs
+    set run_at = ops.next_turn(v_job.brand_id, p_priority), updated_at = v_job.run_at where id = v_job.id;
+  end loop;
+end $$;
+
+-- Takes paused jobs out of the way: every claim reads past those that come first. They come back when the pause is to
+-- end, or when somebody ends it (`wake_jobs`), and get a turn anew: one kept from before would put the whole brand first.
+-- A pause or a job that is being changed at this moment is left to the next sweep.
+create function ops.park_paused(p_priority smallint, p_max integer) returns void language plpgsql as $$
+declare
+  v_job record;
+  v_until timestamptz;
+begin
+  for v_job in
+    select id, flags from graphile_worker._private_jobs
+    where is_available and priority = p_priority and run_at <= now() order by run_at limit p_max
+  loop
+    select coalesce(until, ops.no_end()) into v_until from ops.pauses
+    where flag = any (array(select jsonb_object_keys(v_job.flags))) and (until is null or until > now())
+    order by until desc nulls first limit 1 for share skip locked;
+    continue when not found;
+    perform from graphile_worker._private_jobs
+    where id = v_job.id and is_available and run_at <= now() for update skip locked;
+    continue when not found;
+    update graphile_worker._private_jobs set run_at = v_until, updated_at = now() where id = v_job.id;
+  end loop;
+end $$;
+
+-- A priority is served before all that comes behind it. So that bulk work is not kept waiting for ever, with each call
+-- one job of it that has waited for ten minutes goes over to the normal ones.
+create function ops.lift_bulk(p_max integer) returns void language plpgsql as $$
+declare
+  v_bulk smallint;
+  v_normal smallint;
+  v_job record;
+begin
+  select priority into v_bulk from ops.priorities where name = 'bulk';
+  select priority into v_normal from ops.priorities where name = 'normal';
+  select j.id, ops.uuid_in(ops.payload_of(j.payload), 'brandId') as brand_id into v_job
+  from (
+    select id from graphile_worker._private_jobs
+    where is_available and priority = v_bulk and run_at <= now() order by run_at limit p_max) first
+  join graphile_worker._private_jobs j using (id)
+  where j.is_available and ops.is_turn(j.run_at) and j.updated_at < now() - interval '10 minutes' and not exists (
+    select from graphile_worker._private_job_queues q where q.id = j.job_queue_id and q.locked_at is not null)
+  order by j.run_at limit 1 for update of j skip locked;
+  if not found then return; end if;
+  update graphile_worker._private_jobs
+  set priority = v_normal, run_at = ops.next_turn(v_job.brand_id, v_normal) where id = v_job.id;
+end $$;
+
+-- Whether a job that could run finds no worker while this one runs: one of another brand, or of a more urgent priority.
+-- It looks at those that come first, and only at what has waited for longer than a free worker takes to claim it.
+create function ops.others_wait(p_job bigint) returns boolean language sql stable as $$
+  select exists (
+    select from graphile_worker._private_jobs ours cross join (
+      select * from graphile_worker._private_jobs
+      where is_available and run_at <= now() order by priority, run_at limit 100) j
+    where ours.id = p_job
+      and (j.priority < ours.priority or j.priority = ours.priority
+        and ops.uuid_in(ops.payload_of(j.payload), 'brandId') is distinct from ops.uuid_in(ops.payload_of(ours.payload), 'brandId'))
+      and case when ops.is_turn(j.run_at) then j.updated_at else j.run_at end < now() - interval '3 s'
+      and not exists (
+        select from graphile_worker._private_job_queues q where q.id = j.job_queue_id and q.locked_at is not null)
+      and not exists (
+        select from ops.current_pauses p where p.flag in (select jsonb_object_keys(j.flags))))
+$$;
+
+-- What every worker does each second for the order of the queue. The limit bounds how long it holds rows.
+create function ops.sweep_turns(p_max integer) returns void language plpgsql as $$
+declare
+  v_priority smallint;
+begin
+  for v_priority in select priority from ops.priorities order by priority loop
+    perform ops.give_turns(v_priority, p_max);
+    if exists (select from ops.current_pauses) then perform ops.park_paused(v_priority, p_max); end if;
+  end loop;
+  perform ops.lift_bulk(p_max);
 end $$;
 
 -- What every worker does each second. A worker whose advisory lock is free is dead. Taking the lock
@@ -708,13 +900,41 @@ begin
   return v_jobs;
 end $$;
 
--- A job under a key that failed and rests before its next attempt, with the newer payload; nothing if there is none.
--- add_job would give it back all its attempts and move its time: a job that always fails would never be dead.
-create function ops.keep_retry(p_key text, p_payload json) returns bigint language sql volatile as $$
-  update graphile_worker._private_jobs set payload = p_payload, updated_at = now()
-  where key = p_key and locked_at is null and attempts > 0 and attempts < max_attempts
-  returning id
-$$;
+-- Makes a job, or gives the work to the one that waits under its key; gives its id. Nothing if add_job gave none: see
+-- tasks/enqueue.ts. Without a time the job is to run at once, and gets its turn.
+-- A job that waits for its turn keeps it, and of two priorities it takes the one that is served first. `preserve_run_at`
+-- keeps a time of its own as well, and the attempts of a job that rests after a failure: add_job would give them all
+-- back, and a job that always fails would never be dead.
+create function ops.queue_job(
+  p_task text, p_payload jsonb, p_lane text, p_run_at timestamptz, p_attempts integer, p_key text, p_priority text,
+  p_key_mode text
+) returns bigint language plpgsql as $$
+declare
+  v_flags text[] := ops.job_flags(p_task, p_payload);
+  v_brand uuid := ops.uuid_in(p_payload, 'brandId');
+  v_priority smallint;
+  v_waits graphile_worker._private_jobs;
+begin
+  select priority into strict v_priority from ops.priorities where name = p_priority;
+  if p_key is not null then
+    select * into v_waits from graphile_worker._private_jobs
+    where key = p_key and locked_at is null and attempts < max_attempts for update;
+  end if;
+  if v_waits.attempts > 0 and p_key_mode = 'preserve_run_at' then
+    update graphile_worker._private_jobs set payload = p_payload::json where id = v_waits.id;
+    return v_waits.id;
+  elsif v_waits.attempts = 0 and (p_key_mode = 'preserve_run_at' or p_run_at is null and ops.is_turn(v_waits.run_at)) then
+    update graphile_worker._private_jobs set payload = p_payload::json, priority = least(v_priority, priority),
+      flags = (select jsonb_object_agg(flag, true) from unnest(v_flags) flag),
+      run_at = case when v_priority < priority and ops.is_turn(run_at) then ops.next_turn(v_brand, v_priority) else run_at end
+    where id = v_waits.id;
+    return v_waits.id;
+  end if;
+  return (graphile_worker.add_job(
+    identifier => p_task, payload => p_payload::json, queue_name => p_lane,
+    run_at => coalesce(p_run_at, ops.next_turn(v_brand, v_priority)), max_attempts => p_attempts, job_key => p_key,
+    priority => v_priority, job_key_mode => p_key_mode, flags => v_flags)).id;
+end $$;
 
 -- Jobs for a connection, a retailer or a brand, by its id in their payload.
 create function ops.jobs_naming(p_id uuid) returns setof bigint language sql stable as $$
@@ -757,14 +977,16 @@ select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payl
            when q.locked_at is not null then 'another job of its lane runs'
            else 'no worker has taken it yet' end
        end as why,
-       j.attempts, j.max_attempts, case when isfinite(j.run_at) then j.run_at end as run_at, j.created_at, j.priority,
-       j.last_error,
+       j.attempts, j.max_attempts,
+       case when ops.is_turn(j.run_at) then j.updated_at when j.run_at < ops.no_end() then j.run_at end as run_at,
+       j.created_at, n.name as priority, j.priority as priority_number, j.run_at as turn, j.last_error,
        case when j.last_error is not null or j.run_at = 'infinity' then (
          select r.failure_group from ops.job_runs r
          where r.job_id = j.id and r.finished_at is not null order by r.id desc limit 1) end as failure_group
 from graphile_worker._private_jobs j
 join graphile_worker._private_tasks t on t.id = j.task_id
 left join graphile_worker._private_job_queues q on q.id = j.job_queue_id
+left join ops.priorities n on n.priority = j.priority
 cross join lateral (select ops.payload_of(j.payload) as payload) p
 cross join lateral (
   select case when j.locked_at is not null then 'running'
@@ -774,7 +996,10 @@ cross join lateral (
               when j.attempts > 0 then 'retrying'
               else 'waiting' end as state) s;
 comment on view ops.jobs is 'jobs on the queue, each with its state: waiting, running, retrying, held, paused or dead, and why';
-comment on column ops.jobs.run_at is 'when it may run next; null while it is held';
+comment on column ops.jobs.run_at is
+  'when it may run next, or since when it might; null while it is held, or paused without an end';
+comment on column ops.jobs.priority_number is 'priority as a number: lower first';
+comment on column ops.jobs.turn is 'its place among the jobs of its priority: lower first; a time of its own follows all turns';
 comment on column ops.jobs.failure_group is 'how its last run failed, or what holds its connection; null if it did not fail';
 
 -- Jobs and lanes that are locked by nobody who lives. A worker hands such jobs back within a minute, so what

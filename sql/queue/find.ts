@@ -35,6 +35,7 @@ export type QueuedJob = {
   job_id: string;
   task: string;
   lane: string | null;
+  priority: string;
   state: State;
   why: string | null;
   attempts: number;
@@ -47,10 +48,11 @@ export type QueuedJob = {
 /** Next job first. */
 export async function findJobs(db: Reader, filter: JobFilter, max: number): Promise<QueuedJob[]> {
   const { rows } = await db.query<QueuedJob>(
-    `select job_id::text, task, lane, state, why, attempts, max_attempts, run_at, created_at, last_error as error
+    `select job_id::text, task, lane, priority, state, why, attempts, max_attempts, run_at, created_at,
+            last_error as error
      from ops.jobs
      where ${matching('state', 'created_at', 'last_error')}
-     order by state = 'dead', run_at nulls last, priority, ops.jobs.job_id
+     order by state = 'dead', turn > now(), case when turn <= now() then priority_number end, turn, ops.jobs.job_id
      limit $8`,
     [...valuesOf(filter), max],
   );

@@ -97,6 +97,12 @@ export function fenced(
   return { ours: ours === true || typeof begun === 'number', runId: begun ?? id };
 }
 
+/** Whether a job of another brand, or a more urgent one, could run and waits for a worker all the same. */
+export async function othersWait(db: Queryable, jobId: string): Promise<boolean> {
+  const { rows } = await db.query<{ wait: boolean }>('select ops.others_wait($1) as wait', [jobId]);
+  return rows[0]?.wait === true;
+}
+
 /** Writes the record and finishes the job, in one statement, which may be repeated until it answers. */
 export async function endRun(db: Queryable, claim: Claim, record: RunRecord, end: RunEnd): Promise<Ended> {
   const { values, ...statement } = endStatement(claim, record, end);

@@ -92,6 +92,8 @@ export async function pause(db: Db, paused: Paused, { target, reason, until, by 
       [...valuesOf(paused), reason, until ?? null, by],
     );
     if (rows[0] === undefined) return false;
+    // Jobs that wait for the end that it had wait for the new one instead, once a sweep finds them.
+    if (before) await tx.query('select ops.wake_jobs($1, $2, false)', [before.flag, before.until]);
     const after = { reason, until: rows[0].until };
     await recordAction(tx, { action: 'jobs.pause', target, ...ofBrand(paused), ...was(before), after });
     return true;
@@ -106,18 +108,18 @@ export async function resume(db: Db, paused: Paused, target: string): Promise<vo
     await tx.query(
       `with closed as (
          delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4) returning flag, until, by_breaker)
-       select ops.wake_jobs(flag, until) from closed where by_breaker`,
+       select ops.wake_jobs(flag, until, by_breaker) from closed`,
       valuesOf(paused),
     );
     await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), ...was(before) });
   });
 }
 
-type Held = { by_breaker: boolean; reason: string; until: Date | null };
+type Held = { flag: string; by_breaker: boolean; reason: string; until: Date | null };
 
 async function lockPauses(tx: Tx, paused: Paused): Promise<Held[]> {
   const { rows } = await tx.query<Held>(
-    `select by_breaker, reason, until from ops.pauses
+    `select flag, by_breaker, reason, until from ops.pauses
      where flag = ops.pause_flag($1, $2, $3, $4) and (until is null or until > now())
      order by by_breaker for update`,
     valuesOf(paused),

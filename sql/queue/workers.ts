@@ -70,6 +70,14 @@ export async function closeWorker(db: Queryable, poolId: string): Promise<boolea
   return rows[0]?.closed === true;
 }
 
+/** So many jobs of each priority a sweep of the order looks at, and holds for a moment. */
+const TURNS_MAX = 500;
+
+/** Gives turns to jobs whose time has come, and takes those that are paused out of the way. */
+export async function sweepTurns(db: Queryable): Promise<void> {
+  await db.query('select ops.sweep_turns($1)', [TURNS_MAX]);
+}
+
 async function count(db: Queryable, text: string, values: unknown[]): Promise<number> {
   const { rows } = await db.query<{ jobs: number }>(text, values);
   return rows[0]?.jobs ?? 0;

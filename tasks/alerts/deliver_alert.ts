@@ -28,6 +28,7 @@ export const deliverAlert = defineTask({
   payload: z.strictObject({ alertId: z.int(), isResolved: z.boolean(), channel: z.enum(channels) }),
   attempts: 12,
   timeoutSeconds: 60,
+  priority: 'urgent',
   async run({ alertId, isResolved, channel }, context) {
     const alert = await readAlert(context.db, alertId);
     if (alert === undefined) return { skipped: 'it is gone with its brand' };

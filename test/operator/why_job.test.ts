@@ -105,8 +105,12 @@ test('a job that failed once and was put off since says that, and how many jobs 
   await worker.tx.query('select pg_advisory_xact_lock(4711)');
   const [one, two, three] = [await aJob(db), await aJob(db), await aJob(db)];
   expect(becauseOf(await ask(db, 'jobs', 'why', one))).toEqual(['a worker is about to take it']);
-  expect(becauseOf(await ask(db, 'jobs', 'why', two))).toEqual(['1 job is ahead of it']);
-  expect(becauseOf(await ask(db, 'jobs', 'why', three))).toEqual(['2 jobs are ahead of it']);
+  expect(becauseOf(await ask(db, 'jobs', 'why', two))).toEqual([
+    '1 job is ahead of it (its priority is normal)',
+  ]);
+  expect(becauseOf(await ask(db, 'jobs', 'why', three))).toEqual([
+    '2 jobs are ahead of it (its priority is normal)',
+  ]);
 });
 
 test('a job that has ended says how, what queued it, its attempts and what it loaded', async () => {

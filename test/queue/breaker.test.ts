@@ -26,9 +26,13 @@ async function fail(db: TestDb, place: Place, times: number): Promise<string> {
   return id;
 }
 
-/** As if the time had come. */
-const expire = (db: TestDb) =>
-  db.query('update ops.pauses set until = now(), paused_at = now() - (until - paused_at) where by_breaker');
+/** As if the time had come, also for the jobs that a sweep has put off until then. */
+const expire = async (db: TestDb) => {
+  await db.query('select ops.wake_jobs(flag, until, false) from ops.pauses where by_breaker');
+  await db.query(
+    'update ops.pauses set until = now(), paused_at = now() - (until - paused_at) where by_breaker',
+  );
+};
 
 test('five runs in a row that a provider was too busy for pause the connection, and spend no attempt', async () => {
   await using db = await freshDb();

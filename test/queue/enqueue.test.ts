@@ -58,31 +58,48 @@ test('work that comes between the claim and the first statement is kept, and cos
   ]);
 });
 
-// add_job looks for a running job first and inserts then. A claim that commits between the two
-// leaves it with nothing: it answers an empty row, and the work would be lost without a word.
+// A job that gets the key and is claimed, both while add_job is about to insert, leaves it with nothing: it answers an
+// empty row, and the work would be lost without a word.
 test('work is not lost when a worker claims the job with its key in the midst of add_job', async () => {
   await using db = await freshDb();
-  const first = await add(db, 'first');
+  const first = [await add(db, 'queue knows the task')];
+  await db.query('delete from graphile_worker._private_jobs');
   let calls = 0;
   const second = await db.transaction(async (tx) => {
     const racing = Object.create(tx) as typeof tx;
     const query = tx.query.bind(tx) as (text: string, values: unknown[]) => unknown;
     racing.query = ((text: string, values: unknown[]) => {
       calls += 1;
-      return calls === 1 ? claimInTheMidst(db, first, () => query(text, values)) : query(text, values);
+      if (calls > 1) return query(text, values);
+      return addInTheMidst(
+        db,
+        () => query(text, values),
+        async () => {
+          const id = await add(db, 'first');
+          first[0] = id;
+          await claimJob(db, id);
+        },
+      );
     }) as typeof tx.query;
     return enqueue(racing, effect, { label: 'second', key: 'k' });
   });
   expect(calls).toBe(2);
-  expect(await db.column('select id::text from graphile_worker.jobs order by id')).toEqual([first, second]);
+  expect(await db.column('select id::text from graphile_worker.jobs order by id')).toEqual([
+    ...first,
+    second,
+  ]);
 });
 
-/** Holds add_job up before its insert, by an index lock on the new key, until the job is claimed. */
-async function claimInTheMidst(db: TestDb, id: string, addJob: () => unknown): Promise<unknown> {
+/** Holds an insert of the second job up until something has happened. */
+async function addInTheMidst(
+  db: TestDb,
+  addJob: () => unknown,
+  happens: () => Promise<void>,
+): Promise<unknown> {
   await db.query(`
     create function public.stall() returns trigger language plpgsql as $$
     begin
-      perform pg_advisory_xact_lock(1);
+      if new.payload ->> 'label' = 'second' then perform pg_advisory_xact_lock(1); end if;
       return new;
     end $$;
     create trigger stall before insert on graphile_worker._private_jobs
@@ -91,7 +108,7 @@ async function claimInTheMidst(db: TestDb, id: string, addJob: () => unknown): P
   await gate.tx.query('select pg_advisory_xact_lock(1)');
   const answer = addJob();
   await untilSomebodyWaitsFor(db, gate);
-  await claimJob(db, id);
+  await happens();
   await gate.commit();
   return await answer;
 }

@@ -2,7 +2,11 @@
 import { expect, test } from 'vitest';
 import { streamsOf } from '#connectors/providers.ts';
 import { limitRequests } from '#sql/tenants/account_facts.ts';
+import { enqueue } from '#tasks/enqueue.ts';
+import { rollup } from '#tasks/rollup.ts';
 import { syncAccount, syncConnection } from '#tasks/sync_connection.ts';
+import { syncOne, syncStream } from '#tasks/sync_stream.ts';
+import type { TaskContext } from '#tasks/task.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { dyingAfter } from '../support/providers/shopify.ts';
 import { charge, type Files, NOW_SECONDS } from '../support/providers/stripe.ts';
@@ -103,4 +107,39 @@ test('a stream that takes too long goes on in its own job, and those behind it a
     { isRead: true, state: 'ok' },
   ]);
   expect(await other.rows('charges', 'id')).toEqual([{ id: 'ch_1' }]);
+});
+
+test('a stream with very much makes room for the jobs of another brand, and goes on where it was', async () => {
+  await using db = await freshDb();
+  const { account, other } = await twoAccounts(db);
+  await using _ = account;
+  const impatient = {
+    ...syncStream,
+    run: (which: Parameters<typeof syncOne>[0], context: TaskContext) => syncOne(which, context, 0),
+  };
+  const { brandId, connectionId } = account;
+  const which = { brandId, connectionId, stream: 'stripe.customers', now: LATER };
+  const read = () => runTask(impatient, which, db, { services: testKeyring });
+  const waits = await db.transaction((tx) =>
+    enqueue(tx, rollup, { brandId: other.brandId, retailerId: null }),
+  );
+  await db.query(
+    "update graphile_worker._private_jobs set updated_at = now() - interval '1 minute' where id = $1",
+    [waits],
+  );
+  expect(await read()).toMatchObject({ read: 100 });
+  expect(
+    await db.rows(
+      "select attempts, state, key is not null as keyed from ops.jobs where payload ->> 'stream' = 'stripe.customers' and brand_id = $1",
+      [brandId],
+    ),
+  ).toEqual([{ attempts: 0, state: 'waiting', keyed: true }]);
+  expect(await db.column('select outcome from ops.job_runs order by id desc limit 1')).toEqual(['released']);
+  await db.query('delete from graphile_worker._private_jobs where id = $1', [waits]);
+  expect(await read()).toMatchObject({ read: MANY - 100 + 300 / APART_SECONDS });
+  expect(
+    await db.column('select count(*)::int from raw.stripe_customers where brand_id = $1 and delinquent', [
+      brandId,
+    ]),
+  ).toEqual([MANY]);
 });

@@ -1,13 +1,13 @@
 /**
- * What every worker does each second: look for workers that died, and hand their jobs back; and tell the runs
- * whose jobs were taken from them, or are to be cancelled.
+ * What every worker does each second: keep the order of the queue; look for workers that died, and hand their jobs
+ * back; and tell the runs whose jobs were taken from them, or are to be cancelled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { Claim } from '#sql/queue/jobs.ts';
-import { lostClaims, returnStrays, sweepStrangers, sweepWorkers } from '#sql/queue/workers.ts';
+import { lostClaims, returnStrays, sweepStrangers, sweepTurns, sweepWorkers } from '#sql/queue/workers.ts';
 
 export const RESCUE_MS = 1_000;
 // These two read the whole queue, and find what happens once in a blue moon.
@@ -47,6 +47,7 @@ async function sweepOnce(
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;
   for (const lost of await lostClaims(db, running())) lost.lose();
+  await sweepTurns(db);
   const ofDead = await sweepWorkers(db, self);
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
   const own = { poolId: poolId(), running: running().map(({ jobId }) => jobId), graceSeconds: GRACE_SECONDS };

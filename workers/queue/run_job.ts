@@ -6,9 +6,17 @@
 import type { Log } from '#runtime/log.ts';
 import { isBlameless } from '#sql/db/faults.ts';
 import type { Db } from '#sql/db/pool.ts';
-import { beginRun, type Claim, endRun, type Outcome, type RunEnd, type RunRecord } from '#sql/queue/jobs.ts';
+import {
+  beginRun,
+  type Claim,
+  endRun,
+  type Outcome,
+  othersWait,
+  type RunEnd,
+  type RunRecord,
+} from '#sql/queue/jobs.ts';
 import { parsePayload } from '#tasks/enqueue.ts';
-import type { Services, Tally, Task } from '#tasks/task.ts';
+import { type Services, type Tally, type Task, TurnOver } from '#tasks/task.ts';
 import { isPassing, untilAnswered } from './db_retry.ts';
 import { deadline, JobTaken, TaskTimedOut, WorkerStopping } from './deadline.ts';
 import { ClaimLost, type FencedDb, fencedDb } from './fenced_db.ts';
@@ -137,11 +145,17 @@ async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: Bo
     const payload = parsePayload(task, job.payload);
     const { db, log, services } = given;
     const now = () => instantOf(payload) ?? new Date();
-    const context = { job: String(job.id), db, log, services, signal, now, progress: db.progress };
+    const id = String(job.id);
+    const context = {
+      ...{ job: id, db, log, services, signal, now, progress: db.progress },
+      othersWait: () => othersWait(db, id),
+    };
     const work = task.run(payload, context);
     const tally = await Promise.race([work, outstayed]);
     return { tally, end: endOfSuccess(tally, attempts) };
   } catch (thrown) {
+    if (thrown instanceof TurnOver)
+      return { tally: thrown.tally, end: { ...endOfRelease(attempts), tally: thrown.tally } };
     const reason: unknown = signal.reason;
     if (thrown instanceof ClaimLost || reason instanceof WorkerStopping || reason instanceof JobTaken) {
       return { error: thrown, end: endOfRelease(attempts) };

@@ -12,6 +12,8 @@ export async function fillBackfill(tx: Tx, id: number, tasks: readonly Task[]): 
   if (schedule === undefined) return;
   const { active, next } = await backfillState(tx, backfill);
   if (active === 0 && next.length === 0) return endBackfill(tx, backfill);
-  for (const slot of next.slice(0, Math.max(backfill.concurrency - active, 0)))
-    await settleBackfillSlot(tx, backfill, slot.position, await fire(tx, tasks, schedule, slot));
+  for (const slot of next.slice(0, Math.max(backfill.concurrency - active, 0))) {
+    const fired = await fire(tx, tasks, schedule, slot, { priority: 'bulk' });
+    await settleBackfillSlot(tx, backfill, slot.position, fired);
+  }
 }

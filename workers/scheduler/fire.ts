@@ -7,11 +7,14 @@ import { cancelJobs, JobBusy } from '#sql/queue/jobs.ts';
 import type { Owner, Schedule } from '#sql/schedules/schedules.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import { enqueue, parsePayload } from '#tasks/enqueue.ts';
-import type { Slot, Task } from '#tasks/task.ts';
+import type { Priority, Slot, Task } from '#tasks/task.ts';
 import { isPassing } from '../queue/db_retry.ts';
 
 /** The number of the job, or why there is none. It may wait for a row of the queue: the last of its transaction. */
 export type Fired = { jobId: string } | { error: string };
+
+/** `priority`: that of the task by default. */
+type FireOptions = { replaces?: string | undefined; priority?: Priority };
 
 /** What runs hears only of a request that has committed: see `askingFirst`. */
 class AskFirst extends Error {
@@ -44,11 +47,11 @@ export async function fire(
   tasks: readonly Task[],
   schedule: Owner & Pick<Schedule, 'task' | 'payload'>,
   slot: Slot,
-  replaces?: string,
+  how: FireOptions = {},
 ): Promise<Fired> {
   await tx.query('savepoint firing');
   try {
-    const jobId = await makeJob(tx, tasks, schedule, slot, replaces);
+    const jobId = await makeJob(tx, tasks, schedule, slot, how);
     await tx.query('release savepoint firing');
     return { jobId };
   } catch (error) {
@@ -64,7 +67,7 @@ async function makeJob(
   tasks: readonly Task[],
   schedule: Owner & Pick<Schedule, 'task' | 'payload'>,
   slot: Slot,
-  replaces: string | undefined,
+  { replaces, priority }: FireOptions,
 ): Promise<string> {
   const { brandId, connectionId } = schedule;
   if (brandId && connectionId) await keepConnection(tx, { brandId, connectionId });
@@ -74,7 +77,7 @@ async function makeJob(
   const payload = payloadOf(task, schedule, slot);
   parsePayload(task, payload);
   if (replaces !== undefined) await takePlaceOf(tx, replaces);
-  return enqueue(tx, task, payload);
+  return enqueue(tx, task, payload, priority && { priority });
 }
 
 async function takePlaceOf(tx: Tx, jobId: string): Promise<void> {

@@ -111,7 +111,7 @@ export async function fireAll(
 ): Promise<{ fired: number; failed: number }> {
   let failed = 0;
   for (const slot of slots) {
-    const result = await fire(tx, tasks, schedule, slot, replaces);
+    const result = await fire(tx, tasks, schedule, slot, { replaces });
     if ('error' in result) failed++;
     await settleSlot(tx, schedule.id, slot.at, result);
   }

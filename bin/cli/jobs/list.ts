@@ -9,7 +9,7 @@ import { type FilterOptions, filterOptions, readFilter } from './filter.ts';
 
 const LIST_MAX = 200;
 const MORE = 'There are more. Narrow it down: npx nightshift jobs list --help';
-const QUEUED_COLUMNS = ['job_id', 'task', 'lane', 'state', 'attempts', 'run_at', 'error'];
+const QUEUED_COLUMNS = ['job_id', 'task', 'lane', 'priority', 'state', 'attempts', 'run_at', 'error'];
 const FINISHED_COLUMNS = [
   ...['job_id', 'task', 'outcome', 'attempt', 'finished_at', 'seconds', 'error_code', 'error'],
 ];

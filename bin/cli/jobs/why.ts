@@ -58,7 +58,7 @@ type Queued = {
   attempts: number;
   max_attempts: number;
   last_error: string | null;
-  priority: number;
+  priority: string;
   brand: string | null;
   connection: string | null;
   held_reason: string | null;
@@ -174,7 +174,7 @@ async function ofLane(db: Db, { id, lane }: Queued): Promise<Reason[]> {
   );
 }
 
-async function ofWorkers(db: Db, { id, is_early: isEarly, state }: Queued): Promise<Reason[]> {
+async function ofWorkers(db: Db, { id, is_early: isEarly, state, priority }: Queued): Promise<Reason[]> {
   if ((await liveWorkers(db)).length === 0)
     return [reason('no worker runs', 'npx nightshift up, or npm run worker')];
   if (isEarly || state === 'held' || state === 'paused') return [];
@@ -182,13 +182,18 @@ async function ofWorkers(db: Db, { id, is_early: isEarly, state }: Queued): Prom
     `select count(*)::int as ahead
      from ops.jobs o join ops.jobs j on j.job_id = $1
      where o.state in ('waiting', 'retrying') and o.run_at <= now()
-       and (o.priority, o.run_at, o.job_id) < (j.priority, j.run_at, j.job_id)`,
+       and (o.priority_number, o.turn, o.job_id) < (j.priority_number, j.turn, j.job_id)`,
     [id],
   );
   const ahead = rows[0]?.ahead ?? 0;
   if (ahead === 0) return [];
   const are = ahead === 1 ? 'is' : 'are';
-  return [reason(`${count(ahead, 'job')} ${are} ahead of it`, 'more workers: npm run worker')];
+  return [
+    reason(
+      `${count(ahead, 'job')} ${are} ahead of it (its priority is ${priority})`,
+      'more workers: npm run worker',
+    ),
+  ];
 }
 
 // What a slot, a backfill or a night has queued; a person's commands are in the audit log.
