@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
+import { benchFair } from './fair.ts';
 import { benchFleet } from './fleet.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
@@ -31,6 +32,7 @@ const benches: readonly Bench[] = [
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },
+  { name: 'fair', limitMs: 10 * MINUTE_MS, run: benchFair },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },
