@@ -135,7 +135,9 @@ test('a stream with very much makes room for the jobs of another brand, and goes
     ),
   ).toEqual([{ attempts: 0, state: 'waiting', keyed: true }]);
   expect(await db.column('select outcome from ops.job_runs order by id desc limit 1')).toEqual(['released']);
-  await db.query('delete from graphile_worker._private_jobs where id = $1', [waits]);
+  await db.query("delete from graphile_worker._private_jobs where payload ->> 'brandId' = $1", [
+    other.brandId,
+  ]);
   expect(await read()).toMatchObject({ read: MANY - 100 + 300 / APART_SECONDS });
   expect(
     await db.column('select count(*)::int from raw.stripe_customers where brand_id = $1 and delinquent', [
