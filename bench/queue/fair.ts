@@ -1,6 +1,6 @@
 /**
- * A brand queues 5,000 jobs, and then two others 50 each: how many jobs begin before the last of theirs, with turns and in
- * the order of arrival. Beside it what a turn costs when a job is queued, and what a claim costs while 5,000
+ * A brand queues 5,000 jobs, and then two others 50 each: how many jobs begin before the last of theirs. In the order of
+ * arrival those are all. Beside it what a turn costs when a job is queued, and what a claim costs while 5,000
  * paused jobs would come first: before a sweep has moved them out of the way, and after.
  */
 import { z } from 'zod';
@@ -46,22 +46,22 @@ type Way = 'turns' | 'arrival';
 
 export async function benchFair(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
-  const figures: Figure[] = [];
-  for (const way of ['turns', 'arrival'] as const) {
-    const last = await lastBegun(db, way);
-    const bar = way === 'turns' ? { bar: { below: 2 * brands.length * FEW } } : {};
-    const name = `jobs begun up to the last of 50 behind 5,000, by ${way}`;
-    figures.push({ name, value: last, unit: 'jobs', ...bar });
-  }
+  const last = await lastBegun(db);
+  const figures: Figure[] = [
+    {
+      ...{ name: 'jobs begun up to the last of 2 x 50 behind 5,000, by turns', value: last, unit: 'jobs' },
+      bar: { below: 2 * brands.length * FEW },
+    },
+  ];
   figures.push(...(await costOfTurns(db)), ...(await costOfPaused(db)));
   return figures;
 }
 
 /** The place at which the last job of the two small brands began. */
-async function lastBegun(db: BenchDb, way: Way): Promise<number> {
+async function lastBegun(db: BenchDb): Promise<number> {
   await empty(db);
   for (const [brandId, jobs] of [[A, MANY] as const, [B, FEW] as const, [C, FEW] as const])
-    await queue(db, way, brandId, jobs);
+    await queue(db, 'turns', brandId, jobs);
   const clock = startClock(MANY + 2 * FEW);
   await using _worker = await startWorker({
     url: db.url,
@@ -110,7 +110,11 @@ async function costOfPaused(db: BenchDb): Promise<Figure[]> {
     await empty(db);
     await queue(db, 'turns', A, MANY);
     await queue(db, 'turns', B, 1);
-    await db.query('truncate ops.pauses');
+    // Behind them all: its own turn would be the first.
+    await db.query(
+      "update graphile_worker._private_jobs set run_at = now() where payload ->> 'brandId' = $1",
+      [B],
+    );
     const before = await claimMs(db, await pause(db, pauses));
     for (let n = 0; n < SWEEPS; n++) await sweepTurns(db);
     const after = await claimMs(db, await pause(db, pauses));

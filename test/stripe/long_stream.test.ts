@@ -5,7 +5,7 @@ import { limitRequests } from '#sql/tenants/account_facts.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { syncAccount, syncConnection } from '#tasks/sync_connection.ts';
-import { syncOne, syncStream } from '#tasks/sync_stream.ts';
+import { runStream, syncStream } from '#tasks/sync_stream.ts';
 import type { TaskContext } from '#tasks/task.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { dyingAfter } from '../support/providers/shopify.ts';
@@ -115,7 +115,7 @@ test('a stream with very much makes room for the jobs of another brand, and goes
   await using _ = account;
   const impatient = {
     ...syncStream,
-    run: (which: Parameters<typeof syncOne>[0], context: TaskContext) => syncOne(which, context, 0),
+    run: (which: Parameters<typeof runStream>[0], context: TaskContext) => runStream(which, context, 0),
   };
   const { brandId, connectionId } = account;
   const which = { brandId, connectionId, stream: 'stripe.customers', now: LATER };
