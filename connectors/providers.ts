@@ -9,7 +9,7 @@ import { newRequestStats } from './kit/http/retry.ts';
 import { problemOf } from './kit/key_form.ts';
 import type { ConnectionCheck, Provider, RequestContext } from './kit/provider.ts';
 import type { Stream } from './kit/stream.ts';
-import { keyShapes as sendgridKeys } from './sendgrid/key.ts';
+import { sendgrid } from './sendgrid/provider.ts';
 import { shopify } from './shopify/provider.ts';
 import { stripe } from './stripe/provider.ts';
 
@@ -58,12 +58,12 @@ export function providerSet(providers: readonly Provider[]): ProviderSet {
 }
 
 /** The providers that Nightshift reads. */
-export const builtIn = providerSet([shopify, stripe]);
+export const builtIn = providerSet([shopify, stripe, sendgrid]);
 export const { providers, streams, providerOf, findStream } = builtIn;
 
 export const streamNames: readonly string[] = streams.map(({ name }) => name);
 
-addShapes([...providers.flatMap(({ key }) => key.shapes), ...sendgridKeys, ...ayrshareKeys]);
+addShapes([...providers.flatMap(({ key }) => key.shapes), ...ayrshareKeys]);
 
 /** In reading order. */
 export function streamsOf(provider: string): readonly Stream[] {

@@ -26,7 +26,7 @@ export type ConnectionCheck = {
   apiVersion: string;
   scopes: readonly string[];
   /** Missing permissions by stream; such a stream cannot be read. */
-  missing: readonly { stream: string; scopes: readonly string[] }[];
+  missing: readonly { stream: string; scopes: readonly string[]; costs?: string | undefined }[];
   /** Warnings about a connection that works. */
   warnings: readonly string[];
 };

@@ -95,6 +95,8 @@ export type Stream = Target & {
   provider: string;
   /** Permissions that it requires. */
   scopes: readonly string[];
+  /** What is missing without them. */
+  costs?: string;
   /** Permissions that add to it. */
   scopesOptional?: readonly string[];
   /** Figures that rest on it: a day of them is final only after the stream was read past its end. */

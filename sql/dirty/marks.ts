@@ -97,6 +97,11 @@ export function partitionOf(
   throw new TypeError(`${column} cannot mark anything: ${type} is neither a day nor an object`);
 }
 
+/** A row may be of several parts. */
+function isOfPart(column: string, type: ColumnType | undefined): string {
+  return type === 'text[]' ? `$6 = any (o.${column})` : `o.${column} = $6`;
+}
+
 export type MarkAll = {
   brandId: string;
   /** Only the data of this connection. */
@@ -130,7 +135,7 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
       ([column, subject]) => `
       select '${subject}', ${partitionOf('o', [column, columns[column]], names)} from ${name} o
       where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null
-        ${partColumn ? `and ($6::text is null or o.${partColumn} = $6)` : ''}`,
+        ${partColumn ? `and ($6::text is null or ${isOfPart(partColumn, columns[partColumn])})` : ''}`,
     ),
   );
   if (touched.length === 0) return 0;

@@ -5,6 +5,7 @@
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import { recordAction } from '../tenants/audit.ts';
 import type { ConnectionKey, StreamKey } from './stream_key.ts';
 
 export type Check = {
@@ -47,17 +48,19 @@ export async function recordCheck(
   });
 }
 
-// Two results are equal if both pass, or both fail by the same difference. The old row is read without a lock, because
+// A failure whose cause a person accepted counts as passed. Two results are equal if both pass, or both fail by the same difference. The old row is read without a lock, because
 // a locked row would not be visible any more after the statement itself has replaced it.
 const RECORD_CHECK = `
   with before as materialized (
     select * from ops.completeness
     where brand_id = $1 and connection_id = $2 and stream = $3 and check_name = $4
+  ), result as (
+    select $7::boolean or coalesce((select accepted_cause = $8 from before), false) as ok
   ), kept as (
     insert into ops.completeness_history
       (brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at)
     select brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at from before
-    where ok <> $7::boolean or (not ok and expected - found is distinct from $5::numeric - $6::numeric)
+    where ok <> (select ok from result) or (not ok and expected - found is distinct from $5::numeric - $6::numeric)
     returning 1
   ), forgotten as (
     delete from ops.completeness_history where id in (
@@ -68,8 +71,9 @@ const RECORD_CHECK = `
   )
   insert into ops.completeness as c
     (brand_id, connection_id, stream, check_name, expected, found, ok, cause, checked_at, result_since, ok_at)
-  values ($1, $2, $3, $4, $5::numeric, $6::numeric, $7, $8, $9::timestamptz, $9::timestamptz,
-          case when $7 then $9::timestamptz end)
+  select $1, $2, $3, $4, $5::numeric, $6::numeric, r.ok, $8, $9::timestamptz, $9::timestamptz,
+         case when r.ok then $9::timestamptz end
+  from result r
   on conflict (brand_id, connection_id, stream, check_name) do update
   set expected = excluded.expected, found = excluded.found, ok = excluded.ok, cause = excluded.cause,
       checked_at = excluded.checked_at, ok_at = coalesce(excluded.ok_at, c.ok_at),
@@ -108,6 +112,28 @@ export async function failingSince(
     [brandId, connectionId, stream],
   );
   return new Map(rows.map(({ name, since }) => [name, since]));
+}
+
+/**
+ * Accepts why a check fails: it passes, also when it fails for the same cause again. False if no failed check has the
+ * name.
+ */
+export async function acceptCheck(
+  tx: Tx,
+  { brandId, connectionId, connection, stream }: StreamKey & { connection: string },
+  name: string,
+): Promise<boolean> {
+  const { rows } = await tx.query<{ cause: string | null }>(
+    `update ops.completeness set ok = true, ok_at = now(), result_since = now(), accepted_cause = cause
+     where brand_id = $1 and connection_id = $2 and stream = $3 and check_name = $4 and not ok
+     returning cause`,
+    [brandId, connectionId, stream, name],
+  );
+  const [row] = rows;
+  if (row === undefined) return false;
+  const details = { stream, check: name, cause: row.cause };
+  await recordAction(tx, { action: 'sync.accept', brandId, target: connection, details });
+  return true;
 }
 
 /** Causes for a state: the first few that are not in `known`, and the number of further ones. */

@@ -48,7 +48,10 @@ export type Table = {
    * brand-local day, a date itself, a text the object of that id.
    */
   marks?: Readonly<Record<string, Subject>>;
-  /** The column that holds the part (`app.connection_parts`) of a brand's connection that a row is of. */
+  /**
+   * The column that holds the part (`app.connection_parts`) of a brand's connection that a row is of, or a list of all
+   * such parts.
+   */
   partColumn?: string;
   /** What it keeps of its objects; by default the current state with its version. */
   keeps?: Keeps;

@@ -15,12 +15,16 @@ create table app.brands (
   time_zone text not null,
   reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
   complete_by time not null default '06:00',
+  person_key bytea, -- sealed like the secrets of connections
+  person_key_id text,
   removing_at timestamptz,
   created_at timestamptz not null default now()
 );
 comment on table app.brands is 'the tenants: who sells';
 comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
 comment on column app.brands.complete_by is 'time of the brand''s day by which the figures of the day before should be final';
+comment on column app.brands.person_key is
+  'key of the digests by which rows name persons: without it nobody can tell whose e-mail address a digest is of; made when first needed';
 comment on column app.brands.removing_at is 'when its removal began; since then nothing can be added to it';
 
 create table app.retailers (
@@ -53,6 +57,7 @@ create table app.connections (
   token_key_id text,
   token_expires_at timestamptz,
   requests_per_second integer check (requests_per_second between 1 and 10000),
+  account_zone text,
   granted_scopes text[],
   account_asked_at timestamptz,
   checked_at timestamptz,
@@ -78,6 +83,8 @@ comment on column app.connections.level is 'who owns a connection to this provid
 comment on column app.connections.secret_changed_at is 'when its key was last replaced; null while it has its first one';
 comment on column app.connections.requests_per_second is
   'requests per second that the provider allows this account; null for its standard limit';
+comment on column app.connections.account_zone is
+  'IANA zone of the account''s own calendar days, for a provider that gives figures by day and does not say in which zone; null for that of the brand';
 comment on column app.connections.account_asked_at is
   'when the provider was asked whose key this is; null after a new key or address, so that it is asked again';
 comment on column app.connections.held_at is 'set while a person must act; no job of a held connection runs';

@@ -13,6 +13,7 @@ create table ops.completeness (
   checked_at timestamptz not null,
   result_since timestamptz not null,
   ok_at timestamptz,
+  accepted_cause text,
   primary key (brand_id, connection_id, stream, check_name)
 );
 comment on table ops.completeness is 'the newest result of each check of a stream against what the provider says';
@@ -20,6 +21,7 @@ comment on column ops.completeness.expected is 'what the provider says';
 comment on column ops.completeness.found is 'what is stored';
 comment on column ops.completeness.result_since is 'since when it passes, or fails by the same difference';
 comment on column ops.completeness.ok_at is 'when it passed last';
+comment on column ops.completeness.accepted_cause is 'a cause that a person accepted: a failure for it counts as passed';
 
 create table ops.completeness_history (
   id bigint generated always as identity primary key,

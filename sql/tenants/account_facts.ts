@@ -2,6 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
 import { recordAction } from './audit.ts';
+import { assertTimeZone } from './brands.ts';
 import type { OpenConnection, Which } from './connections.ts';
 
 /** Running jobs keep to it from their next request on; null is the usual limit of the provider. */
@@ -22,6 +23,28 @@ export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: num
   await recordAction(tx, {
     ...{ action: 'connections.limits', brandId, target: row.name, actor },
     ...{ before: { requestsPerSecond: row.before }, after: { requestsPerSecond } },
+  });
+}
+
+/** Figures that are read from then on are days of this zone; null is that of the brand. */
+export async function setAccountZone(tx: Tx, which: Which, accountZone: string | null): Promise<void> {
+  const { brandId, connectionId, actor } = which;
+  if (accountZone !== null) await assertTimeZone(tx, accountZone);
+  const { rows } = await tx.query<{ name: string; before: string | null }>(
+    `update app.connections c set account_zone = $3
+     from (
+       select brand_id, id, account_zone from app.connections
+       where brand_id = $1 and id = $2 for no key update
+     ) was
+     where c.brand_id = was.brand_id and c.id = was.id
+     returning c.name, was.account_zone as before`,
+    [brandId, connectionId, accountZone],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  await recordAction(tx, {
+    ...{ action: 'connections.zone', brandId, target: row.name, actor },
+    ...{ before: { accountZone: row.before }, after: { accountZone } },
   });
 }
 

@@ -8,7 +8,7 @@ import { ConnectionGone } from '../load/load_lock.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
-import { only } from './brands.ts';
+import { assertTimeZone, only } from './brands.ts';
 import { checkedBaseUrl, type ProviderAddress } from './hosts.ts';
 import { named, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
@@ -28,6 +28,8 @@ export type Connection = {
   auth: string;
   /** The limit of the account, if it differs from the usual limit of the provider. */
   requestsPerSecond: number | null;
+  /** The zone of the account's own calendar days, if it is not the brand's. */
+  accountZone: string | null;
   grantedScopes: string[] | null;
   checkedAt: Date | null;
   /** Set while a person must act. */
@@ -68,6 +70,7 @@ export type NewConnection = {
   auth: string;
   secret: string;
   requestsPerSecond?: number;
+  accountZone?: string;
   actor?: string;
 };
 
@@ -76,6 +79,7 @@ export type Which = ConnectionKey & { actor?: string };
 
 const COLUMNS = `c.id, c.brand_id as "brandId", c.retailer_id as "retailerId", c.name, c.provider, c.account,
   c.base_url as "baseUrl", c.auth, c.requests_per_second as "requestsPerSecond",
+  c.account_zone as "accountZone",
   c.granted_scopes as "grantedScopes", c.checked_at as "checkedAt", c.held_at as "heldAt", c.held_code as "heldCode", c.held_reason as "heldReason",
   c.removing_at as "removingAt"`;
 
@@ -97,8 +101,9 @@ export async function addConnection(
   connection: NewConnection,
 ): Promise<Connection> {
   const { brandId, retailerId = null, name, provider, account, auth, secret, actor } = connection;
-  const { requestsPerSecond = null } = connection;
+  const { requestsPerSecond = null, accountZone = null } = connection;
   const owner = keyring.addressOf(provider);
+  if (accountZone !== null) await assertTimeZone(tx, accountZone);
   const baseUrl = checkedBaseUrl(owner, connection.baseUrl ?? owner.baseUrl(account), keyring.allowedHosts);
   await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
   const id = crypto.randomUUID(); // made here, because it is part of the seal
@@ -108,8 +113,8 @@ export async function addConnection(
       .query<Connection>(
         `insert into app.connections as c
            (brand_id, id, retailer_id, name, provider, account, base_url, auth, secret, secret_key_id,
-            requests_per_second, level)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ${COLUMNS}`,
+            requests_per_second, level, account_zone)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${COLUMNS}`,
         [
           brandId,
           id,
@@ -123,13 +128,14 @@ export async function addConnection(
           keyId,
           requestsPerSecond,
           owner.level,
+          accountZone,
         ],
       )
       .catch((error) => {
         throw error.constraint === 'account_once' ? new AccountTaken(provider, account) : error;
       }),
   );
-  const after = { provider, account, baseUrl, auth, retailerId, requestsPerSecond };
+  const after = { provider, account, baseUrl, auth, retailerId, requestsPerSecond, accountZone };
   await recordAction(tx, { action: 'connections.add', brandId, target: name, after, actor });
   return only(rows);
 }

@@ -15,7 +15,7 @@ export type SecretPlace = {
   brandId: string;
   /** Empty for what belongs to the brand itself. */
   connectionId: string;
-  use: 'secret' | 'token' | 'webhook' | 'ping';
+  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -23,6 +23,11 @@ export type SecretPlace = {
 function said({ brandId, connectionId, use, name }: SecretPlace): { what: string; anew: string } {
   if (use === 'ping')
     return { what: `ping address of brand ${name ?? brandId}`, anew: 'npx nightshift brands set-ping' };
+  if (use === 'persons')
+    return {
+      what: `key of the persons of brand ${name ?? brandId}`,
+      anew: 'it cannot be stored anew: digests of before would be of nobody',
+    };
   if (use === 'webhook')
     return {
       what: `webhook secret of connection ${name ?? connectionId}`,
@@ -143,7 +148,7 @@ type Stored = {
 export async function resealAll(
   db: Pick<Db, 'transaction' | 'query'>,
   keys: Sealer,
-): Promise<{ connections: number; pings: number }> {
+): Promise<{ connections: number; pings: number; persons: number }> {
   const { rows } = await db.query<{ brand_id: string; id: string }>(
     `select brand_id, id from app.connections where secret_key_id <> $1 or token_key_id <> $1
      union select brand_id, connection_id from app.webhook_secrets where secret_key_id <> $1 order by 1, 2`,
@@ -151,21 +156,35 @@ export async function resealAll(
   );
   // One connection per transaction, so that each lock is short.
   for (const { brand_id, id } of rows) await db.transaction((tx) => reseal(tx, keys, brand_id, id));
-  return { connections: rows.length, pings: await resealPings(db, keys) };
+  return {
+    connections: rows.length,
+    pings: await resealOfBrands(db, keys, PINGS),
+    persons: await resealOfBrands(db, keys, PERSONS),
+  };
 }
 
-async function resealPings(db: Pick<Db, 'transaction' | 'query'>, keys: Sealer): Promise<number> {
+/** A secret of each brand: where it is. */
+type OfBrands = { table: string; brand: string; sealed: string; use: 'ping' | 'persons' };
+
+const PINGS: OfBrands = { table: 'app.pings', brand: 'brand_id', sealed: 'address', use: 'ping' };
+const PERSONS: OfBrands = { table: 'app.brands', brand: 'id', sealed: 'person_key', use: 'persons' };
+
+async function resealOfBrands(
+  db: Pick<Db, 'transaction' | 'query'>,
+  keys: Sealer,
+  { table, brand, sealed: column, use }: OfBrands,
+): Promise<number> {
   const { rows } = await db.query<{ brandId: string; sealed: Buffer; keyId: string }>(
-    `select brand_id as "brandId", address as sealed, address_key_id as "keyId" from app.pings
-     where address_key_id <> $1 order by brand_id`,
+    `select ${brand} as "brandId", ${column} as sealed, ${column}_key_id as "keyId" from ${table}
+     where ${column}_key_id <> $1 order by 1`,
     [keys.keyId],
   );
   for (const { brandId, sealed, keyId } of rows) {
-    const place = { brandId, connectionId: '', use: 'ping' } as const;
+    const place = { brandId, connectionId: '', use } as const;
     const again = keys.seal(keys.open({ sealed, keyId }, place), place);
     // One that was set anew meanwhile has another seal, and the newer key.
     await db.query(
-      `update app.pings set address = $2, address_key_id = $3 where brand_id = $1 and address = $4`,
+      `update ${table} set ${column} = $2, ${column}_key_id = $3 where ${brand} = $1 and ${column} = $4`,
       [brandId, again.sealed, again.keyId, sealed],
     );
   }

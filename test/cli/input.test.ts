@@ -1,4 +1,5 @@
 /** What an operator types by mistake is refused before it does anything, with the exit code that fits. */
+import { providers } from '#connectors/providers.ts';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -168,5 +169,5 @@ test('the hint after a retailer names every provider', async () => {
   const brand = await aBrand(db);
   const { stderr } = await nightshift(['retailers', 'add', 'uk', '--brand', brand.slug], { env: env() });
   expect(stderr).toContain('--provider PROVIDER --account ACCOUNT');
-  expect(stderr).toContain('PROVIDER is shopify or stripe');
+  expect(stderr).toContain(`PROVIDER is ${providers.map(({ name }) => name).join(' or ')}`);
 });

@@ -17,16 +17,18 @@ import { readKey } from '../ui/secret_input.ts';
 import { assertLimited, RAISING, requestsPerSecond } from './limits.ts';
 import { connectionRow } from './list.ts';
 import { AUTHS, authOf, storedKey } from './stored_key.ts';
+import { accountZoneOption } from './zone.ts';
 
 type Options = {
   brand: string;
-  retailer: string;
+  retailer?: string;
   provider: string;
   account: string;
   baseUrl?: string;
   auth?: string;
   keyEnv?: string;
   requestsPerSecond?: number;
+  accountZone?: string;
   ifMissing?: boolean;
 };
 
@@ -36,7 +38,7 @@ export function addAdd(command: Command, cli: Cli): void {
     .description('add a connection; its key is read from --key-env or from standard input')
     .argument('<name>', 'its name, such as acme-uk', slug)
     .requiredOption('--brand <brand>', 'brand that owns the account')
-    .requiredOption('--retailer <retailer>', 'retailer whose sales it brings')
+    .option('--retailer <retailer>', `retailer whose account it is; not for ${OF_BRANDS}`)
     .addOption(
       new Option('--provider <provider>', 'provider of the account')
         .choices(providers.map((provider) => provider.name))
@@ -59,6 +61,7 @@ export function addAdd(command: Command, cli: Cli): void {
       `request limit of the account, if the provider has raised it (${RAISING})`,
       requestsPerSecond,
     )
+    .addOption(accountZoneOption())
     .option('--if-missing', 'do nothing if the connection exists')
     .action((name: string, options: Options) => add(cli, name, options));
 }
@@ -68,13 +71,14 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const auth = authOf(options);
   const account = accountOf(options);
   if (options.requestsPerSecond !== undefined) assertLimited(options.provider);
+  assertOwner(options);
   const { provider } = options;
   const secret = storedKey({ provider, auth, key: await readKey(options, cli) });
   await using session = await openSession(cli);
   const { db } = session;
   const brand = await findBrand(db, options.brand);
-  const { id: retailerId } = await findRetailer(db, brand.id, options.retailer);
-  const { baseUrl } = options;
+  const retailerId = options.retailer ? (await findRetailer(db, brand.id, options.retailer)).id : null;
+  const { baseUrl, accountZone } = options;
   const wanted: NewConnection = {
     brandId: brand.id,
     retailerId,
@@ -85,6 +89,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     auth,
     secret,
     requestsPerSecond: options.requestsPerSecond,
+    accountZone,
   };
   const keyring = await keyringOf(cli, session);
   const { row, added } = await addUnlessThere({
@@ -106,6 +111,23 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     : `Connection ${name} exists already; its key is unchanged.`;
   cli.out.record({ ...connectionRow(brand.slug, row), added }, () => [said]);
   cli.out.say(`Next: npx nightshift connections check ${name} --brand ${brand.slug}`);
+}
+
+/** Providers whose connections are of a whole brand. */
+const OF_BRANDS = providers
+  .filter(({ level }) => level === 'brand')
+  .map(({ title }) => title)
+  .join(', ');
+
+function assertOwner({ provider, retailer }: Options): void {
+  const { title, level } = providerOf(provider);
+  if ((retailer === undefined) === (level === 'brand')) return;
+  throw level === 'brand'
+    ? new UsageError(
+        `A connection to ${title} belongs to the whole brand.`,
+        'leave out --retailer; connections map gives parts of it to retailers',
+      )
+    : new UsageError(`A connection to ${title} belongs to one retailer.`, 'name it with --retailer');
 }
 
 const FORMS = providers.map(({ title, account }) => `${account.written} of ${title}`).join(', ');

@@ -39,8 +39,10 @@ async function check(cli: Cli, name: string, { brand, now }: Options): Promise<v
     () => [
       `${connection} reaches ${account.name} (${account.domain}, ${account.currency}, ${account.timeZone}).`,
       `granted: ${scopes.join(', ')}`,
-      ...missing.map(({ stream, scopes: lacking }) =>
-        red(`missing ${lacking.join(', ')}: ${stream} cannot be read`),
+      ...missing.map(({ stream, scopes: lacking, costs }) =>
+        red(
+          `missing ${lacking.join(', ')}: ${stream} cannot be read${costs ? `, so there are not ${costs}` : ''}`,
+        ),
       ),
       ...warnings.map((warning) => yellow(warning)),
       ...(fit && warnings.length === 0 ? [green('It can read everything that Nightshift uses.')] : []),

@@ -9,6 +9,7 @@ import { addMove, addSetUrl } from './move.ts';
 import { addMap, addParts, addUnmap } from './parts.ts';
 import { addRemove, addRename } from './remove.ts';
 import { addWebhooks } from './webhooks/index.ts';
+import { addZone } from './zone.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('connections: accounts at providers, with their sealed keys');
@@ -29,6 +30,7 @@ export const noun: Noun = (command, cli) => {
     addSetUrl,
     addLimits,
     addWebhooks,
+    addZone,
   ]) {
     add(command, cli);
   }

@@ -53,14 +53,14 @@ export function addReseal(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);
-      const { connections, pings } = await resealAll(session.db, sealer);
+      const { connections, pings, persons } = await resealAll(session.db, sealer);
       await session.db.transaction((tx) =>
         recordAction(tx, {
           ...{ action: 'connections.reseal', target: 'connections' },
-          ...{ after: { keyId: sealer.keyId }, details: { connections, pings } },
+          ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons } },
         }),
       );
-      cli.out.record({ connections, pings, key_id: sealer.keyId ?? null }, () => [
+      cli.out.record({ connections, pings, persons, key_id: sealer.keyId ?? null }, () => [
         `${count(connections, 'connection')}${pings > 0 ? ` and ${count(pings, 'ping address', 'ping addresses')}` : ''} sealed anew with key ${sealer.keyId}.`,
       ]);
     });

@@ -31,5 +31,6 @@ export function connectionRow(brand: string, connection: Connection): Row {
     ...{ held_at: connection.heldAt, held_code: connection.heldCode, held_reason: connection.heldReason },
     ...{ granted_scopes: connection.grantedScopes, checked_at: connection.checkedAt },
     ...{ retailer_id: connection.retailerId, requests_per_second: connection.requestsPerSecond },
+    account_zone: connection.accountZone,
   };
 }

@@ -1,4 +1,5 @@
 import type { Noun } from '../shared/noun.ts';
+import { addAccept } from './accept.ts';
 import { addDismiss } from './dismiss.ts';
 import { addReconcile } from './reconcile.ts';
 import { addRun } from './run.ts';
@@ -10,4 +11,5 @@ export const noun: Noun = (command, cli) => {
   addReconcile(command, cli);
   addStatus(command, cli);
   addDismiss(command, cli);
+  addAccept(command, cli);
 };

@@ -61,6 +61,8 @@ export type HttpOptions = {
   account: string;
   signal: AbortSignal;
   stats: RequestStats;
+  /** False if the caller judges answers by their bodies: only redirects are refused then. */
+  judgesStatuses?: boolean;
   /** For tests. */
   limits?: BodyLimits;
 };
@@ -68,7 +70,8 @@ export type HttpOptions = {
 // One connection pool per process: idle connections close by themselves and do not keep the process alive.
 const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
 
-export function makeHttp({ provider, account, signal, stats, limits }: HttpOptions): Http {
+export function makeHttp(options: HttpOptions): Http {
+  const { provider, account, signal, stats, judgesStatuses = true, limits } = options;
   const head = async (request: HttpRequest): Promise<Dispatcher.ResponseData> => {
     stats.requests++;
     try {
@@ -112,6 +115,7 @@ export function makeHttp({ provider, account, signal, stats, limits }: HttpOptio
     const place = placeOf(request.url);
     if (status >= 300 && status < 400 && status !== NOT_MODIFIED)
       return new RedirectRefused(provider, place, status);
+    if (!judgesStatuses) return undefined;
     const waitMs = retryAfterMs(headers['retry-after']);
     if (status === 429)
       return new RetryableError(new RateLimited(provider, account, waitMs ?? 1000), { waitMs });

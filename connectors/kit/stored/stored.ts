@@ -144,6 +144,83 @@ export async function storedRows(
   );
 }
 
+/** The ids of all stored objects that a complete list lacks. */
+export async function unlistedAtAll(
+  owner: Owner,
+  target: Target,
+  listed: ReadonlySet<string>,
+): Promise<string[]> {
+  const rows = await ask<{ id: string }>(
+    owner,
+    `select id from ${rootOf(target)} where ${LIVE} except select unnest($3::text[]) order by id`,
+    [[...listed]],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Rows of a table by one column, from one value to another, both included, in its order. */
+export async function rowsBetween(
+  owner: Owner,
+  table: string,
+  { by, from, to, where = {} }: { by: string; from: Date | string; to: Date | string; where?: Row },
+  { columns, max }: { columns: readonly string[]; max: number },
+): Promise<Row[]> {
+  const equal = Object.keys(where).map((column, index) => `and ${column} = $${index + 6}`);
+  return ask<Row>(
+    owner,
+    `select ${columns.join(', ')} from ${table} where ${LIVE} and ${by} >= $3 and ${by} <= $4 ${equal.join(' ')}
+     order by ${by} limit $5`,
+    [from, to, max, ...Object.values(where)],
+  );
+}
+
+/** Columns of the rows whose value in a column is among some. */
+export async function storedColumn(
+  owner: Owner,
+  table: string,
+  { by, among }: { by: string; among: readonly string[] },
+  columns: readonly string[],
+): Promise<Row[]> {
+  if (among.length === 0) return [];
+  return ask<Row>(
+    owner,
+    `select distinct ${columns.join(', ')} from ${table} where ${LIVE} and ${by} = any ($3::text[])`,
+    [among],
+  );
+}
+
+/** Counts rows by the days of a zone and by the values of columns. */
+export async function countsByDay(
+  owner: Owner,
+  table: string,
+  { by, zone, from, before }: { by: string; zone: string; from: Date; before: Date },
+  columns: readonly string[],
+): Promise<(Row & { day: string; count: number })[]> {
+  return ask<Row & { day: string; count: number }>(
+    owner,
+    `select (${by} at time zone $5)::date::text as day, ${columns.join(', ')}, count(*)::int as count
+     from ${table} where ${LIVE} and ${by} >= $3 and ${by} < $4
+     group by 1, ${columns.map((_, index) => index + 2).join(', ')}`,
+    [from, before, zone],
+  );
+}
+
+/** The first and the last instant in a column. */
+export async function extentOf(
+  owner: Owner,
+  table: string,
+  column: string,
+): Promise<{ first: Date | null; last: Date | null }> {
+  const end = (order: string) =>
+    `(select ${column} from ${table} where ${LIVE} and ${column} is not null order by ${column} ${order} limit 1)`;
+  const [row] = await ask<{ first: Date | null; last: Date | null }>(
+    owner,
+    `select ${end('asc')} as first, ${end('desc')} as last`,
+    [],
+  );
+  return row ?? { first: null, last: null };
+}
+
 /** Quarantined records with the id of their object, oldest first. */
 export async function quarantinedIds(owner: Owner, stream: string, max: number): Promise<string[]> {
   const rows = await ask<{ id: string }>(

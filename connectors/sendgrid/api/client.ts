@@ -1,0 +1,103 @@
+/**
+ * Client of SendGrid's v3 API. Every request waits for its turn among those of all workers, and is retried if that can
+ * help. A key works on the host of its own region only, which is the address of the connection.
+ */
+import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
+import { type HttpAnswer, makeHttp } from '../../kit/http/http.ts';
+import { type Bucket, makeBudget } from '../../kit/http/rate_limit.ts';
+import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
+import { problemOf } from '../../kit/key_form.ts';
+import type { StreamContext } from '../../kit/stream.ts';
+import { keyForm, PROVIDER } from '../key.ts';
+import { bodyOf, isUsedUp, waitMsOf } from './answers.ts';
+
+export const API_VERSION = 'v3';
+
+// Limits differ by endpoint and are not published; answers report them, and block the bucket when they are used up.
+const USUAL: Bucket = { maximum: 10, restorePerSecond: 10 };
+const LIMITED_PAUSE_MS = 2_000;
+
+export type Params = readonly (readonly [name: string, value: string])[];
+
+export type SendGrid = {
+  connection: StreamContext['connection'];
+  /** Reads an answer; `sentAt` is the time of the request. A `RetryableError` of `read` repeats the request. */
+  get<T>(path: string, params: Params, read: (body: unknown, sentAt: Date) => T): Promise<T>;
+  post<T>(path: string, body: object, read: (body: unknown, sentAt: Date) => T): Promise<T>;
+};
+
+export type SendGridContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'now'>;
+
+/** Whether the address is that of the EU region, which has no marketing. */
+export function isEuropean({ baseUrl }: { baseUrl: string }): boolean {
+  return /[./-]eu(?=[./:-]|$)/.test(baseUrl);
+}
+
+export function openSendGrid({ connection, db, signal, stats, now }: SendGridContext): SendGrid {
+  const { account, auth, baseUrl, secret } = connection;
+  const problem = problemOf(keyForm, secret);
+  if (problem !== undefined) throw new KeyUnfit(PROVIDER, problem, keyForm.hint);
+  const http = makeHttp({ provider: PROVIDER, account, signal, stats, judgesStatuses: false });
+  const persistence: RetryOptions = { signal, stats };
+  const headers = {
+    authorization: `Bearer ${secret}`,
+    accept: 'application/json',
+    'content-type': 'application/json',
+    ...behalfOf(connection, auth),
+  };
+
+  const once = async (path: string, params: Params, body: string | undefined): Promise<Sent> => {
+    const budget = makeBudget(db, 'sendgrid', `${account} ${endpointOf(path)}`, USUAL);
+    await budget.take(1, persistence);
+    const sentAt = now();
+    const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+    const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
+    const method = body === undefined ? 'GET' : 'POST';
+    const answer = await http.once({
+      ...{ method, url, headers, secrets: [secret] },
+      ...(body !== undefined && { body }),
+    });
+    if (isUsedUp(answer.headers) && answer.status < 300)
+      await budget.block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS);
+    return { answer, sentAt, block: (ms) => budget.block(ms) };
+  };
+
+  const ask = <T>(
+    path: string,
+    { params = [], body }: { params?: Params; body?: string },
+    read: (body: unknown, sentAt: Date) => T,
+  ): Promise<T> =>
+    withRetry(async () => {
+      const { answer, sentAt, block } = await once(path, params, body);
+      try {
+        return read(bodyOf(answer, { connection, account, path }), sentAt);
+      } catch (error) {
+        const isLimited = error instanceof RetryableError && error.failure instanceof RateLimited;
+        if (isLimited) await block(error.waitMs ?? LIMITED_PAUSE_MS);
+        throw error;
+      }
+    }, persistence);
+
+  return {
+    connection,
+    get: (path, params, read) => ask(path, { params }, read),
+    post: (path, body, read) => ask(path, { body: JSON.stringify(body) }, read),
+  };
+}
+
+type Sent = { answer: HttpAnswer; sentAt: Date; block(ms: number): Promise<void> };
+
+function behalfOf({ account }: Named & { account: string }, auth: string): Record<string, string> {
+  if (auth === 'key') return {};
+  if (auth === 'subuser') return { 'on-behalf-of': account };
+  if (auth === 'customer') return { 'on-behalf-of': `account-id ${account}` };
+  throw new KeyUnfit(PROVIDER, `'${auth}' is not a way to use a key of ${PROVIDER}`, keyForm.hint);
+}
+
+/** All objects of one kind share an endpoint: `/v3/logs/{id}`. */
+function endpointOf(path: string): string {
+  return path.replace(
+    /^(\/v3\/(?:logs|marketing\/singlesends|marketing\/stats\/singlesends))\/.+$/,
+    '$1/{id}',
+  );
+}

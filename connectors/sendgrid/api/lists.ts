@@ -1,0 +1,81 @@
+/** Lists of SendGrid: by offset, by page token, or whole in one answer. */
+import { AnswerNotUnderstood } from '../../kit/errors.ts';
+import { type Fields, isObject } from '../../kit/fields.ts';
+import { RetryableError } from '../../kit/http/retry.ts';
+import { PROVIDER } from '../key.ts';
+import type { Params, SendGrid } from './client.ts';
+
+const PAGES_MAX = 2_000;
+
+export type ListPage = {
+  records: readonly Fields[];
+  /** When it was asked for. */
+  sentAt: Date;
+  /** Where the next page begins; undefined behind the last one. */
+  next: string | undefined;
+};
+
+/** Pages of a bare list, from an offset on. It ends with a page that is not full. */
+export async function* byOffset(
+  sendgrid: SendGrid,
+  path: string,
+  params: Params,
+  { size, from = 0 }: { size: number; from?: number },
+): AsyncGenerator<ListPage> {
+  let offset = from;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const paged: Params = [...params, ['limit', String(size)], ['offset', String(offset)]];
+    const { records, sentAt } = await sendgrid.get(path, paged, (body, at) => ({
+      records: recordsOf(path, body),
+      sentAt: at,
+    }));
+    offset += records.length;
+    const isLast = records.length < size;
+    yield { records, sentAt, next: isLast ? undefined : String(offset) };
+    if (isLast) return;
+  }
+  throw tooLong(path);
+}
+
+/** Pages of the list in `field`. `next` is a full address: only its token counts, so that nothing leaves our address. */
+export async function* byToken(
+  sendgrid: SendGrid,
+  path: string,
+  params: Params,
+  { field, size, from }: { field: string; size: number; from?: string | undefined },
+): AsyncGenerator<ListPage> {
+  let token = from;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const paged: Params = [
+      ...params,
+      ['page_size', String(size)],
+      ...(token === undefined ? [] : [['page_token', token] as const]),
+    ];
+    const before = token;
+    const answer = await sendgrid.get(path, paged, (body, sentAt): ListPage => {
+      const whole = isObject(body) ? body : {};
+      return { records: recordsOf(path, whole[field]), sentAt, next: tokenOf(whole._metadata) };
+    });
+    yield answer;
+    token = answer.next;
+    // A repeated token would loop for ever.
+    if (token === undefined || token === before) return;
+  }
+  throw tooLong(path);
+}
+
+function tokenOf(metadata: unknown): string | undefined {
+  const next = isObject(metadata) ? metadata.next : undefined;
+  if (typeof next !== 'string' || !URL.canParse(next)) return undefined;
+  return new URL(next).searchParams.get('page_token') ?? undefined;
+}
+
+/** The objects of a list. */
+export function recordsOf(path: string, list: unknown): readonly Fields[] {
+  if (Array.isArray(list) && list.every(isObject)) return list;
+  throw new RetryableError(new AnswerNotUnderstood(PROVIDER, path, 'it is not a list of objects', 'retry'));
+}
+
+function tooLong(path: string): Error {
+  return new AnswerNotUnderstood(PROVIDER, path, `the list does not end after ${PAGES_MAX} pages`);
+}

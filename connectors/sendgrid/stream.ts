@@ -1,0 +1,133 @@
+/** Declares a stream of SendGrid: what it reads by the hour, by night and by week, on top of the kit. */
+import { isAlone } from '../kit/account_run.ts';
+import { defineStream, type Page, type Stream, type StreamContext } from '../kit/stream.ts';
+import { checkpoint, emptyPage } from '../kit/sync_run.ts';
+import { Denied } from './api/answers.ts';
+import { dayIn } from './api/calendar.ts';
+import { PROVIDER } from './key.ts';
+import { type Extent, needsBackfill, openRun, type Position, type SendGridRun } from './sync/sync_run.ts';
+
+const WEEK_MS = 7 * 24 * 60 * 60_000;
+/** A reading that was broken off longer ago begins anew: too much has changed. */
+const REST_MS_MAX = 24 * 60 * 60_000;
+const PERMISSION = 'permission';
+
+export type Reading = {
+  run: SendGridRun;
+  extent: Extent;
+  /** When it began. */
+  at: Date;
+  /** Where an earlier run broke off. */
+  next: string | undefined;
+};
+
+/** Content of a page; `next` is where a later run goes on if this one ends behind it. */
+export type Step = Partial<Omit<Page, 'phase' | 'position'>> & { next?: string };
+
+/**
+ * True once everything up to the beginning of the reading is stored, or the instant up to which it is; false if nothing
+ * is known.
+ */
+export type Steps = AsyncGenerator<Step, boolean | Date>;
+
+export type SendGridFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'feeds' | 'tables' | 'fetch'> & {
+  name: string;
+  costs: string;
+  read(reading: Reading): Steps;
+  /** What is worth a request each hour. Absent: nothing is read between two nights. */
+  hour?(reading: Reading): Steps;
+  /** A window again; without it, as much as a week takes. */
+  window?(run: SendGridRun, window: { since: Date; until: Date }): Steps;
+};
+
+export function sendgridStream({ name, read, hour, window, ...facts }: SendGridFacts): Stream {
+  const readers = { costs: facts.costs, scopes: facts.scopes, read, hour, window };
+  return defineStream({
+    ...{ name: `sendgrid.${name}`, provider: 'sendgrid', needsBackfill },
+    ...facts,
+    pages: (context) => unlessDenied(context, readers),
+  });
+}
+
+type Readers = Pick<SendGridFacts, 'costs' | 'read' | 'scopes'> & {
+  hour: SendGridFacts['hour'] | undefined;
+  window: SendGridFacts['window'] | undefined;
+};
+
+/** A missing permission fails the stream and no other one, by a check that stays until the stream can be read. */
+async function* unlessDenied(context: StreamContext, readers: Readers): AsyncGenerator<Page> {
+  const run = openRun(context);
+  try {
+    yield* pagesOf(run, readers);
+  } catch (error) {
+    if (!(error instanceof Denied)) throw error;
+    const { rest: _, ...position } = run.position;
+    const page = context.window ? emptyPage(run) : checkpoint(run, { ...position, deniedAt: context.now() });
+    const { scopes, costs } = readers;
+    const cause = `${PROVIDER} denies what needs ${scopes.join(', ')} (${error.message}), so there are not ${costs}: grant it to the key, or buy the plan that has it`;
+    yield { ...page, checks: [{ name: PERMISSION, ok: false, cause }] };
+  }
+}
+
+async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): AsyncGenerator<Page> {
+  const { context, position } = run;
+  const at = context.now();
+  if (context.window) {
+    const again = window?.(run, context.window) ?? read({ run, extent: 'week', at, next: undefined });
+    for await (const { next: _, ...content } of again) yield { ...emptyPage(run), ...content };
+    return;
+  }
+  if (context.full && position.caughtUp === context.request) return;
+  const rest = restOf(run, at);
+  const extent = rest?.extent ?? extentAt(run, at);
+  if (extent === undefined) return;
+  if (extent === 'all' && position.changesTo === undefined) run.phase = 'first_load';
+  const reading: Reading = { run, extent, at: rest?.at ?? at, next: rest?.next };
+  const steps = extent === 'hour' ? hour?.(reading) : read(reading);
+  if (steps) yield* stored(run, reading, steps);
+}
+
+/** What an earlier run left of the same reading. */
+function restOf({ context, position: { rest } }: SendGridRun, at: Date): Position['rest'] {
+  if (rest === undefined || at.getTime() - rest.at.getTime() > REST_MS_MAX) return undefined;
+  return context.full && rest.request !== context.request ? undefined : rest;
+}
+
+/** Once a day of the account more is read than by the hour, and once a week even more. */
+function extentAt({ context, position, zone }: SendGridRun, at: Date): Extent | undefined {
+  const { changesTo, nightAt, weekAt, deniedAt } = position;
+  const isToday = (other: Date | undefined) => other !== undefined && dayIn(zone, other) === dayIn(zone, at);
+  const alone = isAlone(context.account);
+  if (context.full) return 'all';
+  if (isToday(deniedAt) && !alone) return undefined;
+  if (changesTo === undefined) return 'all';
+  if (isToday(nightAt) && !alone) return 'hour';
+  return weekAt !== undefined && at.getTime() - weekAt.getTime() < WEEK_MS ? 'night' : 'week';
+}
+
+async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps): AsyncGenerator<Page> {
+  const { context, position: before } = run;
+  const { rest: _, deniedAt, ...position } = before;
+  const request = context.full ? { request: context.request } : {};
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) {
+      if (value === false && extent === 'hour') return;
+      const changesTo = value instanceof Date ? value : value ? at : position.changesTo;
+      const dated = {
+        ...(extent !== 'hour' && { nightAt: at }),
+        ...((extent === 'all' || extent === 'week') && { weekAt: at }),
+        ...(context.full && { caughtUp: context.request }),
+      };
+      const page = checkpoint(run, { ...position, changesTo, ...dated });
+      yield deniedAt === undefined ? page : { ...page, checks: [{ name: PERMISSION, ok: true }] };
+      return;
+    }
+    const { next, ...content } = value;
+    const page =
+      next === undefined
+        ? emptyPage(run)
+        : checkpoint(run, { ...before, rest: { at, extent, next, ...request } });
+    yield { ...page, ...content };
+  }
+}

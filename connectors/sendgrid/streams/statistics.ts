@@ -1,0 +1,196 @@
+/**
+ * Counts by calendar day: of the account, of each category and of each subuser. A day is one of the account's own zone,
+ * which no answer names; it is stored as the provider's date and never shifted. Counts go on moving for weeks, because
+ * opens and late bounces count on the day they happen, so the last days are read again and again.
+ * https://www.twilio.com/docs/sendgrid/api-reference/stats
+ */
+import { columnsOf, others, recordTable } from '../../kit/columns.ts';
+import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
+import { contentOf, resultOf } from '../../kit/records.ts';
+import { addDays, dayIn, daysFrom } from '../api/calendar.ts';
+import type { Params, SendGrid } from '../api/client.ts';
+import { count, day, text } from '../api/columns.ts';
+import { byOffset, recordsOf } from '../api/lists.ts';
+import { type Reading, type SendGridFacts, type Step, type Steps, sendgridStream } from '../stream.ts';
+import { look } from '../sync/look.ts';
+import type { Extent, SendGridRun } from '../sync/sync_run.ts';
+
+/** Statistics of categories go back 13 months. */
+export const HISTORY_DAYS = 395;
+const DAYS: Readonly<Record<Extent, number>> = { all: HISTORY_DAYS, week: 35, night: 7, hour: 1 };
+const NAMES_PER_REQUEST = 10;
+const NAMES_PAGE = 100;
+
+/** The name of the whole account. */
+export const ACCOUNT = 'account';
+
+export const METRICS = [
+  ...[
+    'requests',
+    'processed',
+    'delivered',
+    'deferred',
+    'bounces',
+    'blocks',
+    'bounce_drops',
+    'invalid_emails',
+  ],
+  ...['spam_report_drops', 'unsubscribe_drops', 'opens', 'unique_opens', 'clicks', 'unique_clicks'],
+  ...['spam_reports', 'unsubscribes'],
+] as const;
+
+type Of = { zone: string };
+const noted = columnsOf<Of>('text', (_record, _key, { zone }) => zone);
+
+export const statistics = recordTable<Of>({
+  name: 'raw.sendgrid_statistics',
+  key: ['scope', 'name', 'day'],
+  rootColumn: 'id',
+  keeps: 'days',
+  partColumn: 'part',
+  columns: {
+    id: text('id'),
+    scope: text('scope'),
+    name: text('name'),
+    day: day('day', { marks: 'email' }),
+    part: columnsOf('text', ({ scope, name }) => (scope === ACCOUNT ? null : `${scope}:${name}`))('part'),
+    time_zone: noted('zone'),
+    ...Object.fromEntries(METRICS.map((metric) => [metric, count(metric)])),
+    payload: others(),
+  },
+});
+
+/** What an answer has of days, as a step. */
+export function stepOf(
+  { zone }: Pick<SendGridRun, 'zone'>,
+  scope: string,
+  { days, sentAt }: { days: readonly Fields[]; sentAt: Date },
+): Step {
+  const records = days.flatMap(({ date, stats }) =>
+    (Array.isArray(stats) ? stats : []).filter(isObject).map(({ name = ACCOUNT, metrics }) => ({
+      ...(isObject(metrics) ? metrics : {}),
+      ...{ id: `${scope}:${name} ${date}`, scope, name, day: date },
+    })),
+  );
+  return contentOf(
+    records.map((record) =>
+      resultOf(record, () => ({
+        id: record.id,
+        changedAt: sentAt,
+        rows: { [statistics.name]: [statistics.rowOf(record, { zone })] },
+      })),
+    ),
+  );
+}
+
+type Kind = {
+  scope: string;
+  path: string;
+  /** The parameter that names what to count, and the list of all names. */
+  names?: { param: string; list(sendgrid: SendGrid): Promise<readonly string[]> };
+};
+
+const OF_ACCOUNT: Kind = { scope: ACCOUNT, path: '/v3/stats' };
+
+async function* readDays(
+  run: SendGridRun,
+  kind: Kind,
+  span: { first: string; last: string },
+  after?: string,
+): Steps {
+  const { names } = kind;
+  const all =
+    names === undefined ? [] : (await names.list(run.sendgrid)).filter((name) => name > (after ?? ''));
+  for (let from = 0; from < Math.max(1, all.length); from += NAMES_PER_REQUEST) {
+    const chunk = all.slice(from, from + NAMES_PER_REQUEST);
+    if (names && chunk.length === 0) return true;
+    const asked = names ? chunk.map((name) => [names.param, name] as const) : [];
+    const next = from + NAMES_PER_REQUEST < all.length ? chunk.at(-1) : undefined;
+    yield { ...(await daysOf(run, kind, span, asked)), ...(next !== undefined && { next }) };
+  }
+  return true;
+}
+
+async function daysOf(
+  run: SendGridRun,
+  { scope, path }: Kind,
+  { first, last }: { first: string; last: string },
+  asked: Params,
+) {
+  const params: Params = [['start_date', first], ['end_date', last], ['aggregated_by', 'day'], ...asked];
+  const answer = await run.sendgrid.get(path, params, (body, sentAt) => ({
+    days: recordsOf(path, body),
+    sentAt,
+  }));
+  const there = new Set(answer.days.map(({ date }) => date));
+  // Today may not be there yet; a day without mail is, with zeros.
+  const missing = daysFrom(first, addDays(last, -1)).filter((wanted) => !there.has(wanted));
+  return { ...stepOf(run, scope, answer), checks: [daysCheck(missing)] };
+}
+
+function daysCheck(missing: readonly string[]) {
+  if (missing.length === 0) return { name: 'days', ok: true };
+  const cause = `SendGrid gives no counts of ${missing.length} days, the first of them ${missing[0]}: they are not there yet`;
+  return { name: 'days', ok: false, cause };
+}
+
+function readerOf(kind: Kind): Pick<SendGridFacts, 'read' | 'window'> {
+  return {
+    read({ run, extent, at, next }: Reading) {
+      const last = dayIn(run.zone, at);
+      return readDays(run, kind, { first: addDays(last, -DAYS[extent]), last }, next);
+    },
+    window(run, { since, until }) {
+      return readDays(run, kind, { first: dayIn(run.zone, since), last: dayIn(run.zone, until) });
+    },
+  };
+}
+
+const shared = { tables: [statistics], feeds: ['email'] } as const;
+
+export const statisticsStream = sendgridStream({
+  name: 'statistics',
+  scopes: ['stats.read'],
+  scopesOptional: ['stats.global.read'],
+  costs: 'the counts of the account by day',
+  ...shared,
+  ...readerOf(OF_ACCOUNT),
+  /** The first look of the hour, which says for all others whether anything moved. */
+  async *hour({ run }) {
+    const { days, sentAt, checks } = await look(run);
+    const step = stepOf(run, ACCOUNT, { days, sentAt });
+    yield { ...step, checks };
+    return true;
+  },
+});
+
+export const categoryStatisticsStream = sendgridStream({
+  name: 'category_statistics',
+  scopes: ['categories.read', 'categories.stats.read'],
+  costs: 'the counts of each category',
+  ...shared,
+  ...readerOf({
+    scope: 'category',
+    path: '/v3/categories/stats',
+    names: { param: 'categories', list: (sendgrid) => namesIn(sendgrid, '/v3/categories', 'category') },
+  }),
+});
+
+export const subuserStatisticsStream = sendgridStream({
+  name: 'subuser_statistics',
+  scopes: ['subusers.read', 'subusers.stats.read'],
+  costs: 'the counts of each subuser',
+  ...shared,
+  ...readerOf({
+    scope: 'subuser',
+    path: '/v3/subusers/stats',
+    names: { param: 'subusers', list: (sendgrid) => namesIn(sendgrid, '/v3/subusers', 'username') },
+  }),
+});
+
+async function namesIn(sendgrid: SendGrid, path: string, field: string): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for await (const { records } of byOffset(sendgrid, path, [], { size: NAMES_PAGE }))
+    for (const record of records) names.add(textOf(record, field));
+  return [...names].sort();
+}
