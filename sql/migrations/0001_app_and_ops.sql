@@ -15,15 +15,15 @@ create table app.brands (
   time_zone text not null,
   reporting_currency text not null check (reporting_currency ~ '^[A-Z]{3}$'),
   complete_by time not null default '06:00',
-  person_key bytea, -- sealed like the secrets of connections
-  person_key_id text,
+  person_secret bytea, -- sealed like the secrets of connections
+  person_secret_key_id text,
   removing_at timestamptz,
   created_at timestamptz not null default now()
 );
 comment on table app.brands is 'the tenants: who sells';
 comment on column app.brands.time_zone is 'IANA zone; the days of every figure are days of this zone';
 comment on column app.brands.complete_by is 'time of the brand''s day by which the figures of the day before should be final';
-comment on column app.brands.person_key is
+comment on column app.brands.person_secret is
   'key of the digests by which rows name persons: without it nobody can tell whose e-mail address a digest is of; made when first needed';
 comment on column app.brands.removing_at is 'when its removal began; since then nothing can be added to it';
 

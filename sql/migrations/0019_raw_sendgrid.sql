@@ -1,4 +1,4 @@
--- What SendGrid knows. An e-mail address is stored nowhere: email_hash is its digest, keyed by app.brands.person_key, the
+-- What SendGrid knows. An e-mail address is stored nowhere: email_hash is its digest, keyed by app.brands.person_secret, the
 -- same for one person in all tables of a brand. What may name a person otherwise (IP addresses, answers of mailboxes,
 -- the rest of a link) is not stored either.
 

@@ -22,7 +22,7 @@ export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Pr
   const place = { brandId, connectionId: '', use: 'persons' } as const;
   const read = async () => {
     const { rows } = await db.query<Stored>(
-      'select person_key as sealed, person_key_id as "keyId" from app.brands where id = $1',
+      'select person_secret as sealed, person_secret_key_id as "keyId" from app.brands where id = $1',
       [brandId],
     );
     return only(rows);
@@ -31,7 +31,7 @@ export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Pr
   if (sealed === null || keyId === null) {
     const fresh = sealer.seal(randomBytes(KEY_BYTES).toString('hex'), place);
     await db.query(
-      'update app.brands set person_key = $2, person_key_id = $3 where id = $1 and person_key is null',
+      'update app.brands set person_secret = $2, person_secret_key_id = $3 where id = $1 and person_secret is null',
       [brandId, fresh.sealed, fresh.keyId],
     );
     ({ sealed, keyId } = await read());

@@ -167,7 +167,7 @@ export async function resealAll(
 type OfBrands = { table: string; brand: string; sealed: string; use: 'ping' | 'persons' };
 
 const PINGS: OfBrands = { table: 'app.pings', brand: 'brand_id', sealed: 'address', use: 'ping' };
-const PERSONS: OfBrands = { table: 'app.brands', brand: 'id', sealed: 'person_key', use: 'persons' };
+const PERSONS: OfBrands = { table: 'app.brands', brand: 'id', sealed: 'person_secret', use: 'persons' };
 
 async function resealOfBrands(
   db: Pick<Db, 'transaction' | 'query'>,

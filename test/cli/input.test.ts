@@ -1,9 +1,10 @@
 /** What an operator types by mistake is refused before it does anything, with the exit code that fits. */
-import { providers } from '#connectors/providers.ts';
+
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { providers } from '#connectors/providers.ts';
 import { storedKey } from '../../bin/cli/connections/stored_key.ts';
 import { day, isoInstant, title } from '../../bin/cli/ui/arguments.ts';
 import { nightshift } from '../support/cli.ts';
