@@ -174,7 +174,7 @@ test('days are those of the account, and a zone that cannot be its own is notice
   );
   await using db = await freshDb();
   const one = await connectSendGrid(db, sandbox);
-  await one.load(['statistics']);
+  await one.load(['statistics', 'templates']);
   expect(await one.rows('statistics', 'day', 'day desc limit 1')).toEqual([{ day: '2026-11-20' }]);
   expect(await one.syncAll()).toMatchObject({
     incomplete: expect.stringMatching(/2026-11-21 at SendGrid.*connections zone/),
