@@ -16,7 +16,7 @@ export class DeliveryRefused extends coded('NS_DELIVERY_REFUSED') {
 
 type Delivery = { headers: Record<string, string>; signal: AbortSignal };
 
-export function postJson(url: string, body: string, { headers, signal }: Delivery): Promise<void> {
+export function postJson(url: string, body: string | Buffer, { headers, signal }: Delivery): Promise<void> {
   return send(url, {
     method: 'POST',
     body,
@@ -33,7 +33,7 @@ export function ping(url: string, signal: AbortSignal): Promise<void> {
 /** A redirect is an answer like any other that is not 2xx: it is not followed. */
 async function send(
   url: string,
-  { method, body, headers, signal }: Delivery & { method: 'GET' | 'POST'; body: string | null },
+  { method, body, headers, signal }: Delivery & { method: 'GET' | 'POST'; body: string | Buffer | null },
 ): Promise<void> {
   const { statusCode, body: answer } = await request(url, {
     ...{ method, body, headers: { 'user-agent': 'Nightshift/0.1', ...headers } },

@@ -2,6 +2,11 @@
 import type { Entry } from './error_entry.ts';
 
 export const webErrors = {
+  NS_RELAY_REFUSED: {
+    exit: 'usage',
+    when: 'deliveries are to be relayed to a host that is not allowed',
+    next: 'list it in `NIGHTSHIFT_ALLOWED_HOSTS`; use https',
+  },
   NS_WEBHOOK_SECRETS_FULL: {
     exit: 'conflict',
     when: 'a connection has so many webhook secrets that one more would only slow its deliveries down',

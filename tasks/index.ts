@@ -11,13 +11,15 @@ import { rollup } from './rollup.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
-import { followHints } from './webhooks/follow_hints.ts';
+import { followDeliveries } from './webhooks/follow_deliveries.ts';
+import { relayDeliveries } from './webhooks/relay_deliveries.ts';
 
 export const tasks: readonly Task[] = [
   syncConnection,
   syncStream,
   rollup,
-  followHints,
+  followDeliveries,
+  relayDeliveries,
   reconcile,
   fxRates,
   fxFanOut,

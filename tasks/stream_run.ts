@@ -87,7 +87,7 @@ export async function readStream(
 function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Page> {
   const { connection, context, reading, account, stats, warnings } = job;
   const { db, services, now, signal, log } = context;
-  const { since, until, ids, full = false, reconcile = false } = reading;
+  const { since, until, ids, deliveries, full = false, reconcile = false } = reading;
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const given: StreamContext = {
     ...{ connection, db, account, full, reconcile, now, signal, stats, log },
@@ -97,6 +97,10 @@ function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Pag
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),
   };
+  if (deliveries !== undefined) {
+    if (stream.deliver === undefined) throw new TypeError(`${stream.name} is not delivered`);
+    return stream.deliver(given, deliveries);
+  }
   if (ids === undefined) return stream.pages(given);
   if (stream.fetch === undefined) throw new TypeError(`${stream.name} cannot be fetched by id`);
   return stream.fetch(given, ids);

@@ -1,16 +1,17 @@
 /** What a job that reads from an account needs, for one stream or many. */
 import { newRequestStats, type RequestStats } from '#connectors/kit/http/retry.ts';
-import type { AccountRun } from '#connectors/kit/stream.ts';
+import type { AccountRun, Delivered } from '#connectors/kit/stream.ts';
 import { assertAccount } from '#connectors/providers.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { TaskContext } from './task.ts';
 
-/** What to read of a stream instead of changes; these are the fields of the job `sync_stream`. */
+/** What to read of a stream instead of changes; but for deliveries these are the fields of the job `sync_stream`. */
 export type Reading = {
   since?: string | undefined;
   until?: string | undefined;
   ids?: readonly string[] | undefined;
+  deliveries?: readonly Delivered[] | undefined;
   full?: boolean | undefined;
   request?: string | undefined;
   reconcile?: boolean | undefined;
@@ -37,8 +38,8 @@ export function keyOf({ connection: { brandId, id } }: Pick<SyncJob, 'connection
 }
 
 /** A run that reads a part again does not change the state of the stream. */
-export function isPart({ since, until, ids }: Reading): boolean {
-  return (since ?? until ?? ids) !== undefined;
+export function isPart({ since, until, ids, deliveries }: Reading): boolean {
+  return (since ?? until ?? ids ?? deliveries) !== undefined;
 }
 
 const OWN_ACCOUNT = Symbol('the account of the key');

@@ -116,7 +116,12 @@ export type Stream = Target & {
    * it is. Absent where nothing has an id to ask by.
    */
   fetch?(context: StreamContext, ids: readonly string[]): AsyncIterable<Page>;
+  /** The rows in verified deliveries. The position stays. Only for streams whose provider delivers rows. */
+  deliver?(context: StreamContext, deliveries: readonly Delivered[]): AsyncIterable<Page>;
 };
+
+/** The body of a delivery as it came. */
+export type Delivered = { body: Buffer; receivedAt: Date };
 
 /** Whether a run of the account leaves the stream to a job of its own. */
 export function isBackfillDue({ needsBackfill }: Stream, position: unknown, now: Date): boolean {
@@ -137,11 +142,12 @@ export function defineStream(stream: Stream): Stream {
  * within a run the pages of such a stream must come in the order of their requests, which this holds them to.
  */
 function keptInOrder(stream: Stream): Stream {
-  const { name, pages, fetch } = stream;
+  const { name, pages, fetch, deliver } = stream;
   return {
     ...stream,
     pages: (context) => inOrder(name, pages(context)),
     ...(fetch && { fetch: (context, ids) => inOrder(name, fetch(context, ids)) }),
+    ...(deliver && { deliver: (context, all) => inOrder(name, deliver(context, all)) }),
   };
 }
 

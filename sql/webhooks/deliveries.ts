@@ -109,3 +109,41 @@ export async function forgetHints(
   );
   return rows.length > 0;
 }
+
+/** Deliveries whose rows are still to be loaded, oldest first, and at least one if there is one. */
+export async function readUnloaded(
+  db: Reader,
+  { brandId, connectionId, stream }: StreamKey,
+  { max, bytesMax }: { max: number; bytesMax: number },
+): Promise<{ number: number; body: Buffer; receivedAt: Date }[]> {
+  const { rows } = await db.query<{ number: number; body: Buffer; receivedAt: Date }>(
+    `select number, body, received_at as "receivedAt"
+     from (select number, body, received_at, sum(length(body)) over (order by number) - length(body) as before
+           from (select number, body, received_at from ops.webhook_deliveries
+                 where brand_id = $1 and connection_id = $2 and rows_of = $3 and loaded_at is null
+                 order by number limit $4) oldest) summed
+     where before < $5 order by number`,
+    [brandId, connectionId, stream, max, bytesMax],
+  );
+  return rows;
+}
+
+/** Returns whether others are left. */
+export async function noteLoaded(
+  tx: Tx,
+  { brandId, connectionId, stream }: StreamKey,
+  numbers: readonly number[],
+): Promise<boolean> {
+  const key = [brandId, connectionId, stream];
+  await tx.query(
+    `update ops.webhook_deliveries set loaded_at = clock_timestamp()
+     where brand_id = $1 and connection_id = $2 and rows_of = $3 and loaded_at is null and number = any ($4::bigint[])`,
+    [...key, numbers],
+  );
+  const { rows } = await tx.query(
+    `select from ops.webhook_deliveries
+     where brand_id = $1 and connection_id = $2 and rows_of = $3 and loaded_at is null limit 1`,
+    key,
+  );
+  return rows.length > 0;
+}

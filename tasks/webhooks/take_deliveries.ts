@@ -5,7 +5,8 @@ import type { Tx } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
 import { enqueue } from '../enqueue.ts';
-import { followHints } from './follow_hints.ts';
+import { followDeliveries } from './follow_deliveries.ts';
+import { relayDeliveries } from './relay_deliveries.ts';
 
 /** Hints of this time are followed together; the first one decides when. */
 const HINT_DELAY_SECONDS = 1;
@@ -19,15 +20,20 @@ export async function takeDeliveries(
   deliveries: readonly Taken[],
   streams: readonly Stream[],
 ): Promise<ReadonlySet<string>> {
-  const { ids } = await storeDeliveries(tx, key, deliveries);
-  const hints = deliveries.filter(({ id }) => ids.has(id)).flatMap((one) => one.hints);
+  const { ids, isRelayed } = await storeDeliveries(tx, key, deliveries);
+  const fresh = deliveries.filter(({ id }) => ids.has(id));
+  const hints: Hint[] = fresh.flatMap((one) => [
+    ...one.hints,
+    ...(one.rowsOf === undefined ? [] : [{ stream: one.rowsOf }]),
+  ]);
   // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
   for (const { name: stream } of streams) {
     const delays = hints
       .filter((hint) => hint.stream === stream)
       .map(({ afterSeconds = HINT_DELAY_SECONDS }) => afterSeconds);
     if (delays.length > 0)
-      await enqueue(tx, followHints, { ...key, stream }, { delaySeconds: Math.max(...delays) });
+      await enqueue(tx, followDeliveries, { ...key, stream }, { delaySeconds: Math.max(...delays) });
   }
+  if (isRelayed) await enqueue(tx, relayDeliveries, key);
   return ids;
 }

@@ -1,7 +1,7 @@
 /** What a delivery leads to: the objects are asked for as they are now, and the figures follow. */
 import { expect, test } from 'vitest';
 import { tasks } from '#tasks/index.ts';
-import { followHints } from '#tasks/webhooks/follow_hints.ts';
+import { followDeliveries } from '#tasks/webhooks/follow_deliveries.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
 import { booked } from '../support/money/money.ts';
@@ -105,7 +105,7 @@ test('an older version that is delivered behind a newer one changes nothing', as
   await shop.serve({ 'orders.ndjson': [order('third', '03:00:00')] }, live);
   const follow = () =>
     runTask(
-      followHints,
+      followDeliveries,
       { brandId: shop.brandId, connectionId: shop.connectionId, stream: 'shopify.orders' },
       db,
     );
@@ -130,7 +130,10 @@ test('hints of a stream that was never read wait for its first load and are drop
   await using door = await aDoor(db);
   await send(door, 'shopify', shop.connectionId, fromShopify('orders/updated', body('first', '01:00:00')));
   const which = { brandId: shop.brandId, connectionId: shop.connectionId, stream: 'shopify.orders' };
-  expect(await runTask(followHints, which, db)).toMatchObject({ hints: 1, skipped: 'a first load is due' });
+  expect(await runTask(followDeliveries, which, db)).toMatchObject({
+    hints: 1,
+    skipped: 'a first load is due',
+  });
   expect(await shop.asked()).toEqual([]);
   expect(await db.column('select stream from ops.webhook_hints')).toEqual([]);
 });
@@ -146,12 +149,12 @@ test('a hint that comes while its stream is read is followed by the next job', a
   await deliver('a');
   await shop.faults({ kind: 'slow', on: 'graphql', ms: 300 });
   const which = { brandId: shop.brandId, connectionId: shop.connectionId, stream: 'shopify.orders' };
-  const running = runTask(followHints, which, db);
+  const running = runTask(followDeliveries, which, db);
   await new Promise((done) => setTimeout(done, 150));
   await deliver('b');
   await running;
   expect(await db.column('select object_id from ops.webhook_hints')).toEqual(['1']);
   expect(
-    await db.column("select count(*) from ops.jobs where task = 'follow_hints' and state = 'waiting'"),
+    await db.column("select count(*) from ops.jobs where task = 'follow_deliveries' and state = 'waiting'"),
   ).not.toEqual([0]);
 });

@@ -24,7 +24,7 @@ const stored = (db: TestDb) =>
 const hints = (db: TestDb) =>
   db.column(`select stream || coalesce(' ' || object_id, '') from ops.webhook_hints order by number`);
 const waiting = (db: TestDb) =>
-  db.column(`select payload ->> 'stream' from ops.jobs where task = 'follow_hints' order by job_id`);
+  db.column(`select payload ->> 'stream' from ops.jobs where task = 'follow_deliveries' order by job_id`);
 
 test('a signed delivery is stored with its hints and jobs, and a repetition changes nothing', async () => {
   await using db = await freshDb();

@@ -97,7 +97,7 @@ async function take(door: Door, address: Address, context: Request): Promise<Out
   const told = readTold(door, address, delivery);
   const { headers } = delivery;
   const kept = Object.fromEntries(
-    webhook.headers.flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])),
+    ['content-type', ...webhook.headers].flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])),
   );
   const id = told.id.length > ID_CHARS_MAX ? digestOf({ ...delivery, body: Buffer.from(told.id) }) : told.id;
   const taken = { ...told, id, rowsOf: told.rowsOf, headers: kept, body: held.body };

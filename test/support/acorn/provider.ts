@@ -1,9 +1,22 @@
 /** Acorn, a made-up provider whose connections are of a whole brand: what a third one takes beside Shopify and Stripe. */
+
 import { defineProvider } from '#connectors/kit/provider.ts';
+import { digestOf, hmac, isSame, type Webhook } from '#connectors/kit/webhook.ts';
 import { builtIn, providerSet } from '#connectors/providers.ts';
 import { SECRET } from '#runtime/shapes.ts';
 import { ask } from './stream.ts';
 import { campaignsStream, opensStream, spendStream, viewsStream } from './streams.ts';
+
+/** Its deliveries are rows of one list. */
+const webhook: Webhook = {
+  bytesMax: 1024 * 1024,
+  headers: ['x-acorn-signature'],
+  isSigned({ headers, body }, secrets) {
+    const given = Buffer.from(headers['x-acorn-signature'] ?? '', 'hex');
+    return secrets.some((secret) => isSame(hmac(secret, body), given));
+  },
+  read: (delivery) => ({ id: digestOf(delivery), topic: 'opens', hints: [], rowsOf: opensStream.name }),
+};
 
 const acorn = defineProvider({
   name: 'acorn',
@@ -33,6 +46,7 @@ const acorn = defineProvider({
   raisesLimits: false,
   isReconcilable: false,
   retirements: [],
+  webhook,
   streams: [campaignsStream, opensStream, spendStream, viewsStream],
   async check(context) {
     await ask(context, 'campaigns?after=0');

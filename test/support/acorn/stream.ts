@@ -59,6 +59,13 @@ export function acornStream({ name, tables, toItem }: AcornStream): Stream {
         increment: () => listed(run, run.position.after ?? 0),
       });
     },
+    async *deliver(context, deliveries) {
+      for (const { body } of deliveries)
+        yield {
+          ...emptyPage({ phase: 'changes' }),
+          ...contentsOf(JSON.parse(body.toString()), context.now()),
+        };
+    },
     async *fetch(context, ids) {
       for (const id of ids) {
         const { rows } = await ask(context, `${name}/${encodeURIComponent(id)}`);

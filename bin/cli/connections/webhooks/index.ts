@@ -1,11 +1,10 @@
 /** `connections webhooks`: how a provider delivers what changes. */
 import type { Command } from 'commander';
 import type { Cli } from '../../shared/noun.ts';
+import { addRelayVerb } from './relay.ts';
 import { addSecretVerb } from './secret.ts';
 
 export function addWebhooks(command: Command, cli: Cli): void {
-  const webhooks = command
-    .command('webhooks')
-    .description('deliveries of the provider: secrets and subscriptions');
-  for (const add of [addSecretVerb]) add(webhooks, cli);
+  const webhooks = command.command('webhooks').description('deliveries of the provider: secrets and relays');
+  for (const add of [addSecretVerb, addRelayVerb]) add(webhooks, cli);
 }
