@@ -69,6 +69,7 @@ function lent(db: TestDb, giveBack: () => Promise<void>): TestDb {
     ...db,
     query: whileLent(db.query) as TestDb['query'],
     transaction: whileLent(db.transaction) as TestDb['transaction'],
+    bracketed: whileLent(db.bracketed) as TestDb['bracketed'],
     rows: whileLent(db.rows) as TestDb['rows'],
     column: whileLent(db.column),
     [Symbol.asyncDispose]: async () => {

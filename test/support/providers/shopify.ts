@@ -82,7 +82,11 @@ export function dyingAfter(db: TestDb, commits: number): TestDb {
   const dead = () => {
     throw new Error('the machine is gone');
   };
-  return { ...db, transaction: (fn) => (left-- > 0 ? db.transaction(fn) : dead()) };
+  return {
+    ...db,
+    transaction: (fn) => (left-- > 0 ? db.transaction(fn) : dead()),
+    bracketed: (bracket) => (left-- > 0 ? db.bracketed(bracket) : dead()),
+  };
 }
 
 /** Rows of all tables of orders, as text, without what differs from database to database. */
