@@ -11,7 +11,7 @@ import { aMachine, letMachinesIn, REACHABLE } from '../support/faults/network.ts
 import { makePayments, payment } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
 
-const PARTITIONS_SECONDS = inForm([10], [2, 12, 30]);
+const PARTITIONS_SECONDS = inForm([10], [2, 20]);
 const JOBS_EACH = 30;
 const BODY_MS = 500;
 const DRAIN_MS = 120_000;

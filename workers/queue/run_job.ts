@@ -79,7 +79,7 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
     settle({ ...end, progress: db.pendingProgress() }).catch((unwritable) => {
       // What it returned is no JSON, say. Without an end the job would be handed back, and run again for ever.
       if (isPassing(unwritable)) throw unwritable;
-      return settle(endOfFailure(unwritable, { attempt: job.attempts, attemptsMax: job.max_attempts }));
+      return settle(endOfFailure(unwritable, attemptsOf(job)));
     });
   const { outcome, run } = db.ended() ?? (await settled());
   const ms = Math.round(performance.now() - startedAt);

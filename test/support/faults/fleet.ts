@@ -35,6 +35,8 @@ export type FleetOptions = {
   concurrency?: number;
   drainSeconds?: number;
   stallSeconds?: number;
+  /** Schedulers instead of workers: from when on their time runs how many times as fast. */
+  scheduler?: { from?: Date; factor?: number };
   /** What starts the program instead of us, such as `ip netns exec`. */
   launcher?: readonly string[];
   nodeFlags?: readonly string[];
@@ -123,7 +125,12 @@ export function aFleet({ history, ...options }: FleetOptions): Fleet {
 
 function runWorker(options: Omit<FleetOptions, 'history'>): Program {
   const { product = 'nightshift', url, concurrency = 4, drainSeconds = 10, stallSeconds = 0 } = options;
-  const { launcher, nodeFlags } = options;
+  const { launcher, nodeFlags, scheduler } = options;
+  if (scheduler) {
+    const { from, factor = 1 } = scheduler;
+    const clock = from ? [from.toISOString(), String(factor)] : [];
+    return runProgram('clocked_scheduler.ts', [url, ...clock], { launcher });
+  }
   if (product === 'graphile-worker')
     return runProgram('plain_worker.ts', [url, 'drain', String(concurrency)], { launcher, nodeFlags });
   const settings = [drainSeconds, stallSeconds, concurrency].map(String);

@@ -1,6 +1,6 @@
 /** Prints the table of the fault suite when all has run; with `-u` it goes to docs/reliability.md too. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import { FIXED_SEED } from '../random.ts';
@@ -28,8 +28,10 @@ export default class FaultReporter implements Reporter {
         notRun.push({ fault: test.name, reason: result.note ?? 'only in the full form' });
     }
     const memory = Math.round(totalmem() / 2 ** 30);
-    const machine = `${cpus().length} cores, ${memory} GB, ${process.platform}, Node ${process.versions.node}`;
-    const head = `Seed ${process.env.NIGHTSHIFT_SEED || FIXED_SEED}; ${machine}; ${new Date().toISOString().slice(0, 10)}.`;
+    const load = loadavg()[0]?.toFixed(1);
+    const machine = `${cpus().length} cores (load ${load}), ${memory} GB, ${process.platform}, Node ${process.versions.node}`;
+    const form = process.env.NIGHTSHIFT_LONG === '1' ? 'Full form' : 'Short form';
+    const head = `${form}, seed ${process.env.NIGHTSHIFT_SEED || FIXED_SEED}; ${machine}; ${new Date().toISOString().slice(0, 10)}.`;
     const table = tableOf(rows, notRun);
     process.stdout.write(`\n${head}\n\n${table}\n\n`);
     if (this.#vitest?.config.snapshotOptions.updateSnapshot !== 'all') return;

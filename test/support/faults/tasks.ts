@@ -9,25 +9,52 @@ import { makeEffects } from '../queue_tasks.ts';
 export async function makePayments(db: Pick<Db, 'query'>): Promise<void> {
   await makeEffects(db);
   await db.query('create index on public.effects (label)');
+  await db.query('create table public.ballast (line text)');
 }
 
 export const PAY =
   'insert into public.effects (label) select $1 where not exists (select from public.effects where label = $1)';
 
+// Not to be compressed.
+const BALLAST =
+  "insert into public.ballast select string_agg(md5(random()::text), '') from generate_series(1, $1::int)";
+
 /** What every task of the product is like: it looks what is done, and commits what it does in one transaction. */
 export const payment = defineTask({
   name: 'payment',
-  payload: z.strictObject({ label: z.string(), ms: z.int(), lane: z.string().optional() }),
+  payload: z.strictObject({
+    ...{ label: z.string(), ms: z.int(), lane: z.string().optional() },
+    /** What else it writes. */
+    kilobytes: z.int().optional(),
+  }),
   lane: ({ lane }) => lane,
   attempts: 5,
   timeoutSeconds: 120,
-  async run({ label, ms }, { db, signal }) {
+  async run({ label, ms, kilobytes = 0 }, { db, signal }) {
     await sleep(ms / 2, undefined, { signal });
-    await db.transaction((tx) => tx.query(PAY, [label]));
+    await db.transaction(async (tx) => {
+      await tx.query(PAY, [label]);
+      if (kilobytes > 0) await tx.query(BALLAST, [kilobytes * 32]);
+    });
     await sleep(ms / 2, undefined, { signal });
     return {};
   },
 });
+
+/** A payment that a schedule asks for: each slot one of its own. */
+export const tick = defineTask({
+  name: 'tick',
+  payload: z.strictObject({ name: z.string(), label: z.string().optional() }),
+  attempts: 5,
+  timeoutSeconds: 60,
+  async run({ label = 'no slot' }, { db, signal }) {
+    await sleep(TICK_MS, undefined, { signal });
+    await db.transaction((tx) => tx.query(PAY, [label]));
+    return {};
+  },
+  atSlot: (payload, { at }) => ({ ...payload, label: `${payload.name} ${at.toISOString()}` }),
+});
+const TICK_MS = 500;
 
 export const ACCOUNTS = 20;
 const HOPS = 4;

@@ -6,7 +6,7 @@
 import { type LogLevel, makeLog } from '#runtime/log.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import { startWorker } from '#workers/queue/worker.ts';
-import { entangled, payment, poison } from '../faults/tasks.ts';
+import { entangled, payment, poison, tick } from '../faults/tasks.ts';
 import { announced, effect, hasty, once, steps } from '../queue_tasks.ts';
 import { testServices } from '../run.ts';
 
@@ -23,6 +23,7 @@ const worker = await startWorker({
     ...[effect, hasty, once].map(announced),
     announced(steps),
     announced(payment),
+    announced(tick),
     announced(entangled),
     announced(poison),
   ],

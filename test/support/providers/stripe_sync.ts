@@ -57,6 +57,12 @@ export async function anAccountOf(db: TestDb, files: Files, scenario: object = {
       const { requests } = (await answer.json()) as { requests: { path: string }[] };
       return requests.map(({ path }) => path);
     },
+    /** How many answers a fault has struck. */
+    async struck(): Promise<number> {
+      const answer = await fetch(`${sandbox.url}/_sandbox/requests`);
+      const { requests } = (await answer.json()) as { requests: { faults: unknown[] }[] };
+      return requests.filter(({ faults }) => faults.length > 0).length;
+    },
     async [Symbol.asyncDispose]() {
       await sandbox[Symbol.asyncDispose]();
       for (const data of later) await data[Symbol.asyncDispose]();
