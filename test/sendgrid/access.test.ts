@@ -190,3 +190,16 @@ test('days are those of the account, and a zone that cannot be its own is notice
     code: 'NS_TIME_ZONE_UNKNOWN',
   });
 });
+
+test('a key without counts reads its lists by night all the same', async () => {
+  const scopes = SCOPES.filter((scope) => !scope.startsWith('stats.'));
+  await using sandbox = await sendgridSandbox(
+    {},
+    { accounts: { [ACCOUNT]: { zone: 'America/New_York', scopes } } },
+  );
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['statistics', 'bounces', 'blocks']);
+  await one.syncAll();
+  expect((await one.faults()).map(({ stream }) => stream)).toEqual(['sendgrid.statistics']);
+});

@@ -209,16 +209,17 @@ async function silence(
   { context, zone }: SendGridRun,
   { last, at }: { last: Date; at: Date },
 ): Promise<Check[]> {
-  const since = new Date(Math.max(last.getTime(), at.getTime() - SILENT_MS));
   if (at.getTime() - last.getTime() < SILENT_MS) return [{ name: SILENT, ok: true }];
+  // The day of the last event has letters whose events came.
+  const from = addDays(dayIn(zone, last), 1);
   const rows = await rowsBetween(
     context,
     statistics.name,
-    { by: 'day', from: dayIn(zone, since), to: dayIn(zone, at), where: { scope: ACCOUNT, name: ACCOUNT } },
-    { columns: ['processed'], max: 10 },
+    { by: 'day', from, to: dayIn(zone, at), where: { scope: ACCOUNT, name: ACCOUNT } },
+    { columns: ['processed'], max: 1_000 },
   );
   const sent = rows.reduce((sum, { processed }) => sum + Number(processed), 0);
   if (sent === 0) return [{ name: SILENT, ok: true }];
-  const cause = `${PROVIDER} counts ${sent} letters since ${dayIn(zone, since)}, and no event has come since ${last.toISOString()}: see whether its Event Webhook is on and posts to Nightshift`;
+  const cause = `${PROVIDER} counts ${sent} letters since ${from}, and no event has come since ${last.toISOString()}: see whether its Event Webhook is on and posts to Nightshift`;
   return [{ name: SILENT, ok: false, cause }];
 }

@@ -66,11 +66,15 @@ export function stepOf(
   scope: string,
   { days, sentAt }: { days: readonly Fields[]; sentAt: Date },
 ): Step {
+  // A day without counts is a record that cannot be understood.
   const records = days.flatMap(({ date, stats }) =>
-    (Array.isArray(stats) ? stats : []).filter(isObject).map(({ name = ACCOUNT, metrics }) => ({
-      ...(isObject(metrics) ? metrics : {}),
-      ...{ id: `${scope}:${name} ${date}`, scope, name, day: date },
-    })),
+    (Array.isArray(stats) && stats.length > 0 ? stats : [{}]).map((given) => {
+      const { name = ACCOUNT, metrics } = isObject(given) ? given : {};
+      return {
+        ...(isObject(metrics) ? metrics : {}),
+        ...{ id: `${scope}:${name} ${date}`, scope, name, day: date },
+      };
+    }),
   );
   return contentOf(
     records.map((record) =>
@@ -94,38 +98,41 @@ const OF_ACCOUNT: Kind = { scope: ACCOUNT, path: '/v3/stats' };
 
 async function* readDays(
   run: SendGridRun,
-  kind: Kind,
-  span: { first: string; last: string },
-  after?: string,
+  { scope, path, names }: Kind,
+  { first, last }: { first: string; last: string },
+  after = '',
 ): Steps {
-  const { names } = kind;
-  const all =
-    names === undefined ? [] : (await names.list(run.sendgrid)).filter((name) => name > (after ?? ''));
-  for (let from = 0; from < Math.max(1, all.length); from += NAMES_PER_REQUEST) {
-    const chunk = all.slice(from, from + NAMES_PER_REQUEST);
-    if (names && chunk.length === 0) return true;
-    const asked = names ? chunk.map((name) => [names.param, name] as const) : [];
-    const next = from + NAMES_PER_REQUEST < all.length ? chunk.at(-1) : undefined;
-    yield { ...(await daysOf(run, kind, span, asked)), ...(next !== undefined && { next }) };
+  const all = names === undefined ? [] : (await names.list(run.sendgrid)).filter((name) => name > after);
+  const chunks = names === undefined ? [[]] : chunksOf(all, NAMES_PER_REQUEST);
+  // Today may not be there yet; a day without mail is, with zeros.
+  const due = daysFrom(first, addDays(last, -1));
+  const missing = new Set<string>();
+  for (const [index, chunk] of chunks.entries()) {
+    const params: Params = [
+      ...([
+        ['start_date', first],
+        ['end_date', last],
+        ['aggregated_by', 'day'],
+      ] as const),
+      ...chunk.map((name) => [names?.param ?? '', name] as const),
+    ];
+    const answer = await run.sendgrid.get(path, params, (body, sentAt) => ({
+      days: recordsOf(path, body),
+      sentAt,
+    }));
+    const there = new Set(answer.days.map(({ date }) => date));
+    for (const day of due) if (!there.has(day)) missing.add(day);
+    const next = index + 1 < chunks.length ? chunk.at(-1) : undefined;
+    yield { ...stepOf(run, scope, answer), ...(next !== undefined && { next }) };
   }
+  yield { checks: [daysCheck([...missing].sort())] };
   return true;
 }
 
-async function daysOf(
-  run: SendGridRun,
-  { scope, path }: Kind,
-  { first, last }: { first: string; last: string },
-  asked: Params,
-) {
-  const params: Params = [['start_date', first], ['end_date', last], ['aggregated_by', 'day'], ...asked];
-  const answer = await run.sendgrid.get(path, params, (body, sentAt) => ({
-    days: recordsOf(path, body),
-    sentAt,
-  }));
-  const there = new Set(answer.days.map(({ date }) => date));
-  // Today may not be there yet; a day without mail is, with zeros.
-  const missing = daysFrom(first, addDays(last, -1)).filter((wanted) => !there.has(wanted));
-  return { ...stepOf(run, scope, answer), checks: [daysCheck(missing)] };
+function chunksOf<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) =>
+    all.slice(at * size, (at + 1) * size),
+  );
 }
 
 function daysCheck(missing: readonly string[]) {

@@ -12,7 +12,7 @@ import { unlistedAtAll } from '../../kit/stored/stored.ts';
 import { idIfAny, idOf, secondsOf, textIfAny } from '../api/columns.ts';
 import { byOffset, recordsOf } from '../api/lists.ts';
 import { type Reading, type Step, type Steps, sendgridStream } from '../stream.ts';
-import { look } from '../sync/look.ts';
+import { isMoved } from '../sync/look.ts';
 import type { SendGridRun } from '../sync/sync_run.ts';
 
 const PAGE = 500;
@@ -114,8 +114,7 @@ function suppressionStream(list: string, costs: string) {
   return sendgridStream({
     ...{ name: list, scopes: ['suppression.read'], costs, tables: [table], read },
     async *hour(reading) {
-      const { lists } = await look(reading.run);
-      return lists.has(list) ? yield* read(reading) : false;
+      return (await isMoved(reading.run, list)) ? yield* read(reading) : false;
     },
     window: (run, { since, until }) => {
       const [from, to] = [since, until].map((date) => Math.floor(date.getTime() / 1000));

@@ -7,6 +7,7 @@ import { failingChecks, overCheck } from '../../kit/failing.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { isObject } from '../../kit/fields.ts';
 import { extentOf, rowsBetween } from '../../kit/stored/stored.ts';
+import { Denied } from '../api/answers.ts';
 import { addDays, dayIn } from '../api/calendar.ts';
 import { recordsOf } from '../api/lists.ts';
 import { PROVIDER } from '../key.ts';
@@ -42,6 +43,16 @@ export type Look = {
 /** Once for all streams of the run; before the answer is stored, because it is compared with what is. */
 export function look(run: SendGridRun): Promise<Look> {
   return run.context.account.once(LOOK, () => makeLook(run));
+}
+
+/** Whether a list is worth a request this hour. Without a look only the nights are left. */
+export async function isMoved(run: SendGridRun, list: string): Promise<boolean> {
+  try {
+    return (await look(run)).lists.has(list);
+  } catch (error) {
+    if (error instanceof Denied) return false; // which is a fault of the counts, not of the list
+    throw error;
+  }
 }
 
 async function makeLook(run: SendGridRun): Promise<Look> {
