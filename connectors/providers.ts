@@ -3,7 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import { addShapes } from '#runtime/shapes.ts';
 import type { Keyring } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import { keyShapes as ayrshareKeys } from './ayrshare/key.ts';
+import { ayrshare } from './ayrshare/provider.ts';
 import { KeyUnfit } from './kit/errors.ts';
 import { newRequestStats } from './kit/http/retry.ts';
 import { problemOf } from './kit/key_form.ts';
@@ -58,12 +58,12 @@ export function providerSet(providers: readonly Provider[]): ProviderSet {
 }
 
 /** The providers that Nightshift reads. */
-export const builtIn = providerSet([shopify, stripe, sendgrid]);
+export const builtIn = providerSet([shopify, stripe, sendgrid, ayrshare]);
 export const { providers, streams, providerOf, findStream } = builtIn;
 
 export const streamNames: readonly string[] = streams.map(({ name }) => name);
 
-addShapes([...providers.flatMap(({ key }) => key.shapes), ...ayrshareKeys]);
+addShapes(providers.flatMap(({ key }) => key.shapes));
 
 /** In reading order. */
 export function streamsOf(provider: string): readonly Stream[] {

@@ -7,7 +7,7 @@ export type Auth = {
   /** Its purpose, if a provider has several. */
   means?: string;
   /** The names of its parts, if it has several: typed with a colon between them, and stored as JSON. */
-  parts?: readonly [string, string];
+  parts?: readonly [string, string, ...string[]];
 };
 
 export type KeyForm = {

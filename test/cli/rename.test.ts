@@ -52,7 +52,7 @@ test('a shop goes over from an admin token to client credentials, and is asked a
     nightshift(['connections', 'key', name, '--auth', auth], { env, input });
   expect(await change('connected', 'sk_test_x')).toMatchObject({ code: 2 });
   const oneHalf = await change('client_credentials', 'shpat_0123456789abcdef');
-  expect(oneHalf).toMatchObject({ code: 2, stderr: expect.stringContaining('two parts') });
+  expect(oneHalf).toMatchObject({ code: 2, stderr: expect.stringContaining('has 2 parts') });
   expect(await openConnection(db, { brandId, connectionId: id }, testKeyring)).toMatchObject({
     auth: 'token',
   });

@@ -34,16 +34,18 @@ export function storedKey({ provider, auth, key }: TypedKey): string {
   const isWhole = parts.every((part) => typeof typed[part] === 'string' && typed[part] !== '');
   if (!isWhole || Object.keys(typed).length !== parts.length)
     throw new UsageError(
-      `The key of --auth ${auth} has two parts.`,
+      `The key of --auth ${auth} has ${parts.length} parts.`,
       `give it as ${parts.map(spelled).join(':')}, through --key-env or standard input`,
     );
   for (const part of parts) assertOwn(provider, String(typed[part]));
   return JSON.stringify(typed);
 }
 
-function partsOf(key: string, [first, second]: NonNullable<Auth['parts']>): Record<string, unknown> {
-  const [, one, other] = /^([^{:]+):(.+)$/.exec(key) ?? [];
-  if (one !== undefined) return { [first]: one, [second]: other };
+/** The last part may have colons in it. */
+function partsOf(key: string, parts: NonNullable<Auth['parts']>): Record<string, unknown> {
+  const pieces = key.split(':');
+  const typed = [...pieces.slice(0, parts.length - 1), pieces.slice(parts.length - 1).join(':')];
+  if (!key.startsWith('{')) return Object.fromEntries(parts.map((part, index) => [part, typed[index]]));
   try {
     const typed: unknown = JSON.parse(key);
     return isObject(typed) ? typed : {};

@@ -1,0 +1,205 @@
+/**
+ * Posts on the networks with their numbers, a hundred in a request. Each day all networks are read back to a month,
+ * each week to three; in between, each hour the one that was unread for longest.
+ * https://www.ayrshare.com/docs/apis/history/history-platform
+ */
+import { type Fields, isObject } from '../../kit/fields.ts';
+import type { Page } from '../../kit/stream.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
+import { Refused } from '../api/answers.ts';
+import type { Ayrshare, Got } from '../api/client.ts';
+import { ayrshareStream, saved } from '../stream.ts';
+import { answered, isDue, linkedOf, orRefused, passed, readAt, refused, unlinked } from '../sync/networks.ts';
+import {
+  dayOf,
+  daysBefore,
+  isDayDue,
+  isDaysAgo,
+  type Network,
+  type Run,
+  readTo,
+  today,
+  withNetwork,
+} from '../sync/sync_state.ts';
+import { posts, type ReadPost, readPost } from './post_rows.ts';
+import { numberPages, postReadingItems, readMarks, snapshotItem } from './readings.ts';
+
+/** Google Business, Reddit and Telegram give no list. */
+const LISTING: ReadonlySet<string> = new Set([
+  ...[
+    'bluesky',
+    'facebook',
+    'instagram',
+    'linkedin',
+    'pinterest',
+    'snapchat',
+    'threads',
+    'tiktok',
+    'twitter',
+  ],
+  'youtube',
+]);
+const LIMIT = 100;
+const PAGES_MAX = 1_000;
+const DAILY_DAYS = 30;
+const WEEKLY_DAYS = 90;
+const WEEK_DAYS = 7;
+/** The numbers of a story are there for so long. */
+const STORY_MS = 24 * 60 * 60_000;
+/** A cursor is good for a run; so is one that was left so recently. */
+const CURSOR_MS = 10 * 60_000;
+
+/** `name` is that of the network, with what is listed of it. */
+type List = { name: string; platform: string; params: Record<string, string> };
+
+export const postsStream = ayrshareStream({
+  name: 'posts',
+  tables: [posts],
+  feeds: ['social'],
+  read: (run, ayrshare) => (isDayDue(run) ? readAll(run, ayrshare) : readNext(run, ayrshare)),
+});
+
+function listsOf(linked: readonly string[]): List[] {
+  const lists = linked
+    .filter((platform) => LISTING.has(platform))
+    .map((platform) => ({ name: platform, platform, params: {} }));
+  const stories = { name: 'instagram stories', platform: 'instagram', params: { dataType: 'stories' } };
+  return linked.includes('instagram') ? [...lists, stories] : lists;
+}
+
+async function* readAll(run: Run, ayrshare: Ayrshare): AsyncGenerator<Page> {
+  const { context } = run;
+  const now = context.now();
+  const day = today(context);
+  const isLong = isDaysAgo(context, run.position.longDay, WEEK_DAYS);
+  const until = run.phase === 'first_load' ? undefined : daysBefore(now, isLong ? WEEKLY_DAYS : DAILY_DAYS);
+  const linked = await linkedOf(context, ayrshare);
+  yield { ...saved(run, {}), checks: unlinked(run, linked) };
+  const lists = listsOf(linked);
+  const begun = context.full || context.window ? undefined : day;
+  for (const list of lists) {
+    // What a run that was broken off has read is not read again.
+    if (begun !== undefined && run.position.networks[list.name]?.fullOn === begun) continue;
+    yield* walk(run, ayrshare, list, context.window?.since ?? until);
+  }
+  const names = lists.map(({ name }) => name);
+  const changesTo = readTo(run.position, names, now);
+  yield saved(run, { linked, day, ...(isLong && { longDay: day }), ...(changesTo && { changesTo }) });
+}
+
+async function* readNext(run: Run, ayrshare: Ayrshare): AsyncGenerator<Page> {
+  const { linked, networks } = run.position;
+  const now = run.context.now();
+  const lists = listsOf(linked);
+  const due = lists.filter(({ name }) => !networks[name]?.isFailing && isDue(networks[name], now));
+  const askedAt = ({ name }: List) => networks[name]?.askedAt ?? '';
+  const story = due.find(({ name }) => Date.parse(networks[name]?.storyAt ?? '') > now.getTime() - STORY_MS);
+  const [next] = story ? [story] : due.toSorted((one, other) => (askedAt(one) < askedAt(other) ? -1 : 1));
+  if (next) {
+    const known = networks[next.name]?.readAt;
+    yield* walk(run, ayrshare, next, known === undefined ? undefined : new Date(known));
+  }
+  const changesTo = readTo(
+    run.position,
+    lists.map(({ name }) => name),
+    now,
+  );
+  yield saved(run, changesTo === undefined ? {} : { changesTo });
+}
+
+/** Reads a list until a page ends with a post from before `until`. */
+async function* walk(
+  run: Run,
+  ayrshare: Ayrshare,
+  list: List,
+  until: Date | undefined,
+): AsyncGenerator<Page> {
+  let next = resumed(run, list);
+  const told = new Set<string>();
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const got = await pageOf(ayrshare, list, next);
+    if (got instanceof Refused && next !== undefined && page === 0) {
+      next = undefined; // its cursor is not good any more
+      continue;
+    }
+    if (got instanceof Refused) return yield refusal(run, list, got);
+    const { records, cursor, sentAt, at } = got;
+    const read = records.map((record) => readPost(list.platform, record, { sentAt, readAt: at }));
+    for (const one of read)
+      if ('reading' in one) for (const { metric } of one.reading.metrics) told.add(metric);
+    const times = read.flatMap((one) => ('reading' in one ? one.reading.publishedAt : []));
+    const isOver = cursor === undefined || (until && times.some((time) => time < until));
+    yield* pagesOf(run, list, read, isOver ? undefined : { next: cursor, sentAt });
+    if (isOver) return yield* ended(run, list, { ...got, told, times });
+    next = cursor;
+  }
+  yield { ...emptyPage(run), incomplete: `${list.platform} has more than ${PAGES_MAX} pages of posts` };
+}
+
+function resumed({ position: { walk: left }, context }: Run, { name }: List): string | undefined {
+  const isGood = left?.list === name && context.now().getTime() - Date.parse(left.at) < CURSOR_MS;
+  return isGood && !context.window ? left.next : undefined;
+}
+
+type PostPage = Got & { records: Fields[]; cursor: string | undefined; at: Date };
+
+async function pageOf(ayrshare: Ayrshare, list: List, next: string | undefined): Promise<PostPage | Refused> {
+  const params = { limit: String(LIMIT), ...list.params, ...(next !== undefined && { next }) };
+  const got = await orRefused(() => ayrshare.get(`/history/${list.platform}`, params));
+  if (got instanceof Refused) return got;
+  const { body, sentAt } = got;
+  const found = Array.isArray(body.posts) ? body.posts : body.history;
+  const meta = isObject(body.meta) && isObject(body.meta.pagination) ? body.meta.pagination : body;
+  const cursor = [meta.next, body.next].find((one) => typeof one === 'string' && one !== '' && one !== next);
+  return {
+    ...got,
+    records: Array.isArray(found) ? found.filter(isObject) : [],
+    cursor: typeof cursor === 'string' && meta.hasMore !== false ? cursor : undefined,
+    at: readAt(body, sentAt),
+  };
+}
+
+type Read = ReturnType<typeof readPost>;
+
+function* pagesOf(
+  run: Run,
+  { name }: List,
+  read: readonly Read[],
+  left: { next: string; sentAt: Date } | undefined,
+): Generator<Page> {
+  const good = read.filter((one): one is ReadPost => 'item' in one);
+  const rejected = read.flatMap((one) => ('rejection' in one ? one.rejection : []));
+  const walkState = left && { walk: { list: name, next: left.next, at: left.sentAt.toISOString() } };
+  yield { ...emptyPage(run), items: good.map(({ item }) => item), rejected };
+  yield* numberPages(emptyPage(run), {
+    posts: good.flatMap(({ reading }) => postReadingItems(reading)),
+    snapshots: good.map(({ reading, numbers }) =>
+      snapshotItem(reading.id, 'history', reading.readAt, numbers),
+    ),
+  });
+  if (walkState) yield saved(run, walkState); // behind the rows that it stands for
+}
+
+function* ended(
+  run: Run,
+  { name, platform }: List,
+  { body, sentAt, at, told, times }: PostPage & { told: ReadonlySet<string>; times: readonly Date[] },
+): Generator<Page> {
+  const { timeZone } = run.context.connection;
+  const story = times.toSorted((one, other) => other.getTime() - one.getTime())[0];
+  const network: Network = {
+    ...answered(body, sentAt),
+    ...(isDayDue(run) && { fullOn: today(run.context) }),
+    ...(name !== platform && story && { storyAt: story.toISOString() }),
+  };
+  const accounts = readMarks(platform, { readAt: at, readOn: dayOf(at, timeZone) }, told);
+  yield* numberPages(emptyPage(run), { accounts });
+  const state = withNetwork(run.position, name, network);
+  yield { ...saved(run, { ...state, walk: undefined }), checks: [passed(platform)] };
+}
+
+function refusal(run: Run, { name }: List, error: Refused): Page {
+  const { network, checks, incomplete } = refused(run, name, error, run.context.now());
+  const page = { ...saved(run, withNetwork(run.position, name, network)), checks };
+  return incomplete === undefined ? page : { ...page, incomplete };
+}

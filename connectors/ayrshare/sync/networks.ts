@@ -1,0 +1,102 @@
+/** How the networks of a profile are asked: in turn, not before there is news, and none stops another. */
+import type { Fields } from '../../kit/fields.ts';
+import type { Check, StreamContext } from '../../kit/stream.ts';
+import { Refused } from '../api/answers.ts';
+import { getUser, linkedIn } from '../api/check.ts';
+import type { Ayrshare, Got } from '../api/client.ts';
+import type { Network, Run } from './sync_state.ts';
+
+/** A network that limits Ayrshare is left alone for so long, doubling. */
+const LIMITED_MS = 15 * 60_000;
+const LIMITED_DOUBLINGS_MAX = 6;
+/** A network that gave numbers within this time, and gives none, is suspect. */
+const SUSPECT_MS = 7 * 24 * 60 * 60_000;
+
+const USER = Symbol('the user of the profile');
+
+/** Asked once for all streams of a run. */
+export function userOf({ account }: StreamContext, ayrshare: Ayrshare): Promise<Got> {
+  return account.once(USER, () => getUser(ayrshare));
+}
+
+export async function linkedOf(context: StreamContext, ayrshare: Ayrshare): Promise<string[]> {
+  return linkedIn((await userOf(context, ayrshare)).body, ayrshare);
+}
+
+/** Whether asking it could say something new. */
+export function isDue(network: Network | undefined, now: Date): boolean {
+  const { nextUpdate, limitedUntil } = network ?? {};
+  return [nextUpdate, limitedUntil].every((time) => time === undefined || Date.parse(time) <= now.getTime());
+}
+
+/** As of when Ayrshare gives numbers: its own instant, unless it lies ahead of our request. */
+export function readAt({ lastUpdated }: Fields, sentAt: Date): Date {
+  const at = typeof lastUpdated === 'string' ? new Date(lastUpdated) : sentAt;
+  return at <= sentAt ? at : sentAt;
+}
+
+export function answered({ nextUpdate }: Fields, sentAt: Date): Network {
+  const until = typeof nextUpdate === 'string' ? new Date(nextUpdate) : undefined;
+  const isValid = until !== undefined && !Number.isNaN(until.getTime());
+  return {
+    ...{ askedAt: sentAt.toISOString(), readAt: sentAt.toISOString() },
+    ...{ nextUpdate: isValid ? until.toISOString() : undefined },
+    ...{ isFailing: undefined, limitedUntil: undefined, limitedTimes: undefined },
+  };
+}
+
+export function passed(platform: string): Check {
+  return { name: `account ${platform}`, ok: true };
+}
+
+export type Refusal = { network: Network; checks: Check[]; incomplete?: string };
+
+/** What becomes of a network that refused. */
+export function refused(run: Run, name: string, refusal: Refused, now: Date): Refusal {
+  const [platform = name] = name.split(' ');
+  const before = run.position.networks[name] ?? {};
+  const askedAt = now.toISOString();
+  switch (refusal.kind) {
+    case 'empty':
+    case 'missing':
+      return emptied(platform, before, refusal, now);
+    case 'throttled': {
+      const limitedTimes = Math.min(LIMITED_DOUBLINGS_MAX, (before.limitedTimes ?? 0) + 1);
+      const limitedUntil = new Date(now.getTime() + LIMITED_MS * 2 ** (limitedTimes - 1)).toISOString();
+      const incomplete = `${platform} limits Ayrshare until ${limitedUntil}: ${refusal.message}`;
+      return { network: { askedAt, limitedTimes, limitedUntil }, checks: [], incomplete };
+    }
+    default: {
+      const what = refusal.kind === 'unlinked' ? 'has to be linked again in Ayrshare' : 'cannot be read';
+      const cause = `${platform} ${what}: ${refusal.message}`;
+      const check = { name: `account ${platform}`, ok: false, cause };
+      return { network: { askedAt, isFailing: true }, checks: [check], incomplete: cause };
+    }
+  }
+}
+
+/** No data is no fault of an account that never had any. */
+function emptied(platform: string, before: Network, { message }: Refused, now: Date): Refusal {
+  const { numbersAt } = before;
+  const network = { ...answered({}, now) };
+  const isSuspect = numbersAt !== undefined && now.getTime() - Date.parse(numbersAt) < SUSPECT_MS;
+  if (!isSuspect) return { network, checks: [passed(platform)] };
+  const cause = `${platform} gave numbers until ${numbersAt} and gives none now: ${message}`;
+  return { network, checks: [{ name: `account ${platform}`, ok: false, cause }], incomplete: cause };
+}
+
+/** Ends the checks of networks that are not linked any more. */
+export function unlinked({ position }: Run, linked: readonly string[]): Check[] {
+  return position.linked
+    .filter((platform) => !linked.includes(platform))
+    .map((platform) => ({ ...passed(platform), cause: 'it is not linked any more' }));
+}
+
+export async function orRefused<T>(ask: () => Promise<T>): Promise<T | Refused> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+}
