@@ -1,4 +1,5 @@
 /** The brand `giftware`: the real orders of one year, in five shops by the customer's country. */
+import { giftwareProfiles } from '../ayrshare/builtin.ts';
 import { builtInRates } from '../ecb/rates.ts';
 import type { Plain } from '../plain.ts';
 import { giftwareMailer } from '../sendgrid/builtin.ts';
@@ -6,6 +7,7 @@ import { ALL_SCOPES, gid, type Shop, splitGid, type World } from '../shopify/sho
 import { shopObject } from '../shopify/shop_object.ts';
 import { CLUB_ACCOUNT, clubAccount } from '../stripe/club/club.ts';
 import { giftwareAccounts } from '../stripe/giftware/giftware.ts';
+import type { Accounts } from '../tables/declare.ts';
 import { toStamp } from '../zone.ts';
 import { buildProducts, LOCATION_ID, productKey } from './catalogue.ts';
 import { RETAILERS, type Retailer, retailerOf } from './countries.ts';
@@ -43,7 +45,10 @@ export async function buildGiftware(): Promise<World> {
     stripe: new Map(
       [...accounts, clubAccount(Date.parse(NOW) / 1000)].map((account) => [account.id, account]),
     ),
-    tables: new Map([['sendgrid', new Map([[mailer.name, mailer]])]]),
+    tables: new Map<string, Accounts>([
+      ['sendgrid', new Map([[mailer.name, mailer]])],
+      ['ayrshare', new Map(giftwareProfiles().map((profile) => [profile.name, profile]))],
+    ]),
     rates: builtInRates,
     warnings: [],
   };

@@ -1,0 +1,231 @@
+/** Ayrshare out of tables: linked accounts, posts and their numbers as of a moment, and networks that refuse. */
+import type { Draft } from '../ndjson.ts';
+import { type Account, type Accounts, type Asked, type Asking, declare, Refusal } from '../tables/declare.ts';
+import { cached, FILES, type Settings, shape, shown, statesAt } from './settings.ts';
+
+type Question = Asked<Settings>;
+
+const HISTORY_MAX = 500;
+const SENT_MAX = 1_000;
+const STORY_MS = 86_400_000;
+const UNLISTED = new Set(['gmb', 'reddit', 'telegram']);
+
+export const ayrshare = declare<Settings>({
+  name: 'ayrshare',
+  title: 'Ayrshare',
+  shape,
+  files: FILES,
+  accountOf,
+  limitOf: ({ name, settings: { limit } }) => ({ key: `ayrshare ${name}`, ...limit }),
+  limitHeaders: ({ count, remaining }) => ({
+    'x-ratelimit-max': String(count),
+    'x-ratelimit-count': String(count - remaining),
+  }),
+  refusalOf,
+  routes: [
+    { on: 'GET /user', answer: user },
+    { on: 'GET /profiles', answer: profiles },
+    { on: 'GET /history', answer: sent },
+    { on: 'GET /history/{}', answer: history },
+    { on: 'POST /analytics/post', answer: postAnalytics },
+    { on: 'POST /analytics/social', answer: socialAnalytics },
+  ],
+});
+
+/** A request without `Profile-Key` is answered for the primary profile, as if that had been asked for. */
+function accountOf({ headers, path }: Asking, accounts: Accounts<Settings>): Account<Settings> {
+  const apiKey = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  const own = [...accounts.values()].filter(({ settings }) => settings.apiKey === apiKey);
+  if (apiKey === undefined || own.length === 0) throw new Refusal(401, 'API Key not valid.');
+  const key = headers['profile-key'];
+  const primary = own.find(({ settings }) => settings.primary) ?? nobody(apiKey);
+  const found = key === undefined ? primary : own.find((one) => keyOf(one) === key);
+  if (!found) throw new Refusal(403, 'Profile Key not valid.');
+  if (found.settings.suspended && path !== '/profiles') throw new Refusal(403, 'User Profile suspended.');
+  return { ...found, ...(path === '/profiles' && { rows: () => own.map(listed) }) };
+}
+
+const keyOf = ({ name, settings }: Account<Settings>) => settings.profileKey ?? `${name}-key`;
+
+function nobody(apiKey: string): Account<Settings> {
+  return { name: 'primary', settings: shape.parse({ it: { apiKey } }).it as Settings, rows: () => [] };
+}
+
+function listed({ name, settings, rows }: Account<Settings>): Draft {
+  const platforms = [...new Set(rows('accounts').map(({ platform }) => String(platform)))];
+  const status = settings.suspended ? 'suspended' : 'active';
+  return {
+    _primary: settings.primary,
+    ...{ refId: name, title: settings.title ?? name, status, activeSocialAccounts: platforms },
+    ...{ created: '2026-01-05T10:00:00.000Z', createdUTC: '2026-01-05T10:00:00.000Z' },
+  };
+}
+
+/** A message may begin with the code: `156 LinkedIn is not linked.` */
+function refusalOf(status: number, message: string): Draft {
+  const [, code, text = ''] = /^(\d{3})(?: (.*))?$/.exec(message) ?? [];
+  if (code === undefined)
+    return { action: 'request', status: 'error', ...(status === 429 && { code: 429 }), message };
+  const [, platform] = /^\[(\w+)\]/.exec(text) ?? [];
+  return {
+    action: 'request',
+    status: 'error',
+    code: Number(code),
+    message: text,
+    ...(platform && { platform }),
+  };
+}
+
+function linked({ account }: Question, at: number): Draft[] {
+  const states = statesAt(account.rows('accounts'), at, ({ platform }) => String(platform));
+  return states.filter(({ _unlinked }) => _unlinked !== true);
+}
+
+function user(asked: Question): Draft {
+  const { at, ...times } = cached(asked);
+  const { name, settings } = asked.account;
+  const accounts = linked(asked, at);
+  return {
+    activeSocialAccounts: accounts.map(({ platform }) => platform),
+    displayNames: accounts.map((row) => shown(row, 'analytics')),
+    ...{ refId: name, title: settings.title ?? name, email: null, monthlyApiCalls: 1, monthlyPostCount: 0 },
+    ...{ created: { _seconds: 1_730_000_000, _nanoseconds: 0, utc: '2024-10-27T03:33:20Z' }, ...times },
+  };
+}
+
+function profiles({ account, query }: Question): Draft {
+  const wanted = query.get('refId');
+  const all = account
+    .rows('')
+    .filter((row) => row._primary !== true && (wanted === null || row.refId === wanted));
+  return { profiles: all.map((row) => shown(row)), count: all.length, hasMore: false };
+}
+
+function sent(asked: Question): Draft {
+  const { at, ...times } = cached(asked);
+  const { query, account } = asked;
+  const [from, to] = ['startDate', 'endDate'].map((name) => query.get(name));
+  const status = query.get('status');
+  const rows = statesAt(account.rows('sent'), at, ({ id }) => String(id)).filter((row) => {
+    const created = Date.parse(String(row.created));
+    if (status === null ? row.status === 'deleted' : row.status !== status) return false;
+    return created <= at && (!from || created >= Date.parse(from)) && (!to || created <= Date.parse(to));
+  });
+  const found = newestFirst(rows).slice(0, limitOf(query, 25, SENT_MAX));
+  const list = found.map((row) => ({ ...shown(row), refId: account.name }));
+  return { history: list, count: list.length, refId: account.name, ...times };
+}
+
+function history(asked: Question): Draft {
+  const { at, ...times } = cached(asked);
+  const { query, account, ids } = asked;
+  const [platform = ''] = ids;
+  if (UNLISTED.has(platform)) throw new Refusal(400, `${platform} has no history`);
+  const refusal = refusalFor(asked, platform, at);
+  if (refusal) throw refused(refusal);
+  const isStories = query.get('dataType') === 'stories';
+  const rows = newestFirst(postsAt(asked, at)).filter(
+    (row) =>
+      row.platform === platform && (row._story === true) === isStories && (!isStories || isFresh(row, at)),
+  );
+  const offset = query.has('next') ? offsetOf(query.get('next') ?? '') : 0;
+  const limit = limitOf(query, 10, HISTORY_MAX);
+  const next = offset + limit < rows.length ? { next: cursorOf(offset + limit) } : {};
+  const found = rows.slice(offset, offset + limit).map((row) => shown(row, 'analytics', 'platform'));
+  const pagination = { hasMore: 'next' in next, ...next };
+  return { status: 'success', posts: found, refId: account.name, meta: { pagination }, ...times };
+}
+
+const cursorOf = (offset: number) => Buffer.from(`o${offset}`).toString('base64url');
+
+function offsetOf(cursor: string): number {
+  const offset = Number(Buffer.from(cursor, 'base64url').toString().slice(1));
+  if (!Number.isSafeInteger(offset)) throw new Refusal(400, 'Invalid cursor.');
+  return offset;
+}
+
+function postAnalytics(asked: Question): Draft {
+  const { at, ...times } = cached(asked);
+  const { id, platforms, searchPlatformId } = asked.body;
+  const wanted = Array.isArray(platforms) ? platforms.map(String) : [];
+  if (searchPlatformId !== true || wanted.length !== 1)
+    throw new Refusal(400, 'The sandbox answers for one post by its native id.');
+  const row = postsAt(asked, at).find((one) => one.id === id && wanted.includes(String(one.platform)));
+  if (!row) throw new Refusal(404, '186 Post ID not found.');
+  if (row._story === true && !isFresh(row, at)) throw new Refusal(400, '485 The story has expired.');
+  const numbers = new Map([[String(row.platform), row.analytics]]);
+  return { id, ...answerFor(asked, wanted, numbers, { id, postUrl: row.postUrl, ...times }) };
+}
+
+function socialAnalytics(asked: Question): Draft {
+  const { at, ...times } = cached(asked);
+  const { platforms } = asked.body;
+  if (!Array.isArray(platforms) || platforms.length === 0) throw new Refusal(400, 'platforms is required.');
+  const wanted = platforms.map(String);
+  const numbers = new Map(linked(asked, at).map((row) => [String(row.platform), row.analytics]));
+  return answerFor(asked, wanted, numbers, times);
+}
+
+/** Partial if a network refuses; code 187 if none has anything. */
+function answerFor(
+  asked: Question,
+  wanted: readonly string[],
+  numbers: ReadonlyMap<string, unknown>,
+  more: Draft,
+): Draft {
+  const refusals = wanted
+    .map((platform) => refusalFor(asked, platform, cached(asked).at))
+    .filter((row) => row !== undefined);
+  const refusing = new Set(refusals.map(({ platform }) => platform));
+  const good = wanted.filter((platform) => !refusing.has(platform) && numbers.get(platform) !== undefined);
+  const [first] = refusals;
+  if (good.length === 0 && first && wanted.length === 1) throw refused(first);
+  if (good.length + refusals.length === 0)
+    return { action: 'analytics', status: 'error', code: 187, message: 'No analytics data.' };
+  return {
+    ...{ status: refusals.length > 0 ? 'partial' : 'success', code: 200 },
+    ...Object.fromEntries(good.map((platform) => [platform, { analytics: numbers.get(platform), ...more }])),
+    ...(refusals.length > 0 && { errors: refusals.map((row) => refusalOf(400, textOf(row))) }),
+  };
+}
+
+function refusalFor({ account }: Question, platform: string, at: number): Draft | undefined {
+  return account.rows('refusals').findLast(({ platform: of, _at, _until }) => {
+    const has = (time: unknown, not: number) => (typeof time === 'string' ? Date.parse(time) : not);
+    return of === platform && has(_at, 0) <= at && at < has(_until, Number.POSITIVE_INFINITY);
+  });
+}
+
+/** Of a network that is throttled 429, though the profile is not. */
+function refused(row: Draft): Refusal {
+  return new Refusal(row.code === 444 ? 429 : 400, textOf(row));
+}
+
+function textOf({ code, platform, message }: Draft): string {
+  return `${code} [${platform}] ${message ?? 'was told to refuse'}`;
+}
+
+function postsAt({ account }: Question, at: number): Draft[] {
+  const rows = account.rows('posts').filter(({ created }) => Date.parse(String(created)) <= at);
+  // Lines without `_at` are rows of their own: real data repeat some.
+  const dated = rows.filter(({ _at }) => _at !== undefined);
+  const ids = new Set(dated.map((row) => `${row.platform} ${row.id}`));
+  const plain = rows.filter((row) => !ids.has(`${row.platform} ${row.id}`));
+  const changing = rows.filter((row) => ids.has(`${row.platform} ${row.id}`));
+  return [...plain, ...statesAt(changing, at, (row) => `${row.platform} ${row.id}`)];
+}
+
+function isFresh({ created }: Draft, at: number): boolean {
+  return at - Date.parse(String(created)) < STORY_MS;
+}
+
+function newestFirst(rows: readonly Draft[]): Draft[] {
+  const timeOf = ({ created }: Draft) => Date.parse(String(created));
+  return rows.toSorted((one, other) => timeOf(other) - timeOf(one));
+}
+
+function limitOf(query: URLSearchParams, usual: number, most: number): number {
+  const limit = Number(query.get('limit') ?? usual);
+  if (!Number.isInteger(limit) || limit < 1 || limit > most) throw new Refusal(400, 'limit is not valid.');
+  return limit;
+}
