@@ -4,6 +4,8 @@ import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { inOrder } from './rollup.ts';
+import { dailySocial } from './social/daily_social.ts';
+import { socialPosts } from './social/social_posts.ts';
 import { subscriptionStates } from './subscription_states.ts';
 
 /** All rollups, in running order. */
@@ -14,4 +16,6 @@ export const rollups = inOrder([
   dailyPayments,
   subscriptionStates,
   dailyMrr,
+  dailySocial,
+  socialPosts,
 ]);
