@@ -10,15 +10,23 @@ type Facts = {
   tables: readonly Table[];
   feeds?: readonly string[];
   read(run: Run, ayrshare: Ayrshare): AsyncIterable<Page>;
+  fetch?(run: Run, ayrshare: Ayrshare, ids: readonly string[]): AsyncIterable<Page>;
 };
 
-export function ayrshareStream({ name, tables, feeds, read }: Facts): Stream {
+export function ayrshareStream({ name, tables, feeds, read, fetch }: Facts): Stream {
   return defineStream({
     ...{ name: `ayrshare.${name}`, provider: 'ayrshare', scopes: [], tables },
     ...(feeds && { feeds }),
     pages(context: StreamContext) {
       return read(openRun(context), openAyrshare(context));
     },
+    ...(fetch && {
+      fetch(context: StreamContext, ids: readonly string[]) {
+        const run = openRun(context);
+        run.fixed = run.position;
+        return fetch(run, openAyrshare(context), ids);
+      },
+    }),
     needsBackfill: (position) => (position as Partial<State> | null)?.day === undefined,
   });
 }

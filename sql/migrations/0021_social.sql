@@ -9,27 +9,22 @@ select r.brand_id, r.connection_id, r.id as post_id, r.platform, r.published_at,
        case when e.mapping_version = r.mapping_version then r.value - e.value end as gained
 from raw.ayrshare_post_readings r
 left join lateral (
-  select e.* from raw.ayrshare_post_readings e
-  where e.brand_id = r.brand_id and e.connection_id = r.connection_id and e.id = r.id and e.metric = r.metric
-    and e.read_at < r.read_at
-  order by e.brand_id desc, e.connection_id desc, e.id desc, e.metric desc, e.read_at desc limit 1
-) e on true;
+  select * from raw.ayrshare_post_readings o
+  where o.brand_id = r.brand_id and o.connection_id = r.connection_id
+    and (o.id, o.metric, o.read_at) < (r.id, r.metric, r.read_at)
+  order by o.id desc, o.metric desc, o.read_at desc limit 1
+) e on (e.id, e.metric) = (r.id, r.metric);
 
 create view fact.social_account_readings as
 select r.brand_id, r.connection_id, r.id as platform, r.read_at, r.metric, r.value, e.read_at as read_before_at,
        case when e.mapping_version = r.mapping_version then r.value - e.value end as gained
 from raw.ayrshare_account_readings r
 left join lateral (
-  select e.* from raw.ayrshare_account_readings e
-  where e.brand_id = r.brand_id and e.connection_id = r.connection_id and e.id = r.id and e.metric = r.metric
-    and e.read_at < r.read_at
-  order by e.brand_id desc, e.connection_id desc, e.id desc, e.metric desc, e.read_at desc limit 1
-) e on true;
-
-create function fact.zero_if_told(p_told text[], p_metric text) returns bigint
-language sql immutable parallel safe
-return case when 'read ' || p_metric = any (p_told) then 0 end;
-comment on function fact.zero_if_told is 'the number of a day on which nothing was added: 0 where the posts were read and give it, else null';
+  select * from raw.ayrshare_account_readings o
+  where o.brand_id = r.brand_id and o.connection_id = r.connection_id
+    and (o.id, o.metric, o.read_at) < (r.id, r.metric, r.read_at)
+  order by o.id desc, o.metric desc, o.read_at desc limit 1
+) e on (e.id, e.metric) = (r.id, r.metric);
 
 create table agg.daily_social (
   brand_id uuid not null,
@@ -152,7 +147,7 @@ comment on column bi.daily_social.connection is 'name of the connection, which i
 comment on column bi.daily_social.account is 'name of the account on the network';
 comment on column bi.daily_social.day is 'day in the brand''s time zone on which the numbers were read, or the posts published; Google Business publishes its numbers a day late and more, so its days are days of publication';
 comment on column bi.daily_social.followers is 'followers at the last reading of the day; a level, never added up over days';
-comment on column bi.daily_social.followers_gained is 'difference to the last reading before the day, negative where followers left; null at the first reading';
+comment on column bi.daily_social.followers_gained is 'difference to the last reading before the day, negative where followers left; null if there is only a first reading';
 comment on column bi.daily_social.days_since_reading is 'days since the account was read before: more than 1 is a gap, whose differences all fall on this day; null at the first reading, or if the account was not read';
 comment on column bi.daily_social.impressions is 'impressions or views added; of Google Business one per user and day';
 comment on column bi.daily_social.reach is 'people reached, as the network states for its account at the last reading of the day, over a time of its own choice; neither added up over days nor over accounts. Null for Facebook, which ended it on 2026-06-15';

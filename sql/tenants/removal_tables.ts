@@ -15,14 +15,15 @@ const BATCH_ROWS = 10_000;
 
 /**
  * The owners themselves are deleted last. `ops.audit_log` stays, because it says who removed what. The rows of `agg`
- * that name a connection belong to days of a retailer, so their rollup deletes them.
+ * that name a connection and a retailer belong to days of the retailer, so their rollup deletes them.
  */
 const TABLES = `
   select t.oid::regclass::text as name from pg_class t
   join pg_namespace n on n.oid = t.relnamespace
   where t.relkind in ('r', 'p') and not t.relispartition and n.nspname in ('app', 'raw', 'agg', 'ops')
     and t.oid <> all (array['app.brands', 'app.retailers', 'app.connections', 'ops.audit_log']::regclass[])
-    and not ($1 = 'connection' and n.nspname = 'agg')
+    and not ($1 = 'connection' and n.nspname = 'agg' and exists (
+      select from pg_attribute a where a.attrelid = t.oid and not a.attisdropped and a.attname = 'retailer_id'))
     and 2 = (
       select count(distinct a.attname) + ($1 = 'brand')::int from pg_attribute a
       where a.attrelid = t.oid and not a.attisdropped and a.attname in ('brand_id', $1 || '_id'))
@@ -69,8 +70,8 @@ export async function emptyTable(
     const { rowCount } = await db.transaction(async (tx) => {
       // A rollup may delete the same figures at the same time, in another order. The other tables need no lock, and
       // must not take it: a rollup holds the row of its run while it waits for this lock.
-      if (owner.kind === 'retailer' && table.startsWith('agg.'))
-        await lockRollup(tx, owner.brandId, owner.id);
+      if (owner.kind !== 'brand' && table.startsWith('agg.'))
+        await lockRollup(tx, owner.brandId, owner.kind === 'retailer' ? owner.id : null);
       // The marks are of all that is left: a rollup finds them once the rows of the batch are gone.
       // Statistics may say that the table is small, but a full scan for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");

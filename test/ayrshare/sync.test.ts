@@ -101,3 +101,55 @@ test('the first run of a day of the brand reads everything again, and writes wha
   ]);
   expect(await one.causes()).toEqual([]);
 });
+
+test('a day without a reading is a gap, 0 is read and unchanged, and another zone has other days', async () => {
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox(files);
+  const one = await connectAyrshare(db, sandbox, { timeZone: 'America/New_York' });
+  await one.syncEach();
+  const [facebook, linkedin, gmb] = files.accounts ?? [];
+  const moved = { ...facebook, analytics: { followersCount: 590 } };
+  const more = { ...gmb, analytics: { ...(gmb as { analytics: object }).analytics, callClicks: 9 } };
+  await sandbox.at(later(24));
+  await one.syncAll({ now: later(24) });
+  await sandbox.serve({ ...files, accounts: [moved, linkedin ?? {}, more] }, later(72));
+  await one.syncAll({ now: later(72) });
+  await one.roll(later(72));
+  const columns = 'platform, day, followers, followers_gained, days_since_reading, likes, clicks, reach';
+  const row = (platform: string, day: string, numbers: object) => ({
+    ...{ platform, day: `2026-11-${day}`, likes: null, clicks: null, reach: null },
+    ...numbers,
+  });
+  const numbers = "and day >= '2026-11-20' and platform in ('facebook', 'gmb')";
+  expect(await one.rows(columns, 'bi.daily_social', numbers)).toEqual([
+    row('facebook', '20', { followers: 600, followers_gained: null, days_since_reading: null, likes: 0 }),
+    row('facebook', '21', { followers: 600, followers_gained: 0, days_since_reading: 1, likes: 0 }),
+    row('facebook', '23', { followers: 590, followers_gained: -10, days_since_reading: 2, likes: 0 }),
+    row('gmb', '20', { followers: null, followers_gained: null, days_since_reading: null }),
+    row('gmb', '21', { followers: null, followers_gained: null, days_since_reading: 1, clicks: 0 }),
+    row('gmb', '23', { followers: null, followers_gained: null, days_since_reading: 2, clicks: 3 }),
+  ]);
+  expect(await one.rows('post_id, likes, impressions, engagement_rate', 'bi.social_posts')).toEqual([
+    { post_id: 'facebook/1_1', likes: 20, impressions: 200, engagement_rate: '0.1150' },
+    { post_id: 'facebook/1_2', likes: 5, impressions: 50, engagement_rate: '0.1600' },
+    { post_id: 'gmb/g1', likes: null, impressions: null, engagement_rate: null },
+  ]);
+});
+
+test('one post is read again by its id, and the position stays', async () => {
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox(files);
+  const one = await connectAyrshare(db, sandbox);
+  await one.syncEach();
+  const position = () => one.rows('position', 'ops.positions', "and stream = 'ayrshare.post_metrics'");
+  const before = await position();
+  const again = { ...aPost('1_1', '2026-11-18T10:00:00Z', 31) };
+  await sandbox.serve({ ...files, posts: [again] }, later(2));
+  await sandbox.asked();
+  await one.sync('post_metrics', { ids: ['facebook/1_1'], now: later(2) });
+  expect(await sandbox.asked()).toEqual(['POST /analytics/post']);
+  expect(
+    await one.rows('value', 'raw.ayrshare_post_readings', "and id = 'facebook/1_1' and metric = 'likes'"),
+  ).toEqual([{ value: '20' }, { value: '31' }]);
+  expect(await position()).toEqual(before);
+});

@@ -72,7 +72,7 @@ function failureOf(
   const error = body.code === undefined && first ? first : body;
   const { code, message } = error;
   const said = [status, code, message].flatMap((part) => (part === undefined ? [] : quote(part))).join(' ');
-  const refused = refusalOf(error);
+  const refused = refusalOf({ ...error, status: 'error' });
   const isOfNetwork = KINDS.has(code) || (status === 429 && code !== undefined && code !== 429);
   if (refused && isOfNetwork)
     return status === 429 ? new Refused('throttled', said, refused.platform) : refused;

@@ -74,5 +74,5 @@ function queryOf(params: Params): string {
 }
 
 function pathOf(path: string): string {
-  return path.replace(/\?.*$/, '');
+  return path.split('?')[0] ?? path;
 }

@@ -36,7 +36,7 @@ export const accountMetricsStream = ayrshareStream({
       return yield saved(run, changesTo === undefined ? {} : { changesTo });
     }
     const linked = await linkedOf(context, ayrshare);
-    yield { ...saved(run, {}), checks: unlinked(run, linked) };
+    yield { ...saved(run, {}), checks: unlinked(run, linked, ['account {}', 'freshness {}']) };
     for (const platform of counted(linked)) yield* readNetworks(run, ayrshare, [platform]);
     const changesTo = readTo(run.position, counted(linked), now);
     yield saved(run, { linked, day: today(context), ...(changesTo !== undefined && { changesTo }) });

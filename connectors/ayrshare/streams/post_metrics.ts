@@ -4,7 +4,7 @@
  */
 import { type Fields, isUnfit } from '../../kit/fields.ts';
 import { rejectionOf } from '../../kit/records.ts';
-import { flaggedRows } from '../../kit/stored/stored.ts';
+import { flaggedRows, storedRows } from '../../kit/stored/stored.ts';
 import type { Page, Rejection } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { networksOf, Refused } from '../api/answers.ts';
@@ -39,6 +39,10 @@ export const postMetricsStream = ayrshareStream({
   name: 'post_metrics',
   tables: [postReadings],
   feeds: ['social'],
+  async *fetch(run, ayrshare, ids) {
+    const columns = ['id', 'platform', 'published_at'];
+    yield* readPosts(run, ayrshare, (await storedRows(run.context, posts.name, ids, columns)) as Post[]);
+  },
   async *read(run, ayrshare) {
     const { context } = run;
     if (!isDayDue(run)) return yield saved(run, {});
@@ -48,6 +52,7 @@ export const postMetricsStream = ayrshareStream({
     const columns = { columns: ['id', 'platform', 'published_at'], max: POSTS_MAX };
     const young = (await flaggedRows(context, posts.name, wanted, columns)) as Post[];
     yield* readPosts(run, ayrshare, young);
+    yield* rested(run, young);
     yield saved(run, { day: today(context), changesTo: now.toISOString() });
   },
 });
@@ -73,7 +78,17 @@ async function* readPosts(run: Run, ayrshare: Ayrshare, young: readonly Post[]):
     yield* pagesOf(run, read);
   }
   if (doubted >= DOUBTED_MIN && doubted === young.length) await getUser(ayrshare);
-  yield { ...emptyPage(run), checks: [...left].map(passed) };
+  const isWell = { isFailing: undefined, limitedTimes: undefined };
+  const state = [...left].reduce((all, name) => withNetwork(all, name, isWell), run.position);
+  yield { ...saved(run, state), checks: [...left].map(passed) };
+}
+
+/** Ends the checks of networks that have no post to ask for any more. */
+function* rested(run: Run, young: readonly Post[]): Generator<Page> {
+  const failing = Object.entries(run.position.networks).flatMap(([name, { isFailing }]) =>
+    isFailing && !young.some(({ platform }) => platform === name) ? name : [],
+  );
+  if (failing.length > 0) yield { ...emptyPage(run), checks: failing.map(passed) };
 }
 
 type Asked = { answered: Answered[] } | { refused: Refused } | { rejection: Rejection };

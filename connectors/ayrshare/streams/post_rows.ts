@@ -21,7 +21,7 @@ export function postId(platform: string, id: string): string {
 const firstText = (...keys: readonly string[]) =>
   column<Of>('text', (record) => {
     const found = keys.map((key) => record[key]).find((value) => typeof value === 'string' && value !== '');
-    return typeof found === 'string' ? found.slice(0, TEXT_CHARS_MAX) : null;
+    return typeof found === 'string' ? found.slice(0, TEXT_CHARS_MAX).toWellFormed() : null;
   });
 
 /** A post that is listed twice with two instants keeps the first one. */
@@ -41,13 +41,17 @@ export const posts = recordTable<Of>({
     text: firstText('post', 'caption', 'title'),
     campaign: column('text', (record) => campaignIn(record)),
     lacks_metrics: column('boolean', (_, { lacks }) => lacks),
-    payload: column('jsonb', (record) => payloadOf(splitNumbers(record).words, LEFT_OUT)),
+    payload: column('jsonb', (record) => payloadOf(withoutAddresses(splitNumbers(record).words), LEFT_OUT)),
   },
 });
 
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  ...['id', 'post', 'created', 'mediaUrl', 'mediaUrls', 'thumbnailUrl', 'engagement', 'lastModified'],
-]);
+const LEFT_OUT: ReadonlySet<string> = new Set([...['id', 'post', 'created', 'engagement', 'lastModified']]);
+
+/** Addresses of media are signed anew each time. */
+function withoutAddresses(words: Fields): Fields {
+  const isAddress = (value: unknown) => typeof value === 'string' && /^https?:/.test(value);
+  return Object.fromEntries(Object.entries(words).filter(([, value]) => ![value].flat().some(isAddress)));
+}
 
 export function publishedAt(record: Fields): Date {
   return instant(record, typeof record.created === 'string' ? 'created' : 'publishedAt');

@@ -3,6 +3,8 @@
  * each week to three; in between, each hour the one that was unread for longest.
  * https://www.ayrshare.com/docs/apis/history/history-platform
  */
+
+import { RequestRefused } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { Page } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
@@ -18,6 +20,7 @@ import {
   type Network,
   type Run,
   readTo,
+  type State,
   today,
   withNetwork,
 } from '../sync/sync_state.ts';
@@ -74,7 +77,7 @@ async function* readAll(run: Run, ayrshare: Ayrshare): AsyncGenerator<Page> {
   const isLong = isDaysAgo(context, run.position.longDay, WEEK_DAYS);
   const until = run.phase === 'first_load' ? undefined : daysBefore(now, isLong ? WEEKLY_DAYS : DAILY_DAYS);
   const linked = await linkedOf(context, ayrshare);
-  yield { ...saved(run, {}), checks: unlinked(run, linked) };
+  yield { ...saved(run, {}), checks: unlinked(run, linked, ['account {}', 'account {} stories']) };
   const lists = listsOf(linked);
   const begun = context.full || context.window ? undefined : day;
   for (const list of lists) {
@@ -114,31 +117,44 @@ async function* walk(
   list: List,
   until: Date | undefined,
 ): AsyncGenerator<Page> {
-  let next = resumed(run, list);
+  const left = resumed(run, list);
+  let next = left?.next;
+  let begunAt = left && new Date(left.begunAt);
   const told = new Set<string>();
   for (let page = 0; page < PAGES_MAX; page++) {
-    const got = await pageOf(ayrshare, list, next);
-    if (got instanceof Refused && next !== undefined && page === 0) {
-      next = undefined; // its cursor is not good any more
+    const got = await pageOf(ayrshare, list, next).catch((error: unknown) =>
+      unlessRefused(error, next, page),
+    );
+    if (got === undefined) {
+      next = undefined; // what was left is not good any more
       continue;
     }
     if (got instanceof Refused) return yield refusal(run, list, got);
     const { records, cursor, sentAt, at } = got;
+    begunAt ??= at;
     const read = records.map((record) => readPost(list.platform, record, { sentAt, readAt: at }));
     for (const one of read)
       if ('reading' in one) for (const { metric } of one.reading.metrics) told.add(metric);
     const times = read.flatMap((one) => ('reading' in one ? one.reading.publishedAt : []));
     const isOver = cursor === undefined || (until && times.some((time) => time < until));
-    yield* pagesOf(run, list, read, isOver ? undefined : { next: cursor, sentAt });
-    if (isOver) return yield* ended(run, list, { ...got, told, times });
+    yield* pagesOf(run, read);
+    if (isOver) return yield* ended(run, list, { ...got, begunAt, told, times });
     next = cursor;
+    const walked = { at: sentAt.toISOString(), begunAt: begunAt.toISOString() };
+    yield saved(run, { walk: { list: list.name, next: cursor, ...walked } }); // behind the rows that it stands for
   }
   yield { ...emptyPage(run), incomplete: `${list.platform} has more than ${PAGES_MAX} pages of posts` };
 }
 
-function resumed({ position: { walk: left }, context }: Run, { name }: List): string | undefined {
+function resumed({ position: { walk: left }, context }: Run, { name }: List): State['walk'] {
   const isGood = left?.list === name && context.now().getTime() - Date.parse(left.at) < CURSOR_MS;
-  return isGood && !context.window ? left.next : undefined;
+  return isGood && !context.window ? left : undefined;
+}
+
+/** A cursor that an earlier run left may be refused: the list is then read from its beginning. */
+function unlessRefused(error: unknown, next: string | undefined, page: number): undefined {
+  if (page === 0 && next !== undefined && error instanceof RequestRefused) return undefined;
+  throw error;
 }
 
 type PostPage = Got & { records: Fields[]; cursor: string | undefined; at: Date };
@@ -160,16 +176,11 @@ async function pageOf(ayrshare: Ayrshare, list: List, next: string | undefined):
 }
 
 type Read = ReturnType<typeof readPost>;
+type Walked = { begunAt: Date; told: ReadonlySet<string>; times: readonly Date[] };
 
-function* pagesOf(
-  run: Run,
-  { name }: List,
-  read: readonly Read[],
-  left: { next: string; sentAt: Date } | undefined,
-): Generator<Page> {
+function* pagesOf(run: Run, read: readonly Read[]): Generator<Page> {
   const good = read.filter((one): one is ReadPost => 'item' in one);
   const rejected = read.flatMap((one) => ('rejection' in one ? one.rejection : []));
-  const walkState = left && { walk: { list: name, next: left.next, at: left.sentAt.toISOString() } };
   yield { ...emptyPage(run), items: good.map(({ item }) => item), rejected };
   yield* numberPages(emptyPage(run), {
     posts: good.flatMap(({ reading }) => postReadingItems(reading)),
@@ -177,25 +188,25 @@ function* pagesOf(
       snapshotItem(reading.id, 'history', reading.readAt, numbers),
     ),
   });
-  if (walkState) yield saved(run, walkState); // behind the rows that it stands for
 }
 
 function* ended(
   run: Run,
   { name, platform }: List,
-  { body, sentAt, at, told, times }: PostPage & { told: ReadonlySet<string>; times: readonly Date[] },
+  { body, sentAt, at, begunAt, told, times }: PostPage & Walked,
 ): Generator<Page> {
   const { timeZone } = run.context.connection;
   const story = times.toSorted((one, other) => other.getTime() - one.getTime())[0];
   const network: Network = {
     ...answered(body, sentAt),
+    readAt: begunAt.toISOString(), // a post of later may stand on no page
     ...(isDayDue(run) && { fullOn: today(run.context) }),
     ...(name !== platform && story && { storyAt: story.toISOString() }),
   };
   const accounts = readMarks(platform, { readAt: at, readOn: dayOf(at, timeZone) }, told);
   yield* numberPages(emptyPage(run), { accounts });
   const state = withNetwork(run.position, name, network);
-  yield { ...saved(run, { ...state, walk: undefined }), checks: [passed(platform)] };
+  yield { ...saved(run, { ...state, walk: undefined }), checks: [passed(name)] };
 }
 
 function refusal(run: Run, { name }: List, error: Refused): Page {

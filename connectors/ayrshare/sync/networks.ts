@@ -35,18 +35,20 @@ export function readAt({ lastUpdated }: Fields, sentAt: Date): Date {
   return at <= sentAt ? at : sentAt;
 }
 
-export function answered({ nextUpdate }: Fields, sentAt: Date): Network {
+export function answered(answer: Fields, sentAt: Date): Network {
+  const { nextUpdate } = answer;
   const until = typeof nextUpdate === 'string' ? new Date(nextUpdate) : undefined;
   const isValid = until !== undefined && !Number.isNaN(until.getTime());
   return {
-    ...{ askedAt: sentAt.toISOString(), readAt: sentAt.toISOString() },
+    ...{ askedAt: sentAt.toISOString(), readAt: readAt(answer, sentAt).toISOString() },
     ...{ nextUpdate: isValid ? until.toISOString() : undefined },
     ...{ isFailing: undefined, limitedUntil: undefined, limitedTimes: undefined },
   };
 }
 
-export function passed(platform: string): Check {
-  return { name: `account ${platform}`, ok: true };
+/** Of a network, or of another list of it. */
+export function passed(name: string): Check {
+  return { name: `account ${name}`, ok: true };
 }
 
 export type Refusal = { network: Network; checks: Check[]; incomplete?: string };
@@ -59,7 +61,7 @@ export function refused(run: Run, name: string, refusal: Refused, now: Date): Re
   switch (refusal.kind) {
     case 'empty':
     case 'missing':
-      return emptied(platform, before, refusal, now);
+      return emptied(name, before, refusal, now);
     case 'throttled': {
       const limitedTimes = Math.min(LIMITED_DOUBLINGS_MAX, (before.limitedTimes ?? 0) + 1);
       const limitedUntil = new Date(now.getTime() + LIMITED_MS * 2 ** (limitedTimes - 1)).toISOString();
@@ -69,27 +71,28 @@ export function refused(run: Run, name: string, refusal: Refused, now: Date): Re
     default: {
       const what = refusal.kind === 'unlinked' ? 'has to be linked again in Ayrshare' : 'cannot be read';
       const cause = `${platform} ${what}: ${refusal.message}`;
-      const check = { name: `account ${platform}`, ok: false, cause };
+      const check = { name: `account ${name}`, ok: false, cause };
       return { network: { askedAt, isFailing: true }, checks: [check], incomplete: cause };
     }
   }
 }
 
 /** No data is no fault of an account that never had any. */
-function emptied(platform: string, before: Network, { message }: Refused, now: Date): Refusal {
+function emptied(name: string, before: Network, { message }: Refused, now: Date): Refusal {
   const { numbersAt } = before;
-  const network = { ...answered({}, now) };
+  const network = answered({}, now);
   const isSuspect = numbersAt !== undefined && now.getTime() - Date.parse(numbersAt) < SUSPECT_MS;
-  if (!isSuspect) return { network, checks: [passed(platform)] };
-  const cause = `${platform} gave numbers until ${numbersAt} and gives none now: ${message}`;
-  return { network, checks: [{ name: `account ${platform}`, ok: false, cause }], incomplete: cause };
+  if (!isSuspect) return { network, checks: [passed(name)] };
+  const cause = `${name} gave numbers until ${numbersAt} and gives none now: ${message}`;
+  return { network, checks: [{ name: `account ${name}`, ok: false, cause }], incomplete: cause };
 }
 
 /** Ends the checks of networks that are not linked any more. */
-export function unlinked({ position }: Run, linked: readonly string[]): Check[] {
+export function unlinked({ position }: Run, linked: readonly string[], checks: readonly string[]): Check[] {
+  const cause = 'it is not linked any more';
   return position.linked
     .filter((platform) => !linked.includes(platform))
-    .map((platform) => ({ ...passed(platform), cause: 'it is not linked any more' }));
+    .flatMap((platform) => checks.map((check) => ({ name: check.replace('{}', platform), ok: true, cause })));
 }
 
 export async function orRefused<T>(ask: () => Promise<T>): Promise<T | Refused> {

@@ -34,7 +34,7 @@ const stateSchema = z.object({
   linked: z.array(z.string()).default([]),
   networks: z.record(z.string(), networkSchema).default({}),
   /** A list that is being read: a run that is broken off goes on behind its last page. */
-  walk: z.object({ list: z.string(), next: z.string(), at: instant }).optional(),
+  walk: z.object({ list: z.string(), next: z.string(), at: instant, begunAt: instant }).optional(),
 });
 export type State = z.output<typeof stateSchema>;
 export type Run = SyncRun<State>;

@@ -20,7 +20,10 @@ cross join lateral (
          count(*) filter (where r.gained < 0) as falls, max(r.read_at) as read_at
   from (
     select q.*, row_number() over (partition by q.metric order by q.read_at desc) = 1 as is_last
-    from fact.social_readings q
-    where q.brand_id = $1 and q.connection_id = s.connection_id and q.post_id >= s.object and q.post_id <= s.object
+    from (
+      select * from fact.social_readings
+      where brand_id = $1 and connection_id = s.connection_id and post_id >= s.object and post_id <= s.object
+      order by post_id
+    ) q
   ) r
 ) n

@@ -1,11 +1,13 @@
 /**
  * A history of two brands with equal ids at their providers, each with two retailers that have a shop and an
- * account of Stripe: by the hundred a day, what rollups, views and loads read. Nothing in it is random.
+ * account of Stripe, and a profile of Ayrshare: by the hundred a day, what rollups, views and loads read. Nothing in it
+ * is random.
  */
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/run.ts';
+import { addConnection } from '#sql/tenants/connections.ts';
 import type { TestDb } from '../db/db.ts';
-import { aBrand, aConnection, aRetailer } from './factory.ts';
+import { aBrand, aConnection, aRetailer, testKeyring } from './factory.ts';
 
 export const PER_DAY = 50;
 export const FIRST_DAY = '2024-01-01';
@@ -27,18 +29,34 @@ const CURRENCIES = [
 ];
 const VARIANTS = 1_500;
 
-export type Seller = { brandId: string; retailerId: string; shopId: string; stripeId: string };
+export type Seller = {
+  brandId: string;
+  retailerId: string;
+  shopId: string;
+  stripeId: string;
+  socialId?: string;
+};
 
 export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
   const sellers: Seller[] = [];
   for (const slug of ['one', 'two']) {
     const { id: brandId } = await aBrand(db, { slug });
+    const profile = {
+      brandId,
+      name: 'social',
+      provider: 'ayrshare',
+      account: `ref-${slug}`,
+      auth: 'primary',
+      secret: 'x',
+    };
+    const social = await db.transaction((tx) => addConnection(tx, testKeyring, profile));
     for (const retailer of ['north', 'south']) {
       const { id: retailerId } = await aRetailer(db, { brandId, slug: retailer });
       const shop = await aConnection(db, { brandId, retailerId });
       const owner = { brandId, retailerId, provider: 'stripe', auth: 'key', secret: 'rk_test_x' } as const;
       const stripe = await aConnection(db, { ...owner, account: `acct_${slug}_${retailer}` });
-      sellers.push({ brandId, retailerId, shopId: shop.id, stripeId: stripe.id });
+      const seller = { brandId, retailerId, shopId: shop.id, stripeId: stripe.id };
+      sellers.push(retailer === 'north' ? { ...seller, socialId: social.id } : seller);
     }
   }
   return sellers as [Seller, ...Seller[]];
@@ -116,11 +134,28 @@ const STRIPE = [
    select $1::uuid, $2::uuid, 'p', 'prod', 'recurring', 'USD', true, '{}', at, at, at from ${ORDERS} where n = 0`,
 ];
 
+const POSTED = `${ORDERS} cross join (values ('likes'), ('comments'), ('impressions')) as m (metric)
+   cross join generate_series(1, 3) r where n % 5 = 0`;
+/** Of the brand, by its first seller: ten posts a day, each read three times. */
+const SOCIAL = [
+  `insert into raw.ayrshare_posts (brand_id, connection_id, id, platform, published_at, lacks_metrics, ${STAMPS})
+   select $1::uuid, $2::uuid, 'facebook/' || n, 'facebook', at, false, at, at from ${ORDERS} where n % 5 = 0`,
+  `insert into raw.ayrshare_post_readings (brand_id, connection_id, id, metric, read_at, value, platform, published_at,
+     field, mapping_version, ${STAMPS})
+   select $1::uuid, $2::uuid, 'facebook/' || n, metric, at + r * interval '20 hours', n % 9 * r, 'facebook', at, metric, 1, at, at
+   from ${POSTED}`,
+  `insert into raw.ayrshare_account_readings (brand_id, connection_id, id, metric, read_at, value, read_on, field,
+     mapping_version, ${STAMPS})
+   select $1::uuid, $2::uuid, 'facebook', metric, at, n, at::date, metric, 1, at, at
+   from ${ORDERS} cross join (values ('followers'), ('read likes')) as m (metric) where n % 25 = 0`,
+];
+
 /** Makes the orders from the one of this number up to the other of each seller, with all that comes with them. */
 export async function addHistory(db: TestDb, sellers: readonly Seller[], from: number, to: number) {
-  for (const { brandId, shopId, stripeId } of sellers) {
+  for (const { brandId, shopId, stripeId, socialId } of sellers) {
     for (const sql of SHOP) await db.query(sql, [brandId, shopId, from, to]);
     for (const sql of STRIPE) await db.query(sql, [brandId, stripeId, from, to]);
+    if (socialId) for (const sql of SOCIAL) await db.query(sql, [brandId, socialId, from, to]);
   }
   await db.query(
     `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
@@ -145,7 +180,10 @@ export async function rollUp(
   now: Date,
 ) {
   await db.transaction((tx) => runRollups(tx, rollups, { ...first, days, now }));
-  for (const { writes } of rollups) for (const other of others) await copyRows(db, writes, first, other);
+  for (const brandId of new Set([first, ...others].map((seller) => seller.brandId)))
+    await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId: null, days, now }));
+  for (const { writes, of } of rollups)
+    if (of !== 'brand') for (const other of others) await copyRows(db, writes, first, other);
 }
 
 async function copyRows(db: TestDb, table: string, from: Seller, to: Seller): Promise<void> {
