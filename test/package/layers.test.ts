@@ -95,6 +95,8 @@ test('a folder that outgrows twenty files gets rooms', () => {
     withFileTypes: true,
   }))
     if (file.isFile()) sizes.set(file.parentPath, (sizes.get(file.parentPath) ?? 0) + 1);
+  // Migrations are one list, in the order of their numbers.
+  sizes.delete(join(root, 'sql/migrations'));
   const full = [...sizes].filter(([, files]) => files > FILES_MAX);
   expect(full).toEqual([]);
   expect(Math.max(...sizes.values())).toBeGreaterThan(FILES_MAX / 2); // the folders are seen

@@ -4,7 +4,7 @@
  */
 import { type Fields, isUnfit } from '../../kit/fields.ts';
 import { rejectionOf } from '../../kit/records.ts';
-import { flaggedRows, storedRows } from '../../kit/stored/stored.ts';
+import { rowsBetween, storedRows } from '../../kit/stored/stored.ts';
 import type { Page, Rejection } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { networksOf, Refused } from '../api/answers.ts';
@@ -27,6 +27,7 @@ import {
 const YOUNG_DAYS = 14;
 /** Half of the requests of five minutes. */
 const POSTS_MAX = 150;
+const LOOKED_AT_MAX = 10_000;
 /** So many answers go into the database at once. */
 const CHUNK = 25;
 /** If all of so many posts are unknown, the profile may be another one. */
@@ -48,9 +49,10 @@ export const postMetricsStream = ayrshareStream({
     if (!isDayDue(run)) return yield saved(run, {});
     const now = context.now();
     const since = context.window?.since ?? daysBefore(now, YOUNG_DAYS);
-    const wanted = { flag: 'lacks_metrics', dated: 'published_at', since };
-    const columns = { columns: ['id', 'platform', 'published_at'], max: POSTS_MAX };
-    const young = (await flaggedRows(context, posts.name, wanted, columns)) as Post[];
+    const wanted = { by: 'published_at', from: since, to: now, where: { lacks_metrics: true } };
+    const columns = { columns: ['id', 'platform', 'published_at'], max: LOOKED_AT_MAX };
+    const lacking = (await rowsBetween(context, posts.name, wanted, columns)) as Post[];
+    const young = lacking.slice(-POSTS_MAX).reverse(); // the newest, and these first
     yield* readPosts(run, ayrshare, young);
     yield* rested(run, young);
     yield saved(run, { day: today(context), changesTo: now.toISOString() });

@@ -144,7 +144,6 @@ export async function storedRows(
   );
 }
 
-<<<<<<< HEAD
 /** The ids of all stored objects that a complete list lacks. */
 export async function unlistedAtAll(
   owner: Owner,
@@ -222,23 +221,6 @@ export async function extentOf(
   return row ?? { first: null, last: null };
 }
 
-=======
-/** The newest rows of a table that are flagged, and dated since an instant. */
-export async function flaggedRows(
-  owner: Owner,
-  table: string,
-  { flag, dated, since }: { flag: string; dated: string; since: Date },
-  { columns, max }: { columns: readonly string[]; max: number },
-): Promise<Row[]> {
-  return ask<Row>(
-    owner,
-    `select ${columns.join(', ')} from ${table}
-     where ${LIVE} and ${dated} >= $3 and ${flag} order by ${dated} desc limit $4`,
-    [since, max],
-  );
-}
-
->>>>>>> cbf3d08 (ayrshare: read profiles, their posts and their numbers)
 /** Quarantined records with the id of their object, oldest first. */
 export async function quarantinedIds(owner: Owner, stream: string, max: number): Promise<string[]> {
   const rows = await ask<{ id: string }>(
