@@ -198,14 +198,14 @@ test('a first load that is broken off goes on behind its last page', async () =>
   await using sandbox = await sendgridSandbox({ bounces });
   await using db = await freshDb();
   const one = await connectSendGrid(db, sandbox);
-  await setFaults(sandbox, { kind: 'status', on: 'sendgrid', status: 405, match: 'offset=500' });
+  await setFaults(sandbox, { kind: 'status', on: 'sendgrid', status: 405, match: 'offset=450' });
   await expect(one.sync('bounces')).rejects.toMatchObject({ code: 'NS_REQUEST_REFUSED' });
   expect(await one.rows('bounces', 'id')).toHaveLength(500);
   await forget(sandbox);
-  expect(await one.sync('bounces', { now: LATER })).toMatchObject({ read: 600 });
+  expect(await one.sync('bounces', { now: LATER })).toMatchObject({ read: 700 });
   expect((await asked(sandbox)).map((path) => /offset=\d+/.exec(path)?.[0]).filter(Boolean)).toEqual([
-    'offset=500',
-    'offset=1000',
+    'offset=450',
+    'offset=900',
   ]);
   expect(await one.rows('bounces', 'id')).toHaveLength(1_100);
 });

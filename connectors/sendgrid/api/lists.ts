@@ -15,12 +15,15 @@ export type ListPage = {
   next: string | undefined;
 };
 
-/** Pages of a bare list, from an offset on. It ends with a page that is not full. */
+/**
+ * Pages of a bare list, from an offset on. It ends with a page that is not full. `overlap`: as many rows of a page come
+ * again in the next one, so that rows that are deleted between the two do not make others skip it.
+ */
 export async function* byOffset(
   sendgrid: SendGrid,
   path: string,
   params: Params,
-  { size, from = 0 }: { size: number; from?: number },
+  { size, from = 0, overlap = 0 }: { size: number; from?: number; overlap?: number },
 ): AsyncGenerator<ListPage> {
   let offset = from;
   for (let page = 0; page < PAGES_MAX; page++) {
@@ -29,7 +32,7 @@ export async function* byOffset(
       records: recordsOf(path, body),
       sentAt: at,
     }));
-    offset += records.length;
+    offset += records.length - overlap;
     const isLast = records.length < size;
     yield { records, sentAt, next: isLast ? undefined : String(offset) };
     if (isLast) return;

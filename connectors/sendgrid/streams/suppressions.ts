@@ -16,6 +16,7 @@ import { isMoved } from '../sync/look.ts';
 import type { SendGridRun } from '../sync/sync_run.ts';
 
 const PAGE = 500;
+const OVERLAP = 50;
 /** Entries may appear later than others of their time. */
 const OVERLAP_SECONDS = 60 * 60;
 /** Who it is, and what servers said of the mailbox. */
@@ -83,7 +84,7 @@ async function vanished(
 
 function suppressionStream(list: string, costs: string) {
   const table = listTable(`raw.sendgrid_${list}`);
-  /** Within a closed window, because a list that changes would skip or repeat rows. */
+  /** Within a closed window, because a list that grows would repeat rows. */
   async function* entries(
     run: SendGridRun,
     { from, to }: { from: number; to: number },
@@ -95,13 +96,15 @@ function suppressionStream(list: string, costs: string) {
       ['end_time', String(to)],
     ] as const;
     const listed = new Set<string>();
-    const paged = { size: PAGE, from: Number(next ?? 0) };
+    let isUnderstood = true;
+    const paged = { size: PAGE, from: Number(next ?? 0), overlap: OVERLAP };
     for await (const page of byOffset(run.sendgrid, `/v3/suppression/${list}`, params, paged)) {
       const step = stepOf(table, page.records, { sentAt: page.sentAt, personOf });
       for (const item of step.items ?? []) listed.add(item.id);
+      isUnderstood &&= step.rejected?.length === 0;
       yield { ...step, ...(page.next !== undefined && { next: page.next }) };
     }
-    if (isComplete && next === undefined) yield vanished(run, table, listed, at);
+    if (isComplete && isUnderstood && next === undefined) yield vanished(run, table, listed, at);
     return true;
   }
   const read = ({ run, extent, at, next }: Reading) => {
