@@ -10,6 +10,7 @@ import { postsStream } from './streams/posts.ts';
 import { profilesStream } from './streams/profiles.ts';
 import { sentPostsStream } from './streams/sent_posts.ts';
 import { userStream } from './streams/user.ts';
+import { webhook } from './webhook.ts';
 
 const profile = {
   written: 'REF_ID',
@@ -38,6 +39,7 @@ export const ayrshare = defineProvider({
     accountMetricsStream,
   ],
   retirements,
+  webhook,
   check: checkAyrshare,
   assertAccount: (context) => getUser(openAyrshare(context)),
 });
