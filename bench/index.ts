@@ -21,6 +21,7 @@ import { benchSubscriptions } from './subscriptions.ts';
 import { type Bench, type Figure, meets, sayBar } from './support/bench.ts';
 import { openBenchServer } from './support/server.ts';
 import { benchSync } from './sync.ts';
+import { benchWebhooks } from './webhooks/webhooks.ts';
 
 const MINUTE_MS = 60_000;
 const benches: readonly Bench[] = [
@@ -35,6 +36,7 @@ const benches: readonly Bench[] = [
   { name: 'fair', limitMs: 10 * MINUTE_MS, run: benchFair },
   { name: 'queue', limitMs: 10 * MINUTE_MS, run: benchQueue },
   { name: 'recovery', limitMs: 10 * MINUTE_MS, run: benchRecovery },
+  { name: 'webhooks', limitMs: 5 * MINUTE_MS, run: benchWebhooks },
   { name: 'memory', limitMs: 90 * MINUTE_MS, run: benchMemory },
   { name: 'soak', limitMs: 90 * MINUTE_MS, run: benchSoak },
 ];

@@ -10,6 +10,7 @@ import { singleSendsStream } from './streams/single_sends.ts';
 import { categoryStatisticsStream, statisticsStream, subuserStatisticsStream } from './streams/statistics.ts';
 import { groupUnsubscribesStream, suppressionStreams } from './streams/suppressions.ts';
 import { templatesStream, unsubscribeGroupsStream } from './streams/whole_lists.ts';
+import { webhook } from './webhook.ts';
 
 export const sendgrid = defineProvider({
   name: 'sendgrid',
@@ -33,6 +34,7 @@ export const sendgrid = defineProvider({
   raisesLimits: false,
   isReconcilable: false,
   retirements,
+  webhook,
   streams: [
     statisticsStream,
     ...suppressionStreams,

@@ -30,7 +30,10 @@ export type Step = Partial<Omit<Page, 'phase' | 'position'>> & { next?: string }
  */
 export type Steps = AsyncGenerator<Step, boolean | Date>;
 
-export type SendGridFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'feeds' | 'tables' | 'fetch'> & {
+export type SendGridFacts = Pick<
+  Stream,
+  'scopes' | 'scopesOptional' | 'feeds' | 'tables' | 'fetch' | 'deliver'
+> & {
   name: string;
   costs: string;
   read(reading: Reading): Steps;

@@ -49,6 +49,7 @@ create index deliveries_by_age on ops.webhook_deliveries (received_at);
 comment on table ops.webhook_deliveries is 'verified deliveries of providers, each once; kept for as long as a provider repeats them';
 comment on column ops.webhook_deliveries.delivery_id is 'the same for each repetition: of the provider, else a digest of the body';
 comment on column ops.webhook_deliveries.headers is 'its signature and what belongs to it, for the relay';
+comment on column ops.webhook_deliveries.body is 'empty once it is loaded and relayed, and from the start if it is neither: it names persons';
 comment on column ops.webhook_deliveries.rows_of is 'the stream whose rows it contains; null for a hint, or for what no stream wants';
 comment on column ops.webhook_deliveries.loaded_at is 'when its rows were loaded';
 comment on column ops.webhook_deliveries.relay is 'refused: the consumer does not want it, however often it is sent';

@@ -11,6 +11,8 @@ export type NewDelivery = {
   headers: Readonly<Record<string, string>>;
   body: Buffer;
   rowsOf: string | undefined;
+  /** Whether the body is still to be read. One that nobody reads is not kept, because it names persons. */
+  isWanted: boolean;
   hints: readonly { stream: string; id?: string }[];
 };
 
@@ -18,10 +20,13 @@ const STORE = {
   name: 'store deliveries',
   text: `
     insert into ops.webhook_deliveries (brand_id, connection_id, delivery_id, topic, headers, body, rows_of, relay)
-    select $1, $2, d.id, d.topic, d.headers, d.body, d.rows_of,
-           case when exists (
-             select from app.webhook_relays r where r.brand_id = $1 and r.connection_id = $2) then 'waiting' end
-    from unnest($3::text[], $4::text[], $5::jsonb[], $6::bytea[], $7::text[]) as d (id, topic, headers, body, rows_of)
+    select $1, $2, d.id, d.topic, d.headers,
+           case when d.wanted or r.relay is not null then substring($9::bytea from d.begins for d.bytes) else '' end,
+           d.rows_of, r.relay
+    from unnest($3::text[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], $8::integer[], $10::integer[])
+      as d (id, topic, headers, rows_of, wanted, bytes, begins)
+    left join (select 'waiting' as relay from app.webhook_relays
+               where brand_id = $1 and connection_id = $2) r on true
     on conflict do nothing
     returning delivery_id as id, relay is not null as relayed`,
 };
@@ -31,6 +36,16 @@ const HINT = {
     insert into ops.webhook_hints (brand_id, connection_id, stream, object_id)
     select $1, $2, h.stream, h.object_id from unnest($3::text[], $4::text[]) as h (stream, object_id)`,
 };
+
+/** Where each body begins, counted from 1. */
+function beginsOf(deliveries: readonly NewDelivery[]): number[] {
+  let next = 1;
+  return deliveries.map(({ body }) => {
+    const begins = next;
+    next += body.length;
+    return begins;
+  });
+}
 
 /** What is stored of some deliveries: the ids of those that were not there, and whether they are to be relayed. */
 export type Stored = { ids: ReadonlySet<string>; isRelayed: boolean };
@@ -49,8 +64,12 @@ export async function storeDeliveries(
     deliveries.map(({ id }) => id),
     deliveries.map(({ topic }) => topic),
     deliveries.map(({ headers }) => JSON.stringify(headers)),
-    deliveries.map(({ body }) => body),
     deliveries.map(({ rowsOf }) => rowsOf ?? null),
+    deliveries.map(({ isWanted }) => isWanted),
+    deliveries.map(({ body }) => body.length),
+    // One after the other, because pg writes bytes in a list as text, twice as long.
+    Buffer.concat(deliveries.map(({ body }) => body)),
+    beginsOf(deliveries),
   ]);
   const ids = new Set(rows.map(({ id }) => id));
   const hints = deliveries.filter(({ id }) => ids.has(id)).flatMap((one) => one.hints);
@@ -136,7 +155,8 @@ export async function noteLoaded(
 ): Promise<boolean> {
   const key = [brandId, connectionId, stream];
   await tx.query(
-    `update ops.webhook_deliveries set loaded_at = clock_timestamp()
+    `update ops.webhook_deliveries set loaded_at = clock_timestamp(),
+       body = case when relay = 'waiting' then body else '' end
      where brand_id = $1 and connection_id = $2 and rows_of = $3 and loaded_at is null and number = any ($4::bigint[])`,
     [...key, numbers],
   );

@@ -86,11 +86,14 @@ export async function noteRelayed(tx: Tx, key: ConnectionKey, ends: readonly Rel
   const { brandId, connectionId } = key;
   await tx.query(
     `update ops.webhook_deliveries d
-     set relay_tries = d.relay_tries + 1, relay_error = e.error,
-         relay = case when e.error is null then 'done'
-                      when e.final and d.relay_tries + 1 >= ${TRIES_MAX} then 'refused' else 'waiting' end
-     from unnest($3::bigint[], $4::text[], $5::boolean[]) as e (number, error, final)
-     where d.brand_id = $1 and d.connection_id = $2 and d.relay = 'waiting' and d.number = e.number`,
+     set relay_tries = d.relay_tries + 1, relay_error = e.error, relay = s.relay,
+         body = case when s.relay = 'waiting' or d.rows_of is not null and d.loaded_at is null then d.body else '' end
+     from unnest($3::bigint[], $4::text[], $5::boolean[]) as e (number, error, final), ops.webhook_deliveries o
+     cross join lateral (
+       select case when e.error is null then 'done'
+                   when e.final and o.relay_tries + 1 >= ${TRIES_MAX} then 'refused' else 'waiting' end as relay) s
+     where d.brand_id = $1 and d.connection_id = $2 and d.relay = 'waiting' and d.number = e.number
+       and o.brand_id = $1 and o.connection_id = $2 and o.relay = 'waiting' and o.number = e.number`,
     [
       brandId,
       connectionId,

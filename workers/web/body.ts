@@ -40,7 +40,11 @@ export function makeBodyReader(heldMax = HELD_BYTES_MAX, msMax = BODY_MS_MAX): B
       incoming.once('close', () => end('cut_off')); // after `end` it says nothing new
     });
     incoming.removeAllListeners('data');
-    if (fault === undefined) return { body: Buffer.concat(chunks, bytes), [Symbol.dispose]: release };
+    if (fault === undefined)
+      return {
+        body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes),
+        [Symbol.dispose]: release,
+      };
     incoming.pause();
     release();
     return fault;

@@ -20,6 +20,7 @@ import type { Address, Receivers } from './receivers.ts';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ID_CHARS_MAX = 255;
 const REQUESTS_AT_ONCE_MAX = 512;
+const UNREADABLE = 'unreadable';
 const RETRY_AFTER_SECONDS = '5';
 
 export type Outcome = 'stored' | 'duplicate' | 'unsigned' | 'unknown' | 'limited' | 'failed' | BodyFault;
@@ -100,7 +101,8 @@ async function take(door: Door, address: Address, context: Request): Promise<Out
     ['content-type', ...webhook.headers].flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])),
   );
   const id = told.id.length > ID_CHARS_MAX ? digestOf({ ...delivery, body: Buffer.from(told.id) }) : told.id;
-  const taken = { ...told, id, rowsOf: told.rowsOf, headers: kept, body: held.body };
+  const isWanted = told.rowsOf !== undefined || told.topic === UNREADABLE;
+  const taken = { ...told, id, rowsOf: told.rowsOf, isWanted, headers: kept, body: held.body };
   return (await door.inbox.put(to, taken, streams)) ? 'stored' : 'duplicate';
 }
 
@@ -130,7 +132,7 @@ function readTold({ log }: Door, { provider, connectionId }: Address, delivery: 
       { provider: provider.name, connectionId, reason: messageOf(error) },
       'a delivery cannot be read',
     );
-    return { id: digestOf(delivery), topic: 'unreadable', hints: [] };
+    return { id: digestOf(delivery), topic: UNREADABLE, hints: [] };
   }
 }
 

@@ -7,8 +7,9 @@ import { Temporal } from 'temporal-polyfill';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { failingChecks } from '../../kit/failing.ts';
 import { countsByDay, extentOf, rowsBetween, storedColumn } from '../../kit/stored/stored.ts';
-import type { Check, StreamContext } from '../../kit/stream.ts';
+import type { Check, Delivered, StreamContext } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
+import { exactJson } from '../../kit/webhook.ts';
 import { addDays, dayIn, daysFrom } from '../api/calendar.ts';
 import { events, eventsOf } from '../events/event.ts';
 import { eventsOfLetter, HOUR_MS, type Logged, lettersOf } from '../events/logs.ts';
@@ -69,7 +70,25 @@ export const eventsStream = sendgridStream({
     const run = openRun(context);
     for (const id of ids) yield { ...emptyPage(run), ...(await eventsIn(run, [{ id, status: '' }])) };
   },
+  async *deliver({ db, sealer, connection, now }: StreamContext, deliveries: readonly Delivered[]) {
+    const personOf = await personsOf(db, sealer, connection.brandId);
+    for (const delivery of deliveries)
+      yield {
+        ...emptyPage({ phase: 'changes' }),
+        ...eventsOf(batchIn(delivery), { personOf, source: 'webhook', readAt: now() }),
+      };
+  },
 });
+
+/** What is no list of events is rejected as one. */
+function batchIn({ body }: Delivered): readonly unknown[] {
+  try {
+    const batch = exactJson(body);
+    return Array.isArray(batch) ? batch : [batch];
+  } catch {
+    return ['what was delivered is no JSON'];
+  }
+}
 
 async function* read({ run, at }: Reading): Steps {
   const { context, zone } = run;
