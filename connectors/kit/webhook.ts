@@ -3,6 +3,7 @@
  * that is verified is still only a hint: the object is asked for again, so a stale or repeated one never wins.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import type { PrivacyRequest } from '#sql/webhooks/privacy.ts';
 
 /** A delivery as it came. */
 export type Delivery = {
@@ -28,6 +29,8 @@ export type Told = {
   hints: readonly Hint[];
   /** The stream that loads the rows in it. */
   rowsOf?: string;
+  /** A request of a person, or of an account that is closed. */
+  privacy?: PrivacyRequest | undefined;
 };
 
 export type Webhook = {

@@ -7,6 +7,7 @@ import { quote } from '#runtime/scrub.ts';
 import type { Fields } from '../kit/fields.ts';
 import { isObject } from '../kit/fields.ts';
 import { type Delivery, digestOf, exactJson, type Hint, hmac, isSame, type Webhook } from '../kit/webhook.ts';
+import { privacyOf } from './privacy.ts';
 import { LAG_MS } from './sync/sync_run.ts';
 
 const MB = 1024 * 1024;
@@ -39,7 +40,8 @@ export const webhook: Webhook = {
     const body = exactJson(delivery.body);
     // The digest stands beside the id, which is not signed: a forged id must not hide a real delivery.
     const id = `${(header(delivery, 'webhook-id') ?? '').slice(0, 100)}:${digestOf(delivery)}`;
-    return { id, topic: quote(topic, 200), hints: isObject(body) ? hintsOf(topic, body) : [] };
+    const hints = isObject(body) ? hintsOf(topic, body) : [];
+    return { id, topic: quote(topic, 200), hints, privacy: privacyOf(topic.toLowerCase(), body) };
   },
   ownSecrets({ auth, secret }) {
     if (auth !== 'client_credentials') return [];
@@ -70,6 +72,7 @@ function hintsOf(topic: string, body: Fields): Hint[] {
     case 'inventory_levels':
       return [{ stream: 'shopify.products', afterSeconds: LISTED_AFTER_SECONDS }];
     case 'customers':
+      if (action === 'redact' || action === 'data_request') return [];
       return [...only('shopify.customers', idIn(body, 'id')), ...(action === 'merge' ? [deletions] : [])];
     // What an uninstalled app still asks for is refused, which holds the connection with the true reason.
     case 'shop':

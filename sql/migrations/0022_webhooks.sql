@@ -67,3 +67,22 @@ create table ops.webhook_hints (
 );
 comment on table ops.webhook_hints is 'objects that deliveries call changed and that are not read yet';
 comment on column ops.webhook_hints.object_id is 'what the stream fetches it by; null: the stream reads its changes';
+
+-- What a provider passes on of the law: a person wants to see or to be rid of what is stored, or an account is closed.
+create table ops.privacy_requests (
+  brand_id uuid not null,
+  connection_id uuid not null,
+  id bigint generated always as identity,
+  kind text not null check (kind in ('export', 'erase_person', 'erase_account')),
+  subject jsonb not null,
+  requested_at timestamptz not null default now(),
+  due_at timestamptz not null,
+  done_at timestamptz,
+  done_by text,
+  primary key (brand_id, connection_id, id),
+  foreign key (brand_id, connection_id) references app.connections (brand_id, id)
+);
+create index privacy_requests_open on ops.privacy_requests (due_at) where done_at is null;
+comment on table ops.privacy_requests is 'requests of persons and of closed accounts that a provider passes on; open until somebody says that one is done';
+comment on column ops.privacy_requests.subject is 'whom it concerns, by ids of the provider: no name and no address';
+comment on column ops.privacy_requests.due_at is 'until when the provider wants it done';

@@ -3,6 +3,7 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { keepConnection } from '../load/load_lock.ts';
 import type { ConnectionKey, StreamKey } from '../load/stream_key.ts';
+import { type PrivacyRequest, storePrivacyRequests } from './privacy.ts';
 
 /** A verified delivery, ready to store. */
 export type NewDelivery = {
@@ -14,6 +15,7 @@ export type NewDelivery = {
   /** Whether the body is still to be read. One that nobody reads is not kept, because it names persons. */
   isWanted: boolean;
   hints: readonly { stream: string; id?: string }[];
+  privacy?: PrivacyRequest | undefined;
 };
 
 const STORE = {
@@ -72,7 +74,8 @@ export async function storeDeliveries(
     beginsOf(deliveries),
   ]);
   const ids = new Set(rows.map(({ id }) => id));
-  const hints = deliveries.filter(({ id }) => ids.has(id)).flatMap((one) => one.hints);
+  const fresh = deliveries.filter(({ id }) => ids.has(id));
+  const hints = fresh.flatMap((one) => one.hints);
   if (hints.length > 0)
     await tx.query({ ...HINT }, [
       brandId,
@@ -80,6 +83,11 @@ export async function storeDeliveries(
       hints.map(({ stream }) => stream),
       hints.map(({ id }) => id ?? null),
     ]);
+  await storePrivacyRequests(
+    tx,
+    key,
+    fresh.flatMap(({ privacy }) => privacy ?? []),
+  );
   return { ids, isRelayed: rows.some(({ relayed }) => relayed) };
 }
 

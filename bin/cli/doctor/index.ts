@@ -8,6 +8,7 @@ import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { gaps } from './gaps.ts';
+import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
@@ -20,7 +21,7 @@ const CHECKS = [
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, gaps],
+  ...[held, keys, tokens, sealing, retirements, gaps, privacy],
 ];
 
 export const noun: Noun = (command, cli) => {

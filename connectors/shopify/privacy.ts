@@ -1,0 +1,41 @@
+/**
+ * What Shopify passes on of the law. The signature of a delivery does not cover its topic, so the body must be that of
+ * the topic, field by field: an order that is sent again under another topic erases nobody.
+ * https://shopify.dev/docs/apps/build/privacy-law-compliance
+ */
+import { z } from 'zod';
+import type { PrivacyRequest } from '#sql/webhooks/privacy.ts';
+
+/** Each must be completed within 30 days. */
+const DUE_DAYS = 30;
+
+const id = z.union([z.int(), z.string().regex(/^\d{1,30}$/)]).transform(String);
+const customer = z.strictObject({ id, email: z.unknown(), phone: z.unknown() });
+const shop = { shop_id: id, shop_domain: z.string() };
+const request = z.strictObject({
+  ...{ ...shop, customer, orders_requested: z.array(id), data_request: z.strictObject({ id }) },
+});
+const redaction = z.strictObject({ ...shop, customer, orders_to_redact: z.array(id) });
+const closing = z.strictObject(shop);
+
+/** Undefined for another topic; throws for a body that is not of it. */
+export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefined {
+  switch (topic) {
+    case 'customers/data_request': {
+      const { customer: one, orders_requested: orders, data_request: asked } = request.parse(body);
+      return made('export', { customer: one.id, orders, request: asked.id });
+    }
+    case 'customers/redact': {
+      const { customer: one, orders_to_redact: orders } = redaction.parse(body);
+      return made('erase_person', { customer: one.id, orders });
+    }
+    case 'shop/redact':
+      return made('erase_account', { shop: closing.parse(body).shop_id });
+    default:
+      return undefined;
+  }
+}
+
+function made(kind: PrivacyRequest['kind'], subject: PrivacyRequest['subject']): PrivacyRequest {
+  return { kind, subject, dueDays: DUE_DAYS };
+}
