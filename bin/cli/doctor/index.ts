@@ -21,7 +21,7 @@ const CHECKS = [
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, gaps, privacy],
+  ...[held, keys, tokens, sealing, retirements, privacy, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {
