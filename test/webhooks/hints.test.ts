@@ -158,3 +158,23 @@ test('a hint that comes while its stream is read is followed by the next job', a
     await db.column("select count(*) from ops.jobs where task = 'follow_deliveries' and state = 'waiting'"),
   ).not.toEqual([0]);
 });
+
+// The delivery alone holds nothing: its topic is not signed. What Shopify then answers does.
+test('an app that is uninstalled holds its connection, by the answer to the next request', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, { 'orders.ndjson': [order('first', '01:00:00')] }, live);
+  await shop.sync('shopify.shop', today());
+  await giveSecret(db, shop, APP_SECRET);
+  await using door = await aDoor(db);
+  const uninstalled = fromShopify('app/uninstalled', JSON.stringify({ id: 1, domain: 'acme.myshopify.com' }));
+  const which = { brandId: shop.brandId, connectionId: shop.connectionId, stream: 'shopify.shop' };
+  const held = () => db.column('select held_code from app.connections where id = $1', [shop.connectionId]);
+  expect(await send(door, 'shopify', shop.connectionId, uninstalled)).toBe(200);
+  await runTask(followDeliveries, which, db); // it is installed after all
+  expect(await held()).toEqual([null]);
+  await shop.faults({ kind: 'revoked_key', count: 0 });
+  const again = { ...uninstalled, headers: { ...uninstalled.headers, 'x-shopify-webhook-id': 'another' } };
+  expect(await send(door, 'shopify', shop.connectionId, again)).toBe(200);
+  await expect(runTask(followDeliveries, which, db)).rejects.toMatchObject({ verdict: 'hold' });
+  expect(await held()).toEqual(['NS_CREDENTIALS_REJECTED']);
+});
