@@ -32,7 +32,7 @@ export type Steps = AsyncGenerator<Step, boolean | Date>;
 
 export type SendGridFacts = Pick<
   Stream,
-  'scopes' | 'scopesOptional' | 'feeds' | 'tables' | 'fetch' | 'deliver'
+  'scopes' | 'scopesOptional' | 'feeds' | 'tables' | 'dependents' | 'fetch' | 'deliver'
 > & {
   name: string;
   costs: string;

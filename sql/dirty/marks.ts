@@ -97,9 +97,16 @@ export function partitionOf(
   throw new TypeError(`${column} cannot mark anything: ${type} is neither a day nor an object`);
 }
 
-/** A row may be of several parts. */
-function isOfPart(column: string, type: ColumnType | undefined): string {
-  return type === 'text[]' ? `$6 = any (o.${column})` : `o.${column} = $6`;
+/** Whether row `o` is of part $6 of connection `c`: it may be of several, and of those of a row that it names. */
+function isOfPart({ partColumn, partsAlsoOf, columns }: Table, all: readonly Table[], row = 'o'): string {
+  if (partColumn === undefined) return 'true';
+  const own =
+    columns[partColumn] === 'text[]' ? `$6 = any (${row}.${partColumn})` : `${row}.${partColumn} = $6`;
+  const named = all.find(({ name }) => name === partsAlsoOf?.table);
+  if (partsAlsoOf === undefined || named === undefined) return own;
+  return `(${own} or ${row}.${partsAlsoOf.by} in (
+    select n.id from ${named.name} n
+    where n.brand_id = $1 and n.connection_id = c.id and ${isOfPart(named, all, 'n')}))`;
 }
 
 export type MarkAll = {
@@ -130,14 +137,16 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
     now,
   } = all;
   const names = { zone: 'z.time_zone', connection: 'c.id' };
-  const touched = [...new Set(all.tables)].flatMap(({ name, columns, marks = {}, partColumn }) =>
-    Object.entries(marks).map(
+  const tables = [...new Set(all.tables)];
+  const touched = tables.flatMap((table) => {
+    const { name, columns, marks = {}, partColumn } = table;
+    return Object.entries(marks).map(
       ([column, subject]) => `
       select '${subject}', ${partitionOf('o', [column, columns[column]], names)} from ${name} o
       where o.brand_id = $1 and o.connection_id = c.id and o.${column} is not null
-        ${partColumn ? `and ($6::text is null or ${isOfPart(partColumn, columns[partColumn])})` : ''}`,
-    ),
-  );
+        ${partColumn ? `and ($6::text is null or ${isOfPart(table, tables)})` : ''}`,
+    );
+  });
   if (touched.length === 0) return 0;
   const { rows } = await tx.query<{ days: number }>(
     `with marked as (

@@ -53,6 +53,8 @@ export type Table = {
    * such parts.
    */
   partColumn?: string;
+  /** A row is also of the parts of the row that it names: `by` holds its id in another table, which has a part column. */
+  partsAlsoOf?: { by: string; table: `raw.${string}` };
   /** What it keeps of its objects; by default the current state with its version. */
   keeps?: Keeps;
   /** Columns about how a row was read: a change of these alone does not count. */

@@ -210,7 +210,7 @@ comment on view bi.completeness is 'Whether the figures of a day are final: ever
 comment on column bi.completeness.brand_id is 'id of the brand';
 comment on column bi.completeness.brand is 'short name of the brand';
 comment on column bi.completeness.day is 'day in the brand''s time zone';
-comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales), product_sales (daily_product_sales), payments (daily_payments), mrr (daily_mrr) or social (daily_social, social_posts)';
+comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales), product_sales (daily_product_sales), payments (daily_payments), mrr (daily_mrr), social (daily_social, social_posts) or email (daily_email)';
 comment on column bi.completeness.state is 'final; provisional: not proven yet, and not late; late: not proven although the day has been over for 12 hours. Of a fault nobody knows which day it is in: then none is final';
 comment on column bi.completeness.cause is 'why it is not final; null where it is';
 comment on column bi.completeness.as_of is 'up to when every change is in, of the stream that is furthest behind; null where one was never read to its end';

@@ -3,6 +3,7 @@ import { dailyMrr } from './daily_mrr.ts';
 import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
+import { dailyEmail } from './email/daily_email.ts';
 import { inOrder } from './rollup.ts';
 import { dailySocial } from './social/daily_social.ts';
 import { socialPosts } from './social/social_posts.ts';
@@ -18,4 +19,5 @@ export const rollups = inOrder([
   dailyMrr,
   dailySocial,
   socialPosts,
+  dailyEmail,
 ]);

@@ -141,8 +141,7 @@ test('the rows of ops.rollups say what the descriptors say, of figures that stre
   const made = await db.column('select distinct figures from ops.rollups order by 1');
   const fed = await db.column('select distinct unnest(feeds) from ops.streams order by 1');
   expect(fed).toEqual(expect.arrayContaining(made));
-  // What is known of mail is read; no rollup makes figures of it.
-  expect(fed.filter((figure) => !made.includes(figure))).toEqual(['email']);
+  expect(fed.filter((figure) => !made.includes(figure))).toEqual([]);
 });
 
 test('the first row of a stream is found by an index, in a table of its provider', async () => {

@@ -16,6 +16,8 @@ const contract = {
     gross_sales returns net_sales`,
   daily_payments: `brand_id brand retailer_id retailer day currency charges charge_amount refunds
     refund_amount disputes dispute_amount failed_charges fees net payouts payout_amount closing_balance`,
+  daily_email: `brand_id brand retailer_id retailer day campaign requests delivered bounces opens unique_opens
+    machine_opens clicks unique_clicks spam_reports unsubscribes delivery_rate open_rate click_rate bounce_rate`,
   platform_metrics: 'day gmv mrr brands retailers connections orders new_customers churn_rate',
   sync_status: `brand_id brand retailer_id retailer connection_id connection stream provider state position
     last_success_at lag_seconds rows error`,

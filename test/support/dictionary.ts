@@ -24,7 +24,8 @@ comments in the database (\`npm run docs:dictionary\`), and a test holds the two
 
 Amounts are exact decimals in major units of the currency beside them. A day is a day of the brand's
 time zone. Sums over rows are meaningful for every amount and count except \`average_order_value\`,
-\`margin\`, customers (a customer may be in several rows), and \`orders\` of \`daily_product_sales\`.
+\`margin\`, rates, customers (a customer may be in several rows), \`orders\` of \`daily_product_sales\`, and columns that
+say NOT ADDITIVE.
 `;
 
 export function dictionaryText(entries: readonly DictionaryEntry[]): string {

@@ -23,7 +23,7 @@ test('a connection goes with every row, job and lane of it, and its days are tho
   const { one, second, third, other } = await twoBrands(db);
   for (const shop of [one, second, other]) await fillEveryTable(db, idsOf(shop));
   // Made of nothing, and nothing marks it: it is an object of a connection that stays.
-  for (const table of ['subscription_states', 'daily_social', 'social_posts'])
+  for (const table of ['subscription_states', 'daily_social', 'social_posts', 'daily_email'])
     await db.query(`delete from agg.${table} where connection_id = $1`, [second.connection.id]);
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];

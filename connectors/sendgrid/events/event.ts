@@ -63,6 +63,7 @@ export const events = recordTable<Of>({
   key: ['id'],
   keeps: 'events',
   partColumn: 'parts',
+  partsAlsoOf: { by: 'single_send_id', table: 'raw.sendgrid_single_sends' },
   columns: {
     id: own('id'),
     event: text('event'),

@@ -14,6 +14,7 @@ import { Denied, ObjectMissing } from '../api/answers.ts';
 import { isEuropean } from '../api/client.ts';
 import { moment, momentIfAny, text, textIfAnyOf, texts, textsIfAnyOf } from '../api/columns.ts';
 import { byToken } from '../api/lists.ts';
+import { mailOfSingleSends } from '../invalidations.ts';
 import { PROVIDER } from '../key.ts';
 import { type Steps, sendgridStream } from '../stream.ts';
 import { openRun, type SendGridRun } from '../sync/sync_run.ts';
@@ -95,6 +96,7 @@ export const singleSendsStream = sendgridStream({
   scopes: ['marketing.read'],
   costs: 'campaigns with their names, lists and subjects',
   tables: [singleSends],
+  dependents: [mailOfSingleSends],
   async *read({ run, extent, at, next }): Steps {
     if (isEuropean(run.context.connection)) return true; // marketing is on the global host alone
     const listed = new Set<string>();

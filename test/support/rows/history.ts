@@ -35,6 +35,7 @@ export type Seller = {
   shopId: string;
   stripeId: string;
   socialId?: string;
+  mailId?: string;
 };
 
 export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
@@ -49,14 +50,16 @@ export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
       auth: 'primary',
       secret: 'x',
     };
+    const account = { ...profile, name: 'mail', provider: 'sendgrid', account: slug, auth: 'key', secret: 'SG.x.y' };
     const social = await db.transaction((tx) => addConnection(tx, testKeyring, profile));
+    const mail = await db.transaction((tx) => addConnection(tx, testKeyring, account));
     for (const retailer of ['north', 'south']) {
       const { id: retailerId } = await aRetailer(db, { brandId, slug: retailer });
       const shop = await aConnection(db, { brandId, retailerId });
       const owner = { brandId, retailerId, provider: 'stripe', auth: 'key', secret: 'rk_test_x' } as const;
       const stripe = await aConnection(db, { ...owner, account: `acct_${slug}_${retailer}` });
       const seller = { brandId, retailerId, shopId: shop.id, stripeId: stripe.id };
-      sellers.push(retailer === 'north' ? { ...seller, socialId: social.id } : seller);
+      sellers.push(retailer === 'north' ? { ...seller, socialId: social.id, mailId: mail.id } : seller);
     }
   }
   return sellers as [Seller, ...Seller[]];
@@ -150,12 +153,28 @@ const SOCIAL = [
    from ${ORDERS} cross join (values ('followers'), ('read likes')) as m (metric) where n % 25 = 0`,
 ];
 
+/** Of the brand, by its first seller: of each order a letter, and each day the counts of it. */
+const MAIL = [
+  `insert into raw.sendgrid_events (brand_id, connection_id, id, event, happened_at, email_hash, message_id, categories,
+     parts, single_send_id, is_machine, source, ${STAMPS})
+   select $1::uuid, $2::uuid, n || event, event, at, (n % ${CUSTOMERS})::text, n::text, '{letters}', '{category:letters}',
+     case when n % 2 = 0 then 's1' end, false, 'webhook', at, at
+   from ${ORDERS} cross join (values ('delivered'), ('open')) as e (event)`,
+  `insert into raw.sendgrid_statistics (brand_id, connection_id, id, scope, name, day, time_zone, requests, processed,
+     delivered, deferred, bounces, blocks, bounce_drops, invalid_emails, spam_report_drops, unsubscribe_drops, opens,
+     unique_opens, clicks, unique_clicks, spam_reports, unsubscribes, ${STAMPS})
+   select $1::uuid, $2::uuid, n::text, 'account', 'account', at::date, 'UTC', 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 9, 9, 0, 0, 0, 0,
+     at, at
+   from ${ORDERS} where n % ${PER_DAY} = 0`,
+];
+
 /** Makes the orders from the one of this number up to the other of each seller, with all that comes with them. */
 export async function addHistory(db: TestDb, sellers: readonly Seller[], from: number, to: number) {
-  for (const { brandId, shopId, stripeId, socialId } of sellers) {
+  for (const { brandId, shopId, stripeId, socialId, mailId } of sellers) {
     for (const sql of SHOP) await db.query(sql, [brandId, shopId, from, to]);
     for (const sql of STRIPE) await db.query(sql, [brandId, stripeId, from, to]);
     if (socialId) for (const sql of SOCIAL) await db.query(sql, [brandId, socialId, from, to]);
+    if (mailId) for (const sql of MAIL) await db.query(sql, [brandId, mailId, from, to]);
   }
   await db.query(
     `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
