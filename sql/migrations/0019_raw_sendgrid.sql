@@ -318,6 +318,6 @@ from (values
   ('subuser_statistics', array['email'], null, null),
   ('single_sends', '{}', null, null),
   ('single_send_totals', '{}', null, null),
-  ('single_send_days', array['email'], 'raw.sendgrid_single_send_days', 'day'),
+  ('single_send_days', '{}', null, null),
   ('events', array['email'], 'raw.sendgrid_events', 'happened_at')
 ) as s (stream, feeds, rows_in, dated_by);

@@ -51,7 +51,7 @@ const days = recordTable<{ zone: string }>({
   keeps: 'days',
   columns: {
     ...of,
-    day: day('aggregation', { marks: 'email' }),
+    day: day('aggregation'),
     time_zone: columnsOf<{ zone: string }>('text', (_record, _key, { zone }) => zone)('zone'),
     ...counts,
     payload: others(),
@@ -147,7 +147,6 @@ export const singleSendDaysStream = sendgridStream({
   ...marketing,
   costs: 'the counts of each campaign by day',
   tables: [days],
-  feeds: ['email'],
   async *read({ run, extent, at, next }): Steps {
     if (isEuropean(run.context.connection)) return true;
     const { timeZone: zone } = run.context.connection;
