@@ -50,7 +50,14 @@ export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
       auth: 'primary',
       secret: 'x',
     };
-    const account = { ...profile, name: 'mail', provider: 'sendgrid', account: slug, auth: 'key', secret: 'SG.x.y' };
+    const account = {
+      ...profile,
+      name: 'mail',
+      provider: 'sendgrid',
+      account: slug,
+      auth: 'key',
+      secret: 'SG.x.y',
+    };
     const social = await db.transaction((tx) => addConnection(tx, testKeyring, profile));
     const mail = await db.transaction((tx) => addConnection(tx, testKeyring, account));
     for (const retailer of ['north', 'south']) {
