@@ -477,6 +477,11 @@ create function ops.is_overload(p_code text) returns boolean language sql immuta
   select coalesce(p_code in ('NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED'), false)
 $$;
 
+-- Whether a provider answered a run: it did its work, and not without a request.
+create function ops.was_answered(p_outcome text, p_tally jsonb) returns boolean language sql immutable as $$
+  select p_outcome in ('succeeded', 'partial') and coalesce((p_tally ->> 'requests')::numeric, 1) > 0
+$$;
+
 -- A breaker that pauses for so long has been refused for more than an hour.
 create function ops.longest_break() returns interval language sql immutable as $$ select interval '1 hour' $$;
 
@@ -582,7 +587,7 @@ begin
 
   if v_run.connection_id is null then
     null; -- no provider answers for it
-  elsif v_outcome in ('succeeded', 'partial') and coalesce((p_tally ->> 'requests')::numeric, 1) > 0 then -- it was answered
+  elsif ops.was_answered(v_outcome, p_tally) then
     delete from ops.pauses
     where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker
     returning until into v_open_until;

@@ -53,8 +53,31 @@ test('a breaker that opens and closes alarms nobody; one that stays open is aler
   });
   const resumed = ['jobs', 'resume', '--brand', 'acme', '--connection', 'mail'];
   expect(await nightshift(resumed, { env: { DATABASE_URL: db.url } })).toMatchObject({ code: 0 });
+  await tell(db);
+  expect(await alerts(db)).toMatchObject([{ resolved: false }]); // nobody was answered yet
+  const id = await add(db, effect, { ...acme, label: 'x' });
+  await eventually(async () =>
+    expect(await db.column('select outcome from ops.job_runs where job_id = $1', [id])).toEqual([
+      'succeeded',
+    ]),
+  );
   await Promise.all([tell(db), tell(db)]);
   expect(await alerts(db)).toMatchObject([{ resolved: true }]);
   await eventually(async () => expect(receiver.taken).toHaveLength(2));
   expect(JSON.parse(receiver.taken[1]?.body ?? '')).toMatchObject({ state: 'resolved' });
+});
+
+test('an alert that cannot be raised keeps no other from it', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const places = await twoBrands(db);
+  for (const place of places) for (let n = 0; n < 11; n++) await fail(db, place);
+  await db.query(`
+    create function public.refuse() returns trigger language plpgsql as $$ begin
+      if new.brand_id = (select id from app.brands where slug = 'acme') then raise 'no'; end if;
+      return new;
+    end $$;
+    create trigger refuse before insert on ops.alerts for each row execute function public.refuse();`);
+  await expect(tell(db)).rejects.toThrow('no');
+  expect(await alerts(db)).toMatchObject([{ slug: 'brio' }]);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { areAllNightsKept } from '#sql/alerts/pings.ts';
+import { deliverAlert } from '#tasks/alerts/deliver_alert.ts';
 import { sendPing } from '#tasks/alerts/send_ping.ts';
 import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { nightshift } from '../support/cli.ts';
@@ -156,4 +157,19 @@ test('a scheduler tells that it looks, once and not each second, and says nothin
   const told = looks;
   await eventually(async () => expect(looks).toBeGreaterThan(told + 2));
   expect(receiver.taken).toHaveLength(1);
+});
+
+test('a scheduler says nothing while what it looks at each minute is not served', async () => {
+  await using db = await freshDb();
+  await using receiver = await aReceiver();
+  await db.query('alter table ops.alerts rename to gone');
+  let looks = 0;
+  const clock = async () => {
+    looks++;
+    return new Date('2026-03-01T01:30:00Z');
+  };
+  const options = { url: db.url, log: quiet, clock, ping: receiver.at(PATH) };
+  await using _ = await startScheduler({ ...options, tasks: [deliverAlert] });
+  await eventually(async () => expect(looks).toBeGreaterThan(3));
+  expect(receiver.taken).toEqual([]);
 });

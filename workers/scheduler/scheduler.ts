@@ -60,6 +60,7 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
   const watch = pinger(options.ping, log);
   let isInDoubt = false;
   let tidyAt = 0;
+  let isTidy = false;
   const look = async () => {
     const now = await (options.clock ?? databaseTime)(db);
     const isBelieved = options.clock !== undefined || guard.believes(now);
@@ -70,10 +71,12 @@ export async function startScheduler({ url, log, ...options }: SchedulerOptions)
     const given = { db, log, now, tasks: options.tasks, troubles, stop: stopping.signal };
     if (performance.now() >= tidyAt) {
       tidyAt = performance.now() + TIDY_EVERY_MS;
+      isTidy = false;
       await tidy(given);
+      isTidy = troubles.takeCount() === 0;
     }
     await lookOnce(given);
-    if (troubles.takeCount() === 0) watch.kept();
+    if (troubles.takeCount() === 0 && isTidy) watch.kept();
   };
   const waker = wake(
     () =>
