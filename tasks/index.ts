@@ -1,6 +1,6 @@
 /** Every task that a worker runs. A new one is added here. */
 import { deliverAlert } from './alerts/deliver_alert.ts';
-import { sendPing } from './alerts/send_ping.ts';
+import { pingNights, sendPing } from './alerts/send_ping.ts';
 import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
@@ -28,4 +28,5 @@ export const tasks: readonly Task[] = [
   nightly,
   deliverAlert,
   sendPing,
+  pingNights,
 ];

@@ -53,13 +53,39 @@ export async function pingedBrands(db: Reader): Promise<Set<string>> {
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Whether the night of the day is complete, and none of a later day has begun: a late word must hide no silence. */
-export async function isNightKept(db: Reader, brandId: string, day: string): Promise<boolean> {
-  const { rows } = await db.query<{ day: string; state: string }>(
-    'select day, state from ops.nights where brand_id = $1 order by day desc limit 1',
-    [brandId],
+export async function hasPing(db: Reader, brandId: string): Promise<boolean> {
+  const { rows } = await db.query('select from app.pings where brand_id = $1', [brandId]);
+  return rows.length > 0;
+}
+
+/**
+ * The day that should be final of each nightly schedule `c` of a brand `b` at $1: of its last slot whose deadline has
+ * passed, be it decided or not. A slot of a paused schedule counts: whoever relies on the figures has to hear of that.
+ */
+const DUE = `
+  lateral (
+    select d.local_day - 1 as day from (
+      (select s.local_day from ops.schedule_slots s
+       where s.brand_id = c.brand_id and s.schedule_id = c.id and s.outcome <> 'excluded'
+         and (s.local_day + b.complete_by) at time zone b.time_zone <= $1
+       order by s.slot desc limit 1)
+      union all
+      select (c.next_slot at time zone coalesce(c.time_zone, b.time_zone))::date) d
+    where (d.local_day + b.complete_by) at time zone b.time_zone <= $1
+      and (b.created_at at time zone b.time_zone)::date < d.local_day
+    order by d.local_day desc limit 1) due`;
+
+/** Whether the night of the day is complete, and no later one has begun or is due: a late word must hide no silence. */
+export async function isNightKept(db: Reader, brandId: string, day: string, now: Date): Promise<boolean> {
+  const { rows } = await db.query<{ kept: boolean }>(
+    `select n.day = $3 and n.state = 'complete' and not exists (
+       select from app.brands b
+       join ops.schedules c on c.brand_id = b.id and c.task = 'nightly' cross join ${DUE}
+       where b.id = $2 and due.day > $3) as kept
+     from ops.nights n where n.brand_id = $2 order by n.day desc limit 1`,
+    [now, brandId, day],
   );
-  return rows[0]?.day === day && rows[0].state === 'complete';
+  return rows[0]?.kept ?? false;
 }
 
 /** Whether, of every brand that has nights, the day whose deadline came last is final. */
@@ -67,13 +93,9 @@ export async function areAllNightsKept(db: Reader, now: Date): Promise<boolean> 
   const { rows } = await db.query<{ kept: boolean }>(
     `select not exists (
        select from app.brands b
-       join ops.schedules s on s.brand_id = b.id and s.task = 'nightly' and s.paused_at is null
-       cross join lateral (select $1::timestamptz at time zone b.time_zone as here) t
-       cross join lateral (select t.here::date - case when t.here::time >= b.complete_by then 1 else 2 end as day) due
-       where b.removing_at is null and (b.created_at at time zone b.time_zone)::date <= due.day
-         and due.day + 1 <> all (s.excluded_days)
-         and not exists (
-           select from ops.nights n where n.brand_id = b.id and n.day = due.day and n.state = 'complete')) as kept`,
+       join ops.schedules c on c.brand_id = b.id and c.task = 'nightly' cross join ${DUE}
+       where b.removing_at is null and not exists (
+         select from ops.nights n where n.brand_id = b.id and n.day = due.day and n.state = 'complete')) as kept`,
     [now],
   );
   return rows[0]?.kept ?? false;

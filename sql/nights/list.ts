@@ -104,7 +104,7 @@ export async function missedNights(
             count(*) over ()::int as total
      from ops.schedules c
      join app.brands b on b.id = c.brand_id and b.removing_at is null
-     join ops.schedule_slots s on s.schedule_id = c.id
+     join ops.schedule_slots s on s.brand_id = c.brand_id and s.schedule_id = c.id
      where c.task = 'nightly' and s.outcome in ('missed', 'failed') and s.slot > now() - interval '${MISSED_FOR}'
        and ($1::text is null or b.slug = $1)
        and not exists (select from ops.nights n where n.brand_id = c.brand_id and n.day = s.local_day - 1)

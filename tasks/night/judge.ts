@@ -1,7 +1,7 @@
 /** Says whether the day of a night is final, and alerts where that comes too late. */
 import { type Digest, readDigest } from '#sql/nights/digest.ts';
 import { keepVerdict, type Night } from '#sql/nights/nights.ts';
-import { queuePings } from '../alerts/send_ping.ts';
+import { queuePing } from '../alerts/send_ping.ts';
 import type { Tally, TaskContext } from '../task.ts';
 import { alertIfDue, keepPromise } from './promise.ts';
 
@@ -14,7 +14,7 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
     await keepVerdict(tx, night, { isFinal, digest, now });
     const cause = causeOf(digest);
     const alert = isFinal ? await keepPromise(tx, night, now) : await alertIfDue(tx, night, { cause, now });
-    if (isFinal) await queuePings(tx, night);
+    if (isFinal) await queuePing(tx, night);
     return {
       step: 'judged',
       day: night.day,

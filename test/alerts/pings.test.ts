@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { areAllNightsKept } from '#sql/alerts/pings.ts';
 import { deliverAlert } from '#tasks/alerts/deliver_alert.ts';
-import { sendPing } from '#tasks/alerts/send_ping.ts';
+import { pingNights, sendPing } from '#tasks/alerts/send_ping.ts';
 import { startScheduler } from '#workers/scheduler/scheduler.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { aBrand, TEST_KEYS } from '../support/rows/factory.ts';
 import { quiet, runTask } from '../support/run.ts';
 import { aNightlyBrand, aNightWorker, aReceiver, look, untilNight } from '../support/schedules/nights.ts';
-import { aSchedule, tasks } from '../support/schedules/schedule.ts';
+import { aSchedule, passAt, tasks } from '../support/schedules/schedule.ts';
 
 const PATH = '/ping/0b5d-very-secret';
 
@@ -27,7 +27,7 @@ test('the address of a brand is told once its night is complete, and not while i
   await aBrand(db); // which has no nights, and keeps nobody from anything
   expect(await setPing(db, brand.slug, receiver.at(PATH))).toMatchObject({ code: 0 });
   await shop.faults({ kind: 'revoked_key', count: 0 });
-  await using _ = await aNightWorker(db, {}, receiver.at('/all'));
+  await using _ = await aNightWorker(db);
   await look(db, brand.twoOClock);
   await untilNight(db, brand, 'provisional');
   expect(receiver.taken).toEqual([]);
@@ -35,10 +35,9 @@ test('the address of a brand is told once its night is complete, and not while i
   await db.query('update app.connections set held_at = null');
   await db.query('select ops.release_jobs(brand_id, id) from app.connections');
   await untilNight(db, brand, 'complete');
-  await eventually(async () => {
-    const told = receiver.taken.map(({ method, path }) => `${method} ${path}`);
-    expect(told.sort()).toEqual(['GET /all', `GET ${PATH}`]);
-  });
+  await eventually(async () => expect(receiver.taken).toMatchObject([{ method: 'GET', path: PATH }]));
+  await runTask(pingNights, {}, db, { services: { pings: { nights: receiver.at('/all') } } });
+  expect(receiver.taken).toMatchObject([{ path: PATH }, { method: 'GET', path: '/all' }]);
   // Nobody who reads the database, its records or the log of what was done finds the address.
   const [all] = await db.column(
     `select concat((select string_agg(a::text, ' ') from ops.audit_log a), (select string_agg(r::text, ' ') from ops.job_runs r),
@@ -59,31 +58,43 @@ test('a word that comes too late is not said, and one that is refused is tried a
       [brandId, day, state],
     );
   await night('2026-03-01', 'complete');
-  const ping = (day: string) => runTask(sendPing, { brandId, day, of: 'brand' }, db);
+  const ping = (day: string) => runTask(sendPing, { brandId, day }, db);
   await expect(ping('2026-03-01')).rejects.toMatchObject({ code: 'NS_DELIVERY_REFUSED', verdict: 'retry' });
   expect(receiver.taken.map(({ path }) => path)).toEqual([PATH]); // the redirect is not followed
   const [said] = await db.column('select r::text from ops.job_runs r');
   expect(said).toMatch(/answered 302/);
   expect(said).not.toContain('very-secret');
+  const late = { skipped: 'a later night has begun, or is due' };
+  await db.query("update app.brands set created_at = '2026-02-01'");
+  await aSchedule(db, { expression: '0 2 * * *', at: '2026-03-02T03:00:00Z', brandId });
+  await db.query("update ops.schedules set task = 'nightly'"); // the next one is due, but was not decided
+  expect(await ping('2026-03-01')).toEqual(late);
+  await db.query('delete from ops.schedules');
   await night('2026-03-02', 'provisional');
-  expect(await ping('2026-03-01')).toEqual({ skipped: 'a later night has begun' });
-  expect(await ping('2026-03-02')).toEqual({ skipped: 'a later night has begun' });
+  expect(await ping('2026-03-01')).toEqual(late);
+  expect(await ping('2026-03-02')).toEqual(late);
   expect(receiver.taken).toHaveLength(1);
 });
 
-test('all nights are kept only if of each brand the day that was due last is final', async () => {
+test('all nights are kept only if of each brand the last slot whose deadline has passed has its night', async () => {
   await using db = await freshDb();
-  const at = '2026-03-01T00:00:00Z';
-  const kept = (now: string) => areAllNightsKept(db, new Date(now));
+  const schedules = new Map<string, number>();
   for (const [slug, timeZone] of [
     ['tokyo', 'Asia/Tokyo'],
     ['london', 'Europe/London'],
   ] as const) {
     const { id: brandId } = await aBrand(db, { slug, timeZone });
-    await aSchedule(db, { expression: '0 2 * * *', at, brandId });
-    await db.query("update ops.schedules set task = 'nightly'");
+    const schedule = { expression: '0 2 * * 1-5', at: '2026-03-01T00:00:00Z', timeZone: null, brandId };
+    schedules.set(slug, await aSchedule(db, { ...schedule, excludedDays: ['2026-03-03'] }));
   }
   await db.query("update app.brands set created_at = '2026-03-01T12:00:00Z'");
+  /** As after a scheduler's look at that instant; every slot is decided by then. */
+  const kept = async (now: string, isLooked = true) => {
+    await db.query("update ops.schedules set task = 'chime'");
+    if (isLooked) for (const id of schedules.values()) await passAt(db, id, now);
+    await db.query("update ops.schedules set task = 'nightly'");
+    return areAllNightsKept(db, new Date(now));
+  };
   const complete = (slug: string, day: string) =>
     db.query(
       `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at)
@@ -91,13 +102,19 @@ test('all nights are kept only if of each brand the day that was due last is fin
       [slug, day],
     );
   expect(await kept('2026-03-01T20:00:00Z')).toBe(true); // nothing is due of brands that are new
-  expect(await kept('2026-03-01T21:30:00Z')).toBe(false); // 06:30 of Tokyo's next day
+  expect(await kept('2026-03-01T21:30:00Z')).toBe(false); // Monday, 06:30 of Tokyo
   await complete('tokyo', '2026-03-01');
   expect(await kept('2026-03-01T21:30:00Z')).toBe(true);
   expect(await kept('2026-03-02T05:59:00Z')).toBe(true);
   expect(await kept('2026-03-02T06:00:00Z')).toBe(false);
   await complete('london', '2026-03-01');
   expect(await kept('2026-03-02T06:00:00Z')).toBe(true);
+  expect(await kept('2026-03-03T12:00:00Z')).toBe(true); // an excluded day
+  for (const slug of schedules.keys()) await complete(slug, '2026-03-05');
+  expect(await kept('2026-03-08T12:00:00Z')).toBe(true); // Sunday: the last slot was on Friday
+  expect(await kept('2026-03-09T12:00:00Z', false)).toBe(false); // nobody has decided Monday's
+  await db.query("update ops.schedules set paused_at = '2026-03-08T13:00:00Z', paused_by = 'ann'");
+  expect(await kept('2026-03-09T12:00:00Z')).toBe(false);
 });
 
 test('an address is https or of this machine, is read from no argument, and goes again', async () => {

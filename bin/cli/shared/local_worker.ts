@@ -1,4 +1,5 @@
 /** A worker inside the process of a command: for `up`, `demo`, and `--wait` where no worker lives. */
+import type { Task } from '#tasks/task.ts';
 import type { Worker } from '#workers/queue/worker.ts';
 import { keyringOf } from './keyring.ts';
 import type { Cli } from './noun.ts';
@@ -16,7 +17,7 @@ export async function startLocalWorker(
   session: Session,
   options: LocalOptions = {},
 ): Promise<Worker> {
-  const [{ tasks }, { deliverAlert }, { sendPing }, { startWorker }] = await Promise.all([
+  const [{ tasks }, { deliverAlert }, { pingNights, sendPing }, { startWorker }] = await Promise.all([
     import('#tasks/index.ts'),
     import('#tasks/alerts/deliver_alert.ts'),
     import('#tasks/alerts/send_ping.ts'),
@@ -27,7 +28,8 @@ export async function startLocalWorker(
   const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
   const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts, pings: config.pings };
   // Who is told of promises, a command does not know: that is for the workers that stay.
-  const own = options.report ? tasks : tasks.filter((task) => task !== deliverAlert && task !== sendPing);
+  const told: readonly Task[] = [deliverAlert, sendPing, pingNights];
+  const own = options.report ? tasks : tasks.filter((task) => !told.includes(task));
   const usual = { concurrency, drainSeconds, stallSeconds };
   return startWorker({ url, log, tasks: own, services, ...usual, ...options });
 }
