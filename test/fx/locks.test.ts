@@ -35,10 +35,17 @@ test('a publication takes one lock and looks at no brand, however many there are
   await using db = await freshDb();
   const { brand } = await aSeller(db, { reports: 'GBP', days: [day], currencies: ['USD'] });
   for (let count = 0; count < 20; count++) await aRetailer(db, { brandId: brand.id });
+  await db.query('select ops.next_turn(null, 0::smallint)'); // the first turn of all takes a lock of its own
   await using storing = await openTransaction(db);
   expect(await publish(storing.tx)).toMatchObject({ added: 2 });
   expect(await db.column(advisory, [storing.pid])).toEqual([1]); // the other publication
-  expect(await db.column(tables, [storing.pid])).toEqual(['app.fx_rates', 'ops.audit_log', 'ops.fx_changes']);
+  expect(await db.column(tables, [storing.pid])).toEqual([
+    'app.fx_rates',
+    'ops.audit_log',
+    'ops.fx_changes',
+    'ops.priorities',
+    'ops.turns',
+  ]);
 });
 
 // Its rollup holds its lock and, because it has only begun, the row of its job under its key.

@@ -1,6 +1,7 @@
 /** Whatever an operator changes is kept: who, what, before and after. */
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { recordCheck } from '#sql/load/checks.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { currentAccount } from '#sql/tenants/audit.ts';
 import { nouns } from '../../bin/cli/program.ts';
@@ -109,6 +110,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'connections.limits',
     { before: { requestsPerSecond: null }, after: { requestsPerSecond: 50 } },
   ],
+  [
+    'connections zone shop Europe/Paris --brand acme',
+    'connections.zone',
+    { before: { accountZone: null }, after: { accountZone: 'Europe/Paris' } },
+  ],
   ['connections limits shop --brand acme --reset', 'connections.limits_reset', { after: { buckets: 0 } }],
   [
     'connections remove three --brand acme --yes three',
@@ -131,6 +137,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'sync dismiss shop 1 --stream shopify.orders --brand acme',
     'sync.dismiss',
     { before: { record: '1', reason: 'strange' }, after: null },
+  ],
+  [
+    'sync accept shop count --stream shopify.orders --brand acme',
+    'sync.accept',
+    { details: { check: 'count', cause: 'two are missing' } },
   ],
   [
     'rollup run --brand acme --from 2026-01-01 --to 2026-01-02',
@@ -203,6 +214,8 @@ test('each verb that changes something is kept with who did it, before and after
   await aConnection(db, { ...account, retailerId: shop.connection.retailerId, baseUrl: stripe.url });
   const stream = { brandId, connectionId, stream: 'shopify.orders' };
   await db.transaction((tx) => rejectRows(tx, stream, [{ key: '1', reason: 'strange', payload: {} }]));
+  const failed = { name: 'count', expected: 3, found: 1, ok: false, cause: 'two are missing' };
+  await db.transaction((tx) => recordCheck(tx, stream, failed, new Date()));
   const [dead, old] = [await deadJob(db), await deadJob(db)];
   const env = {
     ...shop.env,

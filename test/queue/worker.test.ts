@@ -177,7 +177,8 @@ test('a stop lets running jobs finish, and takes no new ones', async () => {
   await add(db, effect, { label: 'too late' });
   await stopping;
   await worker.stopped;
-  expect(await runs(db)).toMatchObject([{ outcome: 'succeeded' }, { outcome: 'succeeded' }]);
+  const done = (await runs(db)).filter(({ outcome }) => outcome !== 'released'); // one that a claim under way took
+  expect(done).toMatchObject([{ outcome: 'succeeded' }, { outcome: 'succeeded' }]);
   expect((await effects(db)).sort()).toEqual(['a', 'b']);
   expect(await jobsLeft(db)).toMatchObject([{ attempts: 0, locked: false }]);
 });

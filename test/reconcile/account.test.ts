@@ -1,6 +1,8 @@
 /** A connection stores only what is of its own account, whatever its key and address lead to. */
+
 import { expect, test } from 'vitest';
 import { replaceSecret } from '#sql/tenants/connections.ts';
+import { aroundTransactions } from '../support/db/around.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aShopOf } from '../support/providers/shopify.ts';
 import { charge } from '../support/providers/stripe.ts';
@@ -50,15 +52,12 @@ test('a key that comes while a sync runs is asked too whose it is', async () => 
   await using account = await anAccountOf(db, FILES, SCENARIO);
   const which = { brandId: account.brandId, connectionId: account.connectionId };
   let transactions = 0;
-  const replacing: typeof db = {
-    ...db,
-    transaction: async (fn) => {
-      // The first one makes the job, the second one stores a page.
-      if (++transactions === 2)
-        await db.transaction((tx) => replaceSecret(tx, testSealer, which, 'rk_test_other'));
-      return db.transaction(fn);
-    },
-  };
+  const replacing = aroundTransactions(db, async (transaction) => {
+    // The first one makes the job, the second one stores a page.
+    if (++transactions === 2)
+      await db.transaction((tx) => replaceSecret(tx, testSealer, which, 'rk_test_other'));
+    return transaction();
+  });
   await account.sync('charges', {}, replacing);
   expect(await db.column('select account_asked_at from app.connections')).toEqual([null]);
   await expect(account.sync('charges')).rejects.toMatchObject({ code: 'NS_ACCOUNT_DIFFERS' });

@@ -1,6 +1,8 @@
 /** One run for all streams of a shop: what it costs when nothing happened, and what it reads when something did. */
+
 import { expect, test } from 'vitest';
-import { freshDb, type TestDb } from '../support/db/db.ts';
+import { aroundTransactions } from '../support/db/around.ts';
+import { freshDb } from '../support/db/db.ts';
 import {
   at,
   few,
@@ -177,20 +179,15 @@ test('an order that changes after the look, and before its window is read, is no
   await shop.serve(next('06:58'), served(7));
   let isChanged = false;
   // The first page that is stored is that of the products.
-  const afterwards = async <T>(committed: Promise<T>): Promise<T> => {
-    const result = await committed;
+  const changing = aroundTransactions(db, async (transaction) => {
+    const result = await transaction();
     const [products] = await db.column("select count(*)::int from raw.shopify_products where id = '200'");
     if (products === 1 && !isChanged) {
       isChanged = true;
       await shop.serve(next('07:00'), served(8));
     }
     return result;
-  };
-  const changing: TestDb = {
-    ...db,
-    transaction: (fn) => afterwards(db.transaction(fn)),
-    bracketed: (bracket) => afterwards(db.bracketed(bracket)),
-  };
+  });
   expect(await shop.syncAll(at(7), changing)).not.toHaveProperty('incomplete');
   expect(isChanged).toBe(true);
   expect(await db.column("select id from raw.shopify_orders where id = '3'")).toEqual([]);

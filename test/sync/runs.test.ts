@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import { moveConnection } from '#sql/tenants/connections.ts';
 import { requestSync } from '#tasks/request_sync.ts';
+import { aroundTransactions } from '../support/db/around.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShopOf, type ShopUnderTest } from '../support/providers/shopify.ts';
 import { aRetailer } from '../support/rows/factory.ts';
@@ -18,13 +19,10 @@ const order = (id: number, more: object = {}) => ({
 /** A database in which something happens before each transaction of a job. */
 function before(db: TestDb, act: (number: number) => Promise<void>): TestDb {
   let number = 0;
-  return {
-    ...db,
-    async transaction(fn) {
-      await act(++number);
-      return db.transaction(fn);
-    },
-  };
+  return aroundTransactions(db, async (transaction) => {
+    await act(++number);
+    return transaction();
+  });
 }
 
 test('a shop that gets another retailer while it is being read has its days rolled up for that one', async () => {

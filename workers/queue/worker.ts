@@ -67,7 +67,12 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
   const running: Running = new Set();
   const { services } = options;
   const runs = { db, control, log, services, stop: stops.running.signal, giveUp: stops.waiting.signal };
-  const taskList = handlers(options.tasks, running, runs, options.report);
+  const taskList = handlers(
+    options.tasks,
+    running,
+    { ...runs, claiming: stops.claiming.signal },
+    options.report,
+  );
   let poolId = '';
   const forbidden = watchPauses(control);
   const claim = async (): Promise<Graphile> => {
@@ -136,7 +141,7 @@ type Running = Set<RunningJob>;
 function handlers(
   tasks: readonly Task[],
   running: Running,
-  options: Omit<RunOptions, 'lost'>,
+  { claiming, ...options }: Omit<RunOptions, 'lost'> & { claiming: AbortSignal },
   report: Report | undefined,
 ): TaskList {
   const handler = (task: Task): TaskList[string] => {
@@ -145,7 +150,8 @@ function handlers(
       const run = { ...claimOf(job), lose: () => lost.abort() };
       running.add(run);
       try {
-        const { outcome, error } = await runJob(task, job, { ...options, lost: lost.signal });
+        const stop = claiming.aborted ? claiming : options.stop; // a claim was under way when claiming stopped
+        const { outcome, error } = await runJob(task, job, { ...options, stop, lost: lost.signal });
         if (error !== undefined && (outcome === 'dead' || outcome === 'held'))
           report?.(error, { task: task.name });
         if (outcome !== 'succeeded' && outcome !== 'partial') throw new Settled(outcome);

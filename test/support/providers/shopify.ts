@@ -1,8 +1,10 @@
 /** A shop in the sandbox, connected to a brand and retailer of its own. */
+
 import { syncConnection } from '#tasks/sync_connection.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import type { Tally } from '#tasks/task.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
+import { aroundTransactions } from '../db/around.ts';
 import type { TestDb } from '../db/db.ts';
 import { aConnection, testKeyring } from '../rows/factory.ts';
 import { runTask } from '../run.ts';
@@ -79,14 +81,10 @@ export async function aShopOf(
 /** A database that dies before its commit number `commits` + 1, and stays dead. */
 export function dyingAfter(db: TestDb, commits: number): TestDb {
   let left = commits;
-  const dead = () => {
+  return aroundTransactions(db, (transaction) => {
+    if (left-- > 0) return transaction();
     throw new Error('the machine is gone');
-  };
-  return {
-    ...db,
-    transaction: (fn) => (left-- > 0 ? db.transaction(fn) : dead()),
-    bracketed: (bracket) => (left-- > 0 ? db.bracketed(bracket) : dead()),
-  };
+  });
 }
 
 /** Rows of all tables of orders, as text, without what differs from database to database. */
