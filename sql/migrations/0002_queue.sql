@@ -571,7 +571,10 @@ begin
       p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key, p_with_work) e;
     return;
   end if;
-  if v_outcome in ('retrying', 'held', 'dead') then v_failure := ops.note_failure(v_run, p_error); end if;
+  -- With an error that the breaker counts it has failed, whether or not the provider says how long to wait.
+  if v_outcome in ('retrying', 'held', 'dead') or v_outcome = 'snoozed' and ops.is_overload(p_error ->> 'code') then
+    v_failure := ops.note_failure(v_run, p_error);
+  end if;
   if v_outcome = 'held' then
     update app.connections set held_by_failure = case when held_at is null then v_failure else held_by_failure end,
       held_at = coalesce(held_at, now()), held_code = coalesce(held_code, p_error ->> 'code'),
@@ -964,6 +967,15 @@ begin
   return coalesce(cardinality(v_ids), 0);
 end $$;
 
+-- The group of failures that a job bears: that of its last run that ended by itself. One that was given back, or waits
+-- for its time, says nothing of how the work goes.
+create function ops.failure_of_job(p_job bigint) returns text language sql stable as $$
+  select failure_group from ops.job_runs
+  where job_id = p_job and finished_at is not null
+    and (failure_group is not null or outcome not in ('released', 'snoozed'))
+  order by id desc limit 1
+$$;
+
 -- What is on the queue: the only place that says how a job stands and why.
 create view ops.jobs as
 select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payload,
@@ -985,9 +997,7 @@ select j.id as job_id, t.identifier as task, q.queue_name as lane, j.key, p.payl
        j.attempts, j.max_attempts,
        case when ops.is_turn(j.run_at) then j.updated_at when j.run_at < ops.no_end() then j.run_at end as run_at,
        j.created_at, n.name as priority, j.priority as priority_number, j.run_at as turn, j.last_error,
-       case when j.last_error is not null or j.run_at = 'infinity' then (
-         select r.failure_group from ops.job_runs r
-         where r.job_id = j.id and r.finished_at is not null order by r.id desc limit 1) end as failure_group
+       case when j.last_error is not null or j.run_at = 'infinity' then ops.failure_of_job(j.id) end as failure_group
 from graphile_worker._private_jobs j
 join graphile_worker._private_tasks t on t.id = j.task_id
 left join graphile_worker._private_job_queues q on q.id = j.job_queue_id

@@ -58,12 +58,13 @@ create function ops.normalised_message(p_message text) returns text language sql
     '<n>(?:[.,:/]<n>)+', '<n>', 'g'), 500)
 $$;
 
--- The message without the names of the connection of a run, which its counters have.
+-- The message without the names of the connection of a run, which its counters have. Its own name may be any word, such as
+-- that of its provider, so it is taken out where the message says that it is one.
 create function ops.without_connection(p_message text, p_brand uuid, p_connection uuid) returns text language sql stable as $$
   select coalesce((
     select regexp_replace(regexp_replace(p_message,
       '(?<![\w-])' || regexp_replace(c.account, '(\W)', '\\\1', 'g') || '(?![\w-])', '<account>', 'g'),
-      '(?<![\w-])' || c.name || '(?![\w-])', '<connection>', 'g')
+      '(?<=\m[Cc]onnection )' || c.name || '(?![\w-])', '<connection>', 'g')
     from app.connections c where (c.brand_id, c.id) = (p_brand, p_connection)), p_message)
 $$;
 
@@ -92,7 +93,8 @@ begin
   update ops.failures set failures = failures + 1, last_at = clock_timestamp(), last_run = p_run.id
   where id = (
     select f.id from ops.failures f
-    where f.failure_group = v_group and f.connection_id is not distinct from p_run.connection_id
+    where f.failure_group = v_group and f.brand_id is not distinct from p_run.brand_id
+      and f.connection_id is not distinct from p_run.connection_id
     order by f.id limit 1 for update skip locked);
   if not found then
     insert into ops.failures

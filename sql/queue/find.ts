@@ -67,6 +67,20 @@ export async function countJobs(db: Reader, filter: JobFilter): Promise<number> 
   return rows[0]?.n ?? 0;
 }
 
+/** Those of the jobs that the filter still finds, whatever their state: one may bear another failure by now. */
+export async function stillFound(
+  db: Reader,
+  filter: JobFilter,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const { rows } = await db.query<{ id: string }>(
+    `select job_id::text as id from ops.jobs
+     where job_id = any ($8::bigint[]) and ${matching('state', 'created_at', 'last_error')}`,
+    [...valuesOf({ ...filter, state: undefined }), ids],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** A job on the queue as it is now; undefined if it is not on it. */
 export async function queuedJob(
   db: Reader,

@@ -94,10 +94,11 @@ export async function deleteRuns(
   return { deleted, isLast: old === 0, after: last ?? after };
 }
 
+/** What somebody is changing stays until the next time. */
 export async function deleteOthers(tx: Tx, name: Exclude<RecordName, 'job_runs'>, now: Date): Promise<Batch> {
   const { rowCount } = await tx.query(
     `delete from ops.${name} where ctid = any (array(
-       select ctid from ops.${name} r where ${EXPIRED[name]} limit ${BATCH_MAX}))`,
+       select ctid from ops.${name} r where ${EXPIRED[name]} limit ${BATCH_MAX} for update skip locked))`,
     [now],
   );
   const deleted = rowCount ?? 0;

@@ -57,18 +57,21 @@ export class FailureNotFound extends coded('NS_FAILURE_NOT_FOUND') {
   }
 }
 
-// The queue is read once, and only jobs on it that have failed are looked up.
+// The queue is read once, and only jobs on it that have failed are looked up. Counters of a year are summed up only
+// where groups are wanted that no job bears.
 const LIST = `
   with jobs as materialized (
-    select failure_group, count(*) filter (where state = 'dead')::int as dead,
+    select brand_id, failure_group, count(*) filter (where state = 'dead')::int as dead,
            count(*) filter (where state = 'held')::int as held, count(*)::int as total
-    from ops.jobs where failure_group is not null group by failure_group
+    from ops.jobs where failure_group is not null group by brand_id, failure_group
   ), groups as (
     select g.*, coalesce(j.dead, 0) as dead, coalesce(j.held, 0) as held,
            coalesce(j.total - j.dead - j.held, 0) as trying,
            case when j.total is null then 'over' when g.is_acknowledged then 'acknowledged' else 'open' end as state
-    from ops.failure_groups g left join jobs j on j.failure_group = g.id
-    where ($1::text is null or g.id = $1) and ($2::uuid is null or g.brand_id = $2)
+    from ops.failure_groups g
+    left join jobs j on j.failure_group = g.id and j.brand_id is not distinct from g.brand_id
+    where ($5 in ('all', 'over') or g.id = any (array(select failure_group from jobs)))
+      and ($1::text is null or g.id = $1) and ($2::uuid is null or g.brand_id = $2)
       and ($3::uuid is null or $3 = any (g.connections)) and ($4::text is null or g.task = $4)
   )
   select g.id, g.state, g.brand_id, b.slug as brand, g.task, g.error_code, g.message, g.frame, g.failures, g.first_at, g.last_at,
@@ -121,21 +124,22 @@ export async function readFailure(db: Reader, id: string): Promise<FailurePage> 
   const { rows: where } = await db.query<FailurePage['where'][number]>(
     `select c.name as connection, sum(f.failures)::bigint as failures, max(f.last_at) as last_at
      from ops.failures f left join app.connections c on (c.brand_id, c.id) = (f.brand_id, f.connection_id)
-     where f.failure_group = $1 and f.connection_id is not null
+     where f.failure_group = $1 and f.brand_id is not distinct from $2 and f.connection_id is not null
      group by f.connection_id, c.name order by 2 desc, 1 limit ${SHOWN_MAX}`,
-    [id],
+    [id, row.brand_id],
   );
   const { rows: jobs } = await db.query<FailurePage['jobs'][number]>(
     `select j.job_id::text, j.state, c.name as connection
      from ops.jobs j left join app.connections c on (c.brand_id, c.id) = (j.brand_id, j.connection_id)
-     where j.failure_group = $1 order by j.state = 'dead' desc, j.job_id limit ${SHOWN_MAX}`,
-    [id],
+     where j.failure_group = $1 and j.brand_id is not distinct from $2
+     order by j.state = 'dead' desc, j.job_id limit ${SHOWN_MAX}`,
+    [id, row.brand_id],
   );
   const { rows: examples } = await db.query<Example>(
     `select r.job_id::text, r.attempt, r.finished_at, r.error_message, r.error_hint, r.error_stack, w.host
      from ops.job_runs r left join ops.workers w on w.pool_id = r.pool_id
-     where r.id = (select last_run from ops.failure_groups where id = $1)`,
-    [id],
+     where r.id = (select max(last_run) from ops.failures where failure_group = $1 and brand_id is not distinct from $2)`,
+    [id, row.brand_id],
   );
   return { ...row, where, jobs, example: examples[0] };
 }
@@ -143,12 +147,10 @@ export async function readFailure(db: Reader, id: string): Promise<FailurePage> 
 /** For what shows jobs: the groups that they bear, by job. */
 export async function failuresOfJobs(db: Reader, jobIds: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await db.query<{ job: string; failure: string }>(
-    `select wanted.id::text as job, r.failure_group as failure
+    `select wanted.id::text as job, f.failure
      from unnest($1::bigint[]) as wanted (id)
-     cross join lateral (
-       select failure_group from ops.job_runs r
-       where r.job_id = wanted.id and r.finished_at is not null order by r.id desc limit 1) r
-     where r.failure_group is not null`,
+     cross join lateral (select ops.failure_of_job(wanted.id) as failure) f
+     where f.failure is not null`,
     [jobIds],
   );
   return new Map(rows.map(({ job, failure }) => [job, failure]));

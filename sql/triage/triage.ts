@@ -2,6 +2,7 @@
 import { coded } from '#runtime/errors.ts';
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
 import { keepBrand } from '../tenants/removing.ts';
 import { FailureNotFound } from './failures.ts';
@@ -75,8 +76,8 @@ async function say(tx: Tx, id: string, verb: string, given: Partial<Words>): Pro
   const names = Object.keys(given) as (keyof Words)[];
   await tx.query(
     `update ops.failure_triage set ${names.map((name, at) => `${name} = $${at + 2}`).join(', ')}
-     where failure_group = $1`,
-    [id, ...names.map((name) => given[name])],
+     where failure_group = $1 and brand_id is not distinct from $${names.length + 2}`,
+    [id, ...names.map((name) => given[name]), before.brandId],
   );
   const of = (words: Partial<Words>) =>
     Object.fromEntries(names.filter((name) => !name.endsWith('_then')).map((name) => [name, words[name]]));
@@ -86,24 +87,30 @@ async function say(tx: Tx, id: string, verb: string, given: Partial<Words>): Pro
   });
 }
 
-/** What was said so far, locked; that of a brand keeps the brand. */
-async function lockWords(tx: Tx, id: string): Promise<Words & { brandId: string | null }> {
-  const { rows: groups } = await tx.query<{ brandId: string | null }>(
+/** Null of one of the platform's own. */
+export async function brandOfFailure(db: Reader, id: string): Promise<string | null> {
+  const { rows } = await db.query<{ brandId: string | null }>(
     'select brand_id as "brandId" from ops.failures where failure_group = $1 limit 1',
     [id],
   );
-  const [group] = groups;
+  const [group] = rows;
   if (group === undefined) throw new FailureNotFound(id);
-  if (group.brandId !== null) await keepBrand(tx, group.brandId);
+  return group.brandId;
+}
+
+/** What was said so far, locked; that of a brand keeps the brand. */
+async function lockWords(tx: Tx, id: string): Promise<Words & { brandId: string | null }> {
+  const brandId = await brandOfFailure(tx, id);
+  if (brandId !== null) await keepBrand(tx, brandId);
   await tx.query(
     'insert into ops.failure_triage (brand_id, failure_group) values ($1, $2) on conflict do nothing',
-    [group.brandId, id],
+    [brandId, id],
   );
   const { rows } = await tx.query<Words>(
-    'select * from ops.failure_triage where failure_group = $1 for update',
-    [id],
+    'select * from ops.failure_triage where failure_group = $1 and brand_id is not distinct from $2 for update',
+    [id, brandId],
   );
   const [words] = rows;
   if (words === undefined) throw new FailureNotFound(id);
-  return { ...words, brandId: group.brandId };
+  return { ...words, brandId };
 }

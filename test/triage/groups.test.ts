@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { stillFound } from '#sql/queue/find.ts';
+import { retryJobs } from '#sql/queue/jobs.ts';
+import { failuresOfJobs } from '#sql/triage/failures.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { openTransaction } from '../support/db/sessions.ts';
 import { add } from '../support/queue.ts';
@@ -29,11 +32,11 @@ test('failures alike are one group, apart by brand, task and error; the platform
   await died(db, { ...acme, label: 'x', fail: 'plain' });
   await died(db, { ...brio, label: 'x', fail: 'give_up' });
   await died(db, { label: 'x', fail: 'give_up' });
-  await died(db, { ...acme, label: 'waits', fail: 'wait' }); // a provider that wants us to wait is no failure
+  await died(db, { ...acme, label: 'waits', fail: 'wait' }); // its breaker counts it, whatever Retry-After says
   const down = { error_code: 'NS_PROVIDER_UNAVAILABLE', task: 'once' };
   expect(await groups(db)).toEqual([
     { brand: 'acme', task: 'once', error_code: 'Error', failures: 1, connections: 1 },
-    { ...down, brand: 'acme', failures: 2, connections: 1 },
+    { ...down, brand: 'acme', failures: 3, connections: 1 },
     { ...down, brand: 'brio', failures: 1, connections: 1 },
     { ...down, brand: null, failures: 1, connections: 0 },
   ]);
@@ -70,13 +73,17 @@ test('the names of its connection are no part of a message, so connections of a 
   );
   const said = (id: unknown, text: string) =>
     db.column('select ops.without_connection($1, $2, $3)', [text, acme.brandId, id]);
-  expect(await said(SAME_ID, 'mail of x fails, mailer not')).toEqual([
-    '<connection> of <account> fails, mailer not',
+  expect(await said(SAME_ID, 'Connection mail of x fails, connection mailer not')).toEqual([
+    'Connection <connection> of <account> fails, connection mailer not',
   ]);
-  expect(await said(other, 'post of a.b+c fails, aXb+c not')).toEqual([
-    '<connection> of <account> fails, aXb+c not',
+  expect(await said(other, 'connection post of a.b+c fails, aXb+c not')).toEqual([
+    'connection <connection> of <account> fails, aXb+c not',
   ]);
-  expect(await said(null, 'mail fails')).toEqual(['mail fails']);
+  expect(await said(null, 'connection mail fails')).toEqual(['connection mail fails']);
+  await db.query("update app.connections set name = provider where name = 'post'");
+  expect(await said(other, 'mailer refuses the key of connection mailer')).toEqual([
+    'mailer refuses the key of connection <connection>',
+  ]);
 });
 
 test('the frame of a group is the first of ours, whatever the machine and the release', async () => {
@@ -151,4 +158,35 @@ test('workers that die under a job are a group of their own, which the third dea
   expect(await db.column('select state from ops.jobs')).toEqual(['dead']);
   expect(await groups(db)).toMatchObject([{ error_code: 'NS_WORKER_DIED', failures: 3 }]);
   expect(await db.column('select failure_group is not null from ops.jobs')).toEqual([true]);
+});
+
+test('a job that is given back, or waits for its time, bears its failure as before', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme] = await twoBrands(db);
+  const id = await add(db, effect, { ...acme, label: 'x', fail: 'retry' });
+  await runClaimed(effect, await claimJob(db, id), db);
+  const [group] = await db.column('select id from ops.failure_groups');
+  const { locked_by } = await claimJob(db, id);
+  await db.query("select ops.hand_back($1, $2, 'released', null)", [id, locked_by]);
+  expect(await db.column('select failure_group from ops.jobs')).toEqual([group]);
+  expect(await failuresOfJobs(db, [id])).toEqual(new Map([[id, group]]));
+  await db.query("update ops.job_runs set outcome = 'snoozed' where outcome = 'released'");
+  expect(await db.column('select failure_group from ops.jobs')).toEqual([group]);
+});
+
+test('a job that bears another failure by now is not what a filter found', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme] = await twoBrands(db);
+  const id = await died(db, { ...acme, label: 'x', fail: 'give_up' });
+  const failure = String((await db.column('select id from ops.failure_groups'))[0]);
+  const filter = { failure, brandId: acme.brandId, state: 'dead' } as const;
+  expect(await stillFound(db, filter, [id])).toEqual(new Set([id]));
+  await db.transaction((tx) => retryJobs(tx, [id]));
+  await db.query(
+    'update graphile_worker._private_jobs set payload = (payload::jsonb || \'{"fail": "plain"}\')::json',
+  );
+  await runClaimed(once, await claimJob(db, id), db);
+  expect(await stillFound(db, filter, [id])).toEqual(new Set());
 });

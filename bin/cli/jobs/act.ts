@@ -14,6 +14,7 @@ import {
   type QueuedJob,
   queuedJob,
   type State,
+  stillFound,
 } from '#sql/queue/find.ts';
 import { JobBusy } from '#sql/queue/jobs.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
@@ -133,7 +134,7 @@ export async function actOnMany(cli: Cli, verb: Verb, options: ActOptions): Prom
   const tally = { done: 0, asked: 0, asking: 0, busy: 0, left: 0 };
   for (let from = 0; from < found.length; from += BATCH_MAX) {
     const ids = found.slice(from, from + BATCH_MAX).map(({ job_id }) => job_id);
-    const results = await act(session.db, verb, ids, { reason, filter: given, brandId: filter.brandId });
+    const results = await act(session.db, verb, ids, { reason, filter, given });
     for (const result of results) tally[result] += 1;
   }
   if (tally.busy > 0) cli.exitCode = exitCodes.partial;
@@ -151,31 +152,34 @@ async function countEach(db: Db, { of }: Verb, filter: JobFilter): Promise<numbe
   return countJobs(db, of.length > 1 ? filter : { ...filter, state: of[0] });
 }
 
-type Told = { reason: string | undefined; filter: Record<string, unknown>; brandId: string | undefined };
+type Told = { reason: string | undefined; filter: JobFilter; given: Record<string, unknown> };
 
 /** Nothing is done without its row in the audit log, which has the numbers of the jobs of which it was. */
-async function act(db: Db, verb: Verb, ids: string[], { reason, filter, brandId }: Told): Promise<Result[]> {
+async function act(db: Db, verb: Verb, ids: string[], { reason, filter, given }: Told): Promise<Result[]> {
   const final = new Map<string, Result>();
   await untilNotBusy(async () => {
     const open = ids.filter((id) => (final.get(id) ?? 'busy') === 'busy');
     const results = await db.transaction(async (tx) => {
-      const applied = await verb.apply(tx, open, reason);
-      const done = open.filter((_, at) => isNews(applied[at] ?? 'left'));
-      const cancelling = open.filter((_, at) => applied[at] === 'asked');
+      const found = await stillFound(tx, filter, open);
+      const meant = open.filter((id) => found.has(id));
+      const applied = await verb.apply(tx, meant, reason);
+      const done = meant.filter((_, at) => isNews(applied[at] ?? 'left'));
+      const cancelling = meant.filter((_, at) => applied[at] === 'asked');
       if (done.length > 0)
         await recordAction(tx, {
-          ...{ action: `jobs.${verb.name}`, target: count(done.length, 'job'), brandId },
+          ...{ action: `jobs.${verb.name}`, target: count(done.length, 'job'), brandId: filter.brandId },
           details: {
-            filter,
+            filter: given,
             jobs: done.length,
             ids: done,
             ...(cancelling.length > 0 && { cancelling }),
             reason,
           },
         });
+      for (const id of open) final.set(id, 'left');
+      for (const [at, id] of meant.entries()) final.set(id, applied[at] ?? 'left');
       return applied;
     });
-    for (const [at, id] of open.entries()) final.set(id, results[at] ?? 'left');
     return results;
   });
   return [...final.values()];

@@ -3,7 +3,7 @@ import { Argument, type Command, Option } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import type { JobFilter, State } from '#sql/queue/find.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
-import { findFailure } from '#sql/triage/failures.ts';
+import { brandOfFailure } from '#sql/triage/triage.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { isoInstant } from '../ui/arguments.ts';
 import { JobNotFound } from './errors.ts';
@@ -33,8 +33,8 @@ export function filterOptions(verb: Command, states: readonly State[]): Command 
 
 export async function readFilter(db: Db, options: FilterOptions): Promise<JobFilter> {
   const { brand, connection, task, state, since, text, failure } = options;
-  const group = failure === undefined ? undefined : await findFailure(db, failure);
-  const filter = { task, state, since, text, failure, brandId: group?.brand_id ?? undefined };
+  const owner = failure === undefined ? null : await brandOfFailure(db, failure);
+  const filter = { task, state, since, text, failure, brandId: owner ?? undefined };
   if (connection !== undefined) {
     const found = await findTheConnection(db, connection, brand);
     return { ...filter, brandId: found.brand.id, connectionId: found.connection.id };

@@ -162,14 +162,15 @@ export const MADE_GOOD = `exists (
                    and r.tally -> 'streams' -> (d.payload ->> 'stream') -> 'job' is null)
            where d.job_id = jobs.id and d.outcome = 'dead')`;
 
-export const ACKNOWLEDGED =
-  'exists (select from ops.failure_groups g where g.id = jobs.failure_group and g.is_acknowledged)';
+export const ACKNOWLEDGED = `exists (
+    select from ops.failure_groups g
+    where g.id = jobs.failure_group and g.brand_id is not distinct from jobs.brand_id and g.is_acknowledged)`;
 
 // A later run of the same work makes a dead job good: one with the same payload, or one that read everything; that
 // of a stream also by a run of its account that did not leave it to another job.
 const JOBS = `
   with jobs as (
-    select job_id as id, run_at, state, case when state = 'dead' then failure_group end as failure_group from ops.jobs
+    select job_id as id, brand_id, run_at, state, case when state = 'dead' then failure_group end as failure_group from ops.jobs
   )
   select count(*) filter (where state = 'waiting') as waiting, count(*) filter (where state = 'running') as running,
          count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'held') as held,
