@@ -124,7 +124,7 @@ const environment = z.object({
     'An outside watch is told here, each minute, that a scheduler has looked at everything that is due.',
   ),
   NIGHTSHIFT_PING_NIGHTS_URL: pingAddress().describe(
-    'An outside watch is told here, once a night has completed, that the figures due of every brand are final.',
+    'An outside watch is told here, each hour, that the figures due of every brand are final.',
   ),
   SENTRY_DSN: address('http:', 'https:')
     .optional()

@@ -1015,7 +1015,7 @@ comment on column ops.jobs.run_at is
   'when it may run next, or since when it might; null while it is held, or paused without an end';
 comment on column ops.jobs.priority_number is 'priority as a number: lower first';
 comment on column ops.jobs.turn is 'its place among the jobs of its priority: lower first; a time of its own follows all turns';
-comment on column ops.jobs.failure_group is 'how its last run failed, or what holds its connection; null if it did not fail';
+comment on column ops.jobs.failure_group is 'how its last run that ended by itself failed, or what holds its connection; null if it did not fail';
 
 -- Jobs and lanes that are locked by nobody who lives. A worker hands such jobs back within a minute, so what
 -- stands here for longer waits for one.
