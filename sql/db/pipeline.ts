@@ -4,7 +4,8 @@ export type BoundStatement = { name: string; text: string; values: unknown[] };
 
 /**
  * Sends two statements at once and waits for both answers. If the first fails, so does this, whatever the second did:
- * within a transaction PostgreSQL refuses that one too.
+ * within a transaction PostgreSQL refuses that one too. One that the client could not send is unknown to PostgreSQL, so
+ * then the second is not sent: it would commit.
  */
 export async function inOneTrip(
   client: ClientBase,
@@ -15,7 +16,9 @@ export async function inOneTrip(
   const session = client as ClientBase & { pipeline: boolean };
   session.pipeline = true;
   try {
-    const answers = await Promise.allSettled([client.query(first), client.query(second)]);
+    const sent = client.query(first);
+    await Promise.race([sent, new Promise(setImmediate)]);
+    const answers = await Promise.allSettled([sent, client.query(second)]);
     const [a, b] = answers.map((answer) => {
       if (answer.status === 'rejected') throw answer.reason;
       return answer.value;

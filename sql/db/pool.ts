@@ -146,7 +146,8 @@ async function inTransaction<T>(client: pg.PoolClient, fn: (tx: Tx) => Promise<T
 
 async function inBracket<T>(client: pg.PoolClient, { first, body, last, afterwards }: Bracket<T>) {
   try {
-    const value = await inOneTrip(client, 'begin', first(client))
+    const value = await Promise.resolve()
+      .then(() => inOneTrip(client, 'begin', first(client)))
       .then(([, opening]) => body(client, opening))
       .finally(afterwards);
     const [closing, commit] = last

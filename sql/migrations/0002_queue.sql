@@ -26,6 +26,14 @@ create function ops.uuid_in(p_payload jsonb, p_field text) returns uuid language
   select substring(p_payload ->> p_field from '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')::uuid
 $$;
 
+-- A payload is json and may hold what jsonb refuses (a NUL character); it must be recorded all the same.
+create function ops.payload_of(p_payload json) returns jsonb language plpgsql immutable as $$
+begin
+  return p_payload::jsonb;
+exception when others then
+  return jsonb_build_object('unreadable', p_payload::text);
+end $$;
+
 create table ops.job_runs (
   id bigint generated always as identity primary key,
   job_id bigint not null,
@@ -178,31 +186,47 @@ create function ops.turn_served(p_priority smallint) returns timestamptz languag
   from ops.priorities where priority = p_priority
 $$;
 
--- The next turn of a brand. A transaction of the same brand that holds its row is not waited for: both then give the
--- turn that follows the last one committed. A last turn that is ahead of what is served counts only while its job waits:
--- jobs that were cancelled must not keep the brand behind the others.
+-- The last turn at which a job of the brand waits, up to its last. The first that is read usually is that job. Those of
+-- others are passed if it is gone: 1,000 at most, then none of the brand is thought to wait.
+create function ops.last_turn_waiting(p_brand uuid, p_priority smallint, p_last timestamptz) returns timestamptz
+language sql stable as $$
+  select run_at from ( -- in this form it takes the index, whatever the statistics say
+    select run_at, payload from graphile_worker._private_jobs
+    where is_available and priority = p_priority and run_at <= p_last order by run_at desc limit 1000) latest
+  where coalesce(ops.uuid_in(ops.payload_of(payload), 'brandId'), '00000000-0000-0000-0000-000000000000') = p_brand
+  order by run_at desc limit 1
+$$;
+
+-- The next turn of a brand. A transaction of the same brand that holds its row is not waited for: then both go on from
+-- the last turn committed, each with turns of its own, which it keeps in a setting. A last turn that is ahead of what is
+-- served counts as far as jobs of the brand wait: those that were cancelled must not keep it behind the others, and
+-- those that still wait must not be joined at their turns by as many again.
 create function ops.next_turn(p_brand uuid, p_priority smallint) returns timestamptz language plpgsql as $$
 declare
   v_brand uuid := coalesce(p_brand, '00000000-0000-0000-0000-000000000000');
   v_served timestamptz := ops.turn_served(p_priority);
-  v_turn timestamptz := v_served + interval '1 microsecond';
+  v_own jsonb := coalesce(nullif(current_setting('nightshift.turns', true), '')::jsonb, '{}');
+  v_key text := v_brand || ' ' || p_priority;
+  v_turn timestamptz;
   v_last timestamptz;
   v_is_locked boolean;
+  v_is_known boolean := true;
 begin
   select last into v_last from ops.turns where (brand_id, priority) = (v_brand, p_priority) for update skip locked;
   v_is_locked := found;
   if not v_is_locked then
     select last into v_last from ops.turns where (brand_id, priority) = (v_brand, p_priority);
+    v_is_known := found;
   end if;
-  if v_last <= v_served or v_last = ( -- in this form it takes the index, whatever the statistics say
-    select run_at from graphile_worker._private_jobs
-    where is_available and priority = p_priority and run_at >= v_last order by run_at limit 1)
-  then
-    v_turn := greatest(v_turn, v_last + interval '1 millisecond');
-  end if;
+  if v_last > v_served then v_last := ops.last_turn_waiting(v_brand, p_priority, v_last); end if;
+  v_turn := greatest(v_served + interval '1 microsecond', v_last + interval '1 millisecond',
+    (v_own ->> v_key)::timestamptz + interval '1 millisecond');
   if v_is_locked then
     update ops.turns set last = v_turn where (brand_id, priority) = (v_brand, p_priority);
-  elsif v_last is null and pg_try_advisory_xact_lock(hashtextextended('turns ' || v_brand || p_priority, 0)) then
+    return v_turn;
+  end if;
+  perform set_config('nightshift.turns', (v_own || jsonb_build_object(v_key, v_turn))::text, true);
+  if not v_is_known and pg_try_advisory_xact_lock(hashtextextended('turns ' || v_brand || p_priority, 0)) then
     insert into ops.turns values (v_brand, p_priority, v_turn) on conflict do nothing; -- the lock: never waits
   end if;
   return v_turn;
@@ -253,14 +277,6 @@ begin
   update ops.job_runs r set last_commit_at = clock_timestamp(), progress = coalesce(p_progress, progress)
   where id = p_run and ops.is_of_claim(r, p_job, p_pool, p_claimed_at);
   return true;
-end $$;
-
--- A payload is json and may hold what jsonb refuses (a NUL character); it must be recorded all the same.
-create function ops.payload_of(p_payload json) returns jsonb language plpgsql immutable as $$
-begin
-  return p_payload::jsonb;
-exception when others then
-  return jsonb_build_object('unreadable', p_payload::text);
 end $$;
 
 -- One record per claim: asked twice (the first answer was lost on its way) it gives the same one. A new one has what
@@ -339,13 +355,19 @@ begin
 end $$;
 
 -- Gives up the lock of a job and of its lane, and wakes a worker if the job can run at once. The key
--- comes back unless newer work took it meanwhile. A job that was to be cancelled ends here instead.
+-- comes back unless newer work took it meanwhile; where that is the same work, and this job did not fail, it goes on
+-- there, because each turn of this one would leave one more job behind. One that failed goes on without a key, and the
+-- newer job has all its attempts: of work that comes just while it fails, a failure counts for the older job alone.
+-- A job that was to be cancelled ends here instead.
 create function ops.unlock_job(
   p_job bigint, p_pool text, p_attempts integer, p_run_at timestamptz, p_key text, p_error text
 ) returns void language plpgsql as $$
-declare v_key text := p_key;
+declare
+  v_key text := p_key;
+  v_lane integer;
 begin
   if ops.cancel_if_asked(p_job) then return; end if;
+  select job_queue_id into v_lane from graphile_worker._private_jobs where id = p_job;
   loop
     begin
       update graphile_worker._private_jobs
@@ -356,10 +378,13 @@ begin
     exception when unique_violation then
       v_key := null;
     end;
+    delete from graphile_worker._private_jobs j using graphile_worker._private_jobs newer
+    where j.id = p_job and p_error is null and newer.key = p_key and newer.is_available
+      and newer.run_at <= greatest(p_run_at, now()) and ops.payload_of(newer.payload) = ops.payload_of(j.payload);
+    exit when found;
   end loop;
-  update graphile_worker._private_job_queues q set locked_by = null, locked_at = null
-  from graphile_worker._private_jobs j
-  where j.id = p_job and q.id = j.job_queue_id and q.locked_by = p_pool;
+  update graphile_worker._private_job_queues set locked_by = null, locked_at = null
+  where id = v_lane and locked_by = p_pool;
   perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', 1)::text)
   from graphile_worker._private_jobs j where j.id = p_job and j.is_available and j.run_at <= now();
 end $$;
@@ -477,9 +502,10 @@ create function ops.is_overload(p_code text) returns boolean language sql immuta
   select coalesce(p_code in ('NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED'), false)
 $$;
 
--- Whether a provider answered a run: it did its work, and not without a request.
+-- Whether a provider answered a run: it did its work, and not without a request, or made room for others in its midst.
 create function ops.was_answered(p_outcome text, p_tally jsonb) returns boolean language sql immutable as $$
   select p_outcome in ('succeeded', 'partial') and coalesce((p_tally ->> 'requests')::numeric, 1) > 0
+    or p_outcome = 'released' and coalesce((p_tally ->> 'requests')::numeric, 0) > 0
 $$;
 
 -- A breaker that pauses for so long has been refused for more than an hour.
@@ -501,7 +527,7 @@ begin
     select count(*) filter (where ops.is_overload(error_code)) into v_in_a_row from (
       select error_code from ops.job_runs
       where (brand_id, connection_id) = (p_run.brand_id, p_run.connection_id)
-        and outcome in ('succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead')
+        and (outcome in ('succeeded', 'partial', 'retrying', 'snoozed', 'held', 'dead') or ops.was_answered(outcome, tally))
       order by id desc limit 5) latest;
     if v_in_a_row < 5 then return null; end if;
   else
@@ -516,13 +542,32 @@ begin
   return v_pause.until;
 end $$;
 
--- Jobs that wait for a pause to end may be claimed: it has ended, or ends at another time. Those that failed while a
--- breaker was open rest a little longer than that (`ops.rest`).
-create function ops.wake_jobs(p_flag text, p_until timestamptz, p_by_breaker boolean) returns void language sql as $$
+-- Jobs that wait for a pause to end may be claimed: it has ended, or ends at another time. Those that wait for longer
+-- than that rest, or their provider told them to, and go on waiting.
+create function ops.wake_jobs(p_flag text, p_until timestamptz) returns void language sql as $$
   update graphile_worker._private_jobs set run_at = now(), updated_at = now()
-  where locked_by is null and flags ? p_flag and run_at > now() and (run_at = coalesce(p_until, ops.no_end())
-    or p_by_breaker and run_at <= p_until + interval '1 min')
+  where locked_by is null and flags ? p_flag and run_at > now() and run_at = coalesce(p_until, ops.no_end())
 $$;
+
+-- The same, by the next sweep: of the transaction of some work, which must not wait for the rows of jobs.
+create table ops.wakes (
+  id bigint generated always as identity primary key,
+  flag text not null,
+  until timestamptz not null
+);
+comment on table ops.wakes is 'breakers that have closed before their time, until the jobs that wait for them are woken';
+
+-- A job that is being changed at this moment wakes by itself at the end that the pause had.
+create function ops.wake_closed(p_max integer) returns void language plpgsql as $$
+declare v_wake record;
+begin
+  for v_wake in delete from ops.wakes where id in (select id from ops.wakes order by id limit p_max) returning flag, until loop
+    continue when v_wake.until <= now();
+    update graphile_worker._private_jobs set run_at = now(), updated_at = now() where id in (
+      select id from graphile_worker._private_jobs
+      where is_available and flags ? v_wake.flag and run_at = v_wake.until for update skip locked);
+  end loop;
+end $$;
 
 -- The last transaction of a run: its record, and what becomes of the job. Gives the outcome; 'lost', with
 -- no job touched, if the claim was. A run that has no record yet (no p_run) gets it here. Asked again after an answer
@@ -594,9 +639,8 @@ begin
     delete from ops.pauses
     where flag = ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id) and by_breaker
     returning until into v_open_until;
-    if v_open_until > now() then
-      perform ops.wake_jobs(ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id), v_open_until, true);
-    end if;
+    insert into ops.wakes (flag, until)
+    select ops.pause_flag(null, null, v_run.brand_id, v_run.connection_id), v_open_until where v_open_until > now();
   elsif ops.is_overload(p_error ->> 'code') and v_outcome in ('retrying', 'snoozed', 'dead') then
     v_open_until := ops.feed_breaker(v_run, p_error ->> 'code');
     if v_open_until is not null and (
@@ -624,6 +668,9 @@ begin
     perform ops.unlock_job(p_job, p_pool, v_attempts, 'infinity', v_run.job_key, v_error);
   elsif v_outcome = 'released' and p_error is not null then
     perform ops.unlock_job(p_job, p_pool, v_attempts, now() + ops.rest(p_job, v_outcome), v_run.job_key, v_error);
+  elsif v_outcome = 'released' and p_tally is null then -- its worker stops: it has its turn still
+    perform ops.unlock_job(p_job, p_pool, v_attempts, least(j.run_at, now()), v_run.job_key, v_error)
+    from graphile_worker._private_jobs j where j.id = p_job;
   else
     perform ops.unlock_job(p_job, p_pool, v_attempts,
       now() + greatest(make_interval(secs => p_delay_seconds), v_open_until - now(), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
@@ -643,6 +690,7 @@ declare
   v_run_id bigint;
   v_last integer;
   v_crashes integer := 0;
+  v_delay interval;
 begin
   select j.attempts, j.max_attempts, j.key, j.run_at into v_job from graphile_worker._private_jobs j where j.id = p_job;
   -- Newer work with its key sets the attempts of a job that runs to the maximum: they are one more than the
@@ -668,7 +716,9 @@ begin
     perform ops.unlock_job(p_job, p_pool, v_job.max_attempts, v_job.run_at, null, v_run.error_message);
     return;
   end if;
-  perform ops.unlock_job(p_job, p_pool, least(v_run.attempt, v_job.max_attempts - 1), now() + ops.crash_delay(p_job),
+  v_delay := ops.crash_delay(p_job);
+  perform ops.unlock_job(p_job, p_pool, least(v_run.attempt, v_job.max_attempts - 1),
+    case when v_delay > interval '0 s' then now() + v_delay else least(v_job.run_at, now()) end,
     coalesce(v_job.key, v_run.job_key), p_error ->> 'message');
 end $$;
 
@@ -706,7 +756,8 @@ begin
   update ops.workers set handed_back_at = now() where id = p_worker;
 end $$;
 
--- Jobs whose own time has come get their turn: those that rested after a failure, were put back, or had a time set.
+-- Jobs whose own time has come get their turn: those that rested after a failure, were put back, or had a time set. Those
+-- of a brand that queues jobs at this moment are left to the next sweep.
 create function ops.give_turns(p_priority smallint, p_max integer) returns void language plpgsql as $$
 declare
   v_job record;
@@ -716,6 +767,14 @@ begin
     where is_available and priority = p_priority and run_at <= now() and run_at >= timestamptz '2000-01-01 00:00:00+00'
     order by run_at limit p_max for update skip locked
   loop
+    perform from ops.turns
+    where (brand_id, priority) = (coalesce(v_job.brand_id, '00000000-0000-0000-0000-000000000000'), p_priority)
+    for update skip locked;
+    if not found then
+      perform from ops.turns
+      where (brand_id, priority) = (coalesce(v_job.brand_id, '00000000-0000-0000-0000-000000000000'), p_priority);
+      continue when found;
+    end if;
     update graphile_worker._private_jobs
     set run_at = ops.next_turn(v_job.brand_id, p_priority), updated_at = v_job.run_at where id = v_job.id;
   end loop;
@@ -744,8 +803,10 @@ begin
   end loop;
 end $$;
 
--- A priority is served before all that comes behind it. So that bulk work is not kept waiting for ever, with each call
--- one job of it that has waited for ten minutes goes over to the normal ones.
+-- A priority is served before all that comes behind it. So that bulk work is not kept waiting for ever, one job of it
+-- that has waited for ten minutes goes over to the normal ones, and the next when that one does not wait for a worker any
+-- more: so the normal jobs are not flooded.
+create sequence ops.lifted;
 create function ops.lift_bulk(p_max integer) returns void language plpgsql as $$
 declare
   v_bulk smallint;
@@ -754,6 +815,11 @@ declare
 begin
   select priority into v_bulk from ops.priorities where name = 'bulk';
   select priority into v_normal from ops.priorities where name = 'normal';
+  perform from graphile_worker._private_jobs j
+  where j.id = pg_sequence_last_value('ops.lifted') and j.is_available and j.priority = v_normal and j.run_at <= now()
+    and not exists (
+      select from graphile_worker._private_job_queues q where q.id = j.job_queue_id and q.locked_at is not null);
+  if found then return; end if;
   select j.id, ops.uuid_in(ops.payload_of(j.payload), 'brandId') as brand_id into v_job
   from (
     select id from graphile_worker._private_jobs
@@ -765,6 +831,7 @@ begin
   if not found then return; end if;
   update graphile_worker._private_jobs
   set priority = v_normal, run_at = ops.next_turn(v_job.brand_id, v_normal) where id = v_job.id;
+  perform setval('ops.lifted', v_job.id);
 end $$;
 
 -- Whether a job that could run finds no worker while this one runs: one of another brand, or of a more urgent priority.
@@ -784,11 +851,14 @@ create function ops.others_wait(p_job bigint) returns boolean language sql stabl
         select from ops.current_pauses p where p.flag in (select jsonb_object_keys(j.flags))))
 $$;
 
--- What every worker does each second for the order of the queue. The limit bounds how long it holds rows.
+-- What some worker does each second for the order of the queue; one at a time, because the others would find its rows
+-- locked. The limit bounds how long it holds them.
 create function ops.sweep_turns(p_max integer) returns void language plpgsql as $$
 declare
   v_priority smallint;
 begin
+  if not pg_try_advisory_xact_lock(hashtextextended('sweep of turns', 0)) then return; end if;
+  perform ops.wake_closed(p_max);
   for v_priority in select priority from ops.priorities order by priority loop
     perform ops.give_turns(v_priority, p_max);
     if exists (select from ops.current_pauses) then perform ops.park_paused(v_priority, p_max); end if;
@@ -927,12 +997,13 @@ begin
   if p_key is not null then
     select * into v_waits from graphile_worker._private_jobs
     where key = p_key and locked_at is null and attempts < max_attempts for update;
+    v_priority := least(v_priority, v_waits.priority);
   end if;
   if v_waits.attempts > 0 and p_key_mode = 'preserve_run_at' then
     update graphile_worker._private_jobs set payload = p_payload::json where id = v_waits.id;
     return v_waits.id;
   elsif v_waits.attempts = 0 and (p_key_mode = 'preserve_run_at' or p_run_at is null and ops.is_turn(v_waits.run_at)) then
-    update graphile_worker._private_jobs set payload = p_payload::json, priority = least(v_priority, priority),
+    update graphile_worker._private_jobs set payload = p_payload::json, priority = v_priority,
       flags = (select jsonb_object_agg(flag, true) from unnest(v_flags) flag),
       run_at = case when v_priority < priority and ops.is_turn(run_at) then ops.next_turn(v_brand, v_priority) else run_at end
     where id = v_waits.id;

@@ -93,7 +93,7 @@ export async function pause(db: Db, paused: Paused, { target, reason, until, by 
     );
     if (rows[0] === undefined) return false;
     // Jobs that wait for the end that it had wait for the new one instead, once a sweep finds them.
-    if (before) await tx.query('select ops.wake_jobs($1, $2, false)', [before.flag, before.until]);
+    if (before) await tx.query('select ops.wake_jobs($1, $2)', [before.flag, before.until]);
     const after = { reason, until: rows[0].until };
     await recordAction(tx, { action: 'jobs.pause', target, ...ofBrand(paused), ...was(before), after });
     return true;
@@ -107,8 +107,8 @@ export async function resume(db: Db, paused: Paused, target: string): Promise<vo
     if (before === undefined) throw new NotPaused(target);
     await tx.query(
       `with closed as (
-         delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4) returning flag, until, by_breaker)
-       select ops.wake_jobs(flag, until, by_breaker) from closed`,
+         delete from ops.pauses where flag = ops.pause_flag($1, $2, $3, $4) returning flag, until)
+       select ops.wake_jobs(flag, until) from closed`,
       valuesOf(paused),
     );
     await recordAction(tx, { action: 'jobs.resume', target, ...ofBrand(paused), ...was(before) });

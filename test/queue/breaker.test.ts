@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { errorList } from '#runtime/error_list.ts';
+import { sweepTurns } from '#sql/queue/workers.ts';
+import { defineTask, TurnOver } from '#tasks/task.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
@@ -28,7 +30,7 @@ async function fail(db: TestDb, place: Place, times: number): Promise<string> {
 
 /** As if the time had come, also for the jobs that a sweep has put off until then. */
 const expire = async (db: TestDb) => {
-  await db.query('select ops.wake_jobs(flag, until, false) from ops.pauses where by_breaker');
+  await db.query('select ops.wake_jobs(flag, until) from ops.pauses where by_breaker');
   await db.query(
     'update ops.pauses set until = now(), paused_at = now() - (until - paused_at) where by_breaker',
   );
@@ -105,16 +107,55 @@ test('other errors, and five that are not in a row, open nothing', async () => {
   expect(await open(db)).toEqual([]);
 });
 
+test('a run that makes room for others was answered: it closes a breaker, and stands between refusals', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme] = await twoBrands(db);
+  const cut = defineTask({
+    ...effect,
+    name: 'cut',
+    run: async () => {
+      throw new TurnOver({ requests: 1 });
+    },
+  });
+  const makeRoom = async () =>
+    runClaimed(cut, await claimJob(db, await add(db, cut, { ...acme, label: 'x' })), db);
+  await fail(db, acme, 4);
+  await makeRoom();
+  await fail(db, acme, 4);
+  expect(await minutes(db)).toEqual([]);
+  await fail(db, acme, 1);
+  await expire(db);
+  await makeRoom();
+  expect(await minutes(db)).toEqual([]);
+});
+
+test('a breaker that closes wakes what waits for it, and nothing that its provider told to wait', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme] = await twoBrands(db);
+  const told = await add(db, effect, { ...acme, label: 'x', fail: 'wait', retryAfterMs: 600_000 });
+  await fail(db, acme, 4);
+  await run(db, told);
+  const put = await add(db, effect, { ...acme, label: 'put off' });
+  await sweepTurns(db);
+  await run(db, await add(db, effect, { ...acme, label: 'good' })); // was under way already
+  await sweepTurns(db);
+  const due = 'select run_at <= now() from graphile_worker._private_jobs where id = $1';
+  expect(await db.column(due, [put])).toEqual([true]);
+  expect(await db.column(due, [told])).toEqual([false]);
+});
+
 test('a person who resumes the connection closes it', async () => {
   await using db = await freshDb();
   await makeEffects(db);
   const [acme] = await twoBrands(db);
-  await fail(db, acme, 5);
+  const last = await fail(db, acme, 5);
   const env = { DATABASE_URL: db.url };
   const resumed = await nightshift(['jobs', 'resume', '--brand', 'acme', '--connection', 'mail'], { env });
   expect(resumed).toMatchObject({ code: 0 });
   expect(await minutes(db)).toEqual([]);
-  expect(await db.column('select count(*)::int from ops.jobs where run_at > now()')).toEqual([0]);
+  expect(await db.column('select run_at <= now() from ops.jobs where job_id = $1', [last])).toEqual([true]);
 });
 
 test('what it counts are errors that we have', async () => {

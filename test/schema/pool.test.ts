@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, inject, test } from 'vitest';
-import { openDb } from '#sql/db/pool.ts';
+import { openDb, type Tx } from '#sql/db/pool.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
 import { runProgram } from '../support/program.ts';
@@ -166,4 +166,35 @@ test.each([
   expect(error.hint).toContain('DATABASE_URL');
   expect(`${error.message} ${error.hint}`).not.toContain('hunter2-secret');
   await expect(db.transaction(async () => {})).rejects.toMatchObject({ code: 'NS_DATABASE_UNREACHABLE' });
+});
+
+test.each([
+  [
+    [
+      {
+        toPostgres: () => {
+          throw new Error('no such value');
+        },
+      },
+    ],
+    'no such value',
+  ], // fails while it is bound
+  ['none', 'must be an array'], // and before
+])('what could not be sent is not committed', async (values, why) => {
+  await using db = await freshDb();
+  await db.query('create table public.kept (id integer)');
+  let over = 0;
+  const bracket = {
+    first: () => ({ name: 'first', text: 'select 1', values: [] }),
+    body: (tx: Tx) => tx.query('insert into public.kept values (1)'),
+    last: () => ({ name: 'last', text: 'select $1::text', values: values as unknown[] }),
+    afterwards: async () => void over++,
+  };
+  await expect(db.bracketed(bracket)).rejects.toThrow(why);
+  expect(await db.column('select id from public.kept')).toEqual([]);
+  const first = () => {
+    throw new Error('no statement');
+  };
+  await expect(db.bracketed({ ...bracket, first })).rejects.toThrow('no statement');
+  expect(over).toBe(2);
 });

@@ -1,6 +1,6 @@
 /**
- * What every worker does each second: keep the order of the queue; look for workers that died, and hand their jobs
- * back; and tell the runs whose jobs were taken from them, or are to be cancelled.
+ * What every worker does each second: tell the runs whose jobs were taken from them, or are to be cancelled; look for
+ * workers that died, and hand their jobs back; and keep the order of the queue, which must not delay the others.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#runtime/errors.ts';
@@ -47,11 +47,13 @@ async function sweepOnce(
 ): Promise<void> {
   if (performance.now() - (rejoinedAt() ?? -Infinity) < OTHERS_MAY_RETURN_MS) return;
   for (const lost of await lostClaims(db, running())) lost.lose();
-  await sweepTurns(db);
   const ofDead = await sweepWorkers(db, self);
   const ofStrangers = slow ? await sweepStrangers(db, GRACE_SECONDS) : 0;
   const own = { poolId: poolId(), running: running().map(({ jobId }) => jobId), graceSeconds: GRACE_SECONDS };
   const ofOurs = slow ? await returnStrays(db, own) : 0;
   const jobs = ofDead + ofStrangers + ofOurs;
   if (jobs > 0) log.warn({ jobs, ofDead, ofStrangers, ofOurs }, 'handed jobs back');
+  await sweepTurns(db).catch((error) => {
+    log.warn({ reason: messageOf(error) }, 'the order of the queue could not be kept');
+  });
 }
