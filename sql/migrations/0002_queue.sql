@@ -497,6 +497,18 @@ create function ops.rest(p_job bigint, p_outcome text) returns interval language
   select ops.pause(greatest(ops.runs_in_vain(p_job, p_outcome), 1), '1 min')
 $$;
 
+-- Whether a run gave way to another transaction. That is nobody's fault, unless it happens again and again.
+create function ops.is_conflict(p_code text) returns boolean language sql immutable as $$
+  select coalesce(p_code in ('40001', '40P01'), false)
+$$;
+
+-- How many of a job's last runs did so in a row.
+create function ops.conflicts_in_a_row(p_job bigint) returns integer language sql stable as $$
+  select count(*)::integer from ops.job_runs
+  where job_id = p_job and id > coalesce((
+    select max(id) from ops.job_runs where job_id = p_job and not ops.is_conflict(error_code)), 0)
+$$;
+
 -- Whether a provider that answers nobody, or no more of us, ended the run: what a breaker counts.
 create function ops.is_overload(p_code text) returns boolean language sql immutable as $$
   select coalesce(p_code in ('NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED'), false)
@@ -587,6 +599,7 @@ declare
   v_attempts integer := p_attempts;
   v_failure text;
   v_open_until timestamptz;
+  v_delay interval := make_interval(secs => p_delay_seconds);
   v_as ops.job_runs;
   v_error text := nullif(concat_ws(': ', p_error ->> 'code', p_error ->> 'message'), '');
 begin
@@ -615,6 +628,13 @@ begin
     select e.ended, e.run into ended, run from ops.end_run(p_job, p_pool, p_claimed_at, null, p_outcome, p_attempts,
       p_delay_seconds, p_error, p_tally, p_progress, p_attempt, p_key, p_with_work) e;
     return;
+  end if;
+  if v_outcome = 'released' and ops.is_conflict(p_error ->> 'code') and ops.conflicts_in_a_row(p_job) > 5 then
+    v_outcome := case when p_attempt < (
+      select max_attempts from graphile_worker._private_jobs where id = p_job) then 'retrying' else 'dead' end;
+    v_attempts := p_attempt;
+    v_delay := ops.pause(p_attempt, '1 hour');
+    update ops.job_runs set outcome = v_outcome where id = run returning * into v_run;
   end if;
   -- With an error that the breaker counts it has failed, whether or not the provider says how long to wait.
   if v_outcome in ('retrying', 'held', 'dead') or v_outcome = 'snoozed' and ops.is_overload(p_error ->> 'code') then
@@ -673,7 +693,7 @@ begin
     from graphile_worker._private_jobs j where j.id = p_job;
   else
     perform ops.unlock_job(p_job, p_pool, v_attempts,
-      now() + greatest(make_interval(secs => p_delay_seconds), v_open_until - now(), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
+      now() + greatest(v_delay, v_open_until - now(), case when v_outcome = 'snoozed' then ops.rest(p_job, v_outcome) end),
       v_run.job_key, v_error);
   end if;
   select r.outcome into ended from ops.job_runs r where r.id = run; -- cancelled, where somebody wanted it
@@ -835,20 +855,24 @@ begin
 end $$;
 
 -- Whether a job that could run finds no worker while this one runs: one of another brand, or of a more urgent priority.
--- It looks at those that come first, and only at what has waited for longer than a free worker takes to claim it.
-create function ops.others_wait(p_job bigint) returns boolean language sql stable as $$
+-- It looks at those of each priority that come first, of the tasks that the worker knows, and only at what has waited for
+-- longer than a free worker takes to claim it. One priority at a time, because jobs of the future stand between them.
+create function ops.others_wait(p_job bigint, p_tasks text[]) returns boolean language sql stable as $$
   select exists (
-    select from graphile_worker._private_jobs ours cross join (
+    select from graphile_worker._private_jobs ours
+    join ops.priorities n on n.priority <= ours.priority
+    cross join lateral (
       select * from graphile_worker._private_jobs
-      where is_available and run_at <= now() order by priority, run_at limit 100) j
+      where is_available and priority = n.priority and run_at <= now()
+        and task_id = any (array(select id from graphile_worker._private_tasks where identifier = any (p_tasks)))
+        and (job_queue_id is null or job_queue_id not in (
+          select id from graphile_worker._private_job_queues where locked_at is not null))
+        and not exists (select from ops.current_pauses p where flags ? p.flag)
+      order by run_at limit 100) j
     where ours.id = p_job
-      and (j.priority < ours.priority or j.priority = ours.priority
-        and ops.uuid_in(ops.payload_of(j.payload), 'brandId') is distinct from ops.uuid_in(ops.payload_of(ours.payload), 'brandId'))
-      and case when ops.is_turn(j.run_at) then j.updated_at else j.run_at end < now() - interval '3 s'
-      and not exists (
-        select from graphile_worker._private_job_queues q where q.id = j.job_queue_id and q.locked_at is not null)
-      and not exists (
-        select from ops.current_pauses p where p.flag in (select jsonb_object_keys(j.flags))))
+      and (j.priority < ours.priority
+        or ops.uuid_in(ops.payload_of(j.payload), 'brandId') is distinct from ops.uuid_in(ops.payload_of(ours.payload), 'brandId'))
+      and case when ops.is_turn(j.run_at) then j.updated_at else j.run_at end < now() - interval '3 s')
 $$;
 
 -- What some worker does each second for the order of the queue; one at a time, because the others would find its rows

@@ -98,8 +98,9 @@ export function fenced(
 }
 
 /** Whether a job of another brand, or a more urgent one, could run and waits for a worker all the same. */
-export async function othersWait(db: Queryable, jobId: string): Promise<boolean> {
-  const { rows } = await db.query<{ wait: boolean }>('select ops.others_wait($1) as wait', [jobId]);
+export async function othersWait(db: Queryable, jobId: string, tasks: readonly string[]): Promise<boolean> {
+  const text = 'select ops.others_wait($1, $2) as wait';
+  const { rows } = await db.query<{ wait: boolean }>(text, [jobId, tasks]);
   return rows[0]?.wait === true;
 }
 

@@ -62,6 +62,16 @@ test.each(FAULTS)(
   },
 );
 
+test('a job that meets others for the sixth time in a row fails as any other', async () => {
+  await using db = await freshDb();
+  const task = raise('40P01');
+  const id = await db.transaction((tx) => enqueue(tx, task, {}));
+  const outcomes: string[] = [];
+  for (let n = 0; n < 6; n++) outcomes.push((await runClaimed(task, await claimJob(db, id), db)).outcome);
+  expect(outcomes).toEqual([...Array(5).fill('released'), 'dead']);
+  expect(await db.column('select state from ops.jobs')).toEqual(['dead']);
+});
+
 // The statement's own: it would fail on every other day too.
 test.each(['22012', '23505', '53400', '57014', 'P0001'])('an error (%s) spends one', async (code) => {
   await using db = await freshDb();

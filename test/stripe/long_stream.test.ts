@@ -119,7 +119,7 @@ test('a stream with very much makes room for the jobs of another brand, and goes
   };
   const { brandId, connectionId } = account;
   const which = { brandId, connectionId, stream: 'stripe.customers', now: LATER };
-  const read = () => runTask(impatient, which, db, { services: testKeyring });
+  const read = () => runTask(impatient, which, db, { services: testKeyring, tasks: [rollup.name] });
   const waits = await db.transaction((tx) =>
     enqueue(tx, rollup, { brandId: other.brandId, retailerId: null }),
   );

@@ -21,6 +21,8 @@ export type RunTaskOptions = {
   poolId?: string;
   /** Where runs begin and end; as everything else if not said. */
   control?: Db;
+  /** Tasks that the worker runs besides. */
+  tasks?: readonly string[];
 };
 
 /** Enqueues, claims and runs; gives the tally, or throws what the run threw. */
@@ -45,10 +47,12 @@ export function runClaimed<S extends z.ZodObject>(
   task: Task<S>,
   job: ClaimedJob,
   db: Db,
-  { services, stop = never, control = db }: RunTaskOptions = {},
+  { services, stop = never, control = db, tasks = [] }: RunTaskOptions = {},
 ): Promise<RunReport> {
   const given = { ...testServices, ...services };
-  return runJob(task, job, { db, control, log: quiet, services: given, stop, giveUp: never, lost: never });
+  const known = [task.name, ...tasks];
+  const signals = { stop, giveUp: never, lost: never };
+  return runJob(task, job, { db, control, log: quiet, services: given, tasks: known, ...signals });
 }
 
 /** Claims one job as the library does, but this one whatever else waits, and whatever its lane does. */

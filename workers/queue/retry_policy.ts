@@ -24,7 +24,7 @@ export function endOfSuccess(tally: Tally, { attempt }: Attempts): RunEnd {
   return { outcome, attempts: attempt, tally };
 }
 
-/** A fault of the database, or a deadlock, costs the job only a pause, which `ops.end_run` determines. */
+/** A fault of the database, or a deadlock, costs the job only a pause, which `ops.end_run` determines; five deadlocks at most. */
 export function endOfFailure(
   error: unknown,
   { attempt, attemptsMax }: Attempts,

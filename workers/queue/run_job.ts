@@ -46,6 +46,8 @@ export type RunOptions = {
   lost: AbortSignal;
   /** Aborts when waiting for PostgreSQL makes no sense any more. */
   giveUp: AbortSignal;
+  /** The names of all tasks that the worker runs. */
+  tasks: readonly string[];
 };
 
 export type RunReport = { outcome: Outcome | 'lost'; tally?: Tally; error?: unknown };
@@ -83,7 +85,7 @@ export async function runJob(task: Task, job: ClaimedJob, options: RunOptions): 
     });
   const { outcome, run } = db.ended() ?? (await settled());
   const ms = Math.round(performance.now() - startedAt);
-  const level = isBlameless(error) ? 'warn' : levels[outcome];
+  const level = outcome === 'released' && isBlameless(error) ? 'warn' : levels[outcome];
   log[level]({ run, ...tally, outcome, ms, ...(error === undefined ? {} : { err: error }) }, 'job');
   return { outcome, tally, error };
 }
@@ -129,7 +131,7 @@ const levels = {
   cancelled: 'warn',
 } as const;
 
-type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop' | 'lost'> & { db: FencedDb };
+type BodyOptions = Pick<RunOptions, 'log' | 'services' | 'stop' | 'lost' | 'tasks'> & { db: FencedDb };
 type BodyEnd = { end: RunEnd; tally?: Tally; error?: unknown };
 
 async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: BodyOptions): Promise<BodyEnd> {
@@ -148,7 +150,7 @@ async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: Bo
     const id = String(job.id);
     const context = {
       ...{ job: id, db, log, services, signal, now, progress: db.progress },
-      othersWait: () => othersWait(db, id),
+      othersWait: seldom(() => othersWait(db, id, given.tasks)),
     };
     const work = task.run(payload, context);
     const tally = await Promise.race([work, outstayed]);
@@ -164,6 +166,18 @@ async function runBody(task: Task, job: ClaimedJob, { stop, lost, ...given }: Bo
       reason instanceof TaskTimedOut ? new TaskTimedOut(task.name, task.timeoutSeconds, thrown) : thrown;
     return { error, end: endOfFailure(error, attempts) };
   }
+}
+
+const OTHERS_READ_MS = 3_000;
+
+/** A run asks after each page; the question reads the head of the queue. */
+function seldom(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let askedAt = -Infinity;
+  return async () => {
+    if (performance.now() - askedAt < OTHERS_READ_MS) return false;
+    askedAt = performance.now();
+    return ask();
+  };
 }
 
 const attemptsOf = ({ attempts, max_attempts }: ClaimedJob) => ({

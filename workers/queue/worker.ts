@@ -66,7 +66,16 @@ export async function startWorker({ url, concurrency, log, ...options }: WorkerO
 
   const running: Running = new Set();
   const { services } = options;
-  const runs = { db, control, log, services, stop: stops.running.signal, giveUp: stops.waiting.signal };
+  const tasks = options.tasks.map(({ name }) => name);
+  const runs = {
+    db,
+    control,
+    log,
+    services,
+    tasks,
+    stop: stops.running.signal,
+    giveUp: stops.waiting.signal,
+  };
   const taskList = handlers(
     options.tasks,
     running,
