@@ -102,7 +102,7 @@ test('who asks for a sync or a rollup means now, also where the job of it waits 
   for (const verb of verbs) await nightshift(verb, { env: shop.env });
   await db.query("update graphile_worker._private_jobs set run_at = now() + interval '1 day'");
   for (const verb of verbs) expect(await nightshift(verb, { env: shop.env })).toMatchObject({ code: 0 });
-  expect(await db.column('select run_at <= now() from graphile_worker.jobs')).toEqual([true, true]);
+  expect(await db.column('select distinct run_at <= now() from graphile_worker.jobs')).toEqual([true]);
 });
 
 test('a refused key holds the connection, and a new key lets its sync go on', async () => {
