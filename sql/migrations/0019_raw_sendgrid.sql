@@ -42,6 +42,7 @@ comment on column raw.sendgrid_statistics.time_zone is 'the zone of the day, as 
 comment on column raw.sendgrid_statistics.unique_opens is 'persons who opened on this day; a person is remembered for about 7 days, so the sum over days is not a number of persons, and may exceed delivered of the day';
 comment on column raw.sendgrid_statistics.unique_clicks is 'as unique_opens';
 create index sendgrid_statistics_by_day on raw.sendgrid_statistics (brand_id, connection_id, day);
+create index sendgrid_statistics_of_root on raw.sendgrid_statistics (brand_id, connection_id, id);
 
 create table raw.sendgrid_events (
   brand_id uuid not null,
@@ -170,6 +171,7 @@ create table raw.sendgrid_single_send_days (
 comment on table raw.sendgrid_single_send_days is 'counts of each campaign by day of the brand''s zone';
 comment on column raw.sendgrid_single_send_days.time_zone is 'the zone that SendGrid was asked to count the day in';
 create index sendgrid_single_send_days_by_day on raw.sendgrid_single_send_days (brand_id, connection_id, day);
+create index sendgrid_single_send_days_of_root on raw.sendgrid_single_send_days (brand_id, connection_id, id);
 
 create table raw.sendgrid_bounces (
   brand_id uuid not null,

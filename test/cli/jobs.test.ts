@@ -28,7 +28,7 @@ test('a dead job is listed, explained and put back, and then runs again', async 
   expect(shown.stdout).toContain('next: Do what a person does.');
   const status = await nightshift(['status', '--json'], { env });
   expect(status.json()).toMatchObject([
-    { jobs: { dead: 1 }, attention: [expect.stringContaining('jobs list')] },
+    { jobs: { dead: 1 }, attention: [expect.stringContaining('failures list')] },
   ]);
 
   expect(await nightshift(['jobs', 'retry', id], { env })).toMatchObject({ code: 0 });
@@ -68,9 +68,15 @@ test('a rollup that is waited for works on the marked days and says what it did'
   const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}` };
   const run = ['rollup', 'run', '--brand', String(brand), '--json'];
   const tried = await nightshift([...run, '--dry-run'], { env });
-  expect(tried.json()).toEqual([{ brand, retailer: slug, days: 2, from: '2026-03-01', to: '2026-03-03' }]);
+  expect(tried.json()).toEqual([
+    { brand, retailer: slug, days: 2, from: '2026-03-01', to: '2026-03-03' },
+    { brand, retailer: null, days: 0, from: null, to: null },
+  ]);
   const done = await nightshift([...run, '--wait'], { env });
   expect(done.code).toBe(0);
-  expect(done.json()).toMatchObject([{ brand, retailer: slug, state: 'succeeded', days: 2 }]);
+  expect(done.json()).toMatchObject([
+    { brand, retailer: slug, state: 'succeeded', days: 2 },
+    { brand, retailer: null, state: 'succeeded', days: 0 },
+  ]);
   expect(await db.column('select count(*) from ops.marks')).toEqual([0]);
 });

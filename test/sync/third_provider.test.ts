@@ -85,8 +85,8 @@ test('its figures are in bi.completeness by its rows in ops.streams alone, from 
     );
   const begun = [
     { source: 'emails', first: '2024-03-01' },
-    { source: 'social', first: '2024-03-07' },
     { source: 'spend', first: '2024-03-05' },
+    { source: 'views', first: '2024-03-07' },
   ];
   expect(await days(one.brandId)).toEqual(begun);
   expect(await days(one.brandId, "and state = 'final'")).toEqual(begun);

@@ -97,7 +97,7 @@ const views = recordTable({
   keeps: 'counters',
   columns: {
     id: text('id'),
-    read_at: instant('read_at', { marks: 'social' }),
+    read_at: instant('read_at', { marks: 'views' }),
     views: count('views'),
     payload: noPayload,
   },

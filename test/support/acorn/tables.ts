@@ -20,7 +20,7 @@ const MIGRATION = `
   values ('acorn.campaigns', 'acorn', '1 day', '{}', null, null),
          ('acorn.opens', 'acorn', '1 day', '{emails}', 'raw.acorn_opens', 'opened_at'),
          ('acorn.spend', 'acorn', '1 day', '{spend}', 'raw.acorn_spend', 'day'),
-         ('acorn.views', 'acorn', '1 day', '{social}', 'raw.acorn_views', 'read_at')`;
+         ('acorn.views', 'acorn', '1 day', '{views}', 'raw.acorn_views', 'read_at')`;
 
 export async function migrateAcorn(db: Db): Promise<void> {
   await db.query(MIGRATION);
