@@ -51,6 +51,15 @@ test('a worker that starts takes over at once what the one before it had when it
   expect(await lockedLanes(db)).toEqual([]);
 });
 
+test('jobs are handed back even if the order of the queue cannot be kept', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  await crash(db, await add(db, effect, { label: 'a' }), { begun: true });
+  await db.query('drop function ops.sweep_turns(integer)');
+  await using _ = await aWorker(db);
+  await eventually(async () => expect(await effects(db)).toEqual(['a']));
+});
+
 // The server process of a killed client lives on while its statement runs, with the row locked.
 test('a job whose row a dead worker’s session still holds waits for the next sweep', async () => {
   await using db = await freshDb();
