@@ -3,6 +3,13 @@
 
 -- One row per reading of a number of a post. `gained` is null for the first reading, which falls on the day of the
 -- post, and where the map from fields to numbers has changed in between.
+create view fact.social_posts as
+select brand_id, connection_id, id, platform, published_at, campaign, deleted_at from raw.ayrshare_posts;
+
+-- Apart from what each reading follows, which costs a look-up a row.
+create view fact.social_reading_times as
+select brand_id, connection_id, id as post_id, read_at from raw.ayrshare_post_readings;
+
 create view fact.social_readings as
 select r.brand_id, r.connection_id, r.id as post_id, r.platform, r.published_at, r.read_at, r.metric, r.value,
        e.read_at is null as is_first, e.mapping_version <> r.mapping_version as is_break,

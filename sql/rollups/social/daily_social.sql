@@ -41,7 +41,7 @@ with gained as (
   select p.connection_id, o.platform, p.day, count(*) as posts
   from spans p
   cross join lateral (
-    select platform from raw.ayrshare_posts
+    select platform from fact.social_posts
     where brand_id = $1 and connection_id = p.connection_id and deleted_at is null
       and published_at >= p.starts_at and published_at < p.ends_at
     order by published_at

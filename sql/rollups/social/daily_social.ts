@@ -3,7 +3,7 @@ import { defineRollup } from '../define.ts';
 export const dailySocial = defineRollup(import.meta.url, {
   name: 'daily_social',
   of: 'brand',
-  reads: ['fact.social_readings', 'fact.social_account_readings', 'raw.ayrshare_posts'],
+  reads: ['fact.social_readings', 'fact.social_account_readings', 'fact.social_posts'],
   writes: 'agg.daily_social',
   grain: ['brand_id', 'connection_id', 'platform', 'day'],
   measures: [

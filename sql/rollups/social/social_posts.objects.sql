@@ -2,7 +2,7 @@
 select p.connection_id, o.id as object
 from spans p
 cross join lateral (
-  select id from raw.ayrshare_posts
+  select id from fact.social_posts
   where brand_id = $1 and connection_id = p.connection_id and published_at >= p.starts_at and published_at < p.ends_at
   order by published_at
 ) o
@@ -10,7 +10,7 @@ union
 select p.connection_id, r.id
 from spans p
 cross join lateral (
-  select id from raw.ayrshare_post_readings
+  select post_id as id from fact.social_reading_times
   where brand_id = $1 and connection_id = p.connection_id and read_at >= p.starts_at and read_at < p.ends_at
   order by read_at
 ) r

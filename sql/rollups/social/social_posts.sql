@@ -4,7 +4,7 @@ select s.connection_id, s.object as post_id, o.platform, o.published_at,
        n.impressions, n.reach, n.likes, n.comments, n.shares, n.saves, n.clicks, n.video_views, n.falls, n.read_at
 from spans s
 cross join lateral (
-  select * from raw.ayrshare_posts
+  select * from fact.social_posts
   where brand_id = $1 and connection_id = s.connection_id and id >= s.object and id <= s.object and deleted_at is null
   order by id
 ) o

@@ -4,7 +4,7 @@ export const socialPosts = defineRollup(import.meta.url, {
   name: 'social_posts',
   of: 'brand',
   object: 'post_id',
-  reads: ['raw.ayrshare_posts', 'raw.ayrshare_post_readings', 'fact.social_readings'],
+  reads: ['fact.social_posts', 'fact.social_reading_times', 'fact.social_readings'],
   writes: 'agg.social_posts',
   grain: ['brand_id', 'connection_id', 'post_id'],
   measures: [
