@@ -47,14 +47,14 @@ export async function benchSoak(server: BenchServer): Promise<Figure[]> {
   });
   const samples: Sample[] = [];
   const start = performance.now();
-  let told = 0;
+  let reported = 0;
   for (let at = 0; at <= MINUTES * 60_000; at = performance.now() - start) {
     processes.assertAlive();
     const sample = { at, ...(await look(db)), rss: await processes.rss() };
     samples.push(sample);
     process.stderr.write(`${JSON.stringify(sample)}\n`);
-    for (const line of processes.warnings.slice(told)) process.stderr.write(`warned: ${line}\n`);
-    told = processes.warnings.length;
+    for (const line of processes.warnings.slice(reported)) process.stderr.write(`warned: ${line}\n`);
+    reported = processes.warnings.length;
     await sleep(SAMPLE_MS - ((performance.now() - start) % SAMPLE_MS));
   }
   return [...(await worked(db)), ...figuresOf(samples), warned(processes.warnings)];
@@ -88,9 +88,9 @@ function warned(warnings: readonly string[]): Figure {
 }
 
 function figuresOf(samples: readonly Sample[]): Figure[] {
-  const settled = samples.slice(Math.floor(samples.length * WARM_SHARE));
+  const steady = samples.slice(Math.floor(samples.length * WARM_SHARE));
   const names = Object.keys(samples[0]?.rss ?? {});
-  return [...names.flatMap((name) => memoryOf(name, settled)), ...tablesOf(settled)];
+  return [...names.flatMap((name) => memoryOf(name, steady)), ...tablesOf(steady)];
 }
 
 function memoryOf(name: string, samples: readonly Sample[]): Figure[] {

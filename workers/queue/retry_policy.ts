@@ -9,8 +9,7 @@ import type { Tally } from '#tasks/task.ts';
 export const BACKOFF_FIRST_SECONDS = 5;
 export const BACKOFF_MAX_SECONDS = 3_600;
 // A provider's own wait counts for at most a day; an extra tenth spreads the jobs. If it names none, or one in the
-// past,
-// `ops.end_run` adds a pause.
+// past, `ops.end_run` adds a pause.
 export const RETRY_AFTER_MAX_SECONDS = 24 * 3_600;
 export const RETRY_AFTER_SPREAD = 0.1;
 
