@@ -3,7 +3,7 @@
  * values. One message reports all faults. An empty variable counts as not set.
  */
 import { z } from 'zod';
-import { isPingAddress } from './addresses.ts';
+import { isSafeAddress, isSafeBase } from './addresses.ts';
 import { isCurrency } from './currencies.ts';
 import { coded } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
@@ -32,6 +32,8 @@ export type Config = {
   sentryDsn: string | undefined;
   /** Where the web server listens: for deliveries, and for those who read its metrics. */
   web: { public: { host: string; port: number }; metrics: { host: string; port: number } };
+  /** Where providers reach it, without a slash at the end. */
+  publicUrl: string | undefined;
   /** Takes alerts, signed with the secret. */
   alertWebhook: { url: string; secret: string } | undefined;
   /** Addresses of an outside watch: what schedulers tell that they look, and what is told that all nights are kept. */
@@ -102,6 +104,14 @@ const environment = z.object({
   NIGHTSHIFT_WEB_PORT: wholeNumber(0, PORT_MAX)
     .prefault('8360')
     .describe('Port on which it takes deliveries; 0 for a free one.'),
+  NIGHTSHIFT_PUBLIC_URL: z
+    .string()
+    .refine(isSafeBase, 'must be an address that begins with https://, or http:// of this machine')
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+    .describe(
+      'Where providers reach the web server, through your proxy: `connections webhooks add` tells them.',
+    ),
   NIGHTSHIFT_METRICS_HOST: listened()
     .prefault('127.0.0.1')
     .describe('Address on which the web server tells its metrics; they are not for everyone.'),
@@ -160,6 +170,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       public: { host: data.NIGHTSHIFT_WEB_HOST, port: data.NIGHTSHIFT_WEB_PORT },
       metrics: { host: data.NIGHTSHIFT_METRICS_HOST, port: data.NIGHTSHIFT_METRICS_PORT },
     },
+    publicUrl: data.NIGHTSHIFT_PUBLIC_URL,
     alertWebhook: alertWebhookOf(data.NIGHTSHIFT_ALERT_URL, data.NIGHTSHIFT_ALERT_SECRET),
     pings: { scheduler: data.NIGHTSHIFT_PING_SCHEDULER_URL, nights: data.NIGHTSHIFT_PING_NIGHTS_URL },
   };
@@ -182,7 +193,7 @@ function address(...protocols: string[]) {
 function pingAddress() {
   return z
     .string()
-    .refine(isPingAddress, 'must be an address that begins with https://, or http:// of this machine')
+    .refine(isSafeAddress, 'must be an address that begins with https://, or http:// of this machine')
     .optional();
 }
 

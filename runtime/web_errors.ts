@@ -7,6 +7,16 @@ export const webErrors = {
     when: 'deliveries are to be relayed to a host that is not allowed',
     next: 'list it in `NIGHTSHIFT_ALLOWED_HOSTS`; use https',
   },
+  NS_WEBHOOK_SECRET_NEEDED: {
+    exit: 'conflict',
+    when: 'the provider signs all deliveries of the account with one secret, which another consumer has chosen',
+    next: 'store it: `connections webhooks secret`, then `connections webhooks add` again',
+  },
+  NS_WEBHOOK_SLOT_TAKEN: {
+    exit: 'conflict',
+    when: 'the provider has no room for another subscription: another consumer has the slot',
+    next: 'let ours take the slot and relay to that consumer: `connections webhooks relay`',
+  },
   NS_WEBHOOK_SECRETS_FULL: {
     exit: 'conflict',
     when: 'a connection has so many webhook secrets that one more would only slow its deliveries down',

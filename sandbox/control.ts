@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ZodError, z } from 'zod';
 import type { Ecb } from './ecb/handler.ts';
 import type { Faults } from './faults.ts';
+import type { Hooks } from './hooks/hooks.ts';
 import { BadRequest, parseObject, type Reply, readBody, send } from './http.ts';
 import type { RequestLog } from './request_log.ts';
 import type { Shopify } from './shopify/handler.ts';
@@ -23,6 +24,7 @@ export type Served = {
 export type ControlSettings = {
   faults: Faults;
   requests: RequestLog;
+  hooks: Hooks;
   url: () => string;
   served: () => Served;
   /** Serves another directory, or the built-in data when none is given; `now` takes the place of its own. */
@@ -35,7 +37,7 @@ const loadShape = z
 
 /** The sandbox's own endpoints below `/_sandbox`. */
 export function control(settings: ControlSettings) {
-  const { faults, requests, load } = settings;
+  const { faults, requests, hooks, load } = settings;
 
   const routes: Record<string, (body: string, query: URLSearchParams) => Promise<unknown> | unknown> = {
     'GET /_sandbox/status': () => status(settings),
@@ -67,6 +69,7 @@ export function control(settings: ControlSettings) {
     'POST /_sandbox/reset': () => {
       faults.clear();
       requests.clear();
+      hooks.clear();
       return { ok: true };
     },
   };

@@ -36,7 +36,7 @@ export function send(
   { status, body, headers = {} }: Reply,
   cutAt?: number,
 ): number {
-  const bytes = Buffer.from(JSON.stringify(body));
+  const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': bytes.length,

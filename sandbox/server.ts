@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { control, type Served } from './control.ts';
 import { Ecb } from './ecb/handler.ts';
 import { Faults } from './faults.ts';
+import { Hooks } from './hooks/hooks.ts';
 import { BadRequest, send } from './http.ts';
 import { RequestLog } from './request_log.ts';
 import { ScenarioError } from './scenario_error.ts';
@@ -41,6 +42,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const { port = 0, host = '127.0.0.1', data, log = () => {} } = options;
   const faults = new Faults();
   const requests = new RequestLog();
+  const hooks = new Hooks();
   let url = '';
   const serve = async (dir: string | undefined, instant?: string): Promise<Served> => {
     const world = await loadWorld(dir, instant);
@@ -48,13 +50,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const now = () => world.now ?? Date.now();
     return {
       world,
-      shopify: new Shopify({ faults, requests, baseUrl: () => url }, world),
-      stripe: new Stripe({ faults, requests, world: world.stripe, now }),
+      shopify: new Shopify({ faults, requests, hooks, baseUrl: () => url }, world),
+      stripe: new Stripe({ faults, requests, hooks, world: world.stripe, now }),
       ecb: new Ecb({ faults, requests, rates: world.rates, now }),
       tables: new Map(
         declarations.flatMap((declaration) => {
           const accounts = world.tables.get(declaration.name) ?? new Map();
-          const provider = new TableProvider(declaration, { faults, requests, accounts, now });
+          const provider = new TableProvider(declaration, { faults, requests, hooks, accounts, now });
           return (declaration.hosts ?? [declaration.name]).map((host) => [host, provider] as const);
         }),
       ),
@@ -66,6 +68,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const handle = control({
     faults,
     requests,
+    hooks,
     url: () => url,
     served: () => served,
     load: async (dir, instant) => {

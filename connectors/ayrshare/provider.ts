@@ -11,6 +11,7 @@ import { profilesStream } from './streams/profiles.ts';
 import { sentPostsStream } from './streams/sent_posts.ts';
 import { userStream } from './streams/user.ts';
 import { webhook } from './webhook.ts';
+import { webhooks } from './webhooks.ts';
 
 const profile = {
   written: 'REF_ID',
@@ -40,6 +41,7 @@ export const ayrshare = defineProvider({
   ],
   retirements,
   webhook,
+  webhooks,
   check: checkAyrshare,
   assertAccount: (context) => getUser(openAyrshare(context)),
 });

@@ -1,6 +1,6 @@
 /**
  * Webhooks of a profile: one secret signs all its actions. While it is replaced, both sign for a day. No delivery has
- * figures; what it says of accounts and posts is found by the next sync. https://www.ayrshare.com/docs/apis/webhooks/overview
+ * figures: what it says of accounts and posts is read. https://www.ayrshare.com/docs/apis/webhooks/overview
  */
 import { quote } from '#runtime/scrub.ts';
 import { isObject } from '../kit/fields.ts';
@@ -30,8 +30,17 @@ export const webhook: Webhook = {
     const { action, hookId } = isObject(body) ? body : {};
     // The id that is signed; the one in the headers is not.
     const id = typeof hookId === 'string' && hookId !== '' ? hookId : digestOf(delivery);
-    return { id, topic: quote(String(action ?? 'unknown'), 200), hints: [] };
+    const stream = HINTS[String(action)];
+    const hints = stream === undefined ? [] : [{ stream }];
+    return { id, topic: quote(String(action ?? 'unknown'), 200), hints };
   },
+};
+
+/** Which stream reads what an action tells of; a suspended profile is held by the answer to that. */
+const HINTS: Readonly<Record<string, string>> = {
+  social: 'ayrshare.user',
+  scheduled: 'ayrshare.sent_posts',
+  suspended: 'ayrshare.user',
 };
 
 function signaturesIn({ headers }: Delivery): Buffer[] {

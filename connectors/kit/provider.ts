@@ -8,6 +8,7 @@ import type { Sealer } from '#sql/tenants/secrets.ts';
 import type { RequestStats } from './http/retry.ts';
 import type { KeyForm } from './key_form.ts';
 import type { ConnectorDb, Stream } from './stream.ts';
+import type { Subscribing } from './subscriptions.ts';
 import type { Webhook } from './webhook.ts';
 
 /** The context of a request outside of a sync. */
@@ -69,6 +70,8 @@ export type Provider = ProviderAddress & {
   streams: readonly Stream[];
   /** How it delivers what changes. Absent: it is only asked. */
   webhook?: Webhook;
+  /** How it is told to. Absent: a person tells it on its own pages. */
+  webhooks?: Subscribing;
   /** What it takes away, and when. */
   retirements: readonly Retirement[];
   /** Checks a connection; throws what a sync would throw if the key does not work at all. */

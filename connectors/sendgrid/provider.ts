@@ -11,6 +11,7 @@ import { categoryStatisticsStream, statisticsStream, subuserStatisticsStream } f
 import { groupUnsubscribesStream, suppressionStreams } from './streams/suppressions.ts';
 import { templatesStream, unsubscribeGroupsStream } from './streams/whole_lists.ts';
 import { webhook } from './webhook.ts';
+import { webhooks } from './webhooks.ts';
 
 export const sendgrid = defineProvider({
   name: 'sendgrid',
@@ -35,6 +36,7 @@ export const sendgrid = defineProvider({
   isReconcilable: false,
   retirements,
   webhook,
+  webhooks,
   streams: [
     statisticsStream,
     ...suppressionStreams,

@@ -9,6 +9,7 @@ import { productsStream } from './streams/products.ts';
 import { shopStream } from './streams/shop.ts';
 import { deletionsStream } from './sync/deletions.ts';
 import { webhook } from './webhook.ts';
+import { webhooks } from './webhooks.ts';
 
 const HOST = /^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$/;
 
@@ -31,6 +32,7 @@ export const shopify = defineProvider({
   isReconcilable: false, // each sync compares its counts with the shop's own
   streams: [shopStream, productsStream, customersStream, ordersStream, deletionsStream],
   webhook,
+  webhooks,
   retirements,
   check: checkShopify,
 });

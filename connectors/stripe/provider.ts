@@ -18,6 +18,7 @@ import { promotionCodesStream } from './streams/promotion_codes.ts';
 import { refundsStream } from './streams/refunds.ts';
 import { subscriptionsStream } from './streams/subscriptions.ts';
 import { webhookOf } from './webhook.ts';
+import { webhooksOf } from './webhooks.ts';
 
 const streams = [
   productsStream,
@@ -51,6 +52,7 @@ export const stripe = defineProvider({
   isReconcilable: true,
   streams,
   webhook: webhookOf(streams),
+  webhooks: webhooksOf(streams),
   retirements,
   check: checkStripe,
   assertAccount: (context) => assertOwnAccount(openStripe(context), context.connection),

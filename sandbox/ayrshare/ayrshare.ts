@@ -2,6 +2,7 @@
 import type { Draft } from '../ndjson.ts';
 import { type Account, type Accounts, type Asked, type Asking, declare, Refusal } from '../tables/declare.ts';
 import { cached, FILES, type Settings, shape, shown, statesAt } from './settings.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 type Question = Asked<Settings>;
 
@@ -29,6 +30,7 @@ export const ayrshare = declare<Settings>({
     { on: 'GET /history/{}', answer: history },
     { on: 'POST /analytics/post', answer: postAnalytics },
     { on: 'POST /analytics/social', answer: socialAnalytics },
+    ...webhookRoutes,
   ],
 });
 

@@ -5,6 +5,7 @@ import { toLocalDay } from '../zone.ts';
 import { listLogs, oneLog } from './logs.ts';
 import { FILES, type Settings, secondsOf, shape } from './settings.ts';
 import { METRICS, noCounts, SEND_METRICS, statisticsOf } from './statistics.ts';
+import { WEBHOOK_SCOPES, webhookRoutes } from './webhooks.ts';
 
 type Question = Asked<Settings>;
 
@@ -18,7 +19,8 @@ const GLOBAL_ONLY = /^\/v3\/(marketing|messages|geo)\b/;
 export const SCOPES = [
   ...['stats.read', 'stats.global.read', 'categories.read', 'categories.stats.read', 'subusers.read'],
   ...['subusers.stats.read', 'marketing.read', 'suppression.read', 'asm.groups.read', 'templates.read'],
-  ...['messages.read', 'user.webhooks.event.settings.read', 'user.username.read', 'mail.send'],
+  ...['messages.read', 'user.username.read', 'mail.send'],
+  ...WEBHOOK_SCOPES,
 ];
 
 const scopesOf = ({ settings }: Account<Settings>) => settings.scopes ?? SCOPES;
@@ -100,6 +102,7 @@ export const sendgrid = declare<Settings>({
     { on: 'GET /v3/marketing/stats/singlesends/{}', needs: 'marketing.read', answer: sendDays },
     { on: 'POST /v3/logs', needs: 'messages.read', answer: listLogs },
     { on: 'GET /v3/logs/{}', needs: 'messages.read', answer: oneLog },
+    ...webhookRoutes,
   ],
 });
 

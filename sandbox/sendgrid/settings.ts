@@ -17,6 +17,8 @@ export const shape = z
       scopes: z.array(z.string()).optional(),
       /** Without the plan its lists are refused. */
       marketing: z.boolean().default(true),
+      /** So many Event Webhooks may be switched on. */
+      webhooks: z.int().nonnegative().default(1),
       limit: z.strictObject({ count: z.int().positive(), seconds: z.int().positive() }).optional(),
     }),
   )

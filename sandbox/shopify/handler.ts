@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults, Place, Target } from '../faults.ts';
+import type { Hooks } from '../hooks/hooks.ts';
 import { BadRequest, hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
 import { BulkOperations } from './bulk/bulk.ts';
@@ -13,7 +14,7 @@ import { Tokens } from './tokens.ts';
 
 const UNKNOWN_KEY = '[API] Invalid API key or access token (unrecognized login or wrong password)';
 
-export type ShopifySettings = { faults: Faults; requests: RequestLog; baseUrl: () => string };
+export type ShopifySettings = { faults: Faults; requests: RequestLog; hooks: Hooks; baseUrl: () => string };
 
 type ShopState = { bulk: BulkOperations; bucket: Bucket; asked: number };
 type Exchange = {
@@ -126,6 +127,7 @@ export class Shopify {
     if (throttle) entry.faults.push('throttled');
     const asked = {
       shop,
+      hooks: this.#settings.hooks,
       now: this.#world.now ?? Date.now(),
       bulk: state.bulk,
       faults: pageFaults(this.#settings.faults, shop, target, state.asked),

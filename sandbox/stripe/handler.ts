@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults, Target } from '../faults.ts';
-import { hangUp, type Reply, send, sleep } from '../http.ts';
+import type { Hooks } from '../hooks/hooks.ts';
+import { hangUp, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
 import { answer } from './api/answer.ts';
 import { type Caller, callerOf, expiredKey } from './api/auth.ts';
+import { endpointAnswer } from './api/endpoints.ts';
 import { RateLimits, TOO_MANY } from './api/limits.ts';
 import { type Params, readQuery } from './api/query.ts';
 import type { Question } from './api/question.ts';
 import { StripeError } from './api/stripe_error.ts';
-import type { StripeWorld } from './objects.ts';
+import type { StripeObject, StripeWorld } from './objects.ts';
 
 export const STRIPE_VERSION = '2026-10-28.endive';
 
@@ -17,6 +19,7 @@ export type StripeSettings = {
   faults: Faults;
   requests: RequestLog;
   world: StripeWorld;
+  hooks: Hooks;
   /** The instant (ms) as of which the provider answers. */
   now: () => number;
 };
@@ -86,13 +89,26 @@ export class Stripe {
       }
       const url = new URL(path, 'http://sandbox');
       this.#limits.assertWithin(caller.account, url.pathname);
-      const body = answer(this.#question(request, caller, url, target, entry));
+      const changed = await this.#endpoint(request, caller, url);
+      const body = changed ?? answer(this.#question(request, caller, url, target, entry));
       return { status: 200, body };
     } catch (error) {
       if (!(error instanceof StripeError)) throw error;
       entry.errors = [String(error.body.error.code ?? error.body.error.type)];
       return { status: error.status, body: error.body, headers: error.headers };
     }
+  }
+
+  /** What concerns webhook endpoints, the only objects that can be changed here. */
+  async #endpoint(request: IncomingMessage, caller: Caller, url: URL): Promise<StripeObject | undefined> {
+    const { method = '', headers } = request;
+    const form = method === 'POST' ? `?${await readBody(request)}` : url.search;
+    const key = headers['idempotency-key'];
+    return endpointAnswer({
+      ...{ method, path: url.pathname, params: readQuery(form), caller, hooks: this.#settings.hooks },
+      ...{ idempotencyKey: typeof key === 'string' ? key : undefined },
+      now: Math.floor(this.#settings.now() / 1000),
+    });
   }
 
   #question(request: IncomingMessage, caller: Caller, url: URL, target: Target, entry: Entry): Question {

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { Place } from '../faults.ts';
+import type { Hooks } from '../hooks/hooks.ts';
 import type { Draft } from '../ndjson.ts';
 
 /** An account of a scenario: its part of `scenario.json`, and the rows of its files. */
@@ -22,6 +23,7 @@ export type Asked<Settings> = Asking & {
   ids: readonly string[];
   body: Draft;
   account: Account<Settings>;
+  hooks: Hooks;
   /** The instant (ms) as of which the provider answers. */
   now: number;
 };
@@ -31,7 +33,9 @@ export type Route<Settings> = {
   on: string;
   /** The permission that it takes. */
   needs?: string;
-  /** The body of a 200, or throws `Refusal`. */
+  /** Of what is not refused; 200 if absent. */
+  status?: 201 | 204;
+  /** The body, or throws `Refusal`. */
   answer(asked: Asked<Settings>): unknown;
 };
 

@@ -1,6 +1,7 @@
 /** Plays a declared provider: faults, keys, permissions and limits in the order in which a real one looks at them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults, Target } from '../faults.ts';
+import type { Hooks } from '../hooks/hooks.ts';
 import { hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
 import {
@@ -17,6 +18,7 @@ export type PlaySettings<Settings> = {
   faults: Faults;
   requests: RequestLog;
   accounts: Accounts<Settings>;
+  hooks: Hooks;
   now: () => number;
 };
 
@@ -112,8 +114,9 @@ export class TableProvider<Settings> {
       this.#permit(account, route, target, entry);
       headers = this.#count(account, route);
       const sent = body === '' ? {} : parseObject(body);
-      const answer = route.answer({ ...asking, ids, body: sent, account, now: this.#settings.now() });
-      return { status: 200, body: answer, headers };
+      const { hooks, now } = this.#settings;
+      const answer = route.answer({ ...asking, ids, body: sent, account, hooks, now: now() });
+      return { status: route.status ?? 200, body: answer, headers };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       entry.errors = [error.message];

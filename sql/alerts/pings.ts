@@ -1,6 +1,6 @@
 /** Addresses of brands that are told when the figures of a day are final, and whether that is so. */
 
-import { isPingAddress } from '#runtime/addresses.ts';
+import { isSafeAddress } from '#runtime/addresses.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
@@ -25,7 +25,7 @@ export async function setPing(
   brandId: string,
   address: string | null,
 ): Promise<void> {
-  if (address !== null && !isPingAddress(address)) throw new PingRefused();
+  if (address !== null && !isSafeAddress(address)) throw new PingRefused();
   const target = await keepBrand(tx, brandId);
   const { rowCount } = await tx.query('delete from app.pings where brand_id = $1', [brandId]);
   if (address !== null) {

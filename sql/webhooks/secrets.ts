@@ -69,22 +69,25 @@ export type NewSecret = ConnectionKey & {
   secret: string;
   /** From now on only this one verifies. */
   only: boolean;
+  /** The subscription that it came with; it takes the place of an earlier one of it. */
+  of?: string;
 };
 
 /** Adds a secret beside those that verify already, or in their place. Returns how many there are. */
 export async function addSecret(
   tx: Tx,
   sealer: Sealer,
-  { brandId, connectionId, name, secret, only }: NewSecret,
+  { brandId, connectionId, name, secret, only, of }: NewSecret,
 ): Promise<number> {
   await keepConnection(tx, { brandId, connectionId });
   const key = [brandId, connectionId];
   if (only) await tx.query('delete from app.webhook_secrets where brand_id = $1 and connection_id = $2', key);
+  if (of !== undefined) await dropSecrets(tx, { brandId, connectionId }, [of]);
   const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'webhook' });
   await tx.query(
-    `insert into app.webhook_secrets (brand_id, connection_id, secret, secret_key_id, added_at)
-     values ($1, $2, $3, $4, clock_timestamp())`,
-    [...key, sealed, keyId],
+    `insert into app.webhook_secrets (brand_id, connection_id, secret, secret_key_id, subscription_id, added_at)
+     values ($1, $2, $3, $4, $5, clock_timestamp())`,
+    [...key, sealed, keyId, of ?? null],
   );
   const { rows } = await tx.query<{ n: number }>(
     'select count(*) as n from app.webhook_secrets where brand_id = $1 and connection_id = $2',
@@ -93,4 +96,32 @@ export async function addSecret(
   const count = rows[0]?.n ?? 0;
   if (count > SECRETS_MAX) throw new SecretsFull(name);
   return count;
+}
+
+/** Those that came with subscriptions that are gone. */
+export async function dropSecrets(
+  tx: Tx,
+  { brandId, connectionId }: ConnectionKey,
+  subscriptions: readonly string[],
+): Promise<void> {
+  await tx.query(
+    `delete from app.webhook_secrets
+     where brand_id = $1 and connection_id = $2 and subscription_id = any ($3::text[])`,
+    [brandId, connectionId, subscriptions],
+  );
+}
+
+/** What a person or a provider has given, opened, the newest first. */
+export async function openSecrets(
+  db: Pick<Db, 'query'>,
+  sealer: Sealer,
+  { brandId, connectionId, name }: ConnectionKey & { name: string },
+): Promise<{ secret: string; of: string | null }[]> {
+  const { rows } = await db.query<{ sealed: Buffer; keyId: string; of: string | null }>(
+    `select secret as sealed, secret_key_id as "keyId", subscription_id as "of" from app.webhook_secrets
+     where brand_id = $1 and connection_id = $2 order by added_at desc, id`,
+    [brandId, connectionId],
+  );
+  const place = { brandId, connectionId, name, use: 'webhook' } as const;
+  return rows.map(({ sealed, keyId, of }) => ({ secret: sealer.open({ sealed, keyId }, place), of }));
 }

@@ -50,6 +50,10 @@ const filter = "created_at:>='2026-01-01T00:00:00Z'";
 const all: [string, queries.Query, readonly string[]][] = [
   ['access', queries.accessQuery, []],
   ['shop', queries.shopQuery, []],
+  ['webhook subscriptions', queries.webhookSubscriptions, []],
+  ['webhook create', queries.webhookCreate, []],
+  ['webhook update', queries.webhookUpdate, []],
+  ['webhook delete', queries.webhookDelete, []],
   ['orders page', queries.ordersPage, orders],
   ['order lines', queries.orderLines, orders],
   ['order ledger', queries.orderLedger, orders],

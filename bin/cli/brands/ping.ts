@@ -1,6 +1,6 @@
 /** `brands set-ping` */
 import type { Command } from 'commander';
-import { isPingAddress } from '#runtime/addresses.ts';
+import { isSafeAddress } from '#runtime/addresses.ts';
 import { PingRefused, setPing } from '#sql/alerts/pings.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { keyringOf } from '../shared/keyring.ts';
@@ -27,7 +27,7 @@ export function addPing(command: Command, cli: Cli): void {
       if (none && urlEnv !== undefined)
         throw new UsageError('An address, or none?', 'leave --none or --url-env out');
       const address = none ? null : await readAddress(urlEnv === undefined ? {} : { urlEnv }, cli);
-      if (address !== null && !isPingAddress(address)) throw new PingRefused();
+      if (address !== null && !isSafeAddress(address)) throw new PingRefused();
       await using session = await openSession(cli);
       const { id } = await findBrand(session.db, name);
       const { sealer } = await keyringOf(cli, session);

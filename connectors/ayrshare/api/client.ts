@@ -11,6 +11,7 @@ import { keysOf, PROVIDER } from '../key.ts';
 import { bodyOf } from './answers.ts';
 import { makeLimits } from './limits.ts';
 
+type Method = 'GET' | 'POST' | 'DELETE';
 export type Params = Readonly<Record<string, string>>;
 export type Got = { body: Fields; sentAt: Date };
 
@@ -21,6 +22,7 @@ export type Ayrshare = {
   now(): Date;
   get(path: string, params?: Params): Promise<Got>;
   post(path: string, body: object): Promise<Got>;
+  delete(path: string, body: object): Promise<Got>;
 };
 
 export type AyrshareContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'now'>;
@@ -33,7 +35,7 @@ export function openAyrshare({ connection, db, signal, stats, now }: AyrshareCon
   const limits = makeLimits(db, account);
   const persistence: RetryOptions = { signal, stats };
 
-  const once = async (method: 'GET' | 'POST', path: string, body?: object): Promise<Got> => {
+  const once = async (method: Method, path: string, body?: object): Promise<Got> => {
     await limits.take(persistence);
     const sentAt = now();
     const answer: HttpAnswer = await http.once({
@@ -58,13 +60,14 @@ export function openAyrshare({ connection, db, signal, stats, now }: AyrshareCon
     return body;
   };
 
-  const ask = (method: 'GET' | 'POST', path: string, body?: object) =>
+  const ask = (method: Method, path: string, body?: object) =>
     withRetry(() => once(method, path, body), persistence);
 
   return {
     ...{ connection, hasX, now },
     get: (path, params = {}) => ask('GET', `${path}${queryOf(params)}`),
     post: (path, body) => ask('POST', path, body),
+    delete: (path, body) => ask('DELETE', path, body),
   };
 }
 

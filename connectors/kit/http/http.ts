@@ -32,7 +32,7 @@ const NOT_MODIFIED = 304;
 const UNDICI_ABORTED = 'UND_ERR_ABORTED';
 
 export type HttpRequest = {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   url: string;
   headers?: Record<string, string>;
   body?: string;

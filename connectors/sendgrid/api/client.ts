@@ -3,7 +3,7 @@
  * help. A key works on the host of its own region only, which is the address of the connection.
  */
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
-import { type HttpAnswer, makeHttp } from '../../kit/http/http.ts';
+import { type HttpAnswer, type HttpRequest, makeHttp } from '../../kit/http/http.ts';
 import { type Bucket, makeBudget } from '../../kit/http/rate_limit.ts';
 import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import { problemOf } from '../../kit/key_form.ts';
@@ -24,6 +24,8 @@ export type SendGrid = {
   /** Reads an answer; `sentAt` is the time of the request. A `RetryableError` of `read` repeats the request. */
   get<T>(path: string, params: Params, read: (body: unknown, sentAt: Date) => T): Promise<T>;
   post<T>(path: string, body: object, read: (body: unknown, sentAt: Date) => T): Promise<T>;
+  /** Changes something. Sent once: whether it arrived, the next look shows. */
+  change(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<unknown>;
 };
 
 export type SendGridContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'now'>;
@@ -46,13 +48,17 @@ export function openSendGrid({ connection, db, signal, stats, now }: SendGridCon
     ...behalfOf(connection, auth),
   };
 
-  const once = async (path: string, params: Params, body: string | undefined): Promise<Sent> => {
+  const once = async (
+    path: string,
+    params: Params,
+    body: string | undefined,
+    method: HttpRequest['method'] = body === undefined ? 'GET' : 'POST',
+  ): Promise<Sent> => {
     const budget = makeBudget(db, 'sendgrid', `${account} ${endpointOf(path)}`, USUAL);
     await budget.take(1, persistence);
     const sentAt = now();
     const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
     const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
-    const method = body === undefined ? 'GET' : 'POST';
     const answer = await http.once({
       ...{ method, url, headers, secrets: [secret] },
       ...(body !== undefined && { body }),
@@ -82,6 +88,15 @@ export function openSendGrid({ connection, db, signal, stats, now }: SendGridCon
     connection,
     get: (path, params, read) => ask(path, { params }, read),
     post: (path, body, read) => ask(path, { body: JSON.stringify(body) }, read),
+    change: (method, path, body) =>
+      withRetry(
+        async () => {
+          const { answer } = await once(path, [], body && JSON.stringify(body), method);
+          const isDone = answer.status < 300 && answer.text === '';
+          return isDone ? undefined : bodyOf(answer, { connection, account, path });
+        },
+        { ...persistence, attemptsMax: 1 },
+      ),
   };
 }
 
@@ -97,7 +112,7 @@ function behalfOf({ account }: Named & { account: string }, auth: string): Recor
 /** All objects of one kind share an endpoint: `/v3/logs/{id}`. */
 function endpointOf(path: string): string {
   return path.replace(
-    /^(\/v3\/(?:logs|marketing\/singlesends|marketing\/stats\/singlesends))\/.+$/,
+    /^(\/v3\/(?:logs|marketing\/singlesends|marketing\/stats\/singlesends|user\/webhooks\/event\/settings))\/.+$/,
     '$1/{id}',
   );
 }

@@ -2,6 +2,7 @@
  * Client of Stripe's API, with a pinned version. Every request waits for its turn among those of all workers, and is
  * retried if that can help.
  */
+import { randomUUID } from 'node:crypto';
 import { quote } from '#runtime/scrub.ts';
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
@@ -19,6 +20,7 @@ export const API_VERSION = '2026-10-28.endive';
  */
 const LIMITED_PAUSE_MS = 500;
 const ATTEMPTS_MAX = 8;
+const FORM = 'application/x-www-form-urlencoded';
 
 export type Params = readonly (readonly [name: string, value: string])[];
 
@@ -28,6 +30,8 @@ export type Stripe = {
   now(): Date;
   /** Reads an answer; `sentAt` is the time of the request. A `RetryableError` of `read` repeats the request. */
   get<T>(path: string, params: Params, read: (body: Fields, sentAt: Date) => T): Promise<T>;
+  /** Changes something, once: a request that is repeated carries the key of the first. */
+  send(method: 'POST' | 'DELETE', path: string, params: Params): Promise<Fields>;
 };
 
 export type StripeContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'warn' | 'now'>;
@@ -48,18 +52,28 @@ export function openStripe(context: StripeContext): Stripe {
   };
   const persistence: RetryOptions = { signal, stats, attemptsMax: ATTEMPTS_MAX };
 
-  const once = async (path: string, params: Params): Promise<{ body: Fields; sentAt: Date }> => {
+  const once = async (
+    path: string,
+    params: Params,
+    change?: { method: 'POST' | 'DELETE'; key: string },
+  ): Promise<{ body: Fields; sentAt: Date }> => {
     await pace.take(endpointOf(path), persistence);
     const sentAt = now();
-    const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
-    const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
-    const answer = await http
-      .once({ method: 'GET', url, headers, secrets: [secret] })
-      .catch(async (error: unknown) => {
-        if (error instanceof RetryableError && error.failure instanceof RateLimited)
-          await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
-        throw error;
-      });
+    const form = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
+    const request = change
+      ? {
+          ...{ method: change.method, url: `${baseUrl}${path}`, body: String(form) },
+          headers: { ...headers, 'content-type': FORM, 'idempotency-key': change.key },
+        }
+      : {
+          method: 'GET' as const,
+          ...{ url: `${baseUrl}${path}${form.size > 0 ? `?${form}` : ''}`, headers },
+        };
+    const answer = await http.once({ ...request, secrets: [secret] }).catch(async (error: unknown) => {
+      if (error instanceof RetryableError && error.failure instanceof RateLimited)
+        await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
+      throw error;
+    });
     noteVersion(answer);
     return { body: bodyOf(answer, { connection, account, path }), sentAt };
   };
@@ -78,6 +92,10 @@ export function openStripe(context: StripeContext): Stripe {
         const { body, sentAt } = await once(path, params);
         return read(body, sentAt);
       }, persistence),
+    send(method, path, params) {
+      const change = { method, key: randomUUID() };
+      return withRetry(async () => (await once(path, params, change)).body, persistence);
+    },
   };
 }
 

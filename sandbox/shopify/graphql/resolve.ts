@@ -6,6 +6,7 @@ import {
   getNamedType,
 } from 'graphql';
 import type { Target } from '../../faults.ts';
+import type { Hooks } from '../../hooks/hooks.ts';
 import type { Plain } from '../../plain.ts';
 import type { BulkOperations } from '../bulk/bulk.ts';
 import { makeFilter, type SearchWarning } from '../search/filter.ts';
@@ -15,6 +16,7 @@ import { invalidCursor, type Page, type PageFaults, pageOf } from './connection.
 import { type Args, readField, typeNameOf } from './fields.ts';
 import { isVisible, selectRows } from './root_lists.ts';
 import { fieldsOf, shapeOf } from './schema.ts';
+import { changeSubscription, subscriptionsOf } from './webhook_subscriptions.ts';
 
 const NODES_MAX = 250;
 const COUNT_MAX = 10_000;
@@ -24,6 +26,7 @@ export type Asked = {
   shop: Shop;
   now: number;
   bulk: BulkOperations;
+  hooks: Hooks;
   faults: PageFaults;
   target: Target;
   /** Rows per connection path, for the actual cost. */
@@ -97,6 +100,8 @@ function resolveRoot(args: Args, asked: Asked, info: GraphQLResolveInfo): unknow
       return bulk.list(now).at(-1) ?? null;
     case 'bulkOperations':
       return bulkPage(args, asked);
+    case 'webhookSubscriptions':
+      return measured(pageOf(subscriptionsOf(asked), { args, order: 'webhooks' }), asked, info);
   }
   if (SINGLE_ROOTS.has(name)) {
     const id = String(args.id);
@@ -170,11 +175,10 @@ function bulkPage(args: Args, { shop, bulk, now }: Asked): Page {
   return pageOf(args.reverse === true ? found : found.toReversed(), { args, order: `bulk ${query ?? ''}` });
 }
 
-function resolveMutation(
-  args: Args,
-  { bulk, shop, now, target, faults }: Asked,
-  info: GraphQLResolveInfo,
-): unknown {
+function resolveMutation(args: Args, asked: Asked, info: GraphQLResolveInfo): unknown {
+  const { bulk, shop, now, target, faults } = asked;
+  const changed = changeSubscription(info.fieldName, args, asked);
+  if (changed) return changed;
   if (info.fieldName === 'bulkOperationRunQuery') {
     const request = { shop, now, query: String(args.query), groupObjects: args.groupObjects === true };
     return bulk.run(request, { target, rows: faults.rows });

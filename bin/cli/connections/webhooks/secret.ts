@@ -5,6 +5,7 @@ import { builtIn } from '#connectors/providers.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { addSecret } from '#sql/webhooks/secrets.ts';
+import { pathOf } from '#tasks/webhooks/subscriptions.ts';
 import { findTheConnection } from '../../shared/find_connection.ts';
 import { keyringOf } from '../../shared/keyring.ts';
 import type { Cli } from '../../shared/noun.ts';
@@ -50,10 +51,6 @@ async function storeSecret(cli: Cli, name: string, { brand, keyEnv, only = false
     `${count(secrets, 'secret')} of ${connection.name}: each verifies its deliveries.`,
     `They go to ${path} of the web server.`,
   ]);
-}
-
-export function pathOf({ provider, id }: Pick<Connection, 'provider' | 'id'>): string {
-  return `/webhooks/${provider}/${id}`;
 }
 
 export function webhookOf(cli: Cli, { provider, name }: Connection): Webhook {
