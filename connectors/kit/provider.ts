@@ -2,25 +2,14 @@
  * A provider is a value: its definition holds all that the rest of the product must know of it, so that nothing
  * outside its folder knows its name. docs/architecture.md walks through adding one.
  */
-import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { ProviderAddress } from '#sql/tenants/hosts.ts';
-import type { Sealer } from '#sql/tenants/secrets.ts';
-import type { RequestStats } from './http/retry.ts';
 import type { KeyForm } from './key_form.ts';
-import type { ConnectorDb, Stream } from './stream.ts';
+import type { RequestContext } from './request_context.ts';
+import type { Stream } from './stream.ts';
 import type { Subscribing } from './subscriptions.ts';
 import type { Webhook } from './webhook.ts';
 
-/** The context of a request outside of a sync. */
-export type RequestContext = {
-  connection: OpenConnection;
-  db: ConnectorDb;
-  sealer: Sealer;
-  signal: AbortSignal;
-  stats: RequestStats;
-  now(): Date;
-  warn(warning: string): void;
-};
+export type { RequestContext };
 
 export type ConnectionCheck = {
   account: { name: string; domain: string; currency: string; timeZone: string; createdAt: Date };

@@ -2,7 +2,7 @@
  * What a provider is told to deliver, and where. A *subscription* is ours if its address ends in the path of the
  * connection. All others belong to other consumers of the account: they are shown, and never touched.
  */
-import type { RequestContext } from './provider.ts';
+import type { RequestContext } from './request_context.ts';
 
 export type Subscription = {
   /** That of the provider. */
