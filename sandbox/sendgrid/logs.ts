@@ -1,6 +1,7 @@
 /** Email Logs: the messages of an account, put together from its events. */
 import type { Draft } from '../ndjson.ts';
 import { type Asked, Refusal } from '../tables/declare.ts';
+import { memo } from '../tables/memo.ts';
 import { listOf, type Settings, secondsOf } from './settings.ts';
 
 const KEPT_SECONDS = 30 * 86_400;
@@ -37,8 +38,13 @@ type Message = { id: string; created: number; status: string; events: Draft[] };
 
 /** Messages of the last 30 days, in the order of their first event. */
 function messagesOf({ account, now }: Asked<Settings>): Message[] {
+  const events = account.rows('events');
+  return memo(events, now, 'messages', () => gather(events, now));
+}
+
+function gather(all: readonly Draft[], now: number): Message[] {
   const messages = new Map<string, Message>();
-  for (const event of account.rows('events')) {
+  for (const event of all) {
     const id = String(event.sg_message_id ?? '');
     const seconds = secondsOf(event);
     if (id === '' || seconds * 1000 > now) continue;

@@ -1,6 +1,7 @@
 /** Counts of an account: those that its files give, else those that follow from its events. */
 import type { Draft } from '../ndjson.ts';
 import type { Account } from '../tables/declare.ts';
+import { memo } from '../tables/memo.ts';
 import { toLocalDay } from '../zone.ts';
 import { listOf, type Settings, secondsOf } from './settings.ts';
 
@@ -60,7 +61,9 @@ export type Statistics = (
 
 export function statisticsOf(account: Account<Settings>): Statistics {
   const given = account.rows('stats');
-  return (kind, zone, now) => (given.length > 0 ? told(given, kind, now) : counted(account, kind, zone, now));
+  if (given.length > 0) return (kind, _zone, now) => told(given, kind, now);
+  return (kind, zone, now) =>
+    memo(account.rows('events'), now, `${kind} ${zone}`, () => counted(account, kind, zone, now));
 }
 
 function told(rows: readonly Draft[], wanted: string, now: number) {

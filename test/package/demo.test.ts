@@ -2,7 +2,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { type Money, readMoney, wrongMoney } from '../../bin/cli/demo/money.ts';
+import { type Reached, wrongReach } from '../../bin/cli/demo/reach.ts';
 import { moneyLines, whole } from '../../bin/cli/demo/report_money.ts';
+import { reachLines } from '../../bin/cli/demo/report_reach.ts';
 import { setUp } from '../../bin/cli/demo/setup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aBrand, aConnection, aRetailer, testKeyring } from '../support/rows/factory.ts';
@@ -20,17 +22,22 @@ const places = (port: number) => ({
     account: `acct_giftware${slug}`,
     baseUrl: `http://127.0.0.1:${port}/stripe`,
   })),
+  sendgrid: [{ account: 'giftware', baseUrls: [`http://127.0.0.1:${port}/sendgrid`] }],
+  ayrshare: ['uk', 'eire'].map((slug) => ({
+    account: `giftware-${slug}`,
+    baseUrls: [`http://127.0.0.1:${port}/ayrshare`],
+  })),
 });
 
-test('each retailer gets its shop and its account, the club an account only, and a second time nothing is added', async () => {
+test('each retailer gets its accounts, the brand its mail, and a second time nothing is added', async () => {
   await using db = await freshDb();
   await setUp(db, testKeyring, places(1001));
   const { retailers, connections } = await setUp(db, testKeyring, places(1002));
   expect(retailers.map(({ slug }) => slug)).toEqual(['uk', 'eire', 'club']);
-  expect(connections).toHaveLength(5);
+  expect(connections).toHaveLength(8);
   const stored = await db.column(
-    `select r.slug || ' ' || c.provider || ' ' || c.account || ' ' || (c.base_url like 'http://127.0.0.1:1002/%')
-     from app.connections c join app.retailers r on r.id = c.retailer_id order by c.created_at`,
+    `select coalesce(r.slug, 'brand') || ' ' || c.provider || ' ' || c.account || ' ' || (c.base_url like 'http://127.0.0.1:1002/%')
+     from app.connections c left join app.retailers r on r.id = c.retailer_id order by c.created_at`,
   );
   expect(stored).toEqual([
     'uk shopify giftware-uk.myshopify.com true',
@@ -38,7 +45,15 @@ test('each retailer gets its shop and its account, the club an account only, and
     'uk stripe acct_giftwareuk true',
     'eire stripe acct_giftwareeire true',
     'club stripe acct_giftwareclub true',
+    'brand sendgrid giftware true',
+    'brand ayrshare giftware-uk true',
+    'brand ayrshare giftware-eire true',
   ]);
+  expect(
+    await db.column(
+      `select p.part || ' ' || r.slug from app.connection_parts p join app.retailers r on r.id = p.retailer_id order by 1`,
+    ),
+  ).toEqual(['category:eire eire', 'category:uk uk', 'giftware-eire eire', 'giftware-uk uk']);
   expect(await db.column("select name from app.retailers where slug = 'club'")).toEqual([
     'Giftware Club (made up)',
   ]);
@@ -162,4 +177,18 @@ test.each([
   [null, ''],
 ])('%s is shown as %s', (amount, shown) => {
   expect(whole(amount)).toBe(shown);
+});
+
+test('the report of reach says what is real, what made up, and misses a post', () => {
+  const row = { retailer: 'uk', delivered: 6_000, open_rate: '0.2149', click_rate: '0.0310' };
+  const numbers = { likes: 1_000_000, comments: 1_000_000, shares: 200_000, engagement: 2_200_000 };
+  const all: Reached[] = [
+    { ...row, ...numbers, posts: 6_990 },
+    { ...row, ...numbers, retailer: 'germany', posts: 7, delivered: 0, open_rate: null, click_rate: null },
+  ];
+  const shown = reachLines(all).map((line) => stripVTControlCharacters(line));
+  for (const line of shown) expect(line.length, line).toBeLessThanOrEqual(WIDTH_MAX);
+  expect(shown.join('\n')).toContain('6,000 21.49 %  3.10 %');
+  expect(wrongReach(all)).toEqual([]);
+  expect(wrongReach(all.slice(0, 1))).toEqual(['posts is 6990 and should be 6997']);
 });

@@ -6,14 +6,15 @@ type Options = { keep?: boolean };
 export const noun: Noun = (command, cli) => {
   command
     .description(
-      'turn a year of real orders and payments into exact daily figures, through the protocols of Shopify, Stripe and the ECB',
+      'turn a year of real orders and payments into exact daily figures, through the protocols of the four providers and the ECB',
     )
     .option('--keep', 'keep database, sandbox and worker running until Ctrl-C')
     .action(async (options: Options) => {
       // Printed before anything is loaded, so that the person knows what the wait is for.
       cli.out.say(
-        'Nightshift demo: a year of real orders (541,909 lines) and their money, from five shops, six\n' +
-          'Stripe accounts and the ECB to exact daily figures. The subscriptions of one are made up.',
+        'Nightshift demo: a year of real orders (541,909 lines), their money and 7,050 real posts, from\n' +
+          'the accounts of four providers and the ECB to exact daily figures. Subscriptions and letters\n' +
+          'are made up.',
       );
       const { runDemo } = await import('./run.ts');
       await runDemo(cli, { keep: () => keep(cli, options) });

@@ -4,20 +4,31 @@ import { count, grouped, span } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
 import type { Figures, Ranked } from './figures.ts';
 import type { Money } from './money.ts';
+import type { Reached } from './reach.ts';
 import { moneyLines } from './report_money.ts';
+import { reachLines, SOCIAL_ATTRIBUTION } from './report_reach.ts';
 import type { Step } from './steps.ts';
 import type { Work } from './work.ts';
 
-export const ATTRIBUTION =
-  'Data: Chen, D. (2015). Online Retail. UCI Machine Learning Repository. https://doi.org/10.24432/C5BW33. CC BY 4.0.';
+export const ATTRIBUTIONS = [
+  'Orders: Chen, D. (2015). Online Retail. UCI Machine Learning Repository. https://doi.org/10.24432/C5BW33. CC BY 4.0.',
+  SOCIAL_ATTRIBUTION,
+];
 
-export type Report = Figures & { money: Money; exact: boolean; steps: Step[]; work: Work; embedded: boolean };
+export type Report = Figures & {
+  money: Money;
+  reach: Reached[];
+  exact: boolean;
+  steps: Step[];
+  work: Work;
+  embedded: boolean;
+};
 
 const BAR_WIDTH = 36;
 const NAME_WIDTH = 36;
 
 export function reportLines(report: Report): string[] {
-  const { totals, exact, months, products, countries, money } = report;
+  const { totals, exact, months, products, countries, money, reach } = report;
   return [
     '',
     bold('A year of giftware'),
@@ -29,9 +40,10 @@ export function reportLines(report: Report): string[] {
     ...chart('Products', products, totals.currency),
     ...chart('Countries', countries, totals.currency),
     ...moneyLines(money),
+    ...reachLines(reach),
     ...workLines(report),
     '',
-    ATTRIBUTION,
+    ...ATTRIBUTIONS,
     ...nextLines(report),
   ];
 }

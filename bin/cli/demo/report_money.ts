@@ -1,8 +1,9 @@
 /** Formats the money of the demo for a person: cash beside sales, then recurring revenue. */
 import { count, grouped } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
+import { CLUB } from './accounts.ts';
 import type { Cash, Compared, Consolidated, Money, Recurring } from './money.ts';
-import { CLUB } from './setup.ts';
+import { table } from './table.ts';
 
 export function moneyLines(money: Money): string[] {
   return [...cashLines(money), ...recurringLines(money)];
@@ -79,17 +80,6 @@ function together({ day, currency, mrr, rates }: Consolidated): string[] {
 function reconstructed({ days_of_mrr: days, days_reconstructed: made }: Money): string {
   if (made === 0) return `All of ${count(days, 'day')} were observed.`;
   return `${grouped(made)} of ${count(days, 'day')} reconstructed from times and invoices (Stripe has no past).`;
-}
-
-/** The first column to the left, all others to the right, each as wide as it must be. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => {
-    const cells = row.map((cell, at) =>
-      at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0),
-    );
-    return `  ${cells.join(' ')}`.trimEnd();
-  });
 }
 
 function unlessZero(amount: string): string {

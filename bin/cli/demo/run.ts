@@ -8,13 +8,14 @@ import { openSession, type Session } from '../shared/session.ts';
 import { DemoDiffers } from '../ui/errors.ts';
 import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
 import { readMoney, wrongMoney } from './money.ts';
-import { ATTRIBUTION, reportLines } from './report.ts';
+import { readReach, wrongReach } from './reach.ts';
+import { ATTRIBUTIONS, reportLines } from './report.ts';
 import { type SandboxProcess, startSandboxProcess } from './sandbox_process.ts';
 import { setUp } from './setup.ts';
 import { makeSteps } from './steps.ts';
 import { syncAndRollUp } from './work.ts';
 
-const CONCURRENCY = 11; // shops and Stripe accounts load side by side
+const CONCURRENCY = 11; // accounts load side by side
 
 /** `keep` resolves when everything may stop. */
 export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
@@ -24,20 +25,21 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await using session = await steps.run('PostgreSQL', () => openSession(cli, { anySchema: true }));
   const { db, embedded } = session;
   await steps.run('schema', () => migrate(db));
-  const sandbox = await steps.run('sandbox: Shopify, Stripe and the ECB', () => comingUp);
+  const sandbox = await steps.run('sandbox: the providers and the ECB', () => comingUp);
   const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
-  const [figures, money] = await steps.run('figures: read from bi', () =>
-    Promise.all([readFigures(db, giftware.brand.id), readMoney(db, giftware.brand.id)]),
+  const { id } = giftware.brand;
+  const [figures, money, reach] = await steps.run('figures: read from bi', () =>
+    Promise.all([readFigures(db, id), readMoney(db, id), readReach(db, id)]),
   );
   const wrong = differences(figures.totals);
-  const shown = { ...figures, exact: wrong.length === 0, money, work, steps: steps.done };
-  const where = { database: placeOf(session.url), attribution: ATTRIBUTION };
+  const shown = { ...figures, exact: wrong.length === 0, money, reach, work, steps: steps.done };
+  const where = { database: placeOf(session.url), attribution: ATTRIBUTIONS };
   cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
     reportLines({ ...shown, embedded }),
   );
-  wrong.push(...wrongMoney(money));
+  wrong.push(...wrongMoney(money), ...wrongReach(reach));
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
 }

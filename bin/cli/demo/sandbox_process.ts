@@ -10,12 +10,15 @@ const PROGRAM = fileURLToPath(new URL('../../../sandbox/main.ts', import.meta.ur
 const STOP_MS_MAX = 5_000;
 
 const firstLine = z.object({ url: z.url(), now: z.iso.datetime().nullable() });
+const tables = z.array(z.object({ account: z.string(), baseUrls: z.array(z.string()) }));
 const status = z.object({
   shops: z.array(z.object({ name: z.string(), domain: z.string(), baseUrl: z.string() })),
   stripe: z.array(z.object({ account: z.string(), baseUrl: z.string() })),
+  sendgrid: tables,
+  ayrshare: tables,
 });
 
-/** The shops and the Stripe accounts that it serves. */
+/** The accounts that it serves. */
 export type SandboxPlaces = z.output<typeof status>;
 
 export type SandboxProcess = AsyncDisposable & {

@@ -1,11 +1,8 @@
-/**
- * Creates or finds the brand of the demo: a retailer for each shop of the sandbox, with a connection to the
- * shop and one to the Stripe account that took its payments; and the club, a retailer of made-up subscriptions.
- */
-
+/** Creates or finds the brand of the demo, its retailers, and a connection for each account of the sandbox. */ import { streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { pauseAll } from '#sql/schedules/schedules.ts';
 import { addBrand, type Brand, findBrand } from '#sql/tenants/brands.ts';
+import { mapPart } from '#sql/tenants/connection_parts.ts';
 import {
   addConnection,
   type Connection,
@@ -18,72 +15,33 @@ import { tasks } from '#tasks/index.ts';
 import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { storeAddress } from '../connections/address.ts';
 import { addUnlessThere } from '../shared/options/if_missing.ts';
+import { accountsOf, BRAND, CLUB, TIME_ZONE } from './accounts.ts';
 import type { SandboxPlaces } from './sandbox_process.ts';
 
-export const BRAND = 'giftware';
-/** Its subscriptions are invented; the orders of all others are real. */
-export const CLUB = 'club';
-
-const ACCOUNT_PREFIX = 'acct_giftware';
-
 export type Giftware = { brand: Brand; retailers: Retailer[]; connections: Connection[] };
-
-type Account = Omit<NewConnection, 'brandId' | 'retailerId' | 'actor' | 'baseUrl'> & { baseUrl: string };
-
-/** With Stripe's own limits a year of one account would take half a minute; the sandbox has none. */
-const REQUESTS_PER_SECOND = 500;
 
 const ifMissing = true;
 
 export async function setUp(db: Db, keyring: Keyring, places: SandboxPlaces): Promise<Giftware> {
-  const wanted = { slug: BRAND, name: 'Giftware', timeZone: 'Europe/London', reportingCurrency: 'GBP' };
+  const wanted = { slug: BRAND, name: 'Giftware', timeZone: TIME_ZONE, reportingCurrency: 'GBP' };
   const { row: brand } = await addUnlessThere({
     ifMissing,
     add: () => db.transaction((tx) => addBrand(tx, wanted)),
     find: () => findBrand(db, BRAND),
   });
-  const accounts = [...shopsOf(places), ...stripeOf(places)];
   const retailers = new Map<string, Retailer>();
   const connections: Connection[] = [];
-  for (const { slug, ...account } of accounts) {
-    const retailer = retailers.get(slug) ?? (await setUpRetailer(db, brand.id, slug));
-    retailers.set(slug, retailer);
-    connections.push(await setUpConnection(db, keyring, retailer, account));
+  for (const { owner, parts, ...account } of accountsOf(places)) {
+    for (const slug of [owner, ...Object.values(parts ?? {})])
+      if (slug !== null && !retailers.has(slug)) retailers.set(slug, await setUpRetailer(db, brand.id, slug));
+    const retailerId = owner === null ? null : (retailers.get(owner)?.id ?? null);
+    const connection = await setUpConnection(db, keyring, { brandId: brand.id, retailerId, ...account });
+    for (const [part, slug] of Object.entries(parts ?? {}))
+      await assign(db, connection, part, retailers.get(slug)?.id ?? '');
+    connections.push(connection);
   }
   await pauseSchedules(db, brand, connections);
   return { brand, retailers: [...retailers.values()], connections };
-}
-
-// The keys are the sandbox's own, docs/sandbox.md.
-
-function shopsOf({ shops }: SandboxPlaces): (Account & { slug: string })[] {
-  return shops.map(({ name, domain: account, baseUrl }) => {
-    const slug = name.replace(`${BRAND}-`, '');
-    const secret = `shpat_sandbox_giftware_${slug}`;
-    return { slug, name, provider: 'shopify', account, baseUrl, auth: 'token', secret };
-  });
-}
-
-/** Without the brand's own account, which is empty. */
-function stripeOf({ stripe }: SandboxPlaces): (Account & { slug: string })[] {
-  return stripe.flatMap(({ account, baseUrl }) => {
-    const slug = account.replace(ACCOUNT_PREFIX, '');
-    if (slug === '') return [];
-    const secret = `rk_test_sandbox_giftware_${slug}`;
-    const requestsPerSecond = REQUESTS_PER_SECOND;
-    return [
-      {
-        slug,
-        name: `stripe-${slug}`,
-        provider: 'stripe',
-        account,
-        baseUrl,
-        auth: 'key',
-        secret,
-        requestsPerSecond,
-      },
-    ];
-  });
 }
 
 async function setUpRetailer(db: Db, brandId: string, slug: string): Promise<Retailer> {
@@ -100,18 +58,24 @@ async function setUpRetailer(db: Db, brandId: string, slug: string): Promise<Ret
 async function setUpConnection(
   db: Db,
   keyring: Keyring,
-  { brandId, id: retailerId }: Retailer,
-  account: Account,
+  account: NewConnection & { baseUrl: string },
 ): Promise<Connection> {
   const { row, added } = await addUnlessThere({
     ifMissing,
-    add: () => db.transaction((tx) => addConnection(tx, keyring, { brandId, retailerId, ...account })),
-    find: () => findConnection(db, brandId, account.name),
+    add: () => db.transaction((tx) => addConnection(tx, keyring, account)),
+    find: () => findConnection(db, account.brandId, account.name),
   });
   // The sandbox of this run listens on another port than that of the last one.
   const { baseUrl } = account;
   if (!added && row.baseUrl !== baseUrl) await db.transaction((tx) => storeAddress(tx, row, baseUrl));
   return row;
+}
+
+async function assign(db: Db, connection: Connection, part: string, retailerId: string): Promise<void> {
+  const { brandId, id: connectionId } = connection;
+  const tables = streamsOf(connection.provider).flatMap((stream) => [...stream.tables]);
+  const change = { brandId, connectionId, part, retailerId, tables, now: new Date() };
+  await db.transaction((tx) => mapPart(tx, change));
 }
 
 /** The sandbox is gone when the demo is over: nothing of it may fire later. */
