@@ -1,4 +1,7 @@
-/** Days whose mail changes hands with what a campaign is: an event names its campaign, and that the lists it went to. */
+/**
+ * Days whose mail changes hands with what a campaign is: an event names its campaign, and that the lists it went to. A
+ * campaign that is deleted went to them all the same.
+ */
 import type { Invalidation } from '#sql/load/invalidations.ts';
 import { rowsWhere, statement } from '#sql/load/statements.ts';
 
@@ -13,6 +16,5 @@ export const mailOfSingleSends: Invalidation = {
     cross join lateral (
       select e.happened_at from (select s.id) w
       cross join lateral (${rowsWhere('raw.sendgrid_events', 'single_send_id')}) e
-    ) e
-    where s.deleted_at is null`),
+    ) e`),
 };

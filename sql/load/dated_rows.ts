@@ -53,7 +53,7 @@ export async function writeDatedRows(
   await copyLines(tx, staging.copyToStaging, linesOf(table, inOrder));
   const { rows } = await tx.query<{ written: number; marks: Mark[] }>({
     ...writeStatement(table),
-    values: [brandId, connectionId, scope.timeZone, now],
+    values: [brandId, connectionId, scope.timeZone, now, scope.accountZone],
   });
   const { written = 0, marks = [] } = rows[0] ?? {};
   const { owners, timeZone } = scope;
@@ -88,7 +88,7 @@ function makeStatement(table: DatedTable): NamedStatement {
     )
     select (select count(*)::int from written) as written,
            (select coalesce(jsonb_agg(distinct jsonb_build_object('subject', i.subject, 'day', i.day, 'object', i.object)), '[]')
-            from touched o cross join (select $3::text as zone) z
+            from touched o cross join (select $3::text as zone, $5::text as account_zone) z
             cross join lateral (values ${marksOf(table)}) as i (subject, day, object)
             where num_nonnulls(i.day, i.object) > 0) as marks`);
 }
@@ -121,5 +121,20 @@ function marksOf(table: DatedTable): string {
   if (keeps === 'days' && stray !== undefined)
     throw new TypeError(`${name} marks by ${stray}, which is not in its key`);
   const marked = markedColumns(table, { zone: 'z.zone', connection: '$2::uuid' });
+  if (table.marksAccountDays) marked.push(...accountDays(table));
   return marked.length === 0 ? '(null, null::date, null)' : marked.join(', ');
+}
+
+/** The account's own day of each marked instant, and the first and the last of the brand's days that it meets. */
+function accountDays({ columns, marks = {} }: DatedTable): string[] {
+  const start = (day: string) => `fact.day_start(${day}, z.account_zone)`;
+  return Object.entries(marks).flatMap(([column, subject]) => {
+    if (columns[column] !== 'timestamptz') return [];
+    const day = `(o.${column} at time zone z.account_zone)::date`;
+    const first = `(${start(day)} at time zone z.zone)::date`;
+    const last = `((${start(`${day} + 1`)} - interval '1 microsecond') at time zone z.zone)::date`;
+    return [day, first, last].map(
+      (touched) => `('${subject}', case when z.account_zone <> z.zone then ${touched} end, null)`,
+    );
+  });
 }

@@ -7,6 +7,8 @@ import type { ConnectionKey } from './stream_key.ts';
 
 export type LoadScope = {
   timeZone: string;
+  /** The zone in which the account counts its days. */
+  accountZone: string;
   /** The owners of its days: its retailer, or the brand and the retailers that have parts of it. */
   owners: readonly Owner[];
 };
@@ -55,10 +57,15 @@ export async function keepConnection(tx: Tx, { brandId, connectionId }: Connecti
  * it saves; and `planner.ts` says why nothing is sorted that an index has in order.
  */
 export async function lockConnection(tx: Tx, key: ConnectionKey): Promise<LoadScope> {
-  const { rows } = await tx.query<{ time_zone: string; level: string; retailer_id: Owner }>({
+  const { rows } = await tx.query<{
+    time_zone: string;
+    account_zone: string;
+    level: string;
+    retailer_id: Owner;
+  }>({
     name: 'hold place of load',
     text: `
-      select b.time_zone, c.level, c.retailer_id,
+      select b.time_zone, coalesce(c.account_zone, b.time_zone) as account_zone, c.level, c.retailer_id,
              pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
              set_config('plan_cache_mode', 'force_custom_plan', true),
              ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
@@ -72,5 +79,6 @@ export async function lockConnection(tx: Tx, key: ConnectionKey): Promise<LoadSc
   if (row === undefined) throw new ConnectionGone(key.brandId, key.connectionId);
   const own = row.retailer_id === null ? [] : [row.retailer_id];
   // Of a brand by a later statement: one that had to wait would not see the parts that it has waited for.
-  return { timeZone: row.time_zone, owners: row.level === 'retailer' ? own : await ownersOf(tx, key) };
+  const { time_zone: timeZone, account_zone: accountZone } = row;
+  return { timeZone, accountZone, owners: row.level === 'retailer' ? own : await ownersOf(tx, key) };
 }

@@ -49,6 +49,11 @@ export type Table = {
    */
   marks?: Readonly<Record<string, Subject>>;
   /**
+   * Of `events`: an instant also marks the days that its day of the account's own zone meets, because what they are
+   * made of depends on whether anything happened on it.
+   */
+  marksAccountDays?: boolean;
+  /**
    * The column that holds the part (`app.connection_parts`) of a brand's connection that a row is of, or a list of all
    * such parts.
    */

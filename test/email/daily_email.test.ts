@@ -5,7 +5,7 @@ import { mapPart, unmapPart } from '#sql/tenants/connection_parts.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { storePage } from '#tasks/store_page.ts';
-import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
+import { eventsOf, type Source } from '../../connectors/sendgrid/events/event.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { anEvent, connectSendGrid, NOW, sendgridSandbox, serve } from '../support/providers/sendgrid.ts';
 import { aRetailer, testSealer } from '../support/rows/factory.ts';
@@ -17,10 +17,10 @@ const tables = streamsOf('sendgrid').flatMap(({ tables }) => [...tables]);
 
 type Place = { brandId: string; connectionId: string };
 
-/** Loads a batch as the receiver of the webhook does. */
-async function push(db: TestDb, place: Place, batch: readonly unknown[]) {
+/** Loads a batch as the receiver of the webhook does, or the repair from logs. */
+async function push(db: TestDb, place: Place, batch: readonly unknown[], source: Source = 'webhook') {
   const content = eventsOf(batch, {
-    ...{ personOf: await personsOf(db, testSealer, place.brandId), source: 'webhook', readAt: now },
+    ...{ personOf: await personsOf(db, testSealer, place.brandId), source, readAt: now },
   });
   const storing = { stream, now, distrustsDigests: false };
   return db.transaction((tx) => storePage(tx, place, storing, { phase: 'changes', ...content }));
@@ -192,4 +192,100 @@ test('a day without events has the counts of the account, and says so', async ()
   expect(await shown(db, one, columns)).toEqual(
     rows.map((row) => ({ ...row, machine_opens: row.counted_from === 'counts' ? null : 0 })),
   );
+});
+
+const countsOf = (db: TestDb, place: Place) => shown(db, place, 'day, campaign, delivered, counted_from');
+
+test('events of the logs alone leave a day its counts, and complete a day of which the webhook brought some', async () => {
+  await using sandbox = await sendgridSandbox({
+    stats: [
+      { date: '2026-11-18', delivered: 100 },
+      { date: '2026-11-19', delivered: 2 },
+    ],
+  });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['statistics']);
+  const at = (day: string, letter: string) =>
+    anEvent('delivered', `2026-11-${day}T15:00:00Z`, to(letter, 'uk'));
+  await push(db, one, [at('18', 'x'), at('19', 'y')], 'logs');
+  await push(db, one, [at('19', 'z')]);
+  await roll(db, one);
+  expect(await countsOf(db, one)).toEqual([
+    { day: '2026-11-18', campaign: 'unallocated', delivered: 100, counted_from: 'counts' },
+    { day: '2026-11-19', campaign: 'category:uk', delivered: 2, counted_from: 'events' },
+  ]);
+});
+
+test('a letter counts once where the account is in another zone, and what comes late moves its neighbours', async () => {
+  await using sandbox = await sendgridSandbox({
+    stats: [
+      { date: '2026-11-18', delivered: 1 },
+      { date: '2026-11-19', delivered: 5 },
+    ],
+  });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox, { timeZone: 'Europe/London' });
+  await db.query("update app.connections set account_zone = 'America/New_York'");
+  await one.load(['statistics']);
+  await push(db, one, [anEvent('delivered', '2026-11-19T01:00:00Z', to('lost', 'uk'))], 'logs');
+  await roll(db, one);
+  const counted = { campaign: 'unallocated', counted_from: 'counts' };
+  expect(await countsOf(db, one)).toEqual([
+    { day: '2026-11-18', delivered: 1, ...counted },
+    { day: '2026-11-19', delivered: 5, ...counted },
+  ]);
+  // The 18th in New York, and in London the 19th: its letter is in the counts of the 18th, and no more.
+  await push(db, one, [anEvent('delivered', '2026-11-19T02:00:00Z', uk)]);
+  await roll(db, one);
+  expect(await countsOf(db, one)).toEqual([
+    { day: '2026-11-19', campaign: 'category:uk', delivered: 2, counted_from: 'events' },
+    { day: '2026-11-19', delivered: 5, ...counted },
+  ]);
+});
+
+test('mail of a subuser stays in a day of events, and is taken off no total', async () => {
+  const subuser = { type: 'subuser', name: 'shop', delivered: 3 };
+  await using sandbox = await sendgridSandbox({
+    stats: ['18', '19'].flatMap((day) => [
+      { date: `2026-11-${day}`, delivered: 7 },
+      { ...subuser, date: `2026-11-${day}` },
+    ]),
+    subusers: [{ id: 7, username: 'shop', email: 'shop@example.com', disabled: false }],
+  });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await mapTo(db, one, 'subuser:shop', (await aRetailer(db, { brandId: one.brandId })).id);
+  await one.load(['statistics', 'subuser_statistics']);
+  await push(db, one, [anEvent('delivered', '2026-11-19T15:00:00Z', uk)]);
+  await roll(db, one);
+  const counted = { counted_from: 'counts' };
+  expect(await countsOf(db, one)).toEqual([
+    { day: '2026-11-18', campaign: 'subuser:shop', delivered: 3, ...counted },
+    { day: '2026-11-18', campaign: 'unallocated', delivered: 7, ...counted },
+    { day: '2026-11-19', campaign: 'subuser:shop', delivered: 3, ...counted },
+    { day: '2026-11-19', campaign: 'category:uk', delivered: 1, counted_from: 'events' },
+  ]);
+});
+
+test('a campaign that is deleted leaves its mail to whom it had', async () => {
+  await using sandbox = await sendgridSandbox({
+    singlesends: [
+      singleSend('2026-11-18T15:00:00Z', ['l1']),
+      { id: 's1', _deleted: true, _at: '2026-11-21T00:00:00Z' },
+    ],
+  });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  const retailer = await aRetailer(db, { brandId: one.brandId });
+  await mapTo(db, one, 'list:l1', retailer.id);
+  await one.sync('single_sends');
+  await push(db, one, [anEvent('delivered', '2026-11-19T15:00:00Z', { singlesend_id: 's1' })]);
+  await roll(db, one);
+  await serve(sandbox, '2026-11-21T15:00:00Z');
+  expect(await one.sync('single_sends', { now: '2026-11-21T15:00:00Z' })).toMatchObject({
+    deleted: 1,
+    days: 0,
+  });
+  expect(await shown(db, one, 'retailer')).toEqual([{ retailer: retailer.slug }]);
 });

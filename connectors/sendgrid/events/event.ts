@@ -62,6 +62,7 @@ export const events = recordTable<Of>({
   name: 'raw.sendgrid_events',
   key: ['id'],
   keeps: 'events',
+  marksAccountDays: true,
   partColumn: 'parts',
   partsAlsoOf: { by: 'single_send_id', table: 'raw.sendgrid_single_sends' },
   columns: {

@@ -4,11 +4,10 @@ import { defineRollup } from '../define.ts';
 export const dailyEmail = defineRollup(import.meta.url, {
   name: 'daily_email',
   of: 'brand',
-  reads: ['fact.email_events', 'fact.email_counts'],
+  reads: ['fact.email_events', 'fact.email_counts', 'fact.email_accounts'],
   writes: 'agg.daily_email',
-  grain: ['brand_id', 'day', 'owner_id', 'connection_id', 'campaign'],
+  grain: ['brand_id', 'day', 'owner_id', 'connection_id', 'campaign', 'counted_from'],
   measures: [
-    'counted_from',
     'time_zone',
     'requests',
     'delivered',
