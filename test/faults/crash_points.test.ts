@@ -23,7 +23,7 @@ import { charge, NOW, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts';
 
 const CHARGES = 130; // two pages
-const SHORT_FORM = [/^copy/, /ops\.end_run/];
+const SHORT_FORM = [/ops\.end_run/];
 const MODES = inForm<readonly Mode[]>(['after'], ['before', 'after']);
 
 const FILES = {

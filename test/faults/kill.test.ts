@@ -3,41 +3,43 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { check } from '../support/faults/checker.ts';
-import { addAll, untilDrained } from '../support/faults/driver.ts';
+import { supplyOf, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { type History, openHistory } from '../support/faults/history.ts';
 import { makePayments, payment } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
-import { add, lockedLanes } from '../support/queue.ts';
+import { lockedLanes } from '../support/queue.ts';
 import { makeSteps, steps } from '../support/queue_tasks.ts';
 
-const JOBS_A_KILL = inForm(60, 200);
-const KILLS = inForm(2, 50);
+const JOBS_A_KILL = inForm(30, 200);
+const KILLS = inForm(1, 50);
 const KILLS_BESIDE = 15; // of the product that we compare with: what it loses, it loses soon
 const LANES = 50;
-const WORKERS = inForm(2, 3);
+const WORKERS = inForm(1, 3);
 const CONCURRENCY = 8;
 const BODY_MS = 100;
 const [PAUSE_MS_MIN, PAUSE_MS_MAX] = inForm([0, 100], [300, 1_000]);
+const IN_HAND_MIN = 2 * WORKERS * CONCURRENCY;
 const DRAIN_MS = 60_000;
 
 type Storm = { db: TestDb; history: History; random: () => number; kills: number };
 
-/** Each kill hits somebody, because there is work for all; half of the work is there before the first one. */
+/** Each kill hits somebody, because there is work for all. */
 async function storm(product: Product, { db, history, random, kills }: Storm): Promise<void> {
   const ours = product === 'nightshift';
   await makePayments(db);
   await using fleet = aFleet({ product, url: db.url, history, concurrency: CONCURRENCY });
   await Promise.all(Array.from({ length: WORKERS }, fleet.start));
-  const payloads = Array.from({ length: kills * JOBS_A_KILL }, (_, n) => ({
+  const work = supplyOf({ db, history }, payment, (n) => ({
     ...{ label: `job ${n}`, ms: BODY_MS },
     ...(ours && n % 4 === 0 ? { lane: `lane ${n % LANES}` } : {}),
   }));
-  await addAll(db, history, payment, payloads);
+  await work.add(kills * JOBS_A_KILL);
   const replaced: Promise<unknown>[] = [];
   for (let kill = 0; kill < kills; kill++) {
     await sleep(PAUSE_MS_MIN + random() * (PAUSE_MS_MAX - PAUSE_MS_MIN));
+    await work.keep(IN_HAND_MIN);
     await fleet.kill(await fleet.busy(random));
     replaced.push(fleet.start());
   }
@@ -97,15 +99,14 @@ fault('kill -9 storm in jobs of many steps', async ({ random, report }) => {
   await makeSteps(db);
   await using fleet = aFleet({ url: db.url, history });
   await Promise.all(Array.from({ length: WORKERS }, fleet.start));
-  const jobs = inForm(18, 200);
-  for (let job = 0; job < jobs; job++) {
-    const label = `job ${job}`;
-    await add(db, steps, { label, steps: STEPS, lane: job % 2 ? `lane ${job % 5}` : undefined });
-    history.add({ what: 'acked', label });
-  }
-  const injected = inForm(2, 12);
+  const work = supplyOf({ db, history }, steps, (n) => ({
+    ...{ label: `job ${n}`, steps: STEPS, lane: n % 2 ? `lane ${n % 5}` : undefined },
+  }));
+  await work.add(inForm(9, 200));
+  const injected = inForm(1, 12);
   for (let kill = 0; kill < injected; kill++) {
     await sleep(random() * 300);
+    await work.keep(IN_HAND_MIN);
     await fleet.kill(await fleet.busy(random));
     await fleet.start();
   }

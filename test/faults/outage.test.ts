@@ -11,7 +11,8 @@ import { makePayments, payment } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
 
 const OUTAGES_SECONDS = inForm([1], [1, 3, 10, 30]);
-const BETWEEN_MS = inForm(200, 4_000);
+const BETWEEN_MS = inForm(200, 2_000);
+const WORKERS = inForm(1, 2);
 const JOBS_A_BATCH = inForm(4, 10);
 const ASK_EVERY_MS = inForm(100, 100);
 const DRAIN_MS = 90_000;
@@ -20,7 +21,7 @@ const DRAIN_MS = 90_000;
 async function storm(product: Product, { db, ...server }: OwnPostgres, history: History): Promise<void> {
   await makePayments(db);
   await using fleet = aFleet({ product, url: db.url, history, concurrency: 8 });
-  await fleet.keep(2);
+  await fleet.keep(WORKERS);
   const over = new AbortController();
   const asking = askAlways(over.signal, db, history);
   for (const seconds of OUTAGES_SECONDS) {
@@ -32,7 +33,7 @@ async function storm(product: Product, { db, ...server }: OwnPostgres, history: 
     await server.start();
     history.add({ what: 'healed', kind: 'immediate stop' });
     await sleep(1_000);
-    await fleet.keep(2);
+    await fleet.keep(WORKERS);
   }
   await sleep(BETWEEN_MS);
   over.abort();

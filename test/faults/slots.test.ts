@@ -12,8 +12,8 @@ import { makePayments } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
 
 const FACTOR = 60; // a minute in a second
-const OUTAGES_SECONDS = inForm([2], [3, 8]);
-const BETWEEN_MS = inForm(2_000, 5_000);
+const OUTAGES_SECONDS = inForm([1], [3, 8]);
+const BETWEEN_MS = inForm(1_000, 5_000);
 const DRAIN_MS = 90_000;
 
 fault('slots under outages', async ({ random, report }) => {

@@ -3,32 +3,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { check } from '../support/faults/checker.ts';
-import { addAll, untilDrained } from '../support/faults/driver.ts';
+import { supplyOf, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { eventsOf, type History, openHistory } from '../support/faults/history.ts';
 import { makePayments, payment } from '../support/faults/tasks.ts';
 import { inForm } from '../support/property.ts';
 
-const STOPS = inForm(2, 8);
-const JOBS = inForm(24, 150);
+const STOPS = inForm(1, 8);
+const WORKERS = inForm(1, 2);
+const JOBS = inForm(12, 150);
 const BODY_MS_MAX = inForm(400, 6_000); // longer than a stop waits
 const DRAIN_SECONDS = inForm(0, 2);
 const GRACE_MS = inForm(120_000, 10_000); // in the short form the machine may be slow, and nobody is killed
 const BETWEEN_MS = inForm(100, 2_000);
+const IN_HAND_MIN = 16;
 const DRAIN_MS = 90_000;
 
 async function storm(product: Product, db: TestDb, history: History, random: () => number): Promise<void> {
   await makePayments(db);
   await using fleet = aFleet({ product, url: db.url, history, drainSeconds: DRAIN_SECONDS });
-  await fleet.keep(2);
-  const payloads = Array.from({ length: JOBS }, (_, n) => ({
-    label: `job ${n}`,
-    ms: Math.round(random() ** 2 * BODY_MS_MAX),
+  await fleet.keep(WORKERS);
+  const work = supplyOf({ db, history }, payment, (n) => ({
+    ...{ label: `job ${n}`, ms: Math.round(random() ** 2 * BODY_MS_MAX) },
   }));
-  await addAll(db, history, payment, payloads);
+  await work.add(JOBS);
   for (let stop = 0; stop < STOPS; stop++) {
     await sleep(BETWEEN_MS);
+    await work.keep(IN_HAND_MIN);
     const heir = fleet.start(); // a platform starts the new one first
     await fleet.stop(await fleet.busy(random), GRACE_MS);
     await heir;

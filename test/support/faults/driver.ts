@@ -29,6 +29,26 @@ export async function addAll<S extends z.ZodObject>(
   }
 }
 
+/** Work that is there when a fault comes, however fast it is done: a fault that hits nobody shows nothing. */
+export type Supply = {
+  add(jobs: number): Promise<void>;
+  /** Adds what it takes until so many are left. */
+  keep(jobs: number): Promise<void>;
+};
+
+export function supplyOf<S extends z.ZodObject>(
+  { db, history }: { db: TestDb; history: History },
+  task: Task<S>,
+  nth: (n: number) => z.input<S> & { label: string },
+): Supply {
+  let made = 0;
+  const add = async (jobs: number) => {
+    const payloads = Array.from({ length: Math.max(jobs, 0) }, () => nth(made++));
+    await addAll(db, history, task, payloads);
+  };
+  return { add, keep: async (jobs) => add(jobs - (await jobsLeft(db))) };
+}
+
 /** How many jobs wait or run; those that rest after a crash need not, if `hurry`. */
 export async function jobsLeft(db: TestDb, hurry = false): Promise<number> {
   if (hurry)

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export type Event = { at: number } & (
-  | { what: 'asked' | 'acked'; label: string }
+  | { what: 'asked'; label: string }
+  | { what: 'acked'; label: string }
   | { what: 'begun'; label: string; worker: string }
   | { what: 'fault'; kind: string; worker?: string }
   | { what: 'healed'; kind: string }

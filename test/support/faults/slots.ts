@@ -2,6 +2,7 @@
 import { Temporal } from '@js-temporal/polyfill';
 import { insertSchedule } from '#sql/schedules/schedules.ts';
 import type { TestDb } from '../db/db.ts';
+import { inForm } from '../property.ts';
 import { referenceSlots } from '../schedules/reference.ts';
 import { check, type Findings } from './checker.ts';
 import type { History } from './history.ts';
@@ -13,6 +14,8 @@ const SCHEDULES = [
   { expression: '*/5 * * * *', timeZone: 'Australia/Lord_Howe', catchUp: 'all', catchUpMax: 100 },
 ] as const;
 
+const BODY_MS = inForm(20, 500);
+
 /** Adds them as of an instant; from there on each slot counts. */
 export async function addSchedules(db: TestDb, at: Date): Promise<void> {
   for (const [n, given] of SCHEDULES.entries()) {
@@ -21,7 +24,7 @@ export async function addSchedules(db: TestDb, at: Date): Promise<void> {
       brandId: null,
       connectionId: null,
       task: 'tick',
-      payload: { name },
+      payload: { name, ms: BODY_MS },
       overlap: 'queue',
     } as const;
     await db.transaction((tx) => insertSchedule(tx, { ...given, ...owner, name }, { at, by: 'test' }));
