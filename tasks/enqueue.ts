@@ -7,12 +7,12 @@ import type { Priority, Task } from './task.ts';
 /** Without a delay or a time the job runs as soon as it is the turn of its brand. */
 export type EnqueueOptions = {
   delaySeconds?: number;
-  /** Takes precedence over `delaySeconds`. */
+  /** With `delaySeconds` the later of both counts. */
   runAt?: Date;
   /** That of the task by default. */
   priority?: Priority;
   /** What happens to the time of a job that waits under the same key. */
-  keyMode?: 'preserve_run_at' | 'replace';
+  keyMode?: 'preserve_run_at' | 'replace' | 'earliest';
   /**
    * A job of its own, even if another one waits under the key. Queueing it waits for no row: for transactions that hold
    * what a job with the key may be waiting for, which could deadlock otherwise.
@@ -60,6 +60,7 @@ export async function enqueue<S extends z.ZodObject>(
     key,
     options.priority ?? task.priority ?? 'normal',
     options.keyMode ?? 'preserve_run_at',
+    task.asksProvider?.(checked) ?? true,
   ];
   // add_job returns nothing and creates nothing if a worker claims the job with this key between two of its
   // statements. Called again, it sees the claimed job and creates a new one.
@@ -74,8 +75,8 @@ export async function enqueue<S extends z.ZodObject>(
 const ADD_JOB = {
   name: 'add job',
   text: `
-  select ops.queue_job($1, $2::jsonb, $3, coalesce($4::timestamptz, now() + make_interval(secs => nullif($5::float8, 0))),
-    $6::int, $7, $8, $9)::text as id`,
+  select ops.queue_job($1, $2::jsonb, $3, greatest($4::timestamptz, now() + make_interval(secs => nullif($5::float8, 0))),
+    $6::int, $7, $8, $9, $10)::text as id`,
 };
 
 export function parsePayload<S extends z.ZodObject>(task: Task<S>, payload: unknown): z.output<S> {

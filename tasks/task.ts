@@ -93,6 +93,11 @@ export type Task<S extends z.ZodObject = z.ZodObject> = {
   timeoutSeconds: number;
   /** `normal` if it says nothing. */
   priority?: Priority;
+  /**
+   * False for work of a connection that needs neither its key nor its provider: it goes on while the connection is held
+   * or paused, and how it ends says nothing of the provider.
+   */
+  asksProvider?(payload: z.output<S>): boolean;
   run(payload: z.output<S>, context: TaskContext): Promise<Tally>;
   /** What fires it by the clock, unless an operator says otherwise. */
   schedules?: readonly DefaultSchedule[];

@@ -121,7 +121,7 @@ export type Stream = Target & {
 };
 
 /** The body of a delivery as it came. */
-export type Delivered = { body: Buffer; receivedAt: Date };
+export type Delivered = { body: Buffer };
 
 /** Whether a run of the account leaves the stream to a job of its own. */
 export function isBackfillDue({ needsBackfill }: Stream, position: unknown, now: Date): boolean {

@@ -42,6 +42,8 @@ export type Webhook = {
   isSigned(delivery: Delivery, secrets: readonly string[], now: Date): boolean;
   /** Only of a verified delivery. Throws if the body is not what the provider sends. */
   read(delivery: Delivery): Told;
+  /** Headers that make an old delivery look as if it was signed now; absent if signatures of the provider do not age. */
+  resign?(delivery: Delivery, secrets: readonly string[], now: Date): Record<string, string>;
   /** Secrets that the key of the connection itself contains. */
   ownSecrets?(connection: { auth: string; secret: string }): readonly string[];
   /** Why a text cannot be a secret, if that is visible. Never repeats it. */

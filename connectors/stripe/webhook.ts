@@ -14,6 +14,8 @@ const MB = 1024 * 1024;
 const SIGNATURE = 'stripe-signature';
 /** Stripe signs each repetition anew, so an older signature is a replay. */
 const AGE_SECONDS_MAX = 300;
+/** What is forwarded within this time still verifies when it arrives. */
+const FRESH_SECONDS = 120;
 const SIGNATURES_MAX = 20;
 
 export function webhookOf(streams: readonly StripeStream[]): Webhook {
@@ -21,6 +23,7 @@ export function webhookOf(streams: readonly StripeStream[]): Webhook {
     bytesMax: 3 * MB,
     headers: [SIGNATURE],
     isSigned,
+    resign,
     read({ body }) {
       const event = exactJson(body);
       if (!isObject(event) || typeof event.id !== 'string') throw new TypeError('it is not an event');
@@ -39,6 +42,15 @@ function isSigned({ headers, body }: Delivery, secrets: readonly string[], now: 
   if (!/^\d{1,12}$/.test(time) || Math.abs(age) > AGE_SECONDS_MAX) return false;
   const wanted = secrets.map((secret) => hmac(secret, `${time}.`, body));
   return wanted.filter((one) => signatures.some((given) => isSame(one, given))).length > 0;
+}
+
+/** One that is fresh stays as it came. Each secret signs, because who verifies it may know the old or the new one. */
+function resign({ headers, body }: Delivery, secrets: readonly string[], now: Date): Record<string, string> {
+  const seconds = Math.floor(now.getTime() / 1000);
+  const { time } = signatureIn(headers[SIGNATURE] ?? '');
+  if (seconds - Number(time) <= FRESH_SECONDS || secrets.length === 0) return {};
+  const signatures = secrets.map((secret) => `v1=${hmac(secret, `${seconds}.`, body).toString('hex')}`);
+  return { [SIGNATURE]: [`t=${seconds}`, ...signatures].join(',') };
 }
 
 /** `t=…,v1=…`, with a second `v1` while a secret is replaced; other schemes do not count. */

@@ -2,8 +2,8 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
-/** What is broken: the figures of a night, or the way to a provider. */
-export type AlertKind = 'night' | 'breaker';
+/** What is broken: the figures of a night, the way to a provider, or that of its deliveries. */
+export type AlertKind = 'night' | 'breaker' | 'webhooks';
 
 export type Broken = {
   brandId: string | null;

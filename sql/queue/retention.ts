@@ -45,7 +45,8 @@ const EXPIRED: Record<RecordName, string> = {
       select from ops.failures n where n.failure_group = r.failure_group and n.last_at >= ${cutoff('failures')})
     and r.failure_group <> all (array(select failure_group from ops.jobs where failure_group is not null))`,
   webhook_deliveries: `r.received_at < ${cutoff('webhook_deliveries')}
-    and (r.rows_of is null or r.loaded_at is not null) and r.relay is distinct from 'waiting'`,
+    and (r.rows_of is null or r.loaded_at is not null)
+    and (r.relay is distinct from 'waiting' or r.received_at < ${cutoff('webhook_deliveries')} - interval '7 days')`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 

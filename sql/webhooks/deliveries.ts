@@ -14,7 +14,8 @@ export type NewDelivery = {
   rowsOf: string | undefined;
   /** Whether the body is still to be read. One that nobody reads is not kept, because it names persons. */
   isWanted: boolean;
-  hints: readonly { stream: string; id?: string }[];
+  /** `afterSeconds`: the provider lists the change only then. */
+  hints: readonly { stream: string; id?: string; afterSeconds?: number }[];
   privacy?: PrivacyRequest | undefined;
 };
 
@@ -35,8 +36,10 @@ const STORE = {
 const HINT = {
   name: 'store hints',
   text: `
-    insert into ops.webhook_hints (brand_id, connection_id, stream, object_id)
-    select $1, $2, h.stream, h.object_id from unnest($3::text[], $4::text[]) as h (stream, object_id)`,
+    insert into ops.webhook_hints (brand_id, connection_id, stream, object_id, due_at)
+    select $1, $2, h.stream, h.object_id, now() + make_interval(secs => max(h.after))
+    from unnest($3::text[], $4::text[], $5::float8[]) with ordinality as h (stream, object_id, after, place)
+    group by h.stream, h.object_id order by min(h.place)`,
 };
 
 /** Where each body begins, counted from 1. */
@@ -82,6 +85,7 @@ export async function storeDeliveries(
       connectionId,
       hints.map(({ stream }) => stream),
       hints.map(({ id }) => id ?? null),
+      hints.map(({ afterSeconds = 0 }) => afterSeconds),
     ]);
   await storePrivacyRequests(
     tx,
@@ -100,41 +104,48 @@ export type Hinted = {
   numbers: number[];
 };
 
-/** The oldest hints of a stream, up to a number. */
+/** Each says the same, and many come while a connection is held. */
+const WHOLE_MAX = 100_000;
+
+/** The oldest hints of a stream that are due: of objects up to a number, and all that want its changes read. */
 export async function readHints(
   db: Reader,
   { brandId, connectionId, stream }: StreamKey,
   max: number,
 ): Promise<Hinted> {
-  const { rows } = await db.query<{ id: string | null; number: number }>(
-    `select object_id as id, number from ops.webhook_hints
-     where brand_id = $1 and connection_id = $2 and stream = $3 order by number limit $4`,
+  const { rows } = await db.query<{ ids: string[]; whole: number[]; numbers: number[] }>(
+    `with due as (
+       select object_id, number from ops.webhook_hints
+       where brand_id = $1 and connection_id = $2 and stream = $3 and due_at <= now() order by number),
+     objects as (select * from due where object_id is not null order by number limit $4),
+     whole as (select * from due where object_id is null order by number limit ${WHOLE_MAX})
+     select array(select object_id from objects group by object_id order by min(number)) as ids,
+            array(select number from objects order by number) as numbers,
+            array(select number from whole order by number) as whole`,
     [brandId, connectionId, stream, max],
   );
-  return {
-    ids: [...new Set(rows.flatMap(({ id }) => id ?? []))],
-    isWhole: rows.some(({ id }) => id === null),
-    numbers: rows.map(({ number }) => number),
-  };
+  const { ids = [], whole = [], numbers = [] } = rows[0] ?? {};
+  return { ids, isWhole: whole.length > 0, numbers: [...numbers, ...whole] };
 }
 
-/** Deletes the hints that were followed; returns whether others are left. One that commits late has a lower number. */
+/** Deletes the hints that were followed; returns when the next is due. One that commits late has a lower number. */
 export async function forgetHints(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,
   numbers: readonly number[],
-): Promise<boolean> {
+): Promise<Date | undefined> {
   const key = [brandId, connectionId, stream];
   await tx.query(
     `delete from ops.webhook_hints
      where brand_id = $1 and connection_id = $2 and stream = $3 and number = any ($4::bigint[])`,
     [...key, numbers],
   );
-  const { rows } = await tx.query(
-    'select from ops.webhook_hints where brand_id = $1 and connection_id = $2 and stream = $3 limit 1',
+  const { rows } = await tx.query<{ due: Date | null }>(
+    `select min(due_at) as due from ops.webhook_hints
+     where brand_id = $1 and connection_id = $2 and stream = $3`,
     key,
   );
-  return rows.length > 0;
+  return rows[0]?.due ?? undefined;
 }
 
 /** Deliveries whose rows are still to be loaded, oldest first, and at least one if there is one. */
@@ -142,11 +153,11 @@ export async function readUnloaded(
   db: Reader,
   { brandId, connectionId, stream }: StreamKey,
   { max, bytesMax }: { max: number; bytesMax: number },
-): Promise<{ number: number; body: Buffer; receivedAt: Date }[]> {
-  const { rows } = await db.query<{ number: number; body: Buffer; receivedAt: Date }>(
-    `select number, body, received_at as "receivedAt"
-     from (select number, body, received_at, sum(length(body)) over (order by number) - length(body) as before
-           from (select number, body, received_at from ops.webhook_deliveries
+): Promise<{ number: number; body: Buffer }[]> {
+  const { rows } = await db.query<{ number: number; body: Buffer }>(
+    `select number, body
+     from (select number, body, sum(length(body)) over (order by number) - length(body) as before
+           from (select number, body from ops.webhook_deliveries
                  where brand_id = $1 and connection_id = $2 and rows_of = $3 and loaded_at is null
                  order by number limit $4) oldest) summed
      where before < $5 order by number`,

@@ -11,28 +11,31 @@ const SECRETS_MAX = 5;
 /** A connection that takes deliveries. */
 export type Receiver = ConnectionKey & {
   name: string;
+  provider: string;
   auth: string;
   /** That of the connection itself, sealed. */
   key: { sealed: Buffer; keyId: string };
   secrets: readonly { sealed: Buffer; keyId: string }[];
 };
 
-/** Ids are random, so there is one or none; nothing forbids two brands the same, and then the secret decides. */
-const RECEIVERS = {
-  name: 'receivers of an address',
-  text: `
-    select c.brand_id, c.id as connection_id, c.name, c.auth, c.secret, c.secret_key_id,
+const RECEIVER = `
+    select c.brand_id, c.id as connection_id, c.name, c.provider, c.auth, c.secret, c.secret_key_id,
            array(select s.secret from app.webhook_secrets s
                  where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as secrets,
            array(select s.secret_key_id from app.webhook_secrets s
                  where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as key_ids
-    from app.connections c where c.id = $1 and c.provider = $2 and c.removing_at is null limit 3`,
+    from app.connections c`;
+/** Ids are random, so there is one or none; nothing forbids two brands the same, and then the secret decides. */
+const RECEIVERS = {
+  name: 'receivers of an address',
+  text: `${RECEIVER} where c.id = $1 and c.provider = $2 and c.removing_at is null limit 3`,
 };
 
 type Row = {
   brand_id: string;
   connection_id: string;
   name: string;
+  provider: string;
   auth: string;
   secret: Buffer;
   secret_key_id: string;
@@ -45,14 +48,28 @@ export async function receiversOf(
   { connectionId, provider }: { connectionId: string; provider: string },
 ): Promise<Receiver[]> {
   const { rows } = await db.query<Row>(RECEIVERS, [connectionId, provider]);
-  return rows.map((row) => ({
-    brandId: row.brand_id,
-    connectionId: row.connection_id,
-    name: row.name,
-    auth: row.auth,
+  return rows.map(receiver);
+}
+
+/** Undefined if it is gone. */
+export async function receiverOf(
+  db: Pick<Db, 'query'>,
+  { brandId, connectionId }: ConnectionKey,
+): Promise<Receiver | undefined> {
+  const { rows } = await db.query<Row>(`${RECEIVER} where c.brand_id = $1 and c.id = $2`, [
+    brandId,
+    connectionId,
+  ]);
+  return rows.map(receiver)[0];
+}
+
+function receiver(row: Row): Receiver {
+  const { name, provider, auth } = row;
+  return {
+    ...{ brandId: row.brand_id, connectionId: row.connection_id, name, provider, auth },
     key: { sealed: row.secret, keyId: row.secret_key_id },
     secrets: row.secrets.map((sealed, index) => ({ sealed, keyId: row.key_ids[index] ?? '' })),
-  }));
+  };
 }
 
 export class SecretsFull extends coded('NS_WEBHOOK_SECRETS_FULL') {

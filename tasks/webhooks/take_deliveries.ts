@@ -4,9 +4,8 @@ import type { Hint } from '#connectors/kit/webhook.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
-import { enqueue } from '../enqueue.ts';
-import { followDeliveries } from './follow_deliveries.ts';
-import { relayDeliveries } from './relay_deliveries.ts';
+import { queueFollow } from './follow_deliveries.ts';
+import { queueRelay } from './relay_deliveries.ts';
 
 /** Hints of this time are followed together; the first one decides when. */
 const HINT_DELAY_SECONDS = 1;
@@ -22,18 +21,16 @@ export async function takeDeliveries(
 ): Promise<ReadonlySet<string>> {
   const { ids, isRelayed } = await storeDeliveries(tx, key, deliveries);
   const fresh = deliveries.filter(({ id }) => ids.has(id));
-  const hints: Hint[] = fresh.flatMap((one) => [
-    ...one.hints,
-    ...(one.rowsOf === undefined ? [] : [{ stream: one.rowsOf }]),
-  ]);
+  const hints = fresh.flatMap((one) => one.hints);
   // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
   for (const { name: stream } of streams) {
     const delays = hints
       .filter((hint) => hint.stream === stream)
       .map(({ afterSeconds = HINT_DELAY_SECONDS }) => afterSeconds);
-    if (delays.length > 0)
-      await enqueue(tx, followDeliveries, { ...key, stream }, { delaySeconds: Math.max(...delays) });
+    if (delays.length > 0) await queueFollow(tx, { ...key, stream }, { delaySeconds: Math.min(...delays) });
+    if (fresh.some(({ rowsOf }) => rowsOf === stream))
+      await queueFollow(tx, { ...key, stream, rows: true }, { delaySeconds: HINT_DELAY_SECONDS });
   }
-  if (isRelayed) await enqueue(tx, relayDeliveries, key);
+  if (isRelayed) await queueRelay(tx, key);
   return ids;
 }

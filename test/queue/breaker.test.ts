@@ -130,6 +130,21 @@ test('a run that makes room for others was answered: it closes a breaker, and st
   expect(await minutes(db)).toEqual([]);
 });
 
+test('a run that succeeds without a request says nothing of the provider: it neither closes nor keeps away', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme] = await twoBrands(db);
+  const quiet = defineTask({ ...effect, name: 'quiet', run: async () => ({ requests: 0 }) });
+  const succeed = async () =>
+    runClaimed(quiet, await claimJob(db, await add(db, quiet, { ...acme, label: 'x' })), db);
+  await fail(db, acme, 3);
+  await succeed();
+  await fail(db, acme, 2);
+  expect(await minutes(db)).toEqual([1]);
+  await succeed();
+  expect(await minutes(db)).toEqual([1]);
+});
+
 test('a breaker that closes wakes what waits for it, and nothing that its provider told to wait', async () => {
   await using db = await freshDb();
   await makeEffects(db);

@@ -9,6 +9,7 @@ import { aShopOf } from '../support/providers/shopify.ts';
 import { charge, type Files } from '../support/providers/stripe.ts';
 import { anAccountOf } from '../support/providers/stripe_sync.ts';
 import { aWorker } from '../support/queue.ts';
+import { aConnection } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 import {
   APP_SECRET,
@@ -177,4 +178,72 @@ test('an app that is uninstalled holds its connection, by the answer to the next
   expect(await send(door, 'shopify', shop.connectionId, again)).toBe(200);
   await expect(runTask(followDeliveries, which, db)).rejects.toMatchObject({ verdict: 'hold' });
   expect(await held()).toEqual(['NS_CREDENTIALS_REJECTED']);
+});
+
+const jobs = (db: TestDb) =>
+  db.rows(
+    `select state, run_at > now() + interval '2 s' as later from ops.jobs where task = 'follow_deliveries' order by job_id`,
+  );
+const products = ({ brandId, connectionId }: { brandId: string; connectionId: string }) => ({
+  ...{ brandId, connectionId, stream: 'shopify.products' },
+});
+
+test('what the provider lists only later is read then, also if its stream is read before', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, {}, live);
+  await shop.sync('shopify.products', today());
+  await giveSecret(db, shop, APP_SECRET);
+  await using door = await aDoor(db);
+  const deliver = (topic: string) => send(door, 'shopify', shop.connectionId, fromShopify(topic, '{"id":7}'));
+  await deliver('inventory_items/update');
+  expect(await jobs(db)).toEqual([{ state: 'waiting', later: true }]);
+  await deliver('products/update');
+  expect(await jobs(db)).toEqual([{ state: 'waiting', later: false }]);
+  expect(await runTask(followDeliveries, products(shop), db)).toMatchObject({ hints: 1 });
+  expect(await db.column('select object_id from ops.webhook_hints')).toEqual([null]);
+  expect(await jobs(db)).toEqual([{ state: 'waiting', later: true }]);
+  await db.query('update ops.webhook_hints set due_at = now()');
+  expect(await runTask(followDeliveries, products(shop), db)).toMatchObject({ hints: 1 });
+  expect(await db.column('select number from ops.webhook_hints')).toEqual([]);
+});
+
+test('however many deliveries want its changes read, a stream is read once', async () => {
+  await using db = await freshDb();
+  await using shop = await aShopOf(db, {}, live);
+  await shop.sync('shopify.products', today());
+  await db.query(
+    `insert into ops.webhook_hints (brand_id, connection_id, stream)
+     select $1, $2, 'shopify.products' from generate_series(1, 600)`,
+    [shop.brandId, shop.connectionId],
+  );
+  expect(await runTask(followDeliveries, products(shop), db)).toMatchObject({ hints: 600 });
+  expect(await db.column('select number from ops.webhook_hints')).toEqual([]);
+});
+
+test('what cannot be followed rests, leaves no dead job for each delivery, and goes on once it can', async () => {
+  await using db = await freshDb();
+  const { brandId, id: connectionId } = await aConnection(db);
+  const gone = { brandId, connectionId, stream: 'shopify.of_another_release' };
+  const again = () => db.query('update ops.webhook_trouble set retry_after = now()');
+  for (let times = 0; times < 3; times++) {
+    expect(await runTask(followDeliveries, gone, db)).toMatchObject({
+      incomplete: expect.stringContaining('There is no stream'),
+    });
+    expect(await runTask(followDeliveries, gone, db)).toMatchObject({ skipped: 'it failed a moment ago' });
+    await again();
+  }
+  expect((await jobs(db)).map(({ state }) => state)).toEqual(['waiting']);
+  expect(await db.rows('select work, failures from ops.webhook_trouble')).toEqual([
+    { work: gone.stream, failures: 3 },
+  ]);
+});
+
+test('rows that were delivered are loaded while the connection is held, because nobody is asked for them', async () => {
+  await using db = await freshDb();
+  const account = { provider: 'sendgrid', account: 'acme', auth: 'key', secret: 'SG.a.b' };
+  const { brandId, id: connectionId } = await aConnection(db, { ...account, baseUrl: 'http://127.0.0.1:9' });
+  await db.query("update app.connections set held_at = now(), held_code = 'X', held_reason = 'x'");
+  const stream = { brandId, connectionId, stream: 'sendgrid.events' };
+  expect(await runTask(followDeliveries, { ...stream, rows: true }, db)).toMatchObject({ deliveries: 0 });
+  await expect(runTask(followDeliveries, stream, db)).rejects.toThrow('held');
 });

@@ -38,7 +38,9 @@ async function post(url: string, { connectionId }: Which, body: string): Promise
 
 async function follow(db: TestDb, which: Which): Promise<void> {
   for (let runs = 0; runs < 20; runs++) {
-    const tally = await runTask(followDeliveries, { ...which, stream: 'acorn.opens' }, db, { services });
+    const tally = await runTask(followDeliveries, { ...which, stream: 'acorn.opens', rows: true }, db, {
+      services,
+    });
     if (tally.deliveries === 0) return;
   }
 }
@@ -98,7 +100,7 @@ test('what of a batch cannot be understood is set aside, and the rest is loaded 
   const url = await web.line();
   const body = JSON.stringify([open('o1'), { id: 'o2', campaign: 7, at: 'never' }]);
   for (let times = 0; times < 2; times++) expect(await post(url, which, body)).toBe(200);
-  const stream = { ...which, stream: 'acorn.opens' };
+  const stream = { ...which, stream: 'acorn.opens', rows: true } as const;
   expect(await runTask(followDeliveries, stream, db, { services })).toMatchObject({
     deliveries: 1,
     changed: 1,

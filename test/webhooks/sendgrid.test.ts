@@ -50,7 +50,8 @@ test('events of a batch are rows once, of their brand alone, and nothing that na
     brandId: which[0]?.brandId ?? '',
     connectionId: which[0]?.connectionId ?? '',
     stream: 'sendgrid.events',
-  };
+    rows: true,
+  } as const;
   expect(await runTask(followDeliveries, stream, db)).toMatchObject({
     deliveries: 2,
     changed: 3,

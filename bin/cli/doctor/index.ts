@@ -7,6 +7,7 @@ import { green, red, yellow } from '../ui/output.ts';
 import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
+import { deliveries } from './deliveries.ts';
 import { gaps } from './gaps.ts';
 import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
@@ -21,7 +22,7 @@ const CHECKS = [
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, gaps],
+  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {
