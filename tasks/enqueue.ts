@@ -20,6 +20,12 @@ export type EnqueueOptions = {
   unkeyed?: boolean;
 };
 
+/**
+ * So far ahead a job may be queued that gathers what comes together. Workers look for it when this time is over; a job
+ * that is queued further ahead is found by their next look at the clock, up to a second late.
+ */
+export const SOON_SECONDS = 0.25;
+
 const CALLS_MAX = 5;
 
 export class PayloadInvalid extends coded('NS_PAYLOAD_INVALID') {

@@ -8,7 +8,7 @@ import { ownersOf } from '#sql/load/load_lock.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
 import type { ConnectionKey, StreamKey } from '#sql/load/stream_key.ts';
 import { savePositions } from '#sql/load/sync_state.ts';
-import { type EnqueueOptions, enqueue } from './enqueue.ts';
+import { type EnqueueOptions, enqueue, SOON_SECONDS } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 
 /** After a change its days are rolled up at once: later pages join the waiting job and never postpone it. */
@@ -30,12 +30,14 @@ export type Storing = {
   playedNow?: string | undefined;
   /** A full refresh does not trust stored digests. */
   distrustsDigests: boolean;
+  /** Its figures are to follow at once. */
+  isTold?: boolean;
 };
 
 export async function storePage(
   tx: Tx,
   connection: ConnectionKey,
-  { stream, now, playedNow, distrustsDigests }: Storing,
+  { stream, now, playedNow, distrustsDigests, isTold = false }: Storing,
   page: Page,
 ): Promise<LoadResult> {
   const key: StreamKey = { ...connection, stream: stream.name };
@@ -53,7 +55,7 @@ export async function storePage(
   if (loaded.days === 0) return loaded;
   // The owners are read here, because the connection may have been moved since this run began.
   const owners = await ownersOf(tx, connection);
-  await enqueueRollups(tx, connection.brandId, owners, playedNow, { delaySeconds: delayOf(page) });
+  await enqueueRollups(tx, connection.brandId, owners, playedNow, { delaySeconds: delayOf(page, isTold) });
   return loaded;
 }
 
@@ -62,8 +64,9 @@ export function isEmpty({ items, rejected, deletions = [] }: Page): boolean {
   return items.length + rejected.length + deletions.length === 0;
 }
 
-function delayOf({ phase }: Page): number {
-  return phase === 'first_load' ? ROLLUP_DELAY_OF_LOAD_SECONDS : ROLLUP_DELAY_SECONDS;
+function delayOf({ phase }: Page, isTold: boolean): number {
+  if (phase === 'first_load') return ROLLUP_DELAY_OF_LOAD_SECONDS;
+  return isTold ? SOON_SECONDS : ROLLUP_DELAY_SECONDS;
 }
 
 export async function enqueueRollups(

@@ -109,7 +109,8 @@ function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Pag
 async function store(job: SyncJob, { stream }: StreamRun, page: Page): Promise<LoadResult> {
   const { connection, context, reading, isAccountAsked } = job;
   const now = context.now();
-  const storing = { stream, now, playedNow: reading.now, distrustsDigests: reading.full === true };
+  const { isTold = false } = reading;
+  const storing = { stream, now, playedNow: reading.now, distrustsDigests: reading.full === true, isTold };
   const loaded = await context.db.transaction(async (tx) => {
     if (isAccountAsked) await noteAccountAsked(tx, connection, now);
     return storePage(tx, keyOf(job), storing, page);

@@ -16,6 +16,8 @@ export type Reading = {
   request?: string | undefined;
   reconcile?: boolean | undefined;
   now?: string | undefined;
+  /** The provider has just told of a change: somebody may wait for the figures. */
+  isTold?: boolean | undefined;
 };
 
 export type SyncJob = {

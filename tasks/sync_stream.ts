@@ -69,7 +69,7 @@ export const syncStream = defineTask({
   run: (which, context) => runStream(which, context, TURN_MS),
 });
 
-type Which = z.output<typeof payload> & Pick<Reading, 'deliveries'>;
+type Which = z.output<typeof payload> & Pick<Reading, 'deliveries' | 'isTold'>;
 
 export async function runStream(
   which: Which,

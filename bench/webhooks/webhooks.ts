@@ -1,26 +1,22 @@
 /**
  * Signed batches of mail events from several connections: how many are accepted for good in a second, beside a bare
- * handler that does one insert per batch; how long an answer takes; and whether anything is lost when the process is
- * killed on its way.
+ * handler that does one insert per batch; how long an answer takes; whether anything is lost when the process is killed
+ * on its way; and how long it takes from a delivery to its figures.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Pool } from 'undici';
-import { addSecret } from '../../sql/webhooks/secrets.ts';
-import { aConnection, TEST_KEYS, testSealer } from '../../test/support/rows/factory.ts';
+import { TEST_KEYS } from '../../test/support/rows/factory.ts';
 import type { Figure } from '../support/bench.ts';
 import type { BenchDb, BenchServer } from '../support/server.ts';
+import { type Batch, batches, connections, disposable, EVENTS, isTaken, start } from './senders.ts';
+import { benchToFigures } from './to_figures.ts';
 
 const CONNECTIONS = 4;
 const SENDERS = 32;
 const BATCHES = 1_200;
-const EVENTS = 100;
+const ROUNDS = 3;
 const PORT = 18_360;
 
-type Batch = { path: string; headers: Record<string, string>; body: string };
 type Sent = { seconds: number; p99: number };
 
 export async function benchWebhooks(server: BenchServer): Promise<Figure[]> {
@@ -28,20 +24,23 @@ export async function benchWebhooks(server: BenchServer): Promise<Figure[]> {
   await db.query(
     'create table public.batches (id bigint generated always as identity primary key, body bytea not null)',
   );
-  const senders = await connections(db);
-  const [first, second, third] = [1, 2, 3].map((round) => batches(senders, round));
+  const senders = await connections(db, CONNECTIONS);
   const bare = await start(join(import.meta.dirname, 'bare.ts'), [db.url], {});
-  await deliver(bare.url, batches(senders, 0));
-  const plain = await deliver(bare.url, first ?? []);
-  await bare.kill();
   const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS };
   const ports = { NIGHTSHIFT_WEB_PORT: String(PORT), NIGHTSHIFT_METRICS_PORT: '0' };
   const begin = () => start(join(import.meta.dirname, '../../bin/web.ts'), [], { ...env, ...ports });
   let web = await begin();
-  await deliver(web.url, batches(senders, 4));
-  const ours = await deliver(web.url, second ?? []);
+  for (const { url } of [bare, web]) await deliver(url, batches(senders, 0, BATCHES));
+  const plain: Sent[] = [];
+  const ours: Sent[] = [];
+  // In turns, because the machine does other work as well.
+  for (let round = 1; round <= ROUNDS; round++) {
+    plain.push(await deliver(bare.url, batches(senders, round, BATCHES)));
+    ours.push(await deliver(web.url, batches(senders, round, BATCHES)));
+  }
+  await bare.kill();
   const before = await stored(db);
-  const killed = deliver(web.url, third ?? [], async () => {
+  const killed = deliver(web.url, batches(senders, ROUNDS + 1, BATCHES), async () => {
     await web.kill();
     web = await begin();
   });
@@ -49,55 +48,22 @@ export async function benchWebhooks(server: BenchServer): Promise<Figure[]> {
   const lost = BATCHES - ((await stored(db)) - before);
   await web.kill();
   const events = BATCHES * EVENTS;
+  const ratios = plain.map(({ seconds }, round) => seconds / (ours[round]?.seconds ?? Number.NaN));
+  const middle = (all: readonly number[]) =>
+    all.toSorted((one, other) => one - other)[Math.floor(all.length / 2)] ?? 0;
   return [
-    { name: 'accepted for good', value: events / ours.seconds, unit: 'events/s', bar: { atLeast: 5_000 } },
-    { name: 'beside a bare handler', value: plain.seconds / ours.seconds, unit: 'x', bar: { atLeast: 0.7 } },
-    { name: 'answer, p99', value: ours.p99, unit: 'ms' },
-    { name: 'answer of the bare handler, p99', value: plain.p99, unit: 'ms' },
+    {
+      name: 'accepted for good',
+      value: events / middle(ours.map(({ seconds }) => seconds)),
+      unit: 'events/s',
+      bar: { atLeast: 5_000 },
+    },
+    { name: 'beside a bare handler', value: middle(ratios), unit: 'x', bar: { atLeast: 0.7 } },
+    { name: 'answer, p99', value: middle(ours.map(({ p99 }) => p99)), unit: 'ms' },
+    { name: 'answer of the bare handler, p99', value: middle(plain.map(({ p99 }) => p99)), unit: 'ms' },
     { name: 'batches lost when it is killed', value: lost, unit: 'batches', bar: { below: 1 } },
+    ...(await benchToFigures(server)),
   ];
-}
-
-type Sender = { path: string; sign(text: string): string };
-
-async function connections(db: BenchDb): Promise<Sender[]> {
-  const all: Sender[] = [];
-  for (let n = 0; n < CONNECTIONS; n++) {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-    const account = { provider: 'sendgrid', account: `acme${n}`, auth: 'key', secret: 'SG.a.b' };
-    const { brandId, id: connectionId, name } = await aConnection(db, account);
-    const secret = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
-    await db.transaction((tx) =>
-      addSecret(tx, testSealer, { brandId, connectionId, name, secret, only: true }),
-    );
-    const path = `/webhooks/sendgrid/${connectionId}`;
-    all.push({ path, sign: (text) => sign('sha256', Buffer.from(text), privateKey).toString('base64') });
-  }
-  return all;
-}
-
-/** Signed before the clock runs. */
-function batches(senders: readonly Sender[], round: number): Batch[] {
-  return Array.from({ length: BATCHES }, (_, n) => {
-    const events = Array.from({ length: EVENTS }, (_, i) => ({
-      ...{ email: `person${i}@example.com`, event: 'delivered', timestamp: 1_795_000_000 + n },
-      ...{
-        sg_event_id: `${round}-${n}-${i}`,
-        sg_message_id: `m${n}.filter-1.2`,
-        'smtp-id': `<m${n}@example.com>`,
-      },
-      ...{ response: '250 OK', ip: '192.0.2.1', category: ['spring', 'newsletter'] },
-    }));
-    const body = `${JSON.stringify(events)}\r\n`;
-    const timestamp = '1795222800';
-    const { path, sign } = senders[n % senders.length] as Sender;
-    const headers = {
-      'content-type': 'application/json',
-      'x-twilio-email-event-webhook-signature': sign(timestamp + body),
-      'x-twilio-email-event-webhook-timestamp': timestamp,
-    };
-    return { path, headers, body };
-  });
 }
 
 /** As a provider does it: what is not answered with 200 is sent again. `midway` is called once half is answered. */
@@ -121,44 +87,7 @@ async function deliver(url: string, all: readonly Batch[], midway?: () => Promis
   return { seconds, p99: waits.sort((one, other) => one - other)[Math.floor(waits.length * 0.99)] ?? 0 };
 }
 
-async function isTaken(pool: Pool, { path, headers, body }: Batch): Promise<boolean> {
-  try {
-    const answer = await pool.request({ method: 'POST', path, headers, body });
-    await answer.body.dump();
-    return answer.statusCode === 200;
-  } catch {
-    return false;
-  }
-}
-
-function disposable(pool: Pool) {
-  return { pool, [Symbol.asyncDispose]: () => pool.destroy() };
-}
-
 async function stored(db: BenchDb): Promise<number> {
   const { rows } = await db.query<{ n: number }>('select count(*) as n from ops.webhook_deliveries');
   return rows[0]?.n ?? 0;
-}
-
-async function start(program: string, args: string[], env: Record<string, string>) {
-  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const ended = once(child, 'exit');
-  let url = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) throw new Error('no output');
-    const lines = createInterface({ input: stream });
-    lines.on('line', (line) => {
-      url ||= /"url":"(http[^"]+)"/.exec(line)?.[1] ?? /^(http\S+)$/.exec(line)?.[1] ?? '';
-      if (url !== '') child.emit('ready');
-    });
-  }
-  await Promise.race([once(child, 'ready'), ended.then(() => Promise.reject(new Error(`${program} ended`)))]);
-  const kill = async () => {
-    child.kill('SIGKILL');
-    await ended;
-  };
-  return { url, kill };
 }

@@ -94,7 +94,9 @@ async function loadRows(which: Followed, context: TaskContext): Promise<Tally> {
   const { rows: _, ...stream } = which;
   const deliveries = await readUnloaded(db, which, LOADED_AT_ONCE);
   const tally =
-    deliveries.length > 0 ? await runStream({ ...stream, deliveries }, inner(context)) : { requests: 0 };
+    deliveries.length > 0
+      ? await runStream({ ...stream, deliveries, isTold: true }, inner(context))
+      : { requests: 0 };
   return db.finish(async (tx) => {
     const loaded = deliveries.map(({ number }) => number);
     const isLeft = await noteLoaded(tx, which, loaded);
@@ -112,8 +114,9 @@ async function followHints(which: Followed, context: TaskContext): Promise<Tally
   // What reads everything, or the rest of it, needs no hints.
   const isRead = numbers.length > 0 && isBackfillDue(stream, position, now());
   const tallies: Tally[] = [];
-  if (!isRead && ids.length > 0) tallies.push(await runStream({ ...which, ids }, inner(context)));
-  if (!isRead && isWhole) tallies.push(await runStream(which, inner(context)));
+  if (!isRead && ids.length > 0)
+    tallies.push(await runStream({ ...which, ids, isTold: true }, inner(context)));
+  if (!isRead && isWhole) tallies.push(await runStream({ ...which, isTold: true }, inner(context)));
   return db.finish(async (tx) => {
     const due = await forgetHints(tx, which, numbers);
     await endPutOff(tx, workOf(which));

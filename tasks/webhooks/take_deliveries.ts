@@ -1,14 +1,15 @@
-/** Stores verified deliveries of a connection, and queues what they ask for, in one transaction. */
+/**
+ * Stores verified deliveries of a connection, and queues what they ask for, in one transaction. What comes in a moment is
+ * followed together; the first one decides when.
+ */
 import type { Stream } from '#connectors/kit/stream.ts';
 import type { Hint } from '#connectors/kit/webhook.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
+import { SOON_SECONDS } from '../enqueue.ts';
 import { queueFollow } from './follow_deliveries.ts';
 import { queueRelay } from './relay_deliveries.ts';
-
-/** Hints of this time are followed together; the first one decides when. */
-const HINT_DELAY_SECONDS = 1;
 
 export type Taken = NewDelivery & { hints: readonly Hint[] };
 
@@ -26,10 +27,10 @@ export async function takeDeliveries(
   for (const { name: stream } of streams) {
     const delays = hints
       .filter((hint) => hint.stream === stream)
-      .map(({ afterSeconds = HINT_DELAY_SECONDS }) => afterSeconds);
+      .map(({ afterSeconds = SOON_SECONDS }) => afterSeconds);
     if (delays.length > 0) await queueFollow(tx, { ...key, stream }, { delaySeconds: Math.min(...delays) });
     if (fresh.some(({ rowsOf }) => rowsOf === stream))
-      await queueFollow(tx, { ...key, stream, rows: true }, { delaySeconds: HINT_DELAY_SECONDS });
+      await queueFollow(tx, { ...key, stream, rows: true }, { delaySeconds: SOON_SECONDS });
   }
   if (isRelayed) await queueRelay(tx, key);
   return ids;

@@ -13,9 +13,13 @@ import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'grap
 import type pg from 'pg';
 import type { Log } from '#runtime/log.ts';
 import type { Db } from '#sql/db/pool.ts';
+import { SOON_SECONDS } from '#tasks/enqueue.ts';
 
 const SCHEMA = 'graphile_worker';
-const POLL_MS = 1_000; // finds jobs whose notification was lost
+const INSERTED = 'jobs:insert';
+const POLL_MS = 1_000; // finds jobs whose notification was lost, and those whose time has come
+/** Notifications of this time share a look. */
+const GRAIN_MS = 50;
 const NOT_ITS_BUSINESS = [
   'complete_job',
   'complete_jobs',
@@ -64,6 +68,7 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
       failures = 0;
     });
   }
+  const looks = lookAgain(events);
   const runner: Runner = await run({
     pgPool: claimsOnly(db.pool),
     taskList,
@@ -79,12 +84,42 @@ export async function startGraphile(options: GraphileOptions): Promise<Graphile>
     parsedCronItems: [],
     forbiddenFlags: () => mayClaim().then(forbidden),
   });
+  runner.promise.then(looks.stop, looks.stop);
   runner.promise.catch(() => {}); // the awaiter of `ended` gets the error
   return {
     poolId,
     ended: runner.promise,
-    stop: () => runner.stop().catch(() => runner.promise), // it may have stopped by itself
+    stop() {
+      looks.stop();
+      return runner.stop().catch(() => runner.promise); // it may have stopped by itself
+    },
     failures: () => failures,
+  };
+}
+
+/** A job that was queued a moment ahead is looked for when that moment is over: its notification came with the queueing. */
+function lookAgain(events: WorkerEvents): { stop(): void } {
+  const timers = new Set<NodeJS.Timeout>();
+  let lastAt = Number.NEGATIVE_INFINITY;
+  let isOver = false;
+  events.on('pool:listen:notification', ({ workerPool, message }) => {
+    const now = performance.now();
+    if (isOver || message.channel !== INSERTED || now - lastAt < GRAIN_MS) return;
+    lastAt = now;
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        if (!workerPool._shuttingDown) workerPool.nudge(1);
+      },
+      SOON_SECONDS * 1000 + GRAIN_MS,
+    );
+    timers.add(timer);
+  });
+  return {
+    stop() {
+      isOver = true;
+      for (const timer of timers) clearTimeout(timer);
+    },
   };
 }
 
