@@ -1,4 +1,4 @@
-/** Errors of connections and of their parts. */
+/** Errors of connections, of their parts, and of requests of persons. */
 import type { Entry } from './error_entry.ts';
 
 export const connectionErrors = {
@@ -40,5 +40,20 @@ export const connectionErrors = {
     exit: 'usage',
     when: 'the provider writes the parts of its connections in another way',
     next: 'the message says how one is written',
+  },
+  NS_PERSON_LEFT: {
+    verdict: 'retry',
+    when: 'something of an erased person was found again when the erasure was proven; the erasure is repeated',
+    next: '`privacy show` names the tables; what stands in the name of a connection or a product is renamed by hand',
+  },
+  NS_PERSON_UNNAMED: {
+    exit: 'usage',
+    when: 'nothing says whose data is meant, or it says so in a way that no row can be found by',
+    next: 'give `--email`, or `--customer` with `--connection`',
+  },
+  NS_PRIVACY_REQUEST_NOT_FOUND: {
+    exit: 'notFound',
+    when: 'the brand has no such request, or it is done already',
+    next: '`privacy requests` lists them',
   },
 } as const satisfies Record<string, Entry>;

@@ -5,6 +5,7 @@ import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
 import { nightly } from './nightly.ts';
+import { privacyErase } from './privacy/erase.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
@@ -24,6 +25,7 @@ export const tasks: readonly Task[] = [
   fxRates,
   fxFanOut,
   fxBrand,
+  privacyErase,
   retention,
   nightly,
   deliverAlert,

@@ -6,8 +6,10 @@ import { recordCheck } from '#sql/load/checks.ts';
 import { type LoadResult, loadItems } from '#sql/load/load.ts';
 import { ownersOf } from '#sql/load/load_lock.ts';
 import { rejectRows } from '#sql/load/quarantine.ts';
+import { redactRejections } from '#sql/load/redact/rejections.ts';
 import type { ConnectionKey, StreamKey } from '#sql/load/stream_key.ts';
 import { savePositions } from '#sql/load/sync_state.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
 import { type EnqueueOptions, enqueue, SOON_SECONDS } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 
@@ -32,23 +34,24 @@ export type Storing = {
   distrustsDigests: boolean;
   /** Its figures are to follow at once. */
   isTold?: boolean;
+  sealer: Sealer;
 };
 
 export async function storePage(
   tx: Tx,
   connection: ConnectionKey,
-  { stream, now, playedNow, distrustsDigests, isTold = false }: Storing,
+  { stream, now, playedNow, distrustsDigests, isTold = false, sealer }: Storing,
   page: Page,
 ): Promise<LoadResult> {
   const key: StreamKey = { ...connection, stream: stream.name };
   const { tables, dependents } = page.target ?? stream;
   const reader = page.target?.stream ?? stream.name;
-  const target = { ...connection, stream: reader, tables, dependents, now };
+  const target = { ...connection, stream: reader, tables, dependents, now, sealer };
   const distrusts = page.reconciles === true || distrustsDigests;
   const loaded = isEmpty({ ...page, rejected: [] })
     ? NOTHING_LOADED
     : await loadItems(tx, { ...target, distrustsDigests: distrusts }, page.items, page.deletions);
-  await rejectRows(tx, key, page.rejected, now);
+  await rejectRows(tx, key, await redactRejections(tx, target, page.rejected), now);
   for (const check of page.checks ?? []) await recordCheck(tx, key, check, now);
   if (page.position !== undefined)
     await savePositions(tx, key, [{ stream: stream.name, position: page.position }], now);

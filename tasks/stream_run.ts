@@ -110,7 +110,9 @@ async function store(job: SyncJob, { stream }: StreamRun, page: Page): Promise<L
   const { connection, context, reading, isAccountAsked } = job;
   const now = context.now();
   const { isTold = false } = reading;
-  const storing = { stream, now, playedNow: reading.now, distrustsDigests: reading.full === true, isTold };
+  const { sealer } = context.services;
+  const distrustsDigests = reading.full === true;
+  const storing = { stream, now, playedNow: reading.now, distrustsDigests, isTold, sealer };
   const loaded = await context.db.transaction(async (tx) => {
     if (isAccountAsked) await noteAccountAsked(tx, connection, now);
     return storePage(tx, keyOf(job), storing, page);

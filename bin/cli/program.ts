@@ -48,6 +48,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'what fires by the clock, and what fired',
     load: () => import('./schedules/index.ts'),
   },
+  privacy: {
+    summary: 'export or erase what is stored of a person',
+    load: () => import('./privacy/index.ts'),
+  },
   audit: { summary: 'who changed what, before and after', load: () => import('./audit/index.ts') },
   sandbox: { summary: 'the providers as a local server', load: () => import('./sandbox/index.ts') },
 };

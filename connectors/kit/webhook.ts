@@ -3,7 +3,7 @@
  * that is verified is still only a hint: the object is asked for again, so a stale or repeated one never wins.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import type { PrivacyRequest } from '#sql/webhooks/privacy.ts';
+import type { PrivacyRequest } from '#sql/privacy/requests.ts';
 
 /** A delivery as it came. */
 export type Delivery = {

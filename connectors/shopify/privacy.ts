@@ -4,13 +4,16 @@
  * https://shopify.dev/docs/apps/build/privacy-law-compliance
  */
 import { z } from 'zod';
-import type { PrivacyRequest } from '#sql/webhooks/privacy.ts';
+import type { Identity } from '#sql/privacy/identity.ts';
+import type { PrivacyRequest } from '#sql/privacy/requests.ts';
+import { orders as ordersTable } from './streams/order_tables.ts';
 
 /** Each must be completed within 30 days. */
 const DUE_DAYS = 30;
 
 const id = z.union([z.int(), z.string().regex(/^\d{1,30}$/)]).transform(String);
-const customer = z.strictObject({ id, email: z.unknown(), phone: z.unknown() });
+const contact = z.string().trim().min(3).max(320).optional().catch(undefined);
+const customer = z.strictObject({ id, email: contact, phone: contact });
 const shop = { shop_id: id, shop_domain: z.string() };
 const request = z.strictObject({
   ...{ ...shop, customer, orders_requested: z.array(id), data_request: z.strictObject({ id }) },
@@ -23,11 +26,11 @@ export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefi
   switch (topic) {
     case 'customers/data_request': {
       const { customer: one, orders_requested: orders, data_request: asked } = request.parse(body);
-      return made('export', { customer: one.id, orders, request: asked.id });
+      return made('export', { customer: one.id, orders, request: asked.id }, personOf(one, orders));
     }
     case 'customers/redact': {
       const { customer: one, orders_to_redact: orders } = redaction.parse(body);
-      return made('erase_person', { customer: one.id, orders });
+      return made('erase_person', { customer: one.id, orders }, personOf(one, orders));
     }
     case 'shop/redact':
       return made('erase_account', { shop: closing.parse(body).shop_id });
@@ -36,6 +39,16 @@ export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefi
   }
 }
 
-function made(kind: PrivacyRequest['kind'], subject: PrivacyRequest['subject']): PrivacyRequest {
-  return { kind, subject, dueDays: DUE_DAYS };
+/** Orders without a customer are named one by one. */
+function personOf({ id: own, email, phone }: z.output<typeof customer>, orders: string[]): Identity {
+  const objects = orders.length > 0 && { objects: { [ordersTable.name]: orders } };
+  return { customer: own, ...(email && { email }), ...(phone && { phone }), ...objects };
+}
+
+function made(
+  kind: PrivacyRequest['kind'],
+  subject: PrivacyRequest['subject'],
+  person?: Identity,
+): PrivacyRequest {
+  return { kind, subject, dueDays: DUE_DAYS, ...(person && { person }) };
 }

@@ -18,14 +18,15 @@ type StreamFacts = Pick<Stream, 'scopes' | 'scopesOptional' | 'hasStates' | 'fee
 type FlatStream = StreamFacts &
   Omit<Collection, 'target' | 'toItem'> &
   Pick<Target, 'dependents'> &
-  Pick<RecordTable, 'digested'> & { columns: Columns };
+  Pick<RecordTable, 'digested' | 'personal'> & { columns: Columns };
 
-export function stripeStream({ columns, digested, dependents, ...facts }: FlatStream) {
+export function stripeStream({ columns, digested, personal, dependents, ...facts }: FlatStream) {
   const table = recordTable({
     name: `raw.stripe_${facts.name}`,
     key: ['id'],
     ...(digested && { digested }),
     observed: true,
+    ...(personal !== undefined && { personal }),
     columns: { id: text('id'), ...columns, payload: columns.payload ?? rest(facts.leftOut) },
   });
   const toItem = (object: Fields, { sentAt }: Pick<Seen, 'sentAt'>): Item => {

@@ -146,7 +146,7 @@ function* chunks(lines: Iterable<string>): Generator<string> {
 
 // PostgreSQL's text cannot hold NUL. A record should not be lost for one, so Unicode's replacement character takes
 // its place.
-function escaped(text: string): string {
+export function escaped(text: string): string {
   if (!/[\\\t\n\r\0]/.test(text)) return text;
   return text
     .replaceAll('\0', REPLACEMENT)
@@ -154,6 +154,14 @@ function escaped(text: string): string {
     .replaceAll('\t', '\\t')
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r');
+}
+
+const UNESCAPED: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r' };
+
+/** The text of a cell as `escaped` wrote it; null for none. */
+export function unescaped(cell: string): string | null {
+  if (cell === '\\N') return null;
+  return cell.includes('\\') ? cell.replaceAll(/\\(.)/g, (_, sign: string) => UNESCAPED[sign] ?? sign) : cell;
 }
 
 /** JSON that jsonb accepts: it refuses NUL and lone surrogates even in escaped form. */

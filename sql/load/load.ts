@@ -8,12 +8,14 @@ import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markPartitions, objectOf } from '../dirty/marks.ts';
 import type { Subject } from '../dirty/subject.ts';
+import type { Sealer } from '../tenants/secrets.ts';
 import { type DatedTable, isDated, writeDatedRows } from './dated_rows.ts';
 import { dedupe } from './dedupe.ts';
 import type { Invalidation } from './invalidations.ts';
 import { type LoadScope, lockConnection } from './load_lock.ts';
 import { type PackedItem, pack } from './pack.ts';
 import { clearRejected } from './quarantine.ts';
+import { redactPage } from './redact/page.ts';
 import { statementsOf } from './statements.ts';
 import type { ConnectionKey } from './stream_key.ts';
 import type { Deletion, Item, Table } from './table.ts';
@@ -29,6 +31,8 @@ export type LoadTarget = ConnectionKey & {
   stream?: string;
   /** Compares each row with the stored one, even if the digest says that nothing has changed. */
   distrustsDigests?: boolean;
+  /** Opens the key of the brand's persons: needed where one was erased. */
+  sealer?: Sealer;
   /** Becomes `seen_at` of written rows. */
   now: Date;
 };
@@ -53,13 +57,14 @@ export async function loadItems(
   tx: Tx,
   target: LoadTarget,
   items: readonly (Item | PackedItem)[],
-  deletions: readonly Deletion[] = [],
+  reported: readonly Deletion[] = [],
 ): Promise<LoadResult> {
   const { brandId, connectionId, tables, stream, now } = target;
   const statements = statementsOf(tables);
   const place = await lockConnection(tx, { brandId, connectionId });
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
-  const packed = items.map((item) => pack(target, item));
+  const given = { items: items.map((item) => pack(target, item)), deletions: reported };
+  const { items: packed, deletions } = place.hasErased ? await redactPage(tx, target, given) : given;
   const [rootTable] = tables;
   if (isDated(rootTable)) return loadDated(tx, target, place, { table: rootTable, items: packed, deletions });
   // An id that cannot be a key is stored nowhere, so there is nothing to delete.

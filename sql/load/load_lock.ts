@@ -11,6 +11,8 @@ export type LoadScope = {
   accountZone: string;
   /** The owners of its days: its retailer, or the brand and the retailers that have parts of it. */
   owners: readonly Owner[];
+  /** Whether the brand has erased persons. */
+  hasErased: boolean;
 };
 
 /** The owners of the days of connection `c`, as SQL: the brand first. */
@@ -47,8 +49,8 @@ export async function keepConnection(tx: Tx, { brandId, connectionId }: Connecti
 }
 
 /**
- * `for key share` excludes only a change of zone, reporting currency or retailer and a removal, which take `for
- * update`: they come completely before this load or completely after it, and mark what it wrote.
+ * `for key share` excludes only a change of zone, reporting currency or retailer, a removal and the erasure of a person,
+ * which take `for update`: they come completely before this load or completely after it, and mark what it wrote.
  *
  * Loads of one connection are serialised, so rows do not change between comparison and write.
  *
@@ -62,10 +64,11 @@ export async function lockConnection(tx: Tx, key: ConnectionKey): Promise<LoadSc
     account_zone: string;
     level: string;
     retailer_id: Owner;
+    has_erased: boolean;
   }>({
     name: 'hold place of load',
     text: `
-      select b.time_zone, coalesce(c.account_zone, b.time_zone) as account_zone, c.level, c.retailer_id,
+      select b.time_zone, coalesce(c.account_zone, b.time_zone) as account_zone, b.has_erased, c.level, c.retailer_id,
              pg_advisory_xact_lock(hashtextextended('load ' || c.id, 0)),
              set_config('plan_cache_mode', 'force_custom_plan', true),
              ${FOLLOW_INDEXES}, set_config('jit', 'off', true)
@@ -79,6 +82,7 @@ export async function lockConnection(tx: Tx, key: ConnectionKey): Promise<LoadSc
   if (row === undefined) throw new ConnectionGone(key.brandId, key.connectionId);
   const own = row.retailer_id === null ? [] : [row.retailer_id];
   // Of a brand by a later statement: one that had to wait would not see the parts that it has waited for.
-  const { time_zone: timeZone, account_zone: accountZone } = row;
-  return { timeZone, accountZone, owners: row.level === 'retailer' ? own : await ownersOf(tx, key) };
+  const owners = row.level === 'retailer' ? own : await ownersOf(tx, key);
+  const { time_zone: timeZone, account_zone: accountZone, has_erased: hasErased } = row;
+  return { timeZone, accountZone, owners, hasErased };
 }

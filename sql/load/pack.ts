@@ -105,7 +105,7 @@ function partOf(table: Table, rows: readonly Row[], id: string): Part {
  * Equal digests mean equal rows; different ones mean nothing, because amounts and JSON may be written
  * in several ways.
  */
-function digestOf(parts: ReadonlyMap<Table, Part>): string {
+export function digestOf(parts: ReadonlyMap<Table, Part>): string {
   const texts: string[] = [];
   for (const [table, { lines }] of parts)
     texts.push(table.name, String(Object.keys(table.columns)), lines, '');

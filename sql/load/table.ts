@@ -33,6 +33,23 @@ export type Row = Record<string, Value | undefined>;
  */
 export type Keeps = 'history' | 'events' | 'days' | 'counters';
 
+/** Where the rows of a table name persons; and what of them goes when the person is erased. */
+export type Personal = {
+  /** The column that names the person: by an id that its connection gives it, or by the digest of its address. */
+  of?: { column: string; as: 'customer' | 'email' };
+  /** Rows of these tables that a column names by their `id`: what is theirs is of their person. */
+  through?: { column: string; tables: readonly `raw.${string}`[] };
+  /** Columns, of the key too, that contain what `of` has. */
+  within?: readonly string[];
+  /** Columns that are emptied. */
+  empties?: readonly string[];
+  /**
+   * Paths of the payload, such as `discounts` or `customer.discount`, that figures rest on. All else of it goes: a field
+   * that nobody knew when this was written cannot be left behind.
+   */
+  keeps?: readonly string[];
+};
+
 export type Table = {
   name: `raw.${string}`;
   /** Columns after (brand_id, connection_id) that make the primary key; `id` in most tables. */
@@ -80,6 +97,8 @@ export type Table = {
    * children.
    */
   digested?: boolean;
+  /** Null: nothing in it is of a person. Children are of the person of their root. */
+  personal?: Personal | null;
 };
 
 export function table(definition: Table): Table {

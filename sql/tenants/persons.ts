@@ -12,13 +12,26 @@ const KEY_BYTES = 32;
 /** 128 bits: enough to tell the persons of a brand apart. */
 const DIGEST_CHARS = 32;
 
-/** The digest of an address; null for none. */
+/** The digest of an address, or the pseudonym of one that is erased; null for none. */
 export type PersonOf = (email: string) => string | null;
+
+/** What an identifier of a person is of: of an account, an address, or an object of such an account. */
+export type IdentifierOf =
+  | { kind: 'customer'; connectionId: string; id: string }
+  | { kind: 'email'; digest: string }
+  | { kind: 'object'; connectionId: string; table: string; id: string };
+
+export type PersonKey = {
+  /** The digest of an address, erased or not; null for none. */
+  digestOf(email: string): string | null;
+  /** What `ops.erased_identifiers` knows it by. */
+  identifierOf(of: IdentifierOf): string;
+};
 
 type Stored = { sealed: Buffer | null; keyId: string | null };
 
 /** Makes the key of the brand if there is none yet: of two that do, the first one counts. */
-export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Promise<PersonOf> {
+export async function personKeyOf(db: Reader, sealer: Sealer, brandId: string): Promise<PersonKey> {
   const place = { brandId, connectionId: '', use: 'persons' } as const;
   const read = async () => {
     const { rows } = await db.query<Stored>(
@@ -37,10 +50,37 @@ export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Pr
     ({ sealed, keyId } = await read());
   }
   if (sealed === null || keyId === null) throw new TypeError(`brand ${brandId} has no key of its persons`);
-  const key = Buffer.from(sealer.open({ sealed, keyId }, place), 'hex');
+  return keyedBy(Buffer.from(sealer.open({ sealed, keyId }, place), 'hex'));
+}
+
+function keyedBy(key: Buffer): PersonKey {
+  const digest = (text: string) =>
+    createHmac('sha256', key).update(text).digest('hex').slice(0, DIGEST_CHARS);
+  return {
+    digestOf(email) {
+      const plain = email.trim().toLowerCase();
+      return plain === '' ? null : digest(plain);
+    },
+    // A space never stands before an address, so none of these is the digest of one.
+    identifierOf(of) {
+      if (of.kind === 'email') return digest(` email ${of.digest}`);
+      const { kind, connectionId, id } = of;
+      return digest(` ${kind} ${connectionId} ${kind === 'object' ? `${of.table} ` : ''}${id}`);
+    },
+  };
+}
+
+/** As `personKeyOf`. An erased person is known by the pseudonym, as in the rows that are stored. */
+export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Promise<PersonOf> {
+  const key = await personKeyOf(db, sealer, brandId);
+  const { rows } = await db.query<{ identifier: string; pseudonym: string }>(
+    'select identifier, pseudonym from ops.erased_identifiers where brand_id = $1 and connection_id is null',
+    [brandId],
+  );
+  const erased = new Map(rows.map(({ identifier, pseudonym }) => [identifier, pseudonym]));
   return (email) => {
-    const plain = email.trim().toLowerCase();
-    if (plain === '') return null;
-    return createHmac('sha256', key).update(plain).digest('hex').slice(0, DIGEST_CHARS);
+    const digest = key.digestOf(email);
+    if (digest === null || erased.size === 0) return digest;
+    return erased.get(key.identifierOf({ kind: 'email', digest })) ?? digest;
   };
 }

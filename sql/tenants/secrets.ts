@@ -15,7 +15,7 @@ export type SecretPlace = {
   brandId: string;
   /** Empty for what belongs to the brand itself. */
   connectionId: string;
-  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons';
+  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -27,6 +27,11 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
     return {
       what: `key of the persons of brand ${name ?? brandId}`,
       anew: 'it cannot be stored anew: digests of before would be of nobody',
+    };
+  if (use === 'person')
+    return {
+      what: `person of a privacy request of brand ${name ?? brandId}`,
+      anew: 'npx nightshift privacy erase',
     };
   if (use === 'webhook')
     return {
@@ -159,15 +164,22 @@ export async function resealAll(
   return {
     connections: rows.length,
     pings: await resealOfBrands(db, keys, PINGS),
-    persons: await resealOfBrands(db, keys, PERSONS),
+    persons: (await resealOfBrands(db, keys, PERSONS)) + (await resealOfBrands(db, keys, REQUESTS)),
   };
 }
 
 /** A secret of each brand: where it is. */
-type OfBrands = { table: string; brand: string; sealed: string; use: 'ping' | 'persons' };
+type OfBrands = { table: string; brand: string; sealed: string; use: 'ping' | 'persons' | 'person' };
 
 const PINGS: OfBrands = { table: 'app.pings', brand: 'brand_id', sealed: 'address', use: 'ping' };
 const PERSONS: OfBrands = { table: 'app.brands', brand: 'id', sealed: 'person_secret', use: 'persons' };
+/** Of which a brand may have several. */
+const REQUESTS: OfBrands = {
+  table: 'ops.privacy_requests',
+  brand: 'brand_id',
+  sealed: 'person',
+  use: 'person',
+};
 
 async function resealOfBrands(
   db: Pick<Db, 'transaction' | 'query'>,

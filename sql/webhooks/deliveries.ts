@@ -3,7 +3,6 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { keepConnection } from '../load/load_lock.ts';
 import type { ConnectionKey, StreamKey } from '../load/stream_key.ts';
-import { type PrivacyRequest, storePrivacyRequests } from './privacy.ts';
 
 /** A verified delivery, ready to store. */
 export type NewDelivery = {
@@ -16,7 +15,6 @@ export type NewDelivery = {
   isWanted: boolean;
   /** `afterSeconds`: the provider lists the change only then. */
   hints: readonly { stream: string; id?: string; afterSeconds?: number }[];
-  privacy?: PrivacyRequest | undefined;
 };
 
 const STORE = {
@@ -87,11 +85,6 @@ export async function storeDeliveries(
       hints.map(({ id }) => id ?? null),
       hints.map(({ afterSeconds = 0 }) => afterSeconds),
     ]);
-  await storePrivacyRequests(
-    tx,
-    key,
-    fresh.flatMap(({ privacy }) => privacy ?? []),
-  );
   return { ids, isRelayed: rows.some(({ relayed }) => relayed) };
 }
 

@@ -6,23 +6,34 @@ import type { Stream } from '#connectors/kit/stream.ts';
 import type { Hint } from '#connectors/kit/webhook.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
+import { type PrivacyRequest, storeRequest } from '#sql/privacy/requests.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
 import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
 import { SOON_SECONDS } from '../enqueue.ts';
+import { queueRequest } from '../privacy/queue_request.ts';
 import { queueFollow } from './follow_deliveries.ts';
 import { queueRelay } from './relay_deliveries.ts';
 
-export type Taken = NewDelivery & { hints: readonly Hint[] };
+export type Taken = NewDelivery & { hints: readonly Hint[]; privacy?: PrivacyRequest | undefined };
+
+export type Receiving = ConnectionKey & { sealer: Sealer };
 
 /** `streams`: those of the provider. Returns the ids of those that were not there. */
 export async function takeDeliveries(
   tx: Tx,
-  key: ConnectionKey,
+  { sealer, ...key }: Receiving,
   deliveries: readonly Taken[],
   streams: readonly Stream[],
 ): Promise<ReadonlySet<string>> {
   const { ids, isRelayed } = await storeDeliveries(tx, key, deliveries);
   const fresh = deliveries.filter(({ id }) => ids.has(id));
   const hints = fresh.flatMap((one) => one.hints);
+  const requests: (PrivacyRequest & { id: number })[] = [];
+  for (const { privacy } of fresh)
+    if (privacy) {
+      const id = await storeRequest(tx, sealer, { ...privacy, ...key, source: 'provider' });
+      requests.push({ ...privacy, id });
+    }
   // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
   for (const { name: stream } of streams) {
     const delays = hints
@@ -33,5 +44,6 @@ export async function takeDeliveries(
       await queueFollow(tx, { ...key, stream, rows: true }, { delaySeconds: SOON_SECONDS });
   }
   if (isRelayed) await queueRelay(tx, key);
+  for (const { id, kind } of requests) await queueRequest(tx, { brandId: key.brandId, id, kind });
   return ids;
 }

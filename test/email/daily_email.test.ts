@@ -22,7 +22,7 @@ async function push(db: TestDb, place: Place, batch: readonly unknown[], source:
   const content = eventsOf(batch, {
     ...{ personOf: await personsOf(db, testSealer, place.brandId), source, readAt: now },
   });
-  const storing = { stream, now, distrustsDigests: false };
+  const storing = { stream, now, distrustsDigests: false, sealer: testSealer };
   return db.transaction((tx) => storePage(tx, place, storing, { phase: 'changes', ...content }));
 }
 

@@ -125,7 +125,7 @@ async function aPlace(db: TestDb, timeZone: string, accountZone: string): Promis
 
 async function push(db: TestDb, place: Place, event: unknown, source: Source) {
   const personOf = await personsOf(db, testSealer, place.brandId);
-  const storing = { stream: findStream('sendgrid.events'), now, distrustsDigests: false };
+  const storing = { stream: findStream('sendgrid.events'), now, distrustsDigests: false, sealer: testSealer };
   const content = eventsOf([event], { personOf, source, readAt: now });
   await db.transaction((tx) => storePage(tx, place, storing, { phase: 'changes', ...content }));
 }
@@ -137,7 +137,7 @@ async function count(
   zone: string,
   { day: date, sent }: { day: string; sent: readonly Letter[] },
 ) {
-  const storing = { stream: findStream('sendgrid.statistics'), now, distrustsDigests: false };
+  const storing = { stream: findStream('sendgrid.statistics'), now, distrustsDigests: false, sealer: testSealer };
   const stats = (delivered: number, name?: string) => ({
     ...(name !== undefined && { name }),
     metrics: { ...NONE, delivered, requests: delivered },

@@ -27,7 +27,7 @@ type Place = { brandId: string; connectionId: string };
 async function push(db: TestDb, place: Place, batch: readonly unknown[]) {
   const persons = await personsOf(db, testSealer, place.brandId);
   const content = eventsOf(batch, { personOf: persons, source: 'webhook', readAt });
-  const storing = { stream, now: readAt, distrustsDigests: false };
+  const storing = { stream, now: readAt, distrustsDigests: false, sealer: testSealer };
   return db.transaction((tx) => storePage(tx, place, storing, { phase: 'changes', ...content }));
 }
 

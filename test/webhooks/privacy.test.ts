@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb } from '../support/db/db.ts';
+import { dumpOf } from '../support/db/dump.ts';
 import { aConnection } from '../support/rows/factory.ts';
 import { APP_SECRET, aDoor, fromShopify, giveSecret, send } from '../support/webhooks/door.ts';
 
@@ -11,7 +12,7 @@ const redaction = { ...shop, customer, orders_to_redact: [299938, 280263] };
 
 test('each request is kept once with its deadline, audited, and names nobody', async () => {
   await using db = await freshDb();
-  const { brandId, id: connectionId, name } = await aConnection(db);
+  const { brandId, id: connectionId } = await aConnection(db);
   await giveSecret(db, { brandId, connectionId }, APP_SECRET);
   await using door = await aDoor(db);
   const deliver = (topic: string, body: object) =>
@@ -32,12 +33,18 @@ test('each request is kept once with its deadline, audited, and names nobody', a
   ]);
   expect(await db.column("select count(*) from ops.audit_log where action = 'privacy.request'")).toEqual([3]);
   expect(await db.column('select distinct length(body) from ops.webhook_deliveries')).toEqual([0]);
+  expect((await dumpOf(db)).filter((row) => row.includes('ann@example.com'))).toEqual([]);
+  // An erasure needs nobody; an export is handed to a person, so it waits for one.
+  expect(await db.column("select payload->>'request' from ops.jobs where task = 'privacy_erase'")).toEqual([
+    '2',
+  ]);
   const env = { DATABASE_URL: db.url };
-  const run = (...more: string[]) =>
-    nightshift(['connections', 'webhooks', 'privacy', name, '--json', ...more], { env });
-  expect((await run()).json()).toHaveLength(3);
-  expect(await run('--done', '1')).toMatchObject({ code: 0 });
-  expect(await run('--done', '1')).toMatchObject({ code: 3 });
+  const [brand] = await db.column('select slug from app.brands');
+  const run = (...words: string[]) => nightshift(['privacy', ...words, '--json'], { env });
+  expect((await run('requests', '--open')).json()).toHaveLength(3);
+  expect(await run('done', '1', '--brand', String(brand))).toMatchObject({ code: 0 });
+  expect(await run('done', '1', '--brand', String(brand))).toMatchObject({ code: 3 });
+  expect((await run('requests', '--open')).json()).toHaveLength(2);
   const doctor = await nightshift(['doctor', '--json'], { env });
   expect(doctor.stdout).toContain('request 2 (erase_person)');
   expect(doctor.stdout).not.toContain('request 1 (export)');

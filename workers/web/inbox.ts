@@ -5,6 +5,7 @@
 import type { Stream } from '#connectors/kit/stream.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
 import { type Taken, takeDeliveries } from '#tasks/webhooks/take_deliveries.ts';
 
 /** Of one transaction. */
@@ -18,13 +19,13 @@ export type Inbox = {
 
 type Waiting = { delivery: Taken; resolve(isNew: boolean): void; reject(error: unknown): void };
 
-export function makeInbox(db: Pick<Db, 'transaction'>): Inbox {
+export function makeInbox(db: Pick<Db, 'transaction'>, sealer: Sealer): Inbox {
   const queues = new Map<string, Waiting[]>();
 
   const store = async (key: ConnectionKey, batch: readonly Waiting[], streams: readonly Stream[]) => {
     const all = batch.map(({ delivery }) => delivery);
     try {
-      const ids = new Set(await db.transaction((tx) => takeDeliveries(tx, key, all, streams)));
+      const ids = new Set(await db.transaction((tx) => takeDeliveries(tx, { ...key, sealer }, all, streams)));
       // Of two with one id the first one is new.
       for (const { delivery, resolve } of batch) resolve(ids.delete(delivery.id));
     } catch (error) {

@@ -44,7 +44,7 @@ export async function startWeb({ url, log, services, ...addresses }: WebOptions)
   const door = {
     ...{ providers: services.providers, log, count: metrics.count },
     receivers: makeReceivers(db, services, log),
-    inbox: makeInbox(db),
+    inbox: makeInbox(db, services.sealer),
     readBody: makeBodyReader(),
   };
   const app = newApp(log).route('/', health);

@@ -5,7 +5,7 @@ type Waiting = {
   id: number;
   kind: string;
   brand: string;
-  name: string;
+  name: string | null;
   due: Date;
   urgent: boolean;
   total: number;
@@ -18,14 +18,14 @@ export const privacy: Check = {
       `select p.id, p.kind, b.slug as brand, c.name, p.due_at as due, p.due_at < now() + interval '7 days' as urgent,
               count(*) over ()::int as total
        from ops.privacy_requests p
-       join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
+       left join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
        join app.brands b on b.id = p.brand_id
        where p.done_at is null order by p.due_at limit ${NAMED_MAX}`,
     );
     return named(rows, rows[0]?.total, ({ id, kind, brand, name, due, urgent }) =>
       (urgent ? failure : warning)(
-        `request ${id} (${kind}) of ${name} of ${brand} is due on ${due.toISOString().slice(0, 10)}`,
-        `npx nightshift connections webhooks privacy ${name} --brand ${brand}`,
+        `request ${id} (${kind}) of ${name === null ? '' : `${name} of `}${brand} is due on ${due.toISOString().slice(0, 10)}`,
+        `npx nightshift privacy show ${id} --brand ${brand}`,
       ),
     );
   },

@@ -30,6 +30,7 @@ export const posts = recordTable<Of>({
   key: ['id'],
   observed: true,
   uncompared: ['published_at', 'lacks_metrics'],
+  personal: null,
   columns: {
     id: column('text', (record, { platform }) => postId(platform, text(record, 'id')), {
       marks: 'social_posts',

@@ -18,6 +18,7 @@ const profiles = recordTable({
   name: 'raw.ayrshare_profiles',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: {
     id: textIfAny('refId'),
     title: textIfAny('title'),

@@ -12,6 +12,7 @@ export const postReadings = {
     key: ['id', 'metric', 'read_at'],
     rootColumn: 'id',
     keeps: 'counters',
+    personal: null,
     columns: {
       ...{ id: 'text', metric: 'text', read_at: 'timestamptz', value: 'numeric', platform: 'text' },
       ...{ published_at: 'timestamptz', field: 'text', mapping_version: 'integer', payload: 'jsonb' },
@@ -29,6 +30,7 @@ export const accountReadings = {
     key: ['id', 'metric', 'read_at'],
     rootColumn: 'id',
     keeps: 'counters',
+    personal: null,
     columns: {
       ...{ id: 'text', metric: 'text', read_at: 'timestamptz', value: 'numeric', read_on: 'date' },
       ...{ field: 'text', mapping_version: 'integer', payload: 'jsonb' },
@@ -44,6 +46,7 @@ export const snapshots = table({
   key: ['id', 'source', 'read_at'],
   rootColumn: 'id',
   keeps: 'counters',
+  personal: null,
   columns: { id: 'text', source: 'text', read_at: 'timestamptz', payload: 'jsonb' },
 });
 

@@ -35,6 +35,7 @@ const sentPosts = recordTable({
   name: 'raw.ayrshare_sent_posts',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: {
     id: columnsOf('text', text)('id'),
     status: columnsOf('text', text)('status'),

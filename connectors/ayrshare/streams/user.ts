@@ -18,6 +18,7 @@ const accounts = recordTable({
   name: 'raw.ayrshare_accounts',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: {
     id: textIfAny('platform'),
     name: textIfAny('displayName'),

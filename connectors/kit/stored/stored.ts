@@ -2,9 +2,11 @@
  * Reads what is stored of a stream, so that no stream queries the database itself. Objects are rows of the root table
  * that are not deleted; where noted, quarantined records count too.
  */
+import { PSEUDONYM } from '#sql/load/redact/erased.ts';
 import type { Row } from '#sql/load/table.ts';
 import type { ConnectorDb, Target } from '../stream.ts';
 import type { Part } from './day_sums.ts';
+import { asStored, type SealedOwner } from './erased_ids.ts';
 
 /** The owner of the objects, and the part of the database's functions that a reading needs. */
 export type OwnerWith<Access extends keyof ConnectorDb> = {
@@ -60,7 +62,7 @@ export async function* storedIds(
 
 /** The ids of stored objects that are missing in a list of the same time span. */
 export async function unlistedIds(
-  owner: Owner,
+  owner: SealedOwner,
   target: Target,
   { from, before }: CreatedWithin,
   { listed, max }: { listed: ReadonlySet<string>; max?: number },
@@ -71,12 +73,12 @@ export async function unlistedIds(
      where ${LIVE} and ($3::timestamptz is null or created_at >= $3) and created_at < $4
      except select unnest($5::text[])
      order by id limit $6`,
-    [from ?? null, before, [...listed], max ?? null],
+    [from ?? null, before, await asStored(owner, target, listed), max ?? null],
   );
   return rows.map(({ id }) => id);
 }
 
-/** A sample of stored objects of a time span, always the same one. */
+/** A sample of stored objects of a time span, always the same one; without erased ones, whose ids no provider knows. */
 export async function sampleIds(
   owner: Owner,
   target: Target,
@@ -86,9 +88,9 @@ export async function sampleIds(
   const rows = await ask<{ id: string }>(
     owner,
     `select id from ${rootOf(target)}
-     where ${LIVE} and created_at >= $3 and created_at < $4
+     where ${LIVE} and created_at >= $3 and created_at < $4 and not starts_with(id, $6)
      order by md5(id), id limit $5`,
-    [from, before, max],
+    [from, before, max, PSEUDONYM],
   );
   return rows.map(({ id }) => id);
 }

@@ -4,7 +4,7 @@
  * some, Email Logs bring them, as long as those remember.
  */
 import { Temporal } from 'temporal-polyfill';
-import { personsOf } from '#sql/tenants/persons.ts';
+import { personKeyOf } from '#sql/tenants/persons.ts';
 import { failingChecks } from '../../kit/failing.ts';
 import { countsByDay, extentOf, rowsBetween, storedColumn } from '../../kit/stored/stored.ts';
 import type { Check, Delivered, StreamContext } from '../../kit/stream.ts';
@@ -71,7 +71,7 @@ export const eventsStream = sendgridStream({
     for (const id of ids) yield { ...emptyPage(run), ...(await eventsIn(run, [{ id, status: '' }])) };
   },
   async *deliver({ db, sealer, connection, now }: StreamContext, deliveries: readonly Delivered[]) {
-    const personOf = await personsOf(db, sealer, connection.brandId);
+    const { digestOf: personOf } = await personKeyOf(db, sealer, connection.brandId);
     for (const delivery of deliveries)
       yield {
         ...emptyPage({ phase: 'changes' }),
@@ -217,7 +217,7 @@ async function lackingOf(context: StreamContext, letters: readonly Logged[]): Pr
 
 async function eventsIn(run: SendGridRun, letters: readonly Logged[]) {
   const { db, sealer, connection, now } = run.context;
-  const personOf = await personsOf(db, sealer, connection.brandId);
+  const { digestOf: personOf } = await personKeyOf(db, sealer, connection.brandId);
   const batch: object[] = [];
   for (const { id } of letters) batch.push(...(await eventsOfLetter(run.sendgrid, id)));
   return eventsOf(batch, { personOf, source: 'logs', readAt: now() });

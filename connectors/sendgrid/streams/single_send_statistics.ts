@@ -41,6 +41,7 @@ const totals = recordTable({
   name: 'raw.sendgrid_single_send_totals',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: { ...of, ...counts, payload: others() },
 });
 
@@ -49,6 +50,7 @@ const days = recordTable<{ zone: string }>({
   key: ['single_send_id', 'ab_variation', 'ab_phase', 'day'],
   rootColumn: 'id',
   keeps: 'days',
+  personal: null,
   columns: {
     ...of,
     day: day('aggregation'),

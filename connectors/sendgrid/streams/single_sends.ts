@@ -30,6 +30,7 @@ export const singleSends = recordTable({
   name: 'raw.sendgrid_single_sends',
   key: ['id'],
   partColumn: 'parts',
+  personal: null,
   columns: {
     id: text('id'),
     name: text('name'),

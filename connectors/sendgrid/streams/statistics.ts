@@ -48,6 +48,7 @@ export const statistics = recordTable<Of>({
   rootColumn: 'id',
   keeps: 'days',
   partColumn: 'part',
+  personal: null,
   columns: {
     id: text('id'),
     scope: text('scope'),

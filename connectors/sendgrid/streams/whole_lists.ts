@@ -36,6 +36,7 @@ export const groups = recordTable({
   name: 'raw.sendgrid_unsubscribe_groups',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: { id: id('id'), name: text('name'), is_default: flag('is_default'), payload: rest() },
 });
 const GROUPS = '/v3/asm/groups';
@@ -58,6 +59,7 @@ const templates = recordTable({
   name: 'raw.sendgrid_templates',
   key: ['id'],
   observed: true,
+  personal: null,
   columns: {
     id: id('id'),
     name: text('name'),

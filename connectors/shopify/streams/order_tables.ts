@@ -56,6 +56,7 @@ export const orders = recordTable<PlacedOrder>({
   name: 'raw.shopify_orders',
   key: ['id'],
   digested: true,
+  personal: { of: { column: 'customer_id', as: 'customer' }, keeps: ['totalPriceSet'] },
   columns: {
     id: column('text', numberOf),
     name: text('name', { indexed: true }),
@@ -102,6 +103,7 @@ export const orderLines = recordTable<Order>({
   name: 'raw.shopify_order_lines',
   key: ['id'],
   rootColumn: 'order_id',
+  personal: {},
   remembers: ['product_id', 'variant_id'], // Shopify empties both when the product is deleted
   columns: {
     id,
@@ -124,6 +126,7 @@ export const agreements = recordTable<Order>({
   name: 'raw.shopify_agreements',
   key: ['id'],
   rootColumn: 'order_id',
+  personal: {},
   columns: {
     id,
     order_id: orderId,
@@ -138,6 +141,7 @@ export const sales = recordTable<Entry>({
   name: 'raw.shopify_sales',
   key: ['id'],
   rootColumn: 'order_id',
+  personal: {},
   columns: {
     id,
     order_id: orderId,
@@ -160,6 +164,7 @@ export const refunds = recordTable<Order>({
   name: 'raw.shopify_refunds',
   key: ['id'],
   rootColumn: 'order_id',
+  personal: {},
   columns: {
     id,
     order_id: orderId,
@@ -175,6 +180,7 @@ export const transactions = recordTable<Order>({
   name: 'raw.shopify_transactions',
   key: ['id'],
   rootColumn: 'order_id',
+  personal: {},
   columns: {
     id,
     order_id: orderId,

@@ -45,6 +45,7 @@ export const products = recordTable({
   name: 'raw.shopify_products',
   key: ['id'],
   digested: true,
+  personal: null,
   columns: {
     id,
     title: text('title'),
@@ -61,6 +62,7 @@ export const variants = recordTable<Product>({
   name: 'raw.shopify_variants',
   key: ['id'],
   rootColumn: 'product_id',
+  personal: null,
   columns: {
     id,
     product_id: productId,
@@ -84,6 +86,7 @@ export const costs = recordTable<Variant>({
   name: 'raw.shopify_costs',
   key: ['id', 'valid_from'],
   rootColumn: 'product_id',
+  personal: null,
   keeps: 'history',
   columns: {
     id: variantId,
@@ -99,6 +102,7 @@ export const inventoryLevels = recordTable<Level>({
   name: 'raw.shopify_inventory_levels',
   key: ['id'],
   rootColumn: 'product_id',
+  personal: null,
   columns: {
     id,
     product_id: productId,

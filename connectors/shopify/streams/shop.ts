@@ -17,6 +17,7 @@ export const shops = recordTable({
   name: 'raw.shopify_shops',
   key: ['id'],
   digested: true,
+  personal: null,
   columns: {
     id,
     name: text('name'),

@@ -2,6 +2,7 @@
  * A look at a shop for all streams of a run, in one request: the shop itself, the newest objects in the window that
  * each stream is to read, and its counts. A stream that finds nothing new here asks no more.
  */
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Stream, StreamAt } from '../../kit/stream.ts';
 import type { Access } from '../api/access.ts';
@@ -11,6 +12,8 @@ import { type Query, type RootQuery, SHOP } from '../api/queries.ts';
 
 /** What a stream will ask within a filter: the newest of a list, by the instant in this field, or a count. */
 export type Wanted = { query: RootQuery; filter: string; instant?: string };
+
+const KEY_CHARS = 32;
 
 /** An object in the state of an instant. */
 export type Listed = { key: string; at: number };
@@ -90,7 +93,9 @@ export function lookQuery(wanted: readonly Wanted[]): Query {
 }
 
 export function listedAs(node: Record<string, unknown>, instant: string): Listed {
-  return { key: `${String(node.id)} ${String(node[instant])}`, at: Date.parse(String(node[instant])) };
+  // A digest, because a position stays where it is, and the object may be a person.
+  const key = hash('sha256', `${String(node.id)} ${String(node[instant])}`).slice(0, KEY_CHARS);
+  return { key, at: Date.parse(String(node[instant])) };
 }
 
 function keyOf({ query, filter }: Wanted): string {

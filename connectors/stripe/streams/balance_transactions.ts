@@ -21,6 +21,12 @@ const UNBOOKED = [
 export const balanceTransactionsStream = stripeStream({
   name: 'balance_transactions',
   object: 'balance_transaction',
+  personal: {
+    through: {
+      column: 'source_id',
+      tables: ['raw.stripe_charges', 'raw.stripe_refunds', 'raw.stripe_disputes'],
+    },
+  },
   scopes: ['rak_balance_transaction_source_read'],
   feeds: ['payments'],
   scopesOptional: ['rak_balance_read'],

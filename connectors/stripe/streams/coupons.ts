@@ -7,6 +7,7 @@ import { stripeStream } from '../stream.ts';
 export const couponsStream = stripeStream({
   name: 'coupons',
   object: 'coupon',
+  personal: null,
   scopes: ['rak_coupon_read', 'rak_event_read'],
   canVanish: true,
   listsAllWeekly: true,

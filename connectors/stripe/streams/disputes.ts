@@ -7,6 +7,7 @@ const TYPES = ['created', 'updated', 'closed', 'funds_withdrawn', 'funds_reinsta
 export const disputesStream = stripeStream({
   name: 'disputes',
   object: 'dispute',
+  personal: { through: { column: 'charge_id', tables: ['raw.stripe_charges'] } },
   scopes: ['rak_dispute_read', 'rak_event_read'],
   digested: true,
   // The evidence contains personal data. The transactions are a stream of their own.

@@ -30,6 +30,7 @@ export const invoices = recordTable({
   name: 'raw.stripe_invoices',
   key: ['id'],
   observed: true,
+  personal: { of: { column: 'customer_id', as: 'customer' } },
   columns: {
     id: text('id'),
     number: textIfAny('number'),
@@ -64,6 +65,7 @@ export const invoiceLines = recordTable<Fields>({
   name: 'raw.stripe_invoice_lines',
   key: ['id'],
   rootColumn: 'invoice_id',
+  personal: { keeps: ['amount', 'discount_amounts', 'taxes'] },
   columns: {
     id: text('id'),
     invoice_id: column('text', (_, invoice: Fields) => readId(invoice, 'id')),

@@ -12,6 +12,7 @@ const TYPES = ['created', 'updated', 'paid', 'failed', 'canceled', 'reconciliati
 export const payoutsStream = stripeStream({
   name: 'payouts',
   object: 'payout',
+  personal: null,
   scopes: ['rak_payout_read', 'rak_balance_transaction_source_read', 'rak_event_read'],
   feeds: ['payments'],
   events: TYPES.map((type) => `payout.${type}`),

@@ -11,6 +11,7 @@ const TYPES = ['created', 'updated', 'deleted'];
 export const pricesStream = stripeStream({
   name: 'prices',
   object: 'price',
+  personal: null,
   scopes: ['rak_plan_read', 'rak_event_read'],
   dependents: [statesOfPrices],
   expand: ['tiers', 'currency_options'],

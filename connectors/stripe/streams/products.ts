@@ -5,6 +5,7 @@ import { stripeStream } from '../stream.ts';
 export const productsStream = stripeStream({
   name: 'products',
   object: 'product',
+  personal: null,
   scopes: ['rak_product_read', 'rak_event_read'],
   canVanish: true,
   events: ['product.created', 'product.updated', 'product.deleted'],

@@ -7,6 +7,7 @@ import { stripeStream } from '../stream.ts';
 export const refundsStream = stripeStream({
   name: 'refunds',
   object: 'refund',
+  personal: { through: { column: 'charge_id', tables: ['raw.stripe_charges'] } },
   scopes: ['rak_charge_read', 'rak_event_read'],
   feeds: ['payments'],
   digested: true,

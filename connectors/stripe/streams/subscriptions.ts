@@ -25,6 +25,10 @@ export const subscriptions = recordTable({
   name: 'raw.stripe_subscriptions',
   key: ['id'],
   observed: true,
+  personal: {
+    of: { column: 'customer_id', as: 'customer' },
+    keeps: ['collection_method', 'automatic_tax.enabled', 'discounts', 'customer.discount'],
+  },
   columns: {
     id: text('id', { marks: 'subscriptions' }), // its states are made anew, and mark the days that come out different
     status: text('status'),
@@ -47,6 +51,7 @@ export const subscriptionItems = recordTable<Fields>({
   name: 'raw.stripe_subscription_items',
   key: ['id'],
   rootColumn: 'subscription_id',
+  personal: { keeps: ['created', 'discounts', 'price'] },
   columns: {
     id: text('id'),
     subscription_id: column('text', (_, subscription: Fields) => idOf(subscription, 'id')),

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { Cli } from '../../shared/noun.ts';
 import { addAddVerb, addRemoveVerb } from './add.ts';
 import { addCheckVerb, addListVerb } from './check.ts';
-import { addPrivacyVerb } from './privacy.ts';
 import { addRelayVerb } from './relay.ts';
 import { addSecretVerb } from './secret.ts';
 
@@ -18,7 +17,6 @@ export function addWebhooks(command: Command, cli: Cli): void {
     addRemoveVerb,
     addSecretVerb,
     addRelayVerb,
-    addPrivacyVerb,
   ];
   for (const add of verbs) add(webhooks, cli);
 }

@@ -1,0 +1,79 @@
+/**
+ * Takes a person out of what the platform notes of its own work: errors, payloads of runs, quarantined records, bodies of
+ * deliveries, the audit log, and out of aggregates that name a customer. Rows of `raw` have declarations instead.
+ */
+import type { Tx } from '../db/pool.ts';
+import { REASON_OF_ERASED } from '../load/redact/rejections.ts';
+import { ERASED } from '../load/redact/row.ts';
+import { type Form, patternOf } from './forms.ts';
+import type { TextColumn, TextTable } from './text_tables.ts';
+
+export type Sweeping = { brandId: string; forms: readonly Form[]; table: TextTable };
+
+/** Schemas whose rows are changed so. `app` is what people have entered: what is there is reported, not changed. */
+export const SWEPT: ReadonlySet<string> = new Set(['ops', 'agg']);
+
+/** `keys` as `searchNext` gives them. */
+export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly string[][]): Promise<void> {
+  if (keys.length === 0) return;
+  const { brandId, table, forms } = sweeping;
+  const which = whichRows(table);
+  const values = [brandId, ...table.key.map((_, index) => keys.map((one) => one[index]))];
+  const special = SPECIAL[table.name];
+  if (special !== undefined) return void (await tx.query(special(which), values));
+  const changed = table.texts.filter(({ type }) => type !== 'bytea');
+  if (changed.length === 0) return;
+  const at = values.length + 1;
+  const sets = changed.map(({ name, type }) => `${name} = ${replaced(`o.${name}`, type, forms, at)}`);
+  const ofNumbers = [forms.map(numberOf), forms.map(({ by }) => `\\1"${by}"`)];
+  await tx.query(`update ${table.name} o set ${sets.join(', ')} ${which}`, [
+    ...values,
+    ...[forms.map(patternOf), forms.map(({ by }) => by)],
+    ...(changed.some(isJson) ? ofNumbers : []),
+  ]);
+}
+
+/**
+ * A body that was forwarded, or that nobody reads, goes; one that waits for the consumer of a relay goes too, because a
+ * part of it cannot be taken out of signed bytes. One that is not loaded yet stays: it is redacted as it is loaded.
+ * A deletion of what was never stored, and a hint at what changed, are of no use without the id.
+ */
+const SPECIAL: Readonly<Record<string, (which: string) => string>> = {
+  'ops.rejected_rows': (which) => `update ops.rejected_rows o
+    set payload = '${JSON.stringify(ERASED)}', reason = '${REASON_OF_ERASED.replaceAll("'", "''")}' ${which}`,
+  'ops.webhook_deliveries': (which) => `update ops.webhook_deliveries o
+    set body = '', relay = case when o.relay = 'waiting' then 'refused' else o.relay end,
+        relay_error = case when o.relay = 'waiting' then 'a person in it was erased' else o.relay_error end ${which}
+      and (o.rows_of is null or o.loaded_at is not null)`,
+  'ops.webhook_hints': (which) => `delete from ops.webhook_hints o ${which.replace(' from ', ' using ')}`,
+  'ops.early_deletions': (which) => `delete from ops.early_deletions o ${which.replace(' from ', ' using ')}`,
+};
+
+function whichRows({ key }: TextTable): string {
+  if (key.length === 0) return 'where o.brand_id = $1';
+  const names = key.map((_, index) => `k${index}`);
+  const given = key.map((_, index) => `$${index + 2}::text[]`);
+  const same = key.map(({ name, type }, index) => `o.${name} = v.k${index}::${type}`);
+  return ` from unnest(${given.join(', ')}) as v (${names.join(', ')}) where o.brand_id = $1 and ${same.join(' and ')}`;
+}
+
+/** In JSON a number becomes a text first: a pseudonym is none. */
+function numberOf({ text }: Form): string {
+  return /^\d+$/.test(text) ? `([:,[] ?)${text}(?=[],}])` : '(?!)';
+}
+
+function isJson({ type }: Pick<TextColumn, 'type'>): boolean {
+  return type === 'json' || type === 'jsonb';
+}
+
+/** `at`: the place of the patterns among the parameters, and what replaces them; then the same for numbers in JSON. */
+function replaced(column: string, type: string, forms: readonly Form[], at: number): string {
+  let text = `${column}::text`;
+  const given = (place: number, index: number) => `($${place}::text[])[${index + 1}]`;
+  for (const index of forms.keys()) {
+    if (isJson({ type }))
+      text = `regexp_replace(${text}, ${given(at + 2, index)}, ${given(at + 3, index)}, 'g')`;
+    text = `regexp_replace(${text}, ${given(at, index)}, ${given(at + 1, index)}, 'gi')`;
+  }
+  return `(${text})::${type}`;
+}
