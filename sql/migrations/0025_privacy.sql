@@ -6,7 +6,7 @@ comment on column app.brands.has_erased is 'whether a person of it was erased; c
 
 create table ops.erased_identifiers (
   brand_id uuid not null references app.brands (id),
-  identifier text not null check (length(identifier) = 32),
+  identifier text not null check (length(identifier) between 1 and 32),
   connection_id uuid,
   pseudonym text not null check (length(pseudonym) <= 40),
   erased_at timestamptz not null default now(),

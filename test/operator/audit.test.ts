@@ -34,6 +34,8 @@ const READS = [
     'failures show',
     'nights list',
     'nights show',
+    'privacy requests',
+    'privacy show',
   ],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
@@ -62,6 +64,13 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { before: { ping: false }, after: { ping: true } },
   ],
   ['brands remove brie --yes brie', 'brands.remove', { before: { id: expect.any(String) }, after: null }],
+  ['privacy export --brand acme --email a@example.com', 'privacy.export', { details: { rows: 0 } }],
+  [
+    'privacy erase --brand acme --email a@example.com --yes acme',
+    'privacy.request',
+    { after: { request: 1, kind: 'erase_person', due: expect.any(String) } },
+  ],
+  ['privacy done 1 --brand acme', 'privacy.done', { after: { request: 1, done: true } }],
   ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
   [
     'retailers rename de fr --brand acme',
