@@ -6,6 +6,8 @@ import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
 import { nightly } from './nightly.ts';
 import { privacyErase } from './privacy/erase.ts';
+import { privacyPurge } from './privacy/purge.ts';
+import { privacyWatch } from './privacy/watch.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
@@ -26,6 +28,8 @@ export const tasks: readonly Task[] = [
   fxFanOut,
   fxBrand,
   privacyErase,
+  privacyPurge,
+  privacyWatch,
   retention,
   nightly,
   deliverAlert,

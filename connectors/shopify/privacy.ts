@@ -25,15 +25,27 @@ const closing = z.strictObject(shop);
 export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefined {
   switch (topic) {
     case 'customers/data_request': {
-      const { customer: one, orders_requested: orders, data_request: asked } = request.parse(body);
-      return made('export', { customer: one.id, orders, request: asked.id }, personOf(one, orders));
+      const {
+        customer: one,
+        orders_requested: orders,
+        data_request: asked,
+        shop_domain,
+      } = request.parse(body);
+      return made(
+        'export',
+        { customer: one.id, orders, request: asked.id },
+        shop_domain,
+        personOf(one, orders),
+      );
     }
     case 'customers/redact': {
-      const { customer: one, orders_to_redact: orders } = redaction.parse(body);
-      return made('erase_person', { customer: one.id, orders }, personOf(one, orders));
+      const { customer: one, orders_to_redact: orders, shop_domain } = redaction.parse(body);
+      return made('erase_person', { customer: one.id, orders }, shop_domain, personOf(one, orders));
     }
-    case 'shop/redact':
-      return made('erase_account', { shop: closing.parse(body).shop_id });
+    case 'shop/redact': {
+      const { shop_id, shop_domain } = closing.parse(body);
+      return made('erase_account', { shop: shop_id }, shop_domain);
+    }
     default:
       return undefined;
   }
@@ -48,7 +60,8 @@ function personOf({ id: own, email, phone }: z.output<typeof customer>, orders: 
 function made(
   kind: PrivacyRequest['kind'],
   subject: PrivacyRequest['subject'],
+  account: string,
   person?: Identity,
 ): PrivacyRequest {
-  return { kind, subject, dueDays: DUE_DAYS, ...(person && { person }) };
+  return { kind, subject, account, dueDays: DUE_DAYS, ...(person && { person }) };
 }

@@ -16,6 +16,8 @@ export type PrivacyRequest = {
   kind: PrivacyKind;
   /** Ids of the provider, and nothing else that names a person. */
   subject: Subject;
+  /** The account at the provider whose ids these are, if it says so: the connection that was told may be of another one. */
+  account?: string;
   /** Who it is, sealed where it is stored; absent for an account. */
   person?: Identity;
   dueDays: number;
@@ -26,22 +28,31 @@ export type RequestOwner = { brandId: string; connectionId: string | null };
 /** `target`: what the audit log names. */
 export type NewRequest = PrivacyRequest & RequestOwner & { source: 'provider' | 'operator'; target?: string };
 
-/** Returns its number. */
-export async function storeRequest(tx: Tx, sealer: Sealer, request: NewRequest): Promise<number> {
-  const { brandId, connectionId, kind, subject, person, dueDays, source } = request;
-  if (connectionId !== null) await keepConnection(tx, { brandId, connectionId });
+/** Its number, and whether the brand has the account that it is about: else an operator decides. */
+export async function storeRequest(
+  tx: Tx,
+  sealer: Sealer,
+  request: NewRequest,
+): Promise<{ id: number; isOwn: boolean }> {
+  const { brandId, kind, subject, person, dueDays, source, account } = request;
+  if (request.connectionId !== null)
+    await keepConnection(tx, { brandId, connectionId: request.connectionId });
+  const owner = await ownerOf(tx, request);
+  const connectionId = owner ?? request.connectionId;
+  const isOwn = owner !== undefined;
   const sealed = person && sealIdentity(sealer, brandId, person);
+  const progress = isOwn ? null : JSON.stringify({ foreign: account });
   const { rows } = await tx.query<{ id: number; name: string; due: Date }>(
     `with made as (
        insert into ops.privacy_requests
-         (brand_id, connection_id, kind, subject, due_at, source, person, person_key_id)
-       values ($1, $2, $3, $4, now() + make_interval(days => $5), $6, $7, $8) returning id, due_at)
+         (brand_id, connection_id, kind, subject, due_at, source, person, person_key_id, progress)
+       values ($1, $2, $3, $4, now() + make_interval(days => $5), $6, $7, $8, $9) returning id, due_at)
      select made.id, made.due_at as due, coalesce(c.name, b.slug) as name
      from made join app.brands b on b.id = $1
      left join app.connections c on c.brand_id = b.id and c.id = $2`,
     [
       ...[brandId, connectionId, kind, JSON.stringify(subject), dueDays, source],
-      ...[sealed?.sealed ?? null, sealed?.keyId ?? null],
+      ...[sealed?.sealed ?? null, sealed?.keyId ?? null, progress],
     ],
   );
   const [made] = rows;
@@ -51,7 +62,23 @@ export async function storeRequest(tx: Tx, sealer: Sealer, request: NewRequest):
     ...(source === 'provider' && { actor: 'webhook' }),
     after: { request: made.id, kind, due: made.due },
   });
-  return made.id;
+  return { id: made.id, isOwn };
+}
+
+/** The connection of the account that is named, of the brand and the provider; undefined if there is none. */
+async function ownerOf(
+  tx: Tx,
+  { brandId, connectionId, account }: NewRequest,
+): Promise<string | null | undefined> {
+  if (account === undefined || connectionId === null) return connectionId;
+  const { rows } = await tx.query<{ id: string }>(
+    `select o.id from app.connections c
+     join app.connections o on o.brand_id = c.brand_id and o.provider = c.provider
+     where c.brand_id = $1 and c.id = $2 and lower(o.account) = lower($3) and o.removing_at is null
+     order by o.id <> c.id, o.id limit 1`,
+    [brandId, connectionId, account],
+  );
+  return rows[0]?.id;
 }
 
 export type StoredRequest = RequestOwner & {
@@ -76,6 +103,10 @@ export type Progress = {
   after?: readonly string[] | null;
   /** Objects that name the person in a text, by connection: as `objectKey` names them. */
   objects?: Record<string, string[]>;
+  /** The connection that is being purged. */
+  purging?: string;
+  /** The account that is meant, if the brand has no connection to it: then an operator decides. */
+  foreign?: string;
   /** Redacted rows by table. */
   redacted?: Record<string, number>;
 };
@@ -190,4 +221,33 @@ export async function finishRequest(tx: Tx, { brandId, id, by, details }: Done):
     },
   });
   return true;
+}
+
+/** When a stream of the connection was last read to its end. */
+export async function lastSuccessOf(
+  db: Reader,
+  { brandId, connectionId }: { brandId: string; connectionId: string },
+): Promise<Date | null> {
+  const { rows } = await db.query<{ at: Date | null }>(
+    'select max(last_success_at) as at from ops.positions where brand_id = $1 and connection_id = $2',
+    [brandId, connectionId],
+  );
+  return rows[0]?.at ?? null;
+}
+
+/** Of a connection that goes: open requests are done with it, all but this one, and their records stay with the brand. */
+export async function detachRequests(
+  tx: Tx,
+  { brandId, connectionId, but, by }: { brandId: string; connectionId: string; but: number; by: string },
+): Promise<void> {
+  const { rows } = await tx.query<{ id: number }>(
+    `select id from ops.privacy_requests
+     where brand_id = $1 and connection_id = $2 and done_at is null and id <> $3 order by id`,
+    [brandId, connectionId, but],
+  );
+  for (const { id } of rows) await finishRequest(tx, { brandId, id, by, details: { with: but } });
+  await tx.query(
+    'update ops.privacy_requests set connection_id = null where brand_id = $1 and connection_id = $2',
+    [brandId, connectionId],
+  );
 }

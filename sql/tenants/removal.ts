@@ -101,12 +101,12 @@ type Before = Named & {
 };
 
 /** Removes its jobs from the queue, in a transaction of their own, which waits for the commit of a running one. */
-export async function removeJobs(db: Db, { id }: Owner): Promise<void> {
-  await db.query('select ops.remove_jobs($1)', [id]);
+export async function removeJobs(db: Pick<Db, 'transaction'>, { id }: Owner): Promise<void> {
+  await db.transaction((tx) => tx.query('select ops.remove_jobs($1)', [id]));
 }
 
 /** Deletes the row itself, once its tables are empty, with any job that was queued meanwhile. */
-export async function endRemoval(db: Db, owner: Owner, actor?: string): Promise<void> {
+export async function endRemoval(db: Pick<Db, 'transaction'>, owner: Owner, actor?: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     await removeJobs(db, owner);
     try {

@@ -58,7 +58,7 @@ export async function rowsOf(db: Reader, owners: readonly Owner[]): Promise<Reco
 
 /** Deletes the rows of one table, one batch per transaction. */
 export async function emptyTable(
-  db: Db,
+  db: Pick<Db, 'transaction'>,
   table: string,
   owner: Owner,
   rollups: readonly Rollup[] = ours,

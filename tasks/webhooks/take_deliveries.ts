@@ -31,8 +31,8 @@ export async function takeDeliveries(
   const requests: (PrivacyRequest & { id: number })[] = [];
   for (const { privacy } of fresh)
     if (privacy) {
-      const id = await storeRequest(tx, sealer, { ...privacy, ...key, source: 'provider' });
-      requests.push({ ...privacy, id });
+      const stored = await storeRequest(tx, sealer, { ...privacy, ...key, source: 'provider' });
+      if (stored.isOwn) requests.push({ ...privacy, id: stored.id });
     }
   // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
   for (const { name: stream } of streams) {

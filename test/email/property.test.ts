@@ -137,7 +137,12 @@ async function count(
   zone: string,
   { day: date, sent }: { day: string; sent: readonly Letter[] },
 ) {
-  const storing = { stream: findStream('sendgrid.statistics'), now, distrustsDigests: false, sealer: testSealer };
+  const storing = {
+    stream: findStream('sendgrid.statistics'),
+    now,
+    distrustsDigests: false,
+    sealer: testSealer,
+  };
   const stats = (delivered: number, name?: string) => ({
     ...(name !== undefined && { name }),
     metrics: { ...NONE, delivered, requests: delivered },

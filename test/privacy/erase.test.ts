@@ -11,7 +11,7 @@ import { testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 
 export async function ask(db: TestDb, brandId: string, connectionId: string | null, person: Identity) {
-  return db.transaction((tx) =>
+  const { id } = await db.transaction((tx) =>
     storeRequest(tx, testSealer, {
       ...{
         brandId,
@@ -24,6 +24,7 @@ export async function ask(db: TestDb, brandId: string, connectionId: string | nu
       },
     }),
   );
+  return id;
 }
 
 async function erase(db: TestDb, world: World) {

@@ -12,7 +12,7 @@ const redaction = { ...shop, customer, orders_to_redact: [299938, 280263] };
 
 test('each request is kept once with its deadline, audited, and names nobody', async () => {
   await using db = await freshDb();
-  const { brandId, id: connectionId } = await aConnection(db);
+  const { brandId, id: connectionId } = await aConnection(db, { account: shop.shop_domain });
   await giveSecret(db, { brandId, connectionId }, APP_SECRET);
   await using door = await aDoor(db);
   const deliver = (topic: string, body: object) =>

@@ -61,10 +61,12 @@ async function queue(cli: Cli, session: Session, { brand, connectionId, identity
     await keepBrand(tx, brandId);
     const id =
       request?.id ??
-      (await storeRequest(tx, sealer, {
-        ...{ brandId, connectionId, kind: 'erase_person', subject: {}, source: 'operator' },
-        ...{ dueDays: DUE_DAYS, person: identity },
-      }));
+      (
+        await storeRequest(tx, sealer, {
+          ...{ brandId, connectionId, kind: 'erase_person', subject: {}, source: 'operator' },
+          ...{ dueDays: DUE_DAYS, person: identity },
+        })
+      ).id;
     return { request: id, job: await enqueue(tx, privacyErase, { brandId, request: id }) };
   });
 }

@@ -50,6 +50,8 @@ export function shownRequest(request: StoredRequest) {
 /** An export waits for an operator, because it is handed to a person. */
 export function stateOf({ kind, doneAt, progress, proof }: StoredRequest): string {
   if (doneAt !== null) return 'done';
+  if (progress?.foreign !== undefined)
+    return `of ${progress.foreign}, which the brand has not: waits for an operator`;
   if (kind === 'export') return 'waits for an operator';
   if (proof !== null && Object.keys(proof.found).length > 0) return 'repeated: something was left';
   return progress === null ? 'queued' : 'under way';

@@ -10,13 +10,6 @@ export function addWebhooks(command: Command, cli: Cli): void {
   const webhooks = command
     .command('webhooks')
     .description('deliveries of the provider: subscriptions, secrets, relays');
-  const verbs = [
-    addAddVerb,
-    addListVerb,
-    addCheckVerb,
-    addRemoveVerb,
-    addSecretVerb,
-    addRelayVerb,
-  ];
+  const verbs = [addAddVerb, addListVerb, addCheckVerb, addRemoveVerb, addSecretVerb, addRelayVerb];
   for (const add of verbs) add(webhooks, cli);
 }
