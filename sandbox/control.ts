@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ZodError, z } from 'zod';
 import type { Ecb } from './ecb/handler.ts';
 import type { Faults } from './faults.ts';
+import { deliver } from './hooks/deliver.ts';
 import type { Hooks } from './hooks/hooks.ts';
+import type { Sender } from './hooks/sender.ts';
 import { BadRequest, parseObject, type Reply, readBody, send } from './http.ts';
 import type { RequestLog } from './request_log.ts';
 import type { Shopify } from './shopify/handler.ts';
@@ -25,6 +27,7 @@ export type ControlSettings = {
   faults: Faults;
   requests: RequestLog;
   hooks: Hooks;
+  sender: Sender;
   url: () => string;
   served: () => Served;
   /** Serves another directory, or the built-in data when none is given; `now` takes the place of its own. */
@@ -37,7 +40,7 @@ const loadShape = z
 
 /** The sandbox's own endpoints below `/_sandbox`. */
 export function control(settings: ControlSettings) {
-  const { faults, requests, hooks, load } = settings;
+  const { faults, requests, hooks, sender, load } = settings;
 
   const routes: Record<string, (body: string, query: URLSearchParams) => Promise<unknown> | unknown> = {
     'GET /_sandbox/status': () => status(settings),
@@ -66,10 +69,13 @@ export function control(settings: ControlSettings) {
       }),
     }),
     'GET /_sandbox/truth/mrr': (_body, query) => truthOf(settings, query.get('account') ?? ''),
+    'POST /_sandbox/deliver': (body) => deliver(parseObject(body), sender, settings.served().world),
+    'GET /_sandbox/deliveries': () => sender.report(),
     'POST /_sandbox/reset': () => {
       faults.clear();
       requests.clear();
       hooks.clear();
+      sender.clear();
       return { ok: true };
     },
   };

@@ -69,6 +69,14 @@ const faultShape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('bulk_count'), ...common, difference: z.int() }),
   z.strictObject({ kind: z.literal('bulk_slow'), ...common, ms: whole }),
   z.strictObject({ kind: z.literal('no_range'), ...common }),
+  z.strictObject({
+    kind: z.literal('webhook'),
+    ...common,
+    /** What is wrong with a delivery that a provider sends. */
+    how: z.enum(['repeated', 'shuffled', 'altered', 'unsigned', 'stale', 'lost']),
+    /** Of `repeated`: so often besides. */
+    times: whole.default(1),
+  }),
 ]);
 const requestShape = z.strictObject({ seed: z.int().default(1), faults: z.array(faultShape) });
 
@@ -112,9 +120,14 @@ export class Faults {
   }
 
   /** The first fault of a kind that strikes this request; asking counts. */
-  take<Kind extends FaultKind>(kind: Kind, target: Target): FaultOf<Kind> | undefined {
+  take<Kind extends FaultKind>(
+    kind: Kind,
+    target: Target,
+    isMeant: (fault: FaultOf<Kind>) => boolean = () => true,
+  ): FaultOf<Kind> | undefined {
     for (const live of this.#live) {
-      if (live.fault.kind !== kind || !fits(live.fault, target)) continue;
+      if (live.fault.kind !== kind || !fits(live.fault, target) || !isMeant(live.fault as FaultOf<Kind>))
+        continue;
       live.seen++;
       if (this.#strikes(live)) return live.fault as FaultOf<Kind>;
     }

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { control, type Served } from './control.ts';
 import { Ecb } from './ecb/handler.ts';
 import { Faults } from './faults.ts';
-import { Hooks } from './hooks/hooks.ts';
+import { changesBetween } from './hooks/changes.ts';
+import { type Hook, Hooks } from './hooks/hooks.ts';
+import { Sender } from './hooks/sender.ts';
 import { BadRequest, send } from './http.ts';
 import { RequestLog } from './request_log.ts';
 import { ScenarioError } from './scenario_error.ts';
@@ -25,6 +27,8 @@ export type SandboxOptions = {
   /** A scenario directory; absent: the built-in year of orders. */
   data?: string;
   log?: (line: string) => void;
+  /** By which the pauses between tries of a webhook are multiplied. */
+  pauseFactor?: number;
 };
 
 export type Sandbox = AsyncDisposable & {
@@ -39,7 +43,7 @@ export type Sandbox = AsyncDisposable & {
 /** Everything that changes when other data are loaded. */
 /** Serves the providers on one loopback address. Leaving the scope of what it returns stops it. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { port = 0, host = '127.0.0.1', data, log = () => {} } = options;
+  const { port = 0, host = '127.0.0.1', data, log = () => {}, pauseFactor = 1 } = options;
   const faults = new Faults();
   const requests = new RequestLog();
   const hooks = new Hooks();
@@ -64,17 +68,25 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 
   let served = await serve(data);
+  const sender = new Sender({
+    hooks,
+    faults,
+    pauseFactor,
+    secretOf: (hook) => secretOf(hook, served, hooks),
+  });
   adminSchema();
   const handle = control({
     faults,
     requests,
     hooks,
+    sender,
     url: () => url,
     served: () => served,
     load: async (dir, instant) => {
       const next = await serve(dir, instant);
       const before = served;
       served = next;
+      sender.send(changesBetween(before.world, next.world, hooks));
       await before.shopify.close();
     },
   });
@@ -92,6 +104,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     now: served.world.now === undefined ? undefined : new Date(served.world.now).toISOString(),
     world: served.world,
     async [Symbol.asyncDispose]() {
+      sender.close();
       await new Promise<void>((done) => {
         server.close(() => done());
         server.closeAllConnections();
@@ -99,6 +112,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       await served.shopify.close();
     },
   };
+}
+
+/** That of the app of a shop, or of a profile; all others have one of their own. */
+function secretOf({ provider, account }: Hook, { world }: Served, hooks: Hooks): string {
+  if (provider === 'shopify')
+    return world.shops.get(account)?.clients[0]?.secret ?? `sandbox-secret-${account}`;
+  return hooks.secretOf(account) ?? '';
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>;

@@ -50,7 +50,7 @@ export async function scenarioOf(files: Files, changed: object = {}) {
 export async function aWorld(db: TestDb, files: Files = {}, changed: object = {}) {
   await using opening = new AsyncDisposableStack();
   const data = opening.use(await scenarioOf(files, changed));
-  const sandbox = opening.use(await startSandbox({ data: data.dir }));
+  const sandbox = opening.use(await startSandbox({ data: data.dir, pauseFactor: 0.02 }));
   const { brandId, id: retailerId } = await aRetailer(db, { slug: 'us' });
   const ids = {} as Record<Which, string>;
   for (const provider of ALL) {
