@@ -4,7 +4,9 @@ import type { IncomingMessage } from 'node:http';
 /** The least patient provider breaks off after 5 s. */
 const BODY_MS_MAX = 5_000;
 /** Of all requests that are being read or stored. */
-const HELD_BYTES_MAX = 256 * 1024 * 1024;
+const HELD_BYTES_MAX = 128 * 1024 * 1024;
+/** What is held before it is known how much comes: whatever a request announces, only what it sends costs memory. */
+const FIRST_BYTES = 16 * 1024;
 
 export type BodyFault = 'too_large' | 'too_slow' | 'cut_off' | 'busy';
 
@@ -17,11 +19,10 @@ export function makeBodyReader(heldMax = HELD_BYTES_MAX, msMax = BODY_MS_MAX): B
   let held = 0;
   return async (incoming, bytesMax) => {
     if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return 'too_large';
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const release = () => {
-      held -= bytes;
-    };
+    const gathered = gather(bytesMax, (more) => {
+      held += more;
+      return held <= heldMax;
+    });
     const fault = await new Promise<BodyFault | undefined>((resolve) => {
       const timer = setTimeout(() => resolve('too_slow'), msMax);
       const end = (how?: BodyFault) => {
@@ -29,24 +30,54 @@ export function makeBodyReader(heldMax = HELD_BYTES_MAX, msMax = BODY_MS_MAX): B
         resolve(how);
       };
       incoming.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        held += chunk.length;
-        if (bytes > bytesMax) end('too_large');
-        else if (held > heldMax) end('busy');
+        const refusal = gathered.add(chunk);
+        if (refusal !== undefined) end(refusal);
       });
       incoming.once('end', () => end());
       incoming.once('error', () => end('cut_off'));
       incoming.once('close', () => end('cut_off')); // after `end` it says nothing new
     });
     incoming.removeAllListeners('data');
-    if (fault === undefined)
-      return {
-        body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes),
-        [Symbol.dispose]: release,
-      };
+    const release = () => {
+      held -= gathered.held();
+    };
+    if (fault === undefined) return { body: gathered.body(), [Symbol.dispose]: release };
     incoming.pause();
     release();
     return fault;
+  };
+}
+
+/**
+ * One buffer that grows, and not a list of chunks: a sender decides how small they are, and each of a byte would cost a
+ * hundred. `take` asks for so many bytes more.
+ */
+function gather(bytesMax: number, take: (more: number) => boolean) {
+  let buffer = Buffer.alloc(0);
+  let bytes = 0;
+  let refusal: BodyFault | undefined;
+
+  const grow = (needed: number): boolean => {
+    const size = Math.min(bytesMax, Math.max(needed, 2 * buffer.length, FIRST_BYTES));
+    const larger = Buffer.allocUnsafe(size);
+    const may = take(size - buffer.length);
+    buffer.copy(larger, 0, 0, bytes);
+    buffer = larger;
+    return may;
+  };
+
+  return {
+    add(chunk: Buffer): BodyFault | undefined {
+      if (refusal !== undefined) return refusal;
+      const needed = bytes + chunk.length;
+      if (needed > bytesMax) refusal = 'too_large';
+      else if (needed > buffer.length && !grow(needed)) refusal = 'busy';
+      if (refusal !== undefined) return refusal;
+      chunk.copy(buffer, bytes);
+      bytes = needed;
+      return undefined;
+    },
+    body: () => buffer.subarray(0, bytes),
+    held: () => buffer.length,
   };
 }
