@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { makeLog } from '#runtime/log.ts';
 import { openDb } from '#sql/db/pool.ts';
-import { openServer } from '#sql/embedded/open_server.ts';
+import { openServer, type Server } from '#sql/embedded/open_server.ts';
 import { embeddedHome, removeDataDir } from '../support/db/embedded_home.ts';
 import { copyCluster } from '../support/db/ready_cluster.ts';
 import { eventually } from '../support/eventually.ts';
@@ -55,6 +55,17 @@ function isGone(url: string) {
   return expect(ask(url, 'select 1 as answer')).rejects.toMatchObject({ code: 'NS_DATABASE_UNREACHABLE' });
 }
 
+/** A server that began with nothing, for tests that only look at it. */
+let first: { server: Server; place: Awaited<ReturnType<typeof newDirectory>> };
+beforeAll(async () => {
+  const place = await newDirectory();
+  first = { place, server: await openServer({ dataDir: place.dataDir, log }) };
+});
+afterAll(async () => {
+  await first.server[Symbol.asyncDispose]();
+  await first.place[Symbol.asyncDispose]();
+});
+
 test('with DATABASE_URL that server is used, and nothing is started or written', async () => {
   await using place = await newDirectory();
   await using server = await openServer({ databaseUrl: inject('serverUrl'), dataDir: place.dataDir, log });
@@ -63,8 +74,7 @@ test('with DATABASE_URL that server is used, and nothing is started or written',
 });
 
 test('without it PostgreSQL 18 runs, in UTF8 that sorts and folds alike on every machine, on loopback only', async () => {
-  await using place = await newDirectory();
-  await using server = await openServer({ dataDir: place.dataDir, log });
+  const { server } = first;
   expect(await ask(server.url, "select current_setting('server_version') as answer")).toMatch(/^18\./);
   expect(await ask(server.url, "select current_setting('server_encoding') as answer")).toBe('UTF8');
   expect(await ask(server.url, "select upper('é') || (lower('Ä') = 'ä') || ('Z' < 'a') as answer")).toBe(
@@ -76,8 +86,7 @@ test('without it PostgreSQL 18 runs, in UTF8 that sorts and folds alike on every
 });
 
 test('its log repeats no value of a statement that fails', async () => {
-  await using place = await usedDirectory();
-  await using server = await openServer({ dataDir: place.dataDir, log });
+  const { server, place } = first;
   const failing = [
     `select 'anna@example.com'::int as answer`,
     `with a as (select 1) select raise.answer from (select 1/0 as answer, 'anna@example.com') raise`,
@@ -90,8 +99,7 @@ test('its log repeats no value of a statement that fails', async () => {
 });
 
 test('nobody gets in without the random password, and it lies in no file that others can read', async () => {
-  await using place = await newDirectory();
-  await using server = await openServer({ dataDir: place.dataDir, log });
+  const { server, place } = first;
   const wrong = new URL(server.url);
   expect(wrong.password).toMatch(/^[0-9a-f]{48}$/);
   wrong.password = 'guess';
@@ -107,9 +115,7 @@ test('nobody gets in without the random password, and it lies in no file that ot
 test.runIf(isRoot)(
   'started by root it runs as another account, from binaries that only root can change',
   async () => {
-    await using place = await newDirectory();
-    await using _server = await openServer({ dataDir: place.dataDir, log });
-    const home = await place.home();
+    const home = await first.place.home();
     const { uid } = await stat(join(home, 'data'));
     expect(uid).not.toBe(0);
     const status = await readFile(`/proc/${await postmaster(home)}/status`, 'utf8');
