@@ -37,8 +37,9 @@ export type ScheduleFilter = {
 };
 
 export class ScheduleNotFound extends coded('NS_SCHEDULE_NOT_FOUND') {
-  constructor(what: string, name: string) {
-    super(`There is no ${what} ${quote(name)}.`, { hint: 'npx nightshift schedules list' });
+  constructor(what: string, name: string, known: readonly string[] = []) {
+    const there = known.length > 0 ? ` There are: ${known.join(', ')}.` : '';
+    super(`There is no ${what} ${quote(name)}.${there}`, { hint: 'npx nightshift schedules list' });
   }
 }
 
@@ -86,12 +87,19 @@ const LIST = `
   order by b.slug nulls first, c.name nulls first, s.name
   limit ${SCHEDULES_MAX + 1}`;
 
+/** Of the schedules of that owner. */
+async function namesOf(db: Reader, { brand, connection }: ScheduleFilter): Promise<string[]> {
+  const all = await listSchedules(db, { brand, connection });
+  return [...new Set(all.map(({ name }) => name))].sort().slice(0, NAMES_MAX);
+}
+const NAMES_MAX = 20;
+
 /** One, or an error that says which there are. */
 export async function findSchedule(db: Reader, filter: ScheduleFilter): Promise<ScheduleRow> {
   const found = await listSchedules(db, filter);
   const [first] = found;
   const said = String(filter.id ?? filter.name ?? '');
-  if (first === undefined) throw new ScheduleNotFound('schedule', said);
+  if (first === undefined) throw new ScheduleNotFound('schedule', said, await namesOf(db, filter));
   if (found.length > 1) throw new ScheduleAmbiguous(said, found);
   return first;
 }

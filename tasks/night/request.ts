@@ -8,7 +8,14 @@ import { requestSyncs } from '../request_syncs.ts';
 import { rollup } from '../rollup.ts';
 import type { TaskContext } from '../task.ts';
 
-type Connection = { id: string; name: string; provider: string; heldReason: string | null; isHeld: boolean };
+type Connection = {
+  id: string;
+  name: string;
+  brand: string;
+  provider: string;
+  heldReason: string | null;
+  isHeld: boolean;
+};
 
 /** Of each connection that the night has not looked at its syncs, and the jobs that earlier ones have left to streams. */
 export async function requestReading({ db, signal }: TaskContext, night: Night): Promise<void> {
@@ -23,8 +30,8 @@ export async function requestReading({ db, signal }: TaskContext, night: Night):
 
 async function unseenConnections(db: TaskContext['db'], { brandId, day }: Night): Promise<Connection[]> {
   const { rows } = await db.query<Connection>(
-    `select c.id, c.name, c.provider, c.held_reason as "heldReason", c.held_at is not null as "isHeld"
-     from app.connections c
+    `select c.id, c.name, b.slug as brand, c.provider, c.held_reason as "heldReason", c.held_at is not null as "isHeld"
+     from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.removing_at is null and not exists (
        select from ops.night_jobs nj where nj.brand_id = c.brand_id and nj.day = $2 and nj.connection_id = c.id)
      order by c.name`,
@@ -36,10 +43,11 @@ async function unseenConnections(db: TaskContext['db'], { brandId, day }: Night)
 async function requestConnection(
   tx: Tx,
   night: Night,
-  { id: connectionId, name, provider, isHeld, heldReason }: Connection,
+  { id: connectionId, name, brand, provider, isHeld, heldReason }: Connection,
 ): Promise<void> {
   if (isHeld) {
-    const note = `it is held: ${heldReason ?? 'no reason is recorded'}. Next: npx nightshift connections check ${name}`;
+    const reason = heldReason?.replace(/\.$/, '') ?? 'no reason is recorded';
+    const note = `it is held: ${reason}. Next: npx nightshift connections check ${name} --brand ${brand}`;
     return addNightJobs(tx, night, [{ step: 'sync', connectionId, note }]);
   }
   const { streams } = providerOf(provider);

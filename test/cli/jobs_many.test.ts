@@ -93,8 +93,12 @@ test('what is done to many is shown first, wants a yes, and has one row in the a
   expect(await db.column('select job_id::text from ops.cancel_requests')).toEqual([brio.dead]);
   const [last] = await db.column('select details from ops.audit_log order by id desc limit 1');
   expect(last).toMatchObject({ jobs: 2, cancelling: [brio.dead] });
-  const none = await nightshift(['jobs', 'cancel', '--task', 'nothing', '--json'], { env });
+  const none = await nightshift(['jobs', 'cancel', '--task', 'retention', '--json'], { env });
   expect(none.json()).toEqual([{ jobs: 0, sample: [] }]);
+  const unknown = await nightshift(['jobs', 'cancel', '--task', 'nothing'], { env });
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no task nothing.') });
+  const undead = await nightshift(['jobs', 'retry', '--task', 'effect', '--dry-run'], { env });
+  expect(undead.stderr).toContain('None is dead; ');
 });
 
 test('only what is dead is discarded, and either a number or a filter is named', async () => {

@@ -117,7 +117,7 @@ test('owner, note and acknowledgement are kept with who said so, and taken back'
   ]);
   expect(await list('--brand', 'brio')).toMatchObject([{ state: 'open', owner: null }]);
   await run('reopen', id);
-  await run('note', id);
+  await run('note', id, '--none');
   await run('take', id, '--nobody');
   expect(await list('--brand', 'acme')).toMatchObject([{ state: 'open', owner: null, note: null }]);
   const said = await db.rows(

@@ -7,6 +7,7 @@ import { discard, retry } from '../jobs/verbs.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, title, wholeNumber } from '../ui/arguments.ts';
+import { UsageError } from '../ui/errors.ts';
 import { groupArgument } from './group_argument.ts';
 import { addList } from './list.ts';
 import { addShow } from './show.ts';
@@ -45,8 +46,11 @@ function addNote(command: Command, cli: Cli): void {
     .command('note')
     .description('note what is known of a group; the note before is replaced')
     .addArgument(groupArgument())
-    .argument('[text]', 'the note; without it, the group has none any more', title)
-    .action(async (id: string, text: string | undefined) => {
+    .argument('[text]', 'the note', title)
+    .option('--none', 'the group has none any more')
+    .action(async (id: string, text: string | undefined, { none }: { none?: boolean }) => {
+      if ((text === undefined) !== (none === true))
+        throw new UsageError('A note, or none?', 'write it behind the number of the group, or add --none');
       await say(cli, (tx) => noteFailure(tx, id, text ?? null));
       cli.out.record({ id, note: text ?? null }, () => [text ? `Noted on ${id}.` : `${id} has no note.`]);
     });
@@ -92,7 +96,7 @@ async function say(cli: Cli, work: (tx: Tx) => Promise<void>): Promise<void> {
 function addAct(command: Command, cli: Cli, verb: Verb): void {
   const added = command
     .command(verb.name)
-    .description(`${verb.description}: those of a group`)
+    .description(`${verb.description}: all of a group`)
     .addArgument(groupArgument());
   actOptions(added).action(async (id: string, options: ActOptions) => {
     await actOnMany(cli, verb, { ...options, failure: id });

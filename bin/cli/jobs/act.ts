@@ -24,7 +24,7 @@ import { openSession } from '../shared/session.ts';
 import { title } from '../ui/arguments.ts';
 import { confirm } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
-import { count } from '../ui/format.ts';
+import { count, isOrAre } from '../ui/format.ts';
 import { cellOf } from '../ui/output.ts';
 import { JobNotFound } from './errors.ts';
 import { type FilterOptions, filterNames, filterOptions, jobArgument, readFilter } from './filter.ts';
@@ -126,6 +126,7 @@ export async function actOnMany(cli: Cli, verb: Verb, options: ActOptions): Prom
   const total = found.length < JOBS_MAX ? found.length : await countEach(session.db, verb, filter);
   const shown = preview(found, total);
   const sample = found.slice(0, SAMPLE);
+  if (found.length === 0) await sayWhyNone(cli, session.db, verb, { filter, failure: options.failure });
   if (dryRun || found.length === 0) return cli.out.record({ jobs: total, sample }, () => shown);
   for (const line of shown) cli.out.say(line);
   const what = `${verb.name[0]?.toUpperCase()}${verb.name.slice(1)} ${count(found.length, 'job')}?`;
@@ -140,6 +141,18 @@ export async function actOnMany(cli: Cli, verb: Verb, options: ActOptions): Prom
   if (tally.busy > 0) cli.exitCode = exitCodes.partial;
   cli.out.record({ jobs: found.length, [verb.state]: tally.done, ...rest(tally) }, () =>
     summary(verb, tally),
+  );
+}
+
+type Nothing = { filter: JobFilter; failure: string | undefined };
+
+/** Who names jobs in another state than the verb takes is told so. */
+async function sayWhyNone(cli: Cli, db: Db, { of }: Verb, { filter, failure }: Nothing): Promise<void> {
+  const others = filter.state === undefined && of.length === 1 ? await countJobs(db, filter) : 0;
+  if (others === 0) return;
+  const list = failure === undefined ? 'jobs list with the same filter' : `failures show ${failure}`;
+  cli.out.say(
+    `None is ${of[0]}; ${count(others, 'job')} ${isOrAre(others)} in another state: npx nightshift ${list}`,
   );
 }
 

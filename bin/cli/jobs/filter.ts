@@ -6,6 +6,7 @@ import { findBrand } from '#sql/tenants/brands.ts';
 import { brandOfFailure } from '#sql/triage/triage.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { isoInstant } from '../ui/arguments.ts';
+import { UsageError } from '../ui/errors.ts';
 import { JobNotFound } from './errors.ts';
 
 export type FilterOptions = {
@@ -33,6 +34,7 @@ export function filterOptions(verb: Command, states: readonly State[]): Command 
 
 export async function readFilter(db: Db, options: FilterOptions): Promise<JobFilter> {
   const { brand, connection, task, state, since, text, failure } = options;
+  if (task !== undefined) await assertTask(db, task);
   const owner = failure === undefined ? null : await brandOfFailure(db, failure);
   const filter = { task, state, since, text, failure, brandId: owner ?? undefined };
   if (connection !== undefined) {
@@ -40,6 +42,14 @@ export async function readFilter(db: Db, options: FilterOptions): Promise<JobFil
     return { ...filter, brandId: found.brand.id, connectionId: found.connection.id };
   }
   return brand === undefined ? filter : { ...filter, brandId: (await findBrand(db, brand)).id };
+}
+
+/** Ours, or one that the queue has seen. */
+export async function assertTask(db: Db, task: string): Promise<void> {
+  const { tasks } = await import('#tasks/index.ts');
+  const { rows } = await db.query('select from graphile_worker._private_tasks where identifier = $1', [task]);
+  if (rows.length === 0 && !tasks.some(({ name }) => name === task))
+    throw new UsageError(`There is no task ${task}.`, `one of ${tasks.map(({ name }) => name).join(', ')}`);
 }
 
 export function jobArgument(name = '<job>'): Argument {

@@ -12,6 +12,7 @@ import { openSession } from '../shared/session.ts';
 import { isoInstant, title } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 import { grouped } from '../ui/format.ts';
+import { assertTask } from './filter.ts';
 
 const PAUSES_MAX = 1_000;
 
@@ -89,14 +90,6 @@ async function read(db: Db, options: Which): Promise<{ paused: Paused; target: s
   }
   const brandId = brand === undefined ? undefined : (await findBrand(db, brand)).id;
   return { paused: { task, provider, brandId }, target: pauseTarget({ task, provider, brand }) };
-}
-
-/** Ours, or one that the queue has seen. */
-async function assertTask(db: Db, task: string): Promise<void> {
-  const { tasks } = await import('#tasks/index.ts');
-  const { rows } = await db.query('select from graphile_worker._private_tasks where identifier = $1', [task]);
-  if (rows.length === 0 && !tasks.some(({ name }) => name === task))
-    throw new UsageError(`There is no task ${task}.`, `one of ${tasks.map(({ name }) => name).join(', ')}`);
 }
 
 async function assertProvider(provider: string): Promise<void> {

@@ -44,8 +44,19 @@ export function runLines(run: Run): string[] {
   const { error_code: code, error_message: message, error_hint: hint } = run;
   return [
     `  attempt ${attempt}  ${instant(at)}  ${outcome}, ${span(seconds * 1_000)}`,
-    ...(tally === null ? [] : [`    ${JSON.stringify(tally)}`]),
+    ...tallyLines(tally),
     ...(code === null ? [] : [`    ${code}: ${message}`]),
     ...(hint === null ? [] : [`    next: ${hint}`]),
   ];
+}
+
+/** What it did, in the order in which the task tells it; what is 0 or nothing is left out. */
+function tallyLines(tally: Run['tally']): string[] {
+  const told = Object.entries(tally ?? {}).filter(
+    ([, value]) => value !== 0 && value !== null && value !== '',
+  );
+  const words = told.map(
+    ([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  );
+  return words.length === 0 ? [] : [`    ${words.join(', ')}`];
 }

@@ -15,10 +15,14 @@ import { instant } from '../ui/output.ts';
 type Options = { brand?: string; date?: string };
 
 export class NightNotFound extends coded('NS_NIGHT_NOT_FOUND') {
-  constructor(date: string | undefined) {
-    super(date === undefined ? 'There was no night yet.' : `There is no night of ${date}.`, {
-      hint: 'npx nightshift nights list shows them; npx nightshift schedules run nightly --brand B begins one now',
-    });
+  constructor({ brand, date }: Options) {
+    const of = brand === undefined ? '' : ` of ${brand}`;
+    super(
+      date === undefined ? `There was no night${of} yet.` : `There is no night${of} that completes ${date}.`,
+      {
+        hint: `npx nightshift nights list shows them; npx nightshift schedules run nightly --brand ${brand ?? 'B'} begins one now`,
+      },
+    );
   }
 }
 
@@ -34,7 +38,7 @@ export function addShow(command: Command, cli: Cli): void {
 async function show(cli: Cli, options: Options): Promise<void> {
   await using session = await openSession(cli);
   const pages = await pagesOf(session, options);
-  if (pages.length === 0) throw new NightNotFound(options.date);
+  if (pages.length === 0) throw new NightNotFound(options);
   for (const page of pages) cli.out.record(page, () => linesOf(page));
   const now = await databaseTime(session.db);
   if (pages.some((page) => page.state === 'provisional' || isLate(page, now)))

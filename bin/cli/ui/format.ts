@@ -1,6 +1,6 @@
 /** Formats numbers and durations for a person. */
 
-export { count, grouped } from '#runtime/wording.ts';
+export { count, grouped, isOrAre } from '#runtime/wording.ts';
 
 /**
  * Milliseconds as '0.8 s', '42 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'. Clocks differ, so a negative duration is shown

@@ -5,6 +5,7 @@ import type { Noun } from '../shared/noun.ts';
 import { reasonLines } from '../shared/options/reason.ts';
 import { openSession } from '../shared/session.ts';
 import { day } from '../ui/arguments.ts';
+import { count } from '../ui/format.ts';
 import { explain } from './figure.ts';
 
 type Options = { brand: string; retailer?: string; day: string };
@@ -30,7 +31,7 @@ export const noun: Noun = (command, cli) => {
       const found = await explain(db, { figure, brand, retailer, day: options.day });
       const whose = found.retailer === null ? found.brand : `${found.retailer} of ${found.brand}`;
       cli.out.record(found, () => [
-        `${figure} of ${whose} on ${found.day}: ${found.state}${found.rows === null ? '' : `, ${found.rows} rows`}`,
+        `${figure} of ${whose} on ${found.day}: ${found.state}${found.rows === null ? '' : `, ${count(found.rows, 'row')}`}`,
         ...reasonLines(found.reasons),
       ]);
       if (found.state !== 'final') cli.exitCode = exitCodes.partial;
