@@ -25,7 +25,11 @@ export type Hint = {
 export type Told = {
   /** The same for each repetition. */
   id: string;
+  /** Identifies what is signed, where the id is not. */
+  signed?: string;
   topic: string;
+  /** The account that it is of, if it says so. Of a request of a person that is signed, else it may not be. */
+  account?: string | undefined;
   hints: readonly Hint[];
   /** The stream that loads the rows in it. */
   rowsOf?: string;

@@ -1,6 +1,7 @@
 /**
- * What Shopify passes on of the law. The signature of a delivery does not cover its topic, so the body must be that of
- * the topic, field by field: an order that is sent again under another topic erases nobody.
+ * What Shopify passes on of the law. The signature of a delivery does not cover its topic, so the body must have what
+ * tells that of the topic from others: an order that is sent again under another topic erases nobody. More than that is
+ * not asked of it, because what cannot be read is done for nobody.
  * https://shopify.dev/docs/apps/build/privacy-law-compliance
  */
 import { z } from 'zod';
@@ -12,14 +13,23 @@ import { orders as ordersTable } from './streams/order_tables.ts';
 const DUE_DAYS = 30;
 
 const id = z.union([z.int(), z.string().regex(/^\d{1,30}$/)]).transform(String);
+const ids = z
+  .unknown()
+  .optional()
+  .transform((all) => (Array.isArray(all) ? all.flatMap((one) => id.safeParse(one).data ?? []) : []));
+/** No other delivery has these two. */
+const shop = { shop_id: id, shop_domain: z.string().min(1).max(255) };
+const absent = z.undefined().optional();
 const contact = z.string().trim().min(3).max(320).optional().catch(undefined);
-const customer = z.strictObject({ id, email: contact, phone: contact });
-const shop = { shop_id: id, shop_domain: z.string() };
-const request = z.strictObject({
-  ...{ ...shop, customer, orders_requested: z.array(id), data_request: z.strictObject({ id }) },
+const customer = z.object({ id, email: contact, phone: contact });
+const request = z.object({
+  ...{ ...shop, customer, orders_requested: ids, orders_to_redact: absent },
+  data_request: z.object({ id }).optional().catch(undefined),
 });
-const redaction = z.strictObject({ ...shop, customer, orders_to_redact: z.array(id) });
-const closing = z.strictObject(shop);
+const redaction = z.object({
+  ...{ ...shop, customer, orders_to_redact: ids, orders_requested: absent, data_request: absent },
+});
+const closing = z.object({ ...shop, customer: absent });
 
 /** Undefined for another topic; throws for a body that is not of it. */
 export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefined {
@@ -33,7 +43,7 @@ export function privacyOf(topic: string, body: unknown): PrivacyRequest | undefi
       } = request.parse(body);
       return made(
         'export',
-        { customer: one.id, orders, request: asked.id },
+        { customer: one.id, orders, ...(asked && { request: asked.id }) },
         shop_domain,
         personOf(one, orders),
       );

@@ -21,6 +21,9 @@ const NAMES = [
   'webhook-id',
   'event-id',
   'triggered-at',
+  'name',
+  'handle',
+  'action',
 ];
 /** Changes are listed only after this time. */
 const LISTED_AFTER_SECONDS = LAG_MS / 1000 + 5;
@@ -38,10 +41,14 @@ export const webhook: Webhook = {
   read(delivery) {
     const topic = header(delivery, 'topic') ?? 'unknown';
     const body = exactJson(delivery.body);
+    const signed = digestOf(delivery);
     // The digest stands beside the id, which is not signed: a forged id must not hide a real delivery.
-    const id = `${(header(delivery, 'webhook-id') ?? '').slice(0, 100)}:${digestOf(delivery)}`;
+    const id = `${(header(delivery, 'webhook-id') ?? '').slice(0, 100)}:${signed}`;
     const hints = isObject(body) ? hintsOf(topic, body) : [];
-    return { id, topic: quote(topic, 200), hints, privacy: privacyOf(topic.toLowerCase(), body) };
+    const privacy = privacyOf(topic.toLowerCase(), body);
+    // The secret is that of the app, and signs for all its shops.
+    const account = privacy?.account ?? header(delivery, 'shop-domain');
+    return { id, signed, topic: quote(topic, 200), hints, account, privacy };
   },
   ownSecrets({ auth, secret }) {
     if (auth !== 'client_credentials') return [];

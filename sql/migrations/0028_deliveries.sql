@@ -35,7 +35,24 @@ comment on column ops.webhook_trouble.alert_id is 'the alert that was raised bec
 
 alter table ops.alerts drop constraint alerts_kind_check;
 alter table ops.alerts add constraint alerts_kind_check
-  check (kind in ('night', 'breaker', 'mail', 'privacy', 'webhooks'));
+  check (kind in ('night', 'breaker', 'mail', 'privacy', 'relay', 'webhooks'));
+
+-- The secret of before goes on to verify while the provider changes over.
+alter table app.webhook_secrets add column ends_at timestamptz;
+comment on column app.webhook_secrets.ends_at is 'it verifies nothing from then on; null: until somebody drops it';
+
+-- What a provider sends for all accounts of an app to one address is told apart by the account that it names.
+create index connections_by_account on app.connections (provider, lower(account));
+
+-- Where the id of a delivery is not signed, anyone who has one could send it again under others.
+alter table ops.webhook_deliveries add column body_digest text check (length(body_digest) <= 64);
+create index deliveries_of_body on ops.webhook_deliveries (brand_id, connection_id, body_digest)
+  where body_digest is not null;
+comment on column ops.webhook_deliveries.body_digest is 'what is signed of it, where that is not its id: some of a day are stored';
+create index deliveries_not_understood on ops.webhook_deliveries (brand_id, connection_id)
+  where topic = 'unreadable';
+comment on column ops.webhook_deliveries.topic is
+  'as the provider calls it; unreadable: its body is not what the provider sends';
 
 -- A provider lists some changes only later: such a hint is kept until then.
 alter table ops.webhook_hints add column due_at timestamptz not null default now();

@@ -65,6 +65,21 @@ export async function storeRequest(
   return { id: made.id, isOwn };
 }
 
+/** Whether a provider has asked for the same, and it is not done yet. */
+export async function isAsked(
+  tx: Tx,
+  request: PrivacyRequest & { brandId: string; connectionId: string },
+): Promise<boolean> {
+  const owner = await ownerOf(tx, { ...request, source: 'provider' });
+  const { rows } = await tx.query(
+    `select from ops.privacy_requests
+     where brand_id = $1 and connection_id = $2 and kind = $3 and subject = $4 and source = 'provider'
+       and done_at is null limit 1`,
+    [request.brandId, owner ?? request.connectionId, request.kind, JSON.stringify(request.subject)],
+  );
+  return rows.length > 0;
+}
+
 /** The connection of the account that is named, of the brand and the provider; undefined if there is none. */
 async function ownerOf(
   tx: Tx,

@@ -7,6 +7,8 @@ import type { ConnectionKey, StreamKey } from '../load/stream_key.ts';
 /** A verified delivery, ready to store. */
 export type NewDelivery = {
   id: string;
+  /** What is signed of it, where the id is not. */
+  signed?: string;
   topic: string;
   headers: Readonly<Record<string, string>>;
   body: Buffer;
@@ -17,17 +19,24 @@ export type NewDelivery = {
   hints: readonly { stream: string; id?: string; afterSeconds?: number }[];
 };
 
+/** Of what is signed, under however many ids, in a day. */
+const SAME_MAX = 20;
+
 const STORE = {
   name: 'store deliveries',
   text: `
-    insert into ops.webhook_deliveries (brand_id, connection_id, delivery_id, topic, headers, body, rows_of, relay)
+    insert into ops.webhook_deliveries (brand_id, connection_id, delivery_id, topic, headers, body, rows_of, relay, body_digest)
     select $1, $2, d.id, d.topic, d.headers,
            case when d.wanted or r.relay is not null then substring($9::bytea from d.begins for d.bytes) else '' end,
-           d.rows_of, r.relay
-    from unnest($3::text[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], $8::integer[], $10::integer[])
-      as d (id, topic, headers, rows_of, wanted, bytes, begins)
+           d.rows_of, r.relay, d.signed
+    from unnest($3::text[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], $8::integer[], $10::integer[], $11::text[])
+      as d (id, topic, headers, rows_of, wanted, bytes, begins, signed)
     left join (select 'waiting' as relay from app.webhook_relays
                where brand_id = $1 and connection_id = $2) r on true
+    where d.signed is null or ${SAME_MAX} > (
+      select count(*) from ops.webhook_deliveries o
+      where o.brand_id = $1 and o.connection_id = $2 and o.body_digest = d.signed
+        and o.received_at > now() - interval '1 day')
     on conflict do nothing
     returning delivery_id as id, relay is not null as relayed`,
 };
@@ -73,9 +82,11 @@ export async function storeDeliveries(
     // One after the other, because pg writes bytes in a list as text, twice as long.
     Buffer.concat(deliveries.map(({ body }) => body)),
     beginsOf(deliveries),
+    deliveries.map(({ signed }) => signed ?? null),
   ]);
   const ids = new Set(rows.map(({ id }) => id));
-  const fresh = deliveries.filter(({ id }) => ids.has(id));
+  const left = new Set(ids);
+  const fresh = deliveries.filter(({ id }) => left.delete(id)); // of two with one id the first
   const hints = fresh.flatMap((one) => one.hints);
   if (hints.length > 0)
     await tx.query({ ...HINT }, [

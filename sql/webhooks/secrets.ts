@@ -7,23 +7,27 @@ import type { Sealer } from '../tenants/secrets.ts';
 
 /** While one is replaced there are two, and some to spare. */
 const SECRETS_MAX = 5;
+/** Brands with one account. */
+const OF_ACCOUNT_MAX = 20;
 
 /** A connection that takes deliveries. */
 export type Receiver = ConnectionKey & {
   name: string;
   provider: string;
+  account: string;
   auth: string;
   /** That of the connection itself, sealed. */
   key: { sealed: Buffer; keyId: string };
   secrets: readonly { sealed: Buffer; keyId: string }[];
 };
 
+const VERIFYING = `
+  from app.webhook_secrets s
+  where s.brand_id = c.brand_id and s.connection_id = c.id and coalesce(s.ends_at > now(), true)
+  order by s.added_at, s.id`;
 const RECEIVER = `
-    select c.brand_id, c.id as connection_id, c.name, c.provider, c.auth, c.secret, c.secret_key_id,
-           array(select s.secret from app.webhook_secrets s
-                 where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as secrets,
-           array(select s.secret_key_id from app.webhook_secrets s
-                 where s.brand_id = c.brand_id and s.connection_id = c.id order by s.added_at, s.id) as key_ids
+    select c.brand_id, c.id as connection_id, c.name, c.provider, c.account, c.auth, c.secret, c.secret_key_id,
+           array(select s.secret ${VERIFYING}) as secrets, array(select s.secret_key_id ${VERIFYING}) as key_ids
     from app.connections c`;
 /** Ids are random, so there is one or none; nothing forbids two brands the same, and then the secret decides. */
 const RECEIVERS = {
@@ -36,6 +40,7 @@ type Row = {
   connection_id: string;
   name: string;
   provider: string;
+  account: string;
   auth: string;
   secret: Buffer;
   secret_key_id: string;
@@ -51,6 +56,35 @@ export async function receiversOf(
   return rows.map(receiver);
 }
 
+/** Of whatever brand: whose secret has signed what it is asked for, the caller finds out. */
+export async function receiversOfAccount(
+  db: Pick<Db, 'query'>,
+  { account, provider }: { account: string; provider: string },
+): Promise<Receiver[]> {
+  const { rows } = await db.query<Row>(
+    `${RECEIVER} where c.provider = $1 and lower(c.account) = lower($2) and c.removing_at is null
+     order by c.brand_id, c.id limit ${OF_ACCOUNT_MAX}`,
+    [provider, account],
+  );
+  return rows.map(receiver);
+}
+
+/** The ids of all connections of some providers, page by page. */
+export async function connectionsOf(
+  db: Pick<Db, 'query'>,
+  providers: readonly string[],
+  { after, max }: { after: string; max: number },
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(CONNECTIONS, [providers, after, max]);
+  return rows.map(({ id }) => id);
+}
+
+const CONNECTIONS = {
+  name: 'connections that may be addressed',
+  text: `select id from app.connections where provider = any ($1::text[]) and id > $2 and removing_at is null
+         order by id limit $3`,
+};
+
 /** Undefined if it is gone. */
 export async function receiverOf(
   db: Pick<Db, 'query'>,
@@ -64,9 +98,9 @@ export async function receiverOf(
 }
 
 function receiver(row: Row): Receiver {
-  const { name, provider, auth } = row;
+  const { name, provider, account, auth } = row;
   return {
-    ...{ brandId: row.brand_id, connectionId: row.connection_id, name, provider, auth },
+    ...{ brandId: row.brand_id, connectionId: row.connection_id, name, provider, account, auth },
     key: { sealed: row.secret, keyId: row.secret_key_id },
     secrets: row.secrets.map((sealed, index) => ({ sealed, keyId: row.key_ids[index] ?? '' })),
   };
@@ -88,26 +122,32 @@ export type NewSecret = ConnectionKey & {
   only: boolean;
   /** The subscription that it came with; it takes the place of an earlier one of it. */
   of?: string;
+  /** It verifies for so long only. */
+  hours?: number;
 };
 
 /** Adds a secret beside those that verify already, or in their place. Returns how many there are. */
 export async function addSecret(
   tx: Tx,
   sealer: Sealer,
-  { brandId, connectionId, name, secret, only, of }: NewSecret,
+  { brandId, connectionId, name, secret, only, of, hours }: NewSecret,
 ): Promise<number> {
   await keepConnection(tx, { brandId, connectionId });
   const key = [brandId, connectionId];
-  if (only) await tx.query('delete from app.webhook_secrets where brand_id = $1 and connection_id = $2', key);
+  await tx.query(
+    `delete from app.webhook_secrets where brand_id = $1 and connection_id = $2 and ($3 or ends_at <= now())`,
+    [...key, only],
+  );
   if (of !== undefined) await dropSecrets(tx, { brandId, connectionId }, [of]);
   const { sealed, keyId } = sealer.seal(secret, { brandId, connectionId, use: 'webhook' });
   await tx.query(
-    `insert into app.webhook_secrets (brand_id, connection_id, secret, secret_key_id, subscription_id, added_at)
-     values ($1, $2, $3, $4, $5, clock_timestamp())`,
-    [...key, sealed, keyId, of ?? null],
+    `insert into app.webhook_secrets (brand_id, connection_id, secret, secret_key_id, subscription_id, added_at, ends_at)
+     values ($1, $2, $3, $4, $5, clock_timestamp(), now() + make_interval(hours => $6))`,
+    [...key, sealed, keyId, of ?? null, hours ?? null],
   );
   const { rows } = await tx.query<{ n: number }>(
-    'select count(*) as n from app.webhook_secrets where brand_id = $1 and connection_id = $2',
+    `select count(*) as n from app.webhook_secrets
+     where brand_id = $1 and connection_id = $2 and ends_at is null`,
     key,
   );
   const count = rows[0]?.n ?? 0;

@@ -23,7 +23,7 @@ import { receiverOf } from '#sql/webhooks/secrets.ts';
 import { readTrouble, type Work } from '#sql/webhooks/trouble.ts';
 import { enqueue } from '../enqueue.ts';
 import { defineTask, type Tally, type TaskContext } from '../task.ts';
-import { openSecrets } from './open_secrets.ts';
+import { signingSecrets } from './signing_secrets.ts';
 import { dueAt, endPutOff, putOff } from './trouble.ts';
 
 const AT_ONCE = 8;
@@ -137,7 +137,7 @@ async function signerOf(
   const { webhook } = receiver ? services.providers.providerOf(receiver.provider) : {};
   if (receiver === undefined || webhook?.resign === undefined) return undefined;
   const { resign } = webhook;
-  const secrets = openSecrets(webhook, receiver, { sealer: services.sealer, log });
+  const secrets = signingSecrets(webhook, receiver, { sealer: services.sealer, log });
   return (one) => ({ ...one.headers, ...resign(one, secrets, new Date()) });
 }
 

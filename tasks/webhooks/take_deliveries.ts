@@ -6,7 +6,7 @@ import type { Stream } from '#connectors/kit/stream.ts';
 import type { Hint } from '#connectors/kit/webhook.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
-import { type PrivacyRequest, storeRequest } from '#sql/privacy/requests.ts';
+import { isAsked, type PrivacyRequest, storeRequest } from '#sql/privacy/requests.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { type NewDelivery, storeDeliveries } from '#sql/webhooks/deliveries.ts';
 import { SOON_SECONDS } from '../enqueue.ts';
@@ -26,11 +26,12 @@ export async function takeDeliveries(
   streams: readonly Stream[],
 ): Promise<ReadonlySet<string>> {
   const { ids, isRelayed } = await storeDeliveries(tx, key, deliveries);
-  const fresh = deliveries.filter(({ id }) => ids.has(id));
+  const left = new Set(ids);
+  const fresh = deliveries.filter(({ id }) => left.delete(id)); // of two with one id the first
   const hints = fresh.flatMap((one) => one.hints);
   const requests: (PrivacyRequest & { id: number })[] = [];
   for (const { privacy } of fresh)
-    if (privacy) {
+    if (privacy && !(await isAsked(tx, { ...privacy, ...key }))) {
       const stored = await storeRequest(tx, sealer, { ...privacy, ...key, source: 'provider' });
       if (stored.isOwn) requests.push({ ...privacy, id: stored.id });
     }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { nightshift } from '../support/cli.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
-import { aDoor, fromStripe, send } from '../support/webhooks/door.ts';
+import { aDoor, fromShopify, fromStripe, send } from '../support/webhooks/door.ts';
 
 test('a secret that is stored by the command verifies, is kept in the audit log, and is shown nowhere', async () => {
   await using db = await freshDb();
@@ -52,4 +52,29 @@ test('a relay goes to hosts that are listed, and is kept without the path', asyn
     { before: { to: null }, after: { to: 'hooks.example.com' } },
     { before: { to: 'hooks.example.com' }, after: { to: null } },
   ]);
+});
+
+test('the secret that a key contained verifies for a while after the key was replaced', async () => {
+  await using db = await freshDb();
+  const old = JSON.stringify({ client_id: 'app', client_secret: 'of-before' });
+  const shop = await aConnection(db, { auth: 'client_credentials', secret: old });
+  await using door = await aDoor(db);
+  const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS };
+  const key = await nightshift(['connections', 'key', shop.name], { env, input: 'app:of-now\n' });
+  expect(key).toMatchObject({ code: 0 });
+  const answers = async () => {
+    const all = [];
+    for (const secret of ['of-before', 'of-now'])
+      all.push(await send(door, 'shopify', shop.id, fromShopify('orders/updated', '{"id":1}', { secret })));
+    return all;
+  };
+  expect(await answers()).toEqual([200, 200]);
+  expect(await db.column("select ends_at < now() + interval '1 day' from app.webhook_secrets")).toEqual([
+    true,
+  ]);
+  await db.query('update app.webhook_secrets set ends_at = now()');
+  await using later = await aDoor(db);
+  expect(
+    await send(later, 'shopify', shop.id, fromShopify('orders/updated', '{"id":1}', { secret: 'of-before' })),
+  ).toBe(401);
 });

@@ -50,14 +50,100 @@ test('each request is kept once with its deadline, audited, and names nobody', a
   expect(doctor.stdout).not.toContain('request 1 (export)');
 });
 
-// The topic is not signed: whoever has a signed order could send it as a wish to be erased.
-test('a signed body under the topic of another asks for nothing', async () => {
+// The topic is not signed: whoever has a signed delivery could send it as a wish to be erased.
+test('a signed body under the topic of another asks for nothing, and doctor names what could not be read', async () => {
   await using db = await freshDb();
-  const { brandId, id: connectionId } = await aConnection(db);
+  const { brandId, id: connectionId } = await aConnection(db, { account: shop.shop_domain });
   await giveSecret(db, { brandId, connectionId }, APP_SECRET);
   await using door = await aDoor(db);
-  const order = JSON.stringify({ id: 1, customer, orders_to_redact: [1], ...shop });
-  for (const topic of ['customers/redact', 'shop/redact', 'customers/data_request'])
-    expect(await send(door, 'shopify', connectionId, fromShopify(topic, order))).toBe(200);
+  const order = { id: 1, customer };
+  const data = { ...shop, customer, orders_requested: [1], data_request: { id: 9999 } };
+  for (const [topic, body] of [
+    ...['customers/redact', 'shop/redact', 'customers/data_request'].map((one) => [one, order] as const),
+    ...(['customers/redact', 'shop/redact'] as const).map((one) => [one, data] as const),
+    ...(['customers/data_request', 'shop/redact'] as const).map((one) => [one, redaction] as const),
+    ...(['customers/data_request', 'customers/redact'] as const).map((one) => [one, shop] as const),
+  ])
+    expect(await send(door, 'shopify', connectionId, fromShopify(topic, JSON.stringify(body)))).toBe(200);
   expect(await db.column('select count(*) from ops.privacy_requests')).toEqual([0]);
+  const doctor = await nightshift(['doctor', '--json'], { env: { DATABASE_URL: db.url } });
+  expect(doctor.stdout).toContain('4 deliveries to');
+  expect(doctor.code).toBe(1);
+});
+
+test('what differs in what does not identify anybody is a request all the same', async () => {
+  await using db = await freshDb();
+  const { brandId, id: connectionId } = await aConnection(db, { account: shop.shop_domain });
+  await giveSecret(db, { brandId, connectionId }, APP_SECRET);
+  await using door = await aDoor(db);
+  const deliver = (topic: string, body: object) =>
+    send(door, 'shopify', connectionId, fromShopify(topic, JSON.stringify(body)));
+  await deliver('customers/redact', { ...shop, customer: { id: 1, tags: ['vip'] }, orders_to_redact: null });
+  await deliver('customers/data_request', {
+    ...shop,
+    customer: { id: 2, phone: null },
+    orders_requested: [7, {}],
+  });
+  await deliver('shop/redact', { ...shop, plan: 'basic' });
+  expect(await db.column('select subject from ops.privacy_requests order by id')).toEqual([
+    { customer: '1', orders: [] },
+    { customer: '2', orders: ['7'] },
+    { shop: '954889' },
+  ]);
+});
+
+test('one request is open once, under whatever id it is sent, also within a batch', async () => {
+  await using db = await freshDb();
+  const { brandId, id: connectionId } = await aConnection(db, { account: shop.shop_domain });
+  await giveSecret(db, { brandId, connectionId }, APP_SECRET);
+  await using door = await aDoor(db);
+  const body = JSON.stringify(redaction);
+  const same = fromShopify('customers/redact', body);
+  await Promise.all([same, same, same].map((one) => send(door, 'shopify', connectionId, one)));
+  for (let ids = 0; ids < 30; ids++)
+    expect(await send(door, 'shopify', connectionId, fromShopify('customers/redact', body))).toBe(200);
+  expect(await db.column('select count(*) from ops.privacy_requests')).toEqual([1]);
+  expect(await db.column('select count(*) from ops.webhook_deliveries')).toEqual([20]);
+  await db.query('update ops.privacy_requests set done_at = now()');
+  await db.query("update ops.webhook_deliveries set received_at = now() - interval '2 days'");
+  await send(door, 'shopify', connectionId, fromShopify('customers/redact', body));
+  expect(await db.column('select count(*) from ops.privacy_requests')).toEqual([2]);
+});
+
+test('a request goes to the shop that it names, of each brand whose secret has signed it, and to no other', async () => {
+  await using db = await freshDb();
+  const shopOf = async (account: string, secret: string) => {
+    const { brandId, id: connectionId } = await aConnection(db, { account });
+    await giveSecret(db, { brandId, connectionId }, secret);
+    return connectionId;
+  };
+  const addressed = await shopOf('other.myshopify.com', APP_SECRET);
+  const meant = await shopOf('ACME.myshopify.com', APP_SECRET);
+  const stranger = await shopOf('acme.myshopify.com', 'of another app');
+  await using door = await aDoor(db);
+  const deliver = (topic: string, body: object, of?: string) =>
+    send(door, 'shopify', addressed, fromShopify(topic, JSON.stringify(body), { ...(of && { shop: of }) }));
+  expect(await deliver('shop/redact', shop)).toBe(200);
+  expect(await db.column('select connection_id from ops.privacy_requests')).toEqual([meant]);
+  expect(await deliver('customers/redact', { ...redaction, shop_domain: 'gone.myshopify.com' })).toBe(200);
+  // Of a shop that nobody has, an operator of the brand that was told decides.
+  expect(
+    await db.rows(
+      "select connection_id, progress->>'foreign' as shop from ops.privacy_requests order by requested_at",
+    ),
+  ).toEqual([
+    { connection_id: meant, shop: null },
+    { connection_id: addressed, shop: 'gone.myshopify.com' },
+  ]);
+  // A change of another shop is no hint here.
+  expect(await deliver('orders/updated', { id: 5 }, 'acme.myshopify.com')).toBe(200);
+  expect(await deliver('orders/updated', { id: 6 }, 'other.myshopify.com')).toBe(200);
+  expect(await db.rows('select object_id, connection_id from ops.webhook_hints')).toEqual([
+    { object_id: '6', connection_id: addressed },
+  ]);
+  expect(
+    await db.column('select count(*) from ops.webhook_deliveries where connection_id = $1', [stranger]),
+  ).toEqual([0]);
+  const metrics = await (await fetch(`${door.metricsUrl}/metrics`)).text();
+  expect(metrics).toContain('nightshift_webhooks_total{provider="shopify",outcome="foreign"} 1');
 });

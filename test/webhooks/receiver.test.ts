@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { eventually } from '../support/eventually.ts';
 import { aConnection } from '../support/rows/factory.ts';
 import {
   aDoor,
@@ -260,4 +261,28 @@ test('health is told on the public listener, and metrics are not', async () => {
     '# TYPE nightshift_slots gauge',
   ])
     expect(text).toContain(name);
+});
+
+test('a secret that cannot be opened keeps the others from nothing', async () => {
+  await using db = await freshDb();
+  const which = await stripeConnection(db);
+  await db.query("update app.webhook_secrets set secret = 'broken'");
+  await using door = await aDoor(db);
+  const deliver = () => send(door, 'stripe', which.connectionId, fromStripe('ping', {}));
+  expect(await deliver()).toBe(503);
+  await giveSecret(db, which, ENDPOINT_SECRET);
+  expect(await deliver()).toBe(200);
+});
+
+test('many guesses of addresses cost one look, and keep no connection from being found', async () => {
+  await using db = await freshDb();
+  await using door = await aDoor(db);
+  const guesses = Array.from({ length: 300 }, () =>
+    send(door, 'stripe', crypto.randomUUID(), fromStripe('ping', {})),
+  );
+  expect(new Set(await Promise.all(guesses))).toEqual(new Set([404]));
+  const { connectionId } = await stripeConnection(db);
+  await eventually(async () =>
+    expect(await send(door, 'stripe', connectionId, fromStripe('ping', {}))).toBe(200),
+  );
 });

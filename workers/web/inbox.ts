@@ -11,15 +11,24 @@ import { type Taken, takeDeliveries } from '#tasks/webhooks/take_deliveries.ts';
 /** Of one transaction. */
 const DELIVERIES_MAX = 100;
 const BYTES_MAX = 16 * 1024 * 1024;
+/** Of one connection, behind the transaction that is under way: it must not use up the door of the others. */
+const WAITING_MAX = 64;
+/** The least patient provider breaks off after 5 s. */
+const WAIT_MS_MAX = 4_000;
+/** Classes of SQLSTATE that a single delivery is at fault for: data exceptions, and violated constraints. */
+const OF_DATA = /^2[23]/;
+
+/** `busy`: too many wait, or it has waited for too long. It may be stored all the same: the provider repeats it. */
+export type Put = 'stored' | 'duplicate' | 'busy';
 
 export type Inbox = {
-  /** Resolves once the delivery is stored for good: to whether it is new. */
-  put(to: ConnectionKey, delivery: Taken, streams: readonly Stream[]): Promise<boolean>;
+  /** Resolves once the delivery is stored for good. */
+  put(to: ConnectionKey, delivery: Taken, streams: readonly Stream[]): Promise<Put>;
 };
 
-type Waiting = { delivery: Taken; resolve(isNew: boolean): void; reject(error: unknown): void };
+type Waiting = { delivery: Taken; resolve(how: Put): void; reject(error: unknown): void };
 
-export function makeInbox(db: Pick<Db, 'transaction'>, sealer: Sealer): Inbox {
+export function makeInbox(db: Pick<Db, 'transaction'>, sealer: Sealer, waitMsMax = WAIT_MS_MAX): Inbox {
   const queues = new Map<string, Waiting[]>();
 
   const store = async (key: ConnectionKey, batch: readonly Waiting[], streams: readonly Stream[]) => {
@@ -27,11 +36,10 @@ export function makeInbox(db: Pick<Db, 'transaction'>, sealer: Sealer): Inbox {
     try {
       const ids = new Set(await db.transaction((tx) => takeDeliveries(tx, { ...key, sealer }, all, streams)));
       // Of two with one id the first one is new.
-      for (const { delivery, resolve } of batch) resolve(ids.delete(delivery.id));
+      for (const { delivery, resolve } of batch) resolve(ids.delete(delivery.id) ? 'stored' : 'duplicate');
     } catch (error) {
-      const [first, ...others] = batch;
-      if (others.length === 0) return first?.reject(error);
-      for (const one of batch) await store(key, [one], streams); // one that cannot be stored spoils no other
+      if (batch.length === 1 || !isOfData(error)) for (const { reject } of batch) reject(error);
+      else for (const one of batch) await store(key, [one], streams); // one that cannot be stored spoils no other
     }
   };
 
@@ -41,17 +49,31 @@ export function makeInbox(db: Pick<Db, 'transaction'>, sealer: Sealer): Inbox {
   };
 
   return {
-    put: (key, delivery, streams) =>
-      new Promise((resolve, reject) => {
-        const name = `${key.brandId} ${key.connectionId}`;
-        const waiting = { delivery, resolve, reject };
-        const queue = queues.get(name);
-        if (queue) return void queue.push(waiting);
+    put(key, delivery, streams) {
+      const name = `${key.brandId} ${key.connectionId}`;
+      const queue = queues.get(name);
+      if (queue && queue.length >= WAITING_MAX) return Promise.resolve('busy');
+      const { promise, resolve, reject } = Promise.withResolvers<Put>();
+      const waiting: Waiting = { delivery, resolve, reject };
+      const late = setTimeout(() => {
+        const waits = queues.get(name) ?? [];
+        if (waits.includes(waiting)) waits.splice(waits.indexOf(waiting), 1);
+        resolve('busy');
+      }, waitMsMax);
+      if (queue) queue.push(waiting);
+      else {
         const begun = [waiting];
         queues.set(name, begun);
         void drain(name, key, begun, streams);
-      }),
+      }
+      return promise.finally(() => clearTimeout(late));
+    },
   };
+}
+
+function isOfData(error: unknown): boolean {
+  const { code } = Object(error);
+  return typeof code === 'string' && OF_DATA.test(code);
 }
 
 /** How many of them fit into a transaction, at least one. */

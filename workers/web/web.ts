@@ -40,7 +40,7 @@ export async function startWeb({ url, log, services, ...addresses }: WebOptions)
   await assertSchema(db);
   await assertKeysFit(db, services.sealer);
   const metrics = makeMetrics(figures, log);
-  const health = healthRoutes(figures);
+  const health = healthRoutes(db);
   const door = {
     ...{ providers: services.providers, log, count: metrics.count },
     receivers: makeReceivers(db, services, log),

@@ -6,8 +6,7 @@
 
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import type { Provider } from '#connectors/kit/provider.ts';
-import type { Delivery, Told, Webhook } from '#connectors/kit/webhook.ts';
+import type { Delivery, Told } from '#connectors/kit/webhook.ts';
 import { digestOf } from '#connectors/kit/webhook.ts';
 import type { ProviderSet } from '#connectors/providers.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
@@ -15,20 +14,33 @@ import type { Log } from '#runtime/log.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import type { BodyFault, BodyReader } from './body.ts';
 import type { Inbox } from './inbox.ts';
-import type { Address, Receivers } from './receivers.ts';
+import { type Address, type Delivering, isDelivering, type Known, type Receivers } from './receivers.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ID_CHARS_MAX = 255;
 const REQUESTS_AT_ONCE_MAX = 512;
+/** Of one connection, so that it leaves the others room. */
+const OF_ONE_MAX = 128;
+/** `doctor` names these, and there is an index of them. */
 const UNREADABLE = 'unreadable';
 const RETRY_AFTER_SECONDS = '5';
 
-export type Outcome = 'stored' | 'duplicate' | 'unsigned' | 'unknown' | 'limited' | 'failed' | BodyFault;
+/** `foreign`: it says that it is of another account than the connection. */
+export type Outcome =
+  | BodyFault
+  | 'stored'
+  | 'duplicate'
+  | 'foreign'
+  | 'unsigned'
+  | 'unknown'
+  | 'limited'
+  | 'failed';
 
 const STATUS = {
   ...{
     stored: 200,
     duplicate: 200,
+    foreign: 200,
     unsigned: 401,
     unknown: 404,
     too_slow: 408,
@@ -54,14 +66,17 @@ export function webhookHandler(door: Door): (context: Request) => Promise<Respon
     door.providers.providers.flatMap((one) => (isDelivering(one) ? [[one.name, one]] : [])),
   );
   let atOnce = 0;
+  const atOnceOf = new Map<string, number>();
   return async (context) => {
     const provider = byName.get(context.req.param('provider') ?? '');
     const connectionId = context.req.param('connection') ?? '';
     if (provider === undefined || !UUID.test(connectionId)) return answer('unknown');
     const begunAt = performance.now();
     let outcome: Outcome = 'busy';
-    if (atOnce < REQUESTS_AT_ONCE_MAX) {
+    const ofOne = atOnceOf.get(connectionId) ?? 0;
+    if (atOnce < REQUESTS_AT_ONCE_MAX && ofOne < OF_ONE_MAX) {
       atOnce++;
+      atOnceOf.set(connectionId, ofOne + 1);
       outcome = await take(door, { provider, connectionId }, context).catch((error: unknown) => {
         if (isGone(error)) return 'unknown';
         door.log.warn(
@@ -71,56 +86,70 @@ export function webhookHandler(door: Door): (context: Request) => Promise<Respon
         return 'failed';
       });
       atOnce--;
+      const left = (atOnceOf.get(connectionId) ?? 1) - 1;
+      if (left > 0) atOnceOf.set(connectionId, left);
+      else atOnceOf.delete(connectionId);
     }
     door.count(provider.name, outcome, (performance.now() - begunAt) / 1000);
     return answer(outcome);
   };
 }
 
-type Delivering = Provider & { webhook: Webhook };
-
-function isDelivering(provider: Provider): provider is Delivering {
-  return provider.webhook !== undefined;
-}
-
 async function take(door: Door, address: Address, context: Request): Promise<Outcome> {
-  const found = await door.receivers.find(address);
-  if (found === undefined) return 'busy';
-  if (!found.receivers.some(({ secrets }) => secrets.length > 0)) return 'unknown';
-  const { webhook, streams } = address.provider;
-  const read = await door.readBody(context.env.incoming, webhook.bytesMax);
+  const { receivers, bucket } = await door.receivers.find(address);
+  if (!receivers.some(({ secrets }) => secrets.length > 0)) return 'unknown';
+  const { provider } = address;
+  const read = await door.readBody(context.env.incoming, provider.webhook.bytesMax);
   if (typeof read === 'string') return read;
   using held = read;
   const delivery = { headers: headersOf(context), body: held.body };
-  const to = await signedFor(door, address, delivery);
-  if (to === undefined) return 'unsigned';
-  if (!found.bucket.take()) return 'limited';
+  const signer =
+    signerIn(receivers, provider, delivery) ??
+    signerIn((await door.receivers.find(address, true)).receivers, provider, delivery);
+  if (signer === undefined) return 'unsigned';
+  if (!bucket.take()) return 'limited';
   const told = readTold(door, address, delivery);
-  const { headers } = delivery;
+  const isForeign = told.account !== undefined && !isSameAccount(told.account, signer.account);
+  if (!isForeign) return put(door, provider, [signer], told, delivery);
+  // Of a change of another account there is nothing to read here.
+  if (told.privacy === undefined) return 'foreign';
+  const others = await door.receivers.findAccount(provider, told.account ?? '');
+  const owners = others.filter((other) => signerIn([other], provider, delivery) !== undefined);
+  return put(door, provider, owners.length > 0 ? owners : [signer], told, delivery);
+}
+
+/** Whose secret has signed it. Asked again, because the secrets may have changed a moment ago. */
+function signerIn(
+  receivers: readonly Known[],
+  { webhook }: Delivering,
+  delivery: Delivery,
+): Known | undefined {
+  const now = new Date();
+  return receivers.find(({ secrets }) => webhook.isSigned(delivery, secrets, now));
+}
+
+function isSameAccount(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+/** Stored once it is stored for all; new if it is for one. */
+async function put(
+  door: Door,
+  { webhook, streams }: Delivering,
+  owners: readonly ConnectionKey[],
+  told: Told,
+  { headers, body }: Delivery,
+): Promise<Outcome> {
   const kept = Object.fromEntries(
     ['content-type', ...webhook.headers].flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])),
   );
-  const id = told.id.length > ID_CHARS_MAX ? digestOf({ ...delivery, body: Buffer.from(told.id) }) : told.id;
+  const id = told.id.length > ID_CHARS_MAX ? digestOf({ headers, body: Buffer.from(told.id) }) : told.id;
   const isWanted = told.rowsOf !== undefined || told.topic === UNREADABLE;
-  const taken = { ...told, id, rowsOf: told.rowsOf, isWanted, headers: kept, body: held.body };
-  return (await door.inbox.put(to, taken, streams)) ? 'stored' : 'duplicate';
-}
-
-/** Whose secret has signed it. If none has, the secrets may have changed a moment ago. */
-async function signedFor(
-  door: Door,
-  address: Address,
-  delivery: Delivery,
-): Promise<ConnectionKey | undefined> {
-  const now = new Date();
-  for (const isDoubted of [false, true]) {
-    const found = await door.receivers.find(address, isDoubted);
-    const signer = found?.receivers.find(({ secrets }) =>
-      address.provider.webhook.isSigned(delivery, secrets, now),
-    );
-    if (signer !== undefined) return { brandId: signer.brandId, connectionId: signer.connectionId };
-  }
-  return undefined;
+  const taken = { ...told, id, rowsOf: told.rowsOf, isWanted, headers: kept, body };
+  const put = [];
+  for (const { brandId, connectionId } of owners)
+    put.push(await door.inbox.put({ brandId, connectionId }, taken, streams));
+  return put.find((how) => how === 'busy') ?? put.find((how) => how === 'stored') ?? 'duplicate';
 }
 
 /** What is signed and still cannot be read is kept: if it were refused, the provider would send it for days. */

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { replaceSecret } from '#sql/tenants/connections.ts';
 import { resealAll } from '#sql/tenants/secrets.ts';
+import { keepOwnSecrets } from '#tasks/webhooks/keep_secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -30,9 +31,10 @@ export function addKey(command: Command, cli: Cli): void {
       const { provider } = connection;
       const auth = wanted === undefined ? undefined : authOf({ provider, auth: wanted });
       const secret = storedKey({ provider, auth: auth ?? connection.auth, key });
-      const { sealer } = await keyringOf(cli, session);
+      const { sealer, providers } = await keyringOf(cli, session);
       const which = { brandId: connection.brandId, connectionId: connection.id };
       const { released, jobs } = await session.db.transaction(async (tx) => {
+        await keepOwnSecrets(tx, { sealer, providers }, which, { auth: auth ?? connection.auth, secret });
         await replaceSecret(tx, sealer, { ...which, auth }, secret);
         return releaseIn(tx, connection);
       });

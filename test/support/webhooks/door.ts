@@ -50,14 +50,18 @@ let webhookIds = 0;
 export function fromShopify(
   topic: string,
   body: string,
-  { secret = APP_SECRET, id = `wh-${webhookIds++}` } = {},
+  {
+    secret = APP_SECRET,
+    id = `wh-${webhookIds++}`,
+    shop,
+  }: { secret?: string; id?: string; shop?: string } = {},
 ) {
   const signature = createHmac('sha256', secret).update(body).digest('base64');
   const headers = {
     'x-shopify-hmac-sha256': signature,
     'x-shopify-topic': topic,
     'x-shopify-webhook-id': id,
-    'x-shopify-shop-domain': 'acme.myshopify.com',
+    ...(shop !== undefined && { 'x-shopify-shop-domain': shop }),
   };
   return { headers, body };
 }

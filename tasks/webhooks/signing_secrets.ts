@@ -6,7 +6,7 @@ import type { Sealer } from '#sql/tenants/secrets.ts';
 import type { Receiver } from '#sql/webhooks/secrets.ts';
 
 /** One that cannot be opened is no reason to refuse what others verify; throws where none can. */
-export function openSecrets(
+export function signingSecrets(
   { ownSecrets }: Pick<Webhook, 'ownSecrets'>,
   { brandId, connectionId, name, auth, key, secrets }: Receiver,
   { sealer, log }: { sealer: Sealer; log: Log },
