@@ -7,6 +7,7 @@ import type { Hooks } from './hooks/hooks.ts';
 import type { Sender } from './hooks/sender.ts';
 import { BadRequest, parseObject, type Reply, readBody, send } from './http.ts';
 import type { RequestLog } from './request_log.ts';
+import { lettersOf } from './sendgrid/sent.ts';
 import type { Shopify } from './shopify/handler.ts';
 import type { World } from './shopify/shop.ts';
 import type { Stripe } from './stripe/handler.ts';
@@ -68,6 +69,12 @@ export function control(settings: ControlSettings) {
         since: Number(query.get('since') ?? 0),
       }),
     }),
+    'GET /_sandbox/mail': (_body, query) => {
+      const accounts = settings.served().world.tables.get('sendgrid')?.values() ?? [];
+      const of = query.get('account');
+      const letters = [...accounts].flatMap((account) => lettersOf(account));
+      return { letters: letters.filter(({ account }) => of === null || account === of) };
+    },
     'GET /_sandbox/truth/mrr': (_body, query) => truthOf(settings, query.get('account') ?? ''),
     'POST /_sandbox/deliver': (body) => deliver(parseObject(body), sender, settings.served().world),
     'GET /_sandbox/deliveries': () => sender.report(),

@@ -16,6 +16,8 @@ const common = {
   count: whole.default(1),
   probability: z.number().min(0).max(1).default(1),
 };
+/** Providers out of tables: it strikes once what was asked for is done, so that only the answer is lost. */
+const done = z.boolean().default(false);
 const place = z
   .enum(['graphql', 'download', 'token', 'stripe', 'ecb', 'sendgrid', 'ayrshare'])
   .default('graphql');
@@ -30,13 +32,14 @@ const faultShape = z.discriminatedUnion('kind', [
     retryAfter: z.number().nonnegative().optional(),
     /** Providers out of tables: what their headers say of the time until the limit ends. */
     resetSeconds: z.number().nonnegative().optional(),
+    done,
     /** Stripe: the error's code, such as `lock_timeout`, and the header `Stripe-Rate-Limited-Reason`. */
     code: z.string().optional(),
     reason: z.string().optional(),
     /** Stripe: the header `Stripe-Should-Retry`. */
     shouldRetry: z.boolean().optional(),
   }),
-  z.strictObject({ kind: z.literal('reset'), ...common, on: place }),
+  z.strictObject({ kind: z.literal('reset'), ...common, on: place, done }),
   z.strictObject({ kind: z.literal('cut'), ...common, on: place, bytes: whole }),
   z.strictObject({ kind: z.literal('slow'), ...common, on: place, ms: whole }),
   z.strictObject({ kind: z.literal('revoked_key'), ...common }),
@@ -54,6 +57,8 @@ const faultShape = z.discriminatedUnion('kind', [
     /** Shopify: its counts have them already. */
     counted: z.boolean().default(false),
   }),
+  /** SendGrid: its log does not list yet what was sent through the sandbox. */
+  z.strictObject({ kind: z.literal('late_logs'), ...common }),
   z.strictObject({ kind: z.literal('late_events'), ...common, seconds: whole }),
   z.strictObject({ kind: z.literal('balance_off'), ...common, currency: z.string(), amount: z.int() }),
   z.strictObject({ kind: z.literal('older_version'), ...common, ids: ids.optional() }),

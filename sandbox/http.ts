@@ -30,7 +30,7 @@ export function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Sends a reply as JSON; with `cutAt` only so many bytes of it, after which the connection breaks. */
+/** Sends a reply as JSON, or empty if it has no body; with `cutAt` only so many bytes of it, after which the connection breaks. */
 export function send(
   response: ServerResponse,
   { status, body, headers = {} }: Reply,

@@ -4,6 +4,8 @@ import { pingNights, sendPing } from './alerts/send_ping.ts';
 import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
+import { sendDigest } from './mail/send_digest.ts';
+import { sendEmail } from './mail/send_email.ts';
 import { nightly } from './nightly.ts';
 import { privacyErase } from './privacy/erase.ts';
 import { privacyPurge } from './privacy/purge.ts';
@@ -35,4 +37,6 @@ export const tasks: readonly Task[] = [
   deliverAlert,
   sendPing,
   pingNights,
+  sendEmail,
+  sendDigest,
 ];

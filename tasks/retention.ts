@@ -34,6 +34,7 @@ export const retention = defineTask({
       nights: await batches(context, (tx) => deleteOthers(tx, 'nights', now)),
       alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
       webhook_deliveries: await batches(context, (tx) => deleteOthers(tx, 'webhook_deliveries', now)),
+      mail: await batches(context, (tx) => deleteOthers(tx, 'mail', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
     };

@@ -44,6 +44,10 @@ export const nouns: Record<string, Entry> = {
   },
   why: { summary: 'why a figure is absent or not final', load: () => import('./why/index.ts') },
   nights: { summary: 'the nightly run of each brand', load: () => import('./nights/index.ts') },
+  mail: {
+    summary: 'letters that go out once, and the digest of the night',
+    load: () => import('./mail/index.ts'),
+  },
   schedules: {
     summary: 'what fires by the clock, and what fired',
     load: () => import('./schedules/index.ts'),

@@ -4,6 +4,7 @@
  */
 import type { ProviderAddress } from '#sql/tenants/hosts.ts';
 import type { KeyForm } from './key_form.ts';
+import type { Mail } from './mail.ts';
 import type { RequestContext } from './request_context.ts';
 import type { Stream } from './stream.ts';
 import type { Subscribing } from './subscriptions.ts';
@@ -61,6 +62,8 @@ export type Provider = ProviderAddress & {
   webhook?: Webhook;
   /** How it is told to. Absent: a person tells it on its own pages. */
   webhooks?: Subscribing;
+  /** How it sends mail. Absent: it sends none. */
+  mail?: Mail;
   /** What it takes away, and when. */
   retirements: readonly Retirement[];
   /** Checks a connection; throws what a sync would throw if the key does not work at all. */

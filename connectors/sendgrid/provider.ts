@@ -3,6 +3,7 @@ import { defineProvider } from '../kit/provider.ts';
 import { assertOwnAccount, checkSendGrid } from './api/check.ts';
 import { openSendGrid } from './api/client.ts';
 import { keyForm } from './key.ts';
+import { mail } from './mail.ts';
 import { retirements } from './retirements.ts';
 import { eventsStream } from './streams/events.ts';
 import { singleSendDaysStream, singleSendTotalsStream } from './streams/single_send_statistics.ts';
@@ -37,6 +38,7 @@ export const sendgrid = defineProvider({
   retirements,
   webhook,
   webhooks,
+  mail,
   streams: [
     statisticsStream,
     ...suppressionStreams,

@@ -2,6 +2,7 @@
 import type { Draft } from '../ndjson.ts';
 import { type Asked, Refusal } from '../tables/declare.ts';
 import { memo } from '../tables/memo.ts';
+import { eventsOf, isSentHere } from './sent.ts';
 import { listOf, type Settings, secondsOf } from './settings.ts';
 
 const KEPT_SECONDS = 30 * 86_400;
@@ -30,6 +31,7 @@ const RESERVED = new Set([
     'useragent',
     'url',
     'pool',
+    'template_id',
   ],
   ...['sg_machine_open', 'sg_content_type', 'url_offset', '_subuser', '_logged', '_lost'],
 ]);
@@ -38,7 +40,7 @@ type Message = { id: string; created: number; status: string; events: Draft[] };
 
 /** Messages of the last 30 days, in the order of their first event. */
 function messagesOf({ account, now }: Asked<Settings>): Message[] {
-  const events = account.rows('events');
+  const events = eventsOf(account);
   return memo(events, now, 'messages', () => gather(events, now));
 }
 
@@ -93,7 +95,10 @@ function compare(left: number, operator: string, right: number): boolean {
 export function listLogs(asked: Asked<Settings>): unknown {
   const { query = '', limit = 10 } = asked.body;
   if (!(Number(limit) >= 1 && Number(limit) <= LIMIT_MAX)) throw new Refusal(400, 'limit is from 1 to 1000');
-  const found = messagesOf(asked).filter((message) => fits(message, String(query)));
+  const isLate = asked.isStruck('late_logs');
+  const found = messagesOf(asked).filter(
+    (message) => fits(message, String(query)) && !(isLate && isSentHere(message.id)),
+  );
   return { messages: found.slice(0, Number(limit)).map(shortOf) };
 }
 
@@ -121,6 +126,7 @@ export function oneLog(asked: Asked<Settings>): unknown {
   return {
     ...shortOf(message),
     ...{ api_key_id: 'sandbox', client_ip: '127.0.0.1', category: listOf(first.category) },
+    ...(typeof first.template_id === 'string' && { template_id: first.template_id }),
     custom_args: Object.fromEntries(custom),
     events: [received, ...events].slice(-EVENTS_MAX),
   };

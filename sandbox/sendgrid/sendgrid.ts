@@ -3,6 +3,7 @@ import type { Draft } from '../ndjson.ts';
 import { type Account, type Accounts, type Asked, type Asking, declare, Refusal } from '../tables/declare.ts';
 import { toLocalDay } from '../zone.ts';
 import { listLogs, oneLog } from './logs.ts';
+import { eventsOf, sendMail } from './sent.ts';
 import { FILES, type Settings, secondsOf, shape } from './settings.ts';
 import { METRICS, noCounts, SEND_METRICS, statisticsOf } from './statistics.ts';
 import { WEBHOOK_SCOPES, webhookRoutes } from './webhooks.ts';
@@ -100,6 +101,7 @@ export const sendgrid = declare<Settings>({
       },
     },
     { on: 'GET /v3/marketing/stats/singlesends/{}', needs: 'marketing.read', answer: sendDays },
+    { on: 'POST /v3/mail/send', needs: 'mail.send', answer: sendMail },
     { on: 'POST /v3/logs', needs: 'messages.read', answer: listLogs },
     { on: 'GET /v3/logs/{}', needs: 'messages.read', answer: oneLog },
     ...webhookRoutes,
@@ -190,8 +192,7 @@ function suppressed(asked: Question, list: string): Draft[] {
   const { query, now } = asked;
   const given = rows(asked, list);
   const [from, to] = [Number(query.get('start_time') ?? 0), Number(query.get('end_time') ?? now / 1000)];
-  const all =
-    given.length > 0 ? given : asked.account.rows('events').flatMap((event) => entryOf(event, list));
+  const all = given.length > 0 ? given : eventsOf(asked.account).flatMap((event) => entryOf(event, list));
   return byOffset(
     asked,
     all.filter(({ created }) => Number(created) >= from && Number(created) <= to),

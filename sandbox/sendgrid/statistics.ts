@@ -3,6 +3,7 @@ import type { Draft } from '../ndjson.ts';
 import type { Account } from '../tables/declare.ts';
 import { memo } from '../tables/memo.ts';
 import { toLocalDay } from '../zone.ts';
+import { eventsOf } from './sent.ts';
 import { listOf, type Settings, secondsOf } from './settings.ts';
 
 export const METRICS = [
@@ -78,7 +79,7 @@ function told(rows: readonly Draft[], wanted: string, now: number) {
 function counted(account: Account<Settings>, kind: string, zone: string, now: number) {
   const days = new Map<string, Map<string, Counts>>();
   const known = new Set<string>();
-  for (const event of account.rows('events')) {
+  for (const event of eventsOf(account)) {
     const seconds = secondsOf(event);
     if (seconds * 1000 > now) continue;
     const once = `${event.event} ${event.sg_message_id ?? event.email}`;

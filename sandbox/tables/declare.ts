@@ -26,6 +26,8 @@ export type Asked<Settings> = Asking & {
   hooks: Hooks;
   /** The instant (ms) as of which the provider answers. */
   now: number;
+  /** Whether a fault that only this route knows strikes. */
+  isStruck(kind: 'late_logs'): boolean;
 };
 
 export type Route<Settings> = {
@@ -35,7 +37,7 @@ export type Route<Settings> = {
   needs?: string;
   /** Of what is not refused; 200 if absent. */
   status?: 201 | 204;
-  /** The body, or throws `Refusal`. */
+  /** The body, or an `Answer`; or throws `Refusal`. */
   answer(asked: Asked<Settings>): unknown;
 };
 
@@ -64,7 +66,20 @@ export type Declaration<Settings = unknown> = {
   routes: readonly Route<Settings>[];
 };
 
-/** An answer other than 200. */
+/** A success that is no 200, or has headers. */
+export class Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, body: unknown, headers: Record<string, string> = {}) {
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** An error. */
 export class Refusal extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;

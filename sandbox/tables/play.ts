@@ -7,6 +7,7 @@ import type { Entry, RequestLog } from '../request_log.ts';
 import {
   type Account,
   type Accounts,
+  Answer,
   type Asking,
   type Declaration,
   type LimitState,
@@ -106,7 +107,8 @@ export class TableProvider<Settings> {
     const { refusalOf } = this.#declaration;
     let headers: Record<string, string> = {};
     try {
-      if (await this.#strike(target, entry)) return 'reset';
+      const struck = await this.#strike(target, entry);
+      if (struck?.done === false) return end(struck);
       const { account, found, asking, body } = asked;
       if (account instanceof Refusal) throw account;
       if (!found) throw new Refusal(404, 'not found');
@@ -114,9 +116,23 @@ export class TableProvider<Settings> {
       this.#permit(account, route, target, entry);
       headers = this.#count(account, route);
       const sent = body === '' ? {} : parseObject(body);
+      const isStruck = (kind: 'late_logs') => {
+        const fault = this.#settings.faults.take(kind, target);
+        if (fault) entry.faults.push(kind);
+        return fault !== undefined;
+      };
       const { hooks, now } = this.#settings;
-      const answer = route.answer({ ...asking, ids, body: sent, account, hooks, now: now() });
-      return { status: route.status ?? 200, body: answer, headers };
+      const answer = route.answer({
+        ...asking,
+        ids,
+        body: sent,
+        account,
+        hooks, now: now(),
+        isStruck,
+      });
+      if (struck) return end(struck);
+      if (!(answer instanceof Answer)) return { status: route.status ?? 200, body: answer, headers };
+      return { status: answer.status, body: answer.body, headers: { ...headers, ...answer.headers } };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       entry.errors = [error.message];
@@ -125,26 +141,28 @@ export class TableProvider<Settings> {
     }
   }
 
-  /** Faults that answer in the provider's stead; true for a connection to break. */
-  async #strike(target: Target, entry: Entry): Promise<boolean> {
+  /** Faults that answer in the provider's stead: before it does what it is asked for, or after it was done. */
+  async #strike(target: Target, entry: Entry): Promise<Struck | undefined> {
     const { faults } = this.#settings;
     const slow = faults.take('slow', target);
     if (slow) {
       entry.faults.push('slow');
       await sleep(slow.ms);
     }
-    if (faults.take('reset', target)) {
+    const reset = faults.take('reset', target);
+    if (reset) {
       entry.faults.push('reset');
-      return true;
+      return { done: reset.done, with: 'reset' };
     }
     const failed = faults.take('status', target);
-    if (!failed) return false;
+    if (!failed) return undefined;
     entry.faults.push('status');
-    const { status, retryAfter, resetSeconds } = failed;
-    throw new Refusal(status, failed.code ?? 'The sandbox was told to refuse this request.', {
+    const { status, retryAfter, resetSeconds, done } = failed;
+    const refusal = new Refusal(status, failed.code ?? 'The sandbox was told to refuse this request.', {
       ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
       ...(resetSeconds !== undefined && this.#limitHeaders({ count: 1, remaining: 0, resetSeconds })),
     });
+    return { done, with: refusal };
   }
 
   #permit(account: Account<Settings>, { needs }: Route<Settings>, target: Target, entry: Entry): void {
@@ -178,4 +196,11 @@ export class TableProvider<Settings> {
   #limitHeaders(state: LimitState): Record<string, string> {
     return this.#declaration.limitHeaders?.(state) ?? {};
   }
+}
+
+type Struck = { done: boolean; with: 'reset' | Refusal };
+
+function end({ with: how }: Struck): 'reset' {
+  if (how === 'reset') return how;
+  throw how;
 }

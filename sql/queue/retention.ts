@@ -17,6 +17,8 @@ export const KEPT_DAYS = {
   failures: 365,
   // Longer than any provider repeats a delivery, and no longer: they contain personal data.
   webhook_deliveries: 7,
+  // For so long a campaign reaches a recipient once.
+  mail: 90,
 } as const;
 
 export type RecordName = keyof typeof KEPT_DAYS;
@@ -47,6 +49,8 @@ const EXPIRED: Record<RecordName, string> = {
   webhook_deliveries: `r.received_at < ${cutoff('webhook_deliveries')}
     and (r.rows_of is null or r.loaded_at is not null)
     and (r.relay is distinct from 'waiting' or r.received_at < ${cutoff('webhook_deliveries')} - interval '7 days')`,
+  // Nobody knows yet of those without an end.
+  mail: `r.ended_at < ${cutoff('mail')}`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,
 };
 

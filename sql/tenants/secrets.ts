@@ -6,7 +6,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { SecretKey } from '#runtime/config.ts';
 import { coded } from '#runtime/errors.ts';
-import type { Db, Tx } from '../db/pool.ts';
+import type { Db } from '../db/pool.ts';
 
 export type Sealed = { sealed: Buffer; keyId: string };
 
@@ -15,7 +15,7 @@ export type SecretPlace = {
   brandId: string;
   /** Empty for what belongs to the brand itself. */
   connectionId: string;
-  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person';
+  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person' | 'mail' | 'digest';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -38,6 +38,10 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
       what: `webhook secret of connection ${name ?? connectionId}`,
       anew: 'npx nightshift connections webhooks secret',
     };
+  if (use === 'mail')
+    return { what: `letter of connection ${name ?? connectionId}`, anew: 'npx nightshift mail send' };
+  if (use === 'digest')
+    return { what: `address of a digest of brand ${name ?? brandId}`, anew: 'npx nightshift mail digest' };
   return { what: `secret of connection ${name ?? connectionId}`, anew: 'npx nightshift connections key' };
 }
 
@@ -94,7 +98,9 @@ export class SecretKeysForeign extends coded('NS_SECRET_KEYS_FOREIGN') {
 /** Refuses keys that open no stored secret at all: a worker with such keys would hold every connection. */
 export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
-    'select secret_key_id as id from app.connections union select address_key_id from app.pings order by 1',
+    `select secret_key_id as id from app.connections union select address_key_id from app.pings
+     union select content_key_id from ops.mail where content_key_id is not null
+     union select address_key_id from app.mail_digests order by 1`,
   );
   if (rows.length > 0 && !rows.some(({ id }) => keys.has(id)))
     throw new SecretKeysForeign(rows.map(({ id }) => id));
@@ -138,100 +144,4 @@ function openWith(key: Buffer, sealed: Buffer, place: SecretPlace): string {
 
 function placeBytes({ brandId, connectionId, use }: SecretPlace): Buffer {
   return Buffer.from(`${brandId}/${connectionId}/${use}`);
-}
-
-type Stored = {
-  brand_id: string;
-  id: string;
-  secret: Buffer;
-  secret_key_id: string;
-  token: Buffer | null;
-  token_key_id: string | null;
-};
-
-/** Reseals with the first key what another one has sealed; returns how many changed. */
-export async function resealAll(
-  db: Pick<Db, 'transaction' | 'query'>,
-  keys: Sealer,
-): Promise<{ connections: number; pings: number; persons: number }> {
-  const { rows } = await db.query<{ brand_id: string; id: string }>(
-    `select brand_id, id from app.connections where secret_key_id <> $1 or token_key_id <> $1
-     union select brand_id, connection_id from app.webhook_secrets where secret_key_id <> $1 order by 1, 2`,
-    [keys.keyId],
-  );
-  // One connection per transaction, so that each lock is short.
-  for (const { brand_id, id } of rows) await db.transaction((tx) => reseal(tx, keys, brand_id, id));
-  return {
-    connections: rows.length,
-    pings: await resealOfBrands(db, keys, PINGS),
-    persons: (await resealOfBrands(db, keys, PERSONS)) + (await resealOfBrands(db, keys, REQUESTS)),
-  };
-}
-
-/** A secret of each brand: where it is. */
-type OfBrands = { table: string; brand: string; sealed: string; use: 'ping' | 'persons' | 'person' };
-
-const PINGS: OfBrands = { table: 'app.pings', brand: 'brand_id', sealed: 'address', use: 'ping' };
-const PERSONS: OfBrands = { table: 'app.brands', brand: 'id', sealed: 'person_secret', use: 'persons' };
-/** Of which a brand may have several. */
-const REQUESTS: OfBrands = {
-  table: 'ops.privacy_requests',
-  brand: 'brand_id',
-  sealed: 'person',
-  use: 'person',
-};
-
-async function resealOfBrands(
-  db: Pick<Db, 'transaction' | 'query'>,
-  keys: Sealer,
-  { table, brand, sealed: column, use }: OfBrands,
-): Promise<number> {
-  const { rows } = await db.query<{ brandId: string; sealed: Buffer; keyId: string }>(
-    `select ${brand} as "brandId", ${column} as sealed, ${column}_key_id as "keyId" from ${table}
-     where ${column}_key_id <> $1 order by 1`,
-    [keys.keyId],
-  );
-  for (const { brandId, sealed, keyId } of rows) {
-    const place = { brandId, connectionId: '', use } as const;
-    const again = keys.seal(keys.open({ sealed, keyId }, place), place);
-    // One that was set anew meanwhile has another seal, and the newer key.
-    await db.query(
-      `update ${table} set ${column} = $2, ${column}_key_id = $3 where ${brand} = $1 and ${column} = $4`,
-      [brandId, again.sealed, again.keyId, sealed],
-    );
-  }
-  return rows.length;
-}
-
-async function reseal(tx: Tx, keys: Sealer, brandId: string, connectionId: string): Promise<void> {
-  const { rows } = await tx.query<Stored>(
-    `select brand_id, id, secret, secret_key_id, token, token_key_id from app.connections
-     where brand_id = $1 and id = $2 for no key update`,
-    [brandId, connectionId],
-  );
-  const [row] = rows;
-  if (row === undefined) return;
-  const again = (sealed: Buffer, keyId: string, use: SecretPlace['use']): Sealed => {
-    const place = { brandId, connectionId, use };
-    return keys.seal(keys.open({ sealed, keyId }, place), place);
-  };
-  const secret = again(row.secret, row.secret_key_id, 'secret');
-  const token = row.token && row.token_key_id ? again(row.token, row.token_key_id, 'token') : undefined;
-  await tx.query(
-    `update app.connections set secret = $3, secret_key_id = $4, token = $5, token_key_id = $6
-     where brand_id = $1 and id = $2`,
-    [brandId, connectionId, secret.sealed, secret.keyId, token?.sealed ?? null, token?.keyId ?? null],
-  );
-  const { rows: others } = await tx.query<{ id: string; secret: Buffer; secret_key_id: string }>(
-    'select id, secret, secret_key_id from app.webhook_secrets where brand_id = $1 and connection_id = $2',
-    [brandId, connectionId],
-  );
-  for (const one of others) {
-    const { sealed, keyId } = again(one.secret, one.secret_key_id, 'webhook');
-    await tx.query(
-      `update app.webhook_secrets set secret = $4, secret_key_id = $5
-       where brand_id = $1 and connection_id = $2 and id = $3`,
-      [brandId, connectionId, one.id, sealed, keyId],
-    );
-  }
 }

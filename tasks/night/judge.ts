@@ -2,6 +2,7 @@
 import { type Digest, readDigest } from '#sql/nights/digest.ts';
 import { keepVerdict, type Night } from '#sql/nights/nights.ts';
 import { queuePing } from '../alerts/send_ping.ts';
+import { queueDigest } from '../mail/send_digest.ts';
 import type { Tally, TaskContext } from '../task.ts';
 import { alertIfDue, keepPromise } from './promise.ts';
 
@@ -15,6 +16,7 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
     const cause = causeOf(digest);
     const alert = isFinal ? await keepPromise(tx, night, now) : await alertIfDue(tx, night, { cause, now });
     if (isFinal) await queuePing(tx, night);
+    if (isFinal || now >= night.deadlineAt) await queueDigest(tx, night, now);
     return {
       step: 'judged',
       day: night.day,

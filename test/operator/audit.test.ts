@@ -37,6 +37,7 @@ const READS = [
     'privacy requests',
     'privacy show',
   ],
+  ...['mail list', 'mail show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 
@@ -192,6 +193,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 
 /** Verbs with a test of their own. */
 const ELSEWHERE = [
+  ...['send', 'sender', 'retry', 'discard', 'digest'].map((verb) => `mail ${verb}`),
   ...['migrate', 'up', 'connections map', 'connections unmap', 'connections webhooks'],
   ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
 ];

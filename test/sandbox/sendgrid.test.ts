@@ -129,3 +129,45 @@ test('the built-in mail is made up, the same each time, and its statistics follo
     one.rows('events').length,
   );
 });
+
+test('SendGrid’s own client sends mail, and reads it back from the logs', async () => {
+  await using sandbox = await sendgridSandbox({ unsubscribes: [{ created: 1, email: 'no@example.com' }] });
+  const { client, get } = clientOf(sandbox);
+  const letter = {
+    personalizations: [
+      { to: [{ email: 'ann@example.com' }, { email: 'no@example.com' }], custom_args: { run: '7' } },
+    ],
+    ...{ from: { email: 'news@example.com' }, subject: 'Hello', categories: ['autumn'] },
+    content: [{ type: 'text/plain', value: 'A letter.' }],
+  };
+  const send = (body: object) => client.request({ method: 'POST', url: '/v3/mail/send', body });
+  const [answer] = await send(letter);
+  expect([answer.statusCode, answer.body]).toEqual([202, '']);
+  const id = (answer.headers as Record<string, string>)['x-message-id'];
+  const [{ body }] = await client.request({
+    ...{ method: 'POST', url: '/v3/logs', body: { query: 'to_email = "ann@example.com"', limit: 10 } },
+  });
+  expect(body).toMatchObject({
+    messages: [{ sg_message_id: `${id}.filter.sandbox.0`, status: 'delivered' }],
+  });
+  expect((await get(`/v3/logs/${id}.filter.sandbox.1`)).body).toMatchObject({
+    ...{ to_email: 'no@example.com', status: 'dropped', custom_args: { run: '7' }, category: ['autumn'] },
+  });
+  const asTest = await send({ ...letter, mail_settings: { sandbox_mode: { enable: true } } });
+  expect(asTest[0].statusCode).toBe(200);
+  for (const wrong of [
+    { ...letter, from: undefined },
+    { ...letter, content: undefined },
+    { ...letter, personalizations: [] },
+  ])
+    await expect(send(wrong)).rejects.toMatchObject({ code: 400 });
+  await setFaults(sandbox, { kind: 'status', on: 'sendgrid', status: 502, match: 'mail/send', done: true });
+  await expect(send(letter)).rejects.toMatchObject({ code: 502 });
+  const { letters } = (await (await fetch(`${sandbox.url}/_sandbox/mail?account=${ACCOUNT}`)).json()) as {
+    letters: object[];
+  };
+  expect(letters).toMatchObject([
+    { to: 'ann@example.com', subject: 'Hello', custom_args: { run: '7' } },
+    ...[{ to: 'no@example.com' }, { to: 'ann@example.com' }, { to: 'no@example.com' }],
+  ]);
+});

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { findStream } from '#connectors/providers.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
-import { resealAll, sealer } from '#sql/tenants/secrets.ts';
+import { resealAll } from '#sql/tenants/reseal.ts';
+import { sealer } from '#sql/tenants/secrets.ts';
 import { storePage } from '#tasks/store_page.ts';
 import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { makeKeyring } from '#connectors/providers.ts';
 import { readPing, setPing } from '#sql/alerts/pings.ts';
 import { openConnection, replaceSecret } from '#sql/tenants/connections.ts';
-import { resealAll, type SecretPlace, sealer } from '#sql/tenants/secrets.ts';
+import { resealAll } from '#sql/tenants/reseal.ts';
+import { type SecretPlace, sealer } from '#sql/tenants/secrets.ts';
 import { freshDb } from '../support/db/db.ts';
 import { assertHolds } from '../support/property.ts';
 import { aConnection, TEST_SECRET, testKeyring, testSealer } from '../support/rows/factory.ts';
@@ -109,8 +110,8 @@ test('a key is rotated while everything stays readable, and the old one can then
   const address = 'https://watch.example/0123';
   const brandId = second?.brandId ?? '';
   await db.transaction((tx) => setPing(tx, before.sealer, brandId, address));
-  expect(await resealAll(db, between.sealer)).toEqual({ connections: 1, pings: 1, persons: 0 });
-  expect(await resealAll(db, between.sealer)).toEqual({ connections: 0, pings: 0, persons: 0 });
+  expect(await resealAll(db, between.sealer)).toEqual({ connections: 1, pings: 1, persons: 0, mail: 0 });
+  expect(await resealAll(db, between.sealer)).toEqual({ connections: 0, pings: 0, persons: 0, mail: 0 });
 
   const after = makeKeyring(sealer([newKey]), allowedHosts);
   for (const { brandId, id } of shops) {

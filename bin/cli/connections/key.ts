@@ -2,14 +2,14 @@
 import { type Command, Option } from 'commander';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { replaceSecret } from '#sql/tenants/connections.ts';
-import { resealAll } from '#sql/tenants/secrets.ts';
+import { resealAll } from '#sql/tenants/reseal.ts';
 import { keepOwnSecrets } from '#tasks/webhooks/keep_secrets.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
 import { whichConnection } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
-import { count } from '../ui/format.ts';
+import { alsoSealed, count } from '../ui/format.ts';
 import { readKey } from '../ui/secret_input.ts';
 import { releaseIn } from './hold.ts';
 import { AUTHS, authOf, storedKey } from './stored_key.ts';
@@ -55,15 +55,16 @@ export function addReseal(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);
-      const { connections, pings, persons } = await resealAll(session.db, sealer);
+      const { connections, pings, persons, mail } = await resealAll(session.db, sealer);
       await session.db.transaction((tx) =>
         recordAction(tx, {
           ...{ action: 'connections.reseal', target: 'connections' },
-          ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons } },
+          ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons, mail } },
         }),
       );
-      cli.out.record({ connections, pings, persons, key_id: sealer.keyId ?? null }, () => [
-        `${count(connections, 'connection')}${pings > 0 ? ` and ${count(pings, 'ping address', 'ping addresses')}` : ''} sealed anew with key ${sealer.keyId}.`,
+      const also = alsoSealed({ pings, mail });
+      cli.out.record({ connections, pings, persons, mail, key_id: sealer.keyId ?? null }, () => [
+        `${count(connections, 'connection')}${also} sealed anew with key ${sealer.keyId}.`,
       ]);
     });
 }

@@ -5,7 +5,7 @@ import { openDb } from '#sql/db/pool.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { storedSecretKeys } from '../shared/secret_keys.ts';
-import { count, span } from '../ui/format.ts';
+import { alsoSealed, count, span } from '../ui/format.ts';
 import { type Check, type Context, type Finding, failure, NAMED_MAX, named, ok, warning } from './check.ts';
 
 type Held = { brand: string; name: string; reason: string; since: Date; total: number };
@@ -100,21 +100,24 @@ export const sealing: Check = {
   name: 'sealing keys',
   async run({ db, config }) {
     const ids = ((await storedSecretKeys(config)) ?? []).map(({ id }) => id);
-    const { rows } = await db.query<{ id: string; connections: number; pings: number }>(
+    const { rows } = await db.query<{ id: string; connections: number; pings: number; mail: number }>(
       `select id, count(*) filter (where kind = 'connection')::int as connections,
-              count(*) filter (where kind = 'ping')::int as pings
+              count(*) filter (where kind = 'ping')::int as pings, count(*) filter (where kind = 'mail')::int as mail
        from (
          select distinct 'connection' as kind, c.brand_id, c.id as owner, used.id
          from app.connections c cross join lateral (values (c.secret_key_id), (c.token_key_id)) as used (id)
          where used.id is not null
          union all
          select 'ping', brand_id, brand_id, address_key_id from app.pings
+         union all
+         select 'mail', brand_id, id, content_key_id from ops.mail where content_key_id is not null
+         union all
+         select 'mail', brand_id, connection_id, address_key_id from app.mail_digests
        ) sealed
        group by id order by id limit ${NAMED_MAX}`,
     );
-    const findings = rows.flatMap(({ id, connections, pings }) => {
-      const also = pings > 0 ? ` and ${count(pings, 'ping address', 'ping addresses')}` : '';
-      const said = `${count(connections, 'connection')}${also} sealed with key ${id}`;
+    const findings = rows.flatMap(({ id, connections, pings, mail }) => {
+      const said = `${count(connections, 'connection')}${alsoSealed({ pings, mail })} sealed with key ${id}`;
       if (!ids.includes(id))
         return failure(
           `${said}, which this process does not have.`,

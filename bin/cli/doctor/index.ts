@@ -9,6 +9,7 @@ import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { deliveries } from './deliveries.ts';
 import { gaps } from './gaps.ts';
+import { mail } from './mail.ts';
 import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
 import { retirements } from './retirements.ts';
@@ -22,7 +23,7 @@ const CHECKS = [
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, gaps],
+  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, mail, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {

@@ -2,14 +2,13 @@
 import type { Command } from 'commander';
 import { coded } from '#runtime/errors.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
-import type { Digest } from '#sql/nights/digest.ts';
+import { digestLines } from '#sql/nights/digest_lines.ts';
 import { type NightPage, readNight } from '#sql/nights/list.ts';
 import { databaseTime } from '#sql/schedules/schedules.ts';
 import { findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { day } from '../ui/arguments.ts';
-import { count, grouped } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 
 type Options = { brand?: string; date?: string };
@@ -70,7 +69,7 @@ function linesOf(night: NightPage): string[] {
       ? [`  waits for ${waiting.length} of ${jobs.length} jobs`]
       : []),
     ...jobs.filter(({ state: one }) => one !== 'succeeded').flatMap(jobLines),
-    ...(digest ? digestLines(digest) : []),
+    ...(digest ? digestLines(digest).map((line) => `  ${line}`) : []),
     '',
   ];
 }
@@ -81,24 +80,5 @@ function jobLines({ step, of, job_id, state, note, failure, hint }: NightPage['j
   return [
     `  ${step} of ${of}: ${state}${which ? ` (${which})` : ''}${note ? `: ${note}` : ''}`,
     ...(needsSomebody && hint ? [`    next: ${hint}`] : []),
-  ];
-}
-
-/** Figures of the day, what is late, and what has changed of days before. */
-export function digestLines({ sources, connections, sales, restated }: Digest): string[] {
-  return [
-    ...sources.map(({ source, state, cause }) => `  ${source}: ${state}${cause ? ` (${cause})` : ''}`),
-    ...connections
-      .filter(({ state }) => state !== 'ok')
-      .map(({ connection, state, cause }) => `  ${connection} is ${state}${cause ? `: ${cause}` : ''}`),
-    ...sales.map((one) => {
-      const compared = `${grouped(one.net_sales_week_before)} a week before, ${grouped(one.band_low)} to ${grouped(one.band_high)} in 28 days`;
-      const outside = one.is_outside_band ? '  OUTSIDE' : '';
-      return `  ${one.retailer}  ${grouped(one.net_sales)} ${one.currency} net of ${count(one.orders, 'order')} (${compared})${outside}`;
-    }),
-    ...restated.map(
-      ({ retailer, days, first_day, last_day }) =>
-        `  ${retailer}: sales of ${days} earlier days changed since the night before (${first_day} to ${last_day})`,
-    ),
   ];
 }

@@ -26,6 +26,10 @@ export type SendGrid = {
   post<T>(path: string, body: object, read: (body: unknown, sentAt: Date) => T): Promise<T>;
   /** Changes something. Sent once: whether it arrived, the next look shows. */
   change(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<unknown>;
+  /** Waits for our turn at a path. */
+  turn(path: string): Promise<void>;
+  /** One request without a turn, never repeated: for what must not happen twice. */
+  postOnce(path: string, body: object): Promise<HttpAnswer>;
 };
 
 export type SendGridContext = Pick<StreamContext, 'connection' | 'db' | 'signal' | 'stats' | 'now'>;
@@ -48,21 +52,30 @@ export function openSendGrid({ connection, db, signal, stats, now }: SendGridCon
     ...behalfOf(connection, auth),
   };
 
-  const once = async (
+  const budgetOf = (path: string) => makeBudget(db, 'sendgrid', `${account} ${endpointOf(path)}`, USUAL);
+  const turn = (path: string) => budgetOf(path).take(1, persistence);
+
+  const request = (
     path: string,
     params: Params,
     body: string | undefined,
     method: HttpRequest['method'] = body === undefined ? 'GET' : 'POST',
-  ): Promise<Sent> => {
-    const budget = makeBudget(db, 'sendgrid', `${account} ${endpointOf(path)}`, USUAL);
-    await budget.take(1, persistence);
-    const sentAt = now();
+  ): Promise<HttpAnswer> => {
     const query = new URLSearchParams(params.map(([name, value]): [string, string] => [name, value]));
     const url = `${baseUrl}${path}${query.size > 0 ? `?${query}` : ''}`;
-    const answer = await http.once({
-      ...{ method, url, headers, secrets: [secret] },
-      ...(body !== undefined && { body }),
-    });
+    return http.once({ method, url, headers, secrets: [secret], ...(body !== undefined && { body }) });
+  };
+
+  const once = async (
+    path: string,
+    params: Params,
+    body: string | undefined,
+    method?: HttpRequest['method'],
+  ): Promise<Sent> => {
+    const budget = budgetOf(path);
+    await turn(path);
+    const sentAt = now();
+    const answer = await request(path, params, body, method);
     if (isUsedUp(answer.headers) && answer.status < 300)
       await budget.block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS);
     return { answer, sentAt, block: (ms) => budget.block(ms) };
@@ -97,6 +110,17 @@ export function openSendGrid({ connection, db, signal, stats, now }: SendGridCon
         },
         { ...persistence, attemptsMax: 1 },
       ),
+    turn,
+    async postOnce(path, body) {
+      const answer = await request(path, [], JSON.stringify(body));
+      const isOver = answer.status === 429 || isUsedUp(answer.headers);
+      // What it did counts, and is not forgotten because the limit cannot be written down.
+      if (isOver)
+        await budgetOf(path)
+          .block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS)
+          .catch(() => {});
+      return answer;
+    },
   };
 }
 

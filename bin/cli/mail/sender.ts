@@ -1,0 +1,53 @@
+/** `mail sender` */
+import type { Command } from 'commander';
+import { readSender, type Sender, SenderMissing, setSender } from '#sql/mail/senders.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { checkedAddress } from '#tasks/mail/templates.ts';
+import { findTheConnection } from '../shared/find_connection.ts';
+import type { Cli } from '../shared/noun.ts';
+import { whichConnection } from '../shared/options/options.ts';
+import { openSession } from '../shared/session.ts';
+import { title, wholeNumber } from '../ui/arguments.ts';
+import { mailOf } from './find.ts';
+
+const GROUP_MAX = 999_999_999;
+
+type Options = { brand?: string; from?: string; name?: string; group?: number };
+
+export function addSender(command: Command, cli: Cli): void {
+  whichConnection(command.command('sender'))
+    .description('say as whom letters of a connection are sent, or show it')
+    .option('--from <address>', 'address that the provider lets you send from')
+    .option('--name <name>', 'name beside it', title)
+    .option('--group <number>', 'unsubscribe group of its letters', wholeNumber(1, GROUP_MAX))
+    .action((name: string, options: Options) => sender(cli, name, options));
+}
+
+async function sender(cli: Cli, name: string, { brand, from, name: shown, group }: Options): Promise<void> {
+  const address = from === undefined ? undefined : checkedAddress(from);
+  await using session = await openSession(cli);
+  const { connection } = await findTheConnection(session.db, name, brand);
+  mailOf(cli, connection);
+  const key = { brandId: connection.brandId, connectionId: connection.id };
+  const before = await readSender(session.db, key);
+  if (address === undefined) {
+    if (before === undefined) throw new SenderMissing(connection.name);
+    return cli.out.record({ connection: connection.name, ...before }, () => [
+      lineOf(connection.name, before),
+    ]);
+  }
+  const after: Sender = { address, name: shown ?? null, groupId: group === undefined ? null : String(group) };
+  await session.db.transaction(async (tx) => {
+    await setSender(tx, key, after);
+    await recordAction(tx, {
+      ...{ action: 'mail.sender', brandId: key.brandId, target: connection.name },
+      ...{ ...(before && { before }), after },
+    });
+  });
+  cli.out.record({ connection: connection.name, ...after }, () => [lineOf(connection.name, after)]);
+}
+
+function lineOf(connection: string, { address, name, groupId }: Sender): string {
+  const who = name === null ? address : `${name} <${address}>`;
+  return `Letters of ${connection} are from ${who}${groupId === null ? '' : `, in unsubscribe group ${groupId}`}.`;
+}

@@ -1,0 +1,57 @@
+/**
+ * A provider that sends mail. It is handed one letter to one recipient at a time, with a token that travels with it. No
+ * provider knows a request again, so what matters of an attempt is whether the provider may have the letter: `sent`, `refused` and
+ * `not_sent` are certain; all else is `unknown`, and is looked up by the token before the letter is sent again.
+ */
+import type { NightshiftError } from '#runtime/errors.ts';
+import type { RequestContext } from './provider.ts';
+
+export type MailContext = Omit<RequestContext, 'warn'>;
+
+/** A template of the provider's, or the text itself. */
+export type MailBody =
+  | { template: string; variables: Readonly<Record<string, unknown>> }
+  | { subject: string; text: string; html: string };
+
+export type OutgoingLetter = {
+  token: string;
+  /** In small letters, the one way in which logs are searched for it. */
+  to: string;
+  /** Digest of the address. */
+  recipient: string;
+  from: { address: string; name: string | null };
+  /** An unsubscribe group of the provider's. */
+  groupId: string | null;
+  campaign: string | null;
+  body: MailBody;
+};
+
+export type Sending =
+  | { outcome: 'sent'; messageId: string | null }
+  /** The provider does not want this letter: it never will. */
+  | { outcome: 'refused'; reason: string }
+  /** The provider has not got it: it may be tried again. */
+  | { outcome: 'not_sent'; error: Error }
+  | { outcome: 'unknown'; error: NightshiftError };
+
+export type Sought = { token: string; to: string; since: Date };
+
+export type LookedUp =
+  | { state: 'found'; messageId: string | null }
+  /** The log was read, and does not have it. */
+  | { state: 'absent' }
+  /** That it was not found proves nothing. `never`: nor can it ever be found. */
+  | { state: 'untold'; why: string; never: boolean };
+
+export type Mail = {
+  /** Whether it names a template of the provider's. */
+  isTemplate(name: string): boolean;
+  /** How such a name is written. */
+  templateForm: string;
+  /** Waits for our turn, so that nothing has to wait once the letter is recorded as on its way. */
+  turn(context: MailContext): Promise<void>;
+  /** One request, never repeated; it ends in time, whatever the provider does. */
+  send(context: MailContext, letter: OutgoingLetter): Promise<Sending>;
+  /** Looks for a letter that may have been handed over since an instant. Throws if the provider cannot be asked now. */
+  lookUp(context: MailContext, letter: Sought): Promise<LookedUp>;
+};

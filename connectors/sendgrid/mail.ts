@@ -1,0 +1,168 @@
+/**
+ * Sends mail, and looks up what was sent. SendGrid knows no request again: a letter bears our token as an argument, which
+ * its events and its log repeat. https://www.twilio.com/docs/sendgrid/api-reference/mail-send
+ */
+import type { NightshiftError } from '#runtime/errors.ts';
+import { quote } from '#runtime/scrub.ts';
+import { AnswerNotUnderstood, ProviderUnavailable, RedirectRefused, RequestRefused } from '../kit/errors.ts';
+import { isObject } from '../kit/fields.ts';
+import type { HttpAnswer } from '../kit/http/http.ts';
+import { RetryableError } from '../kit/http/retry.ts';
+import type { LookedUp, Mail, MailContext, OutgoingLetter, Sending, Sought } from '../kit/mail.ts';
+import { bodyOf, Denied, ObjectMissing } from './api/answers.ts';
+import { openSendGrid, type SendGrid } from './api/client.ts';
+import { recordsOf } from './api/lists.ts';
+import { PROVIDER } from './key.ts';
+
+const SEND = '/v3/mail/send';
+const LOGS = '/v3/logs';
+/** From the first byte to the answer. A letter that is looked up must not be under way any more. */
+const SEND_MS_MAX = 60_000;
+/** Clocks differ, so a letter may be dated before it was queued. */
+const EARLIER_MS = 60 * 60_000;
+/** To one recipient since it was queued; each is asked for its arguments. */
+const LETTERS_MAX = 50;
+
+export const TOKEN = 'ns_mail';
+
+export const mail: Mail = {
+  isTemplate: (name) => /^d-[\w-]{1,80}$/.test(name),
+  templateForm: 'd-ID of a dynamic template',
+  turn: (context) => openSendGrid(context).turn(SEND),
+  async send(context, letter) {
+    // Not by the signal of the job: what is broken off is neither sent nor not.
+    const sendgrid = openSendGrid({ ...context, signal: AbortSignal.timeout(SEND_MS_MAX) });
+    try {
+      return outcomeOf(await sendgrid.postOnce(SEND, requestOf(letter)), context);
+    } catch (error) {
+      return outcomeOfFailure(error);
+    }
+  },
+  lookUp: async (context, letter) => {
+    const { auth } = context.connection;
+    const found = await ifTold(() => find(openSendGrid(context), letter));
+    // It is not said that a parent's key sees what its subusers have sent, so that it sees nothing proves nothing.
+    if (found.state === 'absent' && auth !== 'key')
+      return {
+        state: 'untold',
+        why: 'the key is that of the parent account, whose log may lack it',
+        never: false,
+      };
+    return found;
+  },
+};
+
+function requestOf({ token, to, recipient, from, groupId, campaign, body }: OutgoingLetter): object {
+  const args = {
+    [TOKEN]: token,
+    ns_recipient: recipient,
+    ...(campaign !== null && { ns_campaign: campaign }),
+  };
+  const isOurs = 'subject' in body;
+  return {
+    personalizations: [
+      {
+        to: [{ email: to }],
+        custom_args: args,
+        ...(!isOurs && { dynamic_template_data: body.variables }),
+      },
+    ],
+    from: { email: from.address, ...(from.name !== null && { name: from.name }) },
+    ...(isOurs
+      ? {
+          subject: body.subject,
+          content: [
+            { type: 'text/plain', value: body.text },
+            { type: 'text/html', value: body.html },
+          ],
+        }
+      : { template_id: body.template }),
+    // Statistics of categories are kept apart, and by them figures of campaigns are made.
+    ...(campaign !== null && { categories: [campaign] }),
+    ...(groupId !== null && { asm: { group_id: Number(groupId) } }),
+  };
+}
+
+function outcomeOf(answer: HttpAnswer, { connection }: MailContext): Sending {
+  const { status, headers } = answer;
+  if (status < 300) {
+    const id = headers['x-message-id'];
+    return { outcome: 'sent', messageId: typeof id === 'string' && id !== '' ? id : null };
+  }
+  try {
+    bodyOf(answer, { connection, account: connection.account, path: SEND });
+    throw new TypeError(`status ${status} is no error`);
+  } catch (error) {
+    if (error instanceof Denied || error instanceof ObjectMissing || error instanceof RequestRefused)
+      return { outcome: 'refused', reason: `${PROVIDER} answered ${quote(error.message)}` };
+    if (!(error instanceof RetryableError)) return { outcome: 'not_sent', error: error as Error };
+    // After 5xx nobody knows how far it got.
+    if (status === 429) return { outcome: 'not_sent', error: error.failure };
+    return { outcome: 'unknown', error: error.failure };
+  }
+}
+
+function outcomeOfFailure(error: unknown): Sending {
+  if (error instanceof RedirectRefused) return { outcome: 'not_sent', error };
+  const failure = error instanceof RetryableError ? error.failure : undefined;
+  if (failure !== undefined && isUnconnected(failure.cause)) return { outcome: 'not_sent', error: failure };
+  return { outcome: 'unknown', error: failure ?? lost(error) };
+}
+
+function lost(error: unknown): NightshiftError {
+  const what = error instanceof Error ? error.message : String(error);
+  return new ProviderUnavailable(PROVIDER, `${quote(what)} at ${SEND}`, { cause: error });
+}
+
+const CAUSES_MAX = 5;
+
+/** Whether there was never a connection, so that not a byte of the letter has left. */
+function isUnconnected(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > CAUSES_MAX) return false;
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.every((one) => isUnconnected(one, depth + 1));
+  const { code, syscall, cause } = error as { code?: string; syscall?: string; cause?: unknown };
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || syscall === 'connect' || syscall === 'getaddrinfo') return true;
+  return isUnconnected(cause, depth + 1);
+}
+
+async function find(sendgrid: SendGrid, { token, to, since }: Sought): Promise<LookedUp> {
+  const from = new Date(since.getTime() - EARLIER_MS).toISOString().replace(/\.\d+Z$/, 'Z');
+  const query = `to_email = "${to}" AND sg_message_id_created_at >= TIMESTAMP "${from}"`;
+  const ids = await sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1 }, (body) =>
+    recordsOf(LOGS, isObject(body) ? body.messages : undefined).map(({ sg_message_id }) =>
+      String(sg_message_id),
+    ),
+  );
+  for (const id of ids.slice(0, LETTERS_MAX))
+    if ((await tokenOf(sendgrid, id)) === token)
+      return { state: 'found', messageId: id.split('.')[0] ?? null };
+  if (ids.length > LETTERS_MAX) throw unclear(`more than ${LETTERS_MAX} letters to one recipient`);
+  return { state: 'absent' };
+}
+
+async function tokenOf(sendgrid: SendGrid, id: string): Promise<unknown> {
+  try {
+    return await sendgrid.get(`${LOGS}/${encodeURIComponent(id)}`, [], (body) => {
+      const args = isObject(body) ? body.custom_args : undefined;
+      return isObject(args) ? args[TOKEN] : undefined;
+    });
+  } catch (error) {
+    if (error instanceof ObjectMissing) throw unclear(`a letter that is listed and cannot be read`);
+    throw error;
+  }
+}
+
+function unclear(what: string): NightshiftError {
+  return new AnswerNotUnderstood(PROVIDER, LOGS, `it has ${what}`, 'retry');
+}
+
+async function ifTold(ask: () => Promise<LookedUp>): Promise<LookedUp> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Denied || error instanceof ObjectMissing)
+      return { state: 'untold', why: 'the key lacks messages.read, so the log cannot be read', never: true };
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/** Letters as they are sent: what goes out, what does not, and what is kept of it. */
+import { expect, test } from 'vitest';
+import { freshDb } from '../support/db/db.ts';
+import { aMailbox, aSender, received, runLetter } from '../support/mail/mail.ts';
+import { setFaults } from '../support/providers/sandbox.ts';
+
+test('a letter goes out once, with its token, and its address is not kept', async () => {
+  await using box = await aMailbox();
+  await using db = await freshDb();
+  const sender = await aSender(db, box);
+  const [id = ''] = await sender.queue({ to: [' Ann@Example.com', 'ann@example.com'], campaign: 'autumn' });
+  expect(await runLetter(db, id)).toMatchObject({
+    outcome: 'succeeded',
+    tally: { state: 'sent', attempt: 1 },
+  });
+  expect(await runLetter(db, id)).toEqual({ outcome: 'no job' });
+  const [letter, ...more] = await received(box);
+  expect(more).toEqual([]);
+  expect(letter).toMatchObject({
+    ...{ to: 'ann@example.com', from: 'news@acme.example', subject: 'Hello' },
+    custom_args: {
+      ns_mail: id,
+      ns_campaign: 'autumn',
+      ns_recipient: await sender.hash('ann@example.com'),
+    },
+  });
+  expect(letter?.content?.map(({ type }) => type)).toEqual(['text/plain', 'text/html']);
+  expect(await sender.letters('state, told_by, message_id, content, ended_at is not null as ended')).toEqual([
+    { state: 'sent', told_by: 'answer', message_id: letter?.message_id, content: null, ended: true },
+  ]);
+  // A campaign reaches a recipient once.
+  expect(await sender.queue({ campaign: 'autumn' })).toEqual([]);
+  expect(await sender.queue({ campaign: 'winter' })).toHaveLength(1);
+});
+
+test('what the provider refuses is failed with its reason; what it limits is tried again', async () => {
+  await using box = await aMailbox({ templates: [{ id: 'd-1', name: 'one', generation: 'dynamic' }] });
+  await using db = await freshDb();
+  const sender = await aSender(db, box);
+  const [wrong = ''] = await sender.queue({ template: 'd-2', variables: { name: 'Ann' } });
+  expect(await runLetter(db, wrong)).toMatchObject({ outcome: 'partial', tally: { state: 'failed' } });
+  expect(await sender.letters('state, reason')).toEqual([
+    { state: 'failed', reason: expect.stringMatching(/400 .*template_id/) },
+  ]);
+  await setFaults(box, { kind: 'status', on: 'sendgrid', status: 429, match: 'mail/send', resetSeconds: 1 });
+  const [limited = ''] = await sender.queue({ template: 'd-1', language: 'de', variables: { name: 'Ann' } });
+  expect(await runLetter(db, limited)).toMatchObject({
+    outcome: 'snoozed',
+    error: { code: 'NS_RATE_LIMITED' },
+  });
+  expect(await sender.letters('state, attempts')).toContainEqual({ state: 'queued', attempts: 1 });
+  expect(await runLetter(db, limited)).toMatchObject({ tally: { state: 'sent', attempt: 2 } });
+  expect(await received(box)).toMatchObject([
+    { template_id: 'd-1', variables: { name: 'Ann', language: 'de' } },
+  ]);
+});
+
+test('a key that is refused holds the connection, and the letter is not lost; one that may not send fails', async () => {
+  await using box = await aMailbox();
+  await using db = await freshDb();
+  const sender = await aSender(db, box);
+  const [id = ''] = await sender.queue();
+  await setFaults(box, { kind: 'revoked_key', match: 'mail/send' });
+  expect(await runLetter(db, id)).toMatchObject({
+    outcome: 'held',
+    error: { code: 'NS_CREDENTIALS_REJECTED' },
+  });
+  expect(await sender.letters('state')).toEqual([{ state: 'queued' }]);
+  await db.query('update app.connections set held_at = null, held_code = null, held_reason = null');
+  await db.query('select ops.release_jobs(brand_id, id) from app.connections');
+  await setFaults(box, { kind: 'revoked_scope', scope: 'mail.send' });
+  expect(await runLetter(db, id)).toMatchObject({ outcome: 'partial', tally: { state: 'failed' } });
+  expect(await db.column('select held_at from app.connections')).toEqual([null]);
+  expect(await received(box)).toEqual([]);
+});
+
+test('who is suppressed gets nothing; a block suppresses nobody, nor does the group of other letters', async () => {
+  const created = Math.floor(Date.now() / 1000) - 60;
+  const entry = (email: string) => ({ created, email });
+  await using box = await aMailbox({
+    bounces: [entry('gone@example.com')],
+    unsubscribes: [entry('no@example.com')],
+    blocks: [entry('full@example.com')],
+    asm_suppressions: [{ email: 'ann@example.com', group_id: 7, created_at: created, group_name: 'n' }],
+  });
+  await using db = await freshDb();
+  const [sender, other] = [await aSender(db, box), await aSender(db, box)];
+  const at = { now: new Date().toISOString() };
+  await sender.load(['bounces', 'unsubscribes', 'blocks', 'group_unsubscribes'], at);
+  const to = ['gone@example.com', 'no@example.com', 'full@example.com', 'ann@example.com'];
+  for (const id of await sender.queue({ to })) await runLetter(db, id);
+  expect(
+    (await sender.letters('state, reason, content is null as gone')).filter((one) => one.gone),
+  ).toHaveLength(4);
+  expect((await received(box)).map((one) => one.to).sort()).toEqual(['ann@example.com', 'full@example.com']);
+  await db.query("update app.mail_senders set group_id = '7'");
+  const [id = ''] = await sender.queue({ to: ['ann@example.com'] });
+  expect(await runLetter(db, id)).toMatchObject({
+    tally: { state: 'suppressed', reason: 'its owner unsubscribed from the group' },
+  });
+  // The other brand has heard of none of this.
+  for (const one of await other.queue({ to: ['no@example.com'] })) await runLetter(db, one);
+  expect(await other.letters('state')).toEqual([{ state: 'sent' }]);
+});
