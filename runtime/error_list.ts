@@ -6,7 +6,6 @@
 import { connectionErrors } from './connection_errors.ts';
 import type { Entry, Verdict } from './error_entry.ts';
 import { jobErrors } from './job_errors.ts';
-import { mailErrors } from './mail_errors.ts';
 import { providerErrors } from './provider_errors.ts';
 import { scheduleErrors } from './schedule_errors.ts';
 import { webErrors } from './web_errors.ts';
@@ -17,7 +16,6 @@ export const errorList = {
   ...connectionErrors,
   ...scheduleErrors,
   ...webErrors,
-  ...mailErrors,
   NS_CLAIM_LOST: {
     verdict: 'retry',
     when: 'a job was handed back while it still ran; nothing of this run was written',

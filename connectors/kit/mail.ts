@@ -4,9 +4,9 @@
  * `not_sent` are certain; all else is `unknown`, and is looked up by the token before the letter is sent again.
  */
 import type { NightshiftError } from '#runtime/errors.ts';
-import type { RequestContext } from './provider.ts';
+import type { StreamContext } from './stream.ts';
 
-export type MailContext = Omit<RequestContext, 'warn'>;
+export type MailContext = Pick<StreamContext, 'connection' | 'db' | 'sealer' | 'signal' | 'stats' | 'now'>;
 
 /** A template of the provider's, or the text itself. */
 export type MailBody =

@@ -36,8 +36,7 @@ create table ops.mail (
   ended_at timestamptz,
   primary key (brand_id, connection_id, id),
   foreign key (brand_id, connection_id) references app.connections (brand_id, id),
-  check ((content is null) = (content_key_id is null)),
-  check (state not in ('queued', 'sending', 'uncertain', 'failed') or content is not null)
+  check ((content is null) = (content_key_id is null))
 );
 create unique index mail_once on ops.mail (brand_id, connection_id, once_key) where once_key is not null;
 create index mail_of_person on ops.mail (brand_id, recipient_hash);

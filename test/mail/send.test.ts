@@ -1,8 +1,10 @@
 /** Letters as they are sent: what goes out, what does not, and what is kept of it. */
 import { expect, test } from 'vitest';
+import { retention } from '#tasks/retention.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aMailbox, aSender, received, runLetter } from '../support/mail/mail.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
+import { runTask } from '../support/run.ts';
 
 test('a letter goes out once, with its token, and its address is not kept', async () => {
   await using box = await aMailbox();
@@ -101,4 +103,24 @@ test('who is suppressed gets nothing; a block suppresses nobody, nor does the gr
   // The other brand has heard of none of this.
   for (const one of await other.queue({ to: ['no@example.com'] })) await runLetter(db, one);
   expect(await other.letters('state')).toEqual([{ state: 'sent' }]);
+});
+
+test('letters are kept for 90 days after their end, and as long as nobody knows what became of them', async () => {
+  await using db = await freshDb();
+  const sender = await aSender(db, { url: 'http://127.0.0.1:9' });
+  for (let n = 0; n < 4; n++) await sender.queue();
+  await db.query(
+    `update ops.mail m set state = s.state, queued_at = now() - s.age, ended_at = case when s.ended then now() - s.age end
+     from (select id, row_number() over (order by id) as n from ops.mail) o
+     join (values (1, 'sent', interval '91 days', true), (2, 'failed', interval '89 days', true),
+                  (3, 'uncertain', interval '91 days', false), (4, 'sending', interval '91 days', false))
+       s (n, state, age, ended) on s.n = o.n
+     where m.id = o.id`,
+  );
+  expect(await runTask(retention, {}, db)).toMatchObject({ mail: 1 });
+  expect((await sender.letters()).map(({ state }) => state).sort()).toEqual([
+    'failed',
+    'sending',
+    'uncertain',
+  ]);
 });

@@ -166,6 +166,7 @@ test('`jobs prune` says what would go, and deletes it', async () => {
     { records: 'ops.alerts', kept_days: 365, to_delete: 0 },
     { records: 'ops.failures', kept_days: 365, to_delete: 0 },
     { records: 'ops.webhook_deliveries', kept_days: 7, to_delete: 0 },
+    { records: 'ops.mail', kept_days: 90, to_delete: 0 },
   ]);
   expect(await left(db)).toHaveLength(3);
   const done = await prune('--wait');
