@@ -64,7 +64,7 @@ export function statisticsOf(account: Account<Settings>): Statistics {
   const given = account.rows('stats');
   if (given.length > 0) return (kind, _zone, now) => told(given, kind, now);
   return (kind, zone, now) =>
-    memo(account.rows('events'), now, `${kind} ${zone}`, () => counted(account, kind, zone, now));
+    memo(eventsOf(account), now, `${kind} ${zone}`, () => counted(account, kind, zone, now));
 }
 
 function told(rows: readonly Draft[], wanted: string, now: number) {

@@ -127,7 +127,8 @@ export class TableProvider<Settings> {
         ids,
         body: sent,
         account,
-        hooks, now: now(),
+        hooks,
+        now: now(),
         isStruck,
       });
       if (struck) return end(struck);

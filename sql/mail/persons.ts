@@ -17,9 +17,13 @@ export async function countPersonInMail(db: Reader, brandId: string, hash: strin
 
 /**
  * Deletes all letters of a person, those that wait too, and keeps the digest from being sent to it. The job of a letter
- * that is gone ends by itself. What was handed to the provider is with the provider.
+ * that is gone ends by itself. What was handed to the provider is with the provider. `resolved`: alerts that are over.
  */
-export async function erasePersonFromMail(tx: Tx, brandId: string, hash: string): Promise<PersonInMail> {
+export async function erasePersonFromMail(
+  tx: Tx,
+  brandId: string,
+  hash: string,
+): Promise<PersonInMail & { resolved: number[] }> {
   const { rows } = await tx.query<{ connectionId: string; uncertain: boolean }>(
     `delete from ops.mail where brand_id = $1 and recipient_hash = $2
      returning connection_id as "connectionId", state = 'uncertain' as uncertain`,
@@ -30,6 +34,10 @@ export async function erasePersonFromMail(tx: Tx, brandId: string, hash: string)
     [brandId, hash],
   );
   const settled = new Set(rows.flatMap(({ connectionId, uncertain }) => (uncertain ? connectionId : [])));
-  for (const connectionId of [...settled].sort()) await resolveUncertain(tx, { brandId, connectionId });
-  return { letters: rows.length, digests: rowCount ?? 0 };
+  const resolved: number[] = [];
+  for (const connectionId of [...settled].sort()) {
+    const alert = await resolveUncertain(tx, { brandId, connectionId });
+    if (alert !== undefined) resolved.push(alert);
+  }
+  return { letters: rows.length, digests: rowCount ?? 0, resolved };
 }

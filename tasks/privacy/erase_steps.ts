@@ -2,6 +2,7 @@
 import type { Tx } from '#sql/db/pool.ts';
 import { ConnectionGone, type LoadScope, lockConnection } from '#sql/load/load_lock.ts';
 import { rememberErased } from '#sql/load/redact/erased.ts';
+import { erasePersonFromMail } from '#sql/mail/persons.ts';
 import { findTexts } from '#sql/privacy/find_texts.ts';
 import { markNext } from '#sql/privacy/mark_person.ts';
 import { mayHold, objectKey, type PersonTable } from '#sql/privacy/person_tables.ts';
@@ -11,6 +12,7 @@ import { searchNext } from '#sql/privacy/search.ts';
 import { SWEPT, sweepRows } from '#sql/privacy/sweep.ts';
 import type { TextTable } from '#sql/privacy/text_tables.ts';
 import type { PersonKey } from '#sql/tenants/persons.ts';
+import { queueDeliveries } from '../alerts/deliver_alert.ts';
 import { enqueueRollups } from '../store_page.ts';
 import { hereOf, type Known, type Place } from './person_here.ts';
 
@@ -44,6 +46,7 @@ export function stepsOf(erasing: Erasing): Step[] {
   return [
     ...each((place, table) => findStep(erasing, place, table)),
     ...each((place, table) => redactStep(erasing, place, table)),
+    mailStep(erasing),
     ...textTables.filter(({ schema }) => SWEPT.has(schema)).map((table) => sweepStep(erasing, table)),
     ...places.flatMap((place) => rootsOf(place).map((table) => markStep(erasing, place, table))),
   ];
@@ -103,6 +106,24 @@ function scopeOf(tx: Tx, brandId: string, connectionId: string): Promise<LoadSco
     if (error instanceof ConnectionGone) return undefined;
     throw error;
   });
+}
+
+/** Before texts are swept: a letter whose recipient has another name would still be sent. */
+function mailStep({ known: { brandId, digest }, progress }: Erasing): Step {
+  return {
+    name: 'mail',
+    async run(tx) {
+      if (digest === null) return OVER;
+      const { letters, digests, resolved } = await erasePersonFromMail(tx, brandId, digest);
+      for (const [table, count] of [['ops.mail', letters] as const, ['app.mail_digests', digests] as const])
+        if (count > 0)
+          progress.redacted = { ...progress.redacted, [table]: (progress.redacted?.[table] ?? 0) + count };
+      const last = async () => {
+        for (const alert of resolved) await queueDeliveries(tx, alert, { isResolved: true });
+      };
+      return { next: null, last };
+    },
+  };
 }
 
 function sweepStep({ known, progress }: Erasing, table: TextTable): Step {

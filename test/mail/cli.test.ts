@@ -196,7 +196,7 @@ test('a person is erased from the mail of one brand: letters that wait too', asy
   await runLetter(db, sent);
   const hash = await sender.hash('ann@example.com');
   const gone = await db.transaction((tx) => erasePersonFromMail(tx, sender.brandId, hash));
-  expect(gone).toEqual({ letters: 2, digests: 0 });
+  expect(gone).toEqual({ letters: 2, digests: 0, resolved: [] });
   expect(await countPersonInMail(db, sender.brandId, hash)).toEqual({ letters: 0, digests: 0 });
   expect(await runLetter(db, waiting)).toMatchObject({ tally: { skipped: 'it is gone' } });
   expect([await sender.letters(), await other.letters()]).toEqual([

@@ -124,7 +124,10 @@ async function push(
   const personOf = await personsOf(db, testSealer, sender.brandId);
   const given = anEvent(event, new Date().toISOString(), { ns_mail: id, sg_message_id: 'x1.filter' });
   const content = eventsOf([given], { personOf, source: 'webhook', readAt: new Date() });
-  const storing = { stream: findStream('sendgrid.events'), now: new Date(), distrustsDigests: false };
+  const storing = {
+    ...{ stream: findStream('sendgrid.events'), now: new Date() },
+    ...{ distrustsDigests: false, sealer: testSealer },
+  };
   await db.transaction((tx) => storePage(tx, sender, storing, { phase: 'changes', ...content }));
 }
 

@@ -1,0 +1,60 @@
+/** A person who is erased gets no letter any more, and what was sent names nobody. */
+import { expect, test } from 'vitest';
+import { setDigest } from '#sql/mail/digests.ts';
+import { recipientsOf } from '#sql/mail/letters.ts';
+import { storeRequest } from '#sql/privacy/requests.ts';
+import { privacyErase } from '#tasks/privacy/erase.ts';
+import { freshDb } from '../support/db/db.ts';
+import { dumpOf } from '../support/db/dump.ts';
+import { aMailbox, aSender, dying, received, runLetter } from '../support/mail/mail.ts';
+import { ACCOUNT } from '../support/providers/sendgrid.ts';
+import { testSealer } from '../support/rows/factory.ts';
+import { runTask } from '../support/run.ts';
+
+test('letters of an erased person go, those that wait too, and events keep their token only', async () => {
+  await using box = await aMailbox(
+    {},
+    { accounts: { [ACCOUNT]: { scopes: ['mail.send', 'user.username.read'] } } },
+  );
+  await using db = await freshDb();
+  const [sender, other] = [await aSender(db, box), await aSender(db, box)];
+  const { brandId, connectionId } = sender;
+  const [sent = '', waiting = '', uncertain = ''] = [
+    ...(await sender.queue()),
+    ...(await sender.queue()),
+    ...(await sender.queue()),
+  ];
+  await other.queue();
+  await runLetter(db, sent);
+  await runLetter(db, uncertain, dying('before the request'));
+  await sender.age(3);
+  await runLetter(db, uncertain);
+  const hash = await sender.hash('ann@example.com');
+  await db.query(
+    `insert into raw.sendgrid_events (brand_id, connection_id, id, event, happened_at, email_hash, categories, parts, is_machine,
+       source, payload, changed_at, seen_at)
+     values ($1, $2, 'e', 'delivered', now(), $3, '{}', '{}', false, 'webhook',
+       jsonb_build_object('ns_mail', $4::text, 'ns_recipient', $3::text), now(), now())`,
+    [brandId, connectionId, hash, sent],
+  );
+  await db.transaction(async (tx) =>
+    setDigest(tx, testSealer, sender, await recipientsOf(tx, testSealer, brandId, ['ann@example.com'])),
+  );
+  const { id: request } = await db.transaction((tx) =>
+    storeRequest(tx, testSealer, {
+      ...{ brandId, connectionId: null, kind: 'erase_person', subject: {}, source: 'operator', dueDays: 30 },
+      person: { email: 'ann@example.com' },
+    }),
+  );
+  await runTask(privacyErase, { brandId, request }, db);
+  const rows = (await dumpOf(db)).filter((row) => row.includes(brandId));
+  expect(rows.filter((row) => row.includes(hash) || row.includes('ann@'))).toEqual([]);
+  expect(await sender.letters()).toEqual([]);
+  expect(await runLetter(db, waiting)).toMatchObject({ tally: { skipped: 'it is gone' } });
+  expect(await db.column("select payload from raw.sendgrid_events where id = 'e'")).toEqual([
+    { erased: true, ns_mail: sent },
+  ]);
+  expect(await db.column('select resolved_at is not null from ops.alerts')).toEqual([true]);
+  expect(await other.letters()).toEqual([{ state: 'queued' }]);
+  expect(await received(box)).toHaveLength(1);
+});
