@@ -112,7 +112,7 @@ export function compare(situation: Situation): Finding[] {
     found.push(...faultsOf(subscription, wanted, situation));
   }
   const extra = left.map((subscription): Finding => {
-    const says = `${listed(subscription.topics)} is delivered without need (${subscription.id})`;
+    const says = `${listed(subscription.topics)}: delivered without need (${subscription.id})`;
     return { fault: 'extra', subscription, wanted: undefined, says };
   });
   return [...extra, ...found, ...missing];
@@ -128,7 +128,7 @@ function rank(subscription: Subscription, situation: Situation): number {
 
 function missingOf(wanted: Wanted, { listing, path }: Situation): Finding {
   const { slots, subscriptions } = listing;
-  const says = `${listed(wanted.topics)} is not delivered`;
+  const says = `${listed(wanted.topics)}: not delivered`;
   if (slots === undefined) return { fault: 'missing', subscription: undefined, wanted, says };
   const rivals = subscriptions.filter(
     (one) =>
@@ -138,7 +138,7 @@ function missingOf(wanted: Wanted, { listing, path }: Situation): Finding {
   );
   if (rivals.length < slots.count) return { fault: 'missing', subscription: undefined, wanted, says };
   const by = rivals.map(({ url }) => hostOf(url)).join(', ');
-  const taken = `${says}: ${slots.count === 1 ? 'the only slot is' : `all ${slots.count} slots are`} taken (${by})`;
+  const taken = `${says}, ${slots.count === 1 ? 'the only slot is' : `all ${slots.count} slots are`} taken by ${by}`;
   return { fault: 'taken', subscription: undefined, wanted, says: taken };
 }
 
@@ -151,20 +151,24 @@ function faultsOf(subscription: Subscription, wanted: Wanted, situation: Situati
     [
       'address',
       url !== situation.url,
-      `${of} goes to ${hostOf(url)} and not to ${hostOf(situation.url)} (${id})`,
+      `${of}: goes to ${hostOf(url)}, not to ${hostOf(situation.url)} (${id})`,
     ],
-    ['disabled', !isEnabled, `${of} is switched off (${id})`],
-    ['topics', lacking.length > 0, `${listed(lacking)} is not delivered (${id})`],
+    ['disabled', !isEnabled, `${of}: switched off (${id})`],
+    ['topics', lacking.length > 0, `${listed(lacking)}: not delivered (${id})`],
     [
       'extra',
       lacking.length === 0 && needless.length > 0,
-      `${listed(needless)} is delivered without need (${id})`,
+      `${listed(needless)}: delivered without need (${id})`,
     ],
-    ['unverifiable', !isVerified(subscription, situation), `nothing that is stored verifies ${of} (${id})`],
+    [
+      'unverifiable',
+      !isVerified(subscription, situation),
+      `${of}: nothing that is stored verifies it (${id})`,
+    ],
     [
       'version',
       wanted.version !== undefined && version !== undefined && version !== wanted.version,
-      `${of} comes in the form of API version ${version}, not ${wanted.version} (${id})`,
+      `${of}: in the form of API version ${version}, not ${wanted.version} (${id})`,
     ],
   ];
   return faults.flatMap(([fault, is, says]) => (is ? [{ fault, subscription, wanted, says }] : []));
@@ -179,7 +183,8 @@ function isVerified({ id, secret, isMarked = false }: Subscription, { source, se
 
 const LISTED_MAX = 4;
 
-function listed(topics: readonly string[]): string {
+/** In few words. */
+export function listed(topics: readonly string[]): string {
   const more = topics.length - LISTED_MAX;
   return more > 1 ? `${topics.slice(0, LISTED_MAX).join(', ')} and ${more} more` : topics.join(', ');
 }

@@ -143,7 +143,8 @@ test('Shopify: only topics that the scopes allow are wanted, and those of the la
   const made = (await world.run('add', 'shopify', ...at)).json()[0] as { notes: string[] };
   expect(made.notes.join('\n')).toMatch(/customers\/redact.*configuration/);
   expect(made.notes.join('\n')).toContain('CUSTOMERS_MERGE needs read_customer_merge');
-  const topics = (await world.run('list', 'shopify')).json().map((row) => (row as { topics: string }).topics);
+  const listed = (await world.run('list', 'shopify')).json() as { topics: string[] }[];
+  const topics = listed.flatMap((row) => row.topics);
   expect(topics).toContain('APP_UNINSTALLED');
   expect(topics).not.toContain('CUSTOMERS_MERGE');
 });

@@ -1,5 +1,6 @@
 /** `connections webhooks add` and `remove`: makes the subscriptions at the provider, or takes them away. */
 import type { Command } from 'commander';
+import { listed } from '#connectors/kit/subscriptions.ts';
 import { inspect, type Step, stepsOf, subscribe, unsubscribe } from '#tasks/webhooks/subscriptions.ts';
 import type { Cli } from '../../shared/noun.ts';
 import { whichConnection } from '../../shared/options/options.ts';
@@ -35,7 +36,7 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
   const { notes } = listing;
   const connection = subscriber.connection.name;
   cli.out.record({ connection, url, dry_run: dryRun, steps: steps.map(described), notes }, () => [
-    ...steps.map((step) => `${dryRun ? 'would ' : ''}${sentence(step)}`),
+    ...steps.map((step) => sentence(step, dryRun)),
     ...(steps.length === 0 ? [green('Everything is as it should be: nothing to change.')] : []),
     ...notes.map((note) => yellow(note)),
   ]);
@@ -59,6 +60,15 @@ function described({ does, subscription, wanted, because }: Step): object {
   return { does, id: subscription?.id ?? null, topics: (wanted ?? subscription)?.topics ?? [], because };
 }
 
-function sentence({ does, because }: Step): string {
-  return `${does}: ${because.join('; ')}`;
+const DONE: Record<Step['does'], [done: string, toDo: string]> = {
+  register: ['made', 'would make'],
+  change: ['mended', 'would mend'],
+  replace: ['made anew', 'would make anew'],
+  remove: ['removed', 'would remove'],
+  'store secret': ['stored the secret', 'would store the secret'],
+};
+
+function sentence({ does, wanted, because }: Step, isDryRun: boolean): string {
+  const what = does === 'register' ? listed(wanted?.topics ?? []) : because.join('; ');
+  return `${DONE[does][isDryRun ? 1 : 0]}: ${what}`;
 }

@@ -1,6 +1,6 @@
 /** `connections webhooks list` and `check`: what the provider delivers, and what of it is not as it should be. */
 import type { Command } from 'commander';
-import { type Finding, hostOf, isHarmless, isOurs } from '#connectors/kit/subscriptions.ts';
+import { type Finding, hostOf, isHarmless, isOurs, listed } from '#connectors/kit/subscriptions.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { inspect } from '#tasks/webhooks/subscriptions.ts';
 import type { Cli } from '../../shared/noun.ts';
@@ -9,7 +9,7 @@ import { openSession } from '../../shared/session.ts';
 import { green, red, yellow } from '../../ui/output.ts';
 import { type Options, openSubscriber, URL_OPTION } from './subscriber.ts';
 
-const COLUMNS = ['id', 'ours', 'enabled', 'version', 'to', 'topics'];
+const COLUMNS = ['id', 'ours', 'enabled', 'version', 'to', 'delivers'];
 
 export function addListVerb(command: Command, cli: Cli): void {
   whichConnection(command.command('list'))
@@ -30,7 +30,8 @@ async function list(cli: Cli, name: string, options: Options): Promise<void> {
   const { situation } = await inspect(subscriber);
   const rows = situation.listing.subscriptions.map((one) => ({
     ...{ id: one.id, ours: isOurs(one, situation.path), enabled: one.isEnabled },
-    ...{ version: one.version ?? null, to: hostOf(one.url), topics: one.topics.join(', ') },
+    ...{ version: one.version ?? null, to: hostOf(one.url), topics: one.topics },
+    delivers: listed(one.topics),
   }));
   cli.out.list(rows, COLUMNS);
 }
