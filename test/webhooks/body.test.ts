@@ -11,9 +11,9 @@ function aRequest(headers: Record<string, string> = {}): PassThrough & IncomingM
 }
 
 test('a body in chunks of a byte is the same as in one, and holds no more than it is long, twice', async () => {
-  const read = makeBodyReader(MB);
+  const read = makeBodyReader(4 * MB);
   const request = aRequest();
-  const reading = read(request, MB);
+  const reading = read(request, MB, 'a');
   const bytes = Buffer.from(Array.from({ length: 20_000 }, (_, n) => n % 251));
   for (const byte of bytes) request.write(Buffer.from([byte]));
   request.end();
@@ -22,57 +22,58 @@ test('a body in chunks of a byte is the same as in one, and holds no more than i
   expect(got.body.buffer.byteLength).toBeLessThanOrEqual(2 * bytes.length);
 });
 
-test('bodies together hold what is allowed: one more is put off, and room comes back', async () => {
-  const read = makeBodyReader(4 * MB);
+test('bodies hold what is allowed, together and of one address: more is put off, and room comes back', async () => {
+  const read = makeBodyReader(8 * MB);
   const body = Buffer.alloc(MB, 'a');
-  const send = () => {
+  const send = (of: string) => {
     const request = aRequest();
-    const reading = read(request, 2 * MB);
+    const reading = read(request, MB, of);
     request.end(body);
     return reading;
   };
-  const first = await Promise.all([1, 2, 3, 4, 5, 6].map(send));
-  expect(first.filter((one) => one === 'busy')).toHaveLength(2);
-  const held = first.filter((one) => typeof one !== 'string');
-  expect(await send()).toBe('busy');
-  for (const one of held) one[Symbol.dispose]();
-  const second = await Promise.all([1, 2, 3, 4].map(send));
-  expect(second.every((one) => typeof one !== 'string')).toBe(true);
+  const all = (...addresses: string[]) => Promise.all(addresses.map(send));
+  const first = await all('a', 'a', 'a', 'b', 'b');
+  expect(first.map((one) => one === 'busy')).toEqual([false, false, true, false, false]);
+  const second = await all('c', 'c', 'd', 'd', 'e');
+  expect(second.map((one) => one === 'busy')).toEqual([false, false, false, false, true]);
+  for (const one of [...first, ...second]) if (typeof one !== 'string') one[Symbol.dispose]();
+  const again = await all('a', 'a', 'e', 'e');
+  expect(again.every((one) => typeof one !== 'string')).toBe(true);
 });
 
 test('what a request announces costs nothing before it is sent, and too much is refused at once', async () => {
-  const read = makeBodyReader(MB);
+  const read = makeBodyReader(4 * MB);
   const announced = Array.from({ length: 50 }, () => aRequest({ 'content-length': String(MB) }));
-  const readings = announced.map((request) => read(request, MB));
+  const readings = announced.map((request) => read(request, MB, 'a'));
   for (const request of announced) request.write(Buffer.from('a'));
   await new Promise((done) => setTimeout(done, 20));
   const other = aRequest();
-  const reading = read(other, MB);
+  const reading = read(other, MB, 'b');
   other.end('b');
   expect(String(((await reading) as Read).body)).toBe('b');
   for (const request of announced) request.destroy();
   expect(new Set(await Promise.all(readings))).toEqual(new Set(['cut_off']));
-  expect(await read(aRequest({ 'content-length': String(MB + 1) }), MB)).toBe('too_large');
+  expect(await read(aRequest({ 'content-length': String(MB + 1) }), MB, 'a')).toBe('too_large');
   const endless = aRequest();
-  const refused = read(endless, 1_000);
+  const refused = read(endless, 1_000, 'a');
   for (let n = 0; n < 20; n++) endless.write(Buffer.alloc(100));
   expect(await refused).toBe('too_large');
 });
 
 test('a body that comes too slowly, or breaks off, is given up, and holds nothing', async () => {
-  const read = makeBodyReader(64 * 1024, 50);
+  const read = makeBodyReader(256 * 1024, 50);
   const slow = aRequest();
-  const reading = read(slow, MB);
+  const reading = read(slow, MB, 'a');
   slow.write('a');
   expect(await reading).toBe('too_slow');
   const broken = aRequest();
-  const cut = read(broken, MB);
+  const cut = read(broken, MB, 'a');
   broken.write('a');
   await new Promise((done) => setImmediate(done));
   broken.destroy();
   expect(await cut).toBe('cut_off');
   const whole = aRequest();
-  const last = read(whole, 64 * 1024);
+  const last = read(whole, 64 * 1024, 'a');
   whole.end(Buffer.alloc(64 * 1024));
   expect(typeof (await last)).toBe('object');
 });

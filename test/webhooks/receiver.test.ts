@@ -102,25 +102,28 @@ test('while a secret is replaced each of them verifies, and afterwards only the 
   expect(answers).toEqual([401, 401, 200]);
 });
 
-test('an unknown connection, provider or path is 404 and tells nothing', async () => {
+test('an unknown connection is answered as a wrong signature is, another path is 404, and both tell nothing', async () => {
   await using db = await freshDb();
   const { connectionId } = await stripeConnection(db);
   const { id: mute } = await aConnection(db); // has no secret
   await using door = await aDoor(db);
-  const delivery = fromStripe('ping', {});
-  const paths = [
-    `stripe/${crypto.randomUUID()}`,
-    `shopify/${connectionId}`,
-    `shopify/${mute}`,
-    `nobody/${connectionId}`,
-    'stripe/x',
-    `stripe/${connectionId}/more`,
-  ];
-  const answers = await Promise.all(
-    paths.map((path) => fetch(`${door.url}/webhooks/${path}`, { method: 'POST', ...delivery })),
+  const delivery = fromStripe('ping', {}, { secret: 'whsec_wrong' });
+  const answersOf = (paths: string[]) =>
+    Promise.all(
+      paths.map(async (path) => {
+        const answer = await fetch(`${door.url}/webhooks/${path}`, { method: 'POST', ...delivery });
+        const { date: _, ...headers } = Object.fromEntries(answer.headers);
+        return { status: answer.status, headers, text: await answer.text() };
+      }),
+    );
+  const unknown = [`stripe/${crypto.randomUUID()}`, `shopify/${connectionId}`, `shopify/${mute}`];
+  const [wrong, ...answers] = await answersOf([`stripe/${connectionId}`, ...unknown]);
+  expect(wrong).toMatchObject({ status: 401, text: '' });
+  expect(answers).toEqual(unknown.map(() => wrong));
+  const elsewhere = [`nobody/${connectionId}`, 'stripe/x', `stripe/${connectionId}/more`];
+  expect((await answersOf(elsewhere)).map(({ status, text }) => [status, text])).toEqual(
+    elsewhere.map(() => [404, '']),
   );
-  expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 404));
-  expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(paths.map(() => ''));
   expect((await fetch(`${door.url}/webhooks/stripe/${connectionId}`)).status).toBe(404); // only POST
   expect(await stored(db)).toEqual([]);
 });
@@ -175,7 +178,7 @@ test('a removed connection is unknown, also where it is remembered', async () =>
   await db.query(
     `update app.connections set removing_at = now(), held_at = now(), removed_from = retailer_id, retailer_id = null`,
   );
-  expect(await send(door, 'stripe', connectionId, fromStripe('ping', {}))).toBe(404);
+  expect(await send(door, 'stripe', connectionId, fromStripe('ping', {}))).toBe(401);
 });
 
 test('a held connection goes on taking deliveries, for when it is released', async () => {
@@ -280,7 +283,7 @@ test('many guesses of addresses cost one look, and keep no connection from being
   const guesses = Array.from({ length: 300 }, () =>
     send(door, 'stripe', crypto.randomUUID(), fromStripe('ping', {})),
   );
-  expect(new Set(await Promise.all(guesses))).toEqual(new Set([404]));
+  expect(new Set(await Promise.all(guesses))).toEqual(new Set([401]));
   const { connectionId } = await stripeConnection(db);
   await eventually(async () =>
     expect(await send(door, 'stripe', connectionId, fromStripe('ping', {}))).toBe(200),

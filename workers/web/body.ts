@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http';
 const BODY_MS_MAX = 5_000;
 /** Of all requests that are being read or stored. */
 const HELD_BYTES_MAX = 128 * 1024 * 1024;
+/** What those of one address hold of it at most, so that who knows one shuts no other out. */
+const SHARE_OF_ONE = 1 / 4;
 /** What is held before it is known how much comes: whatever a request announces, only what it sends costs memory. */
 const FIRST_BYTES = 16 * 1024;
 
@@ -13,16 +15,26 @@ export type BodyFault = 'too_large' | 'too_slow' | 'cut_off' | 'busy';
 /** The body, and what gives its bytes back to the others. */
 export type Read = Disposable & { body: Buffer };
 
-export type BodyReader = (incoming: IncomingMessage, bytesMax: number) => Promise<Read | BodyFault>;
+/** `of`: the address that it is sent to. */
+export type BodyReader = (
+  incoming: IncomingMessage,
+  bytesMax: number,
+  of: string,
+) => Promise<Read | BodyFault>;
 
 export function makeBodyReader(heldMax = HELD_BYTES_MAX, msMax = BODY_MS_MAX): BodyReader {
   let held = 0;
-  return async (incoming, bytesMax) => {
+  const heldOf = new Map<string, number>();
+  const take = (of: string, more: number): boolean => {
+    const ofOne = (heldOf.get(of) ?? 0) + more;
+    held += more;
+    if (ofOne > 0) heldOf.set(of, ofOne);
+    else heldOf.delete(of);
+    return held <= heldMax && ofOne <= heldMax * SHARE_OF_ONE;
+  };
+  return async (incoming, bytesMax, of) => {
     if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return 'too_large';
-    const gathered = gather(bytesMax, (more) => {
-      held += more;
-      return held <= heldMax;
-    });
+    const gathered = gather(bytesMax, (more) => take(of, more));
     const fault = await new Promise<BodyFault | undefined>((resolve) => {
       const timer = setTimeout(() => resolve('too_slow'), msMax);
       const end = (how?: BodyFault) => {
@@ -39,7 +51,7 @@ export function makeBodyReader(heldMax = HELD_BYTES_MAX, msMax = BODY_MS_MAX): B
     });
     incoming.removeAllListeners('data');
     const release = () => {
-      held -= gathered.held();
+      take(of, -gathered.held());
     };
     if (fault === undefined) return { body: gathered.body(), [Symbol.dispose]: release };
     incoming.pause();

@@ -31,7 +31,11 @@ export class PortTaken extends coded('NS_WEB_PORT_TAKEN') {
 }
 
 /** Leaving the scope answers what is under way and takes nothing new. */
-export async function listen(app: App, address: Address): Promise<Listener> {
+export async function listen(
+  app: App,
+  address: Address,
+  connectionsMax = CONNECTIONS_MAX,
+): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     overrideGlobalObjects: false,
@@ -44,7 +48,9 @@ export async function listen(app: App, address: Address): Promise<Listener> {
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
   });
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = connectionsMax;
+  // Who only keeps connections open makes room for who has something to say.
+  server.on('drop', () => 'closeIdleConnections' in server && server.closeIdleConnections());
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new PortTaken(address, error)));
     server.listen(address.port, address.host, resolve);

@@ -42,7 +42,7 @@ const STATUS = {
     duplicate: 200,
     foreign: 200,
     unsigned: 401,
-    unknown: 404,
+    unknown: 401, // as if the signature were wrong: who guesses an address learns nothing
     too_slow: 408,
     too_large: 413,
     limited: 429,
@@ -70,7 +70,7 @@ export function webhookHandler(door: Door): (context: Request) => Promise<Respon
   return async (context) => {
     const provider = byName.get(context.req.param('provider') ?? '');
     const connectionId = context.req.param('connection') ?? '';
-    if (provider === undefined || !UUID.test(connectionId)) return answer('unknown');
+    if (provider === undefined || !UUID.test(connectionId)) return new Response(null, { status: 404 });
     const begunAt = performance.now();
     let outcome: Outcome = 'busy';
     const ofOne = atOnceOf.get(connectionId) ?? 0;
@@ -99,7 +99,7 @@ async function take(door: Door, address: Address, context: Request): Promise<Out
   const { receivers, bucket } = await door.receivers.find(address);
   if (!receivers.some(({ secrets }) => secrets.length > 0)) return 'unknown';
   const { provider } = address;
-  const read = await door.readBody(context.env.incoming, provider.webhook.bytesMax);
+  const read = await door.readBody(context.env.incoming, provider.webhook.bytesMax, address.connectionId);
   if (typeof read === 'string') return read;
   using held = read;
   const delivery = { headers: headersOf(context), body: held.body };
