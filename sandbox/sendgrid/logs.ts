@@ -36,11 +36,15 @@ const RESERVED = new Set([
   ...['sg_machine_open', 'sg_content_type', 'url_offset', '_subuser', '_logged', '_lost'],
 ]);
 
+/** Fields of the webhook's events that no log has. */
+const UNLOGGED = new Set(['singlesend_id', 'singlesend_name', 'phase_id']);
+
 type Message = { id: string; created: number; status: string; events: Draft[] };
 
 /** Messages of the last 30 days, in the order of their first event. */
-function messagesOf({ account, now }: Asked<Settings>): Message[] {
-  const events = eventsOf(account);
+function messagesOf({ account, now, body, query }: Asked<Settings>): Message[] {
+  const [subuser = query.get('subuser')] = Array.isArray(body.subusers) ? body.subusers : [];
+  const events = subuser === null ? eventsOf(account) : account.rows(`subuser ${subuser}`);
   return memo(events, now, 'messages', () => gather(events, now));
 }
 
@@ -121,7 +125,7 @@ export function oneLog(asked: Asked<Settings>): unknown {
   }));
   const received = { event: 'received', recv_msgid: 'recv', timestamp: message.created };
   const custom = Object.entries(first).filter(
-    ([name, value]) => !RESERVED.has(name) && typeof value === 'string',
+    ([name, value]) => !RESERVED.has(name) && !UNLOGGED.has(name) && typeof value === 'string',
   );
   return {
     ...shortOf(message),

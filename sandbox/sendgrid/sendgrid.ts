@@ -63,7 +63,7 @@ export const sendgrid = declare<Settings>({
     {
       on: 'GET /v3/subusers',
       needs: 'subusers.read',
-      answer: (asked) => byOffset(asked, rows(asked, 'subusers')),
+      answer: (asked) => byOffset(asked, subusers(asked)),
     },
     ...['bounces', 'blocks', 'invalid_emails', 'spam_reports', 'unsubscribes'].map((list) => ({
       on: `GET /v3/suppression/${list}`,
@@ -120,7 +120,26 @@ function accountOf({ host, path, headers }: Asking, accounts: Accounts<Settings>
   if (!owner || account?.settings.region !== region) throw new Refusal(401, 'authorization required');
   if (account !== owner && account.settings.parent !== owner.name) throw new Refusal(403, 'access forbidden');
   if (region === 'eu' && GLOBAL_ONLY.test(path)) throw new Refusal(404, 'not found');
-  return account;
+  return path.startsWith('/v3/logs') ? withLogs(account, accounts) : account;
+}
+
+/** Logs of a subuser are its parent's to ask for, by the subuser's number: `subuser NUMBER` are its events. */
+function withLogs(account: Account<Settings>, accounts: Accounts<Settings>): Account<Settings> {
+  if (account.settings.parent !== undefined) throw new Refusal(403, 'access forbidden');
+  const eventsOf = (number: string) => {
+    const found = account.rows('subusers').find(({ id }) => String(id) === number);
+    return accounts.get(String(found?.username))?.rows('events') ?? [];
+  };
+  const rows = (file: string) => {
+    const number = /^subuser (.+)$/.exec(file)?.[1];
+    return number === undefined ? account.rows(file) : eventsOf(number);
+  };
+  return { ...account, rows };
+}
+
+function subusers(asked: Question): Draft[] {
+  const wanted = asked.query.get('username');
+  return rows(asked, 'subusers').filter(({ username }) => wanted === null || username === wanted);
 }
 
 /** Rows that are there by now; one with `_at` appears then, and an id may stand on several lines. */

@@ -54,9 +54,14 @@ export async function readDigest(db: Reader, key: NightKey, now: Date): Promise<
   const { rows: sales } = await db.query<SalesOfDay>(SALES, values);
   const { rows: connections } = await db.query<ConnectionOfNight>(CONNECTIONS, values);
   const restated = night.said ?? (await db.query<Restated>(RESTATED, values)).rows;
-  const is_final = sources.every(({ state }) => state === 'final');
+  const is_final = sources.every(({ state }) => isDone(state));
   const { said: _, ...about } = night;
   return { ...about, is_final, judged_at: now, sources, sales, connections, restated };
+}
+
+/** What settles moves by its nature for days: nothing that a night could wait for. */
+export function isDone(state: string): boolean {
+  return state === 'final' || state === 'settling';
 }
 
 const NIGHT = `

@@ -1,5 +1,5 @@
 /** Says whether the day of a night is final, and alerts where that comes too late. */
-import { type Digest, readDigest } from '#sql/nights/digest.ts';
+import { type Digest, isDone, readDigest } from '#sql/nights/digest.ts';
 import { keepVerdict, type Night } from '#sql/nights/nights.ts';
 import { queuePing } from '../alerts/send_ping.ts';
 import { queueDigest } from '../mail/send_digest.ts';
@@ -28,6 +28,6 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
 }
 
 function causeOf({ sources }: Digest): string {
-  const causes = new Set(sources.flatMap(({ state, cause }) => (state === 'final' ? [] : (cause ?? state))));
+  const causes = new Set(sources.flatMap(({ state, cause }) => (isDone(state) ? [] : (cause ?? state))));
   return [...causes].slice(0, CAUSES_MAX).join('; ');
 }

@@ -4,6 +4,7 @@ import { checkConnection } from '#connectors/providers.ts';
 import { acceptCheck } from '#sql/load/checks.ts';
 import { setAccountZone } from '#sql/tenants/account_facts.ts';
 import { openConnection, replaceSecret } from '#sql/tenants/connections.ts';
+import { rollup } from '#tasks/rollup.ts';
 import { SCOPES } from '../../sandbox/sendgrid/sendgrid.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
@@ -18,6 +19,7 @@ import {
   serve,
 } from '../support/providers/sendgrid.ts';
 import { testKeyring, testSealer } from '../support/rows/factory.ts';
+import { runTask } from '../support/run.ts';
 
 const NEXT_DAY = '2026-11-21T15:00:00Z';
 const NO_MARKETING = SCOPES.filter((scope) => scope !== 'marketing.read');
@@ -202,4 +204,26 @@ test('a key without counts reads its lists by night all the same', async () => {
   await one.load(['statistics', 'bounces', 'blocks']);
   await one.syncAll();
   expect((await one.faults()).map(({ stream }) => stream)).toEqual(['sendgrid.statistics']);
+});
+
+test('what a key is not to read holds no final day back once that is accepted, and counts alone settle for a week', async () => {
+  const now = new Date().toISOString();
+  const scopes = SCOPES.filter((scope) => !scope.startsWith('subusers.'));
+  const accounts = { [ACCOUNT]: { zone: 'America/New_York', scopes } };
+  await using sandbox = await sendgridSandbox({}, { accounts, now });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  const streams = ['statistics', 'category_statistics', 'subuser_statistics', 'events'];
+  await one.load(streams, { now });
+  await runTask(rollup, { brandId: one.brandId, retailerId: null }, db);
+  const states = (days: string) =>
+    db.column(
+      `select state from bi.completeness
+       where source = 'email' and day = (now() at time zone 'America/New_York')::date - ${days} - 1`,
+    );
+  expect(await states('0')).not.toEqual(['settling']);
+  const denied = { ...one, connection: 'mail', stream: 'sendgrid.subuser_statistics' };
+  await db.transaction((tx) => acceptCheck(tx, denied, 'permission'));
+  expect(await states('0')).toEqual(['settling']);
+  expect(await states('7')).toEqual(['final']);
 });

@@ -6,12 +6,15 @@ import { resealAll } from '#sql/tenants/reseal.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { storePage } from '#tasks/store_page.ts';
 import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
+import { SCOPES } from '../../sandbox/sendgrid/sendgrid.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import {
+  ACCOUNT,
   anEvent,
   asked,
   connectSendGrid,
   forget,
+  KEY,
   NOW,
   sendgridSandbox,
   serve,
@@ -156,7 +159,105 @@ test('a day that lacks events is repaired from the logs, once', async () => {
   expect(await one.faults()).toEqual([]);
   await forget(sandbox);
   expect(await one.sync('events')).toMatchObject({ read: 0 });
-  expect(await asked(sandbox)).toEqual([]);
+  expect(await asked(sandbox)).toEqual(['GET /v3/user/webhooks/event/settings/all']);
+});
+
+const BESIDE = ['16', '20'].map((day) =>
+  anEvent('processed', `2026-11-${day}T14:00:00Z`, { sg_message_id: `of ${day}` }),
+);
+
+/** A webhook that began on the 16th, and brought nothing of the 18th. */
+async function lossy(db: TestDb, wanted: { files?: object; accounts?: object } = {}) {
+  const files = { events: written, ...wanted.files };
+  const sandbox = await sendgridSandbox(files, { accounts: { ...wanted.accounts } });
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['statistics']);
+  await push(db, one, BESIDE);
+  return { sandbox, one, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
+}
+
+test('no letter from before the webhook began is asked for', async () => {
+  const early = anEvent('processed', '2026-11-15T15:00:00Z', { sg_message_id: 'early' });
+  await using db = await freshDb();
+  await using world = await lossy(db, { files: { events: [early, ...written] } });
+  expect(await world.one.sync('events')).toMatchObject({ read: 80 });
+  expect((await asked(world.sandbox)).filter((path) => path.includes('early'))).toEqual([]);
+});
+
+test('a kind of which one lacks much is a gap, whatever the others do, and opens that never come are noticed', async () => {
+  const at = '2026-11-18T15:00:00Z';
+  const stats = [{ date: '2026-11-18', processed: 600, delivered: 600, blocks: 7, opens: 9, clicks: 5 }];
+  await using db = await freshDb();
+  await using world = await lossy(db, { files: { events: [], stats } });
+  const { one } = world;
+  const letters = ['processed', 'delivered'].flatMap((event) =>
+    Array.from({ length: 600 }, (_, index) => anEvent(event, at, { sg_message_id: `x${index}` })),
+  );
+  await push(db, one, letters);
+  await one.sync('events');
+  const [fault] = await one.faults();
+  expect(fault?.cause).toMatch(/^7 of the events .* \(blocks\)/);
+  expect(fault?.cause).toContain('counts opens and no event of them comes');
+  expect(fault?.cause).not.toContain('clicks');
+  await push(db, one, [anEvent('open', at)]);
+  await one.sync('events');
+  expect((await one.faults())[0]?.cause).not.toContain('opens');
+});
+
+test('a switch of our webhook that is off is named, and one of others is not judged', async () => {
+  await using db = await freshDb();
+  await using world = await lossy(db);
+  const { one, sandbox } = world;
+  const path = `${sandbox.url}/sendgrid/v3/user/webhooks/event/settings`;
+  const make = async (address: string, more: object) => {
+    const headers = { authorization: `Bearer ${KEY}` };
+    const body = JSON.stringify({ url: `https://hooks.example/${address}`, ...more });
+    expect((await fetch(path, { method: 'POST', headers, body })).status).toBe(201);
+  };
+  await make('theirs', { enabled: false });
+  await one.sync('events');
+  expect(await one.faults()).toEqual([]);
+  const ours = { ...{ bounce: true, click: true, deferred: true, delivered: true, dropped: true } };
+  const more = { group_resubscribe: true, group_unsubscribe: true, processed: true, spam_report: true };
+  await make(`webhooks/sendgrid/${one.connectionId}`, { enabled: true, ...ours, ...more, unsubscribe: true });
+  await one.sync('events');
+  expect((await one.faults())[0]?.cause).toMatch(/does not bring open: .*connections webhooks add mail/);
+});
+
+test('a key that may not read logs leaves the checks as they are', async () => {
+  const scopes = SCOPES.filter((scope) => scope !== 'messages.read');
+  await using db = await freshDb();
+  await using world = await lossy(db, { accounts: { [ACCOUNT]: { zone: 'America/New_York', scopes } } });
+  const tally = await world.one.sync('events');
+  expect(tally).toMatchObject({ warning: expect.stringContaining('denies its logs') });
+  expect((await world.one.faults())[0]?.cause).toContain('80 of the events');
+});
+
+test('logs of a subuser are asked for by its number', async () => {
+  const accounts = { [ACCOUNT]: {}, sub: { parent: ACCOUNT, zone: 'America/New_York' } };
+  const subusers = [{ id: 7, username: 'sub', email: 'sub@example.com', disabled: false }];
+  await using sandbox = await sendgridSandbox({ subusers, 'sub/events': written }, { accounts });
+  await using db = await freshDb();
+  const sub = await connectSendGrid(db, sandbox, { account: 'sub', auth: 'subuser' });
+  await sub.load(['statistics']);
+  await push(db, sub, BESIDE);
+  expect(await sub.sync('events')).toMatchObject({ read: 80, changed: 80 });
+  expect(await sub.faults()).toEqual([]);
+});
+
+test('a repaired event is of the campaign of its letter, or of its template', async () => {
+  const of = (sg_message_id: string) => ({ sg_message_id, singlesend_id: 's1', template_id: 't1' });
+  const events = LETTERS.flatMap((id) => [
+    anEvent('processed', '2026-11-18T15:00:00Z', of(id)),
+    anEvent('delivered', '2026-11-18T15:00:05Z', of(id)),
+  ]);
+  await using db = await freshDb();
+  await using world = await lossy(db, { files: { events } });
+  await push(db, world.one, events.slice(0, 1));
+  await world.one.sync('events');
+  const found =
+    "select single_send_id, count(*)::int from raw.sendgrid_events where template_id = 't1' group by 1";
+  expect(await db.rows(found)).toEqual([{ single_send_id: 's1', count: 80 }]);
 });
 
 test('what the logs cannot bring leaves its day open, and silence is noticed', async () => {

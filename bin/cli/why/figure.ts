@@ -26,7 +26,7 @@ export type Explained = {
   retailer: string | null;
   day: string;
   /** `absent` before the first day with data, and where nothing feeds it. */
-  state: 'final' | 'provisional' | 'late' | 'absent';
+  state: 'final' | 'settling' | 'provisional' | 'late' | 'absent';
   /** Of the day; null where its rows are of no day. */
   rows: number | null;
   reasons: Reason[];
@@ -113,7 +113,7 @@ const UNFIT = `
   order by s.connection, s.stream limit ${UNFIT_MAX}`;
 
 type Judged = {
-  state: 'final' | 'provisional' | 'late';
+  state: 'final' | 'settling' | 'provisional' | 'late';
   cause: string | null;
   starts_at: Date;
   is_over: boolean;

@@ -212,13 +212,15 @@ export async function extentOf(
   owner: Owner,
   table: string,
   column: string,
+  where: Row = {},
 ): Promise<{ first: Date | null; last: Date | null }> {
+  const equal = Object.keys(where).map((name, index) => `and ${name} = $${index + 3}`);
   const end = (order: string) =>
-    `(select ${column} from ${table} where ${LIVE} and ${column} is not null order by ${column} ${order} limit 1)`;
+    `(select ${column} from ${table} where ${LIVE} and ${column} is not null ${equal.join(' ')} order by ${column} ${order} limit 1)`;
   const [row] = await ask<{ first: Date | null; last: Date | null }>(
     owner,
     `select ${end('asc')} as first, ${end('desc')} as last`,
-    [],
+    Object.values(where),
   );
   return row ?? { first: null, last: null };
 }

@@ -39,7 +39,11 @@ export function isEuropean({ baseUrl }: { baseUrl: string }): boolean {
   return /[./-]eu(?=[./:-]|$)/.test(baseUrl);
 }
 
-export function openSendGrid({ connection, db, signal, stats, now }: SendGridContext): SendGrid {
+/** `asParent`: as the account of the key, where that acts for a subuser. */
+export function openSendGrid(
+  { connection, db, signal, stats, now }: SendGridContext,
+  { asParent = false }: { asParent?: boolean } = {},
+): SendGrid {
   const { account, auth, baseUrl, secret } = connection;
   const problem = problemOf(keyForm, secret);
   if (problem !== undefined) throw new KeyUnfit(PROVIDER, problem, keyForm.hint);
@@ -49,7 +53,7 @@ export function openSendGrid({ connection, db, signal, stats, now }: SendGridCon
     authorization: `Bearer ${secret}`,
     accept: 'application/json',
     'content-type': 'application/json',
-    ...behalfOf(connection, auth),
+    ...(asParent ? {} : behalfOf(connection, auth)),
   };
 
   const budgetOf = (path: string) => makeBudget(db, 'sendgrid', `${account} ${endpointOf(path)}`, USUAL);

@@ -2,12 +2,13 @@
  * Email Logs: what SendGrid remembers of each letter for 30 days. There are no pages: a window that comes back full is
  * halved. https://www.twilio.com/docs/sendgrid/api-reference/email-logs
  */
-import { type Fields, isObject } from '../../kit/fields.ts';
-import { ObjectMissing } from '../api/answers.ts';
-import type { SendGrid } from '../api/client.ts';
+import { type Fields, integer, isObject } from '../../kit/fields.ts';
+import { Denied, ObjectMissing } from '../api/answers.ts';
+import { openSendGrid, type Params, type SendGrid, type SendGridContext } from '../api/client.ts';
 import { recordsOf } from '../api/lists.ts';
 
 const LIST = '/v3/logs';
+const SUBUSERS = '/v3/subusers';
 const FULL = 1_000;
 export const HOUR_MS = 60 * 60_000;
 const SECOND_MS = 1_000;
@@ -20,13 +21,28 @@ export type Span = { from: number; before: number };
 
 export type LoggedSpan = { letters: readonly Logged[]; isComplete: boolean };
 
+/** Where the logs of an account are asked for: those of a subuser by the parent, which names it by its number. */
+export type Logs = { sendgrid: SendGrid; subuser: number | undefined };
+
+export async function openLogs(context: SendGridContext, sendgrid: SendGrid): Promise<Logs> {
+  const { account, auth } = context.connection;
+  if (auth !== 'subuser') return { sendgrid, subuser: undefined };
+  const parent = openSendGrid(context, { asParent: true });
+  const listed = await parent.get(SUBUSERS, [['username', account]], (body) => recordsOf(SUBUSERS, body));
+  const found = listed.find(({ username }) => String(username).toLowerCase() === account.toLowerCase());
+  if (found === undefined) throw new Denied(`the parent account lists no subuser ${account}`);
+  return { sendgrid: parent, subuser: integer(found, 'id') };
+}
+
 /** Letters that were made in a span, in milliseconds. */
-export async function lettersOf(sendgrid: SendGrid, span: Span, more = ''): Promise<LoggedSpan> {
+export async function lettersOf(logs: Logs, span: Span, more = ''): Promise<LoggedSpan> {
   const [from, before] = [span.from, span.before].map((ms) =>
     new Date(ms).toISOString().replace('.000Z', 'Z'),
   );
   const within = `sg_message_id_created_at >= TIMESTAMP "${from}" AND sg_message_id_created_at < TIMESTAMP "${before}"`;
-  const letters = await sendgrid.post(LIST, { query: within + more, limit: FULL }, (body) =>
+  const { sendgrid, subuser } = logs;
+  const of = subuser === undefined ? {} : { subusers: [subuser] };
+  const letters = await sendgrid.post(LIST, { query: within + more, limit: FULL, ...of }, (body) =>
     recordsOf(LIST, isObject(body) ? body.messages : undefined).map(({ sg_message_id, status }) => ({
       ...{ id: String(sg_message_id), status: String(status) },
     })),
@@ -35,12 +51,12 @@ export async function lettersOf(sendgrid: SendGrid, span: Span, more = ''): Prom
   const middle = span.from + Math.floor((span.before - span.from) / 2 / SECOND_MS) * SECOND_MS;
   if (middle > span.from)
     return together([
-      await lettersOf(sendgrid, { from: span.from, before: middle }, more),
-      await lettersOf(sendgrid, { from: middle, before: span.before }, more),
+      await lettersOf(logs, { from: span.from, before: middle }, more),
+      await lettersOf(logs, { from: middle, before: span.before }, more),
     ]);
   if (more !== '') return { letters, isComplete: false };
   const parts: LoggedSpan[] = [];
-  for (const status of STATUSES) parts.push(await lettersOf(sendgrid, span, ` AND status IN ('${status}')`));
+  for (const status of STATUSES) parts.push(await lettersOf(logs, span, ` AND status IN ('${status}')`));
   return together(parts);
 }
 
@@ -52,9 +68,10 @@ function together(parts: readonly LoggedSpan[]): LoggedSpan {
 }
 
 /** The events of a letter as the webhook would have brought them; none if it is too old. */
-export async function eventsOfLetter(sendgrid: SendGrid, id: string): Promise<Fields[]> {
+export async function eventsOfLetter({ sendgrid, subuser }: Logs, id: string): Promise<Fields[]> {
+  const params: Params = subuser === undefined ? [] : [['subuser', String(subuser)]];
   try {
-    return await sendgrid.get(`${LIST}/${encodeURIComponent(id)}`, [], (body) =>
+    return await sendgrid.get(`${LIST}/${encodeURIComponent(id)}`, params, (body) =>
       asPushed(isObject(body) ? body : {}),
     );
   } catch (error) {
@@ -63,14 +80,23 @@ export async function eventsOfLetter(sendgrid: SendGrid, id: string): Promise<Fi
   }
 }
 
-/** `received`, which no webhook brings, is left out; what only the letter says is added to each event. */
+/** What only the letter says, and each event of the webhook does. */
+const OF_LETTER = ['template_id', 'asm_group_id', 'marketing_campaign_id', 'marketing_campaign_name'];
+
+/**
+ * `received`, which no webhook brings, is left out; what only the letter says is added to each event. Arguments of the
+ * sender are nested here, and flat in what the webhook brings.
+ */
 function asPushed({ events, custom_args, ...letter }: Fields): Fields[] {
   const given = Array.isArray(events) ? events.filter(isObject) : [];
   const args = isObject(custom_args) ? custom_args : {};
   const common = {
     ...{ email: letter.to_email, category: letter.category, sg_message_id: letter.sg_message_id },
-    ...(letter.template_id !== undefined && { template_id: letter.template_id }),
-    ...(letter.asm_group_id !== undefined && { asm_group_id: letter.asm_group_id }),
+    ...Object.fromEntries(OF_LETTER.flatMap((key) => (letter[key] == null ? [] : [[key, letter[key]]]))),
   };
-  return given.filter(({ event }) => event !== 'received').map((event) => ({ ...args, ...common, ...event }));
+  return given
+    .filter(({ event }) => event !== 'received')
+    .map(({ custom_args: own, ...event }) => ({
+      ...{ ...args, ...(isObject(own) && own), ...common, ...event },
+    }));
 }

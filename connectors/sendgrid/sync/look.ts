@@ -73,7 +73,7 @@ async function makeLook(run: SendGridRun): Promise<Look> {
 
 async function movedLists(run: SendGridRun, days: readonly Fields[], today: string): Promise<Set<string>> {
   const { context } = run;
-  const { last } = await extentOf(context, EVENTS, 'happened_at');
+  const { last } = await extentOf(context, EVENTS, 'happened_at', { source: 'webhook' });
   if (last !== null && context.now().getTime() - last.getTime() < PUSHED_MS) return new Set();
   const stored = await rowsBetween(
     context,
