@@ -16,6 +16,7 @@ const SIGNATURE = 'stripe-signature';
 const AGE_SECONDS_MAX = 300;
 /** What is forwarded within this time still verifies when it arrives. */
 const FRESH_SECONDS = 120;
+const BOOKING = /^txn_\w{1,100}$/;
 const SIGNATURES_MAX = 20;
 
 export function webhookOf(streams: readonly StripeStream[]): Webhook {
@@ -72,9 +73,22 @@ function hintsOf({ name: stream, collection }: StripeStream, event: Fields): Hin
   const heard = hear(collection, event);
   // Bookings have no events, and what dates a version is the list of events: both read their changes.
   const isRead = collection.isDated ? heard.changed.size + heard.owners.size > 0 : heard.fresh > 0;
-  if (collection.movedBy || collection.isDated) return isRead ? [{ stream }] : [];
+  if (collection.movedBy)
+    return isRead ? [...bookingsOf(event).map((id) => ({ stream, id })), { stream }] : [];
+  if (collection.isDated) return isRead ? [{ stream }] : [];
   const owners = [...heard.owners.keys()].map((id) => ownerId(collection, id));
   return [...heard.changed.keys(), ...owners].map((id) => ({ stream, id }));
+}
+
+/** Those that the object of an event names are fetched at once; the ledger is read for others, and proves that it is whole. */
+function bookingsOf({ type, data }: Fields): string[] {
+  const object = isObject(data) ? data.object : undefined;
+  if (!isObject(object) || type === 'charge.refunded') return []; // it names that of the payment
+  const { balance_transaction: one, failure_balance_transaction: failed, balance_transactions: all } = object;
+  return [one, failed, ...(Array.isArray(all) ? all : [])].flatMap((named) => {
+    const id = isObject(named) ? named.id : named;
+    return typeof id === 'string' && BOOKING.test(id) ? [id] : [];
+  });
 }
 
 function hear(collection: Collection, event: Fields) {

@@ -58,6 +58,17 @@ comment on column ops.webhook_deliveries.topic is
 alter table ops.webhook_hints add column due_at timestamptz not null default now();
 comment on column ops.webhook_hints.due_at is 'before it the provider does not list the change yet';
 
+-- Reading all changes of a stream costs more than an object: on a busy account each delivery would begin it anew.
+create table ops.webhook_reads (
+  brand_id uuid not null,
+  connection_id uuid not null,
+  stream text not null,
+  next_at timestamptz not null,
+  primary key (brand_id, connection_id, stream),
+  foreign key (brand_id, connection_id) references app.connections (brand_id, id)
+);
+comment on table ops.webhook_reads is 'when the changes of a stream may be read again because of a delivery: the longer that took, the later';
+
 -- A job that asks no provider (p_asks_provider) bears no flag of its connection and provider alone: neither a breaker nor
 -- a pause of the connection concerns it. It may be paused by its task, also within the connection, and with its brand.
 drop function ops.job_flags(text, jsonb);

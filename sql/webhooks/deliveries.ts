@@ -40,13 +40,23 @@ const STORE = {
     on conflict do nothing
     returning delivery_id as id, relay is not null as relayed`,
 };
+/** Changes of a stream are read this far apart, and further if that takes long: it shares its lane and the rate limit. */
+const APART_SECONDS = 3;
+const APART_SECONDS_MAX = 60;
+const APART_TIMES = 10;
+
 const HINT = {
   name: 'store hints',
   text: `
-    insert into ops.webhook_hints (brand_id, connection_id, stream, object_id, due_at)
-    select $1, $2, h.stream, h.object_id, now() + make_interval(secs => max(h.after))
-    from unnest($3::text[], $4::text[], $5::float8[]) with ordinality as h (stream, object_id, after, place)
-    group by h.stream, h.object_id order by min(h.place)`,
+    with made as (
+      insert into ops.webhook_hints (brand_id, connection_id, stream, object_id, due_at)
+      select $1, $2, h.stream, h.object_id,
+             greatest(now() + make_interval(secs => max(h.after)), case when h.object_id is null then max(r.next_at) end)
+      from unnest($3::text[], $4::text[], $5::float8[]) with ordinality as h (stream, object_id, after, place)
+      left join ops.webhook_reads r on r.brand_id = $1 and r.connection_id = $2 and r.stream = h.stream
+      group by h.stream, h.object_id order by min(h.place)
+      returning stream, due_at)
+    select stream, min(due_at) as due from made group by stream`,
 };
 
 /** Where each body begins, counted from 1. */
@@ -59,8 +69,11 @@ function beginsOf(deliveries: readonly NewDelivery[]): number[] {
   });
 }
 
-/** What is stored of some deliveries: the ids of those that were not there, and whether they are to be relayed. */
-export type Stored = { ids: ReadonlySet<string>; isRelayed: boolean };
+/**
+ * What is stored of some deliveries: the ids of those that were not there, whether they are to be relayed, and of each
+ * stream when its first hint is due.
+ */
+export type Stored = { ids: ReadonlySet<string>; isRelayed: boolean; due: ReadonlyMap<string, Date> };
 
 /** Stores those that are new, with their hints. */
 export async function storeDeliveries(
@@ -88,15 +101,18 @@ export async function storeDeliveries(
   const left = new Set(ids);
   const fresh = deliveries.filter(({ id }) => left.delete(id)); // of two with one id the first
   const hints = fresh.flatMap((one) => one.hints);
-  if (hints.length > 0)
-    await tx.query({ ...HINT }, [
+  const due = new Map<string, Date>();
+  if (hints.length > 0) {
+    const { rows: made } = await tx.query<{ stream: string; due: Date }>({ ...HINT }, [
       brandId,
       connectionId,
       hints.map(({ stream }) => stream),
       hints.map(({ id }) => id ?? null),
       hints.map(({ afterSeconds = 0 }) => afterSeconds),
     ]);
-  return { ids, isRelayed: rows.some(({ relayed }) => relayed) };
+    for (const one of made) due.set(one.stream, one.due);
+  }
+  return { ids, isRelayed: rows.some(({ relayed }) => relayed), due };
 }
 
 export type Hinted = {
@@ -132,11 +148,14 @@ export async function readHints(
   return { ids, isWhole: whole.length > 0, numbers: [...numbers, ...whole] };
 }
 
-/** Deletes the hints that were followed; returns when the next is due. One that commits late has a lower number. */
+/**
+ * Deletes the hints that were followed; returns when the next is due. One that commits late has a lower number. `readMs`:
+ * how long it took to read the changes of the stream, if they were: who wants them read again waits.
+ */
 export async function forgetHints(
   tx: Tx,
   { brandId, connectionId, stream }: StreamKey,
-  numbers: readonly number[],
+  { numbers, readMs }: { numbers: readonly number[]; readMs: number | undefined },
 ): Promise<Date | undefined> {
   const key = [brandId, connectionId, stream];
   await tx.query(
@@ -144,6 +163,21 @@ export async function forgetHints(
      where brand_id = $1 and connection_id = $2 and stream = $3 and number = any ($4::bigint[])`,
     [...key, numbers],
   );
+  if (readMs !== undefined) {
+    const apart = Math.min(Math.max(APART_SECONDS, (APART_TIMES * readMs) / 1_000), APART_SECONDS_MAX);
+    await tx.query(
+      `insert into ops.webhook_reads (brand_id, connection_id, stream, next_at)
+       values ($1, $2, $3, now() + make_interval(secs => $4))
+       on conflict (brand_id, connection_id, stream) do update set next_at = excluded.next_at`,
+      [...key, apart],
+    );
+    await tx.query(
+      `update ops.webhook_hints set due_at = now() + make_interval(secs => $4)
+       where brand_id = $1 and connection_id = $2 and stream = $3 and object_id is null
+         and due_at < now() + make_interval(secs => $4)`,
+      [...key, apart],
+    );
+  }
   const { rows } = await tx.query<{ due: Date | null }>(
     `select min(due_at) as due from ops.webhook_hints
      where brand_id = $1 and connection_id = $2 and stream = $3`,

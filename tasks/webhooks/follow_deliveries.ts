@@ -116,9 +116,14 @@ async function followHints(which: Followed, context: TaskContext): Promise<Tally
   const tallies: Tally[] = [];
   if (!isRead && ids.length > 0)
     tallies.push(await runStream({ ...which, ids, isTold: true }, inner(context)));
-  if (!isRead && isWhole) tallies.push(await runStream({ ...which, isTold: true }, inner(context)));
+  let readMs: number | undefined;
+  if (!isRead && isWhole) {
+    const begunAt = performance.now();
+    tallies.push(await runStream({ ...which, isTold: true }, inner(context)));
+    readMs = performance.now() - begunAt;
+  }
   return db.finish(async (tx) => {
-    const due = await forgetHints(tx, which, numbers);
+    const due = await forgetHints(tx, which, { numbers, readMs });
     await endPutOff(tx, workOf(which));
     if (due !== undefined) await queueFollow(tx, which, { due });
     const skipped = isRead && { skipped: 'a first load is due' };

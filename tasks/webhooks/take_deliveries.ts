@@ -25,10 +25,9 @@ export async function takeDeliveries(
   deliveries: readonly Taken[],
   streams: readonly Stream[],
 ): Promise<ReadonlySet<string>> {
-  const { ids, isRelayed } = await storeDeliveries(tx, key, deliveries);
+  const { ids, isRelayed, due } = await storeDeliveries(tx, key, deliveries);
   const left = new Set(ids);
   const fresh = deliveries.filter(({ id }) => left.delete(id)); // of two with one id the first
-  const hints = fresh.flatMap((one) => one.hints);
   const requests: (PrivacyRequest & { id: number })[] = [];
   for (const { privacy } of fresh)
     if (privacy && !(await isAsked(tx, { ...privacy, ...key }))) {
@@ -37,10 +36,8 @@ export async function takeDeliveries(
     }
   // In reading order: what a figure is compared with is read before it. And each may wait for the row of a job.
   for (const { name: stream } of streams) {
-    const delays = hints
-      .filter((hint) => hint.stream === stream)
-      .map(({ afterSeconds = SOON_SECONDS }) => afterSeconds);
-    if (delays.length > 0) await queueFollow(tx, { ...key, stream }, { delaySeconds: Math.min(...delays) });
+    const first = due.get(stream);
+    if (first) await queueFollow(tx, { ...key, stream }, { due: first, delaySeconds: SOON_SECONDS });
     if (fresh.some(({ rowsOf }) => rowsOf === stream))
       await queueFollow(tx, { ...key, stream, rows: true }, { delaySeconds: SOON_SECONDS });
   }

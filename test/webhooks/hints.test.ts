@@ -176,6 +176,7 @@ test('an app that is uninstalled holds its connection, by the answer to the next
   await shop.faults({ kind: 'revoked_key', count: 0 });
   const again = { ...uninstalled, headers: { ...uninstalled.headers, 'x-shopify-webhook-id': 'another' } };
   expect(await send(door, 'shopify', shop.connectionId, again)).toBe(200);
+  await db.query('update ops.webhook_hints set due_at = now()'); // it was read a moment ago
   await expect(runTask(followDeliveries, which, db)).rejects.toMatchObject({ verdict: 'hold' });
   expect(await held()).toEqual(['NS_CREDENTIALS_REJECTED']);
 });
@@ -246,4 +247,41 @@ test('rows that were delivered are loaded while the connection is held, because 
   const stream = { brandId, connectionId, stream: 'sendgrid.events' };
   expect(await runTask(followDeliveries, { ...stream, rows: true }, db)).toMatchObject({ deliveries: 0 });
   await expect(runTask(followDeliveries, stream, db)).rejects.toThrow('held');
+});
+
+test('a booking that is named is fetched at once, and the ledger is read for it only some seconds after the last time', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, money(false), real);
+  for (const stream of ['charges', 'refunds', 'balance_transactions']) await account.sync(stream, real);
+  await giveSecret(db, account, ENDPOINT_SECRET);
+  await using door = await aDoor(db);
+  await account.serve(money(true), real);
+  const { brandId, connectionId } = account;
+  const follow = () =>
+    runTask(followDeliveries, { brandId, connectionId, stream: 'stripe.balance_transactions' }, db);
+  const refunded = () =>
+    send(
+      door,
+      'stripe',
+      connectionId,
+      fromStripe('refund.created', {
+        id: 're_1',
+        object: 'refund',
+        charge: 'ch_1',
+        balance_transaction: 'txn_2',
+      }),
+    );
+  expect(await refunded()).toBe(200);
+  await db.query("update ops.webhook_hints set due_at = now() + interval '1 h' where object_id is null");
+  expect(await follow()).toMatchObject({ hints: 1, changed: 1 });
+  expect(await account.rows('balance_transactions', 'id')).toEqual([{ id: 'txn_1' }, { id: 'txn_2' }]);
+  await db.query('update ops.webhook_hints set due_at = now()');
+  expect(await follow()).toMatchObject({ hints: 1, changed: 0 }); // the ledger
+  await refunded();
+  expect(await follow()).toMatchObject({ hints: 1 });
+  expect(
+    await db.rows(
+      `select object_id, due_at > now() as later from ops.webhook_hints where stream = 'stripe.balance_transactions'`,
+    ),
+  ).toEqual([{ object_id: null, later: true }]);
 });
