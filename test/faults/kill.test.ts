@@ -53,7 +53,8 @@ fault('kill -9 storm', async ({ random, report }) => {
   const injected = KILLS;
   await storm('nightshift', { db, history, random, kills: injected });
   const found = await check(db, history);
-  report(found, { injected });
+  const note = 'a job that crashes again rests, and comes behind those that wait';
+  report(found, { injected, note });
   expectNothingLost(found);
   expect(await lockedLanes(db)).toEqual([]);
   expect(found.recoveryMs.length).toBeGreaterThan(0); // the storm hit somebody

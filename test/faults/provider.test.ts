@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { enqueue } from '#tasks/enqueue.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { freshDb } from '../support/db/db.ts';
+import { eventually } from '../support/eventually.ts';
 import { untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aRealWorker } from '../support/money/worker.ts';
@@ -13,7 +14,7 @@ import { anAccountOf, connectStripe } from '../support/providers/stripe_sync.ts'
 
 const ROUNDS = 3;
 const COUNT = 400;
-const TROUBLE_MS_MAX = 4_000;
+const TROUBLE_MS_MAX = 1_000;
 const DRAIN_MS = 120_000;
 const STREAMS = ['charges', 'customers'];
 
@@ -24,7 +25,8 @@ const FILES = {
   ),
   customers: Array.from({ length: COUNT }, (_, n) => ({ id: `cus_${n}`, created: created(n) })),
 };
-const often = { on: 'stripe', count: 0, probability: 0.08 };
+const often = { on: 'stripe', count: 0, probability: 0.15 };
+const STRUCK_MIN = 4; // in a round, before the kill
 const TROUBLES = [
   { kind: 'status', status: 429, ...often },
   { kind: 'status', status: 500, ...often },
@@ -39,6 +41,7 @@ fault(
   async ({ random, report }) => {
     await using db = await freshDb();
     await using calm = await anAccountOf(db, FILES);
+    let struck = 0;
     const brands: { brandId: string; connectionId: string }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const { brandId, connectionId } = await connectStripe(db, calm.sandbox);
@@ -49,10 +52,11 @@ fault(
         await db.transaction((tx) => enqueue(tx, syncStream, payload));
       }
       const worker = aRealWorker(db);
-      await sleep(1_000 + random() * TROUBLE_MS_MAX);
+      await eventually(async () => expect(await calm.struck()).toBeGreaterThanOrEqual(struck + STRUCK_MIN));
+      await sleep(random() * TROUBLE_MS_MAX);
       await worker.kill();
+      struck = await calm.struck();
     }
-    const struck = await calm.struck();
     await setFaults(calm.sandbox);
     await using _ = aRealWorker(db);
     expect(await untilDrained(db, DRAIN_MS, { hurry: true })).toBe(0);

@@ -12,6 +12,8 @@ const FIGURES = /(?<=<!-- figures -->\n)[\s\S]*(?=<!-- end of figures -->)/;
 
 export default class FaultReporter implements Reporter {
   #vitest: Vitest | undefined;
+  readonly #began = performance.now();
+  readonly #loadBefore = loadavg()[0];
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest;
@@ -28,10 +30,11 @@ export default class FaultReporter implements Reporter {
         notRun.push({ fault: test.name, reason: result.note ?? 'only in the full form' });
     }
     const memory = Math.round(totalmem() / 2 ** 30);
-    const load = loadavg()[0]?.toFixed(1);
-    const machine = `${cpus().length} cores (load ${load}), ${memory} GB, ${process.platform}, Node ${process.versions.node}`;
+    const load = [this.#loadBefore, loadavg()[0]].map((one) => one?.toFixed(1)).join(' to ');
+    const seconds = Math.round((performance.now() - this.#began) / 1_000);
+    const machine = `${cpus().length} cores at a load of ${load}, ${memory} GB, ${process.platform}, Node ${process.versions.node}`;
     const form = process.env.NIGHTSHIFT_LONG === '1' ? 'Full form' : 'Short form';
-    const head = `${form}, seed ${process.env.NIGHTSHIFT_SEED || FIXED_SEED}; ${machine}; ${new Date().toISOString().slice(0, 10)}.`;
+    const head = `${form} in ${seconds} s, seed ${process.env.NIGHTSHIFT_SEED || FIXED_SEED}; ${machine}; ${new Date().toISOString().slice(0, 10)}.`;
     const table = tableOf(rows, notRun);
     process.stdout.write(`\n${head}\n\n${table}\n\n`);
     if (this.#vitest?.config.snapshotOptions.updateSnapshot !== 'all') return;
