@@ -119,20 +119,23 @@ function cureOf(
   }
 }
 
-/** Carries out the steps; throws if a slot is taken, after all others are done. */
-export async function subscribe(subscriber: Subscriber, inspection: Inspection): Promise<Step[]> {
+/** Mends what differs; throws if a slot is taken, after all else is done. */
+export async function subscribe(subscriber: Subscriber): Promise<{ inspection: Inspection; steps: Step[] }> {
+  await using _ = await alone(subscriber);
   const { webhooks, connection } = subscriber;
+  const inspection = await inspect(subscriber);
   const steps = stepsOf(inspection, webhooks);
   const secret =
     webhooks.secrets === 'chosen' ? await chosenSecret(subscriber, inspection, steps) : undefined;
   for (const step of steps) await carryOut(subscriber, inspection, step, secret);
   const taken = inspection.findings.find(({ fault }) => fault === 'taken');
   if (taken) throw new SlotTaken(connection, taken);
-  return steps;
+  return { inspection, steps };
 }
 
 /** Removes all of ours; what others have stays. Returns which those are, or would be. */
 export async function unsubscribe(subscriber: Subscriber, isDryRun: boolean): Promise<Subscription[]> {
+  await using _ = await alone(subscriber);
   const { webhooks, connection } = subscriber;
   const context = contextOf(subscriber, []);
   const { subscriptions } = await webhooks.list(context);
@@ -143,6 +146,19 @@ export async function unsubscribe(subscriber: Subscriber, isDryRun: boolean): Pr
     await store(subscriber, 'remove', one, (tx, key) => dropSecrets(tx, key, [one.id]));
   }
   return ours;
+}
+
+/** Two at once would each make what is missing: one waits for the other, at most as long as a statement may take. */
+async function alone({ db, connection }: Subscriber): Promise<AsyncDisposable> {
+  const client = await db.pool.connect();
+  const release = async () => client.release(true); // the session ends, and with it the lock
+  try {
+    await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`webhooks ${connection.id}`]);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: release };
 }
 
 async function carryOut(

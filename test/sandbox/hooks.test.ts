@@ -210,3 +210,15 @@ test('a delivery of Stripe that is an hour old is refused, and taken when it is 
   expect((await settled(world)).map((one) => one.status)).toEqual([401, 200]);
   expect(await db.column('select object_id from ops.webhook_hints')).toContain('ch_1');
 });
+
+test('what Ayrshare tells of accounts and posts is read by its streams', async () => {
+  await using db = await freshDb();
+  await using world = await aWorld(db);
+  await using door = await aDoor(db);
+  await subscribed(world, door, 'ayrshare');
+  const { 'ayrshare/ref-acme/sent': sent } = changed;
+  await world.serve({ 'ayrshare/ref-acme/sent': sent, 'ayrshare/ref-acme/accounts': [{ platform: 'x' }] });
+  expect((await settled(world)).map((one) => one.status)).toEqual([200, 200]);
+  const hints = await db.column('select stream from ops.webhook_hints order by stream');
+  expect(hints).toEqual(['ayrshare.sent_posts', 'ayrshare.user']);
+});

@@ -192,6 +192,15 @@ test('Ayrshare: a secret that another consumer verifies with is not replaced beh
   expect((await world.run('list', 'ayrshare')).json()).toMatchObject([{ id: 'feed', ours: false }]);
 });
 
+test('two at once make one of each', async () => {
+  await using db = await freshDb();
+  await using world = await aWorld(db);
+  const both = await Promise.all([world.run('add', 'stripe', ...at), world.run('add', 'stripe', ...at)]);
+  expect(both.map(({ code }) => code)).toEqual([0, 0]);
+  expect(both.flatMap(does)).toEqual(['register']);
+  expect((await client(world.sandbox).webhookEndpoints.list()).data).toHaveLength(1);
+});
+
 test('a broken off add goes on where it stopped', async () => {
   await using db = await freshDb();
   await using world = await aWorld(db);

@@ -1,7 +1,15 @@
 /** `connections webhooks add` and `remove`: makes the subscriptions at the provider, or takes them away. */
 import type { Command } from 'commander';
 import { listed } from '#connectors/kit/subscriptions.ts';
-import { inspect, type Step, stepsOf, subscribe, unsubscribe } from '#tasks/webhooks/subscriptions.ts';
+import {
+  type Inspection,
+  inspect,
+  type Step,
+  type Subscriber,
+  stepsOf,
+  subscribe,
+  unsubscribe,
+} from '#tasks/webhooks/subscriptions.ts';
 import type { Cli } from '../../shared/noun.ts';
 import { whichConnection } from '../../shared/options/options.ts';
 import { openSession } from '../../shared/session.ts';
@@ -29,9 +37,8 @@ export function addRemoveVerb(command: Command, cli: Cli): void {
 async function add(cli: Cli, name: string, options: Options): Promise<void> {
   await using session = await openSession(cli);
   const { subscriber, label } = await openSubscriber(cli, session, name, options);
-  const inspection = await inspect(subscriber);
   const { dryRun = false } = options;
-  const steps = dryRun ? stepsOf(inspection, subscriber.webhooks) : await subscribe(subscriber, inspection);
+  const { inspection, steps } = dryRun ? await rehearse(subscriber) : await subscribe(subscriber);
   const { listing, url } = inspection.situation;
   const { notes } = listing;
   const connection = subscriber.connection.name;
@@ -41,6 +48,11 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     ...notes.map((note) => yellow(note)),
   ]);
   if (!dryRun) cli.out.say(`Next: npx nightshift connections webhooks check ${label}`);
+}
+
+async function rehearse(subscriber: Subscriber): Promise<{ inspection: Inspection; steps: Step[] }> {
+  const inspection = await inspect(subscriber);
+  return { inspection, steps: stepsOf(inspection, subscriber.webhooks) };
 }
 
 async function remove(cli: Cli, name: string, options: Options & { yes?: boolean }): Promise<void> {
