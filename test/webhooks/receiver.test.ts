@@ -266,6 +266,15 @@ test('health is told on the public listener, and metrics are not', async () => {
     expect(text).toContain(name);
 });
 
+test('it is not ready while the sessions that store wait for the database', async () => {
+  await using db = await freshDb();
+  await using door = await aDoor(db);
+  await db.transaction(async (tx) => {
+    await tx.query('lock table ops.migrations in access exclusive mode');
+    expect((await fetch(`${door.url}/readyz`)).status).toBe(503);
+  });
+});
+
 test('a secret that cannot be opened keeps the others from nothing', async () => {
   await using db = await freshDb();
   const which = await stripeConnection(db);

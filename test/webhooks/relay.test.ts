@@ -1,7 +1,8 @@
 /** What is verified reaches the consumer of the customer as it came, sooner or later. */
 import Stripe from 'stripe';
 import { expect, test } from 'vitest';
-import { setRelay } from '#sql/webhooks/relays.ts';
+import { deleteOthers } from '#sql/queue/retention.ts';
+import { readUnrelayed, setRelay } from '#sql/webhooks/relays.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { relayDeliveries } from '#tasks/webhooks/relay_deliveries.ts';
 import { nightshift } from '../support/cli.ts';
@@ -203,6 +204,11 @@ test('a held connection, a breaker and a pause of the connection stop no relay; 
   await using door = await aDoor(db);
   await db.query("update app.connections set held_at = now(), held_code = 'X', held_reason = 'x'");
   await ping(which, door);
+  const why = async () => {
+    const [job] = await db.column("select job_id::text from ops.jobs where task = 'relay_deliveries'");
+    return (await nightshift(['jobs', 'why', String(job)], { env: { DATABASE_URL: db.url } })).stdout;
+  };
+  expect(await why()).not.toContain('is held');
   expect(await runTask(relayDeliveries, which, db)).toMatchObject({ relayed: 1, requests: 0 });
   await ping(which, door);
   const paused = (task: string | null, connection: string | null) =>
@@ -214,4 +220,21 @@ test('a held connection, a breaker and a pause of the connection stop no relay; 
   expect(await paused(null, which.connectionId)).toEqual([false]);
   expect(await paused('relay_deliveries', which.connectionId)).toEqual([true]);
   expect(await paused(null, null)).toEqual([true]);
+});
+
+test('a batch has few bytes, and what waited for two weeks is deleted with the others', async () => {
+  await using db = await freshDb();
+  const which = await relayed(db, 'http://127.0.0.1:9/');
+  await using door = await aDoor(db);
+  for (const id of ['one', 'two']) await ping(which, door, id);
+  expect(await readUnrelayed(db, which, { max: 10, bytesMax: 1 })).toHaveLength(1);
+  expect(await readUnrelayed(db, which, { max: 10, bytesMax: 10_000 })).toHaveLength(2);
+  const old = (days: number) =>
+    db.query('update ops.webhook_deliveries set received_at = now() - make_interval(days => $1)', [days]);
+  const deleted = async () =>
+    (await db.transaction((tx) => deleteOthers(tx, 'webhook_deliveries', new Date()))).deleted;
+  await old(13);
+  expect(await deleted()).toBe(0);
+  await old(15);
+  expect(await deleted()).toBe(2);
 });

@@ -98,6 +98,9 @@ test('Shopify: the documented vector; a body, a secret or a header that differs'
   expect(shopify.isSigned(delivery, ['older'], now)).toBe(false);
   expect(shopify.isSigned({ ...delivery, body: Buffer.from(`${body} `) }, ['hush'], now)).toBe(false);
   expect(shopify.isSigned({ ...delivery, headers: {} }, ['hush'], now)).toBe(false);
+  // A consumer behind a relay gets all that Shopify sends.
+  for (const name of ['x-shopify-name', 'shopify-handle', 'shopify-action'])
+    expect(shopify.headers).toContain(name);
 });
 
 test('Stripe: its own code signs; two signatures while a secret is rolled', () => {

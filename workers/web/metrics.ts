@@ -90,6 +90,13 @@ const FIGURES: readonly Figures[] = [
           union all select 'relay', extract(epoch from now() - min(received_at))::float8
           from ops.webhook_deliveries where relay = 'waiting'`,
   },
+  {
+    name: 'nightshift_webhooks_failing',
+    help: 'connections whose work for deliveries fails: to forward them (relay), or to follow and load them',
+    labels: ['for'],
+    sql: `select case when work = 'relay' then work else 'load' end as for, count(distinct connection_id)::float8 as value
+          from ops.webhook_trouble group by 1`,
+  },
 ];
 
 function recentRuns(): string {

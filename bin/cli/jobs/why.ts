@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
 import { failuresOfJobs } from '#sql/triage/failures.ts';
+import { tasks } from '#tasks/index.ts';
 import type { Cli } from '../shared/noun.ts';
 import { type Reason, reason, reasonLines } from '../shared/options/reason.ts';
 import { optionWords } from '../shared/options/words.ts';
@@ -49,6 +50,7 @@ async function why(cli: Cli, id: string): Promise<void> {
 type Queued = {
   id: string;
   task: string;
+  payload: unknown;
   lane: string | null;
   state: 'waiting' | 'running' | 'retrying' | 'held' | 'paused' | 'dead';
   why: string | null;
@@ -66,7 +68,7 @@ type Queued = {
 };
 
 const QUEUED = `
-  select j.job_id::text as id, j.task, j.lane, j.state, j.why, j.run_at, coalesce(j.run_at > now(), false) as is_early,
+  select j.job_id::text as id, j.task, j.payload, j.lane, j.state, j.why, j.run_at, coalesce(j.run_at > now(), false) as is_early,
          j.attempts, j.max_attempts, j.last_error, j.priority, b.slug as brand, c.name as connection,
          case when c.held_at is not null then coalesce(c.held_reason, 'no reason is recorded') end as held_reason,
          (select max(g.blocked_until) from ops.rate_budgets g
@@ -88,7 +90,7 @@ async function reasonsOf(db: Db, job: Queued, last: Run | undefined): Promise<Re
     ];
   const waits = [
     ...(await ofPauses(db, job)),
-    ...ofConnection(job),
+    ...(asksProvider(job) ? ofConnection(job) : []),
     ...ofTime(job, last),
     ...(await ofLane(db, job)),
     ...(await ofWorkers(db, job)),
@@ -107,16 +109,23 @@ function runs(last: Run | undefined, { why: cancelled }: Queued): Reason {
 
 type Pause = Record<'task' | 'provider' | 'brand' | 'connection', string | null> & { why: string };
 
-async function ofPauses(db: Db, { id, state }: Queued): Promise<Reason[]> {
-  if (state !== 'paused') return [];
+/** A job that asks no provider waits neither for its connection nor for it. */
+function asksProvider({ task: name, payload }: Queued): boolean {
+  const task = tasks.find((one) => one.name === name);
+  const { data } = task?.payload.safeParse(payload) ?? {};
+  return data === undefined || (task?.asksProvider?.(data) ?? true);
+}
+
+async function ofPauses(db: Db, job: Queued): Promise<Reason[]> {
+  if (job.state !== 'paused') return [];
   const { rows } = await db.query<Pause>(
     `select p.task, p.provider, b.slug as brand, c.name as connection, p.why
      from ops.jobs j
-     join ops.current_pauses p on p.flag = any (ops.job_flags(j.task, j.payload))
+     join ops.current_pauses p on p.flag = any (ops.job_flags(j.task, j.payload, $2))
      left join app.brands b on b.id = p.brand_id
      left join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
      where j.job_id = $1 order by p.by_breaker, p.until desc nulls first, p.flag`,
-    [id],
+    [job.id, asksProvider(job)],
   );
   return rows.map(({ why, ...which }) =>
     reason(`it is ${why}`, `npx nightshift jobs resume ${optionWords(which)}`),
