@@ -57,14 +57,16 @@ function rootsOf({ tables }: Place): PersonTable[] {
 }
 
 /** An object is remembered in the transaction that finds it, and redacted by the steps that follow. */
-function findStep(erasing: Erasing, { connectionId }: Place, { table, root }: PersonTable): Step {
+function findStep(erasing: Erasing, { connectionId, tables }: Place, { table, root }: PersonTable): Step {
   const { known, key, progress } = erasing;
   const { brandId, forms } = known;
   return {
     name: `find ${connectionId} ${table.name}`,
     async run(tx, after) {
       if (forms.length === 0) return OVER;
-      const { rows, next } = await findTexts(tx, { brandId, connectionId, table, forms }, after);
+      const person = hereOf(known, connectionId, progress.objects?.[connectionId]);
+      const finding = { brandId, connectionId, tables, table, forms, person };
+      const { rows, next } = await findTexts(tx, finding, after);
       if (rows.length === 0) return { next };
       const objects = new Set(progress.objects?.[connectionId]);
       for (const id of rows) objects.add(objectKey(root.name, id));

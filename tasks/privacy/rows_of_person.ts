@@ -65,9 +65,14 @@ async function* rowsInRaw(
 async function withTexts(db: Reader, known: Known, { connectionId, tables }: Place): Promise<PersonHere> {
   const objects = new Set<string>();
   const { brandId, forms } = known;
+  const person = hereOf(known, connectionId);
   for (const { table, root } of forms.length === 0 ? [] : tables.values()) {
     for (let after: readonly string[] | null = null, isFirst = true; isFirst || after; isFirst = false) {
-      const stretch: Stretch<string> = await findTexts(db, { brandId, connectionId, table, forms }, after);
+      const stretch: Stretch<string> = await findTexts(
+        db,
+        { brandId, connectionId, tables, table, forms, person },
+        after,
+      );
       for (const id of stretch.rows) objects.add(objectKey(root.name, id));
       after = stretch.next;
     }
