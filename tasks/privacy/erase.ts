@@ -47,8 +47,8 @@ export const privacyErase = defineTask({
     const request = await readRequest(db, { brandId, id });
     if (request === undefined || request.doneAt !== null) return { skipped: 'there is no such open request' };
     const identity = await personOf(db, services.sealer, { brandId, id });
-    if (request.kind !== 'erase_person' || identity === undefined)
-      return { skipped: 'the request is not about a person' };
+    if (request.kind !== 'erase_person' || identity === undefined || request.progress?.foreign !== undefined)
+      return { skipped: 'the request is not about a person of this brand' };
     const which = { brandId, connectionId: request.connectionId, identity };
     const key = await db.transaction((tx) => personKeyOf(tx, services.sealer, brandId));
     await db.transaction(async (tx) => {

@@ -36,7 +36,8 @@ export const privacyPurge = defineTask({
     if (request === undefined || request.doneAt !== null || request.kind !== 'erase_account')
       return { skipped: 'there is no such open request' };
     const connectionId = request.progress?.purging ?? request.connectionId;
-    if (connectionId === null) return { skipped: 'the account is of no connection' };
+    if (connectionId === null || request.progress?.foreign !== undefined)
+      return { skipped: 'the account is of no connection' };
     if (request.progress?.purging === undefined) {
       const lastAt = await lastSuccessOf(db, { brandId, connectionId });
       if (lastAt !== null && lastAt.getTime() > request.requestedAt.getTime() - SILENT_MS_MIN)

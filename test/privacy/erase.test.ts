@@ -1,9 +1,13 @@
 /** A person is erased from all that is stored of a brand: no figure moves, and nothing brings the person back. */
 import { expect, test } from 'vitest';
+import { personsOf } from '#sql/tenants/persons.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { askErasure, tracesOf } from '../support/privacy/ask.ts';
 import { aWorld, CUSTOMER, EMAIL, STRIPE_CUSTOMER, type World } from '../support/privacy/world.ts';
+import { NOW_SECONDS } from '../support/providers/stripe.ts';
+import { anAccountOf } from '../support/providers/stripe_sync.ts';
+import { testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 
 async function erase(db: TestDb, world: World) {
@@ -44,8 +48,15 @@ test('nothing of an erased person is left, no figure moves, and no later reading
 
   const headers = await one.headers();
   await one.sync();
+  for (const stream of ['customers', 'charges', 'refunds'])
+    await one.stripe.sync(stream, { reconcile: true });
   expect(await traces(db, one)).toEqual([]);
   expect(await one.headers()).toEqual(headers);
+  expect(await db.rows('select check_name, cause from ops.completeness where not ok')).toEqual([]);
+  // Who had unsubscribed gets no mail now either.
+  const personOf = await personsOf(db, testSealer, one.brandId);
+  const listed = await one.mail.rows('unsubscribes', 'email_hash');
+  expect(listed).toContainEqual({ email_hash: personOf(EMAIL) });
   await one.roll();
   expect(await one.figures()).toEqual(before);
   expect(
@@ -53,4 +64,36 @@ test('nothing of an erased person is left, no figure moves, and no later reading
       one.brandId,
     ]),
   ).toEqual([]);
+});
+
+// A list has the id, and the table a pseudonym: neither is missing on the other side, and a deletion finds its row.
+test('an erased customer that Stripe deletes becomes a tombstone, heard of or not', async () => {
+  await using db = await freshDb();
+  const created = NOW_SECONDS - 10 * 86_400;
+  const customers = [
+    { id: 'cus_heard', created, email: EMAIL },
+    { id: 'cus_unheard', created },
+    { id: 'cus_stays', created },
+  ];
+  await using account = await anAccountOf(db, { customers });
+  await account.sync('customers');
+  for (const { id } of customers) {
+    const request = await askErasure(db, account, { customer: id });
+    await runTask(privacyErase, { brandId: account.brandId, request }, db);
+  }
+  const live = () =>
+    account.rows('customers', "id like 'erased:%' as pseudonym, deleted_at is not null as deleted");
+  const stored = [{ pseudonym: true, deleted: false }];
+  expect(await live()).toEqual([...stored, ...stored, ...stored]);
+  const events = [
+    {
+      ...{ id: 'evt_1', type: 'customer.deleted', created: NOW_SECONDS - 60 },
+      data: { object: { id: 'cus_heard', object: 'customer', created } },
+    },
+  ];
+  await account.serve({ customers: customers.slice(2), events });
+  await account.sync('customers', { reconcile: true });
+  expect((await live()).filter(({ deleted }) => deleted)).toHaveLength(2);
+  expect(await db.rows('select check_name, cause from ops.completeness where not ok')).toEqual([]);
+  expect(await tracesOf(db, account.brandId, ['cus_stays', 'cus_heard'])).toEqual([]);
 });

@@ -3,6 +3,8 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeKeyring } from '#connectors/providers.ts';
+import { resealAll, sealer } from '#sql/tenants/secrets.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
 import { privacyPurge } from '#tasks/privacy/purge.ts';
 import { privacyWatch } from '#tasks/privacy/watch.ts';
@@ -16,6 +18,7 @@ import { runTask } from '../support/run.ts';
 import { APP_SECRET, aDoor, fromShopify, giveSecret, send } from '../support/webhooks/door.ts';
 
 const CUSTOMER = '7012345678901';
+const TEST_KEY = { id: 'test', key: Buffer.alloc(32, 7) };
 const DOMAIN = 'acme.myshopify.com';
 const ORDERS = [
   anOrder({ id: '11', customer: CUSTOMER, at: '2024-05-01T12:00:00Z' }),
@@ -90,24 +93,37 @@ test('what Shopify passes on is done for the shop that it names: an erasure, wit
   await giveSecret(db, { brandId, connectionId: other.id }, APP_SECRET);
   await using door = await aDoor(db);
   const customer = { id: Number(CUSTOMER), email: 'ann@example.com', phone: '+1 555 625 1199' };
-  const deliver = (domain: string, more: object) =>
+  const deliver = (domain: string, more: object, topic = 'customers/redact') =>
     send(
       ...([door, 'shopify', other.id] as const),
-      fromShopify(
-        'customers/redact',
-        JSON.stringify({ shop_id: 1, shop_domain: domain, customer, ...more }),
-        { id: domain },
-      ),
+      fromShopify(topic, JSON.stringify({ shop_id: 1, shop_domain: domain, customer, ...more }), {
+        id: `${domain} ${topic}`,
+      }),
     );
   expect(await deliver(DOMAIN, { orders_to_redact: [12] })).toBe(200);
   expect(await deliver('stranger.myshopify.com', { orders_to_redact: [13] })).toBe(200);
+  const asked = { orders_requested: [], data_request: { id: 5 } };
+  expect(await deliver(DOMAIN, asked, 'customers/data_request')).toBe(200);
   expect(await db.column("select payload->>'request' from ops.jobs where task = 'privacy_erase'")).toEqual([
     '1',
   ]);
   expect(await db.column('select connection_id from ops.privacy_requests order by id')).toEqual([
-    ...[store.connection.id, other.id],
+    ...[store.connection.id, other.id, store.connection.id],
   ]);
-  await runTask(privacyErase, { brandId, request: 1 }, db);
+  // An export waits for an operator; a request of another shop is never followed with the ids of this one.
+  const command = (...words: string[]) =>
+    nightshift(['privacy', ...words, '--brand', store.brand.slug], { env: envOf(db) });
+  expect((await command('export', '--request', '3')).stdout).toContain(CUSTOMER);
+  expect(await command('export', '--request', '2')).toMatchObject({ code: 2, stdout: '' });
+  expect(await runTask(privacyErase, { brandId, request: 2 }, db)).toMatchObject({
+    skipped: expect.any(String),
+  });
+  expect(await resealAll(db, sealer([{ id: 'new', key: Buffer.alloc(32, 9) }, TEST_KEY]))).toMatchObject({
+    persons: 4,
+  });
+  await runTask(privacyErase, { brandId, request: 1 }, db, {
+    services: makeKeyring(sealer([{ id: 'new', key: Buffer.alloc(32, 9) }]), []),
+  });
   expect(
     await db.rows(
       "select id, customer_id like 'erased:%' as pseudonym, payload from raw.shopify_orders order by id",
@@ -120,6 +136,7 @@ test('what Shopify passes on is done for the shop that it names: an erasure, wit
   const listed = (await nightshift(['privacy', 'requests', '--json'], { env: envOf(db) })).json();
   expect(listed).toMatchObject([
     { id: 2, state: expect.stringContaining('stranger.myshopify.com') },
+    { id: 3, state: 'waits for an operator' },
     { id: 1, state: 'done', subject: {} },
   ]);
 });

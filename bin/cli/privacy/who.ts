@@ -105,6 +105,12 @@ async function requested(
   const request = await readRequest(db, { brandId: brand.id, id });
   const identity = request && (await personOf(db, sealer, { brandId: brand.id, id }));
   if (request === undefined || identity === undefined) throw new RequestNotFound(id, brand.slug);
+  const { foreign } = request.progress ?? {};
+  if (foreign !== undefined)
+    throw new UsageError(
+      `Request ${id} is of ${foreign}, and brand ${brand.slug} has no connection to it: its ids are of somebody else here.`,
+      'name the person by --email, then npx nightshift privacy done',
+    );
   return { connectionId: request.connectionId, identity, request };
 }
 
