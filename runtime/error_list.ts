@@ -74,25 +74,45 @@ export const errorList = {
     when: 'workers claimed every job with this key as it was made',
     next: 'try again',
   },
+  NS_FILE_INVALID: {
+    exit: 'usage',
+    when: 'rows of a file cannot be taken; nothing of it is stored',
+    next: 'mend the lines that the message names, and give the file again',
+  },
+  NS_FILE_MISSING: {
+    exit: 'notFound',
+    when: 'a file that a command names does not exist',
+    next: 'check its name',
+  },
+  NS_FILE_UNREADABLE: {
+    when: 'a file that a command names cannot be read, or is too large',
+    next: 'check its name',
+  },
   NS_FIGURE_UNKNOWN: {
     exit: 'notFound',
     when: 'there are no figures, and no rollup, of that name',
     next: 'take one of those that the message lists',
-  },
-  NS_FX_FILE_MISSING: {
-    exit: 'notFound',
-    when: 'the file of exchange rates does not exist',
-    next: 'check its name',
-  },
-  NS_FX_FILE_UNREADABLE: {
-    when: 'a file of exchange rates cannot be read, or is too large',
-    next: 'check its name',
   },
   NS_HOST_REFUSED: {
     verdict: 'hold',
     exit: 'usage',
     when: 'the address of a connection does not belong to its provider',
     next: "use the provider's host, or list it in `NIGHTSHIFT_ALLOWED_HOSTS`",
+  },
+  NS_LINK_NOT_FOUND: {
+    exit: 'notFound',
+    when: 'this does not name the campaign',
+    next: 'see what does: `campaigns show`',
+  },
+  NS_LINK_TAKEN: {
+    exit: 'conflict',
+    when: 'this names another campaign already',
+    next: '`campaigns unlink` it from that one first',
+  },
+  NS_LINK_UNFIT: {
+    exit: 'usage',
+    when: 'the text cannot name a campaign',
+    next: 'the message says how long it may be',
   },
   NS_INTERRUPTED: {
     exit: 'interrupted',

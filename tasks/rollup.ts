@@ -57,10 +57,12 @@ export const rollup = defineTask({
     const which = { ...payload, rollups, instant: now() };
     const total = { days: 0, written: 0, deleted: 0 };
     let objects = 0;
+    let wrong = 0;
     const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
     for await (const batch of batches(which, db.transaction, signal)) {
       total.days += batch.days;
       objects += batch.objects;
+      wrong += batch.wrong;
       total.written += batch.written;
       total.deleted += batch.deleted;
       for (const [as, rows] of Object.entries(batch.counted)) counted[as] = (counted[as] ?? 0) + rows;
@@ -70,7 +72,8 @@ export const rollup = defineTask({
     const { brandId, retailerId } = which;
     for (const { as, warning } of counting)
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
-    return { ...total, ...(objects > 0 && { objects }), ...counted };
+    if (wrong > 0) log.error({ brandId, retailerId, sums: wrong }, 'sums differ from those that they must equal');
+    return { ...total, ...(objects > 0 && { objects }), ...(wrong > 0 && { wrong }), ...counted };
   },
 });
 

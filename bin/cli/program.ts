@@ -34,6 +34,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'accounts at providers and their keys',
     load: () => import('./connections/index.ts'),
   },
+  campaigns: {
+    summary: 'what campaigns cost, and what names them',
+    load: () => import('./campaigns/index.ts'),
+  },
   sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },

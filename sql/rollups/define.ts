@@ -1,20 +1,27 @@
 /** Makes a rollup from its descriptor and the queries beside it. */
 import { readFileSync } from 'node:fs';
 import { mergeStatement, objectsStatement } from './merge.ts';
+import { proofStatement } from './proof.ts';
 import type { Rollup } from './rollup.ts';
 
-type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'objects' | 'sql' | 'objectsSql'>;
+type Descriptor = Omit<
+  Rollup,
+  'fresh' | 'changed' | 'objects' | 'reached' | 'sql' | 'objectsSql' | 'proofSql'
+>;
 
 /** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
 export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
-  const { name, handsOn, object } = descriptor;
+  const { name, handsOn, object, exchanges, isProved } = descriptor;
   const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
-  return composeRollup({
+  const reached = exchanges?.subjects.map((subject) => [subject, read(`${name}.${subject}.sql`)]);
+  const composed = composeRollup({
     ...descriptor,
     fresh: read(`${name}.sql`),
     ...(handsOn === 'query' && { changed: read(`${name}.touched.sql`) }),
     ...(object && { objects: read(`${name}.objects.sql`) }),
+    ...(reached && { reached: Object.fromEntries(reached) }),
   });
+  return isProved ? { ...composed, proofSql: proofStatement(composed, read(`${name}.proof.sql`)) } : composed;
 }
 
 /** The statements of a rollup, generated from its descriptor and its queries. */

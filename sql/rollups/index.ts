@@ -1,3 +1,6 @@
+import { dailyCampaigns } from './campaigns/daily_campaigns.ts';
+import { orderCredits } from './campaigns/order_credits.ts';
+import { orderDays } from './campaigns/order_days.ts';
 import { dailyCountrySales } from './daily_country_sales.ts';
 import { dailyMrr } from './daily_mrr.ts';
 import { dailyPayments } from './daily_payments.ts';
@@ -20,4 +23,7 @@ export const rollups = inOrder([
   dailySocial,
   socialPosts,
   dailyEmail,
+  orderDays,
+  orderCredits,
+  dailyCampaigns,
 ]);

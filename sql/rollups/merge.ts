@@ -11,13 +11,23 @@ import type { Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
-  'of' | 'writes' | 'grain' | 'measures' | 'object' | 'period' | 'fresh' | 'handsOn' | 'changed' | 'counts'
+  | 'of'
+  | 'writes'
+  | 'grain'
+  | 'measures'
+  | 'object'
+  | 'period'
+  | 'fresh'
+  | 'handsOn'
+  | 'names'
+  | 'changed'
+  | 'counts'
 >;
 
-type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
+export type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
 
 /** Of brand $1 and retailers $2 uuid[]: the partitions of the rollup that $3 names. */
-function wantedPartitions(rollup: Partitioned): string {
+export function wantedPartitions(rollup: Partitioned): string {
   return rollup.object === undefined ? wantedDays(rollup) : wantedObjects(rollup);
 }
 
@@ -121,6 +131,7 @@ export function mergeStatement(rollup: Merged): string {
 )
 select (select count(*) from written) as written, (select count(*) from gone) as deleted,
   ${rollup.handsOn ? '(select array_agg(partition order by partition) from touched)' : 'null'} as touched,
+  ${rollup.names ? `(select array_agg(distinct ${rollup.names}) from changes)` : 'null'} as named,
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
@@ -129,14 +140,18 @@ select (select count(*) from written) as written, (select count(*) from gone) as
  * instant of the removal.
  */
 export function markLeft(rollup: Merged & Pick<Rollup, 'name'>): string {
-  const { writes, name } = rollup;
+  const { writes, name, names } = rollup;
   const all = `select * from ${writes}`;
   const touched = touchedPartitions(rollup).replaceAll('$4', '$3'); // the instant of a run, which this is none of
   return `with stored as materialized (${all} where brand_id = $1 and retailer_id = $2
 ), fresh as materialized (${all} where false
 ), changes as materialized (select * from stored)${touched}
-insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object' : 'day'}, marked_at)
-select $1, '${name}', partition, $3::timestamptz from touched`;
+insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object, day' : 'day, object'}, marked_at)
+select $1, '${name}', partition, null, $3::timestamptz from touched${
+    names
+      ? `\nunion all select distinct $1, '${name}', null::date, ${names}, $3::timestamptz from changes`
+      : ''
+  }`;
 }
 
 /** Whether a rollup hands on objects instead of days. */

@@ -40,6 +40,20 @@ export type Rollup = {
    * `<name>.touched.sql` selects from `stored`, the old rows, and `fresh`.
    */
   handsOn?: 'changes' | 'query';
+  /** SQL for the object that a changed row names, which is handed on to rollups of the brand beside its partition. */
+  names?: string;
+  /**
+   * Marks of these subjects, among those of `changesWith`, name something else than its objects. `<name>.<subject>.sql`
+   * selects the objects that it reaches, as (connection_id, object) for the marks $2 text[]; they are marked `as` that
+   * subject, and computed by the next claim. So a mark says what has changed, and what it reaches is looked up when
+   * everything that committed before the claim can be seen.
+   */
+  exchanges?: { as: Subject; subjects: readonly Subject[] };
+  /**
+   * `<name>.proof.sql` selects sums of the days of `wanted` beside others that they must equal, as (day, currency,
+   * expected, found). They are stored in `ops.figure_checks`.
+   */
+  isProved?: boolean;
   /**
    * Its figures of a day are those of states at the end of the day: rows of a table that are valid from one instant
    * until another. They change with the day even if nothing else does, so marks of `calendar` carry them on.
@@ -59,6 +73,10 @@ export type Rollup = {
   sql: string;
   /** The statement that returns the objects of days, in the form of marks. */
   objectsSql?: string;
+  /** By subject, the text of `<name>.<subject>.sql`. */
+  reached?: Readonly<Record<Subject, string>>;
+  /** The statement that stores the proof of days, and counts what it found. */
+  proofSql?: string;
 };
 
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {

@@ -18,6 +18,8 @@ export type Rebuilt = {
   ofBrand: number;
   /** By `counts` of the rollups. */
   counted: Record<string, number>;
+  /** Sums that differ from those that they must equal. */
+  wrong: number;
 };
 
 /**
@@ -25,7 +27,13 @@ export type Rebuilt = {
  */
 const HANDED_ON_MAX = 60;
 
-type Answer = { written: number; deleted: number; touched: string[] | null; counted: number };
+type Answer = {
+  written: number;
+  deleted: number;
+  touched: string[] | null;
+  named: string[] | null;
+  counted: number;
+};
 
 /** Computes all rollups for these days. */
 export async function runRollups(
@@ -74,11 +82,13 @@ export async function runMarked(
     if (day) add('days', subject, [day]);
     if (object) add('objects', subject, [object]);
   }
+  for (const rollup of rollups) await exchange(tx, rollup, target, marked.objects);
   const handedOnMax = isMoreWaiting ? 0 : HANDED_ON_MAX;
   const { rebuilt, days, objects } = await run(tx, rollups, target, {
-    partitionsOf({ object, changesWith }) {
+    partitionsOf({ object, changesWith, exchanges }) {
       const found = marked[object ? 'objects' : 'days'];
-      return [...new Set(changesWith.flatMap((subject) => [...(found.get(subject) ?? [])]))].sort();
+      const followed = changesWith.filter((subject) => !exchanges?.subjects.includes(subject));
+      return [...new Set(followed.flatMap((subject) => [...(found.get(subject) ?? [])]))].sort();
     },
     handOn(rollup, touched) {
       add(handsOnObjects(rollup) ? 'objects' : 'days', rollup.name, touched.slice(0, handedOnMax));
@@ -90,6 +100,27 @@ export async function runMarked(
     if (object) objects.add(object);
   }
   return { ...rebuilt, days: days.size, objects: objects.size };
+}
+
+/** Marks the objects that other marks reach: the next claim takes them. */
+async function exchange(
+  tx: Tx,
+  { of, exchanges, reached }: Rollup,
+  { brandId, retailerId, now }: RollupTarget,
+  marked: ReadonlyMap<Subject, ReadonlySet<string>>,
+): Promise<void> {
+  if (exchanges === undefined || (of === 'brand') !== (retailerId === null)) return;
+  for (const subject of exchanges.subjects) {
+    const named = [...(marked.get(subject) ?? [])];
+    if (named.length === 0) continue;
+    await followIndexes(tx);
+    await tx.query(
+      `insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)
+       select distinct $1::uuid, $3::uuid, $4, o.connection_id || ' ' || o.object, $5::timestamptz
+       from (${reached?.[subject]}) o`,
+      [brandId, named, retailerId, exchanges.as, now],
+    );
+  }
 }
 
 type Plan = {
@@ -108,7 +139,7 @@ async function run(
   { partitionsOf, handOn }: Plan,
 ): Promise<Ran> {
   const ran: Ran = {
-    rebuilt: { written: 0, deleted: 0, ofBrand: 0, counted: {} },
+    rebuilt: { written: 0, deleted: 0, ofBrand: 0, counted: {}, wrong: 0 },
     days: new Set(),
     objects: new Set(),
   };
@@ -123,7 +154,7 @@ async function run(
     if (partitions.length === 0) continue;
     const values = [brandId, partitions.map(() => retailerId), partitions, now];
     const { rows } = await tx.query<Answer>(rollup.sql, values);
-    const { written = 0, deleted = 0, touched, counted = 0 } = rows[0] ?? {};
+    const { written = 0, deleted = 0, touched, named, counted = 0 } = rows[0] ?? {};
     rebuilt.written += written;
     rebuilt.deleted += deleted;
     if (rollup.counts) rebuilt.counted[rollup.counts.as] = counted;
@@ -133,11 +164,20 @@ async function run(
       [handsOnObjects(rollup) ? 'object' : 'day']: one,
     });
     left.push(...handOn(rollup, touched ?? []).map(toMark));
-    if (retailerId !== null && readByBrand.has(rollup.name)) ofBrand.push(...(touched ?? []).map(toMark));
+    if (retailerId !== null && readByBrand.has(rollup.name)) {
+      ofBrand.push(...(touched ?? []).map(toMark));
+      ofBrand.push(...(named ?? []).map((object) => ({ subject: rollup.name, object })));
+    }
+    if (rollup.proofSql !== undefined) rebuilt.wrong += await wrongSums(tx, rollup.proofSql, values);
   }
   const mark = (owner: Owner, marks: readonly Mark[]) =>
     markPartitions(tx, { brandId, owners: [owner], timeZone: 'UTC', now }, { marks });
   await mark(retailerId, left);
   rebuilt.ofBrand = await mark(null, ofBrand);
   return ran;
+}
+
+async function wrongSums(tx: Tx, sql: string, values: unknown[]): Promise<number> {
+  const { rows } = await tx.query<{ wrong: number }>(sql, values);
+  return rows[0]?.wrong ?? 0;
 }

@@ -156,7 +156,7 @@ test('what cannot be used is refused whole, says where, and what to type next', 
   expect(await db.column('select count(*) from app.fx_rates')).toEqual([0]);
   const gone = await nightshift(['fx', 'import', '/no/such/file.csv', '--json'], { env });
   expect(gone.code).toBe(3);
-  expect(JSON.parse(gone.stderr)).toMatchObject({ error: { code: 'NS_FX_FILE_MISSING' } });
+  expect(JSON.parse(gone.stderr)).toMatchObject({ error: { code: 'NS_FILE_MISSING' } });
   expect(
     await nightshift(['fx', 'show', '--currency', 'USD', '--to', 'Euro', '--day', '2026-04-12'], { env }),
   ).toMatchObject({

@@ -1,7 +1,7 @@
 /** `fx import`: for a machine that cannot reach the feeds, and for custom rates. */
 import type { Command } from 'commander';
 import { frankfurt } from '#connectors/ecb/calendar.ts';
-import { readRates } from '#connectors/ecb/read_rates.ts';
+import { BYTES_MAX, readRates } from '#connectors/ecb/read_rates.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { keepRates } from '#tasks/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -9,11 +9,11 @@ import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { attempt } from '../shared/options/rehearse.ts';
 import { workOfRates } from '../shared/rates_work.ts';
+import { readFileOf } from '../shared/read_file.ts';
 import { openSession } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 import { count } from '../ui/format.ts';
 import { daysToMove } from './moved.ts';
-import { readRateFile } from './read_file.ts';
 
 const NAMED_MAX = 5;
 
@@ -33,7 +33,8 @@ export function addImport(command: Command, cli: Cli): void {
 async function run(cli: Cli, path: string, options: Options): Promise<void> {
   const { dryRun = false, wait } = options;
   const now = options.now ? new Date(options.now) : new Date();
-  const { name, bytes } = await readRateFile(path, cli.io.stdin);
+  const kind = 'a file of the ECB (XML, CSV, or either as zip or gzip)';
+  const { name, bytes } = await readFileOf(path, cli.io.stdin, { kind, bytesMax: BYTES_MAX });
   const published = await readRates(bytes, { source: name, today: frankfurt(now).day });
   await using session = await openSession(cli);
   const { db } = session;

@@ -58,6 +58,12 @@ export function slug(text: string): string {
   return text;
 }
 
+/** A decimal amount, not negative, as text. */
+export function amount(text: string): string {
+  if (/^\d{1,15}(\.\d{1,6})?$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be a decimal amount like 1250.50');
+}
+
 export function currency(text: string): string {
   if (isCurrency(text)) return text;
   throw new InvalidArgumentError('It must be an ISO 4217 code like GBP');

@@ -40,7 +40,7 @@ export const posts = recordTable<Of>({
     kind: firstText('mediaProductType', 'mediaType', 'statusType', 'type'),
     url: firstText('postUrl', 'url'),
     text: firstText('post', 'caption', 'title'),
-    campaign: column('text', (record) => campaignIn(record)),
+    campaign: column('text', (record) => campaignIn(record), { marks: 'post_campaigns' }),
     lacks_metrics: column('boolean', (_, { lacks }) => lacks),
     payload: column('jsonb', (record) => payloadOf(withoutAddresses(splitNumbers(record).words), LEFT_OUT)),
   },

@@ -58,6 +58,9 @@ const ARGUMENTS_MAX = 50;
 
 const own = columnsOf<Of>('text', (_record, key, of) => of[key as keyof Of]);
 
+const isMachine = (record: Fields, key: string) => record[key] === true || record[key] === 'true';
+const isClickOfPerson = (record: Fields) => record.event === 'click' && !isMachine(record, 'sg_machine_open');
+
 export const events = recordTable<Of>({
   name: 'raw.sendgrid_events',
   key: ['id'],
@@ -71,6 +74,9 @@ export const events = recordTable<Of>({
     event: text('event'),
     happened_at: seconds('timestamp', { marks: 'email' }),
     email_hash: own('person', { indexed: true }),
+    clicker: column('text', (record, { person }) => (isClickOfPerson(record) ? person : null), {
+      marks: 'clicks',
+    }),
     message_id: textIfAny('sg_message_id'),
     send_id: columnsOf(
       'text',
@@ -92,10 +98,7 @@ export const events = recordTable<Of>({
     bounce_class: textIfAny('bounce_classification'),
     status: textIfAny('status'),
     attempt: idIfAny('attempt'),
-    is_machine: columnsOf(
-      'boolean',
-      (record, key) => record[key] === true || record[key] === 'true',
-    )('sg_machine_open'),
+    is_machine: columnsOf('boolean', isMachine)('sg_machine_open'),
     url: columnsOf('text', linkOf)('url'),
     source: own('source'),
     payload: column('jsonb', (record, _of, read) => argumentsOf(record, read)),

@@ -27,7 +27,7 @@ export function orderItem(node: Fields): Item {
     id: order.id,
     changedAt: instant(node, 'updatedAt'),
     rows: {
-      [orders.name]: [orders.rowOf(node, { ...order, hasProduct })],
+      [orders.name]: [orders.rowOf(node, { ...order, hasProduct, person: null })],
       [orderLines.name]: each(node, 'lineItems', (line) => orderLines.rowOf(line, order)),
       [agreements.name]: ledger.agreements,
       [sales.name]: ledger.sales,

@@ -21,8 +21,8 @@ import { idOf } from '../api/gid.ts';
 
 /** What every part of an order needs of it. */
 export type Order = { id: string; currency: string; processedAt: Date };
-/** `hasProduct`: the placing of the order sold at least one product. */
-export type PlacedOrder = Order & { hasProduct: boolean };
+/** `hasProduct`: the placing of the order sold at least one product. `person`: the digest of its e-mail address. */
+export type PlacedOrder = Order & { hasProduct: boolean; person: string | null };
 /** An agreement, for the sales in it. */
 export type Entry = Order & { agreementId: string; reason: string; bookedAt: Date };
 
@@ -76,6 +76,11 @@ export const orders = recordTable<PlacedOrder>({
     source_name: textOrNull('sourceName'),
     financial_status: textOrNull('displayFinancialStatus'),
     discount_codes: texts('discountCodes'),
+    utm_campaign: column('text', utmCampaignOf, { indexed: true }),
+    visited_at: column('timestamptz', (node) =>
+      inVisit(node, (visit) => fields.instantOrNull(visit, 'occurredAt')),
+    ),
+    person: column('text', (_, { person }: PlacedOrder) => person, { indexed: true }),
     total_price: money('totalPriceSet'),
     current_total_price: money('currentTotalPriceSet'),
     total_refunded: money('totalRefundedSet'),
@@ -92,6 +97,18 @@ export function numberOf(node: Fields): string {
 
 function countryOf(node: Fields): string {
   return countryIn(node, 'shippingAddress') ?? countryIn(node, 'billingAddress') ?? 'ZZ';
+}
+
+/** Of the last visit before the order; Shopify gives none for orders that no visit led to, or that are older. */
+function inVisit<T>(node: Fields, read: (visit: Fields) => T): T | null {
+  const journey = fields.objectOrNull(node, 'customerJourneySummary');
+  const visit = journey && fields.objectOrNull(journey, 'lastVisit');
+  return visit && under('customerJourneySummary', () => under('lastVisit', () => read(visit)));
+}
+
+function utmCampaignOf(node: Fields): string | null {
+  const utm = inVisit(node, (visit) => fields.objectOrNull(visit, 'utmParameters'));
+  return (utm && fields.textOrNull(utm, 'campaign')?.trim()) || null;
 }
 
 function countryIn(node: Fields, key: string): string | undefined {

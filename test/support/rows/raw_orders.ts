@@ -59,6 +59,11 @@ export type RawOrder = {
   name?: string;
   /** What it came to. */
   total?: string;
+  /** Where it came from. */
+  codes?: readonly string[];
+  utm?: string;
+  visitedAt?: string;
+  person?: string;
   /** The same as the buyer saw it, in another currency. */
   shown?: { currency: string; total: string };
 };
@@ -79,6 +84,7 @@ export function anOrder({
   name = `#${id}`,
   total = '0',
   shown,
+  ...origin
 }: RawOrder = {}): Item {
   const money = { currency, payload: null };
   const saleRows = sales.map((sale, index) => ({
@@ -118,7 +124,10 @@ export function anOrder({
           country,
           source_name: 'web',
           financial_status: 'PAID',
-          discount_codes: [],
+          discount_codes: origin.codes ?? [],
+          utm_campaign: origin.utm ?? null,
+          visited_at: origin.visitedAt ? new Date(origin.visitedAt) : null,
+          person: origin.person ?? null,
           total_price: total,
           current_total_price: '0',
           total_refunded: '0',

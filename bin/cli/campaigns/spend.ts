@@ -1,0 +1,115 @@
+/** `campaigns spend`: one day, or a CSV file of many. */
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { isCurrency } from '#runtime/currencies.ts';
+import { listCampaigns } from '#sql/campaigns/campaigns.ts';
+import { type Spend, storeSpend } from '#sql/campaigns/spend.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
+import { named } from '#sql/tenants/names.ts';
+import { FileInvalid, type Line, readCsv } from '../shared/csv.ts';
+import type { Cli } from '../shared/noun.ts';
+import { readFileOf } from '../shared/read_file.ts';
+import { openSession, type Session } from '../shared/session.ts';
+import { amount, currency, day } from '../ui/arguments.ts';
+import { count } from '../ui/format.ts';
+import { change, ofBrand } from './change.ts';
+
+const BYTES_MAX = 50_000_000;
+
+const shape = z.strictObject({
+  campaign: z.string('is needed'),
+  day: z.iso.date('is not a day like 2026-03-29').refine((text) => !text.startsWith('0000'), 'is not a day'),
+  amount: z.string('is needed').regex(/^\d{1,15}(\.\d{1,6})?$/, 'is not a decimal amount like 1250.50'),
+  currency: z.string('is needed').refine(isCurrency, 'is not an ISO 4217 code like GBP'),
+  source: z.string().max(100, 'is longer than 100 characters').default('manual'),
+});
+
+type Options = {
+  brand: string;
+  day?: string;
+  amount?: string;
+  currency?: string;
+  source: string;
+  file?: string;
+};
+
+export function addSpend(command: Command, cli: Cli): void {
+  const verb = ofBrand(
+    command
+      .command('spend')
+      .description(
+        'store what a campaign cost on a day, or a CSV file: campaign,day,amount,currency[,source]',
+      ),
+  )
+    .argument('[campaign]', 'the campaign, without --file')
+    .option('--day <day>', 'the day', day)
+    .option('--amount <amount>', 'what it cost; replaces what the source said of that day', amount)
+    .option('--currency <currency>', 'its currency', currency)
+    .option(
+      '--source <source>',
+      'who says so: a day has one amount for each source, and their sum counts',
+      'manual',
+    )
+    .option('--file <file>', 'a CSV file with a header, or - for standard input: all of it, or nothing');
+  verb.action(async (name: string | undefined, options: Options) => {
+    const isFile = options.file !== undefined;
+    if (isFile === (name !== undefined)) verb.error('error: name a campaign, or give a --file');
+    const single = [options.day, options.amount, options.currency];
+    if (!isFile && single.includes(undefined)) verb.error('error: --day, --amount and --currency are needed');
+    await store(cli, name, options);
+  });
+}
+
+async function store(cli: Cli, name: string | undefined, options: Options): Promise<void> {
+  const { brand, file } = options;
+  const kind = 'a CSV file';
+  const read =
+    file === undefined ? undefined : await readFileOf(file, cli.io.stdin, { kind, bytesMax: BYTES_MAX });
+  const lines = read && readCsv(read, shape);
+  await using session = await openSession(cli);
+  const { id: brandId } = await findBrand(session.db, brand);
+  const spend =
+    lines && read
+      ? await ofFile(session, brandId, read.name, lines)
+      : [await ofOptions(session, brandId, String(name), options)];
+  const target = read?.name ?? String(name);
+  const changed = await change(session, brandId, (tx) => storeSpend(tx, { brandId, target }, spend));
+  cli.out.record({ brand, rows: spend.length, changed }, () => [
+    changed === 0
+      ? `${count(spend.length, 'row')}, all stored before: nothing changes.`
+      : `${count(changed, 'row')} of ${spend.length} stored.`,
+  ]);
+}
+
+async function ofOptions(session: Session, brandId: string, name: string, options: Options): Promise<Spend> {
+  const campaigns = await listCampaigns(session.db, brandId);
+  const { id: campaignId } = named('campaign', name, campaigns, ({ slug }) => slug);
+  const { day = '', amount = '', currency = '', source } = options;
+  return { campaignId, day, amount, currency, source };
+}
+
+async function ofFile(
+  session: Session,
+  brandId: string,
+  file: string,
+  lines: readonly Line<z.output<typeof shape>>[],
+): Promise<Spend[]> {
+  const campaigns = new Map((await listCampaigns(session.db, brandId)).map(({ slug, id }) => [slug, id]));
+  const seen = new Map<string, number>();
+  const faults = lines.flatMap(({ line, campaign, day, currency, source }) => {
+    const key = JSON.stringify([campaign, day, currency, source]);
+    const before = seen.get(key);
+    seen.set(key, line);
+    return [
+      ...(campaigns.has(campaign) ? [] : [`line ${line}, campaign "${campaign}": there is no such campaign`]),
+      ...(before === undefined
+        ? []
+        : [`line ${line}: says the same day, currency and source as line ${before}`]),
+    ];
+  });
+  if (faults.length > 0) throw new FileInvalid(file, faults, Object.keys(shape.shape));
+  return lines.map(({ campaign, line: _, ...row }) => ({
+    ...row,
+    campaignId: campaigns.get(campaign) ?? '',
+  }));
+}

@@ -1,0 +1,68 @@
+/** Reads CSV with a header. All faults are reported at once, each with line and column, and nothing of such a file is used. */
+import { CsvError, parse } from 'csv-parse/sync';
+import type { z } from 'zod';
+import { coded } from '#runtime/errors.ts';
+import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
+import type { ReadFile } from './read_file.ts';
+
+const NAMED_MAX = 20;
+const ROWS_MAX = 1_000_000;
+
+export class FileInvalid extends coded('NS_FILE_INVALID') {
+  constructor(name: string, faults: readonly string[], columns: readonly string[]) {
+    const more = faults.length > NAMED_MAX ? [`and ${faults.length - NAMED_MAX} more`] : [];
+    super(`${name} cannot be taken: ${[...faults.slice(0, NAMED_MAX), ...more].join('; ')}.`, {
+      hint: `The first line names the columns: ${columns.join(',')}. Nothing was stored.`,
+      context: { name, faults: faults.length },
+    });
+  }
+}
+
+/** A row of the file, with the number of its line. */
+export type Line<T> = T & { line: number };
+
+/** The rows of a file as `shape` reads them. Columns that it does not know are faults, because a name may be misspelt. */
+export function readCsv<T extends z.ZodRawShape>(
+  { name, bytes }: ReadFile,
+  shape: z.ZodObject<T>,
+): Line<z.output<z.ZodObject<T>>>[] {
+  const columns = Object.keys(shape.shape);
+  const refuse = (faults: readonly string[]) => new FileInvalid(name, faults, columns);
+  const rows = parsed(bytes, refuse);
+  const header = rows[0]?.record ?? [];
+  const strange = header.filter((column, at) => !columns.includes(column) || header.indexOf(column) !== at);
+  if (strange.length > 0)
+    throw refuse(
+      strange.map((column) => `line 1: column ${quote(column, VALUE_CHARS_MAX)} is not known, or twice`),
+    );
+  const faults: string[] = [];
+  const lines = rows.slice(1).flatMap(({ record, line }) => {
+    // An empty cell is an absent one, so that what may be left out may be left empty.
+    const cells = header.flatMap((column, at) => (record[at] ? [[column, record[at]] as const] : []));
+    const { success, data, error } = shape.safeParse(Object.fromEntries(cells));
+    if (success) return [{ ...data, line }];
+    for (const { path, message } of error.issues) {
+      const column = String(path[0]);
+      const given = record[header.indexOf(column)] ?? '';
+      faults.push(`line ${line}, ${column} ${quote(given, VALUE_CHARS_MAX)}: ${message}`);
+    }
+    return [];
+  });
+  if (faults.length > 0) throw refuse(faults);
+  return lines;
+}
+
+type Parsed = { record: string[]; line: number };
+
+function parsed(bytes: Buffer, refuse: (faults: string[]) => FileInvalid): Parsed[] {
+  const options = { bom: true, skip_empty_lines: true, trim: true, info: true, to: ROWS_MAX + 2 } as const;
+  let found: { record: string[]; info: { lines: number } }[];
+  try {
+    found = parse(bytes, options) as unknown as typeof found;
+  } catch (error) {
+    if (error instanceof CsvError) throw refuse([`line ${String(error.lines ?? '?')}: ${error.message}`]);
+    throw error;
+  }
+  if (found.length > ROWS_MAX + 1) throw refuse([`it has more than ${ROWS_MAX} lines`]);
+  return found.map(({ record, info }) => ({ record, line: info.lines }));
+}

@@ -1,0 +1,131 @@
+/** Campaigns of a brand. What the rollups must compute again after a change is marked in its transaction. */
+import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
+import { recordAction } from '../tenants/audit.ts';
+import { only } from '../tenants/brands.ts';
+import { named, taking } from '../tenants/names.ts';
+import { keepBrand } from '../tenants/removing.ts';
+
+export type CampaignFields = {
+  name: string;
+  startsOn: string | null;
+  endsOn: string | null;
+  /** Decimal text in major units. */
+  budget: string | null;
+  budgetCurrency: string | null;
+};
+
+export type Campaign = CampaignFields & { id: string; brandId: string; slug: string };
+
+type Acting = { actor?: string };
+
+const COLUMNS = `id, brand_id as "brandId", slug, name, starts_on as "startsOn", ends_on as "endsOn",
+  trim_scale(budget)::text as budget, budget_currency as "budgetCurrency"`;
+
+/** Days of all orders are marked with the first campaign: until then nobody asks which orders belong to none. */
+export async function addCampaign(
+  tx: Tx,
+  { brandId, slug, actor, ...fields }: Omit<Campaign, 'id'> & Acting,
+): Promise<Campaign> {
+  await keepBrand(tx, brandId);
+  const isFirst = (await listCampaigns(tx, brandId)).length === 0;
+  const { name, startsOn, endsOn, budget, budgetCurrency } = fields;
+  const { rows } = await taking('campaign', slug, () =>
+    tx.query<Campaign>(
+      `insert into app.campaigns (brand_id, slug, name, starts_on, ends_on, budget, budget_currency)
+       values ($1, $2, $3, $4, $5, $6, $7) returning ${COLUMNS}`,
+      [brandId, slug, name, startsOn, endsOn, budget, budgetCurrency],
+    ),
+  );
+  if (isFirst) await markOrderDays(tx, brandId);
+  await recordAction(tx, { action: 'campaigns.add', brandId, target: slug, after: fields, actor });
+  return only(rows);
+}
+
+export async function listCampaigns(db: Reader, brandId: string): Promise<Campaign[]> {
+  const { rows } = await db.query<Campaign>(
+    `select ${COLUMNS} from app.campaigns where brand_id = $1 order by slug`,
+    [brandId],
+  );
+  return rows;
+}
+
+export async function findCampaign(db: Reader, brandId: string, slug: string): Promise<Campaign> {
+  return named('campaign', slug, await listCampaigns(db, brandId), (campaign) => campaign.slug);
+}
+
+export async function editCampaign(
+  tx: Tx,
+  campaign: Campaign,
+  changes: Partial<CampaignFields>,
+  { actor }: Acting = {},
+): Promise<void> {
+  const { brandId, id, slug: target, ...before } = campaign;
+  const after = { ...before, ...changes };
+  await tx.query(
+    `update app.campaigns set name = $3, starts_on = $4, ends_on = $5, budget = $6, budget_currency = $7
+     where brand_id = $1 and id = $2`,
+    [brandId, id, after.name, after.startsOn, after.endsOn, after.budget, after.budgetCurrency],
+  );
+  await recordAction(tx, { action: 'campaigns.edit', brandId, target, before, after, actor });
+}
+
+/** With its links and spend. Its orders go to the next touch that names a campaign, or to none. */
+export async function removeCampaign(
+  tx: Tx,
+  { brandId, id, slug: target, name }: Campaign,
+  { actor }: Acting = {},
+): Promise<void> {
+  const which = [brandId, id];
+  await markLinks(tx, brandId, { campaignId: id });
+  await tx.query('delete from app.campaign_links where brand_id = $1 and campaign_id = $2', which);
+  await tx.query(
+    `with gone as (delete from app.campaign_spend where brand_id = $1 and campaign_id = $2 returning day)
+     insert into ops.marks (brand_id, subject, day, marked_at) select distinct $1::uuid, 'campaigns', day, now() from gone`,
+    which,
+  );
+  await tx.query('delete from app.campaigns where brand_id = $1 and id = $2', which);
+  if ((await listCampaigns(tx, brandId)).length === 0) await markOrderDays(tx, brandId);
+  await recordAction(tx, { action: 'campaigns.remove', brandId, target, before: { name }, actor });
+}
+
+/** Sets how long after a touch an order may be credited to it; every order is looked at again. */
+export async function setWindow(
+  tx: Tx,
+  brandId: string,
+  hours: number,
+  { actor }: Acting = {},
+): Promise<void> {
+  const { rows } = await tx.query<{ slug: string; hours: number }>(
+    'select slug, attribution_hours as hours from app.brands where id = $1 for no key update',
+    [brandId],
+  );
+  const { slug: target, hours: before } = only(rows);
+  if (before === hours) return;
+  await tx.query('update app.brands set attribution_hours = $2 where id = $1', [brandId, hours]);
+  await markLinks(tx, brandId, {});
+  const change = { before: { hours: before }, after: { hours } };
+  await recordAction(tx, { action: 'campaigns.window', brandId, target, ...change, actor });
+}
+
+/** Marks what links name: those of a campaign, or all. Which orders that reaches is looked up by the rollup. */
+export async function markLinks(
+  tx: Tx,
+  brandId: string,
+  { campaignId, kind, value }: { campaignId?: string; kind?: string; value?: string },
+): Promise<void> {
+  await tx.query(
+    `insert into ops.marks (brand_id, subject, object, marked_at)
+     select brand_id, 'links', kind || ' ' || value, now() from app.campaign_links
+     where brand_id = $1 and ($2::uuid is null or campaign_id = $2) and ($3::text is null or (kind, value) = ($3, $4::text))`,
+    [brandId, campaignId ?? null, kind ?? null, value ?? null],
+  );
+}
+
+async function markOrderDays(tx: Tx, brandId: string): Promise<void> {
+  await tx.query(
+    `insert into ops.marks (brand_id, subject, day, marked_at)
+     select distinct brand_id, 'campaigns', day, now() from agg.order_days where brand_id = $1`,
+    [brandId],
+  );
+}

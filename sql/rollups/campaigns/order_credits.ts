@@ -1,0 +1,26 @@
+import { defineRollup } from '../define.ts';
+
+/** Of the brand: a letter of its one account reaches orders of all its retailers. */
+export const orderCredits = defineRollup(import.meta.url, {
+  name: 'order_credits',
+  of: 'brand',
+  object: 'order_id',
+  reads: ['agg.order_days', 'fact.email_clicks', 'fact.campaign_posts'],
+  writes: 'agg.order_credits',
+  grain: ['brand_id', 'connection_id', 'order_id'],
+  measures: [
+    'retailer_id',
+    'day',
+    'currency',
+    'is_counted',
+    'net_sales',
+    'campaign_id',
+    'touch_kind',
+    'touch',
+    'touched_at',
+    'touched_on',
+  ],
+  changesWith: ['order_days', 'credits'],
+  exchanges: { as: 'credits', subjects: ['links', 'clicks', 'post_campaigns'] },
+  handsOn: 'query',
+});

@@ -1,0 +1,29 @@
+import { defineRollup } from '../define.ts';
+
+export const orderDays = defineRollup(import.meta.url, {
+  name: 'order_days',
+  reads: ['fact.ledger', 'fact.placed_orders'],
+  writes: 'agg.order_days',
+  grain: ['brand_id', 'day', 'retailer_id', 'connection_id', 'order_id'],
+  measures: [
+    'currency',
+    'placed_at',
+    'is_placed',
+    'is_counted',
+    'customer_id',
+    'person',
+    'country',
+    'utm_campaign',
+    'visited_at',
+    'discount_codes',
+    'units',
+    'units_returned',
+    'gross_sales',
+    'discounts',
+    'returns',
+    'net_sales',
+  ],
+  changesWith: ['sales'],
+  handsOn: 'changes',
+  names: "connection_id || ' ' || order_id",
+});
