@@ -190,6 +190,7 @@ create index figure_checks_failing on ops.figure_checks (brand_id, rollup, day) 
 comment on table ops.figure_checks is 'sums of a rollup beside those that they must equal, for each day that it computed';
 comment on column ops.figure_checks.checked_at is 'when the two were first as they are';
 
+update ops.streams set feeds = feeds || '{campaigns}' where stream in ('shopify.orders', 'sendgrid.events');
 insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
 values ('order_days', 'sales', '{sales}', false),
        ('order_credits', 'campaigns', '{order_days,credits,links,clicks,post_campaigns}', false),
@@ -337,3 +338,4 @@ comment on column bi.order_credits.touch is 'the code, the utm_campaign, or the 
 comment on column bi.order_credits.touched_at is 'when the touch was: an order''s own code counts at the order';
 comment on column bi.order_credits.touched_on is 'the same as a day in the brand''s time zone';
 comment on column bi.order_credits.computed_at is 'when the credit last changed';
+comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales), product_sales (daily_product_sales), payments (daily_payments), mrr (daily_mrr), social (daily_social, social_posts), email (daily_email) or campaigns (daily_campaigns, order_credits)';

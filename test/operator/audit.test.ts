@@ -38,6 +38,7 @@ const READS = [
     'privacy show',
   ],
   ...['mail list', 'mail show'],
+  ...['campaigns list', 'campaigns show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 
@@ -72,6 +73,25 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { after: { request: 1, kind: 'erase_person', due: expect.any(String) } },
   ],
   ['privacy done 1 --brand acme', 'privacy.done', { after: { request: 1, done: true } }],
+  ['campaigns add sale --brand acme', 'campaigns.add', { before: null, after: { name: 'sale' } }],
+  [
+    'campaigns edit sale --brand acme --name Sale',
+    'campaigns.edit',
+    { before: { name: 'sale' }, after: { name: 'Sale' } },
+  ],
+  [
+    'campaigns link sale hashtag Sun --brand acme',
+    'campaigns.link',
+    { after: { kind: 'hashtag', value: 'sun' } },
+  ],
+  [
+    'campaigns spend sale --brand acme --day 2026-05-01 --amount 10 --currency EUR',
+    'campaigns.spend',
+    { details: { rows: 1, changed: 1 } },
+  ],
+  ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],
+  ['campaigns unlink sale hashtag sun --brand acme', 'campaigns.unlink', { before: { value: 'sun' } }],
+  ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],
   ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
   [
     'retailers rename de fr --brand acme',

@@ -87,7 +87,9 @@ test('a change marks each day once, however many tables and streams touch it', a
   expect(await db.transaction((tx) => changeTimeZone(tx, 'Pacific/Auckland', change))).toMatchObject({
     days: 2,
   });
-  expect(await db.column('select day from ops.marks order by day')).toEqual(['2024-05-01', '2024-05-02']);
+  expect(await db.column('select day from ops.marks where retailer_id is not null order by day')).toEqual([
+    ...['2024-05-01', '2024-05-02'],
+  ]);
 });
 
 test('a change of the reporting currency reaches every row', async () => {

@@ -89,7 +89,15 @@ test('whatever is marked, some rollup of such partitions follows, and none follo
   const ofRollups = rollups.flatMap((rollup) =>
     rollup.handsOn ? [`${handsOnObjects(rollup) ? 'object' : 'day'} of ${rollup.name}`] : [],
   );
-  const marked = new Set([...ofStreams, ...ofRollups, 'day of fx', 'day of calendar']);
+  const named = rollups.flatMap(({ names, name }) => (names ? [`object of ${name}`] : []));
+  const ofOperators = [
+    'object of credits',
+    'object of links',
+    'day of campaigns',
+    'day of fx',
+    'day of calendar',
+  ];
+  const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators]);
   const followed = rollups.flatMap(({ changesWith, object }) =>
     changesWith.map((subject) => `${object ? 'object' : 'day'} of ${subject}`),
   );

@@ -75,6 +75,7 @@ export const events = recordTable<Of>({
     happened_at: seconds('timestamp', { marks: 'email' }),
     email_hash: own('person', { indexed: true }),
     clicker: column('text', (record, { person }) => (isClickOfPerson(record) ? person : null), {
+      indexed: true,
       marks: 'clicks',
     }),
     message_id: textIfAny('sg_message_id'),

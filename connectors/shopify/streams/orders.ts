@@ -38,7 +38,7 @@ export const ordersStream = collectionStream({
   name: 'shopify.orders',
   scopes: ['read_orders', 'read_customers', 'read_products'],
   scopesOptional: [ALL_ORDERS],
-  feeds: ['sales', 'product_sales'],
+  feeds: ['sales', 'product_sales', 'campaigns'],
   target: ordersCollection.target,
   collectionFor: () => ordersCollection,
   hidden: hiddenOrders,

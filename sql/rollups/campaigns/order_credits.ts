@@ -20,7 +20,7 @@ export const orderCredits = defineRollup(import.meta.url, {
     'touched_at',
     'touched_on',
   ],
-  changesWith: ['order_days', 'credits'],
+  changesWith: ['order_days', 'credits', 'links', 'clicks', 'post_campaigns'],
   exchanges: { as: 'credits', subjects: ['links', 'clicks', 'post_campaigns'] },
   handsOn: 'query',
 });
