@@ -51,7 +51,7 @@ type Place = { brandId: string; connectionId: string };
 async function everyPage(db: BenchDb, place: Place, pages: readonly string[]): Promise<void> {
   const { tables, dependents } = ordersStream;
   for (const page of pages) {
-    const items = (JSON.parse(page) as Record<string, unknown>[]).map(orderItem);
+    const items = (JSON.parse(page) as Record<string, unknown>[]).map((node) => orderItem(node));
     await db.transaction((tx) => loadItems(tx, { ...place, tables, dependents, now: NOW }, items));
   }
 }

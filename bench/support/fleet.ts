@@ -72,7 +72,7 @@ async function readAll(tx: Tx, keyring: Keyring, connection: Connection, now: Da
   const key = { brandId, connectionId };
   const [target, items]: [Pick<LoadTarget, 'tables' | 'dependents'>, Item[]] =
     provider === 'shopify'
-      ? [ordersStream, orders.map(orderItem)]
+      ? [ordersStream, orders.map((node) => orderItem(node))]
       : [{ tables: [balanceTransactions] }, bookings.map((booking) => toItem(booking, { sentAt: now }))];
   await loadItems(tx, { ...key, ...target, now }, items);
   const streams = streamsOf(provider).map(({ name }) => name);

@@ -54,6 +54,8 @@ alter table raw.shopify_orders add column utm_campaign text, add column visited_
 comment on column raw.shopify_orders.utm_campaign is 'utm_campaign of the last visit before the order';
 comment on column raw.shopify_orders.visited_at is 'when that visit was';
 comment on column raw.shopify_orders.person is 'digest of the e-mail address of the order, as sql/tenants/persons.ts makes it';
+alter table app.connections add column reads_persons boolean not null default false;
+comment on column app.connections.reads_persons is 'whether e-mail addresses, which the provider protects, are asked for; only their digests are stored';
 alter table raw.sendgrid_events add column clicker text;
 comment on column raw.sendgrid_events.clicker is 'email_hash of a click of a person; null for other events, and for programs that follow links unasked';
 create index sendgrid_events_of_clicker on raw.sendgrid_events (brand_id, connection_id, clicker, happened_at)

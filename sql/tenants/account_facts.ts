@@ -48,6 +48,27 @@ export async function setAccountZone(tx: Tx, which: Which, accountZone: string |
   });
 }
 
+/** Whether the connection asks for e-mail addresses, which providers protect, and stores their digests. */
+export async function setReadsPersons(tx: Tx, which: Which, readsPersons: boolean): Promise<void> {
+  const { brandId, connectionId, actor } = which;
+  const { rows } = await tx.query<{ name: string; before: boolean }>(
+    `update app.connections c set reads_persons = $3
+     from (
+       select brand_id, id, reads_persons from app.connections
+       where brand_id = $1 and id = $2 for no key update
+     ) was
+     where c.brand_id = was.brand_id and c.id = was.id
+     returning c.name, was.reads_persons as before`,
+    [brandId, connectionId, readsPersons],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
+  await recordAction(tx, {
+    ...{ action: 'connections.persons', brandId, target: row.name, actor },
+    ...{ before: { readsPersons: row.before }, after: { readsPersons } },
+  });
+}
+
 /**
  * Notes that the key belongs to the account, or that the provider does not say. A key or address that was stored
  * after the connection was opened has not been checked.

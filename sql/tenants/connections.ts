@@ -50,6 +50,8 @@ export type OpenConnection = Connection & {
   accountAskedAt?: Date | null;
   /** When the key was last replaced, to the microsecond. */
   secretChangedAt?: string | null;
+  /** Whether digests of e-mail addresses may be made of protected fields. */
+  readsPersons?: boolean;
 };
 
 export type Keyring = {
@@ -160,7 +162,8 @@ export async function openConnection(
 ): Promise<OpenConnection> {
   const { rows } = await db.query<Omit<OpenConnection, 'secret'> & { sealed: Buffer; keyId: string }>(
     `select ${COLUMNS}, c.secret as sealed, c.secret_key_id as "keyId", b.slug as brand, b.time_zone as "timeZone",
-            c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt"
+            c.account_asked_at as "accountAskedAt", c.secret_changed_at::text as "secretChangedAt",
+            c.reads_persons as "readsPersons"
      from app.connections c join app.brands b on b.id = c.brand_id
      where c.brand_id = $1 and c.id = $2`,
     [brandId, connectionId],

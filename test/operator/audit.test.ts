@@ -125,6 +125,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { before: { keyChangedAt: null }, after: { keyChangedAt: expect.any(String) } },
   ],
   ['connections reseal', 'connections.reseal', { after: { keyId: 'test' } }],
+  ['connections persons three on --brand acme', 'connections.persons', { after: { readsPersons: true } }],
   [
     'connections move three --brand acme --retailer fr --yes',
     'connections.move',

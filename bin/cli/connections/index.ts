@@ -7,6 +7,7 @@ import { addLimits } from './limits.ts';
 import { addList } from './list.ts';
 import { addMove, addSetUrl } from './move.ts';
 import { addMap, addParts, addUnmap } from './parts.ts';
+import { addPersons } from './persons.ts';
 import { addRemove, addRename } from './remove.ts';
 import { addWebhooks } from './webhooks/index.ts';
 import { addZone } from './zone.ts';
@@ -30,6 +31,7 @@ export const noun: Noun = (command, cli) => {
     addSetUrl,
     addLimits,
     addWebhooks,
+    addPersons,
     addZone,
   ]) {
     add(command, cli);

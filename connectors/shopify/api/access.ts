@@ -1,6 +1,7 @@
 /** Checks what the key of a connection may read before anything is read, because Shopify omits hidden data silently. */
 import { z } from 'zod';
 import type { Connection } from '#sql/tenants/connections.ts';
+import type { PersonOf } from '#sql/tenants/persons.ts';
 import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
 import { storedRows } from '../../kit/stored/stored.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
@@ -33,6 +34,8 @@ export type Access = {
   currency: string;
   timeZone: string;
   createdAt: Date;
+  /** The digest of an e-mail address, if the connection reads persons. */
+  personOf?: PersonOf;
 };
 
 export async function readAccess(shopify: Shopify): Promise<Access> {

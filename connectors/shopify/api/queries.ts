@@ -68,7 +68,8 @@ const QUANTITIES = 'quantities(names: ["available", "on_hand", "committed", "inc
 const level = (names: boolean) =>
   `id isActive updatedAt location { id ${names ? 'name' : ''} } ${QUANTITIES}`;
 
-const ORDER_TREE = `${ORDER}
+/** The address is a protected field: it is asked for only where the connection reads persons. */
+const orderTree = (email: boolean) => `${ORDER} ${email ? 'email' : ''}
   lineItems(first: ${LINES_FIRST}) { ${PAGE_INFO} nodes { ${LINE} } }
   agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
     sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } }`;
@@ -132,8 +133,10 @@ function countQuery(name: string, root: string, more: string): RootQuery {
 /** Without an explicit limit a count ends at 10,000. */
 const WITHOUT_LIMIT = ', limit: null';
 
-export const ordersPage = pageQuery('OrdersPage', { root: 'orders', cost: 500, node: ORDER_TREE });
-export const ordersById = byIdQuery('OrdersById', { type: 'Order', cost: 500, node: ORDER_TREE });
+export const ordersPage = (email: boolean) =>
+  pageQuery('OrdersPage', { root: 'orders', cost: 500, node: orderTree(email) });
+export const ordersById = (email: boolean) =>
+  byIdQuery('OrdersById', { type: 'Order', cost: 500, node: orderTree(email) });
 export const orderLines = childrenQuery('OrderLines', {
   parent: 'order',
   list: 'lineItems',
@@ -271,8 +274,10 @@ export const webhookDelete: Query = {
 const argument = (filter: string) => (filter === '' ? '' : `(query: ${JSON.stringify(filter)})`);
 const edges = (node: string) => `{ edges { node { ${node} } } }`;
 
-export const bulkOrders = (filter: string): string =>
-  `{ orders${argument(filter)} ${edges(`${ORDER}
+export const bulkOrders =
+  (email: boolean) =>
+  (filter: string): string =>
+    `{ orders${argument(filter)} ${edges(`${ORDER} ${email ? 'email' : ''}
     lineItems ${edges(LINE)}
     agreements ${edges(`${AGREEMENT} sales ${edges(SALE)}`)}`)} }`;
 

@@ -1,6 +1,7 @@
 /** Turns an order of Shopify into rows. Definitions: docs/data-dictionary.md. */
 import type { Item, Row } from '#sql/load/table.ts';
-import { currency, each, type Fields, instant } from '../../kit/fields.ts';
+import type { PersonOf } from '#sql/tenants/persons.ts';
+import { currency, each, type Fields, instant, textOrNull } from '../../kit/fields.ts';
 import {
   agreements,
   numberOf,
@@ -14,7 +15,8 @@ import {
 
 type Ledger = { agreements: Row[]; sales: Row[]; hasProduct: boolean };
 
-export function orderItem(node: Fields): Item {
+/** `personOf` makes the digest of the e-mail address, where that was asked for. */
+export function orderItem(node: Fields, personOf?: PersonOf): Item {
   const order = {
     id: numberOf(node),
     currency: currency(node, 'currencyCode'),
@@ -23,11 +25,13 @@ export function orderItem(node: Fields): Item {
   const refundRows = each(node, 'refunds', (refund) => refunds.rowOf(refund, order));
   const ledger = ledgerOf(order, node, refundRows);
   const { hasProduct } = ledger;
+  const email = personOf ? textOrNull(node, 'email') : null;
+  const person = email === null ? null : (personOf?.(email) ?? null);
   return {
     id: order.id,
     changedAt: instant(node, 'updatedAt'),
     rows: {
-      [orders.name]: [orders.rowOf(node, { ...order, hasProduct, person: null })],
+      [orders.name]: [orders.rowOf(node, { ...order, hasProduct, person })],
       [orderLines.name]: each(node, 'lineItems', (line) => orderLines.rowOf(line, order)),
       [agreements.name]: ledger.agreements,
       [sales.name]: ledger.sales,

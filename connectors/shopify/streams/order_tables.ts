@@ -2,7 +2,7 @@
 import { quote, shown, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { column, columnsOf, others, recordTable, rest } from '../../kit/columns.ts';
 import * as fields from '../../kit/fields.ts';
-import { type Fields, InvalidField, under } from '../../kit/fields.ts';
+import { type Fields, InvalidField, isObject, under } from '../../kit/fields.ts';
 import {
   currency,
   flag,
@@ -26,8 +26,8 @@ export type PlacedOrder = Order & { hasProduct: boolean; person: string | null }
 /** An agreement, for the sales in it. */
 export type Entry = Order & { agreementId: string; reason: string; bookedAt: Date };
 
-/** These are stored as rows of their own, so the payload of the order omits them. */
-const PARTS = new Set(['lineItems', 'agreements', 'refunds', 'transactions']);
+/** These are stored as rows of their own, or not at all, so the payload of the order omits them. */
+const PARTS = new Set(['lineItems', 'agreements', 'refunds', 'transactions', 'email']);
 /** Fields that a bulk line has for its place in the file. */
 const PLACE = new Set(['__parentId']);
 const AGREEMENT_PARTS = new Set(['sales', '__parentId']);
@@ -101,9 +101,11 @@ function countryOf(node: Fields): string {
 
 /** Of the last visit before the order; Shopify gives none for orders that no visit led to, or that are older. */
 function inVisit<T>(node: Fields, read: (visit: Fields) => T): T | null {
-  const journey = fields.objectOrNull(node, 'customerJourneySummary');
-  const visit = journey && fields.objectOrNull(journey, 'lastVisit');
-  return visit && under('customerJourneySummary', () => under('lastVisit', () => read(visit)));
+  const { customerJourneySummary: journey } = node;
+  const visit = isObject(journey) ? journey.lastVisit : null;
+  return isObject(visit)
+    ? under('customerJourneySummary', () => under('lastVisit', () => read(visit)))
+    : null;
 }
 
 function utmCampaignOf(node: Fields): string | null {

@@ -1,5 +1,6 @@
 /** Orders with everything that belongs to them, each read and stored as one object. */
 
+import type { PersonOf } from '#sql/tenants/persons.ts';
 import { type Fields, text } from '../../kit/fields.ts';
 import { paginate } from '../../kit/http/paginate.ts';
 import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
@@ -12,15 +13,18 @@ import { childPage, completeList } from '../sync/nested_pages.ts';
 import { orderItem } from './order_rows.ts';
 import { orderTables } from './order_tables.ts';
 
-export const ordersCollection: Collection = {
+const target = { tables: orderTables, dependents: [firstOrders] };
+
+/** `personOf`: only where the connection reads persons. */
+export const ordersCollection = (personOf?: PersonOf): Collection => ({
   name: 'orders',
-  target: { tables: orderTables, dependents: [firstOrders] },
-  page: ordersPage,
+  target,
+  page: ordersPage(personOf !== undefined),
   count: ordersCount,
-  byIds: ordersById,
+  byIds: ordersById(personOf !== undefined),
   type: 'Order',
   pageSize: 50,
-  bulk: bulkOrders,
+  bulk: bulkOrders(personOf !== undefined),
   createdFilter: 'created_at',
   shape: [
     { list: 'lineItems', type: 'LineItem' },
@@ -31,16 +35,16 @@ export const ordersCollection: Collection = {
     lineItems: await completeList(shopify, orderLines, node, 'lineItems'),
     agreements: await wholeLedger(shopify, node),
   }),
-  toItem: orderItem,
-};
+  toItem: (node) => orderItem(node, personOf),
+});
 
 export const ordersStream = collectionStream({
   name: 'shopify.orders',
   scopes: ['read_orders', 'read_customers', 'read_products'],
   scopesOptional: [ALL_ORDERS],
   feeds: ['sales', 'product_sales', 'campaigns'],
-  target: ordersCollection.target,
-  collectionFor: () => ordersCollection,
+  target,
+  collectionFor: ({ personOf }) => ordersCollection(personOf),
   hidden: hiddenOrders,
 });
 

@@ -1,5 +1,6 @@
 /** The state of one run of a stream of Shopify. */
 import { messageOf, verdictOf } from '#runtime/errors.ts';
+import { personsOf } from '#sql/tenants/persons.ts';
 import { isAlone } from '../../kit/account_run.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
 import type { StreamContext } from '../../kit/stream.ts';
@@ -37,8 +38,10 @@ export async function openRun(context: StreamContext, { name, scopes }: StreamNe
 async function open(context: StreamContext): Promise<Opened> {
   const shopify = openShopify(context);
   const access = await readAccess(shopify);
-  await assertShop(access, context.connection, context.db);
-  return { shopify, access };
+  const { connection, db, sealer } = context;
+  await assertShop(access, connection, db);
+  if (!connection.readsPersons) return { shopify, access };
+  return { shopify, access: { ...access, personOf: await personsOf(db, sealer, connection.brandId) } };
 }
 
 /** Undefined if Shopify refuses the common request: then each stream sends its own, and can fail separately. */
