@@ -66,7 +66,14 @@ export const events = recordTable<Of>({
   key: ['id'],
   keeps: 'events',
   marksAccountDays: true,
-  personal: { of: { column: 'email_hash', as: 'email' }, empties: ['url'], keeps: ['ns_mail'] },
+  personal: {
+    ...{
+      of: { column: 'email_hash', as: 'email' },
+      within: ['clicker'],
+      empties: ['url'],
+      keeps: ['ns_mail'],
+    },
+  },
   partColumn: 'parts',
   partsAlsoOf: { by: 'single_send_id', table: 'raw.sendgrid_single_sends' },
   columns: {

@@ -56,7 +56,7 @@ export const orders = recordTable<PlacedOrder>({
   name: 'raw.shopify_orders',
   key: ['id'],
   digested: true,
-  personal: { of: { column: 'customer_id', as: 'customer' }, keeps: ['totalPriceSet'] },
+  personal: { of: { column: 'customer_id', as: 'customer' }, empties: ['person'], keeps: ['totalPriceSet'] },
   columns: {
     id: column('text', numberOf),
     name: text('name', { indexed: true }),
