@@ -72,7 +72,8 @@ export const rollup = defineTask({
     const { brandId, retailerId } = which;
     for (const { as, warning } of counting)
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
-    if (wrong > 0) log.error({ brandId, retailerId, sums: wrong }, 'sums differ from those that they must equal');
+    if (wrong > 0)
+      log.error({ brandId, retailerId, sums: wrong }, 'sums differ from those that they must equal');
     return { ...total, ...(objects > 0 && { objects }), ...(wrong > 0 && { wrong }), ...counted };
   },
 });
