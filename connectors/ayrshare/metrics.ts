@@ -151,12 +151,17 @@ export type Metric = { metric: string; value: number; field: string };
 export function readMetrics(map: MetricMap, platform: string, numbers: Fields): Metric[] {
   return Object.entries(map[platform] ?? {}).flatMap(([metric, sources]) => {
     for (const field of listOf(sources)) {
-      const parts = field.split(' + ').map((path) => numberAt(numbers, path));
-      if (parts.every((part) => part !== undefined))
-        return { metric, value: parts.reduce((sum, part) => sum + part, 0), field };
+      const value = numberOf(numbers, field);
+      if (value !== undefined) return { metric, value, field };
     }
     return [];
   });
+}
+
+/** The number of a field, or of a sum of fields. */
+export function numberOf(numbers: Fields, field: string): number | undefined {
+  const parts = field.split(' + ').map((path) => numberAt(numbers, path));
+  return parts.every((part) => part !== undefined) ? parts.reduce((sum, part) => sum + part, 0) : undefined;
 }
 
 /** Every field that is read, as `<network>.<field>`. */

@@ -164,3 +164,29 @@ select brand_id, brand, day, source,
 from judged;
 
 comment on column bi.completeness.state is 'final; settling: nothing is wrong, but its nature is to move for some days; provisional: not proven yet, and not late; late: not proven although the day has been over for 12 hours. Of a fault nobody knows which day it is in: then none is final';
+
+comment on column raw.ayrshare_post_readings.field is 'the fields of the network that the number was read from; no difference is taken between two';
+
+-- A number that is read from another field is another series, whatever version of the map says so.
+create or replace view fact.social_readings as
+select r.brand_id, r.connection_id, r.id as post_id, r.platform, r.published_at, r.read_at, r.metric, r.value,
+       e.read_at is null as is_first, (e.mapping_version, e.field) <> (r.mapping_version, r.field) as is_break,
+       case when (e.mapping_version, e.field) = (r.mapping_version, r.field) then r.value - e.value end as gained
+from raw.ayrshare_post_readings r
+left join lateral (
+  select * from raw.ayrshare_post_readings o
+  where o.brand_id = r.brand_id and o.connection_id = r.connection_id
+    and (o.id, o.metric, o.read_at) < (r.id, r.metric, r.read_at)
+  order by o.id desc, o.metric desc, o.read_at desc limit 1
+) e on (e.id, e.metric) = (r.id, r.metric);
+
+create or replace view fact.social_account_readings as
+select r.brand_id, r.connection_id, r.id as platform, r.read_at, r.metric, r.value, e.read_at as read_before_at,
+       case when (e.mapping_version, e.field) = (r.mapping_version, r.field) then r.value - e.value end as gained
+from raw.ayrshare_account_readings r
+left join lateral (
+  select * from raw.ayrshare_account_readings o
+  where o.brand_id = r.brand_id and o.connection_id = r.connection_id
+    and (o.id, o.metric, o.read_at) < (r.id, r.metric, r.read_at)
+  order by o.id desc, o.metric desc, o.read_at desc limit 1
+) e on (e.id, e.metric) = (r.id, r.metric);

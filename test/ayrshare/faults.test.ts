@@ -30,7 +30,8 @@ const refusal = (platform: string, code: number, more: object = {}) => ({ platfo
 
 test('a network that must be linked again is named, and the others are read', async () => {
   await using db = await freshDb();
-  await using sandbox = await ayrshareSandbox({ ...files, refusals: [refusal('facebook', 156)] });
+  const all = { ...files, posts: [...(files.posts ?? []), aPost('1_0', '2026-02-01T10:00:00Z', 7)] };
+  await using sandbox = await ayrshareSandbox({ ...all, refusals: [refusal('facebook', 156)] });
   const one = await connectAyrshare(db, sandbox);
   await one.syncEach();
   const cause = expect.stringContaining('facebook has to be linked again in Ayrshare: 156');
@@ -46,10 +47,57 @@ test('a network that must be linked again is named, and the others are read', as
   // By the hour a broken link is not asked again; by day it is, and heals.
   await sandbox.at(later(1));
   await one.syncAll({ now: later(1) });
-  await sandbox.serve(files, later(24));
+  await sandbox.serve(all, later(24));
   await one.syncAll({ now: later(24) });
   expect(await one.causes()).toEqual([]);
-  expect(await one.rows('id', 'raw.ayrshare_posts')).toHaveLength(2);
+  expect(await one.rows('id', 'raw.ayrshare_posts')).toHaveLength(3); // with its history
+});
+
+test('whatever is said of one network stops no other, in a list or together with others', async () => {
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox(files);
+  const one = await connectAyrshare(db, sandbox);
+  await sandbox.faults(
+    { kind: 'status', on: 'ayrshare', status: 403, match: '/history/facebook', count: 0 },
+    { kind: 'status', on: 'ayrshare', status: 400, match: '"facebook"', count: 0 },
+    { kind: 'status', on: 'ayrshare', status: 503, retryAfter: 100, match: '"linkedin"', count: 0 },
+  );
+  await one.syncEach();
+  expect(await one.rows('id', 'raw.ayrshare_posts')).toEqual([{ id: 'instagram/i1' }]);
+  const followers = () => one.rows('id', 'raw.ayrshare_account_readings', "and metric = 'followers'");
+  expect(await followers()).toEqual([{ id: 'instagram' }]);
+  const [accounts, posts] = await one.causes();
+  expect(accounts?.cause).toMatch(/facebook cannot be read.*; linkedin cannot be read/);
+  expect(posts?.cause).toMatch(/facebook cannot be read/);
+  await sandbox.faults({ kind: 'status', on: 'ayrshare', status: 400, match: ',"', count: 0 }); // several in one
+  await sandbox.at(later(1));
+  await one.syncAll({ now: later(1) });
+  expect(await followers()).toEqual([{ id: 'instagram' }, { id: 'linkedin' }]);
+});
+
+test('a profile that was suspended is seen to be well with the next run', async () => {
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox(files, { [PROFILE]: { suspended: true } });
+  const one = await connectAyrshare(db, sandbox);
+  await db.query('update app.connections set account_asked_at = now()');
+  await one.sync('profiles');
+  expect(await one.causes()).toMatchObject([{ cause: expect.stringContaining('suspended') }]);
+  await sandbox.serve(files, later(1), {});
+  await one.sync('profiles', { now: later(1) });
+  expect(await one.causes()).toEqual([]);
+});
+
+test('posts that are listed leave what single posts have set aside', async () => {
+  const post = aPost('1_1', '2026-11-18T10:00:00Z', 5, { analytics: { mediaView: 'many' } });
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox({ accounts: files.accounts ?? [], posts: [post] });
+  const one = await connectAyrshare(db, sandbox);
+  const aside = () => one.rows('stream, row_key', 'ops.rejected_rows');
+  for (const stream of ['posts', 'post_metrics']) await one.sync(stream);
+  const rejected = [{ stream: 'ayrshare.post_metrics', row_key: 'facebook/1_1' }];
+  expect(await aside()).toEqual(rejected);
+  await one.sync('posts', { full: true });
+  expect(await aside()).toEqual(rejected);
 });
 
 test('by the hour one broken network in a common answer spoils no other', async () => {
@@ -222,8 +270,9 @@ test('a first load that breaks off goes on behind its last page, and nothing is 
   );
   await using sandbox = await ayrshareSandbox({ accounts: files.accounts ?? [], posts });
   const one = await connectAyrshare(db, sandbox);
-  await sandbox.faults({ kind: 'status', on: 'ayrshare', status: 400, match: 'next=', after: 1 });
-  await expect(one.sync('posts')).rejects.toMatchObject({ code: 'NS_REQUEST_REFUSED' });
+  await sandbox.faults({ kind: 'status', on: 'ayrshare', status: 429, match: 'next=', after: 1 });
+  await expect(one.sync('posts')).rejects.toMatchObject({ code: 'NS_RATE_LIMITED' });
+  await db.query('update ops.rate_budgets set blocked_until = null');
   expect(await one.rows('count(*)', 'raw.ayrshare_posts')).toEqual([{ count: 200 }]);
   await sandbox.asked();
   await one.sync('posts');

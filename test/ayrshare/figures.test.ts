@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { assertHolds } from '../support/property.ts';
-import { days, load, type Reading, roll, twoProfiles } from '../support/rows/social.ts';
+import { days, load, type Reading, read, roll, twoProfiles } from '../support/rows/social.ts';
 import type { Place } from '../support/rows/two_brands.ts';
 
 const likes = (post: string, day: string, value: number, more: object = {}): Reading => ({
@@ -114,6 +114,20 @@ test('no difference is taken where the map of fields has changed', async () => {
     { day: '2026-11-01', likes: 100, breaks: 0 },
     { day: '2026-11-06', likes: null, breaks: 1 },
     { day: '2026-11-07', likes: 1, breaks: 0 },
+  ]);
+});
+
+test('a number that is read from another field is a break, and its day is unknown, not 0', async () => {
+  await using db = await freshDb();
+  const [one] = await twoProfiles(db);
+  await load(db, one, [likes('p', '05', 100, { comments: 3 })]);
+  await db.query("update raw.ayrshare_post_readings set field = 'reactions.total' where metric = 'likes'");
+  await load(db, one, [likes('p', '06', 400)]);
+  await read(db, one, '2026-11-06', ['likes', 'comments']);
+  await roll(db, one);
+  expect(await days(db, one, 'likes, comments, breaks')).toEqual([
+    { day: '2026-11-01', likes: 100, comments: 3, breaks: 0 },
+    { day: '2026-11-06', likes: null, comments: 0, breaks: 1 },
   ]);
 });
 

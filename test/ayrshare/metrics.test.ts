@@ -11,6 +11,7 @@ import {
   readMetrics,
 } from '#connectors/ayrshare/metrics.ts';
 import { retirements } from '#connectors/ayrshare/retirements.ts';
+import { nextOf } from '#connectors/ayrshare/streams/post_metrics.ts';
 
 type Fixture = {
   name: string;
@@ -132,4 +133,25 @@ test('the code of an error decides before its status', () => {
   });
   expect(failing(403, { status: 'error', message: 'Plan' })).toMatchObject({ code: 'NS_SCOPE_MISSING' });
   expect(failing(400, { status: 'error', code: 9 })).toMatchObject({ code: 'NS_REQUEST_REFUSED' });
+});
+
+test('where one network was asked, an error without a network is its own', () => {
+  const body = { status: 'partial', errors: [{ status: 'error', code: 156, message: 'not linked' }] };
+  expect(networksOf(body, ['facebook']).get('facebook')).toMatchObject({ kind: 'unlinked' });
+  expect(networksOf(body, ['facebook', 'tiktok']).get('facebook')).toMatchObject({ kind: 'empty' });
+});
+
+test('of more posts than a night asks for each has its turn, and a network without numbers takes few', () => {
+  const post = (platform: string) => (_: unknown, index: number) => ({
+    ...{ id: `${platform}/${index}`, platform, published_at: new Date(index) },
+  });
+  const lacking = Array.from({ length: 200 }, post('facebook'));
+  const first = nextOf({ networks: {} }, lacking);
+  expect([first.asked[0]?.id, first.asked.length, first.left]).toEqual(['facebook/199', 150, 50]);
+  const lastAsked = first.asked.at(-1)?.id;
+  const second = nextOf({ networks: {}, lastAsked }, lacking);
+  expect(new Set([...first.asked, ...second.asked].map(({ id }) => id)).size).toBe(200);
+  const all = [...lacking.slice(0, 10), ...Array.from({ length: 200 }, post('linkedin'))];
+  const muted = nextOf({ networks: { linkedin: { isMute: true } } }, all);
+  expect([muted.asked.length, muted.left]).toEqual([15, 0]);
 });

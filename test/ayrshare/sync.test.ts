@@ -153,3 +153,28 @@ test('one post is read again by its id, and the position stays', async () => {
   ).toEqual([{ value: '20' }, { value: '31' }]);
   expect(await position()).toEqual(before);
 });
+
+test('a scheduled post is of the day on which it went out, and one that is deleted goes', async () => {
+  const sent = {
+    ...{
+      id: 'a1',
+      post: 'Open on Sunday',
+      status: 'success',
+      type: 'scheduled',
+      platforms: ['gmb'],
+      errors: [],
+    },
+    ...{ created: '2026-11-10T12:00:00Z', scheduleDate: '2026-11-19T09:00:00Z' },
+    postIds: [{ platform: 'gmb', id: 'g1', status: 'success' }],
+  };
+  await using db = await freshDb();
+  await using sandbox = await ayrshareSandbox({ sent: [sent] });
+  const one = await connectAyrshare(db, sandbox);
+  await one.sync('sent_posts');
+  const posts = () => one.rows('id, published_at', 'raw.ayrshare_posts', 'and deleted_at is null');
+  expect(await posts()).toEqual([{ id: 'gmb/g1', published_at: new Date('2026-11-19T09:00:00Z') }]);
+  const later = '2026-11-28T06:00:00Z';
+  await sandbox.serve({ sent: [{ ...sent, status: 'deleted' }] }, later);
+  await one.sync('sent_posts', { now: later });
+  expect(await posts()).toEqual([]);
+});

@@ -24,9 +24,9 @@ export const WINDOW_MS = 5 * 60_000;
 
 /**
  * What a refusal of one network, or of one post, means: nothing is there; its owner must link it again; the network
- * limits Ayrshare; the post is not there any more; it failed.
+ * limits Ayrshare; the post is not there any more; it failed, or does so for now.
  */
-export type Kind = 'empty' | 'unlinked' | 'throttled' | 'missing' | 'failed';
+export type Kind = 'empty' | 'unlinked' | 'throttled' | 'missing' | 'failed' | 'unavailable';
 
 /** Concerns one network or one post: the others go on. */
 export class Refused extends Error {
@@ -85,12 +85,13 @@ function failureOf(
       new ProviderUnavailable(PROVIDER, `${said} at ${path}`, { status, retryAfterMs: waitMs }),
       { waitMs },
     );
+  // Whatever the status, an error that names a network says nothing of the profile.
+  if (typeof error.platform === 'string') return new Refused('failed', said, error.platform);
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, said);
   if (status === 403 && /suspend/i.test(String(message)))
     return new AccountSuspended(PROVIDER, account, said, false);
   if (status === 402 || status === 403)
     return new ScopeMissing(PROVIDER, connection, `a plan of Ayrshare with ${path}`, said);
-  if (typeof error.platform === 'string') return new Refused('failed', said, error.platform);
   return new RequestRefused(PROVIDER, path, said);
 }
 
@@ -103,16 +104,20 @@ export function refusalOf(value: unknown): Refused | undefined {
   return new Refused(KINDS.get(code) ?? 'failed', said, network);
 }
 
-/** What an answer for several networks says of each: its numbers, or why there are none. */
+/**
+ * What an answer for several networks says of each: its numbers, or why there are none. Where one alone was asked, an
+ * error that names none is its own.
+ */
 export function networksOf(body: Fields, asked: readonly string[]): ReadonlyMap<string, Fields[] | Refused> {
   const errors = Array.isArray(body.errors) ? body.errors.flatMap((error) => refusalOf(error) ?? []) : [];
+  const isAlone = asked.length === 1;
   return new Map(
     asked.map((platform): [string, Fields[] | Refused] => {
       // A thread of X is a list of posts.
       const found = [body[platform]].flat().filter(isObject);
       const refusal =
         found.map(refusalOf).find((one) => one !== undefined) ??
-        errors.find((error) => error.platform === platform);
+        errors.find((error) => error.platform === platform || (isAlone && error.platform === undefined));
       const numbers = found.filter(({ analytics }) => isObject(analytics));
       if (numbers.length > 0) return [platform, numbers];
       return [platform, refusal ?? new Refused('empty', 'there is nothing')];

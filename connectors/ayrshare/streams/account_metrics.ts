@@ -5,8 +5,7 @@
 import { type Fields, isUnfit } from '../../kit/fields.ts';
 import { rejectionOf } from '../../kit/records.ts';
 import type { Check, Page } from '../../kit/stream.ts';
-import { emptyPage } from '../../kit/sync_run.ts';
-import { networksOf, Refused } from '../api/answers.ts';
+import { type Kind, networksOf, Refused } from '../api/answers.ts';
 import type { Ayrshare } from '../api/client.ts';
 import { accountMetrics, type Metric, readMetrics } from '../metrics.ts';
 import { ayrshareStream, saved } from '../stream.ts';
@@ -16,6 +15,8 @@ import { accountReadingItems, accountReadings, numberPages, snapshotItem, snapsh
 
 /** It has no accounts to count. */
 const UNCOUNTED: ReadonlySet<string> = new Set(['telegram']);
+/** What an answer without a network says of all that were asked for. */
+const OF_ALL: ReadonlySet<Kind> = new Set<Kind>(['empty', 'throttled']);
 const HOUR_MS = 60 * 60_000;
 /** Older numbers are stale at the network; Google publishes a day late and more. */
 const STALE_MS = 48 * HOUR_MS;
@@ -60,8 +61,13 @@ async function* readNetworks(
   ayrshare: Ayrshare,
   platforms: readonly string[],
 ): AsyncGenerator<Page> {
-  const got = await orRefused(() => ayrshare.post('/analytics/social', { platforms }));
+  const got = await orRefused(platforms, () => ayrshare.post('/analytics/social', { platforms }));
   if (got instanceof Refused) {
+    if (platforms.length > 1 && got.platform === undefined && !OF_ALL.has(got.kind)) {
+      // One of them is at fault, and does not say which.
+      for (const platform of platforms) yield* readNetworks(run, ayrshare, [platform]);
+      return;
+    }
     // A refusal that names one network says nothing of the others.
     const of = platforms.filter((platform) => got.platform === undefined || got.platform === platform);
     for (const platform of of) yield refusal(run, platform, got);
@@ -87,7 +93,7 @@ function* numbersOf(run: Run, platform: string, answer: Fields, sentAt: Date): G
     return yield { ...saved(run, network), rejected: [rejectionOf({ ...numbers, id: platform }, error)] };
   }
   const readOn = dayOf(at, run.context.connection.timeZone);
-  yield* numberPages(emptyPage(run), {
+  yield* numberPages(run, 'ayrshare.account_metrics', {
     accounts: accountReadingItems({ id: platform, readAt: at, metrics, readOn }),
     snapshots: [snapshotItem(platform, 'account', at, numbers)],
   });

@@ -4,7 +4,6 @@
  * https://www.ayrshare.com/docs/apis/history/history-platform
  */
 
-import { RequestRefused } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { Page } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
@@ -76,6 +75,8 @@ async function* readAll(run: Run, ayrshare: Ayrshare): AsyncGenerator<Page> {
   const day = today(context);
   const isLong = isDaysAgo(context, run.position.longDay, WEEK_DAYS);
   const until = run.phase === 'first_load' ? undefined : daysBefore(now, isLong ? WEEKLY_DAYS : DAILY_DAYS);
+  // One that was linked later, or refused until now, has its history to come.
+  const reachOf = ({ name }: List) => (run.position.networks[name]?.fullOn === undefined ? undefined : until);
   const linked = await linkedOf(context, ayrshare);
   yield { ...saved(run, {}), checks: unlinked(run, linked, ['account {}', 'account {} stories']) };
   const lists = listsOf(linked);
@@ -83,7 +84,7 @@ async function* readAll(run: Run, ayrshare: Ayrshare): AsyncGenerator<Page> {
   for (const list of lists) {
     // What a run that was broken off has read is not read again.
     if (begun !== undefined && run.position.networks[list.name]?.fullOn === begun) continue;
-    yield* walk(run, ayrshare, list, context.window?.since ?? until);
+    yield* walk(run, ayrshare, list, context.window?.since ?? reachOf(list));
   }
   const names = lists.map(({ name }) => name);
   const changesTo = readTo(run.position, names, now);
@@ -122,11 +123,9 @@ async function* walk(
   let begunAt = left && new Date(left.begunAt);
   const told = new Set<string>();
   for (let page = 0; page < PAGES_MAX; page++) {
-    const got = await pageOf(ayrshare, list, next).catch((error: unknown) =>
-      unlessRefused(error, next, page),
-    );
-    if (got === undefined) {
-      next = undefined; // what was left is not good any more
+    const got = await pageOf(ayrshare, list, next);
+    if (got instanceof Refused && got.kind === 'failed' && page === 0 && next !== undefined) {
+      next = undefined; // a cursor that an earlier run left is not good any more: from the beginning
       continue;
     }
     if (got instanceof Refused) return yield refusal(run, list, got);
@@ -138,7 +137,8 @@ async function* walk(
     const times = read.flatMap((one) => ('reading' in one ? one.reading.publishedAt : []));
     const isOver = cursor === undefined || (until && times.some((time) => time < until));
     yield* pagesOf(run, read);
-    if (isOver) return yield* ended(run, list, { ...got, begunAt, told, times });
+    const isWhole = until === undefined;
+    if (isOver) return yield* ended(run, list, { ...got, begunAt, told, times, isWhole });
     next = cursor;
     const walked = { at: sentAt.toISOString(), begunAt: begunAt.toISOString() };
     yield saved(run, { walk: { list: list.name, next: cursor, ...walked } }); // behind the rows that it stands for
@@ -151,17 +151,11 @@ function resumed({ position: { walk: left }, context }: Run, { name }: List): St
   return isGood && !context.window ? left : undefined;
 }
 
-/** A cursor that an earlier run left may be refused: the list is then read from its beginning. */
-function unlessRefused(error: unknown, next: string | undefined, page: number): undefined {
-  if (page === 0 && next !== undefined && error instanceof RequestRefused) return undefined;
-  throw error;
-}
-
 type PostPage = Got & { records: Fields[]; cursor: string | undefined; at: Date };
 
 async function pageOf(ayrshare: Ayrshare, list: List, next: string | undefined): Promise<PostPage | Refused> {
   const params = { limit: String(LIMIT), ...list.params, ...(next !== undefined && { next }) };
-  const got = await orRefused(() => ayrshare.get(`/history/${list.platform}`, params));
+  const got = await orRefused([list.platform], () => ayrshare.get(`/history/${list.platform}`, params));
   if (got instanceof Refused) return got;
   const { body, sentAt } = got;
   const found = Array.isArray(body.posts) ? body.posts : body.history;
@@ -176,13 +170,13 @@ async function pageOf(ayrshare: Ayrshare, list: List, next: string | undefined):
 }
 
 type Read = ReturnType<typeof readPost>;
-type Walked = { begunAt: Date; told: ReadonlySet<string>; times: readonly Date[] };
+type Walked = { begunAt: Date; told: ReadonlySet<string>; times: readonly Date[]; isWhole: boolean };
 
 function* pagesOf(run: Run, read: readonly Read[]): Generator<Page> {
   const good = read.filter((one): one is ReadPost => 'item' in one);
   const rejected = read.flatMap((one) => ('rejection' in one ? one.rejection : []));
   yield { ...emptyPage(run), items: good.map(({ item }) => item), rejected };
-  yield* numberPages(emptyPage(run), {
+  yield* numberPages(run, 'ayrshare.posts', {
     posts: good.flatMap(({ reading }) => postReadingItems(reading)),
     snapshots: good.map(({ reading, numbers }) =>
       snapshotItem(reading.id, 'history', reading.readAt, numbers),
@@ -193,18 +187,18 @@ function* pagesOf(run: Run, read: readonly Read[]): Generator<Page> {
 function* ended(
   run: Run,
   { name, platform }: List,
-  { body, sentAt, at, begunAt, told, times }: PostPage & Walked,
+  { body, sentAt, at, begunAt, told, times, isWhole }: PostPage & Walked,
 ): Generator<Page> {
   const { timeZone } = run.context.connection;
   const story = times.toSorted((one, other) => other.getTime() - one.getTime())[0];
   const network: Network = {
     ...answered(body, sentAt),
     readAt: begunAt.toISOString(), // a post of later may stand on no page
-    ...(isDayDue(run) && { fullOn: today(run.context) }),
+    ...((isDayDue(run) || isWhole) && { fullOn: today(run.context) }),
     ...(name !== platform && story && { storyAt: story.toISOString() }),
   };
   const accounts = readMarks(platform, { readAt: at, readOn: dayOf(at, timeZone) }, told);
-  yield* numberPages(emptyPage(run), { accounts });
+  yield* numberPages(run, 'ayrshare.posts', { accounts });
   const state = withNetwork(run.position, name, network);
   yield { ...saved(run, { ...state, walk: undefined }), checks: [passed(name)] };
 }

@@ -4,6 +4,7 @@
  * https://www.ayrshare.com/docs/apis/profiles/get-profiles
  */
 import { recordTable, rest } from '../../kit/columns.ts';
+import { failingChecks } from '../../kit/failing.ts';
 import { isObject } from '../../kit/fields.ts';
 import { contentOf, resultOf } from '../../kit/records.ts';
 import type { Check, Page } from '../../kit/stream.ts';
@@ -13,6 +14,7 @@ import { isDaysAgo, type Run, today } from '../sync/sync_state.ts';
 import { textIfAny } from './user.ts';
 
 const EVERY_DAYS = 28;
+const CHECK = 'profile';
 
 const profiles = recordTable({
   name: 'raw.ayrshare_profiles',
@@ -33,7 +35,9 @@ export const profilesStream = ayrshareStream({
   async *read(run, ayrshare) {
     const { context, position } = run;
     const changesTo = context.now().toISOString();
-    const isDue = context.full || context.window || isDaysAgo(context, position.day, EVERY_DAYS);
+    const failing = await failingChecks(context, 'ayrshare.profiles');
+    const isDue =
+      context.full || context.window || failing.has(CHECK) || isDaysAgo(context, position.day, EVERY_DAYS);
     // The primary profile is in no list.
     if (context.connection.auth === 'primary') return yield saved(run, { changesTo, day: today(context) });
     if (!isDue) return yield saved(run, { changesTo });
@@ -62,5 +66,5 @@ function standing(account: string, status: unknown): Check {
     suspended: `the profile ${account} is suspended`,
   };
   const cause = causes[String(status)];
-  return { name: 'profile', ok: cause === undefined, ...(cause !== undefined && { cause }) };
+  return { name: CHECK, ok: cause === undefined, ...(cause !== undefined && { cause }) };
 }

@@ -3,6 +3,7 @@
 import { type Item, table } from '#sql/load/table.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { Page } from '../../kit/stream.ts';
+import { emptyPage } from '../../kit/sync_run.ts';
 import { accountMetrics, fieldsOf, MAPPING_VERSION, type Metric, postMetrics } from '../metrics.ts';
 
 /** Its differences fall on the day of the reading, the first one on the day of the post. */
@@ -126,12 +127,21 @@ export function splitNumbers(object: Fields): { numbers: Fields; words: Fields }
 
 type Numbers = { posts?: Item[]; accounts?: Item[]; snapshots?: Item[] };
 
-/** Pages of these rows, each of its table; `page` is one without content. */
-export function numberPages(page: Page, { posts = [], accounts = [], snapshots: raw = [] }: Numbers): Page[] {
+/**
+ * Pages of these rows, each of its table. They are of the stream that reads them: what one reads clears no record that
+ * another one has set aside.
+ */
+export function numberPages(
+  run: Pick<Page, 'phase'>,
+  stream: string,
+  { posts = [], accounts = [], snapshots: raw = [] }: Numbers,
+): Page[] {
   const targets = [
-    { stream: 'ayrshare.post_metrics', tables: ofPosts, items: posts },
-    { stream: 'ayrshare.account_metrics', tables: ofAccounts, items: accounts },
-    { stream: 'ayrshare.account_metrics', tables: ofSnapshots, items: raw },
+    { stream, tables: ofPosts, items: posts },
+    { stream, tables: ofAccounts, items: accounts },
+    { stream, tables: ofSnapshots, items: raw },
   ];
-  return targets.flatMap(({ items, ...target }) => (items.length === 0 ? [] : { ...page, items, target }));
+  return targets.flatMap(({ items, ...target }) =>
+    items.length === 0 ? [] : { ...emptyPage(run), items, target },
+  );
 }

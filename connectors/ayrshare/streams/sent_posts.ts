@@ -12,7 +12,7 @@ import type { Ayrshare } from '../api/client.ts';
 import { ayrshareStream, saved } from '../stream.ts';
 import { answered, isDue } from '../sync/networks.ts';
 import { daysBefore, isDaysAgo, type Run, today, withNetwork } from '../sync/sync_state.ts';
-import { posts, sentPost } from './post_rows.ts';
+import { postId, posts, sentPost } from './post_rows.ts';
 
 const ALL = 'history';
 const UNLISTED: ReadonlySet<string> = new Set(['gmb', 'reddit', 'telegram']);
@@ -101,23 +101,36 @@ function* pagesOf(run: Run, records: readonly Fields[], sentAt: Date): Generator
     })),
   );
   yield { ...emptyPage(run), ...contentOf(sent) };
-  const unlisted = records.flatMap((record) => unlistedOf(record).map((post) => ({ record, post })));
-  const results = unlisted.map(({ record, post }) =>
-    sentPost(String(post.platform), { ...record, ...post }, sentAt),
+  const results = records.flatMap((record) =>
+    unlistedOf(record, 'success').map((post) =>
+      sentPost(String(post.platform), { ...record, created: goneOutAt(record), ...post }, sentAt),
+    ),
   );
   // One that cannot be read is set aside as the post that was sent.
   const { items } = contentOf(results);
-  yield { ...emptyPage(run), items, target: { stream: 'ayrshare.posts', tables: ofPosts } };
+  const deleted = records.filter(({ status }) => status === 'deleted');
+  const deletions = deleted
+    .flatMap((record) => unlistedOf(record))
+    .map(({ platform, id }) => ({ id: postId(String(platform), String(id)), deletedAt: sentAt }));
+  yield { ...emptyPage(run), items, deletions, target: { stream: 'ayrshare.posts', tables: ofPosts } };
 }
 
 const ofPosts = [posts];
 
-/** Where it went out on networks that give no list of their own. */
-function unlistedOf({ status, postIds }: Fields): Fields[] {
-  const ids = Array.isArray(postIds) && status !== 'deleted' ? postIds.filter(isObject) : [];
+/** A scheduled one was written before it went out. */
+function goneOutAt({ type, scheduleDate, created }: Fields): unknown {
+  return type === 'scheduled' && typeof scheduleDate === 'string' ? scheduleDate : created;
+}
+
+/** Its posts on networks that give no list of their own; with `wanted` those in this state, if it is not deleted. */
+function unlistedOf({ status, postIds }: Fields, wanted?: string): Fields[] {
+  const ids = Array.isArray(postIds) ? postIds.filter(isObject) : [];
   return ids.filter(
     ({ platform, status: of, id }) =>
-      of === 'success' && typeof id === 'string' && typeof platform === 'string' && UNLISTED.has(platform),
+      (wanted === undefined || (of === wanted && status !== 'deleted')) &&
+      typeof id === 'string' &&
+      typeof platform === 'string' &&
+      UNLISTED.has(platform),
   );
 }
 

@@ -1,7 +1,9 @@
 /** How the networks of a profile are asked: in turn, not before there is news, and none stops another. */
+import { messageOf } from '#runtime/errors.ts';
+import { ProviderUnavailable, RequestRefused, ScopeMissing } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
 import type { Check, StreamContext } from '../../kit/stream.ts';
-import { Refused } from '../api/answers.ts';
+import { type Kind, Refused } from '../api/answers.ts';
 import { getUser, linkedIn } from '../api/check.ts';
 import type { Ayrshare, Got } from '../api/client.ts';
 import type { Network, Run } from './sync_state.ts';
@@ -68,6 +70,10 @@ export function refused(run: Run, name: string, refusal: Refused, now: Date): Re
       const incomplete = `${platform} limits Ayrshare until ${limitedUntil}: ${refusal.message}`;
       return { network: { askedAt, limitedTimes, limitedUntil }, checks: [], incomplete };
     }
+    case 'unavailable': {
+      const incomplete = `${platform} cannot be read: ${refusal.message}`;
+      return { network: { askedAt }, checks: [], incomplete };
+    }
     default: {
       const what = refusal.kind === 'unlinked' ? 'has to be linked again in Ayrshare' : 'cannot be read';
       const cause = `${platform} ${what}: ${refusal.message}`;
@@ -95,11 +101,27 @@ export function unlinked({ position }: Run, linked: readonly string[], checks: r
     .flatMap((platform) => checks.map((check) => ({ name: check.replace('{}', platform), ok: true, cause })));
 }
 
-export async function orRefused<T>(ask: () => Promise<T>): Promise<T | Refused> {
+/**
+ * What is asked of one network fails for that network alone: only what is said of the key, of the profile and of its
+ * limit is of all of them, and what never reached Ayrshare.
+ */
+export async function orRefused<T>(
+  platforms: readonly string[],
+  ask: () => Promise<T>,
+): Promise<T | Refused> {
   try {
     return await ask();
   } catch (error) {
     if (error instanceof Refused) return error;
-    throw error;
+    const kind = kindOf(error);
+    if (kind === undefined) throw error;
+    const [first, second] = platforms;
+    return new Refused(kind, messageOf(error), second === undefined ? first : undefined);
   }
+}
+
+function kindOf(error: unknown): Kind | undefined {
+  if (error instanceof RequestRefused || error instanceof ScopeMissing) return 'failed';
+  const hasAnswered = error instanceof ProviderUnavailable && error.context.status !== undefined;
+  return hasAnswered ? 'unavailable' : undefined;
 }

@@ -15,6 +15,8 @@ const networkSchema = z.object({
   fullOn: z.string().optional(),
   /** It takes a person: it is asked once a day. */
   isFailing: z.boolean().optional(),
+  /** None of several posts that were asked for gave a number. */
+  isMute: z.boolean().optional(),
   limitedUntil: instant.optional(),
   limitedTimes: z.int().optional(),
   /** Instagram: of the newest story, whose numbers exist for a day. */
@@ -33,6 +35,8 @@ const stateSchema = z.object({
   /** What is linked, as of that day. */
   linked: z.array(z.string()).default([]),
   networks: z.record(z.string(), networkSchema).default({}),
+  /** Of single posts: the one up to which a night came that did not come to all. */
+  lastAsked: z.string().optional(),
   /** A list that is being read: a run that is broken off goes on behind its last page. */
   walk: z.object({ list: z.string(), next: z.string(), at: instant, begunAt: instant }).optional(),
 });

@@ -33,7 +33,7 @@ with gained as (
          sum(gained) filter (where is_first and metric in ('likes', 'comments', 'shares')) as engagement_first_read,
          count(*) filter (where gained < 0) as falls,
          -sum(gained) filter (where gained < 0 and metric in ('likes', 'comments', 'shares')) as engagement_fallen,
-         count(*) filter (where is_break) as breaks
+         count(*) filter (where is_break) as breaks, array_agg(distinct metric) filter (where is_break) as broken
   from gained
   where metric <> 'reach'
   group by connection_id, platform, day
@@ -72,17 +72,17 @@ with gained as (
   from account_readings
   group by connection_id, platform, day
 )
--- 0 where the posts were read that day, give the number, and none of it was added.
+-- 0 where the posts were read that day, give the number, and none of it was added; unknown where a break hides that.
 select connection_id, platform, day, a.followers::bigint as followers, a.followers_gained::bigint as followers_gained,
        a.days_since_reading,
-       coalesce(o.impressions, a.impressions, case when 'read impressions' = any (a.told) then 0 end)::bigint as impressions,
+       coalesce(o.impressions, a.impressions, case when 'read impressions' = any (u.unbroken) then 0 end)::bigint as impressions,
        a.reach::bigint as reach,
-       coalesce(o.likes, case when 'read likes' = any (a.told) then 0 end)::bigint as likes,
-       coalesce(o.comments, case when 'read comments' = any (a.told) then 0 end)::bigint as comments,
-       coalesce(o.shares, case when 'read shares' = any (a.told) then 0 end)::bigint as shares,
-       coalesce(o.saves, case when 'read saves' = any (a.told) then 0 end)::bigint as saves,
-       coalesce(o.clicks, a.clicks, case when 'read clicks' = any (a.told) then 0 end)::bigint as clicks,
-       coalesce(o.video_views, case when 'read video_views' = any (a.told) then 0 end)::bigint as video_views,
+       coalesce(o.likes, case when 'read likes' = any (u.unbroken) then 0 end)::bigint as likes,
+       coalesce(o.comments, case when 'read comments' = any (u.unbroken) then 0 end)::bigint as comments,
+       coalesce(o.shares, case when 'read shares' = any (u.unbroken) then 0 end)::bigint as shares,
+       coalesce(o.saves, case when 'read saves' = any (u.unbroken) then 0 end)::bigint as saves,
+       coalesce(o.clicks, a.clicks, case when 'read clicks' = any (u.unbroken) then 0 end)::bigint as clicks,
+       coalesce(o.video_views, case when 'read video_views' = any (u.unbroken) then 0 end)::bigint as video_views,
        coalesce(p.posts, 0) as posts, coalesce(o.posts_first_read, 0) as posts_first_read,
        coalesce(o.engagement_first_read, 0)::bigint as engagement_first_read,
        coalesce(o.falls, 0) + coalesce(a.falls, 0) as falls,
@@ -90,3 +90,6 @@ select connection_id, platform, day, a.followers::bigint as followers, a.followe
 from of_posts o
 full join published p using (connection_id, platform, day)
 full join of_account a using (connection_id, platform, day)
+cross join lateral (
+  select array(select t from unnest(a.told) t where substr(t, length('read ') + 1) = any (coalesce(o.broken, '{}')) is false) as unbroken
+) u

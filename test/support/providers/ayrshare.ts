@@ -113,7 +113,10 @@ export async function ayrshareSandbox(files: Files, profiles: Record<string, obj
 export const aPost = (id: string, created: string, likes: number, more: object = {}) => ({
   ...{ platform: 'facebook', id, created, post: `Post ${id}`, statusType: 'photo' },
   ...{ likeCount: likes, commentsCount: 2, sharesCount: 1 },
-  analytics: { mediaView: 10 * likes, reactions: { total: likes }, commentsCount: 2, sharesCount: 1 },
+  analytics: {
+    ...{ mediaView: 10 * likes, likeCount: likes, reactions: { total: likes + 1 } },
+    ...{ commentsCount: 2, sharesCount: 1 },
+  },
   ...more,
 });
 

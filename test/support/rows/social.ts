@@ -1,5 +1,10 @@
 /** Readings of social numbers in two brands with equal ids, and the figures of them. */
-import { postReadingItems, postReadings } from '#connectors/ayrshare/streams/readings.ts';
+import {
+  accountReadings,
+  postReadingItems,
+  postReadings,
+  readMarks,
+} from '#connectors/ayrshare/streams/readings.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from '../db/db.ts';
@@ -24,6 +29,14 @@ export async function load(db: TestDb, place: Place, readings: readonly Reading[
     }),
   );
   return db.transaction((tx) => loadItems(tx, { ...place, tables: [postReadings], now: new Date() }, items));
+}
+
+/** Says that the posts of a network were read on a day, and give these numbers. */
+export async function read(db: TestDb, place: Place, day: string, metrics: readonly string[]) {
+  const items = readMarks('facebook', { readAt: new Date(`${day}T21:00:00Z`), readOn: day }, metrics);
+  return db.transaction((tx) =>
+    loadItems(tx, { ...place, tables: [accountReadings], now: new Date() }, items),
+  );
 }
 
 export const roll = (db: TestDb, { brandId }: Place) => runTask(rollup, { brandId, retailerId: null }, db);
