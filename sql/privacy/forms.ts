@@ -1,4 +1,5 @@
 /** The forms in which a person may stand in a text, and what takes their place. */
+import { isTelling } from '../load/redact/row.ts';
 import type { Identity } from './identity.ts';
 
 export type Form = {
@@ -9,9 +10,8 @@ export type Form = {
   isWord: boolean;
 };
 
-/** A shorter number is too common to be looked for: rows that name it are found by their columns. */
+/** Of a telephone number. */
 const DIGITS_MIN = 8;
-const CHARS_MIN = 5;
 
 /** `names`: the pseudonyms of the id and of the digest. */
 export function formsOf(
@@ -35,10 +35,6 @@ export function formsOf(
 
 function nameOf(text: string, names: ReadonlyMap<string, string>): Form {
   return { text, by: names.get(text) ?? '[erased]', isWord: true };
-}
-
-export function isTelling(id: string): boolean {
-  return id.length >= (/^\d+$/.test(id) ? DIGITS_MIN : CHARS_MIN);
 }
 
 /** A pattern of PostgreSQL for one form, without regard to capitals. */

@@ -7,6 +7,7 @@ import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
+import type { Stream } from '../ui/output.ts';
 import { type WhoOptions, whoIs, whoOptions } from './who.ts';
 
 const OWNER_ONLY = 0o600;
@@ -43,7 +44,7 @@ type Target = AsyncDisposable & { write(text: string): Promise<void> };
 async function target({ io }: Cli, file: string | undefined): Promise<Target> {
   if (file === undefined) {
     return {
-      write: async (text) => void io.stdout.write(text),
+      write: (text) => written(io.stdout, text),
       async [Symbol.asyncDispose]() {},
     };
   }
@@ -56,4 +57,12 @@ async function target({ io }: Cli, file: string | undefined): Promise<Target> {
     write: async (text) => void (await handle.write(text)),
     [Symbol.asyncDispose]: () => handle.close(),
   };
+}
+
+/** Waits for a reader that is slower than the database. */
+function written(stdout: Stream, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (stdout.write(text) || !('once' in stdout)) resolve();
+    else (stdout as NodeJS.WriteStream).once('drain', resolve);
+  });
 }

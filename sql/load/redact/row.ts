@@ -71,6 +71,14 @@ export function renamedWithin(text: string, names: Names): string {
   return renamed;
 }
 
+/** A shorter number is too common to be looked for in texts: rows that name it are found by their columns. */
+const DIGITS_MIN = 8;
+const CHARS_MIN = 5;
+
+export function isTelling(id: string): boolean {
+  return id.length >= (/^\d+$/.test(id) ? DIGITS_MIN : CHARS_MIN);
+}
+
 type Fields = Record<string, unknown>;
 
 function keptOf(payload: string | null, paths: readonly string[][], names: Names): Fields {
@@ -94,10 +102,18 @@ function copyPath(from: Fields, to: Fields, [key = '', ...below]: readonly strin
 
 /** What is kept may name the person again, such as a discount its customer. */
 function renamedIn(value: unknown, names: Names): unknown {
-  if (typeof value === 'string') return names.get(value) ?? value;
+  if (typeof value === 'string') return renamed(value, names);
   if (Array.isArray(value)) return value.map((item) => renamedIn(item, names));
   if (!isFields(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renamedIn(item, names)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [renamed(key, names), renamedIn(item, names)]),
+  );
+}
+
+function renamed(text: string, names: Names): string {
+  let given = names.get(text) ?? text;
+  for (const [name, pseudonym] of names) if (isTelling(name)) given = given.replaceAll(name, pseudonym);
+  return given;
 }
 
 function isFields(value: unknown): value is Fields {
