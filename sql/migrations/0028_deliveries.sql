@@ -35,7 +35,8 @@ comment on column ops.webhook_trouble.alert_id is 'the alert that was raised bec
 
 alter table ops.alerts drop constraint alerts_kind_check;
 alter table ops.alerts add constraint alerts_kind_check
-  check (kind in ('night', 'breaker', 'mail', 'privacy', 'relay', 'webhooks'));
+  check (kind in ('night', 'breaker', 'mail', 'privacy', 'webhooks'));
+comment on column ops.alerts.kind is 'night: its figures are not final by the deadline; breaker: a provider keeps refusing a connection; mail: of a letter nobody can say whether it was sent; privacy: a request of a person is due soon; webhooks: deliveries of a connection are not followed, loaded or forwarded for an hour';
 
 -- The secret of before goes on to verify while the provider changes over.
 alter table app.webhook_secrets add column ends_at timestamptz;
