@@ -1,5 +1,6 @@
 /** Declares a stream of SendGrid: what it reads by the hour, by night and by week, on top of the kit. */
 import { isAlone } from '../kit/account_run.ts';
+import { RequestRefused } from '../kit/errors.ts';
 import { defineStream, type Page, type Stream, type StreamContext } from '../kit/stream.ts';
 import { checkpoint, emptyPage } from '../kit/sync_run.ts';
 import { Denied } from './api/answers.ts';
@@ -21,8 +22,11 @@ export type Reading = {
   next: string | undefined;
 };
 
-/** Content of a page; `next` is where a later run goes on if this one ends behind it. */
-export type Step = Partial<Omit<Page, 'phase' | 'position'>> & { next?: string };
+/**
+ * Content of a page. `next` is where a later run goes on if this one ends behind it; `isPart` says that what vanished
+ * from a list could not be told, so that the week's reading is still to come.
+ */
+export type Step = Partial<Omit<Page, 'phase' | 'position'>> & { next?: string; isPart?: boolean };
 
 /**
  * True once everything up to the beginning of the reading is stored, or the instant up to which it is; false if nothing
@@ -77,7 +81,7 @@ async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): Asyn
   const at = context.now();
   if (context.window) {
     const again = window?.(run, context.window) ?? read({ run, extent: 'week', at, next: undefined });
-    for await (const { next: _, ...content } of again) yield { ...emptyPage(run), ...content };
+    for await (const { next: _, isPart: __, ...content } of again) yield { ...emptyPage(run), ...content };
     return;
   }
   if (context.full && position.caughtUp === context.request) return;
@@ -87,7 +91,17 @@ async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): Asyn
   if (extent === 'all' && position.changesTo === undefined) run.phase = 'first_load';
   const reading: Reading = { run, extent, at: rest?.at ?? at, next: rest?.next };
   const steps = extent === 'hour' ? hour?.(reading) : read(reading);
-  if (steps) yield* stored(run, reading, steps);
+  if (steps === undefined) return;
+  try {
+    yield* stored(run, reading, steps);
+  } catch (error) {
+    if (rest === undefined || !(error instanceof RequestRefused)) throw error;
+    // Where an earlier run broke off is not known there any more: from the beginning.
+    const { rest: _, ...begun } = run.position;
+    run.position = begun;
+    const anew = { ...reading, at, next: undefined };
+    yield* stored(run, anew, read(anew));
+  }
 }
 
 /** What an earlier run left of the same reading. */
@@ -112,6 +126,7 @@ async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps):
   const { context, position: before } = run;
   const { rest: _, deniedAt, ...position } = before;
   const request = context.full ? { request: context.request } : {};
+  let isPart = false;
   for (;;) {
     const { done, value } = await steps.next();
     if (done) {
@@ -119,14 +134,15 @@ async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps):
       const changesTo = value instanceof Date ? value : value ? at : position.changesTo;
       const dated = {
         ...(extent !== 'hour' && { nightAt: at }),
-        ...((extent === 'all' || extent === 'week') && { weekAt: at }),
+        ...((extent === 'all' || extent === 'week') && !isPart && { weekAt: at }),
         ...(context.full && { caughtUp: context.request }),
       };
       const page = checkpoint(run, { ...position, changesTo, ...dated });
       yield deniedAt === undefined ? page : { ...page, checks: [{ name: PERMISSION, ok: true }] };
       return;
     }
-    const { next, ...content } = value;
+    const { next, isPart: isPartOf = false, ...content } = value;
+    isPart ||= isPartOf;
     const page =
       next === undefined
         ? emptyPage(run)

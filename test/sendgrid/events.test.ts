@@ -46,6 +46,7 @@ test('of an event only what figures need is kept, and the address as a digest', 
     ...{ email: 'Reader@Example.com', timestamp: 1_763_000_000, event: 'click', sg_event_id: 'e1' },
     ...{ sg_message_id: 'abc.filter.1.0', category: ['autumn', 'uk'], ip: '10.0.0.1', useragent: 'Mozilla' },
     ...{ url: 'https://shop.example/p?email=reader@example.com&utm_campaign=autumn#me', asm_group_id: 5 },
+    ...{ ns_mail: 'l1' },
     ...{ ns_run_id: 'r1', who: 'reader@example.com', phone: '+44 20 7946 0958' },
   };
   expect(rowOf(click)).toMatchObject({
@@ -67,11 +68,25 @@ test('of an event only what figures need is kept, and the address as a digest', 
       url: 'https://shop.example/p?utm_campaign=autumn',
       source: 'webhook',
     },
-    payload: { ns_run_id: 'r1' },
+    payload: { ns_run_id: 'r1', ns_mail: 'l1' },
   });
   expect(JSON.stringify(rowOf(click)).replaceAll('digest of reader@example.com', '')).not.toMatch(
     /reader@|10\.0\.0|Mozilla|7946/i,
   );
+});
+
+test('an address in a path, a campaign or a category is blanked, and what is set aside keeps no query', () => {
+  const click = {
+    ...{ email: 'Reader@Example.com', timestamp: 1_763_000_000, event: 'click', sg_event_id: 'e1' },
+    category: ['autumn', 'to reader@example.com'],
+    url: 'https://shop.example/u/reader%40example.com/%E2%9C%93?utm_term=reader@example.com&utm_id=7&phone=7946',
+  };
+  const digest = 'digest of reader@example.com';
+  for (const event of [click, { ...click, timestamp: 'soon' }])
+    expect(JSON.stringify(rowOf(event)).replaceAll(digest, '')).not.toMatch(/reader|7946/i);
+  expect(rowOf(click)).toMatchObject({
+    url: expect.stringMatching(/^https:\/\/shop\.example\/u\/.*utm_id=7$/),
+  });
 });
 
 test('texts or lists, seconds or milliseconds, and events without an id are understood', () => {

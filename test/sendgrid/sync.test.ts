@@ -1,7 +1,11 @@
 /** SendGrid's streams, read from the sandbox by the jobs of production. */
 import { expect, test } from 'vitest';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { streamsOf } from '#connectors/providers.ts';
 import { mapPart } from '#sql/tenants/connection_parts.ts';
+import { openConnection } from '#sql/tenants/connections.ts';
+import { openSendGrid } from '../../connectors/sendgrid/api/client.ts';
+import { byOffset } from '../../connectors/sendgrid/api/lists.ts';
 import { freshDb } from '../support/db/db.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import {
@@ -16,7 +20,7 @@ import {
   serve,
   streamNames,
 } from '../support/providers/sendgrid.ts';
-import { aRetailer } from '../support/rows/factory.ts';
+import { aRetailer, testKeyring } from '../support/rows/factory.ts';
 
 const allTables = new Set(streamsOf('sendgrid').flatMap(({ tables }) => tables));
 const LATER = '2026-11-20T18:00:00Z'; // the same day in New York
@@ -135,8 +139,8 @@ test('counts that move later are read again by night, and marks name the days th
   const stats = [
     aCount('2026-11-14', { opens: 1 }),
     aCount('2026-11-14', { opens: 4 }, { _at: '2026-11-21T00:00:00Z' }),
-    aCount('2026-10-20', { opens: 2 }),
-    aCount('2026-10-20', { opens: 9 }, { _at: '2026-11-21T00:00:00Z' }),
+    aCount('2026-10-10', { opens: 2 }),
+    aCount('2026-10-10', { opens: 9 }, { _at: '2026-11-21T00:00:00Z' }),
   ];
   await using sandbox = await sendgridSandbox({ stats });
   await using db = await freshDb();
@@ -148,7 +152,7 @@ test('counts that move later are read again by night, and marks name the days th
   await serve(sandbox, TOMORROW);
   await one.syncAll({ now: TOMORROW });
   expect(await opens()).toEqual([
-    { day: '2026-10-20', opens: 2 },
+    { day: '2026-10-10', opens: 2 },
     { day: '2026-11-14', opens: 4 },
   ]); // seven days
   expect(
@@ -157,7 +161,7 @@ test('counts that move later are read again by night, and marks name the days th
   await serve(sandbox, '2026-11-28T15:00:00Z');
   await one.syncAll({ now: '2026-11-28T15:00:00Z' });
   expect(await opens()).toEqual([
-    { day: '2026-10-20', opens: 2 },
+    { day: '2026-10-10', opens: 2 },
     { day: '2026-11-14', opens: 4 },
   ]); // 35 days do not reach
   await one.sync('statistics', {
@@ -165,7 +169,7 @@ test('counts that move later are read again by night, and marks name the days th
     until: '2026-11-01T00:00:00Z',
     now: '2026-11-28T15:00:00Z',
   });
-  expect((await opens())[0]).toEqual({ day: '2026-10-20', opens: 9 });
+  expect((await opens())[0]).toEqual({ day: '2026-10-10', opens: 9 });
 });
 
 test('entries that vanish from a list become tombstones with the weekly reading', async () => {
@@ -263,4 +267,87 @@ test('limits that answers report are kept, whatever unit they are in', async () 
     code: 'NS_RATE_LIMITED',
     retryAfterMs: 290_000,
   });
+});
+
+test('an outage longer than the days that are read again leaves no hole', async () => {
+  await using sandbox = await sendgridSandbox(files);
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['statistics']);
+  const now = '2027-01-09T15:00:00Z';
+  await serve(sandbox, now);
+  await forget(sandbox);
+  await one.sync('statistics', { now });
+  expect(await asked(sandbox)).toEqual([
+    expect.stringContaining('start_date=2026-10-16&end_date=2027-01-09'),
+  ]);
+});
+
+test('a campaign that goes out without another change is read, and one that is gone hides no other', async () => {
+  const planned = send('s1', { status: 'scheduled' });
+  const sent = { ...send('s1'), _at: '2026-11-20T16:00:00Z' };
+  await using sandbox = await sendgridSandbox({ ...files, singlesends: [planned, send('s2'), sent] });
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['single_sends']);
+  await serve(sandbox, LATER);
+  await one.sync('single_sends', { now: LATER });
+  expect(await one.rows('single_sends', 'status')).toEqual([
+    { status: 'triggered' },
+    { status: 'triggered' },
+  ]);
+  await setFaults(sandbox, { kind: 'status', on: 'sendgrid', status: 404, match: 's1%2Cs2', count: 0 });
+  await one.sync('single_send_totals', { now: LATER });
+  expect(await one.rows('single_send_totals', 'single_send_id')).toHaveLength(2);
+});
+
+test('a place in a list that is not known any more is given up, and the week stays due', async () => {
+  await using sandbox = await sendgridSandbox(files);
+  await using db = await freshDb();
+  const one = await connectSendGrid(db, sandbox);
+  await one.load(['single_sends', 'bounces']);
+  const breakOff = (stream: string, next: string) =>
+    db.query(
+      `update ops.positions set position = position - 'weekAt' || jsonb_build_object('rest', jsonb_build_object(
+         'at', $2::text, 'extent', 'week', 'next', $3::text)) where stream = $1`,
+      [`sendgrid.${stream}`, '2026-11-20T15:00:00.000Z', next],
+    );
+  await breakOff('single_sends', 'stale');
+  await setFaults(sandbox, {
+    kind: 'status',
+    on: 'sendgrid',
+    status: 400,
+    match: 'page_token=stale',
+    count: 0,
+  });
+  expect(await one.sync('single_sends', { now: LATER })).toMatchObject({ deleted: 0 });
+  await breakOff('bounces', '0'); // goes on, so that what vanished cannot be told
+  await one.sync('bounces', { now: LATER });
+  const week = `select position ? 'weekAt' as week from ops.positions where stream like '%s' order by stream`;
+  expect(await db.column(week)).toEqual([false, true]);
+});
+
+test('pages that do not overlap say nothing of what vanished', async () => {
+  const bounces = Array.from({ length: 700 }, (_, at) => ({
+    created: 1_763_000_000 + at,
+    email: `r${at}@x.com`,
+  }));
+  await using before = await sendgridSandbox({ bounces });
+  await using after = await sendgridSandbox({ bounces: bounces.slice(60) });
+  await using db = await freshDb();
+  const place = await connectSendGrid(db, before);
+  const connection = await openConnection(db, place, testKeyring);
+  const signal = AbortSignal.timeout(30_000);
+  const context = { connection, db, signal, stats: newRequestStats(), now: () => new Date(NOW) };
+  const gaps = async (change: () => Promise<void>) => {
+    const found: unknown[] = [];
+    const paged = { size: 500, overlap: 50 };
+    for await (const page of byOffset(openSendGrid(context), '/v3/suppression/bounces', [], paged)) {
+      found.push(page.isBehindGap);
+      await change();
+    }
+    return found;
+  };
+  expect(await gaps(async () => {})).toEqual([false, false]);
+  expect(await gaps(() => serve(before, NOW, after.dir))).toEqual([false, true]);
 });

@@ -13,6 +13,8 @@ export type ListPage = {
   sentAt: Date;
   /** Where the next page begins; undefined behind the last one. */
   next: string | undefined;
+  /** None of its rows is one of the page before, although some should be: rows between the two may be missing. */
+  isBehindGap?: boolean;
 };
 
 /**
@@ -26,6 +28,7 @@ export async function* byOffset(
   { size, from = 0, overlap = 0 }: { size: number; from?: number; overlap?: number },
 ): AsyncGenerator<ListPage> {
   let offset = from;
+  let before: ReadonlySet<string> | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
     const paged: Params = [...params, ['limit', String(size)], ['offset', String(offset)]];
     const { records, sentAt } = await sendgrid.get(path, paged, (body, at) => ({
@@ -34,8 +37,11 @@ export async function* byOffset(
     }));
     offset += records.length - overlap;
     const isLast = records.length < size;
-    yield { records, sentAt, next: isLast ? undefined : String(offset) };
+    const [first] = records;
+    const isBehindGap = overlap > 0 && before !== undefined && !before.has(JSON.stringify(first));
+    yield { records, sentAt, next: isLast ? undefined : String(offset), isBehindGap };
     if (isLast) return;
+    before = new Set(records.map((record) => JSON.stringify(record)));
   }
   throw tooLong(path);
 }

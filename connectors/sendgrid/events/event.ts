@@ -8,7 +8,7 @@
  * https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
  */
 import { hash } from 'node:crypto';
-import { scrubbed } from '#runtime/scrub.ts';
+import { scrub, scrubbed } from '#runtime/scrub.ts';
 import type { Item, Json } from '#sql/load/table.ts';
 import type { PersonOf } from '#sql/tenants/persons.ts';
 import { column, columnsOf, recordTable } from '../../kit/columns.ts';
@@ -90,8 +90,8 @@ export const events = recordTable<Of>({
       'text',
       (record, key) => textIfAnyOf(record, key)?.split('.')[0] ?? null,
     )('sg_message_id'),
-    categories: columnsOf('text[]', textsIfAnyOf)('category'),
-    parts: column('text[]', (record) => textsIfAnyOf(record, 'category').map((name) => `category:${name}`)),
+    categories: columnsOf('text[]', categoriesOf)('category'),
+    parts: column('text[]', (record) => categoriesOf(record, 'category').map((name) => `category:${name}`)),
     single_send_id: textIfAny('singlesend_id'),
     single_send: textIfAny('singlesend_name'),
     phase: textIfAny('phase_id'),
@@ -115,14 +115,36 @@ export const events = recordTable<Of>({
 
 const KNOWN: ReadonlySet<string> = new Set([...DROPPED, ...events.fields, 'sg_event_id', 'sg_template_id']);
 
+/** Whoever makes one may put an address into it. */
+function categoriesOf(record: Fields, key: string): readonly string[] {
+  return textsIfAnyOf(record, key).map((name) => scrub(name));
+}
+
 /** A link without what may name a person: of its parameters only those of campaigns. */
 function linkOf(record: Fields, key: string): string | null {
   const given = textIfAnyOf(record, key);
   if (given === null || !URL.canParse(given)) return null;
   const { origin, pathname, searchParams } = new URL(given);
-  const kept = [...searchParams].filter(([name]) => name.startsWith('utm_'));
+  const kept = [...searchParams]
+    .filter(([name]) => name.startsWith('utm_'))
+    .map(([name, value]): [string, string] => [name, scrub(value)]);
   const query = kept.length === 0 ? '' : `?${new URLSearchParams(kept)}`;
-  return `${origin === 'null' ? '' : origin}${pathname}${query}`;
+  return `${origin === 'null' ? '' : origin}${pathOf(pathname)}${query}`;
+}
+
+/** An address in a path may be written with %40. */
+function pathOf(pathname: string): string {
+  const shown = decoded(pathname);
+  const clean = scrub(shown);
+  return clean === shown ? pathname : encodeURI(clean);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Arguments of the sender, without what looks like personal data or a secret. */
@@ -154,7 +176,9 @@ export function eventsOf(batch: readonly unknown[], reader: Reader): Pick<Page, 
     batch.map((given) => {
       const record = isObject(given) ? given : { event: given };
       const kept = { leftOut: PERSONAL, idOf: () => keyOf(record, reader.personOf) };
-      return resultOf({ ...record, id: 'event' }, () => itemOf(record, reader), kept);
+      const url = typeof record.url === 'string' ? linkOf(record, 'url') : undefined;
+      const shown = { ...record, id: 'event', ...(url !== undefined && { url }) };
+      return resultOf(shown, () => itemOf(record, reader), kept);
     }),
   );
 }

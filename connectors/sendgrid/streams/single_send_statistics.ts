@@ -13,13 +13,12 @@ import { isEuropean, type Params } from '../api/client.ts';
 import { count, day, text } from '../api/columns.ts';
 import { byToken, type ListPage } from '../api/lists.ts';
 import { type Step, type Steps, sendgridStream } from '../stream.ts';
-import type { Extent, SendGridRun } from '../sync/sync_run.ts';
+import { daysBack, type Extent, type SendGridRun } from '../sync/sync_run.ts';
 import { HISTORY_DAYS } from './statistics.ts';
 
 const PATH = '/v3/marketing/stats/singlesends';
 const IDS_PER_REQUEST = 25;
 const PAGE = 50;
-const DAY_MS = 24 * 60 * 60_000;
 /** After so many days the counts of a campaign are not read again. */
 const MOVING_DAYS = 35;
 const SENDS_MAX = 10_000;
@@ -62,9 +61,10 @@ const days = recordTable<{ zone: string }>({
 
 type Send = { id: string; sentOn: string };
 
-/** Campaigns that were sent in the last days, as they are stored, by their ids. */
-async function sendsOf({ context }: SendGridRun, reach: number, at: Date, after = ''): Promise<Send[]> {
-  const from = new Date(at.getTime() - reach * DAY_MS);
+/** Campaigns that were sent in the last days, and since they were last read, as they are stored, by their ids. */
+async function sendsOf(run: SendGridRun, reach: number, at: Date, after = ''): Promise<Send[]> {
+  const { context } = run;
+  const from = daysBack(run, at, reach);
   const where = { status: 'triggered' };
   const columns = ['id', 'send_at'];
   const rows = await rowsBetween(
@@ -100,19 +100,30 @@ function stepOf<Of>(table: RecordTable<Of>, { records, sentAt }: ListPage, of: O
   );
 }
 
-/** The pages of one answer as a step; a campaign that is gone has none. */
+/** The pages of one answer as steps; undefined if what was asked for is not there. */
 async function stepsOf<Of>(
   run: SendGridRun,
   { path, params, table, of: given }: { path: string; params: Params; table: RecordTable<Of>; of: Of },
-): Promise<Step[]> {
+): Promise<Step[] | undefined> {
   const steps: Step[] = [];
   try {
     for await (const page of byToken(run.sendgrid, path, params, { field: 'results', size: PAGE }))
       steps.push(stepOf(table, page, given));
   } catch (error) {
     if (!(error instanceof ObjectMissing)) throw error;
+    return undefined;
   }
   return steps;
+}
+
+/** One campaign that is gone may take the answer for all of them with it: then each is asked for alone. */
+async function totalsOf(run: SendGridRun, ids: readonly string[]): Promise<Step[]> {
+  const params: Params = [['singlesend_ids', ids.join(',')]];
+  const steps = await stepsOf(run, { path: PATH, params, table: totals, of: undefined });
+  if (steps !== undefined || ids.length < 2) return steps ?? [];
+  const all: Step[] = [];
+  for (const id of ids) all.push(...(await totalsOf(run, [id])));
+  return all;
 }
 
 const marketing = { scopes: ['marketing.read'] };
@@ -133,8 +144,10 @@ export const singleSendTotalsStream = sendgridStream({
     const sends = await sendsOf(run, REACH[extent], at, next);
     for (let from = 0; from < sends.length; from += IDS_PER_REQUEST) {
       const chunk = sends.slice(from, from + IDS_PER_REQUEST);
-      const params: Params = [['singlesend_ids', chunk.map(({ id }) => id).join(',')]];
-      yield* await stepsOf(run, { path: PATH, params, table: totals, of: undefined });
+      yield* await totalsOf(
+        run,
+        chunk.map(({ id }) => id),
+      );
       if (from + IDS_PER_REQUEST < sends.length) yield { next: chunk.at(-1)?.id ?? '' };
     }
     return true;
@@ -168,7 +181,7 @@ export const singleSendDaysStream = sendgridStream({
         ] as const),
       ];
       const path = `${PATH}/${encodeURIComponent(id)}`;
-      yield* await stepsOf(run, { path, params, table: days, of: { zone } });
+      yield* (await stepsOf(run, { path, params, table: days, of: { zone } })) ?? [];
       if (index + 1 < sends.length) yield { next: id };
     }
     return true;

@@ -82,14 +82,16 @@ async function resultsOf(run: SendGridRun, records: readonly Fields[]): Promise<
 
 async function changedOf(run: SendGridRun, records: readonly Fields[]): Promise<readonly Fields[]> {
   const ids = records.flatMap(({ id }) => (typeof id === 'string' ? [id] : []));
-  const columns = ['id', 'updated_at', 'deleted_at'];
+  const columns = ['id', 'status', 'send_at', 'updated_at', 'deleted_at'];
   const stored = await storedRows(run.context, singleSends.name, ids, columns);
-  const known = new Map(stored.map(({ id, updated_at, deleted_at }) => [id, deleted_at ? null : updated_at]));
-  return records.filter((record) => {
-    const before = known.get(typeof record.id === 'string' ? record.id : '');
-    const now = typeof record.updated_at === 'string' ? Date.parse(record.updated_at) : Number.NaN;
-    return !(before instanceof Date && before.getTime() === now);
-  });
+  const known = new Map(stored.map((row) => [row.id, row.deleted_at ? undefined : stateOf(row)]));
+  return records.filter((record) => known.get(String(record.id)) !== stateOf(record));
+}
+
+/** What the list says of it: nobody promises that going out counts as a change. */
+function stateOf({ status, send_at, updated_at }: Fields): string {
+  const at = (time: unknown) => (time ? new Date(time as Date | string).getTime() : null);
+  return JSON.stringify([status, at(send_at), at(updated_at)]);
 }
 
 export const singleSendsStream = sendgridStream({
@@ -108,7 +110,10 @@ export const singleSendsStream = sendgridStream({
       const changed = extent === 'all' && run.context.full ? records : await changedOf(run, records);
       yield { ...contentOf(await resultsOf(run, changed)), ...(more !== undefined && { next: more }) };
     }
-    if (next !== undefined) return true; // what an earlier run listed is not known here
+    if (next !== undefined) {
+      yield { isPart: true }; // what an earlier run listed is not known here
+      return true;
+    }
     const gone = await unlistedAtAll(run.context, { tables: [singleSends] }, listed);
     const checks = planChecks(listed.size, run.position.changesTo === undefined || before.has(PLAN));
     yield { deletions: gone.map((id) => ({ id, deletedAt: at })), checks };

@@ -13,7 +13,7 @@ import { count, day, text } from '../api/columns.ts';
 import { byOffset, recordsOf } from '../api/lists.ts';
 import { type Reading, type SendGridFacts, type Step, type Steps, sendgridStream } from '../stream.ts';
 import { look } from '../sync/look.ts';
-import type { Extent, SendGridRun } from '../sync/sync_run.ts';
+import { daysBack, type Extent, type SendGridRun } from '../sync/sync_run.ts';
 
 /** Statistics of categories go back 13 months. */
 export const HISTORY_DAYS = 395;
@@ -146,7 +146,9 @@ function readerOf(kind: Kind): Pick<SendGridFacts, 'read' | 'window'> {
   return {
     read({ run, extent, at, next }: Reading) {
       const last = dayIn(run.zone, at);
-      return readDays(run, kind, { first: addDays(last, -DAYS[extent]), last }, next);
+      const from = extent === 'all' ? at : daysBack(run, at, 0);
+      const first = addDays(dayIn(run.zone, from), -DAYS[extent]);
+      return readDays(run, kind, { first, last }, next);
     },
     window(run, { since, until }) {
       return readDays(run, kind, { first: dayIn(run.zone, since), last: dayIn(run.zone, until) });

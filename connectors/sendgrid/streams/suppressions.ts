@@ -97,15 +97,15 @@ function suppressionStream(list: string, costs: string) {
       ['end_time', String(to)],
     ] as const;
     const listed = new Set<string>();
-    let isUnderstood = true;
+    let isSure = next === undefined;
     const paged = { size: PAGE, from: Number(next ?? 0), overlap: OVERLAP };
     for await (const page of byOffset(run.sendgrid, `/v3/suppression/${list}`, params, paged)) {
       const step = stepOf(table, page.records, { sentAt: page.sentAt, personOf });
       for (const item of step.items ?? []) listed.add(item.id);
-      isUnderstood &&= step.rejected?.length === 0;
+      isSure &&= step.rejected?.length === 0 && !page.isBehindGap;
       yield { ...step, ...(page.next !== undefined && { next: page.next }) };
     }
-    if (isComplete && isUnderstood && next === undefined) yield vanished(run, table, listed, at);
+    if (isComplete) yield isSure ? vanished(run, table, listed, at) : { isPart: true };
     return true;
   }
   const read = ({ run, extent, at, next }: Reading) => {
@@ -153,8 +153,8 @@ export const groupUnsubscribesStream = sendgridStream({
     }));
     const step = stepOf(members, records, { sentAt, personOf });
     yield step;
-    if (step.rejected?.length === 0)
-      yield vanished(run, members, new Set((step.items ?? []).map((item) => item.id)), at);
+    const listed = new Set((step.items ?? []).map((item) => item.id));
+    yield step.rejected?.length === 0 ? vanished(run, members, listed, at) : { isPart: true };
     return true;
   },
 });

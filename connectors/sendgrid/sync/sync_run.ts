@@ -38,6 +38,14 @@ export function openRun(context: StreamContext): SendGridRun {
   return { ...run, sendgrid: openSendGrid(context), zone: zoneOf(context.connection) };
 }
 
+const DAY_MS = 24 * 60 * 60_000;
+
+/** So many days before now, or before the last complete reading: an outage or a denial leaves no hole. */
+export function daysBack({ position }: Pick<SendGridRun, 'position'>, at: Date, days: number): Date {
+  const read = position.changesTo ?? at;
+  return new Date(Math.min(read.getTime(), at.getTime()) - days * DAY_MS);
+}
+
 /** A denied stream waits for the next night. */
 const DENIED_MS = 20 * 60 * 60_000;
 
