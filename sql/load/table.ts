@@ -35,8 +35,8 @@ export type Keeps = 'history' | 'events' | 'days' | 'counters';
 
 /** Where the rows of a table name persons; and what of them goes when the person is erased. */
 export type Personal = {
-  /** The column that names the person: by an id that its connection gives it, or by the digest of its address. */
-  of?: { column: string; as: 'customer' | 'email' };
+  /** Columns that name the person: by an id that its connection gives it, or by the digest of its address. */
+  of?: readonly { column: string; as: 'customer' | 'email' }[];
   /** Rows of these tables that a column names by their `id`: what is theirs is of their person. */
   through?: { column: string; tables: readonly `raw.${string}`[] };
   /** Columns, of the key too, that contain what `of` has. */

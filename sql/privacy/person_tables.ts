@@ -38,7 +38,7 @@ export function isOfPerson(tables: PersonTables, name: string, row = 'o'): strin
   const found = tables.get(name);
   if (!found) return 'false';
   const { table, root } = found;
-  const { of, through } = table.personal ?? {};
+  const { of = [], through } = table.personal ?? {};
   const inner = `${row}x`;
   const ofRow = (parent: string, parentColumn: string, column: string) => `exists (
       select from (
@@ -47,7 +47,7 @@ export function isOfPerson(tables: PersonTables, name: string, row = 'o'): strin
         order by ${inner}.${parentColumn}) ${inner}
       where ${isOfPerson(tables, parent, inner)})`;
   const tests = [
-    ...(of ? [`${row}.${of.column} = any (${of.as === 'customer' ? '$3' : '$4'}::text[])`] : []),
+    ...of.map(({ column, as }) => `${row}.${column} = any (${as === 'customer' ? '$3' : '$4'}::text[])`),
     ...(table === root ? [`'${name} ' || ${row}.${rootColumnOf(table)} = any ($5::text[])`] : []),
     ...(table === root ? [] : [ofRow(root.name, rootColumnOf(root), rootColumnOf(table))]),
     ...(through?.tables ?? []).map((parent) => ofRow(parent, 'id', through?.column ?? '')),
@@ -60,9 +60,9 @@ export function mayHold(tables: PersonTables, name: string, person: PersonHere):
   const found = tables.get(name);
   if (!found) return false;
   const { table, root } = found;
-  const { of, through } = table.personal ?? {};
+  const { of = [], through } = table.personal ?? {};
   return (
-    (of !== undefined && (of.as === 'customer' ? person.customers : person.emails).length > 0) ||
+    of.some(({ as }) => (as === 'customer' ? person.customers : person.emails).length > 0) ||
     (table === root
       ? person.objects.some((object) => object.startsWith(`${name} `))
       : mayHold(tables, root.name, person)) ||

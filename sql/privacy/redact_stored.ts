@@ -27,9 +27,9 @@ export async function redactNext(
 ): Promise<Pick<Stretch<unknown>, 'next'> & { redacted: number }> {
   const { columns, redact } = redactionOf(table);
   const read = [...new Set([...table.key, ...columns])];
-  const named = table.personal?.of?.column;
-  // One that was redacted as a single object, because a text in it named somebody, may still have the id.
-  const isLeft = `(not coalesce(o.payload ${IS_ERASED}, false)${named ? ` or o.${named} = any ($6::text[])` : ''})`;
+  const named = (table.personal?.of ?? []).map(({ column }) => ` or o.${column} = any ($6::text[])`);
+  // One that was redacted as a single object, or by another name, may still have this one.
+  const isLeft = `(not coalesce(o.payload ${IS_ERASED}, false)${named.join('')})`;
   const { rows, next } = await walkOn<Cells>(
     tx,
     {

@@ -51,8 +51,8 @@ async function namedInColumns(
   const emails = digest === null ? [] : [digest];
   const counts = new Map<string, number>();
   for (const { table } of tables.values()) {
-    const of = table.personal?.of;
-    if (of === undefined || (of.as === 'customer' ? customers : emails).length === 0) continue;
+    const of = table.personal?.of ?? [];
+    if (!of.some(({ as }) => (as === 'customer' ? customers : emails).length > 0)) continue;
     for (let after: readonly string[] | null = null, isFirst = true; isFirst || after; isFirst = false) {
       signal.throwIfAborted();
       const stretch: Stretch<number> = await walkOn(

@@ -25,8 +25,14 @@ test('what is declared can be read, redacted and put back', async () => {
   for (const table of tables.values()) {
     const { personal, columns, name } = table;
     if (!personal) continue;
-    const { of, through, within = [], empties = [] } = personal;
-    for (const column of [of?.column, through?.column, ...within, ...empties, 'payload'])
+    const { of = [], through, within = [], empties = [] } = personal;
+    for (const column of [
+      ...of.map(({ column }) => column),
+      through?.column,
+      ...within,
+      ...empties,
+      'payload',
+    ])
       if (column !== undefined) expect(Object.keys(columns), name).toContain(column);
     for (const parent of through?.tables ?? []) expect(tables.get(parent)?.personal, name).toBeTruthy();
     expect(redactionOf(table).columns, name).toContain('payload');

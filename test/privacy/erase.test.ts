@@ -34,7 +34,8 @@ test('nothing of an erased person is left, no figure moves, and no later reading
   }
   expect((await traces(db, one)).length).toBeGreaterThan(15);
   const before = await one.figures();
-  expect(before.daily_sales).toHaveLength(3);
+  expect(before.daily_sales).toHaveLength(4);
+  expect(before.order_credits).toHaveLength(1);
   expect(before.daily_mrr?.length).toBeGreaterThan(0);
   expect(before.daily_email?.length).toBeGreaterThan(0);
   const untouched = [await other.figures(), await other.headers()];

@@ -17,7 +17,7 @@ export async function asStored(
 ): Promise<string[]> {
   const { brandId, id: connectionId } = connection;
   const ids = [...listed];
-  if (root?.personal?.of?.column !== 'id') return ids;
+  if (!root?.personal?.of?.some(({ column }) => column === 'id')) return ids;
   const { rows } = await db.query<{ erased: boolean }>(
     'select has_erased as erased from app.brands where id = $1',
     [brandId],

@@ -68,7 +68,7 @@ export const events = recordTable<Of>({
   marksAccountDays: true,
   personal: {
     ...{
-      of: { column: 'email_hash', as: 'email' },
+      of: [{ column: 'email_hash', as: 'email' }],
       within: ['clicker'],
       empties: ['url'],
       keeps: ['ns_mail'],

@@ -30,7 +30,7 @@ function listTable(name: `raw.${string}`) {
     name,
     key: ['id'],
     observed: true,
-    personal: { of: { column: 'email_hash', as: 'email' }, within: ['id'] },
+    personal: { of: [{ column: 'email_hash', as: 'email' }], within: ['id'] },
     columns: {
       id: own('id'),
       email_hash: own('person', { indexed: true }),

@@ -12,7 +12,7 @@ export const customers = recordTable({
   name: 'raw.shopify_customers',
   key: ['id'],
   digested: true,
-  personal: { of: { column: 'id', as: 'customer' } },
+  personal: { of: [{ column: 'id', as: 'customer' }] },
   columns: {
     id,
     created_at: instant('createdAt'),

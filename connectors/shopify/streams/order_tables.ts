@@ -56,7 +56,13 @@ export const orders = recordTable<PlacedOrder>({
   name: 'raw.shopify_orders',
   key: ['id'],
   digested: true,
-  personal: { of: { column: 'customer_id', as: 'customer' }, empties: ['person'], keeps: ['totalPriceSet'] },
+  personal: {
+    of: [
+      { column: 'customer_id', as: 'customer' },
+      { column: 'person', as: 'email' }, // the same as of clicks, so that what they led to stays so
+    ],
+    keeps: ['totalPriceSet'],
+  },
   columns: {
     id: column('text', numberOf),
     name: text('name', { indexed: true }),

@@ -16,7 +16,7 @@ const DISPUTE_TYPES = ['created', 'closed', 'funds_withdrawn', 'funds_reinstated
 export const chargesStream = stripeStream({
   name: 'charges',
   object: 'charge',
-  personal: { of: { column: 'customer_id', as: 'customer' } },
+  personal: { of: [{ column: 'customer_id', as: 'customer' }] },
   scopes: ['rak_charge_read', 'rak_event_read'],
   feeds: ['payments'],
   digested: true,

@@ -9,7 +9,7 @@ const TYPES = ['created', 'updated', 'deleted'];
 export const customersStream = stripeStream({
   name: 'customers',
   object: 'customer',
-  personal: { of: { column: 'id', as: 'customer' } },
+  personal: { of: [{ column: 'id', as: 'customer' }] },
   scopes: ['rak_customer_read', 'rak_event_read'],
   digested: true,
   canVanish: true,

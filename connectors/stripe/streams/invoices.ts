@@ -30,7 +30,7 @@ export const invoices = recordTable({
   name: 'raw.stripe_invoices',
   key: ['id'],
   observed: true,
-  personal: { of: { column: 'customer_id', as: 'customer' } },
+  personal: { of: [{ column: 'customer_id', as: 'customer' }] },
   columns: {
     id: text('id'),
     number: textIfAny('number'),

@@ -12,7 +12,7 @@ const TYPES = [
 export const paymentIntentsStream = stripeStream({
   name: 'payment_intents',
   object: 'payment_intent',
-  personal: { of: { column: 'customer_id', as: 'customer' } },
+  personal: { of: [{ column: 'customer_id', as: 'customer' }] },
   scopes: ['rak_payment_intent_read', 'rak_event_read'],
   digested: true,
   // The client secret lets its holder pay; the rest is personal data.

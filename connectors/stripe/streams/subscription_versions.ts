@@ -20,7 +20,7 @@ export const subscriptionVersions = recordTable<Look>({
   name: 'raw.stripe_subscription_versions',
   key: ['id', 'valid_from'],
   rootColumn: 'id',
-  personal: { of: { column: 'customer_id', as: 'customer' } },
+  personal: { of: [{ column: 'customer_id', as: 'customer' }] },
   keeps: 'history',
   uncompared: ['unseen_from'],
   columns: {

@@ -26,7 +26,7 @@ export const subscriptions = recordTable({
   key: ['id'],
   observed: true,
   personal: {
-    of: { column: 'customer_id', as: 'customer' },
+    of: [{ column: 'customer_id', as: 'customer' }],
     keeps: ['collection_method', 'automatic_tax.enabled', 'discounts', 'customer.discount'],
   },
   columns: {

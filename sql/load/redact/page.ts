@@ -26,8 +26,10 @@ export async function redactPage(tx: Tx, target: RedactTarget, page: GivenPage):
     throw new TypeError(`${root.name} cannot be loaded without the key of erased persons`);
   const erased = { brandId, key: await personKeyOf(tx, sealer, brandId) };
   const items = await redactItems(tx, root, { ...target, ...erased }, page.items);
-  const { of } = root.personal;
-  if (of?.column !== rootColumnOf(root) || of.as !== 'customer') return { ...page, items };
+  const isKeyed = root.personal.of?.some(
+    ({ column, as }) => column === rootColumnOf(root) && as === 'customer',
+  );
+  if (!isKeyed) return { ...page, items };
   const renamed = await pseudonymsOf(
     tx,
     erased,
@@ -46,15 +48,17 @@ async function redactItems(
   items: readonly PackedItem[],
 ): Promise<PackedItem[]> {
   const { connectionId } = target;
-  const { of, through } = root.personal ?? {};
-  const nameIn = (item: PackedItem) => (of ? cellOf(root, lineOf(root, item), of.column) : null);
-  const persons = items.flatMap((item): [PackedItem, IdentifierOf][] => {
-    const name = nameIn(item);
-    if (name === null) return [];
-    return of?.as === 'email'
-      ? [[item, { kind: 'email', digest: name }]]
-      : [[item, { kind: 'customer', connectionId, id: name }]];
-  });
+  const { of = [], through } = root.personal ?? {};
+  const persons = items.flatMap((item) =>
+    of.flatMap(({ column, as }): [Named, IdentifierOf][] => {
+      const name = cellOf(root, lineOf(root, item), column);
+      if (name === null) return [];
+      const known = { item, name };
+      return as === 'email'
+        ? [[known, { kind: 'email', digest: name }]]
+        : [[known, { kind: 'customer', connectionId, id: name }]];
+    }),
+  );
   const objects = items.map((item): [PackedItem, IdentifierOf] => [
     item,
     { kind: 'object', connectionId, table: root.name, id: item.id },
@@ -62,14 +66,23 @@ async function redactItems(
   const ofPersons = await pseudonymsOf(tx, target, persons);
   const alone = await pseudonymsOf(tx, target, objects);
   const parents = await erasedParents(tx, target, through, root, items);
+  const namesOf = new Map<PackedItem, Map<string, string>>();
+  for (const [known] of persons) {
+    const pseudonym = isPseudonym(known.name) ? known.name : ofPersons.get(known);
+    if (pseudonym === undefined) continue;
+    const names = namesOf.get(known.item) ?? new Map();
+    namesOf.set(known.item, names.set(known.name, pseudonym));
+  }
   return items.map((item) => {
-    const name = nameIn(item) ?? '';
-    const pseudonym = isPseudonym(name) ? name : ofPersons.get(item);
-    if (pseudonym !== undefined) return redactItem(item, new Map([[name, pseudonym]]));
+    const names = namesOf.get(item);
+    if (names !== undefined) return redactItem(item, names);
     const parent = through && cellOf(root, lineOf(root, item), through.column);
     return alone.has(item) || parents.has(parent ?? '') ? redactItem(item, NOBODY) : item;
   });
 }
+
+/** What names the person of an item. */
+type Named = { item: PackedItem; name: string };
 
 /** The ids, among those that the items name, of stored rows that are redacted. */
 async function erasedParents(
@@ -121,5 +134,5 @@ function idOf({ id, tables: [root] }: PackedItem, names: Names): string {
   if (root === undefined) return id;
   const column = rootColumnOf(root);
   if (root.personal?.within?.includes(column)) return renamedWithin(id, names);
-  return root.personal?.of?.column === column ? (names.get(id) ?? id) : id;
+  return root.personal?.of?.some((one) => one.column === column) ? (names.get(id) ?? id) : id;
 }

@@ -37,7 +37,12 @@ export async function redactRejections(
     kept.push(
       found.size === 0
         ? rejection
-        : { key: root.personal.of?.column === 'id' ? (id ?? rejection.key) : rejection.key, ...BLANK },
+        : {
+            key: root.personal.of?.some(({ column }) => column === 'id')
+              ? (id ?? rejection.key)
+              : rejection.key,
+            ...BLANK,
+          },
     );
   }
   return kept;

@@ -33,9 +33,9 @@ export function redactionOf(table: Table): Redaction {
 
 function makeRedaction(
   { columns }: Table,
-  { of, within = [], empties = [], keeps = [] }: Personal,
+  { of = [], within = [], empties = [], keeps = [] }: Personal,
 ): Redaction {
-  const own = [...(of ? [of.column] : []), ...within, ...empties, 'payload'];
+  const own = [...of.map(({ column }) => column), ...within, ...empties, 'payload'];
   const paths = keeps.map((path) => path.split('.'));
   return {
     columns: own.filter((column) => column in columns),

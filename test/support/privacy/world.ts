@@ -1,5 +1,8 @@
 /** A brand that knows one person at three providers, beside another person, for tests of erasures. */
 import { findStream, streamsOf } from '#connectors/providers.ts';
+import { addCampaign } from '#sql/campaigns/campaigns.ts';
+import { addLink } from '#sql/campaigns/links.ts';
+import { setReadsPersons } from '#sql/tenants/account_facts.ts';
 import { personKeyOf } from '#sql/tenants/persons.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { storePage } from '#tasks/store_page.ts';
@@ -28,13 +31,14 @@ const order = (id: number, day: string, more: object = {}) => ({
   ...more,
 });
 
-/** Two orders of the person, one of somebody else, one of a guest. */
+/** Orders of the person, the last one after a click in a letter, one of somebody else, one of a guest. */
 export const shopRows = (more: object = {}) => ({
   'orders.ndjson': [
     order(1001, '03', { customer: Number(CUSTOMER) }),
     order(1002, '07', { customer: Number(CUSTOMER), ...more }),
     order(1003, '07', { customer: Number(OTHER) }),
     order(1004, '08'),
+    order(1005, '12', { customer: Number(CUSTOMER), email: EMAIL }),
   ],
   'customers.ndjson': [CUSTOMER, OTHER].map((id) => ({
     ...{ id: Number(id), createdAt: '2026-11-01T00:00:00Z', updatedAt: '2026-11-02T00:00:00Z' },
@@ -159,6 +163,12 @@ export type World = Awaited<ReturnType<typeof aWorld>>;
 export async function aWorld(db: TestDb) {
   const { id: brandId, slug } = await aBrand(db, { timeZone: 'America/New_York' });
   const shop = await aShopOf(db, shopRows(), undefined, brandId);
+  await db.transaction((tx) => setReadsPersons(tx, { ...shop, actor: 'test' }, true));
+  await db.transaction(async (tx) => {
+    const fields = { name: 'Autumn', startsOn: null, endsOn: null, budget: null, budgetCurrency: null };
+    const campaign = await addCampaign(tx, { brandId, slug: 'autumn', ...fields, actor: 'test' });
+    await addLink(tx, campaign, { kind: 'email_category', value: 'autumn' }, { actor: 'test' });
+  });
   const stripe = await anAccountOf(db, stripeFiles(), {}, { brandId });
   const sandbox = await sendgridSandbox(lists);
   const mail = await connectSendGrid(db, sandbox, { brandId });
@@ -173,8 +183,8 @@ export async function aWorld(db: TestDb) {
     return db.transaction((tx) => storePage(tx, mail, storing, { phase: 'changes', ...content }));
   };
   const owners = async () => [
-    null,
     ...(await db.column('select id from app.retailers where brand_id = $1 order by id', [brandId])),
+    null,
   ];
   return {
     ...{ brandId, slug, shop, stripe, mail, push },
