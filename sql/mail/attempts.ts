@@ -3,6 +3,7 @@ import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
+import { eventsOf } from './events.ts';
 import { type LetterKey, type LetterState, suppressionsOf } from './letters.ts';
 
 /** `attempt` is its number. */
@@ -95,8 +96,7 @@ export async function toldByEvent(
   { brandId, connectionId, mailId }: LetterKey,
 ): Promise<{ messageId: string | null } | undefined> {
   const { rows } = await db.query<{ messageId: string | null }>(
-    `select send_id as "messageId" from fact.mail_events
-     where brand_id = $1 and connection_id = $2 and mail_id = $3 order by happened_at, event_id limit 1`,
+    `select send_id as "messageId" from (${eventsOf('$1', '$2', '$3')}) e order by happened_at, event_id limit 1`,
     [brandId, connectionId, mailId],
   );
   return rows[0];

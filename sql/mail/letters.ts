@@ -2,6 +2,7 @@
  * Letters as they are stored: `ops.mail` says what each state means. Address and variables are sealed together, and gone
  * as soon as the letter is: who it was for is known by a digest from then on.
  */
+import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { keepConnection } from '../load/load_lock.ts';
@@ -83,17 +84,21 @@ export async function knownOf(
 
 /** Why these persons get no letter, by digest. */
 export async function suppressionsOf(
-  db: Reader,
+  tx: Tx,
   { brandId, connectionId }: ConnectionKey,
   hashes: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const { rows } = await db.query<{ hash: string; reason: string }>(
-    `select s.email_hash as hash, min(s.reason) as reason
-     from fact.mail_suppressions s
-     where s.brand_id = $1 and s.connection_id = $2 and s.email_hash = any ($3::text[])
-       and (s.group_id is null or s.group_id = (
-         select m.group_id from app.mail_senders m where m.brand_id = $1 and m.connection_id = $2))
-     group by s.email_hash`,
+  await followIndexes(tx);
+  const { rows } = await tx.query<{ hash: string; reason: string }>(
+    `select h.hash, min(s.reason) as reason
+     from unnest($3::text[]) as h (hash)
+     cross join lateral (
+       select s.reason, s.group_id from fact.mail_suppressions s
+       where s.brand_id = $1 and s.connection_id = $2 and s.email_hash >= h.hash and s.email_hash <= h.hash
+       order by s.brand_id, s.connection_id, s.email_hash) s
+     where s.group_id is null or s.group_id = (
+       select m.group_id from app.mail_senders m where m.brand_id = $1 and m.connection_id = $2)
+     group by h.hash`,
     [brandId, connectionId, [...hashes]],
   );
   return new Map(rows.map(({ hash, reason }) => [hash, reason]));

@@ -40,7 +40,7 @@ create table ops.mail (
 );
 create unique index mail_once on ops.mail (brand_id, connection_id, once_key) where once_key is not null;
 create index mail_of_person on ops.mail (brand_id, recipient_hash);
-create index mail_by_time on ops.mail (brand_id, connection_id, queued_at desc, id);
+create index mail_by_time on ops.mail (brand_id, queued_at desc, id);
 create index mail_open on ops.mail (brand_id, connection_id, state) where state in ('queued', 'sending', 'uncertain', 'failed');
 create index mail_by_age on ops.mail (ended_at) where ended_at is not null;
 comment on table ops.mail is 'letters: what is to be sent, and what became of it';
