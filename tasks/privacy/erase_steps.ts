@@ -112,15 +112,23 @@ function scopeOf(tx: Tx, brandId: string, connectionId: string): Promise<LoadSco
 }
 
 /** Before texts are swept: a letter whose recipient has another name would still be sent. */
-function mailStep({ known: { brandId, digest }, progress }: Erasing): Step {
+function mailStep({ known: { brandId, digest, names }, progress }: Erasing): Step {
   return {
     name: 'mail',
     async run(tx) {
-      if (digest === null) return OVER;
-      const { letters, digests, resolved } = await erasePersonFromMail(tx, brandId, digest);
-      for (const [table, count] of [['ops.mail', letters] as const, ['app.mail_digests', digests] as const])
+      const resolved: number[] = [];
+      const add = (table: string, count: number) => {
         if (count > 0)
           progress.redacted = { ...progress.redacted, [table]: (progress.redacted?.[table] ?? 0) + count };
+      };
+      // What was queued since an earlier erasure is of the pseudonym.
+      for (const hash of [digest, names.get(digest ?? '')]) {
+        if (hash === null || hash === undefined) continue;
+        const erased = await erasePersonFromMail(tx, brandId, hash);
+        add('ops.mail', erased.letters);
+        add('app.mail_digests', erased.digests);
+        resolved.push(...erased.resolved);
+      }
       const last = async () => {
         for (const alert of resolved) await queueDeliveries(tx, alert, { isResolved: true });
       };

@@ -37,6 +37,11 @@ test('letters of an erased person go, those that wait too, and events keep their
        jsonb_build_object('ns_mail', $4::text, 'ns_recipient', $3::text), now(), now())`,
     [brandId, connectionId, hash, sent],
   );
+  await db.query(
+    `insert into raw.sendgrid_unsubscribes (brand_id, connection_id, id, email_hash, created_at, changed_at, seen_at)
+     values ($1, $2, $3 || ' 1', $3, now(), now(), now())`,
+    [brandId, connectionId, hash],
+  );
   await db.transaction(async (tx) =>
     setDigest(tx, testSealer, sender, await recipientsOf(tx, testSealer, brandId, ['ann@example.com'])),
   );
@@ -56,5 +61,13 @@ test('letters of an erased person go, those that wait too, and events keep their
   ]);
   expect(await db.column('select resolved_at is not null from ops.alerts')).toEqual([true]);
   expect(await other.letters()).toEqual([{ state: 'queued' }]);
+  expect(await received(box)).toHaveLength(1);
+
+  // A letter of later bears no digest either, and who had unsubscribed stays suppressed.
+  const [later = ''] = await sender.queue();
+  expect(await sender.letters('recipient_hash')).toEqual([
+    { recipient_hash: expect.stringMatching(/^erased:/) },
+  ]);
+  expect(await runLetter(db, later)).toMatchObject({ tally: { state: 'suppressed' } });
   expect(await received(box)).toHaveLength(1);
 });
