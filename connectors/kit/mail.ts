@@ -15,7 +15,7 @@ export type MailBody =
 
 export type OutgoingLetter = {
   token: string;
-  /** In small letters, the one way in which logs are searched for it. */
+  /** In lower case, the one way in which logs are searched for it. */
   to: string;
   /** Digest of the address. */
   recipient: string;
@@ -44,6 +44,8 @@ export type LookedUp =
   | { state: 'untold'; why: string; never: boolean };
 
 export type Mail = {
+  /** Permissions that the key needs. */
+  scopes: { send: string; lookUp: string };
   /** Whether it names a template of the provider's. */
   isTemplate(name: string): boolean;
   /** How such a name is written. */

@@ -10,8 +10,9 @@ import type { HttpAnswer } from '../kit/http/http.ts';
 import { RetryableError } from '../kit/http/retry.ts';
 import type { LookedUp, Mail, MailContext, OutgoingLetter, Sending, Sought } from '../kit/mail.ts';
 import { bodyOf, Denied, ObjectMissing } from './api/answers.ts';
-import { openSendGrid, type SendGrid } from './api/client.ts';
+import { openSendGrid, type Params } from './api/client.ts';
 import { recordsOf } from './api/lists.ts';
+import { type Logs, openLogs } from './events/logs.ts';
 import { PROVIDER } from './key.ts';
 
 const SEND = '/v3/mail/send';
@@ -26,6 +27,7 @@ const LETTERS_MAX = 50;
 export const TOKEN = 'ns_mail';
 
 export const mail: Mail = {
+  scopes: { send: 'mail.send', lookUp: 'messages.read' },
   isTemplate: (name) => /^d-[\w-]{1,80}$/.test(name),
   templateForm: 'd-ID of a dynamic template',
   turn: (context) => openSendGrid(context).turn(SEND),
@@ -39,13 +41,12 @@ export const mail: Mail = {
     }
   },
   lookUp: async (context, letter) => {
-    const { auth } = context.connection;
-    const found = await ifTold(() => find(openSendGrid(context), letter));
-    // It is not said that a parent's key sees what its subusers have sent, so that it sees nothing proves nothing.
-    if (found.state === 'absent' && auth !== 'key')
+    const found = await ifTold(async () => find(await openLogs(context, openSendGrid(context)), letter));
+    // It is not said that a parent's key sees what its customer accounts have sent.
+    if (found.state === 'absent' && context.connection.auth === 'customer')
       return {
         state: 'untold',
-        why: 'the key is that of the parent account, whose log may lack it',
+        why: 'the log of a customer account may not show to its parent',
         never: false,
       };
     return found;
@@ -126,24 +127,26 @@ function isUnconnected(error: unknown, depth = 0): boolean {
   return isUnconnected(cause, depth + 1);
 }
 
-async function find(sendgrid: SendGrid, { token, to, since }: Sought): Promise<LookedUp> {
+async function find(logs: Logs, { token, to, since }: Sought): Promise<LookedUp> {
   const from = new Date(since.getTime() - EARLIER_MS).toISOString().replace(/\.\d+Z$/, 'Z');
   const query = `to_email = "${to}" AND sg_message_id_created_at >= TIMESTAMP "${from}"`;
-  const ids = await sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1 }, (body) =>
+  const { sendgrid, subuser } = logs;
+  const of = subuser === undefined ? {} : { subusers: [subuser] };
+  const ids = await sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1, ...of }, (body) =>
     recordsOf(LOGS, isObject(body) ? body.messages : undefined).map(({ sg_message_id }) =>
       String(sg_message_id),
     ),
   );
   for (const id of ids.slice(0, LETTERS_MAX))
-    if ((await tokenOf(sendgrid, id)) === token)
-      return { state: 'found', messageId: id.split('.')[0] ?? null };
+    if ((await tokenOf(logs, id)) === token) return { state: 'found', messageId: id.split('.')[0] ?? null };
   if (ids.length > LETTERS_MAX) throw unclear(`more than ${LETTERS_MAX} letters to one recipient`);
   return { state: 'absent' };
 }
 
-async function tokenOf(sendgrid: SendGrid, id: string): Promise<unknown> {
+async function tokenOf({ sendgrid, subuser }: Logs, id: string): Promise<unknown> {
+  const params: Params = subuser === undefined ? [] : [['subuser', String(subuser)]];
   try {
-    return await sendgrid.get(`${LOGS}/${encodeURIComponent(id)}`, [], (body) => {
+    return await sendgrid.get(`${LOGS}/${encodeURIComponent(id)}`, params, (body) => {
       const args = isObject(body) ? body.custom_args : undefined;
       return isObject(args) ? args[TOKEN] : undefined;
     });
@@ -162,7 +165,11 @@ async function ifTold(ask: () => Promise<LookedUp>): Promise<LookedUp> {
     return await ask();
   } catch (error) {
     if (error instanceof Denied || error instanceof ObjectMissing)
-      return { state: 'untold', why: 'the key lacks messages.read, so the log cannot be read', never: true };
+      return {
+        state: 'untold',
+        why: `the log is denied (${quote(error.message)}), which takes messages.read`,
+        never: true,
+      };
     throw error;
   }
 }

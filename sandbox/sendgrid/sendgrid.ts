@@ -126,13 +126,14 @@ function accountOf({ host, path, headers }: Asking, accounts: Accounts<Settings>
 /** Logs of a subuser are its parent's to ask for, by the subuser's number: `subuser NUMBER` are its events. */
 function withLogs(account: Account<Settings>, accounts: Accounts<Settings>): Account<Settings> {
   if (account.settings.parent !== undefined) throw new Refusal(403, 'access forbidden');
-  const eventsOf = (number: string) => {
+  const ofSubuser = (number: string) => {
     const found = account.rows('subusers').find(({ id }) => String(id) === number);
-    return accounts.get(String(found?.username))?.rows('events') ?? [];
+    const subuser = accounts.get(String(found?.username));
+    return subuser === undefined ? [] : eventsOf(subuser);
   };
   const rows = (file: string) => {
     const number = /^subuser (.+)$/.exec(file)?.[1];
-    return number === undefined ? account.rows(file) : eventsOf(number);
+    return number === undefined ? account.rows(file) : ofSubuser(number);
   };
   return { ...account, rows };
 }

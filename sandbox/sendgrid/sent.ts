@@ -63,12 +63,14 @@ type Sent = { letters: SentLetter[]; events: Draft[] };
 
 const bySender = new WeakMap<object, Sent>();
 
-export const lettersOf = (account: object): readonly SentLetter[] => bySender.get(account)?.letters ?? [];
+// By the settings, which an account keeps however it is looked at.
+export const lettersOf = ({ settings }: { settings: unknown }): readonly SentLetter[] =>
+  bySender.get(Object(settings))?.letters ?? [];
 export const isSentHere = (id: string): boolean => id.startsWith(PREFIX);
 
 /** Those of its file, and those of what it has sent. */
 export function eventsOf(account: Account<Settings>): readonly Draft[] {
-  return bySender.get(account)?.events ?? account.rows('events');
+  return bySender.get(account.settings)?.events ?? account.rows('events');
 }
 
 const PREFIX = 'sandbox';
@@ -81,8 +83,8 @@ export function sendMail(asked: Asked<Settings>): Answer {
   if (letter.template_id && templates.length > 0 && !templates.some(({ id }) => id === letter.template_id))
     throw new Refusal(400, 'The template_id is not one of this account.');
   if (letter.mail_settings?.sandbox_mode?.enable) return new Answer(200, undefined);
-  const sent = bySender.get(account) ?? { letters: [], events: [...account.rows('events')] };
-  bySender.set(account, sent);
+  const sent = bySender.get(account.settings) ?? { letters: [], events: [...account.rows('events')] };
+  bySender.set(account.settings, sent);
   const message_id = `${PREFIX}-${account.name}-${sent.letters.length}`;
   const seconds = Math.floor(now / 1000);
   let index = 0;

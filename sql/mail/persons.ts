@@ -1,29 +1,16 @@
-/** What the mail knows of a person: for whoever wants to see it, or to be rid of it. */
+/** What the mail knows of a person, for whoever wants to be rid of it. */
 import type { Tx } from '../db/pool.ts';
-import type { Reader } from '../db/reader.ts';
 import { resolveUncertain } from './uncertain.ts';
 
-export type PersonInMail = { letters: number; digests: number };
-
-/** `hash`: the digest of the address (`personsOf`). */
-export async function countPersonInMail(db: Reader, brandId: string, hash: string): Promise<PersonInMail> {
-  const { rows } = await db.query<PersonInMail>(
-    `select (select count(*)::int from ops.mail where brand_id = $1 and recipient_hash = $2) as letters,
-            (select count(*)::int from app.mail_digests where brand_id = $1 and recipient_hash = $2) as digests`,
-    [brandId, hash],
-  );
-  return rows[0] ?? { letters: 0, digests: 0 };
-}
-
 /**
- * Deletes all letters of a person, those that wait too, and keeps the digest from being sent to it. The job of a letter
+ * Deletes all letters of a person (`hash`: the digest of the address), those that wait too, and keeps the digest from being sent to it. The job of a letter
  * that is gone ends by itself. What was handed to the provider is with the provider. `resolved`: alerts that are over.
  */
 export async function erasePersonFromMail(
   tx: Tx,
   brandId: string,
   hash: string,
-): Promise<PersonInMail & { resolved: number[] }> {
+): Promise<{ letters: number; digests: number; resolved: number[] }> {
   const { rows } = await tx.query<{ connectionId: string; uncertain: boolean }>(
     `delete from ops.mail where brand_id = $1 and recipient_hash = $2
      returning connection_id as "connectionId", state = 'uncertain' as uncertain`,

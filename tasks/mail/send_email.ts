@@ -14,7 +14,7 @@ import { readSender, SenderMissing } from '#sql/mail/senders.ts';
 import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { defineTask, type Tally, type TaskContext } from '../task.ts';
-import { settle } from './settle.ts';
+import { AttemptLate, settle } from './settle.ts';
 import { bodyOfLetter } from './templates.ts';
 
 /** A request must begin soon after it was recorded: who looks the letter up counts from then on. */
@@ -55,7 +55,7 @@ async function send(letter: Letter, context: TaskContext): Promise<Tally> {
   if ('suppressed' in begun) return { state: 'suppressed', reason: begun.suppressed };
   const isLate = performance.now() - begunAt > BEGIN_MS_MAX;
   const sending: Sending = isLate
-    ? { outcome: 'not_sent', error: new Error('the commit before the request took too long') }
+    ? { outcome: 'not_sent', error: new AttemptLate(letter) }
     : await mail.send(asking, ready);
   return record(letter, sending, context, { attempt: begun.attempt, requests: stats.requests });
 }

@@ -4,7 +4,8 @@
  * does not have it after the window makes it be sent again. Who cannot be told becomes uncertain: an operator decides.
  */
 import type { LookedUp, Sought } from '#connectors/kit/mail.ts';
-import { coded, messageOf, NightshiftError, verdictOf } from '#runtime/errors.ts';
+import type { ErrorCode } from '#runtime/error_list.ts';
+import { coded, messageOf, NightshiftError } from '#runtime/errors.ts';
 import { endLetter, noteReason, queueAgain, takesEvents, toldByEvent } from '#sql/mail/attempts.ts';
 import type { Letter, LetterKey } from '#sql/mail/letters.ts';
 import { raiseUncertain, resolveUncertain } from '#sql/mail/uncertain.ts';
@@ -31,6 +32,17 @@ export class MailUnsettled extends coded('NS_MAIL_UNSETTLED') {
       context: { mailId },
       retryAfterMs,
       cause,
+    });
+  }
+}
+
+/** It may be tried again at once. */
+export class AttemptLate extends coded('NS_MAIL_UNSETTLED') {
+  constructor({ mailId }: LetterKey) {
+    super(`Letter ${mailId} was not sent: to record that it is on its way took too long.`, {
+      hint: 'Nothing to do: it is tried again.',
+      context: { mailId },
+      retryAfterMs: 1_000,
     });
   }
 }
@@ -66,6 +78,12 @@ export async function settle(settling: Settling): Promise<Tally | 'not sent'> {
   return uncertain(settling, why);
 }
 
+/** A log that cannot be read now. All else is no word of the provider's, or holds the connection. */
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
+  ...(['NS_PROVIDER_UNAVAILABLE', 'NS_RATE_LIMITED', 'NS_REQUEST_REFUSED'] as const),
+  ...(['NS_ANSWER_NOT_UNDERSTOOD', 'NS_ANSWER_TOO_LARGE'] as const),
+]);
+
 type Unreadable = { state: 'unreadable'; why: string };
 type Look = (LookedUp | Unreadable) & { cause?: unknown };
 
@@ -74,8 +92,7 @@ async function look({ letter, to, lookUp }: Settling): Promise<Look> {
     // Of whatever attempt: an earlier one may show late.
     return await lookUp({ token: letter.mailId, to, since: letter.queuedAt });
   } catch (error) {
-    // A key that is refused holds the connection; a run that must stop ends. All else is a log that cannot be read.
-    if (!(error instanceof NightshiftError) || verdictOf(error) === 'hold') throw error;
+    if (!(error instanceof NightshiftError) || !UNREADABLE.has(error.code)) throw error;
     return { state: 'unreadable', why: `the log cannot be read: ${messageOf(error)}`, cause: error };
   }
 }

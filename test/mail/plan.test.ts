@@ -4,7 +4,6 @@ import type { Tx } from '#sql/db/pool.ts';
 import { toldByEvent } from '#sql/mail/attempts.ts';
 import { suppressionsOf } from '#sql/mail/letters.ts';
 import { findLetter, listLetters } from '#sql/mail/list.ts';
-import { countPersonInMail } from '#sql/mail/persons.ts';
 import { freshDb } from '../support/db/db.ts';
 import { forgetStatistics, keepStatisticsAsTheyAre, visitsOf } from '../support/db/visits.ts';
 import { aSender } from '../support/mail/mail.ts';
@@ -56,7 +55,6 @@ test('letters, their events and suppressions are found by their keys', async () 
     find: (tx) => findLetter(within(tx), id),
     event: (tx) => toldByEvent(tx, { ...key, mailId: id }),
     suppressions: (tx) => suppressionsOf(tx, key, [hash]),
-    person: (tx) => countPersonInMail(tx, brandId, hash),
   };
   const costs: Record<string, Record<string, number>> = {};
   const look = async (statistics: string) => {

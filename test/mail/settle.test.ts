@@ -6,6 +6,7 @@ import { storePage } from '#tasks/store_page.ts';
 import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aMailbox, aSender, type Death, dying, received, runLetter } from '../support/mail/mail.ts';
+import { by, fakeProvider, hangUp, json } from '../support/providers/provider.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import { ACCOUNT, anEvent } from '../support/providers/sendgrid.ts';
 import { testSealer } from '../support/rows/factory.ts';
@@ -171,9 +172,9 @@ test('a log that cannot be read is asked again for a day, and then nobody guesse
   expect(await received(box)).toEqual([]);
 });
 
-test('a key of the parent account proves nothing by what it does not see', async () => {
+test('a letter of a subuser is looked up by its parent', async () => {
   const accounts = { [ACCOUNT]: {}, sub: { parent: ACCOUNT } };
-  await using box = await aMailbox({}, { accounts });
+  await using box = await aMailbox({ subusers: [{ id: 7, username: 'sub' }] }, { accounts });
   await using db = await freshDb();
   const sender = await aSender(db, box, { account: 'sub', auth: 'subuser' });
   const ids = [...(await sender.queue()), ...(await sender.queue())];
@@ -181,9 +182,21 @@ test('a key of the parent account proves nothing by what it does not see', async
   for (const [at, id] of ids.entries()) await runLetter(db, id, dying(deaths[at] ?? 'before the request'));
   await sender.age(121);
   for (const id of ids) await runLetter(db, id);
-  expect(await sender.letters('state, told_by')).toEqual([
-    { state: 'uncertain', told_by: null },
-    { state: 'sent', told_by: 'log' },
-  ]);
-  expect(await received(box)).toHaveLength(1);
+  expect(await sender.letters('told_by')).toEqual([{ told_by: 'answer' }, { told_by: 'log' }]);
+  expect(await received(box)).toHaveLength(2);
+});
+
+test('that the log of a customer account lacks a letter proves nothing', async () => {
+  const answer = by(({ path }) => (path.includes('/v3/logs') ? json({ messages: [] }) : hangUp));
+  await using provider = await fakeProvider(answer);
+  await using db = await freshDb();
+  const sender = await aSender(db, provider, { account: 'x', auth: 'customer' });
+  await db.query('update app.connections set account_asked_at = now()');
+  const [id = ''] = await sender.queue();
+  expect(await runLetter(db, id)).toMatchObject({ outcome: 'retrying' });
+  await sender.age(100);
+  expect(await runLetter(db, id)).toMatchObject(UNSETTLED);
+  await sender.age(21);
+  expect(await runLetter(db, id)).toMatchObject(UNSETTLED);
+  expect(await sender.letters('state')).toEqual([{ state: 'uncertain' }]);
 });

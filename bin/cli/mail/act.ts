@@ -32,8 +32,8 @@ export class LetterBusy extends coded('NS_MAIL_BUSY') {
 }
 
 type Options = { brand?: string; reason?: string };
-/** `told`: an event says that it was sent, which settles it. */
-type Result = 'done' | 'told';
+/** `told`: an event says that it was sent, which settles it. `looked`: it may be on its way, and is looked up. */
+type Result = 'done' | 'told' | 'looked';
 type Verb = {
   name: 'retry' | 'discard';
   description: string;
@@ -46,7 +46,8 @@ type Verb = {
 
 const RETRY: Verb = {
   name: 'retry',
-  description: 'send a letter that failed or is uncertain; one that is uncertain may arrive twice',
+  description:
+    'send a letter that failed or is uncertain, which may then arrive twice; one that is on its way is looked up',
   done: 'queued again',
   to: 'queued',
   async apply(tx, key) {
@@ -59,7 +60,8 @@ const RETRY: Verb = {
     } as const;
     if (event !== undefined && (await endLetter(tx, key, sent))) return 'told';
     const from = ['queued', 'failed', 'uncertain'] as const;
-    return (await queueAgain(tx, key, { from })) ? 'done' : undefined;
+    if (await queueAgain(tx, key, { from })) return 'done';
+    return (await readLetter(tx, key))?.state === 'sending' ? 'looked' : undefined;
   },
   last: (tx, key) => enqueue(tx, sendEmail, key, { keyMode: 'replace' }),
 };
@@ -96,20 +98,22 @@ async function act(cli: Cli, verb: Verb, id: string, { brand, reason }: Options)
     const before = await lockLetter(tx, key);
     const applied = await verb.apply(tx, key, reason);
     if (applied === undefined) throw new LetterBusy(id, before, verb.done);
-    const state = applied === 'told' ? 'sent' : verb.to;
+    const state = applied === 'told' ? 'sent' : applied === 'looked' ? before : verb.to;
     await recordAction(tx, {
       ...{ action: `mail.${verb.name}`, brandId: key.brandId, target: id, details: { reason } },
       ...{ before: { state: before }, after: { state } },
     });
     const alert = before === 'uncertain' ? await resolveUncertain(tx, key) : undefined;
     if (alert !== undefined) await queueDeliveries(tx, alert, { isResolved: true });
-    if (applied === 'done') await verb.last?.(tx, key);
+    if (applied !== 'told') await verb.last?.(tx, key);
     return state;
   });
   cli.out.record({ id, state: result }, () => [
     result === 'sent'
       ? `Letter ${id} was sent: an event of it has come. It is not sent again.`
-      : `Letter ${id} is ${verb.done}.`,
+      : result === 'sending'
+        ? `Letter ${id} may have been sent: it is looked up now, and not sent before that is known.`
+        : `Letter ${id} is ${verb.done}.`,
   ]);
 }
 

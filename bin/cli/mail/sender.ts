@@ -1,7 +1,9 @@
 /** `mail sender` */
 import type { Command } from 'commander';
+import type { Mail } from '#connectors/kit/mail.ts';
 import { readSender, type Sender, SenderMissing, setSender } from '#sql/mail/senders.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
+import type { Connection } from '#sql/tenants/connections.ts';
 import { checkedAddress } from '#tasks/mail/templates.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -27,7 +29,7 @@ async function sender(cli: Cli, name: string, { brand, from, name: shown, group 
   const address = from === undefined ? undefined : checkedAddress(from);
   await using session = await openSession(cli);
   const { connection } = await findTheConnection(session.db, name, brand);
-  mailOf(cli, connection);
+  const { scopes } = mailOf(cli, connection);
   const key = { brandId: connection.brandId, connectionId: connection.id };
   const before = await readSender(session.db, key);
   if (address === undefined) {
@@ -45,6 +47,16 @@ async function sender(cli: Cli, name: string, { brand, from, name: shown, group 
     });
   });
   cli.out.record({ connection: connection.name, ...after }, () => [lineOf(connection.name, after)]);
+  for (const line of lacking(connection, scopes)) cli.out.say(line);
+}
+
+/** As far as its permissions are known. */
+function lacking({ grantedScopes, name }: Connection, { send, lookUp }: Mail['scopes']): string[] {
+  if (grantedScopes === null)
+    return [`What its key may do is not known yet. Next: npx nightshift connections check ${name}`];
+  if (!grantedScopes.includes(send)) return [`Its key lacks ${send}: every letter will fail.`];
+  if (grantedScopes.includes(lookUp)) return [];
+  return [`Its key lacks ${lookUp}: a letter whose attempt is interrupted may become uncertain.`];
 }
 
 function lineOf(connection: string, { address, name, groupId }: Sender): string {
