@@ -6,8 +6,8 @@ import type { ConnectionKey } from '../load/stream_key.ts';
 import { eventsOf } from './events.ts';
 import { type LetterKey, type LetterState, suppressionsOf } from './letters.ts';
 
-/** `attempt` is its number. */
-export type Begun = { attempt: number } | { suppressed: string } | undefined;
+/** `attempt` is its number; `told`: an event tells that an earlier one arrived. */
+export type Begun = { attempt: number } | { suppressed: string } | { told: 'event' } | undefined;
 
 /**
  * Records that the letter is on its way, before it is: committed, so that whoever comes later looks it up before it is
@@ -15,13 +15,19 @@ export type Begun = { attempt: number } | { suppressed: string } | undefined;
  */
 export async function beginAttempt(tx: Tx, key: LetterKey): Promise<Begun> {
   const { brandId, connectionId, mailId } = key;
-  const { rows } = await tx.query<{ recipient: string }>(
-    `select recipient_hash as recipient from ops.mail
+  const { rows } = await tx.query<{ recipient: string; attempts: number }>(
+    `select recipient_hash as recipient, attempts from ops.mail
      where brand_id = $1 and connection_id = $2 and id = $3 and state = 'queued' for update`,
     [brandId, connectionId, mailId],
   );
   const [letter] = rows;
   if (letter === undefined) return undefined;
+  const event = letter.attempts > 0 ? await toldByEvent(tx, key) : undefined;
+  if (event !== undefined) {
+    const { messageId } = event;
+    await endLetter(tx, key, { from: ['queued'], state: 'sent', messageId, toldBy: 'event' });
+    return { told: 'event' };
+  }
   const reason = (await suppressionsOf(tx, key, [letter.recipient])).get(letter.recipient);
   if (reason !== undefined) {
     await endLetter(tx, key, { from: ['queued'], state: 'suppressed', reason });

@@ -2,6 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { keepConnection } from '../load/load_lock.ts';
+import { isPseudonym } from '../load/redact/erased.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
 import type { NightKey } from '../nights/nights.ts';
 import { recordAction } from '../tenants/audit.ts';
@@ -11,16 +12,17 @@ import type { Sealer } from '../tenants/secrets.ts';
 const place = ({ brandId, connectionId }: ConnectionKey) =>
   ({ brandId, connectionId, use: 'digest' }) as const;
 
-/** These and no others get it from now on. */
+/** These and no others get it from now on; nobody who is erased. */
 export async function setDigest(
   tx: Tx,
   sealer: Sealer,
   key: ConnectionKey,
-  recipients: readonly { to: string; hash: string }[],
+  wanted: readonly { to: string; hash: string }[],
 ): Promise<void> {
   const target = await keepBrand(tx, key.brandId);
   await keepConnection(tx, key);
   const before = await forget(tx, key.brandId);
+  const recipients = wanted.filter(({ hash }) => !isPseudonym(hash));
   for (const { to, hash } of recipients) {
     const { sealed, keyId } = sealer.seal(to, place(key));
     await tx.query(

@@ -6,6 +6,7 @@ import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { keepConnection } from '../load/load_lock.ts';
+import { isPseudonym } from '../load/redact/erased.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
 import { personsOf } from '../tenants/persons.ts';
 import type { Sealer } from '../tenants/secrets.ts';
@@ -82,7 +83,7 @@ export async function knownOf(
   return new Set(rows.map(({ hash }) => hash));
 }
 
-/** Why these persons get no letter, by digest. */
+/** Why these persons get no letter, by digest: one who is erased, whom a provider's list cannot name any more, gets none either. */
 export async function suppressionsOf(
   tx: Tx,
   { brandId, connectionId }: ConnectionKey,
@@ -101,7 +102,8 @@ export async function suppressionsOf(
      group by h.hash`,
     [brandId, connectionId, [...hashes]],
   );
-  return new Map(rows.map(({ hash, reason }) => [hash, reason]));
+  const erased = hashes.filter(isPseudonym).map((hash) => [hash, 'the person is erased'] as const);
+  return new Map([...erased, ...rows.map(({ hash, reason }) => [hash, reason] as const)]);
 }
 
 /** The addresses in the form in which they are stored and sent, each person once; what is no address is left out. */

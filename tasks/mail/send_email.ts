@@ -40,18 +40,15 @@ export const sendEmail = defineTask({
 });
 
 async function send(letter: Letter, context: TaskContext): Promise<Tally> {
-  const { db, now } = context;
+  const { db } = context;
   const { mail, asking, connection, stats } = await openMail(letter, context);
-  const isAccountAsked = await assertAccount(context.services.providers, { ...asking, warn: () => {} });
   const ready = await outgoing(letter, mail, context, connection.name);
   if ('unfit' in ready) return fail(letter, context, ready.unfit);
   await mail.turn(asking);
   const begunAt = performance.now();
-  const begun = await db.transaction(async (tx) => {
-    if (isAccountAsked) await noteAccountAsked(tx, connection, now());
-    return beginAttempt(tx, letter);
-  });
+  const begun = await db.transaction((tx) => beginAttempt(tx, letter));
   if (begun === undefined) return { skipped: 'somebody else decided what becomes of it' };
+  if ('told' in begun) return { state: 'sent', told_by: begun.told };
   if ('suppressed' in begun) return { state: 'suppressed', reason: begun.suppressed };
   const isLate = performance.now() - begunAt > BEGIN_MS_MAX;
   const sending: Sending = isLate
@@ -94,12 +91,15 @@ function fail(letter: Letter, { db }: TaskContext, reason: string, figures = {})
   });
 }
 
+/** The account of the key is asked for first: in the log of another one every letter of ours is missing. */
 async function openMail(letter: Letter, { db, services, signal, now }: TaskContext) {
   const connection = await openConnection(db, letter, services);
   const { mail, title } = services.providers.providerOf(connection.provider);
   if (mail === undefined) throw new TypeError(`${title} sends no mail`);
   const stats = newRequestStats();
   const asking: MailContext = { connection, db, sealer: services.sealer, signal, stats, now };
+  if (await assertAccount(services.providers, { ...asking, warn: () => {} }))
+    await db.transaction((tx) => noteAccountAsked(tx, connection, now()));
   return { mail, asking, connection, stats };
 }
 

@@ -115,7 +115,10 @@ function found(
   toldBy: 'event' | 'log',
 ): Promise<Tally> {
   return context.db.finish(async (tx) => {
-    await endLetter(tx, letter, { from: ['sending', 'uncertain'], state: 'sent', messageId, toldBy });
+    // Also if an operator has queued it again meanwhile.
+    const from = ['sending', 'uncertain', 'queued'] as const;
+    if (!(await endLetter(tx, letter, { from, state: 'sent', messageId, toldBy })))
+      return { skipped: 'somebody else decided what became of it' };
     const alert = letter.state === 'uncertain' ? await resolveUncertain(tx, letter) : undefined;
     if (alert !== undefined) await queueDeliveries(tx, alert, { isResolved: true });
     return { state: 'sent', told_by: toldBy };

@@ -1,15 +1,10 @@
 /** Letters whose attempt was interrupted: none is sent twice, none is forgotten. */
 import { expect, test } from 'vitest';
-import { findStream } from '#connectors/providers.ts';
-import { personsOf } from '#sql/tenants/persons.ts';
-import { storePage } from '#tasks/store_page.ts';
-import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
-import { freshDb, type TestDb } from '../support/db/db.ts';
-import { aMailbox, aSender, type Death, dying, received, runLetter } from '../support/mail/mail.ts';
+import { freshDb } from '../support/db/db.ts';
+import { aMailbox, aSender, type Death, dying, push, received, runLetter } from '../support/mail/mail.ts';
 import { by, fakeProvider, hangUp, json } from '../support/providers/provider.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
-import { ACCOUNT, anEvent } from '../support/providers/sendgrid.ts';
-import { testSealer } from '../support/rows/factory.ts';
+import { ACCOUNT } from '../support/providers/sendgrid.ts';
 import { giveSecret } from '../support/webhooks/door.ts';
 
 const UNSETTLED = { outcome: 'snoozed', error: { code: 'NS_MAIL_UNSETTLED' } };
@@ -114,23 +109,6 @@ test('without the log and without events a letter becomes uncertain, alarms once
   for (const id of ids) expect(await runLetter(db, id)).toMatchObject({ tally: { state: 'uncertain' } });
   expect(await received(box)).toHaveLength(2);
 });
-
-/** An event of a letter, as the webhook brings it. */
-async function push(
-  db: TestDb,
-  sender: { brandId: string; connectionId: string },
-  id: string,
-  event = 'delivered',
-) {
-  const personOf = await personsOf(db, testSealer, sender.brandId);
-  const given = anEvent(event, new Date().toISOString(), { ns_mail: id, sg_message_id: 'x1.filter' });
-  const content = eventsOf([given], { personOf, source: 'webhook', readAt: new Date() });
-  const storing = {
-    ...{ stream: findStream('sendgrid.events'), now: new Date() },
-    ...{ distrustsDigests: false, sealer: testSealer },
-  };
-  await db.transaction((tx) => storePage(tx, sender, storing, { phase: 'changes', ...content }));
-}
 
 test('where events come they are waited for; one of them tells, be the letter uncertain already', async () => {
   await using box = await aMailbox({}, noLog);

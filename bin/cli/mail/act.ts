@@ -51,15 +51,15 @@ const RETRY: Verb = {
   done: 'queued again',
   to: 'queued',
   async apply(tx, key) {
+    const from = ['queued', 'failed', 'uncertain'] as const;
     const event = await toldByEvent(tx, key);
     const sent = {
-      from: ['uncertain'],
+      from,
       state: 'sent',
       toldBy: 'event',
       messageId: event?.messageId ?? null,
     } as const;
     if (event !== undefined && (await endLetter(tx, key, sent))) return 'told';
-    const from = ['queued', 'failed', 'uncertain'] as const;
     if (await queueAgain(tx, key, { from })) return 'done';
     return (await readLetter(tx, key))?.state === 'sending' ? 'looked' : undefined;
   },

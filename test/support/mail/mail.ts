@@ -1,14 +1,22 @@
 /** Letters of tests: a sandbox that takes them, a connection that sends them, and jobs that die where a test wants it. */
 import type { Mail } from '#connectors/kit/mail.ts';
-import { makeKeyring, providerSet, providers } from '#connectors/providers.ts';
+import { findStream, makeKeyring, providerSet, providers } from '#connectors/providers.ts';
 import { type NewLetters, recipientsOf } from '#sql/mail/letters.ts';
 import { setSender } from '#sql/mail/senders.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { onceOf, queueLetters } from '#tasks/mail/queue.ts';
 import { sendEmail } from '#tasks/mail/send_email.ts';
+import { storePage } from '#tasks/store_page.ts';
+import { eventsOf } from '../../../connectors/sendgrid/events/event.ts';
 import type { SentLetter } from '../../../sandbox/sendgrid/sent.ts';
 import type { TestDb } from '../db/db.ts';
-import { connectSendGrid, type Files, type Scenario, sendgridSandbox } from '../providers/sendgrid.ts';
+import {
+  anEvent,
+  connectSendGrid,
+  type Files,
+  type Scenario,
+  sendgridSandbox,
+} from '../providers/sendgrid.ts';
 import { testSealer } from '../rows/factory.ts';
 import { claimJob, type RunTaskOptions, runClaimed } from '../run.ts';
 
@@ -71,20 +79,42 @@ export async function runLetter(db: TestDb, mailId: string, options: RunTaskOpti
   return runClaimed(sendEmail, await claimJob(db, String(id)), db, options);
 }
 
+/** An event of a letter, as the webhook brings it. */
+export async function push(
+  db: TestDb,
+  sender: { brandId: string; connectionId: string },
+  id: string,
+  event = 'delivered',
+) {
+  const personOf = await personsOf(db, testSealer, sender.brandId);
+  const given = anEvent(event, new Date().toISOString(), { ns_mail: id, sg_message_id: 'x1.filter' });
+  const content = eventsOf([given], { personOf, source: 'webhook', readAt: new Date() });
+  const storing = {
+    ...{ stream: findStream('sendgrid.events'), now: new Date() },
+    ...{ distrustsDigests: false, sealer: testSealer },
+  };
+  await db.transaction((tx) => storePage(tx, sender, storing, { phase: 'changes', ...content }));
+}
+
 /** Where a run dies: once the letter is on its way, or once the provider has answered. */
 export type Death = 'before the request' | 'after the request';
 
 /** Services with which a run ends there, as if its process had been killed. */
 export function dying(death: Death): RunTaskOptions {
+  return mailing((mail) => ({
+    async send(context, letter) {
+      if (death === 'after the request') await mail.send(context, letter);
+      throw new Error(`killed ${death}`);
+    },
+  }));
+}
+
+/** Services whose mail does some things otherwise. */
+export function mailing(otherwise: (mail: Mail) => Partial<Mail>): RunTaskOptions {
   const set = providerSet(
     providers.map((provider) => {
       const { mail } = provider;
-      if (mail === undefined) return provider;
-      const send: Mail['send'] = async (context, letter) => {
-        if (death === 'after the request') await mail.send(context, letter);
-        throw new Error(`killed ${death}`);
-      };
-      return { ...provider, mail: { ...mail, send } };
+      return mail === undefined ? provider : { ...provider, mail: { ...mail, ...otherwise(mail) } };
     }),
   );
   return { services: makeKeyring(testSealer, [], set) };
