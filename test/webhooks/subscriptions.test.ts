@@ -2,12 +2,16 @@
 import type Stripe from 'stripe';
 import { expect, test } from 'vitest';
 import { openSecrets } from '#sql/webhooks/secrets.ts';
+import { SCOPES } from '../../sandbox/sendgrid/sendgrid.ts';
+import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { client } from '../support/providers/stripe.ts';
-import { testSealer } from '../support/rows/factory.ts';
+import { TEST_KEYS, testSealer } from '../support/rows/factory.ts';
 import { giveSecret } from '../support/webhooks/door.ts';
 import { ALL, type AWorld, aWorld, type Which } from '../support/webhooks/world.ts';
 
+/** All that the streams read with. */
+const SENDGRID_SCOPES = SCOPES.filter((scope) => !scope.includes('webhooks'));
 const URL = 'https://hooks.example.com/in';
 const OTHER = 'https://hooks.example.com';
 const at = ['--url', URL];
@@ -230,4 +234,23 @@ test('without an address, or with one that nobody may be sent to, nothing is ask
   ])
     expect(await world.run('add', 'stripe', '--url', wrong), wrong).toMatchObject({ code: 2 });
   expect((await client(world.sandbox).webhookEndpoints.list()).data).toEqual([]);
+});
+
+test('doctor --connections says what is not delivered, where it is known how providers reach us', async () => {
+  await using db = await freshDb();
+  await using world = await aWorld(db);
+  const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS };
+  const examine = async (more: Record<string, string>) => {
+    const ran = await nightshift(['doctor', '--connections', '--json'], { env: { ...env, ...more } });
+    const [{ checks }] = ran.json() as [{ checks: { check: string; evidence: string; mend?: string }[] }];
+    return checks.filter(({ evidence }) => evidence.includes('is delivered')).map(({ mend }) => mend);
+  };
+  expect(await examine({})).toEqual([]);
+  await world.run('add', 'stripe', ...at);
+  const mends = await examine({ NIGHTSHIFT_PUBLIC_URL: URL });
+  expect(mends).toHaveLength(3);
+  expect(mends.join('\n')).not.toContain('webhooks add stripe');
+  expect(mends.join('\n')).toContain('webhooks add shopify');
+  await world.serve({}, { sendgrid: { acme: { scopes: SENDGRID_SCOPES } } }); // its key does not read them
+  expect((await examine({ NIGHTSHIFT_PUBLIC_URL: URL })).join('\n')).toContain('webhooks check sendgrid');
 });

@@ -7,6 +7,7 @@ import { sealer } from '#sql/tenants/secrets.ts';
 import { storedSecretKeys } from '../shared/secret_keys.ts';
 import { alsoSealed, count, span } from '../ui/format.ts';
 import { type Check, type Context, type Finding, failure, NAMED_MAX, named, ok, warning } from './check.ts';
+import { subscriptionsOf } from './subscriptions.ts';
 
 type Held = { brand: string; name: string; reason: string; since: Date; total: number };
 
@@ -86,8 +87,9 @@ async function ask({ url, config }: Context, one: Asked, { signal: all, oneMs }:
     );
     const { missing } = await checkConnection({ connection, db, sealer: sealing, signal }, new Date());
     const lacking = [...new Set(missing.flatMap(({ scopes }) => scopes))];
+    const asked = { db, sealer: sealing, connection, signal };
     return lacking.length === 0
-      ? []
+      ? await subscriptionsOf(asked, config.publicUrl)
       : [failure(`The key of ${name} of ${brand} lacks ${lacking.join(', ')}.`, mend)];
   } catch (error) {
     if (limit.aborted) return [failure(`${name} of ${brand} did not answer within ${span(oneMs)}.`, mend)];

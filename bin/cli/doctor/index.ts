@@ -31,7 +31,10 @@ export const noun: Noun = (command, cli) => {
     .description(
       'examine server, schema, queue, schedules and connections; each finding comes with its evidence and the command that fixes it',
     )
-    .option('--connections', 'also ask each provider whether the key of each connection works')
+    .option(
+      '--connections',
+      'also ask each provider whether the key of each connection works, and whether it delivers what it should',
+    )
     .action(async ({ connections = false }: { connections?: boolean }) => {
       await using session = await openSession(cli, { anySchema: true });
       const schemaFits = await fits(session);
