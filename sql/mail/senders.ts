@@ -10,7 +10,7 @@ export type Sender = { address: string; name: string | null; groupId: string | n
 export class SenderMissing extends coded('NS_MAIL_SENDER_MISSING') {
   constructor(connection: string) {
     super(`It is not said as whom letters of connection ${connection} are sent.`, {
-      hint: `npx nightshift mail sender ${connection} --from news@example.com --name Example`,
+      hint: `npx nightshift mail sender ${connection} --from ADDRESS --name NAME`,
       context: { connection },
     });
   }

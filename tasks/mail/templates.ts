@@ -147,6 +147,6 @@ export function checkedAddress(typed: string): string {
   if (address.length <= ADDRESS_CHARS_MAX && z.email().safeParse(address).success) return address;
   throw new MailUnfit(
     'A recipient is no e-mail address.',
-    'Write it as ann@example.com, one a line in a file.',
+    'Write it as name, @ and host; in a file one a line.',
   );
 }

@@ -1,9 +1,13 @@
 /** Letters as they are sent: what goes out, what does not, and what is kept of it. */
 import { expect, test } from 'vitest';
+import { replaceSecret } from '#sql/tenants/connections.ts';
 import { retention } from '#tasks/retention.ts';
 import { freshDb } from '../support/db/db.ts';
-import { aMailbox, aSender, received, runLetter } from '../support/mail/mail.ts';
+import { aMailbox, aSender, asSender, received, runLetter } from '../support/mail/mail.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
+import { ACCOUNT, KEY } from '../support/providers/sendgrid.ts';
+import { testSealer } from '../support/rows/factory.ts';
+import { twoBrands } from '../support/rows/two_brands.ts';
 import { runTask } from '../support/run.ts';
 
 test('a letter goes out once, with its token, and its address is not kept', async () => {
@@ -123,4 +127,26 @@ test('letters are kept for 90 days after their end, and as long as nobody knows 
     'sending',
     'uncertain',
   ]);
+});
+
+test('two brands whose connections and letters have one id send each its own', async () => {
+  await using box = await aMailbox();
+  await using db = await freshDb();
+  const places = await twoBrands(db, ['sendgrid', 'sendgrid']);
+  await db.query('update app.connections set base_url = $1, account = $2', [`${box.url}/sendgrid`, ACCOUNT]);
+  for (const place of places) await db.transaction((tx) => replaceSecret(tx, testSealer, place, KEY));
+  const [one, other] = [await asSender(db, places[0]), await asSender(db, places[1])];
+  const [id = ''] = await one.queue({ to: ['ann@example.com'] });
+  const [its = ''] = await other.queue({ to: ['bob@example.com'] });
+  await db.query('update ops.mail set id = $1 where id = $2', [id, its]);
+  await db.query(
+    `update graphile_worker._private_jobs set payload = (payload::jsonb || jsonb_build_object('mailId', $1::text))::json
+     where payload ->> 'mailId' = $2`,
+    [id, its],
+  );
+  await runLetter(db, id);
+  expect([await one.letters(), await other.letters()]).toEqual([[{ state: 'sent' }], [{ state: 'queued' }]]);
+  await runLetter(db, id);
+  expect((await received(box)).map(({ to }) => to)).toEqual(['ann@example.com', 'bob@example.com']);
+  expect(await other.letters('state, message_id')).toEqual([{ state: 'sent', message_id: 'sandbox-acme-1' }]);
 });

@@ -43,7 +43,7 @@ async function theOnlyOne(db: Db, brand: string | undefined): Promise<Found> {
   throw new UsageError(
     only === undefined ? 'No connection has a sender yet.' : 'Several connections have a sender.',
     only === undefined
-      ? 'npx nightshift mail sender CONNECTION --from news@example.com'
+      ? 'npx nightshift mail sender CONNECTION --from ADDRESS'
       : `add --connection ${only.connection.name} --brand ${only.brand.slug}`,
   );
 }

@@ -37,7 +37,7 @@ export async function readRecipients({ to = [], toFile }: ToOptions, { io }: Cli
   const lines = toFile === undefined ? [] : (await readText(toFile, io.stdin, FILE_BYTES_MAX)).split(/\r?\n/);
   const addresses = [...to, ...lines].filter((line) => line.trim() !== '').map(checkedAddress);
   if (addresses.length === 0)
-    throw new UsageError('To whom?', '--to ann@example.com, or --to-file FILE with an address on each line');
+    throw new UsageError('To whom?', '--to ADDRESS, or --to-file FILE with an address on each line');
   if (addresses.length > RECIPIENTS_MAX)
     throw new UsageError(
       `${count(addresses.length, 'recipient')} are too many for one command.`,

@@ -1,6 +1,7 @@
 /** Letters of tests: a sandbox that takes them, a connection that sends them, and jobs that die where a test wants it. */
 import type { Mail } from '#connectors/kit/mail.ts';
 import { findStream, makeKeyring, providerSet, providers } from '#connectors/providers.ts';
+import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { type NewLetters, recipientsOf } from '#sql/mail/letters.ts';
 import { setSender } from '#sql/mail/senders.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
@@ -37,11 +38,14 @@ type Wanted = Partial<Omit<NewLetters, 'recipients'>> & { to?: readonly string[]
 /** A connection that may send, and what a test does with its letters. */
 export async function aSender(db: TestDb, box: Box, wanted: Parameters<typeof connectSendGrid>[2] = {}) {
   const { brandId, connectionId, ...connected } = await connectSendGrid(db, box, wanted);
-  const key = { brandId, connectionId };
+  return { ...connected, ...(await asSender(db, { brandId, connectionId })) };
+}
+
+export async function asSender(db: TestDb, key: ConnectionKey) {
+  const { brandId, connectionId } = key;
   const from = { address: 'news@acme.example', name: 'Acme', groupId: null };
   await db.transaction((tx) => setSender(tx, key, from));
   return {
-    ...connected,
     ...key,
     /** Queues letters; gives their ids. */
     async queue({ to = ['ann@example.com'], ...given }: Wanted = {}): Promise<string[]> {
