@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
+import { benchAttribution } from './attribution.ts';
 import { benchFleet } from './fleet.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   { name: 'stripe_sync', limitMs: 15 * MINUTE_MS, run: benchStripeSync },
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
+  { name: 'attribution', limitMs: 15 * MINUTE_MS, run: benchAttribution },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },
