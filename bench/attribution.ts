@@ -10,6 +10,8 @@ import type { Figure } from './support/bench.ts';
 import { median, timed } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';
 
+/** Smaller ones show the ratios of a smaller brand. */
+const ORDERS = Number(process.env.NIGHTSHIFT_BENCH_ORDERS ?? 1_000_000);
 const BATCH_DAYS = 60; // as the task rollup takes them
 const LATE = 15;
 const NOW = new Date('2026-11-21T00:00:00Z');
@@ -21,7 +23,11 @@ type Year = { brandId: string; retailerId: string; mail: string; days: string[] 
 
 export async function benchAttribution(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
-  await db.query(sqlOf('./support/attribution.sql'));
+  const sizes: Record<string, number> = { orders: ORDERS, clicks: ORDERS * 5, persons: ORDERS / 5 };
+  const filled = sqlOf('./support/attribution.sql').replaceAll(/(?<!:):(\w+)/g, (_, name) =>
+    String(sizes[name]),
+  );
+  await db.query(filled);
   await db.query('vacuum analyze');
   const year = await readYear(db);
   const orders = await timed(() =>
@@ -40,7 +46,7 @@ export async function benchAttribution(server: BenchServer): Promise<Figure[]> {
            (select count(*) from (select connection_id, order_id, campaign_id, touch from public.plain_order_credits
               except select connection_id, order_id, campaign_id, touch from agg.order_credits) d) as different`);
   return [
-    { name: 'credits of 1,000,000 orders', value: rows[0]?.n, unit: 'rows' },
+    { name: `credits of ${ORDERS} orders`, value: rows[0]?.n, unit: 'rows' },
     // Late clicks that decide an order are in one of the two only.
     {
       name: 'credits that differ from the plain insert',
@@ -93,7 +99,7 @@ async function lateClick(db: BenchDb, { brandId, mail }: Year, n: number): Promi
        from raw.shopify_orders where brand_id = $1 and id = $3 returning clicker
      )
      insert into ops.marks (brand_id, subject, object, marked_at) select $1, 'clicks', $2 || ' ' || clicker, now() from clicked`,
-    [brandId, mail, String(500_000 + n * 1_000)],
+    [brandId, mail, String(ORDERS / 2 + n * 100)],
   );
   return timed(async () => {
     for (let left = true; left; ) {

@@ -33,10 +33,10 @@ insert into raw.shopify_orders
 select c.brand_id, c.id, i, '#' || i, o.at, o.at, false, true, 'GBP', 'GBP', false, null, 'GB',
        case when choice(i + 1, 20) = 0 then array['CODE-C' || choice(i, 8)] else '{}' end, 0, 0, 0,
        case when choice(i + 2, 10) = 0 then 'c' || choice(i + 3, 8) end, o.at - choice(i + 4, 200) * interval '1 hour',
-       'p' || choice(i + 5, 200000), o.at, o.at
+       'p' || choice(i + 5, :persons), o.at, o.at
 from app.connections c
-cross join generate_series(1::bigint, 1000000) i
-cross join lateral (select timestamptz '2025-01-01' + i * interval '31.5 seconds' as at) o
+cross join generate_series(1::bigint, :orders) i
+cross join lateral (select timestamptz '2025-01-01' + i * interval '1 year' / :orders as at) o
 where c.name = 'shop';
 
 insert into raw.shopify_sales
@@ -52,8 +52,8 @@ insert into raw.sendgrid_events
 select c.brand_id, c.id, 'e' || i, 'click', e.at, e.person, e.person, '{}', '{}', 's' || choice(i + 6, 52), false, 'webhook',
        e.at, e.at
 from app.connections c
-cross join generate_series(1::bigint, 5000000) i
+cross join generate_series(1::bigint, :clicks) i
 cross join lateral (
-  select timestamptz '2025-01-01' + i * interval '6.3 seconds' as at, 'p' || choice(i + 7, 200000) as person
+  select timestamptz '2025-01-01' + i * interval '1 year' / :clicks as at, 'p' || choice(i + 7, :persons) as person
 ) e
 where c.name = 'mail';

@@ -10,7 +10,7 @@ import { fillEveryTable, rowsNaming, tracesOf } from '../support/db/traces.ts';
 import { mrrRows, rollUp } from '../support/mrr/mrr.ts';
 import { NOW, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf } from '../support/providers/stripe_sync.ts';
-import { rollDirty } from '../support/rows/rolled.ts';
+import { rollBrand, rollDirty } from '../support/rows/rolled.ts';
 
 /** What must stay as it is, to the letter, but for figures, which are computed anew. */
 async function others(db: TestDb, ids: readonly string[]) {
@@ -27,6 +27,7 @@ test('a connection goes with every row, job and lane of it, and its days are tho
     await db.query(`delete from agg.${table} where connection_id = $1`, [second.connection.id]);
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];
+  await rollBrand({ ...one, db });
   const before = await others(db, rest);
   const figuresOfOther = await aggregatesOf(db, other.brand.id);
   expect(Object.keys(await tracesOf(db, id))).toEqual(
@@ -44,6 +45,7 @@ test('a connection goes with every row, job and lane of it, and its days are tho
     { connection: name, removed: true, jobs: 1, positions: 1, quarantined: 1 },
   ]);
   await rollDirty({ ...one, db });
+  await rollBrand({ ...one, db });
   expect(Object.keys(await tracesOf(db, id))).toEqual(['ops.audit_log']);
   expect(await others(db, rest)).toEqual(before);
   expect(await aggregatesOf(db, other.brand.id)).toEqual(figuresOfOther);
@@ -65,6 +67,7 @@ test('a retailer goes with its connections and figures, and a brand with all tha
   for (const shop of [second, third, other]) await fillEveryTable(db, idsOf(shop));
   expect(filled.length).toBeGreaterThan(40);
   const untouched = await rowsNaming(db, [other.brand.id]);
+  await rollBrand({ ...one, db });
   const ofThird = await others(db, [third.retailer.id, third.connection.id]);
   const own = [one.retailer.id, one.connection.id, second.connection.id];
   const { slug: brand } = one.brand;
@@ -75,6 +78,7 @@ test('a retailer goes with its connections and figures, and a brand with all tha
     code: 0,
     stdout: expect.stringContaining(retailer),
   });
+  await rollBrand({ ...one, db });
   expect(Object.keys(await tracesOf(db, ...own))).toEqual(['ops.audit_log']);
   expect(await others(db, [third.retailer.id, third.connection.id])).toEqual(ofThird);
   expect(

@@ -16,7 +16,7 @@ import { env, idsOf, load, now, twoBrands } from '../support/db/removal.ts';
 import { tracesOf } from '../support/db/traces.ts';
 import { eventually } from '../support/eventually.ts';
 import { aShop, type Shop, testKeyring } from '../support/rows/factory.ts';
-import { placeOf, rollDirty } from '../support/rows/rolled.ts';
+import { placeOf, rollBrand, rollDirty } from '../support/rows/rolled.ts';
 import { claimJob } from '../support/run.ts';
 
 test('a run that is in the midst of a page is waited for, and can then store nothing any more', async () => {
@@ -92,6 +92,7 @@ test('a removal that was begun is shown, cannot be taken back, and is ended by a
   const { slug } = one.retailer;
   const remove = ['retailers', 'remove', slug, '--brand', one.brand.slug, '--yes', slug];
   expect(await nightshift(remove, { env: env(db) })).toMatchObject({ code: 0 });
+  await rollBrand({ ...one, db });
   expect(Object.keys(await tracesOf(db, connectionId, retailerId, second.connection.id))).toEqual([
     'ops.audit_log',
   ]);
@@ -118,6 +119,7 @@ test('a removal that is killed between two batches goes on where it was', async 
   expect(await tracesOf(db, connectionId)).toMatchObject({ 'app.connections': 1 });
   expect(await nightshift(remove, { env: env(db) })).toMatchObject({ code: 0 });
   await rollDirty({ ...one, db });
+  await rollBrand({ ...one, db });
   expect(Object.keys(await tracesOf(db, connectionId))).toEqual(['ops.audit_log']);
   expect(await aggregatesOf(db, brandId)).toEqual(await rebuiltFromNothing(db, brandId));
   expect((await listConnections(db, brandId)).map(({ id }) => id)).toContain(second.connection.id);

@@ -38,6 +38,7 @@ with placed as (
       and (l.kind = 'single_send' and l.value = e.single_send_id or l.kind = 'email_category' and l.value = any (e.categories))
     order by l.kind desc, l.value limit 1
   ) k
+  where p.person is not null
   union all
   select p.connection_id, p.order_id, 4, 'social_post', s.post_id, coalesce(p.visited_at, p.placed_at), s.campaign_id
   from placed p
@@ -48,6 +49,7 @@ with placed as (
       and published_at <= p.placed_at
     order by utm_campaign, published_at desc, post_id limit 1
   ) s
+  where p.utm_campaign is not null
 ), last as (
   select distinct on (t.connection_id, t.order_id) t.*
   from touches t

@@ -33,6 +33,11 @@ export function rollDirty({ db, brand, retailer }: Shop & { db: TestDb }) {
   return runTask(rollup, { brandId: brand.id, retailerId: retailer.id }, db);
 }
 
+/** The brand's own figures, as the job does it that is queued beside. */
+export function rollBrand({ db, brand }: Pick<Shop, 'brand'> & { db: TestDb }) {
+  return runTask(rollup, { brandId: brand.id, retailerId: null }, db);
+}
+
 /** The rows of a `bi` view, with these columns only. */
 export function figures(db: TestDb, view: string, columns: string): Promise<Record<string, unknown>[]> {
   return db.rows(`select ${columns} from bi.${view} order by retailer, day, currency`);
