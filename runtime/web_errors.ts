@@ -12,6 +12,11 @@ export const webErrors = {
     when: 'there is no such letter',
     next: '`mail list` shows the letters',
   },
+  NS_MAIL_PAUSED: {
+    verdict: 'retry',
+    when: 'the provider takes no mail of the account now: a permission, a verified sender or credits are missing',
+    next: 'give it what the message says; letters wait, and are tried again each hour without spending an attempt',
+  },
   NS_MAIL_SENDER_MISSING: {
     exit: 'usage',
     when: 'it is not said as whom letters of the connection are sent',

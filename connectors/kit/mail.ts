@@ -3,8 +3,21 @@
  * provider knows a request again, so what matters of an attempt is whether the provider may have the letter: `sent`, `refused` and
  * `not_sent` are certain; all else is `unknown`, and is looked up by the token before the letter is sent again.
  */
-import type { NightshiftError } from '#runtime/errors.ts';
+import { coded, type NightshiftError } from '#runtime/errors.ts';
 import type { StreamContext } from './stream.ts';
+
+const PAUSE_MS = 60 * 60_000;
+
+/** What lacks is the account's, so no letter is to blame. */
+export class MailPaused extends coded('NS_MAIL_PAUSED') {
+  constructor(provider: string, account: string, answer: string) {
+    super(`${provider} takes no mail of ${account} now: it answered ${answer}`, {
+      hint: 'Give the account what is missing: the permission to send, a verified sender, credits. Letters wait for it.',
+      context: { provider, account },
+      retryAfterMs: PAUSE_MS,
+    });
+  }
+}
 
 export type MailContext = Pick<StreamContext, 'connection' | 'db' | 'sealer' | 'signal' | 'stats' | 'now'>;
 
@@ -34,7 +47,8 @@ export type Sending =
   | { outcome: 'not_sent'; error: Error }
   | { outcome: 'unknown'; error: NightshiftError };
 
-export type Sought = { token: string; to: string; since: Date };
+/** By whom (null: by anybody) and between which instants it may have been sent. */
+export type Sought = { token: string; to: string; from: string | null; since: Date; until: Date };
 
 export type LookedUp =
   | { state: 'found'; messageId: string | null }

@@ -8,7 +8,15 @@ import { AnswerNotUnderstood, ProviderUnavailable, RedirectRefused, RequestRefus
 import { isObject } from '../kit/fields.ts';
 import type { HttpAnswer } from '../kit/http/http.ts';
 import { RetryableError } from '../kit/http/retry.ts';
-import type { LookedUp, Mail, MailContext, OutgoingLetter, Sending, Sought } from '../kit/mail.ts';
+import {
+  type LookedUp,
+  type Mail,
+  type MailContext,
+  MailPaused,
+  type OutgoingLetter,
+  type Sending,
+  type Sought,
+} from '../kit/mail.ts';
 import { bodyOf, Denied, ObjectMissing } from './api/answers.ts';
 import { openSendGrid, type Params } from './api/client.ts';
 import { recordsOf } from './api/lists.ts';
@@ -19,6 +27,9 @@ const SEND = '/v3/mail/send';
 const LOGS = '/v3/logs';
 /** From the first byte to the answer. A letter that is looked up must not be under way any more. */
 const SEND_MS_MAX = 60_000;
+const ACCEPTED = 202;
+/** An account without credits is answered as one whose key is wrong. */
+const OUT_OF_CREDITS = /maximum credits exceeded/i;
 /** Clocks differ, so a letter may be dated before it was queued. */
 const EARLIER_MS = 60 * 60_000;
 /** To one recipient since it was queued; each is asked for its arguments. */
@@ -85,16 +96,22 @@ function requestOf({ token, to, recipient, from, groupId, campaign, body }: Outg
 }
 
 function outcomeOf(answer: HttpAnswer, { connection }: MailContext): Sending {
-  const { status, headers } = answer;
-  if (status < 300) {
+  const { status, headers, text } = answer;
+  if (status === ACCEPTED) {
     const id = headers['x-message-id'];
     return { outcome: 'sent', messageId: typeof id === 'string' && id !== '' ? id : null };
   }
+  const { account } = connection;
+  if (status < 300)
+    // 200 is that of a letter that is only checked
+    return { outcome: 'unknown', error: notUnderstood(SEND, `status ${status} is not ${ACCEPTED}`) };
+  if (status === 403 || (status === 401 && OUT_OF_CREDITS.test(text)))
+    return { outcome: 'not_sent', error: new MailPaused(PROVIDER, account, `${status} ${quote(text)}`) };
   try {
-    bodyOf(answer, { connection, account: connection.account, path: SEND });
+    bodyOf(answer, { connection, account, path: SEND });
     throw new TypeError(`status ${status} is no error`);
   } catch (error) {
-    if (error instanceof Denied || error instanceof ObjectMissing || error instanceof RequestRefused)
+    if (error instanceof ObjectMissing || error instanceof RequestRefused)
       return { outcome: 'refused', reason: `${PROVIDER} answered ${quote(error.message)}` };
     if (!(error instanceof RetryableError)) return { outcome: 'not_sent', error: error as Error };
     // After 5xx nobody knows how far it got.
@@ -127,37 +144,56 @@ function isUnconnected(error: unknown, depth = 0): boolean {
   return isUnconnected(cause, depth + 1);
 }
 
-async function find(logs: Logs, { token, to, since }: Sought): Promise<LookedUp> {
-  const from = new Date(since.getTime() - EARLIER_MS).toISOString().replace(/\.\d+Z$/, 'Z');
-  const query = `to_email = "${to}" AND sg_message_id_created_at >= TIMESTAMP "${from}"`;
-  const { sendgrid, subuser } = logs;
+/** What is doubtful hides no letter that is there; but a letter that may be ours is not missing. */
+async function find(logs: Logs, sought: Sought): Promise<LookedUp> {
+  const ids = await candidatesOf(logs, sought);
+  let doubt = ids.length > LETTERS_MAX ? `more than ${LETTERS_MAX} letters to one recipient` : undefined;
+  for (const id of ids.slice(0, LETTERS_MAX)) {
+    const { tokens, unclear } = await tokensOf(logs, id, sought);
+    if (tokens?.includes(sought.token)) return { state: 'found', messageId: id.split('.')[0] ?? null };
+    doubt ??= unclear;
+  }
+  if (doubt !== undefined) throw notUnderstood(LOGS, `it has ${doubt}`);
+  return { state: 'absent' };
+}
+
+function candidatesOf({ sendgrid, subuser }: Logs, { to, since, until }: Sought): Promise<string[]> {
+  const [from, before] = [since.getTime() - EARLIER_MS, until.getTime()].map((ms) =>
+    new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z'),
+  );
+  const created = 'sg_message_id_created_at';
+  const query = `to_email = "${to}" AND ${created} >= TIMESTAMP "${from}" AND ${created} < TIMESTAMP "${before}"`;
   const of = subuser === undefined ? {} : { subusers: [subuser] };
-  const ids = await sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1, ...of }, (body) =>
+  return sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1, ...of }, (body) =>
     recordsOf(LOGS, isObject(body) ? body.messages : undefined).map(({ sg_message_id }) =>
       String(sg_message_id),
     ),
   );
-  for (const id of ids.slice(0, LETTERS_MAX))
-    if ((await tokenOf(logs, id)) === token) return { state: 'found', messageId: id.split('.')[0] ?? null };
-  if (ids.length > LETTERS_MAX) throw unclear(`more than ${LETTERS_MAX} letters to one recipient`);
-  return { state: 'absent' };
 }
 
-async function tokenOf({ sendgrid, subuser }: Logs, id: string): Promise<unknown> {
+type Tokens = { tokens?: unknown[]; unclear?: string };
+
+/** Arguments are the letter's, or its events'. Ours always bears some. */
+async function tokensOf({ sendgrid, subuser }: Logs, id: string, { from }: Sought): Promise<Tokens> {
   const params: Params = subuser === undefined ? [] : [['subuser', String(subuser)]];
   try {
     return await sendgrid.get(`${LOGS}/${encodeURIComponent(id)}`, params, (body) => {
-      const args = isObject(body) ? body.custom_args : undefined;
-      return isObject(args) ? args[TOKEN] : undefined;
+      const { events, from_email: by, ...letter } = isObject(body) ? body : {};
+      const bearers = [letter, ...(Array.isArray(events) ? events.filter(isObject) : [])];
+      const args = bearers.flatMap(({ custom_args }) => (isObject(custom_args) ? [custom_args] : []));
+      const isBare = args.every((one) => Object.keys(one).length === 0);
+      const mayBeOurs = from === null || by == null || String(by).toLowerCase() === from.toLowerCase();
+      if (isBare && mayBeOurs) return { unclear: 'a letter of our sender without arguments' };
+      return { tokens: args.map((one) => one[TOKEN]) };
     });
   } catch (error) {
-    if (error instanceof ObjectMissing) throw unclear(`a letter that is listed and cannot be read`);
+    if (error instanceof ObjectMissing) return { unclear: 'a letter that is listed and cannot be read' };
     throw error;
   }
 }
 
-function unclear(what: string): NightshiftError {
-  return new AnswerNotUnderstood(PROVIDER, LOGS, `it has ${what}`, 'retry');
+function notUnderstood(path: string, what: string): NightshiftError {
+  return new AnswerNotUnderstood(PROVIDER, path, what, 'retry');
 }
 
 async function ifTold(ask: () => Promise<LookedUp>): Promise<LookedUp> {

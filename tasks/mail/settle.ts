@@ -8,6 +8,7 @@ import type { ErrorCode } from '#runtime/error_list.ts';
 import { coded, messageOf, NightshiftError } from '#runtime/errors.ts';
 import { endLetter, noteReason, queueAgain, takesEvents, toldByEvent } from '#sql/mail/attempts.ts';
 import type { Letter, LetterKey } from '#sql/mail/letters.ts';
+import { readSender } from '#sql/mail/senders.ts';
 import { raiseUncertain, resolveUncertain } from '#sql/mail/uncertain.ts';
 import { queueDeliveries } from '../alerts/deliver_alert.ts';
 import type { Tally, TaskContext } from '../task.ts';
@@ -87,10 +88,12 @@ const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
 type Unreadable = { state: 'unreadable'; why: string };
 type Look = (LookedUp | Unreadable) & { cause?: unknown };
 
-async function look({ letter, to, lookUp }: Settling): Promise<Look> {
+async function look({ letter, context, to, lookUp }: Settling): Promise<Look> {
+  const from = (await readSender(context.db, letter))?.address ?? null;
+  const until = new Date(context.now().getTime() - (letter.elapsedMs ?? 0) + SURE_MS);
   try {
     // Of whatever attempt: an earlier one may show late.
-    return await lookUp({ token: letter.mailId, to, since: letter.queuedAt });
+    return await lookUp({ token: letter.mailId, to, from, since: letter.queuedAt, until });
   } catch (error) {
     if (!(error instanceof NightshiftError) || !UNREADABLE.has(error.code)) throw error;
     return { state: 'unreadable', why: `the log cannot be read: ${messageOf(error)}`, cause: error };

@@ -61,7 +61,7 @@ test('what the provider refuses is failed with its reason; what it limits is tri
   ]);
 });
 
-test('a key that is refused holds the connection, and the letter is not lost; one that may not send fails', async () => {
+test('a key that is refused holds the connection, and the letter is not lost; one that may not send lets letters wait', async () => {
   await using box = await aMailbox();
   await using db = await freshDb();
   const sender = await aSender(db, box);
@@ -75,7 +75,10 @@ test('a key that is refused holds the connection, and the letter is not lost; on
   await db.query('update app.connections set held_at = null, held_code = null, held_reason = null');
   await db.query('select ops.release_jobs(brand_id, id) from app.connections');
   await setFaults(box, { kind: 'revoked_scope', scope: 'mail.send' });
-  expect(await runLetter(db, id)).toMatchObject({ outcome: 'partial', tally: { state: 'failed' } });
+  expect(await runLetter(db, id)).toMatchObject({ outcome: 'snoozed', error: { code: 'NS_MAIL_PAUSED' } });
+  expect(await sender.letters('state, reason')).toEqual([
+    { state: 'queued', reason: expect.stringContaining('403') },
+  ]);
   expect(await db.column('select held_at from app.connections')).toEqual([null]);
   expect(await received(box)).toEqual([]);
 });
