@@ -20,8 +20,16 @@ const ids = z
 /** No other delivery has these two. */
 const shop = { shop_id: id, shop_domain: z.string().min(1).max(255) };
 const absent = z.undefined().optional();
-const contact = z.string().trim().min(3).max(320).optional().catch(undefined);
-const customer = z.object({ id, email: contact, phone: contact });
+const contact = z.string().trim().min(3).max(320);
+const customer = z.object({
+  id,
+  // A text that is none would be looked for, and replaced, wherever it stands.
+  email: contact
+    .regex(/^[^\s@]+@[^\s@]+$/)
+    .optional()
+    .catch(undefined),
+  phone: contact.optional().catch(undefined),
+});
 const request = z.object({
   ...{ ...shop, customer, orders_requested: ids, orders_to_redact: absent },
   data_request: z.object({ id }).optional().catch(undefined),

@@ -6,8 +6,8 @@ export type Form = {
   text: string;
   /** What replaces it. */
   by: string;
-  /** It counts only where no letter or digit touches it. */
-  isWord: boolean;
+  /** An address is not found within a longer one; anything else only where no letter or digit touches it. */
+  isAddress?: boolean;
 };
 
 /** Of a telephone number. */
@@ -23,22 +23,41 @@ export function formsOf(
   const forms: (Form | undefined)[] = [
     customer !== undefined && isTelling(customer) ? nameOf(customer, names) : undefined,
     digest === null ? undefined : nameOf(digest, names),
-    ...(plain
-      ? [plain, plain.replace('@', '%40')].map((text) => ({ text, by: '[e-mail]', isWord: true }))
-      : []),
+    ...(plain ? writtenAs(plain).map((text) => ({ text, by: '[e-mail]', isAddress: true })) : []),
     ...(digits.length >= DIGITS_MIN
-      ? [phone?.trim() ?? digits, digits].map((text) => ({ text, by: '[phone]', isWord: true }))
+      ? [phone?.trim() ?? digits, digits].map((text) => ({ text, by: '[phone]' }))
       : []),
   ];
   return forms.filter((form) => form !== undefined);
 }
 
 function nameOf(text: string, names: ReadonlyMap<string, string>): Form {
-  return { text, by: names.get(text) ?? '[erased]', isWord: true };
+  return { text, by: names.get(text) ?? '[erased]' };
 }
 
+/** Also as in a link, and, with other letters than those of ASCII, as bytes that PostgreSQL writes in octal. */
+function writtenAs(address: string): string[] {
+  const octal = [...Buffer.from(address)].map((byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`,
+  );
+  const inJson = address.replaceAll(
+    /[^\0-\x7f]/g,
+    (unit) => `\\\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  const link = encodeURIComponent(address).toLowerCase();
+  return [...new Set([address, address.replace('@', '%40'), link, octal.join(''), inJson])];
+}
+
+/** The last letter or digit of an escape in JSON touches nothing, nor do signs that are octal in bytes: spaces, quotes. */
+const ESCAPE = String.raw`(?<=\\([bfnrt]|u[0-9a-f]{4}|302\\[0-7]{3}|342\\20[0-7]\\[0-7]{3}))`;
+/** The same in a link; of an address not what may stand in it, such as a plus. */
+const PERCENT = '(?<=%[0-9a-f]{2})';
+const PERCENT_ADDRESS = '(?<=%([013-9a-f][0-9a-f]|2[0-689acf]))';
+
 /** A pattern of PostgreSQL for one form, without regard to capitals. */
-export function patternOf({ text, isWord }: Form): string {
+export function patternOf({ text, isAddress }: Form): string {
   const escaped = text.replaceAll(/[^\p{L}\p{N}]/gu, '\\$&');
-  return isWord ? `(?<![[:alnum:]])${escaped}(?![[:alnum:]])` : escaped;
+  return isAddress
+    ? `(?:(?<![[:alnum:]._+'-])|${ESCAPE}|${PERCENT_ADDRESS})${escaped}(?![[:alnum:]-]|\\.[[:alnum:]])`
+    : `(?:(?<![[:alnum:]])|${ESCAPE}|${PERCENT})${escaped}(?![[:alnum:]])`;
 }

@@ -7,6 +7,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { loadItems } from '#sql/load/load.ts';
 import type { Item } from '#sql/load/table.ts';
 import { SCANNED_MAX } from '#sql/privacy/walk.ts';
+import { personsOf } from '#sql/tenants/persons.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
 import { storePage } from '#tasks/store_page.ts';
 import { aroundTransactions } from '../support/db/around.ts';
@@ -115,6 +116,42 @@ test('an order that changes after the erasure comes in redacted, and so does a n
     { day: '2024-05-01', new: 2, back: 0 },
     { day: '2024-05-02', new: 0, back: 1 },
     { day: '2024-05-05', new: 0, back: 1 },
+  ]);
+});
+
+test('an order of the person stays redacted, whomever it is of later', async () => {
+  await using db = await freshDb();
+  const { place, request } = await anErasure(db);
+  await runTask(privacyErase, { brandId: place.brandId, request }, db);
+  const version = '2024-05-20T00:00:00Z';
+  const again = [
+    ofPerson('1', '01', { version, customer: null }),
+    ofPerson('2', '02', { version, customer: '8' }),
+  ];
+  await db.transaction((tx) => load(tx, place, again));
+  expect(
+    await db.rows(`select id, customer_id, payload->'erased' as erased from raw.shopify_orders order by id`),
+  ).toEqual([
+    { id: '1', customer_id: null, erased: true },
+    { id: '2', customer_id: '8', erased: true },
+    { id: '3', customer_id: expect.stringMatching(/^erased:/), erased: true },
+    { id: '4', customer_id: '9', erased: null },
+  ]);
+});
+
+// A run may have asked for the digest before the person was erased.
+test('a digest that was made before the erasure and comes later is stored as the pseudonym', async () => {
+  await using db = await freshDb();
+  const { place } = await anErasure(db);
+  const { brandId } = place;
+  const email = 'anna@example.com';
+  const person = (await personsOf(db, testSealer, brandId))(email) ?? '';
+  const request = await askErasure(db, { ...place, connectionId: null }, { email });
+  await runTask(privacyErase, { brandId, request }, db);
+  await db.transaction((tx) => load(tx, place, [anOrder({ id: '6', at: '2024-05-03T12:00:00Z', person })]));
+  expect(await tracesOf(db, brandId, [], email)).toEqual([]);
+  expect(await db.column("select person like 'erased:%' from raw.shopify_orders where id = '6'")).toEqual([
+    true,
   ]);
 });
 

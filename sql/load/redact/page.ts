@@ -66,6 +66,13 @@ async function redactItems(
   const ofPersons = await pseudonymsOf(tx, target, persons);
   const alone = await pseudonymsOf(tx, target, objects);
   const parents = await erasedParents(tx, target, through, root, items);
+  // Whoever it names now: what was taken out of it once does not come back.
+  const before = await erasedRows(
+    tx,
+    target,
+    { name: root.name, column: rootColumnOf(root) },
+    items.map(({ id }) => id),
+  );
   const namesOf = new Map<PackedItem, Map<string, string>>();
   for (const [known] of persons) {
     const pseudonym = isPseudonym(known.name) ? known.name : ofPersons.get(known);
@@ -77,7 +84,8 @@ async function redactItems(
     const names = namesOf.get(item);
     if (names !== undefined) return redactItem(item, names);
     const parent = through && cellOf(root, lineOf(root, item), through.column);
-    return alone.has(item) || parents.has(parent ?? '') ? redactItem(item, NOBODY) : item;
+    const isErased = alone.has(item) || before.has(item.id) || parents.has(parent ?? '');
+    return isErased ? redactItem(item, NOBODY) : item;
   });
 }
 
@@ -87,7 +95,7 @@ type Named = { item: PackedItem; name: string };
 /** The ids, among those that the items name, of stored rows that are redacted. */
 async function erasedParents(
   tx: Tx,
-  { brandId, connectionId }: ConnectionKey,
+  target: ConnectionKey,
   through: NonNullable<Table['personal']>['through'],
   root: Table,
   items: readonly PackedItem[],
@@ -95,17 +103,26 @@ async function erasedParents(
   const found = new Set<string>();
   if (through === undefined) return found;
   const ids = new Set(items.map((item) => cellOf(root, lineOf(root, item), through.column) ?? ''));
-  for (const table of through.tables) {
-    const { rows } = await tx.query<{ id: string }>({
-      ...statement(`
-        select o.id from unnest($3::text[]) as w (id)
-        cross join lateral (${rowsWhere(table, 'id')}) o
-        where o.payload ${IS_ERASED}`),
-      values: [brandId, connectionId, [...ids]],
-    });
-    for (const { id } of rows) found.add(id);
+  for (const name of through.tables) {
+    for (const id of await erasedRows(tx, target, { name, column: 'id' }, [...ids])) found.add(id);
   }
   return found;
+}
+
+async function erasedRows(
+  tx: Tx,
+  { brandId, connectionId }: ConnectionKey,
+  { name, column }: { name: string; column: string },
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const { rows } = await tx.query<{ id: string }>({
+    ...statement(`
+      select o.${column} as id from unnest($3::text[]) as w (id)
+      cross join lateral (${rowsWhere(name, column)}) o
+      where o.payload ${IS_ERASED}`),
+    values: [brandId, connectionId, ids],
+  });
+  return new Set(rows.map(({ id }) => id));
 }
 
 function lineOf(root: Table, { parts }: PackedItem): string {
