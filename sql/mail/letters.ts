@@ -66,21 +66,21 @@ export async function storeLetters(
   return rows.map(({ id }) => id);
 }
 
-/** Which of these persons have a letter already that may be queued once only. */
+/** In which state the letters are that these persons have already, where one may be queued once only. */
 export async function knownOf(
   db: Reader,
   { brandId, connectionId }: ConnectionKey,
   once: string | null,
   hashes: readonly string[],
-): Promise<ReadonlySet<string>> {
-  if (once === null) return new Set();
-  const { rows } = await db.query<{ hash: string }>(
-    `select recipient_hash as hash from ops.mail
+): Promise<ReadonlyMap<string, LetterState>> {
+  if (once === null) return new Map();
+  const { rows } = await db.query<{ hash: string; state: LetterState }>(
+    `select recipient_hash as hash, state from ops.mail
      where brand_id = $1 and connection_id = $2 and once_key = any (
        select $3 || ' ' || h from unnest($4::text[]) h)`,
     [brandId, connectionId, once, [...hashes]],
   );
-  return new Set(rows.map(({ hash }) => hash));
+  return new Map(rows.map(({ hash, state }) => [hash, state]));
 }
 
 /** Why these persons get no letter, by digest: one who is erased, whom a provider's list cannot name any more, gets none either. */

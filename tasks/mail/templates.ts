@@ -99,7 +99,7 @@ export function bodyOfLetter(mail: Mail, wanted: Wanted): MailBody {
     );
   if (language !== null && !LANGUAGE.test(language))
     throw new MailUnfit(`'${language}' is no language.`, 'Use its code, such as en, de or pt-BR.');
-  return { template: name, variables: language === null ? variables : { language, ...variables } };
+  return { template: name, variables: language === null ? variables : { ...variables, language } };
 }
 
 function filled(
@@ -142,11 +142,11 @@ export function checkedCampaign(name: string): string {
 const ADDRESS_CHARS_MAX = 254;
 
 /** Throws NS_MAIL_UNFIT. The address is not repeated whole: what is typed in its place may be a secret. */
-export function checkedAddress(typed: string): string {
+export function checkedAddress(typed: string, which = 'A recipient'): string {
   const address = typed.trim();
   if (address.length <= ADDRESS_CHARS_MAX && z.email().safeParse(address).success) return address;
   throw new MailUnfit(
-    'A recipient is no e-mail address.',
+    `${which} is no e-mail address.`,
     'Write it as name, @ and host; in a file one a line.',
   );
 }

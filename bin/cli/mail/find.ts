@@ -3,6 +3,7 @@ import type { Mail } from '#connectors/kit/mail.ts';
 import { builtIn } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { readSender, SenderMissing } from '#sql/mail/senders.ts';
+import { type Brand, findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Connection } from '#sql/tenants/connections.ts';
 import { everyConnection, type Found, findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -18,6 +19,14 @@ export function mailOf(cli: Cli, { provider, name }: Connection): Mail {
       'npx nightshift connections list shows the others',
     );
   return mail;
+}
+
+/** The one that is named, or the only one that there is: nothing is done to the mail of a brand that nobody named. */
+export async function theBrand(db: Db, slug: string | undefined): Promise<Brand> {
+  if (slug !== undefined) return findBrand(db, slug);
+  const [only, second] = await listBrands(db);
+  if (only !== undefined && second === undefined) return only;
+  throw new UsageError('Of which brand?', 'add --brand BRAND');
 }
 
 type Wanted = { brand: string | undefined; connection: string | undefined };

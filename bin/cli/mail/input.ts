@@ -35,7 +35,12 @@ export function varOptions(verb: Command): Command {
 /** In the order given, at least one. */
 export async function readRecipients({ to = [], toFile }: ToOptions, { io }: Cli): Promise<string[]> {
   const lines = toFile === undefined ? [] : (await readText(toFile, io.stdin, FILE_BYTES_MAX)).split(/\r?\n/);
-  const addresses = [...to, ...lines].filter((line) => line.trim() !== '').map(checkedAddress);
+  const listed = lines.flatMap((line, at) =>
+    line.trim() === ''
+      ? []
+      : [checkedAddress(line, `Line ${at + 1} of ${toFile === '-' ? 'standard input' : toFile}`)],
+  );
+  const addresses = [...to.map((one) => checkedAddress(one)), ...listed];
   if (addresses.length === 0)
     throw new UsageError('To whom?', '--to ADDRESS, or --to-file FILE with an address on each line');
   if (addresses.length > RECIPIENTS_MAX)

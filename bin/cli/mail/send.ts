@@ -1,10 +1,16 @@
 /** `mail send` */
 import type { Command } from 'commander';
 import type { Tx } from '#sql/db/pool.ts';
-import { knownOf, type NewLetters, recipientsOf, suppressionsOf } from '#sql/mail/letters.ts';
+import {
+  knownOf,
+  type LetterState,
+  type NewLetters,
+  recipientsOf,
+  suppressionsOf,
+} from '#sql/mail/letters.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import { onceOf, type QueuedLetter, queueLetters } from '#tasks/mail/queue.ts';
+import { assertFits, onceOf, type QueuedLetter, queueLetters } from '#tasks/mail/queue.ts';
 import { bodyOfLetter, checkedCampaign, templateNames } from '#tasks/mail/templates.ts';
 import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
@@ -14,7 +20,7 @@ import { liveWorkers } from '../shared/queue_state.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { finish } from '../shared/work.ts';
 import { count } from '../ui/format.ts';
-import { findMailing, type Mailing } from './find.ts';
+import { findMailing, type Mailing, theBrand } from './find.ts';
 import {
   readRecipients,
   readVariables,
@@ -57,10 +63,11 @@ async function send(cli: Cli, options: Options): Promise<void> {
   const { template, language = null, again = false, dryRun } = options;
   const addresses = await readRecipients(options, cli);
   const variables = await readVariables(options, cli);
+  assertFits(addresses.length, variables);
   const campaign = options.campaign === undefined ? null : checkedCampaign(options.campaign);
   await using session = await openSession(cli);
-  const { brand, connection } = options;
-  const mailing = await findMailing(cli, session.db, { brand, connection });
+  const { slug: brand } = await theBrand(session.db, options.brand);
+  const mailing = await findMailing(cli, session.db, { brand, connection: options.connection });
   bodyOfLetter(mailing.mail, { template, language, variables });
   const { sealer } = await keyringOf(cli, session);
   const what = {
@@ -77,7 +84,10 @@ async function send(cli: Cli, options: Options): Promise<void> {
   await tell(cli, session, { mailing, planned, options });
 }
 
-type Planned = { rows: Record<string, unknown>[]; queued: QueuedLetter[]; known: number };
+/** `known`: recipients whose letter was sent, or is going to be; `ended`: whose letter came to nothing. */
+type Planned = { rows: Record<string, unknown>[]; queued: QueuedLetter[]; known: number; ended: number };
+
+const ENDED: ReadonlySet<LetterState> = new Set(['failed', 'suppressed', 'discarded']);
 
 async function plan(
   tx: Tx,
@@ -89,15 +99,17 @@ async function plan(
   const key = { brandId: connection.brandId, connectionId: connection.id };
   const recipients = await recipientsOf(tx, sealer, key.brandId, addresses);
   const hashes = recipients.map(({ hash }) => hash);
+  const states = await knownOf(tx, key, what.once, hashes);
   if (dryRun) {
-    const known = await knownOf(tx, key, what.once, hashes);
     const suppressed = await suppressionsOf(tx, key, hashes);
     const { template, language, campaign } = what;
     const rows = recipients.map(({ to, hash }) => ({
       ...{ to, template, language, campaign },
-      would: known.has(hash) ? 'be left out: it has the letter already' : fateOf(suppressed.get(hash)),
+      would: states.has(hash)
+        ? `be left out: its letter is ${states.get(hash)}`
+        : fateOf(suppressed.get(hash)),
     }));
-    return { rows, queued: [], known: known.size };
+    return { rows, queued: [], known: 0, ended: 0 };
   }
   const details = { template: what.template, language: what.language, campaign: what.campaign };
   await recordAction(tx, {
@@ -105,7 +117,8 @@ async function plan(
     details: { ...details, recipients: recipients.length },
   });
   const queued = await queueLetters(tx, sealer, key, { ...what, recipients });
-  return { rows: [], queued, known: recipients.length - queued.length };
+  const ended = [...states.values()].filter((state) => ENDED.has(state)).length;
+  return { rows: [], queued, known: recipients.length - queued.length - ended, ended };
 }
 
 const fateOf = (reason: string | undefined) =>
@@ -116,13 +129,26 @@ async function tell(
   session: Session,
   { mailing, planned, options }: { mailing: Mailing; planned: Planned; options: Options },
 ): Promise<void> {
-  const { queued, known } = planned;
+  const { queued, known, ended } = planned;
   const { brand, connection } = mailing;
+  const { campaign } = options;
   const letters = queued.map(({ mailId, job }) => ({ id: mailId, job_id: job }));
-  const record = { brand: brand.slug, connection: connection.name, queued: queued.length, known, letters };
+  const record = {
+    brand: brand.slug,
+    connection: connection.name,
+    queued: queued.length,
+    known,
+    ended,
+    letters,
+  };
   cli.out.record(record, () => [
     `Queued ${count(queued.length, 'letter')}.`,
     ...(known > 0 ? [`${count(known, 'recipient')} had it already; --again sends it all the same.`] : []),
+    ...(ended > 0
+      ? [
+          `${count(ended, 'letter')} of it failed, or went to nobody: npx nightshift mail list --brand ${brand.slug} --campaign ${campaign}; mail retry --brand ${brand.slug} --campaign ${campaign} --state failed`,
+        ]
+      : []),
   ]);
   if (queued.length === 0) return;
   const jobs = queued.map(({ mailId, job }) => ({ id: job, label: `letter ${mailId}` }));

@@ -14,14 +14,16 @@ import { mailOf } from './find.ts';
 
 const GROUP_MAX = 999_999_999;
 
-type Options = { brand?: string; from?: string; name?: string; group?: number };
+/** `group` is false for none. */
+type Options = { brand?: string; from?: string; name?: string; group?: number | false };
 
 export function addSender(command: Command, cli: Cli): void {
   whichConnection(command.command('sender'))
-    .description('say as whom letters of a connection are sent, or show it')
+    .description('say as whom letters of a connection are sent, or show it; what is not given stays as it is')
     .option('--from <address>', 'address that the provider lets you send from')
     .option('--name <name>', 'name beside it', title)
     .option('--group <number>', 'unsubscribe group of its letters', wholeNumber(1, GROUP_MAX))
+    .option('--no-group', 'no unsubscribe group')
     .action((name: string, options: Options) => sender(cli, name, options));
 }
 
@@ -32,13 +34,10 @@ async function sender(cli: Cli, name: string, { brand, from, name: shown, group 
   const { scopes } = mailOf(cli, connection);
   const key = { brandId: connection.brandId, connectionId: connection.id };
   const before = await readSender(session.db, key);
-  if (address === undefined) {
-    if (before === undefined) throw new SenderMissing(connection.name);
-    return cli.out.record({ connection: connection.name, ...before }, () => [
-      lineOf(connection.name, before),
-    ]);
-  }
-  const after: Sender = { address, name: shown ?? null, groupId: group === undefined ? null : String(group) };
+  const after = changed(before, { address, name: shown, group });
+  if (after === undefined) throw new SenderMissing(connection.name);
+  if (address === undefined && shown === undefined && group === undefined)
+    return cli.out.record({ connection: connection.name, ...after }, () => [lineOf(connection.name, after)]);
   await session.db.transaction(async (tx) => {
     await setSender(tx, key, after);
     await recordAction(tx, {
@@ -48,6 +47,16 @@ async function sender(cli: Cli, name: string, { brand, from, name: shown, group 
   });
   cli.out.record({ connection: connection.name, ...after }, () => [lineOf(connection.name, after)]);
   for (const line of lacking(connection, scopes)) cli.out.say(line);
+}
+
+type Given = { address: string | undefined; name: string | undefined; group: number | false | undefined };
+
+/** What is stored, and over it what is given; undefined without an address. */
+function changed(before: Sender | undefined, { address, name, group }: Given): Sender | undefined {
+  const from = address ?? before?.address;
+  if (from === undefined) return undefined;
+  const groupId = group === undefined ? (before?.groupId ?? null) : group === false ? null : String(group);
+  return { address: from, name: name ?? before?.name ?? null, groupId };
 }
 
 /** As far as its permissions are known. */
