@@ -12,9 +12,9 @@ import { inForm } from '../support/property.ts';
 import { lockedLanes } from '../support/queue.ts';
 import { makeSteps, steps } from '../support/queue_tasks.ts';
 
-const JOBS_A_KILL = inForm(30, 200);
-const KILLS = inForm(1, 50);
-const KILLS_BESIDE = 15; // of the product that we compare with: what it loses, it loses soon
+const JOBS_A_KILL = inForm(30, 250);
+const KILLS = inForm(1, 40);
+const KILLS_BESIDE = 10; // of the product that we compare with: what it loses, it loses soon
 const LANES = 50;
 const WORKERS = inForm(1, 3);
 const CONCURRENCY = 8;
