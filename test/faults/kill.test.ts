@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { check } from '../support/faults/checker.ts';
-import { supplyOf, untilDrained } from '../support/faults/driver.ts';
+import { supplyOf, untilClaimed, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { type History, openHistory } from '../support/faults/history.ts';
@@ -44,6 +44,7 @@ async function storm(product: Product, { db, history, random, kills }: Storm): P
     replaced.push(fleet.start());
   }
   await Promise.all(replaced);
+  if (!ours) await untilClaimed(db, DRAIN_MS);
   await untilDrained(db, ours ? DRAIN_MS : 5_000, { hurry: ours });
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { type OwnPostgres, ownPostgres } from '../support/db/own_postgres.ts';
 import { check } from '../support/faults/checker.ts';
-import { addAll, untilDrained } from '../support/faults/driver.ts';
+import { addAll, untilClaimed, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { type History, openHistory } from '../support/faults/history.ts';
@@ -38,7 +38,9 @@ async function storm(product: Product, { db, ...server }: OwnPostgres, history: 
   await sleep(BETWEEN_MS);
   over.abort();
   await asking;
-  await untilDrained(db, product === 'nightshift' ? DRAIN_MS : 10_000, { hurry: true });
+  const ours = product === 'nightshift';
+  if (!ours) await untilClaimed(db, DRAIN_MS);
+  await untilDrained(db, ours ? DRAIN_MS : 5_000, { hurry: true });
 }
 
 async function askAlways(over: AbortSignal, db: OwnPostgres['db'], history: History): Promise<void> {

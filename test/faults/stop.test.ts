@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { check } from '../support/faults/checker.ts';
-import { supplyOf, untilDrained } from '../support/faults/driver.ts';
+import { supplyOf, untilClaimed, untilDrained } from '../support/faults/driver.ts';
 import { expectNothingLost, fault } from '../support/faults/fault.ts';
 import { aFleet, type Product } from '../support/faults/fleet.ts';
 import { eventsOf, type History, openHistory } from '../support/faults/history.ts';
@@ -19,7 +19,6 @@ const GRACE_MS = inForm(120_000, 10_000); // in the short form the machine may b
 const BETWEEN_MS = inForm(100, 2_000);
 const IN_HAND_MIN = 16;
 const DRAIN_MS = 90_000;
-const DRAIN_MS_BESIDE = 30_000; // what is locked by then stays so
 
 async function storm(product: Product, db: TestDb, history: History, random: () => number): Promise<void> {
   await makePayments(db);
@@ -37,7 +36,8 @@ async function storm(product: Product, db: TestDb, history: History, random: () 
     await heir;
   }
   const ours = product === 'nightshift';
-  await untilDrained(db, ours ? DRAIN_MS : DRAIN_MS_BESIDE, { hurry: ours });
+  if (!ours) await untilClaimed(db, DRAIN_MS);
+  await untilDrained(db, ours ? DRAIN_MS : 2 * BODY_MS_MAX, { hurry: ours });
 }
 
 fault('stop storm', async ({ random, report }) => {

@@ -60,6 +60,14 @@ export async function jobsLeft(db: TestDb, hurry = false): Promise<number> {
   return Number(left);
 }
 
+/** Waits until each job that is left is locked, by a worker that lives or by one that is gone, but no longer than told. */
+export async function untilClaimed(db: TestDb, waitMs: number): Promise<void> {
+  const free =
+    'select id from graphile_worker._private_jobs where locked_at is null and attempts < max_attempts limit 1';
+  const deadline = performance.now() + waitMs;
+  while (performance.now() < deadline && (await db.column(free)).length > 0) await sleep(POLL_MS);
+}
+
 /** Waits until no job is left, but no longer than told; gives how many are. */
 export async function untilDrained(db: TestDb, waitMs: number, { hurry = false } = {}): Promise<number> {
   const deadline = performance.now() + waitMs;
