@@ -1,6 +1,21 @@
 /** What the mail knows of a person, for whoever wants to be rid of it. */
 import type { Tx } from '../db/pool.ts';
+import type { Reader } from '../db/reader.ts';
 import { resolveUncertain } from './uncertain.ts';
+
+/** The letters, and the digests that somebody gets, by table. */
+export async function countMailOf(db: Reader, brandId: string, hash: string): Promise<[string, number][]> {
+  const { rows } = await db.query<{ letters: number; digests: number }>(
+    `select (select count(*)::int from ops.mail where brand_id = $1 and recipient_hash = $2) as letters,
+            (select count(*)::int from app.mail_digests where brand_id = $1 and recipient_hash = $2) as digests`,
+    [brandId, hash],
+  );
+  const { letters = 0, digests = 0 } = rows[0] ?? {};
+  return [
+    ['ops.mail', letters],
+    ['app.mail_digests', digests],
+  ];
+}
 
 /**
  * Deletes all letters of a person (`hash`: the digest of the address), those that wait too, and keeps the digest from being sent to it. The job of a letter

@@ -250,17 +250,22 @@ export async function lastSuccessOf(
   return rows[0]?.at ?? null;
 }
 
-/** Of a connection that goes: open requests are done with it, all but this one, and their records stay with the brand. */
+/**
+ * Of a connection that goes: a purge of it is done with it, and who asked by an address may be known elsewhere, so that
+ * request goes on. All of them, and their proof, stay with the brand.
+ */
 export async function detachRequests(
   tx: Tx,
-  { brandId, connectionId, but, by }: { brandId: string; connectionId: string; but: number; by: string },
+  { brandId, connectionId, by }: { brandId: string; connectionId: string; by?: string | undefined },
 ): Promise<void> {
   const { rows } = await tx.query<{ id: number }>(
     `select id from ops.privacy_requests
-     where brand_id = $1 and connection_id = $2 and done_at is null and id <> $3 order by id`,
-    [brandId, connectionId, but],
+     where brand_id = $1 and connection_id = $2 and done_at is null and kind = 'erase_account'
+       and not coalesce(progress, '{}') ?| array['foreign', 'purging'] order by id`,
+    [brandId, connectionId],
   );
-  for (const { id } of rows) await finishRequest(tx, { brandId, id, by, details: { with: but } });
+  for (const { id } of rows)
+    await finishRequest(tx, { brandId, id, ...(by && { by }), details: { removed: connectionId } });
   await tx.query(
     'update ops.privacy_requests set connection_id = null where brand_id = $1 and connection_id = $2',
     [brandId, connectionId],

@@ -9,6 +9,7 @@ import type { ConnectionKey } from '../load/stream_key.ts';
 import type { Table } from '../load/table.ts';
 import { recordAction } from './audit.ts';
 import { assertTimeZone, only } from './brands.ts';
+import { formerIdOf } from './erased_accounts.ts';
 import { checkedBaseUrl, type ProviderAddress } from './hosts.ts';
 import { named, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
@@ -108,7 +109,8 @@ export async function addConnection(
   if (accountZone !== null) await assertTimeZone(tx, accountZone);
   const baseUrl = checkedBaseUrl(owner, connection.baseUrl ?? owner.baseUrl(account), keyring.allowedHosts);
   await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
-  const id = crypto.randomUUID(); // made here, because it is part of the seal
+  // Made here, because it is part of the seal; the former one, because erased persons are known by it.
+  const id = (await formerIdOf(tx, connection)) ?? crypto.randomUUID();
   const { sealed, keyId } = keyring.sealer.seal(secret, { brandId, connectionId: id, use: 'secret' });
   const { rows } = await taking('connection', name, () =>
     tx

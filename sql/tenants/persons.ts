@@ -74,7 +74,7 @@ function keyedBy(key: Buffer): PersonKey {
 export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Promise<PersonOf> {
   const key = await personKeyOf(db, sealer, brandId);
   const { rows } = await db.query<{ identifier: string; pseudonym: string }>(
-    'select identifier, pseudonym from ops.erased_identifiers where brand_id = $1 and connection_id is null',
+    'select identifier, pseudonym from ops.erased_identifiers where brand_id = $1 and known_to is null',
     [brandId],
   );
   const erased = new Map(rows.map(({ identifier, pseudonym }) => [identifier, pseudonym]));

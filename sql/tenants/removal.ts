@@ -11,9 +11,11 @@ import type { Db, Tx } from '../db/pool.ts';
 import { lockRollup, markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
+import { detachRequests } from '../privacy/requests.ts';
 import { recordAction } from './audit.ts';
 import type { Marked } from './brands.ts';
 import type { Which } from './connections.ts';
+import { rememberAccount } from './erased_accounts.ts';
 import { partsOf } from './removal_parts.ts';
 import { isOf, type Owner, type OwnerKind, tablesOf } from './removal_tables.ts';
 import { ConnectionBeingRemoved, removeCommand } from './removing.ts';
@@ -76,6 +78,7 @@ export async function beginRemoval(
      where brand_id = $1 and id = $2`,
     [brandId, connectionId, now, code, message, from],
   );
+  await detachRequests(tx, { brandId, connectionId, by: actor });
   await recordAction(tx, {
     action: 'connections.remove_begin',
     brandId,
@@ -128,6 +131,7 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
   for (const table of await tablesOf(tx, kind))
     await tx.query(`delete from ${table} where ${isOf(owner)}`, [brandId, id]);
+  if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });
   const parts = await partsOf(tx, owner);
   if (parts.length > 0) {
     const names = parts.map((part) => part.name).join(', ');

@@ -1,5 +1,6 @@
 /** The proof that nothing of a person is left: every text of the brand is searched, and every column that names persons. */
 import type { Reader } from '#sql/db/reader.ts';
+import { countMailOf } from '#sql/mail/persons.ts';
 import { patternOf } from '#sql/privacy/forms.ts';
 import { isOfPerson } from '#sql/privacy/person_tables.ts';
 import type { Proof } from '#sql/privacy/requests.ts';
@@ -35,6 +36,10 @@ export async function prove(db: Reader, { known, places, textTables, signal }: P
   for (const place of places) {
     for (const [name, count] of await namedInColumns(db, known, place, signal)) add(found, name, count);
   }
+  // By the digest they are found above; these were stored while the erasure was under way.
+  const pseudonym = known.names.get(known.digest ?? '');
+  for (const [name, count] of pseudonym ? await countMailOf(db, known.brandId, pseudonym) : [])
+    add(found, name, count);
   add(found, QUEUE, await namedOnQueue(db, known));
   return { searchedAt: new Date().toISOString(), searched, found };
 }

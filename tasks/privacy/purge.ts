@@ -1,17 +1,11 @@
 /**
  * Purges an account that was closed: its connection goes with all its rows, as `connections remove` does it, and figures
  * do not count it any more, because a figure whose rows are gone could be neither explained nor computed again. The
- * request and its proof stay with the brand. A run that breaks off is repeated from its beginning.
+ * request and its proof stay with the brand. A run that breaks off goes on behind the removal that it began.
  */
 import { z } from 'zod';
-import {
-  detachRequests,
-  finishRequest,
-  lastSuccessOf,
-  readRequest,
-  saveProgress,
-  saveProof,
-} from '#sql/privacy/requests.ts';
+import type { Reader } from '#sql/db/reader.ts';
+import { finishRequest, lastSuccessOf, readRequest, saveProgress, saveProof } from '#sql/privacy/requests.ts';
 import { beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
 import { emptyTable, type Owner, rowsOf, tablesOf } from '#sql/tenants/removal_tables.ts';
 import { enqueueRollups } from '../store_page.ts';
@@ -44,10 +38,12 @@ export const privacyPurge = defineTask({
         return { incomplete: 'the account still answers, so it is not purged: an operator decides' };
     }
     const owner: Owner = { kind: 'connection', brandId, id: connectionId };
-    await begin(context, { brandId, id }, connectionId);
-    const purged = await empty(context, owner);
-    await endRemoval(db, owner, ACTOR);
-    const found = await rowsOf(db, [owner]);
+    // What was begun is not begun again: the connection may be gone, and the account be there again.
+    if (request.progress?.purging === undefined) await begin(context, { brandId, id }, connectionId);
+    const isThere = await isBeingRemoved(db, owner);
+    const purged = isThere ? await empty(context, owner) : {};
+    if (isThere) await endRemoval(db, owner, ACTOR);
+    const found = isThere ? await rowsOf(db, [owner]) : {};
     return db.finish(async (tx) => {
       await saveProof(tx, { brandId, id }, { searchedAt: new Date().toISOString(), searched: purged, found });
       await finishRequest(tx, { brandId, id, by: ACTOR, details: { purged } });
@@ -68,11 +64,18 @@ async function begin(
   );
   await db.transaction(async (tx) => {
     const removal = { brandId, connectionId, tables, now: now(), actor: ACTOR };
-    const { retailerIds } = await beginRemoval(tx, removal);
-    await detachRequests(tx, { brandId, connectionId, but: which.id, by: ACTOR });
     await saveProgress(tx, which, { purging: connectionId });
+    const { retailerIds } = await beginRemoval(tx, removal);
     await enqueueRollups(tx, brandId, retailerIds, undefined, {});
   });
+}
+
+async function isBeingRemoved(db: Reader, { brandId, id }: Owner): Promise<boolean> {
+  const { rows } = await db.query(
+    'select from app.connections where brand_id = $1 and id = $2 and removing_at is not null',
+    [brandId, id],
+  );
+  return rows.length > 0;
 }
 
 async function empty({ db, signal, progress }: TaskContext, owner: Owner): Promise<Record<string, number>> {

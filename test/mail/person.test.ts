@@ -4,9 +4,11 @@ import { setDigest } from '#sql/mail/digests.ts';
 import { recipientsOf } from '#sql/mail/letters.ts';
 import { storeRequest } from '#sql/privacy/requests.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
+import { aroundTransactions } from '../support/db/around.ts';
 import { freshDb } from '../support/db/db.ts';
 import { dumpOf } from '../support/db/dump.ts';
 import { aMailbox, aSender, dying, received, runLetter } from '../support/mail/mail.ts';
+import { askErasure } from '../support/privacy/ask.ts';
 import { ACCOUNT } from '../support/providers/sendgrid.ts';
 import { testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
@@ -70,4 +72,32 @@ test('letters of an erased person go, those that wait too, and events keep their
   ]);
   expect(await runLetter(db, later)).toMatchObject({ tally: { state: 'suppressed' } });
   expect(await received(box)).toHaveLength(1);
+});
+
+test('a letter that is stored while its person is erased goes too, under either name', async () => {
+  await using box = await aMailbox();
+  await using db = await freshDb();
+  const sender = await aSender(db, box);
+  const { brandId, connectionId } = sender;
+  const hash = await sender.hash('ann@example.com');
+  const request = await askErasure(db, { brandId, connectionId: null }, { email: 'ann@example.com' });
+  let isQueued = false;
+  const meddling = aroundTransactions(db, async (transaction) => {
+    const result = await transaction();
+    const [at] = await db.column("select progress->>'at' from ops.privacy_requests");
+    if (at === 'mail' && !isQueued) {
+      isQueued = true;
+      await sender.queue();
+      await db.query(
+        "insert into ops.mail (brand_id, connection_id, template, recipient_hash) values ($1, $2, 'notice', $3)",
+        [brandId, connectionId, hash],
+      );
+    }
+    return result;
+  });
+  const run = (on: typeof db) => runTask(privacyErase, { brandId, request }, on, { control: db });
+  await expect(run(meddling)).rejects.toMatchObject({ code: 'NS_PERSON_LEFT' });
+  expect(await db.column("select proof->'found' from ops.privacy_requests")).toEqual([{ 'ops.mail': 2 }]);
+  await run(db);
+  expect(await sender.letters()).toEqual([]);
 });

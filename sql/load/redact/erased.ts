@@ -44,9 +44,9 @@ export async function rememberErased(
   await tx.query('select from app.brands where id = $1 for update', [brandId]);
   await tx.query('update app.brands set has_erased = true where id = $1 and not has_erased', [brandId]);
   await tx.query(
-    `insert into ops.erased_identifiers (brand_id, identifier, connection_id, pseudonym)
-     select $1, identifier, connection_id, pseudonym
-     from unnest($2::text[], $3::uuid[], $4::text[]) as e (identifier, connection_id, pseudonym)
+    `insert into ops.erased_identifiers (brand_id, identifier, known_to, pseudonym)
+     select $1, identifier, known_to, pseudonym
+     from unnest($2::text[], $3::uuid[], $4::text[]) as e (identifier, known_to, pseudonym)
      on conflict do nothing`,
     [
       brandId,
