@@ -68,16 +68,17 @@ export async function endLetter(
   return rowCount === 1;
 }
 
-/** It is not on its way after all, or an operator wants it to be tried again. */
+/** It is not on its way after all, or an operator wants it to be tried again: as if it had just been queued (`anew`). */
 export async function queueAgain(
   tx: Tx,
   { brandId, connectionId, mailId }: LetterKey,
-  { from, reason }: { from: readonly LetterState[]; reason?: string },
+  { from, reason, anew = false }: { from: readonly LetterState[]; reason?: string; anew?: boolean },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update ops.mail set state = 'queued', reason = $5, ended_at = null, told_by = null
+    `update ops.mail set state = 'queued', reason = $5, ended_at = null, told_by = null,
+       queued_at = case when $6 then now() else queued_at end
      where brand_id = $1 and connection_id = $2 and id = $3 and state = any ($4::text[]) and content is not null`,
-    [brandId, connectionId, mailId, from, reason === undefined ? null : scrub(reason)],
+    [brandId, connectionId, mailId, from, reason === undefined ? null : scrub(reason), anew],
   );
   return rowCount === 1;
 }

@@ -18,6 +18,7 @@ export async function setDigest(
   sealer: Sealer,
   key: ConnectionKey,
   wanted: readonly { to: string; hash: string }[],
+  language: string | null = null,
 ): Promise<void> {
   const target = await keepBrand(tx, key.brandId);
   await keepConnection(tx, key);
@@ -26,9 +27,9 @@ export async function setDigest(
   for (const { to, hash } of recipients) {
     const { sealed, keyId } = sealer.seal(to, place(key));
     await tx.query(
-      `insert into app.mail_digests (brand_id, connection_id, recipient_hash, address, address_key_id)
-       values ($1, $2, $3, $4, $5)`,
-      [key.brandId, key.connectionId, hash, sealed, keyId],
+      `insert into app.mail_digests (brand_id, connection_id, recipient_hash, address, address_key_id, language)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [key.brandId, key.connectionId, hash, sealed, keyId, language],
     );
   }
   await note(tx, key.brandId, target, { before, after: recipients.length });
@@ -52,13 +53,18 @@ function note(tx: Tx, brandId: string, target: string, counts: { before: number;
   return recordAction(tx, { action: 'mail.digest', brandId, target, before, after });
 }
 
-export type DigestRecipient = ConnectionKey & { hash: string; sealed: Buffer; keyId: string };
+export type DigestRecipient = ConnectionKey & {
+  hash: string;
+  sealed: Buffer;
+  keyId: string;
+  language: string | null;
+};
 
 /** By connection. */
 export async function digestRecipients(db: Reader, brandId: string): Promise<DigestRecipient[]> {
   const { rows } = await db.query<DigestRecipient>(
     `select brand_id as "brandId", connection_id as "connectionId", recipient_hash as hash, address as sealed,
-            address_key_id as "keyId"
+            address_key_id as "keyId", language
      from app.mail_digests where brand_id = $1 order by connection_id, recipient_hash`,
     [brandId],
   );
@@ -69,12 +75,16 @@ export function addressOf(sealer: Sealer, recipient: DigestRecipient): string {
   return sealer.open(recipient, place(recipient));
 }
 
-/** Whether the night is to be told now: once, if somebody wants to be told. */
+/** A night that was over for longer when somebody began to want digests is history. */
+const LATE = '1 day';
+
+/** Whether the night is to be told now: once, if somebody wanted to be told by then. */
 export async function takeDigest(tx: Tx, { brandId, day }: NightKey, now: Date): Promise<boolean> {
   const { rowCount } = await tx.query(
     `update ops.nights n set digest_at = $3
      where n.brand_id = $1 and n.day = $2 and n.digest_at is null
-       and exists (select from app.mail_digests d where d.brand_id = n.brand_id)`,
+       and exists (select from app.mail_digests d where d.brand_id = n.brand_id
+                     and d.added_at < n.deadline_at + interval '${LATE}')`,
     [brandId, day, now],
   );
   return rowCount === 1;

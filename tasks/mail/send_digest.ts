@@ -39,7 +39,13 @@ export const sendDigest = defineTask({
           { brandId, connectionId },
           {
             recipients: of.map((one) => ({ to: addressOf(sealer, one), hash: one.hash })),
-            ...{ template: 'digest', language: null, campaign: null, variables, once: `digest ${day}` },
+            ...{
+              template: 'digest',
+              language: of[0]?.language ?? null,
+              campaign: null,
+              variables,
+              once: `digest ${day}`,
+            },
           },
         );
         letters += queued.length;

@@ -20,6 +20,10 @@ import { bodyOfLetter } from './templates.ts';
 /** A request must begin soon after it was recorded: who looks the letter up counts from then on. */
 const BEGIN_MS_MAX = 20_000;
 
+/** What waited for longer, for a key or for credits, says what nobody expects any more. */
+const WAIT_DAYS_MAX = 3;
+const DAY_MS = 24 * 60 * 60_000;
+
 export const sendEmail = defineTask({
   name: 'send_email',
   payload: z.strictObject({ brandId: z.uuid(), connectionId: z.uuid(), mailId: z.uuid() }),
@@ -40,7 +44,9 @@ export const sendEmail = defineTask({
 });
 
 async function send(letter: Letter, context: TaskContext): Promise<Tally> {
-  const { db } = context;
+  const { db, now } = context;
+  if (now().getTime() - letter.queuedAt.getTime() > WAIT_DAYS_MAX * DAY_MS)
+    return fail(letter, context, `it is too old: it waited for ${WAIT_DAYS_MAX} days; mail retry sends it`);
   const { mail, asking, connection, stats } = await openMail(letter, context);
   const ready = await outgoing(letter, mail, context, connection.name);
   if ('unfit' in ready) return fail(letter, context, ready.unfit);

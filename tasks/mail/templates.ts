@@ -73,6 +73,8 @@ const digest = define({
 
 const templates: readonly Template[] = [notice, digest];
 
+export const digestLanguages = digest.languages;
+
 export const templateNames: readonly string[] = templates.map(({ name }) => name);
 
 export type Wanted = { template: string; language: string | null; variables: Variables };

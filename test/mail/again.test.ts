@@ -97,3 +97,16 @@ test('a letter on its way whose job is gone is looked up once an operator asks f
   expect(await runLetter(db, id)).toMatchObject({ tally: { state: 'sent', told_by: 'log' } });
   expect(await received(box)).toHaveLength(1);
 });
+
+test('a letter that has waited for three days is not sent unless an operator wants it', async () => {
+  await using box = await aMailbox();
+  await using db = await freshDb();
+  const sender = await aSender(db, box);
+  const [id = ''] = await sender.queue();
+  await db.query("update ops.mail set queued_at = now() - interval '73 hours'");
+  expect(await runLetter(db, id)).toMatchObject({ tally: { state: 'failed' } });
+  expect(await sender.letters('reason')).toEqual([{ reason: expect.stringContaining('too old') }]);
+  expect(await mail(db, 'retry', id)).toEqual([{ id, state: 'queued' }]);
+  expect(await runLetter(db, id)).toMatchObject({ tally: { state: 'sent' } });
+  expect(await received(box)).toHaveLength(1);
+});

@@ -1,6 +1,6 @@
 /** The digest of a night by mail: once, whatever is run again. */
 import { expect, test } from 'vitest';
-import { setDigest } from '#sql/mail/digests.ts';
+import { digestRecipients, setDigest, takeDigest } from '#sql/mail/digests.ts';
 import { recipientsOf } from '#sql/mail/letters.ts';
 import { sendDigest } from '#tasks/mail/send_digest.ts';
 import { nightly } from '#tasks/nightly.ts';
@@ -90,4 +90,25 @@ test('nobody is told of a brand that told nobody', async () => {
   await untilNight(db, brand, 'complete');
   expect(await db.column('select digest_at from ops.nights')).toEqual([null]);
   expect(await runTask(sendDigest, { brandId: brand.brandId, day: brand.day }, db)).toEqual({ letters: 0 });
+});
+
+test('nights of long before somebody asked for digests are not told, and a digest has its language', async () => {
+  await using db = await freshDb();
+  const sender = await aSender(db, { url: 'http://127.0.0.1:9' });
+  const { brandId } = sender;
+  const days = ['2026-03-01', '2026-03-02'];
+  for (const [hours, day] of [
+    [25, days[0]],
+    [23, days[1]],
+  ])
+    await db.query(
+      `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at, look_at)
+       select $1, $2, 'complete', at, at, at, at from (select now() - make_interval(hours => $3) as at) t`,
+      [brandId, day, hours],
+    );
+  const recipients = await recipientsOf(db, testSealer, brandId, ['boss@acme.example']);
+  await db.transaction((tx) => setDigest(tx, testSealer, sender, recipients, 'de'));
+  const told = days.map((day) => db.transaction((tx) => takeDigest(tx, { brandId, day }, new Date())));
+  expect(await Promise.all(told)).toEqual([false, true]);
+  expect(await digestRecipients(db, brandId)).toMatchObject([{ language: 'de' }]);
 });

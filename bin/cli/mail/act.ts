@@ -67,7 +67,7 @@ const RETRY: Verb = {
       messageId: event?.messageId ?? null,
     } as const;
     if (event !== undefined && (await endLetter(tx, key, sent))) return 'told';
-    if (await queueAgain(tx, key, { from })) return 'done';
+    if (await queueAgain(tx, key, { from, anew: true })) return 'done';
     return (await readLetter(tx, key))?.state === 'sending' ? 'looked' : undefined;
   },
   last: (tx, key) => enqueue(tx, sendEmail, key, { keyMode: 'replace' }),
