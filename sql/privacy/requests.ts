@@ -80,18 +80,22 @@ export async function isAsked(
   return rows.length > 0;
 }
 
-/** The connection of the account that is named, of the brand and the provider; undefined if there is none. */
+/**
+ * The connection of the account that is named, of the brand and the provider; undefined if there is none. All of an account
+ * is purged only if the connection was told itself, because then its own secret has signed it.
+ */
 async function ownerOf(
   tx: Tx,
-  { brandId, connectionId, account }: NewRequest,
+  { brandId, connectionId, account, kind }: NewRequest,
 ): Promise<string | null | undefined> {
   if (account === undefined || connectionId === null) return connectionId;
   const { rows } = await tx.query<{ id: string }>(
     `select o.id from app.connections c
      join app.connections o on o.brand_id = c.brand_id and o.provider = c.provider
      where c.brand_id = $1 and c.id = $2 and lower(o.account) = lower($3) and o.removing_at is null
+       and (o.id = c.id or $4 <> 'erase_account')
      order by o.id <> c.id, o.id limit 1`,
-    [brandId, connectionId, account],
+    [brandId, connectionId, account, kind],
   );
   return rows[0]?.id;
 }

@@ -53,22 +53,29 @@ function asText({ name, type }: { name: string; type: string }): string {
   return type === 'bytea' ? `encode(o.${name}, 'escape')` : `o.${name}::text`;
 }
 
-/** The rows of these keys, without what is no text of theirs. */
+/** The rows of these keys: of rows of the platform only what names the person, because the rest may be of others. */
 export async function readFound(
   db: Reader,
-  brandId: string,
-  { name, key, texts }: TextTable,
+  { brandId, forms }: Searching,
+  { schema, name, key, texts }: TextTable,
   hits: readonly string[][],
 ): Promise<Record<string, unknown>[]> {
   if (hits.length === 0 || key.length === 0) return [];
-  const given = key.map((_, index) => `$${index + 3}::text[]`);
+  const given = key.map((_, index) => `$${index + 5}::text[]`);
   const same = key.map((column, index) => `o.${column.name} = v.k${index}::${column.type}`);
+  const patterns = `$${key.length + 5}`;
   const sealed = texts.flatMap((column) => (column.type === 'bytea' ? [column.name] : []));
   const { rows } = await db.query<{ row: Record<string, unknown> }>(
-    `select to_jsonb(o) - $2::text[] as row
+    `select (select jsonb_object_agg(e.key, e.value) from jsonb_each(to_jsonb(o) - $2::text[]) e
+             where $3 or e.key = any ($4::text[])
+               or exists (select from unnest(${patterns}::text[]) p where e.value::text ~* p)) as row
      from unnest(${given.join(', ')}) as v (${key.map((_, index) => `k${index}`).join(', ')})
      join ${name} o on o.brand_id = $1 and ${same.join(' and ')}`,
-    [brandId, ['brand_id', ...sealed], ...key.map((_, index) => hits.map((hit) => hit[index]))],
+    [
+      ...[brandId, ['brand_id', ...sealed], schema === 'agg', key.map((column) => column.name)],
+      ...key.map((_, index) => hits.map((hit) => hit[index])),
+      forms.map(patternOf),
+    ],
   );
   return rows.map(({ row }) => row);
 }

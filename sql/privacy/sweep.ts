@@ -22,6 +22,7 @@ export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly strin
   const { brandId, table, forms } = sweeping;
   const which = whichRows(table);
   const values = [brandId, ...table.key.map((_, index) => keys.map((one) => one[index]))];
+  if (table.name === REJECTED) return sweepRejected(tx, sweeping, values);
   const special = SPECIAL[table.name];
   if (special !== undefined) return void (await tx.query(special(which), values));
   const changed = table.texts.filter(
@@ -44,8 +45,6 @@ export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly strin
  * A deletion of what was never stored, and a hint at what changed, are of no use without the id.
  */
 const SPECIAL: Readonly<Record<string, (which: string) => string>> = {
-  'ops.rejected_rows': (which) => `update ops.rejected_rows o
-    set payload = '${JSON.stringify(ERASED)}', reason = '${REASON_OF_ERASED.replaceAll("'", "''")}' ${which}`,
   'ops.webhook_deliveries': (which) => `update ops.webhook_deliveries o
     set body = '', relay = case when o.relay = 'waiting' then 'refused' else o.relay end,
         relay_error = case when o.relay = 'waiting' then 'a person in it was erased' else o.relay_error end ${which}
@@ -53,6 +52,30 @@ const SPECIAL: Readonly<Record<string, (which: string) => string>> = {
   'ops.webhook_hints': (which) => `delete from ops.webhook_hints o ${which.replace(' from ', ' using ')}`,
   'ops.early_deletions': (which) => `delete from ops.early_deletions o ${which.replace(' from ', ' using ')}`,
 };
+
+const REJECTED = 'ops.rejected_rows';
+
+/** Its key may be the id of the person; under the pseudonym it may have come again, and then the older one goes. */
+async function sweepRejected(
+  tx: Tx,
+  { table, forms }: Sweeping,
+  values: readonly (string | (string | undefined)[])[],
+): Promise<void> {
+  const at = values.length + 1;
+  const which = whichRows(table);
+  const key = replaced('o.row_key', 'text', forms, at);
+  const given = [...values, forms.map(patternOf), forms.map(({ by }) => by)];
+  await tx.query(
+    `delete from ${REJECTED} o ${which.replace(' from ', ' using ')} and ${key} <> o.row_key and exists (
+       select from ${REJECTED} p where p.brand_id = o.brand_id and p.connection_id = o.connection_id
+         and p.stream = o.stream and p.row_key = ${key})`,
+    given,
+  );
+  await tx.query(
+    `update ${REJECTED} o set row_key = ${key}, payload = $${at + 2}, reason = $${at + 3} ${which}`,
+    [...given, JSON.stringify(ERASED), REASON_OF_ERASED],
+  );
+}
 
 function whichRows({ key }: TextTable): string {
   if (key.length === 0) return 'where o.brand_id = $1';

@@ -87,12 +87,11 @@ async function takeSteps(
 ): Promise<void> {
   const { progress, known } = erasing;
   const steps = stepsOf(erasing);
-  const begun = Math.max(
-    0,
-    steps.findIndex(({ name }) => name === progress.at),
-  );
+  const found = steps.findIndex(({ name }) => name === progress.at);
+  const begun = Math.max(0, found);
   for (const [index, step] of steps.slice(begun).entries()) {
-    let after = index === 0 ? (progress.after ?? null) : null;
+    // A step that is not there any more, such as one of a connection that was removed, is not where another goes on.
+    let after = index === 0 && found !== -1 ? (progress.after ?? null) : null;
     do {
       signal.throwIfAborted();
       report({ step: begun + index + 1, of: steps.length });

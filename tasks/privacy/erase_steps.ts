@@ -12,7 +12,7 @@ import type { Progress } from '#sql/privacy/requests.ts';
 import { searchNext } from '#sql/privacy/search.ts';
 import { SWEPT, sweepRows } from '#sql/privacy/sweep.ts';
 import type { TextTable } from '#sql/privacy/text_tables.ts';
-import type { PersonKey } from '#sql/tenants/persons.ts';
+import type { IdentifierOf, PersonKey } from '#sql/tenants/persons.ts';
 import { queueDeliveries } from '../alerts/deliver_alert.ts';
 import { enqueueRollups } from '../store_page.ts';
 import { hereOf, type Known, type Place } from './person_here.ts';
@@ -46,6 +46,7 @@ export function stepsOf(erasing: Erasing): Step[] {
     places.flatMap((place) => [...place.tables.values()].map((table) => make(place, table)));
   return [
     ...each((place, table) => findStep(erasing, place, table)),
+    registerStep(erasing),
     ...each((place, table) => redactStep(erasing, place, table)),
     mailStep(erasing),
     ...textTables.filter(({ schema }) => SWEPT.has(schema)).map((table) => sweepStep(erasing, table)),
@@ -57,9 +58,8 @@ function rootsOf({ tables }: Place): PersonTable[] {
   return [...tables.values()].filter(({ table, root }) => table === root);
 }
 
-/** An object is remembered in the transaction that finds it, and redacted by the steps that follow. */
 function findStep(erasing: Erasing, { connectionId, tables }: Place, { table, root }: PersonTable): Step {
-  const { known, key, progress } = erasing;
+  const { known, progress } = erasing;
   const { brandId, forms } = known;
   return {
     name: `find ${connectionId} ${table.name}`,
@@ -74,11 +74,24 @@ function findStep(erasing: Erasing, { connectionId, tables }: Place, { table, ro
       if (objects.size > OBJECTS_MAX)
         throw new RangeError(`more than ${OBJECTS_MAX} objects name the person`);
       progress.objects = { ...progress.objects, [connectionId]: [...objects] };
-      const found = [...new Set(rows)].map(
-        (id) => ({ kind: 'object', connectionId, table: root.name, id }) as const,
-      );
-      await rememberErased(tx, { brandId, key }, found);
       return { next };
+    },
+  };
+}
+
+/** Once all are found, so that nothing is remembered of too many; the steps that follow redact them. */
+function registerStep({ known: { brandId }, key, progress }: Erasing): Step {
+  return {
+    name: 'register',
+    async run(tx) {
+      const found = Object.entries(progress.objects ?? {}).flatMap(([connectionId, objects]) =>
+        objects.map((object): IdentifierOf => {
+          const [table = '', ...id] = object.split(' ');
+          return { kind: 'object', connectionId, table, id: id.join(' ') };
+        }),
+      );
+      if (found.length > 0) await rememberErased(tx, { brandId, key }, found);
+      return OVER;
     },
   };
 }

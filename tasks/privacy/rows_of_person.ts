@@ -24,7 +24,7 @@ export async function* rowsOfPerson(
     for (let after: readonly string[] | null = null, isFirst = true; isFirst || after; isFirst = false) {
       const { hits, next } = await searchNext(db, known, table, after);
       if (hits.length > 0) {
-        const rows = await readFound(db, known.brandId, table, hits);
+        const rows = await readFound(db, known, table, hits);
         yield { table: table.name, connectionId: null, rows };
       }
       after = next;

@@ -1,10 +1,12 @@
 /** How an erasure goes: broken off, twice, of nobody, of somebody with many rows, and beside loads. */
 import { expect, test } from 'vitest';
+import { quarantinedIds } from '#connectors/kit/stored/stored.ts';
 import { findStream } from '#connectors/providers.ts';
 import { firstOrders } from '#connectors/shopify/invalidations.ts';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import { loadItems } from '#sql/load/load.ts';
+import { rejectRows } from '#sql/load/quarantine.ts';
 import type { Item } from '#sql/load/table.ts';
 import { SCANNED_MAX } from '#sql/privacy/walk.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
@@ -247,6 +249,28 @@ test('quarantined records, texts of the platform and bodies that wait are cleare
   expect(await db.rows('select relay, length(body) as bytes from ops.webhook_deliveries')).toEqual([
     { relay: 'refused', bytes: 0 },
   ]);
+});
+
+test('a quarantined customer is known by the pseudonym, and one that came again under it takes its place', async () => {
+  await using db = await freshDb();
+  const { place, request } = await anErasure(db);
+  const { brandId, connectionId } = place;
+  const reject = (key: string) =>
+    db.transaction((tx) =>
+      rejectRows(tx, { brandId, connectionId, stream: 'shopify.customers' }, [
+        { key, reason: 'no name', payload: {} },
+      ]),
+    );
+  await reject(CUSTOMER);
+  await runTask(privacyErase, { brandId, request }, db);
+  const keys = () => db.column('select row_key from ops.rejected_rows');
+  expect(await keys()).toEqual([expect.stringMatching(/^erased:/)]);
+  const owner = { connection: { brandId, id: connectionId }, db };
+  expect(await quarantinedIds(owner, 'shopify.customers', 10)).toEqual([]);
+  await reject(CUSTOMER);
+  const again = await askErasure(db, place, { customer: CUSTOMER });
+  await runTask(privacyErase, { brandId, request: again }, db);
+  expect(await keys()).toEqual([expect.stringMatching(/^erased:/)]);
 });
 
 test('a delivery that is not loaded yet keeps the request open until it is', async () => {

@@ -23,6 +23,13 @@ async function exportPerson(cli: Cli, options: WhoOptions & { output?: string })
   await using session = await openSession(cli);
   const { brand, request, reading } = await whoIs(cli, session, options);
   await using to = await target(cli, options.output);
+  // Before anything goes out: one that breaks off has handed out something too.
+  await session.db.transaction((tx) =>
+    recordAction(tx, {
+      ...{ action: 'privacy.export', brandId: brand.id, target: brand.slug },
+      ...(request && { details: { request: request.id } }),
+    }),
+  );
   let total = 0;
   for await (const { table, connectionId, rows } of rowsOfPerson(session.db, reading)) {
     await to.write(
@@ -30,10 +37,6 @@ async function exportPerson(cli: Cli, options: WhoOptions & { output?: string })
     );
     total += rows.length;
   }
-  const details = { rows: total, ...(request && { request: request.id }) };
-  await session.db.transaction((tx) =>
-    recordAction(tx, { action: 'privacy.export', brandId: brand.id, target: brand.slug, details }),
-  );
   cli.out.say(`Exported ${count(total, 'row')}.`);
   if (request)
     cli.out.say(`Once it is handed over: npx nightshift privacy done ${request.id} --brand ${brand.slug}`);

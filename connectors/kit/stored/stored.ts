@@ -225,14 +225,15 @@ export async function extentOf(
   return row ?? { first: null, last: null };
 }
 
-/** Quarantined records with the id of their object, oldest first. */
+/** Quarantined records with the id of their object, oldest first; without erased ones, whose ids no provider knows. */
 export async function quarantinedIds(owner: Owner, stream: string, max: number): Promise<string[]> {
   const rows = await ask<{ id: string }>(
     owner,
     `select row_key as id from ops.rejected_rows
      where brand_id = $1 and connection_id = $2 and stream = $3 and not starts_with(row_key, 'sha256:')
+       and not starts_with(row_key, $5)
      order by rejected_at limit $4`,
-    [stream, max],
+    [stream, max, PSEUDONYM],
   );
   return rows.map(({ id }) => id);
 }

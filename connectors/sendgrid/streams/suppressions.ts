@@ -3,6 +3,7 @@
  * of unsubscribe groups. An address is kept as a digest only (`sql/tenants/persons.ts`). Blocks are no suppression:
  * later mail is still tried. https://www.twilio.com/docs/sendgrid/api-reference/suppressions
  */
+import { erasedAddresses, pseudonymIn } from '#sql/load/redact/erased.ts';
 import type { Item } from '#sql/load/table.ts';
 import { type PersonOf, personsOf } from '#sql/tenants/persons.ts';
 import { columnsOf, noPayload, recordTable } from '../../kit/columns.ts';
@@ -69,17 +70,28 @@ function stepOf(
   return contentOf(records.map((record) => resultOf(record, () => itemOf(table, record, of), kept)));
 }
 
-const personsIn = ({ context: { db, sealer, connection } }: SendGridRun) =>
-  personsOf(db, sealer, connection.brandId);
+/** `known`: the pseudonyms that `personOf` gives. */
+type Persons = { personOf: PersonOf; known: ReadonlySet<string> };
 
-/** Entries that a complete list lacks were deleted by somebody. */
+async function personsIn({ context: { db, sealer, connection } }: SendGridRun): Promise<Persons> {
+  const known = await erasedAddresses(db, connection.brandId);
+  return { known, personOf: await personsOf(db, sealer, connection.brandId) };
+}
+
+/**
+ * Entries that a complete list lacks were deleted by somebody. One whose person was erased since the list was begun is in it
+ * by the digest: it is left to the next list.
+ */
 async function vanished(
   run: SendGridRun,
   table: ListTable,
-  listed: ReadonlySet<string>,
-  at: Date,
+  { listed, known, at }: { listed: ReadonlySet<string>; known: ReadonlySet<string>; at: Date },
 ): Promise<Step> {
-  const gone = await unlistedAtAll(run.context, { tables: [table] }, listed);
+  const unlisted = await unlistedAtAll(run.context, { tables: [table] }, listed);
+  const gone = unlisted.filter((id) => {
+    const pseudonym = pseudonymIn(id);
+    return pseudonym === undefined || known.has(pseudonym);
+  });
   return { deletions: gone.map((id) => ({ id, deletedAt: at })) };
 }
 
@@ -91,7 +103,7 @@ function suppressionStream(list: string, costs: string) {
     { from, to }: { from: number; to: number },
     { next, isComplete, at }: { next?: string | undefined; isComplete: boolean; at: Date },
   ): Steps {
-    const personOf = await personsIn(run);
+    const { personOf, known } = await personsIn(run);
     const params = [
       ['start_time', String(from)],
       ['end_time', String(to)],
@@ -105,7 +117,7 @@ function suppressionStream(list: string, costs: string) {
       isSure &&= step.rejected?.length === 0 && !page.isBehindGap;
       yield { ...step, ...(page.next !== undefined && { next: page.next }) };
     }
-    if (isComplete) yield isSure ? vanished(run, table, listed, at) : { isPart: true };
+    if (isComplete) yield isSure ? vanished(run, table, { listed, known, at }) : { isPart: true };
     return true;
   }
   const read = ({ run, extent, at, next }: Reading) => {
@@ -146,7 +158,7 @@ export const groupUnsubscribesStream = sendgridStream({
   tables: [members],
   async *read({ run, extent, at }) {
     if (extent === 'night') return false;
-    const personOf = await personsIn(run);
+    const { personOf, known } = await personsIn(run);
     const { records, sentAt } = await run.sendgrid.get(GROUPS, [], (body, sent) => ({
       records: recordsOf(GROUPS, body),
       sentAt: sent,
@@ -154,7 +166,7 @@ export const groupUnsubscribesStream = sendgridStream({
     const step = stepOf(members, records, { sentAt, personOf });
     yield step;
     const listed = new Set((step.items ?? []).map((item) => item.id));
-    yield step.rejected?.length === 0 ? vanished(run, members, listed, at) : { isPart: true };
+    yield step.rejected?.length === 0 ? vanished(run, members, { listed, known, at }) : { isPart: true };
     return true;
   },
 });

@@ -57,6 +57,20 @@ export async function rememberErased(
   );
 }
 
+/** The pseudonyms of addresses that are erased by now. */
+export async function erasedAddresses(db: Reader, brandId: string): Promise<ReadonlySet<string>> {
+  const { rows } = await db.query<{ pseudonym: string }>(
+    'select pseudonym from ops.erased_identifiers where brand_id = $1 and known_to is null',
+    [brandId],
+  );
+  return new Set(rows.map(({ pseudonym }) => pseudonym));
+}
+
+/** The pseudonym within a text. */
+export function pseudonymIn(text: string): string | undefined {
+  return /erased:[0-9a-f]+/.exec(text)?.[0];
+}
+
 /** Whether a text is the pseudonym of an erased person: no provider knows it. */
 export function isPseudonym(id: string): boolean {
   return id.startsWith(PSEUDONYM);
