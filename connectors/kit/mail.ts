@@ -48,7 +48,15 @@ export type Sending =
   | { outcome: 'unknown'; error: NightshiftError };
 
 /** By whom (null: by anybody) and between which instants it may have been sent. */
-export type Sought = { token: string; to: string; from: string | null; since: Date; until: Date };
+export type Sought = {
+  token: string;
+  to: string;
+  from: string | null;
+  since: Date;
+  until: Date;
+  /** What the provider calls other letters of ours to the recipient: they need not be looked at. */
+  others: ReadonlySet<string>;
+};
 
 export type LookedUp =
   | { state: 'found'; messageId: string | null }

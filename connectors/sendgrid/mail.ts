@@ -32,7 +32,9 @@ const ACCEPTED = 202;
 const OUT_OF_CREDITS = /maximum credits exceeded/i;
 /** Clocks differ, so a letter may be dated before it was queued. */
 const EARLIER_MS = 60 * 60_000;
-/** To one recipient since it was queued; each is asked for its arguments. */
+/** To one recipient since it was queued. */
+const LISTED_MAX = 1_000;
+/** Of these each that is not known is asked for its arguments. */
 const LETTERS_MAX = 50;
 
 export const TOKEN = 'ns_mail';
@@ -146,16 +148,21 @@ function isUnconnected(error: unknown, depth = 0): boolean {
 
 /** What is doubtful hides no letter that is there; but a letter that may be ours is not missing. */
 async function find(logs: Logs, sought: Sought): Promise<LookedUp> {
-  const ids = await candidatesOf(logs, sought);
-  let doubt = ids.length > LETTERS_MAX ? `more than ${LETTERS_MAX} letters to one recipient` : undefined;
+  const listed = await candidatesOf(logs, sought);
+  const ids = listed.filter((id) => !sought.others.has(sendOf(id)));
+  const isTooMany = listed.length >= LISTED_MAX || ids.length > LETTERS_MAX;
+  let doubt = isTooMany ? 'more letters to one recipient than are looked at' : undefined;
   for (const id of ids.slice(0, LETTERS_MAX)) {
     const { tokens, unclear } = await tokensOf(logs, id, sought);
-    if (tokens?.includes(sought.token)) return { state: 'found', messageId: id.split('.')[0] ?? null };
+    if (tokens?.includes(sought.token)) return { state: 'found', messageId: sendOf(id) };
     doubt ??= unclear;
   }
   if (doubt !== undefined) throw notUnderstood(LOGS, `it has ${doubt}`);
   return { state: 'absent' };
 }
+
+/** What the answer to the sending request called it. */
+const sendOf = (id: string): string => id.split('.')[0] ?? id;
 
 function candidatesOf({ sendgrid, subuser }: Logs, { to, since, until }: Sought): Promise<string[]> {
   const [from, before] = [since.getTime() - EARLIER_MS, until.getTime()].map((ms) =>
@@ -164,7 +171,7 @@ function candidatesOf({ sendgrid, subuser }: Logs, { to, since, until }: Sought)
   const created = 'sg_message_id_created_at';
   const query = `to_email = "${to}" AND ${created} >= TIMESTAMP "${from}" AND ${created} < TIMESTAMP "${before}"`;
   const of = subuser === undefined ? {} : { subusers: [subuser] };
-  return sendgrid.post(LOGS, { query, limit: LETTERS_MAX + 1, ...of }, (body) =>
+  return sendgrid.post(LOGS, { query, limit: LISTED_MAX, ...of }, (body) =>
     recordsOf(LOGS, isObject(body) ? body.messages : undefined).map(({ sg_message_id }) =>
       String(sg_message_id),
     ),

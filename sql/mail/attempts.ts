@@ -109,6 +109,24 @@ export async function toldByEvent(
   return rows[0];
 }
 
+const OTHERS_MAX = 10_000;
+
+/** What the provider calls other letters to the recipient, the latest. */
+export async function otherMessages(
+  db: Reader,
+  { brandId, connectionId, mailId, recipient }: LetterKey & { recipient: string },
+): Promise<ReadonlySet<string>> {
+  const { rows } = await db.query<{ messageId: string }>(
+    `select message_id as "messageId"
+     from (select * from ops.mail where brand_id = $1 and recipient_hash >= $4 and recipient_hash <= $4
+           order by brand_id, recipient_hash) m
+     where connection_id = $2 and id <> $3 and message_id is not null
+     order by queued_at desc, id limit ${OTHERS_MAX}`,
+    [brandId, connectionId, mailId, recipient],
+  );
+  return new Set(rows.map(({ messageId }) => messageId));
+}
+
 /** Whether events of the connection are delivered to us. */
 export async function takesEvents(db: Reader, { brandId, connectionId }: ConnectionKey): Promise<boolean> {
   const { rows } = await db.query(

@@ -6,7 +6,14 @@
 import type { LookedUp, Sought } from '#connectors/kit/mail.ts';
 import type { ErrorCode } from '#runtime/error_list.ts';
 import { coded, messageOf, NightshiftError } from '#runtime/errors.ts';
-import { endLetter, noteReason, queueAgain, takesEvents, toldByEvent } from '#sql/mail/attempts.ts';
+import {
+  endLetter,
+  noteReason,
+  otherMessages,
+  queueAgain,
+  takesEvents,
+  toldByEvent,
+} from '#sql/mail/attempts.ts';
 import type { Letter, LetterKey } from '#sql/mail/letters.ts';
 import { readSender } from '#sql/mail/senders.ts';
 import { raiseUncertain, resolveUncertain } from '#sql/mail/uncertain.ts';
@@ -91,9 +98,10 @@ type Look = (LookedUp | Unreadable) & { cause?: unknown };
 async function look({ letter, context, to, lookUp }: Settling): Promise<Look> {
   const from = (await readSender(context.db, letter))?.address ?? null;
   const until = new Date(context.now().getTime() - (letter.elapsedMs ?? 0) + SURE_MS);
+  const others = await otherMessages(context.db, letter);
   try {
     // Of whatever attempt: an earlier one may show late.
-    return await lookUp({ token: letter.mailId, to, from, since: letter.queuedAt, until });
+    return await lookUp({ token: letter.mailId, to, from, since: letter.queuedAt, until, others });
   } catch (error) {
     if (!(error instanceof NightshiftError) || !UNREADABLE.has(error.code)) throw error;
     return { state: 'unreadable', why: `the log cannot be read: ${messageOf(error)}`, cause: error };
