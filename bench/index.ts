@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
-import { benchAttribution } from './attribution.ts';
+import { benchAttribution } from './campaigns/attribution.ts';
 import { benchFleet } from './fleet.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';

@@ -5,6 +5,7 @@ import { recordAction } from '../tenants/audit.ts';
 import { only } from '../tenants/brands.ts';
 import { named, taking } from '../tenants/names.ts';
 import { keepBrand } from '../tenants/removing.ts';
+import { markLinks } from './mark_links.ts';
 
 export type CampaignFields = {
   name: string;
@@ -28,6 +29,7 @@ export async function addCampaign(
   { brandId, slug, actor, ...fields }: Omit<Campaign, 'id'> & Acting,
 ): Promise<Campaign> {
   await keepBrand(tx, brandId);
+  await lockCampaigns(tx, brandId);
   const isFirst = (await listCampaigns(tx, brandId)).length === 0;
   const { name, startsOn, endsOn, budget, budgetCurrency } = fields;
   const { rows } = await taking('campaign', slug, () =>
@@ -62,10 +64,12 @@ export async function editCampaign(
 ): Promise<void> {
   const { brandId, id, slug: target, ...before } = campaign;
   const after = { ...before, ...changes };
+  const given = [changes.name, changes.startsOn, changes.endsOn, changes.budget, changes.budgetCurrency];
   await tx.query(
-    `update app.campaigns set name = $3, starts_on = $4, ends_on = $5, budget = $6, budget_currency = $7
+    `update app.campaigns set name = coalesce($3, name), starts_on = coalesce($4, starts_on), ends_on = coalesce($5, ends_on),
+       budget = coalesce($6, budget), budget_currency = coalesce($7, budget_currency)
      where brand_id = $1 and id = $2`,
-    [brandId, id, after.name, after.startsOn, after.endsOn, after.budget, after.budgetCurrency],
+    [brandId, id, ...given.map((value) => value ?? null)],
   );
   await recordAction(tx, { action: 'campaigns.edit', brandId, target, before, after, actor });
 }
@@ -77,6 +81,7 @@ export async function removeCampaign(
   { actor }: Acting = {},
 ): Promise<void> {
   const which = [brandId, id];
+  await lockCampaigns(tx, brandId);
   await markLinks(tx, brandId, { campaignId: id });
   await tx.query('delete from app.campaign_links where brand_id = $1 and campaign_id = $2', which);
   await tx.query(
@@ -103,23 +108,14 @@ export async function setWindow(
   const { slug: target, hours: before } = only(rows);
   if (before === hours) return;
   await tx.query('update app.brands set attribution_hours = $2 where id = $1', [brandId, hours]);
-  await markLinks(tx, brandId, {});
+  await markLinks(tx, brandId);
   const change = { before: { hours: before }, after: { hours } };
   await recordAction(tx, { action: 'campaigns.window', brandId, target, ...change, actor });
 }
 
-/** Marks what links name: those of a campaign, or all. Which orders that reaches is looked up by the rollup. */
-export async function markLinks(
-  tx: Tx,
-  brandId: string,
-  { campaignId, kind, value }: { campaignId?: string; kind?: string; value?: string },
-): Promise<void> {
-  await tx.query(
-    `insert into ops.marks (brand_id, subject, object, marked_at)
-     select brand_id, 'links', kind || ' ' || value, now() from app.campaign_links
-     where brand_id = $1 and ($2::uuid is null or campaign_id = $2) and ($3::text is null or (kind, value) = ($3, $4::text))`,
-    [brandId, campaignId ?? null, kind ?? null, value ?? null],
-  );
+/** One after the other: the first and the last campaign of a brand move the days of all orders. */
+async function lockCampaigns(tx: Tx, brandId: string): Promise<void> {
+  await tx.query('select from app.brands where id = $1 for no key update', [brandId]);
 }
 
 async function markOrderDays(tx: Tx, brandId: string): Promise<void> {

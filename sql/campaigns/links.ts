@@ -3,7 +3,8 @@ import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
-import { type Campaign, markLinks } from './campaigns.ts';
+import type { Campaign } from './campaigns.ts';
+import { markLinks } from './mark_links.ts';
 
 export const LINK_KINDS = {
   utm_campaign: 'utm_campaign of addresses',
@@ -48,13 +49,21 @@ export class LinkNotFound extends coded('NS_LINK_NOT_FOUND') {
   }
 }
 
-/** As it is stored and compared. */
+/** As it is stored; PostgreSQL folds both sides of a comparison, because others fold some letters in another way. */
+async function storedLink(tx: Tx, given: Link): Promise<Link> {
+  const { kind, value } = linkOf(given);
+  if (!CASELESS.has(kind)) return { kind, value };
+  const { rows } = await tx.query<{ name: string | null }>('select fact.link_name($1) as name', [value]);
+  return { kind, value: rows[0]?.name ?? value };
+}
+
+/** Checked, without outer blanks. */
 export function linkOf({ kind, value }: Link): Link {
   const plain = kind === 'hashtag' ? value.trim().replace(/^#/, '') : value.trim();
   const shown = { kind, value };
   if (plain.length === 0 || plain.length > VALUE_CHARS_MAX || /\p{Cc}/u.test(plain))
     throw new LinkUnfit(shown);
-  return { kind, value: CASELESS.has(kind) ? plain.toLowerCase() : plain };
+  return { kind, value: plain };
 }
 
 export async function listLinks(db: Reader, { brandId, id }: Campaign): Promise<Link[]> {
@@ -72,7 +81,7 @@ export async function addLink(
   given: Link,
   { actor }: { actor?: string } = {},
 ): Promise<boolean> {
-  const link = linkOf(given);
+  const link = await storedLink(tx, given);
   const values = [brandId, link.kind, link.value, id];
   const { rowCount } = await tx.query(
     `insert into app.campaign_links (brand_id, kind, value, campaign_id) values ($1, $2, $3, $4) on conflict do nothing`,
@@ -98,7 +107,7 @@ export async function removeLink(
   given: Link,
   { actor }: { actor?: string } = {},
 ): Promise<void> {
-  const link = linkOf(given);
+  const link = await storedLink(tx, given);
   await markLinks(tx, brandId, { ...link, campaignId: id });
   const { rowCount } = await tx.query(
     'delete from app.campaign_links where (brand_id, kind, value, campaign_id) = ($1, $2, $3, $4)',

@@ -61,10 +61,14 @@ comment on column raw.sendgrid_events.clicker is 'email_hash of a click of a per
 create index sendgrid_events_of_clicker on raw.sendgrid_events (brand_id, connection_id, clicker, happened_at)
   where clicker is not null;
 
+create function fact.link_name(p_text text) returns text
+language sql immutable parallel safe as $$ select nullif(lower(btrim(p_text, E' \t\r\n\u00A0')), '') $$;
+comment on function fact.link_name is 'what people write in any case and between blanks, as it is compared';
+
 create view fact.placed_orders as
 select brand_id, connection_id, id as order_id, processed_at as placed_at, currency, counted, customer_id, country, person,
-       lower(btrim(utm_campaign)) as utm_campaign, visited_at,
-       array(select distinct lower(btrim(c)) from unnest(discount_codes) c order by 1) as discount_codes
+       fact.link_name(utm_campaign) as utm_campaign, visited_at,
+       array(select distinct fact.link_name(c) from unnest(discount_codes) c order by 1) as discount_codes
 from raw.shopify_orders
 where deleted_at is null and not test;
 
@@ -81,20 +85,36 @@ $$;
 comment on function fact.hashtags is 'hashtags of a text, without # and in lower case';
 
 -- Posts that belong to a campaign: named by an operator, by the utm_campaign of their link, or by a hashtag.
+create index ayrshare_posts_of_campaign on raw.ayrshare_posts
+  (brand_id, connection_id, fact.link_name(campaign), published_at) where campaign is not null and deleted_at is null;
+
 create view fact.campaign_posts as
-select p.brand_id, p.connection_id, p.id as post_id, p.published_at, lower(btrim(p.campaign)) as utm_campaign, l.campaign_id
+select p.brand_id, p.connection_id, p.id as post_id, p.published_at, fact.link_name(p.campaign) as utm_campaign, l.campaign_id
 from raw.ayrshare_posts p
 cross join lateral (
   select k.campaign_id
   from app.campaign_links k
   where k.brand_id = p.brand_id
     and (k.kind = 'social_post' and k.value = p.id
-      or k.kind = 'utm_campaign' and k.value = lower(btrim(p.campaign))
+      or k.kind = 'utm_campaign' and k.value = fact.link_name(p.campaign)
       or k.kind = 'hashtag' and k.value = any (fact.hashtags(p.text)))
   order by array_position(array['social_post', 'utm_campaign', 'hashtag'], k.kind), k.value
   limit 1
 ) l
-where p.deleted_at is null;
+where p.campaign is not null and p.deleted_at is null
+union all
+-- Without a link that names a campaign there is nothing to look up by.
+select p.brand_id, p.connection_id, p.id, p.published_at, null, l.campaign_id
+from raw.ayrshare_posts p
+cross join lateral (
+  select k.campaign_id
+  from app.campaign_links k
+  where k.brand_id = p.brand_id
+    and (k.kind = 'social_post' and k.value = p.id or k.kind = 'hashtag' and k.value = any (fact.hashtags(p.text)))
+  order by array_position(array['social_post', 'hashtag'], k.kind), k.value
+  limit 1
+) l
+where p.campaign is null and p.deleted_at is null;
 
 -- What each order brought on each day: sales of many lines are summed up once, for all figures that look at orders.
 create table agg.order_days (
@@ -192,11 +212,11 @@ create index figure_checks_failing on ops.figure_checks (brand_id, rollup, day) 
 comment on table ops.figure_checks is 'sums of a rollup beside those that they must equal, for each day that it computed';
 comment on column ops.figure_checks.checked_at is 'when the two were first as they are';
 
-update ops.streams set feeds = feeds || '{campaigns}' where stream in ('shopify.orders', 'sendgrid.events');
+update ops.streams set feeds = feeds || '{campaigns}' where stream in ('shopify.orders', 'sendgrid.events', 'ayrshare.posts');
 insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
 values ('order_days', 'sales', '{sales}', false),
        ('order_credits', 'campaigns', '{order_days,credits,links,clicks,post_campaigns}', false),
-       ('daily_campaigns', 'campaigns', '{order_days,order_credits,campaigns,fx}', true);
+       ('daily_campaigns', 'campaigns', '{sales,order_days,order_credits,campaigns,fx}', true);
 
 create view bi.daily_campaigns as
 select a.brand_id, b.slug as brand, c.id as campaign_id, c.slug as campaign, c.name as campaign_name, a.day, a.currency,
@@ -314,7 +334,7 @@ comment on column bi.campaign_performance.credited_orders is 'the same orders by
 comment on column bi.campaign_performance.credited_revenue is 'net sales of these orders, by the day of the touch and its rate';
 comment on column bi.campaign_performance.roi_percentage is '(attributed_revenue - spend) / spend * 100, 2 decimal places; null without spend';
 comment on column bi.campaign_performance.roas is 'attributed_revenue / spend, 4 decimal places; null without spend';
-comment on column bi.campaign_performance.delivered is 'letters of its mailings and categories that arrived; null if none is linked';
+comment on column bi.campaign_performance.delivered is 'letters of its mailings, and of its categories where these come first, that arrived; null if none is linked. Where only the provider''s own counts are known, a letter in two linked categories is in both';
 comment on column bi.campaign_performance.opens is 'times that these were opened';
 comment on column bi.campaign_performance.clicks is 'clicks in these';
 comment on column bi.campaign_performance.unsubscribes is 'persons who unsubscribed by these';

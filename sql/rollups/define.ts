@@ -1,27 +1,23 @@
 /** Makes a rollup from its descriptor and the queries beside it. */
 import { readFileSync } from 'node:fs';
 import { mergeStatement, objectsStatement } from './merge.ts';
-import { proofStatement } from './proof.ts';
 import type { Rollup } from './rollup.ts';
 
-type Descriptor = Omit<
-  Rollup,
-  'fresh' | 'changed' | 'objects' | 'reached' | 'sql' | 'objectsSql' | 'proofSql'
->;
+type Descriptor = Omit<Rollup, 'fresh' | 'changed' | 'objects' | 'reached' | 'sql' | 'objectsSql' | 'proof'>;
 
 /** Reads the queries beside the descriptor at import: a missing file stops the start, before any job fails. */
 export function defineRollup(descriptorUrl: string, descriptor: Descriptor): Rollup {
   const { name, handsOn, object, exchanges, isProved } = descriptor;
   const read = (file: string) => readFileSync(new URL(`./${file}`, descriptorUrl), 'utf8').trimEnd();
   const reached = exchanges?.subjects.map((subject) => [subject, read(`${name}.${subject}.sql`)]);
-  const composed = composeRollup({
+  return composeRollup({
     ...descriptor,
     fresh: read(`${name}.sql`),
     ...(handsOn === 'query' && { changed: read(`${name}.touched.sql`) }),
     ...(object && { objects: read(`${name}.objects.sql`) }),
     ...(reached && { reached: Object.fromEntries(reached) }),
+    ...(isProved && { proof: read(`${name}.proof.sql`) }),
   });
-  return isProved ? { ...composed, proofSql: proofStatement(composed, read(`${name}.proof.sql`)) } : composed;
 }
 
 /** The statements of a rollup, generated from its descriptor and its queries. */

@@ -11,6 +11,7 @@ import type { Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
+  | 'name'
   | 'of'
   | 'writes'
   | 'grain'
@@ -22,12 +23,13 @@ export type Merged = Pick<
   | 'names'
   | 'changed'
   | 'counts'
+  | 'proof'
 >;
 
-export type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
+type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
 
 /** Of brand $1 and retailers $2 uuid[]: the partitions of the rollup that $3 names. */
-export function wantedPartitions(rollup: Partitioned): string {
+function wantedPartitions(rollup: Partitioned): string {
   return rollup.object === undefined ? wantedDays(rollup) : wantedObjects(rollup);
 }
 
@@ -119,7 +121,7 @@ export function mergeStatement(rollup: Merged): string {
   full join (select true as is_fresh, * from fresh) f using (${key})
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
-)${touchedPartitions(rollup)}, gone as (
+)${touchedPartitions(rollup)}${namedObjects(rollup)}${proofOf(rollup)}, gone as (
   delete from ${writes}
   where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1
@@ -131,7 +133,8 @@ export function mergeStatement(rollup: Merged): string {
 )
 select (select count(*) from written) as written, (select count(*) from gone) as deleted,
   ${rollup.handsOn ? '(select array_agg(partition order by partition) from touched)' : 'null'} as touched,
-  ${rollup.names ? `(select array_agg(distinct ${rollup.names}) from changes)` : 'null'} as named,
+  ${rollup.names ? '(select count(*)::int from named)' : '0'} as named,
+  ${rollup.proof ? '(select count(*)::int from proof where expected <> found)' : '0'} as wrong,
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
 
@@ -139,7 +142,7 @@ select (select count(*) from written) as written, (select count(*) from gone) as
  * Marks for the brand what a retailer's rows hand on once they are gone. Parameters: $1 brand, $2 retailer, $3 the
  * instant of the removal.
  */
-export function markLeft(rollup: Merged & Pick<Rollup, 'name'>): string {
+export function markLeft(rollup: Merged): string {
   const { writes, name, names } = rollup;
   const all = `select * from ${writes}`;
   const touched = touchedPartitions(rollup).replaceAll('$4', '$3'); // the instant of a run, which this is none of
@@ -157,6 +160,34 @@ select $1, '${name}', partition, null, $3::timestamptz from touched${
 /** Whether a rollup hands on objects instead of days. */
 export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'handsOn'>): boolean {
   return object !== undefined && handsOn === 'changes';
+}
+
+/** Marks the objects that changed rows name, for the rollups of the brand. Here, because there may be very many. */
+function namedObjects({ name, names }: Merged): string {
+  if (names === undefined) return '';
+  return `, named as (
+  insert into ops.marks (brand_id, subject, object, marked_at)
+  select distinct $1::uuid, '${name}', ${names}, $4::timestamptz from changes
+  returning 1
+)`;
+}
+
+/** Stores sums of the fresh rows beside those that they must equal: both by the snapshot of this statement. */
+function proofOf({ name, proof }: Merged): string {
+  if (proof === undefined) return '';
+  return `, proof as materialized (
+${proof}
+), unproved as (
+  delete from ops.figure_checks k using wanted w
+  where k.brand_id = $1 and k.rollup = '${name}' and k.day = w.day
+    and not exists (select from proof p where p.day = k.day and p.currency = k.currency)
+), proved as (
+  insert into ops.figure_checks as k (brand_id, rollup, day, currency, expected, found, checked_at)
+  select $1, '${name}', day, currency, expected, found, $4::timestamptz from proof
+  on conflict (brand_id, rollup, day, currency) do update
+  set expected = excluded.expected, found = excluded.found, checked_at = excluded.checked_at
+  where (k.expected, k.found) is distinct from (excluded.expected, excluded.found)
+)`;
 }
 
 /** The partitions that readers of the table must recompute: by default those of the changes. */

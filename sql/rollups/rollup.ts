@@ -50,8 +50,8 @@ export type Rollup = {
    */
   exchanges?: { as: Subject; subjects: readonly Subject[] };
   /**
-   * `<name>.proof.sql` selects sums of the days of `wanted` beside others that they must equal, as (day, currency,
-   * expected, found). They are stored in `ops.figure_checks`.
+   * `<name>.proof.sql` selects sums of `fresh` beside others that they must equal, as (day, currency, expected, found).
+   * They are stored in `ops.figure_checks`.
    */
   isProved?: boolean;
   /**
@@ -75,8 +75,8 @@ export type Rollup = {
   objectsSql?: string;
   /** By subject, the text of `<name>.<subject>.sql`. */
   reached?: Readonly<Record<Subject, string>>;
-  /** The statement that stores the proof of days, and counts what it found. */
-  proofSql?: string;
+  /** The text of `<name>.proof.sql`. */
+  proof?: string;
 };
 
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {

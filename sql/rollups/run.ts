@@ -31,7 +31,8 @@ type Answer = {
   written: number;
   deleted: number;
   touched: string[] | null;
-  named: string[] | null;
+  named: number;
+  wrong: number;
   counted: number;
 };
 
@@ -123,6 +124,15 @@ async function exchange(
   }
 }
 
+/** The objects of a statement: those of many days may be very many. */
+const OBJECTS_AT_ONCE = 5_000;
+
+function chunksOf(objects: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(objects.length / OBJECTS_AT_ONCE) }, (_, index) =>
+    objects.slice(index * OBJECTS_AT_ONCE, (index + 1) * OBJECTS_AT_ONCE),
+  );
+}
+
 type Plan = {
   partitionsOf(rollup: Rollup): string[] | Promise<string[]>;
   /** Returns the touched partitions that wait for another claim. */
@@ -152,32 +162,30 @@ async function run(
     if ((rollup.of === 'brand') !== (retailerId === null)) continue;
     const partitions = await partitionsOf(rollup);
     if (partitions.length === 0) continue;
-    const values = [brandId, partitions.map(() => retailerId), partitions, now];
-    const { rows } = await tx.query<Answer>(rollup.sql, values);
-    const { written = 0, deleted = 0, touched, named, counted = 0 } = rows[0] ?? {};
-    rebuilt.written += written;
-    rebuilt.deleted += deleted;
-    if (rollup.counts) rebuilt.counted[rollup.counts.as] = counted;
+    const touched = new Set<string>();
+    for (const some of rollup.object ? chunksOf(partitions) : [partitions]) {
+      const { rows } = await tx.query<Answer>(rollup.sql, [brandId, some.map(() => retailerId), some, now]);
+      const [answer] = rows;
+      if (answer === undefined) throw new TypeError(`the merge of ${rollup.name} gave no row`);
+      rebuilt.written += answer.written;
+      rebuilt.deleted += answer.deleted;
+      rebuilt.ofBrand += answer.named;
+      rebuilt.wrong += answer.wrong;
+      if (rollup.counts) rebuilt.counted[rollup.counts.as] = answer.counted;
+      for (const one of answer.touched ?? []) touched.add(one);
+    }
     for (const one of partitions) ran[rollup.object ? 'objects' : 'days'].add(one);
     const toMark = (one: string) => ({
       subject: rollup.name,
       [handsOnObjects(rollup) ? 'object' : 'day']: one,
     });
-    left.push(...handOn(rollup, touched ?? []).map(toMark));
-    if (retailerId !== null && readByBrand.has(rollup.name)) {
-      ofBrand.push(...(touched ?? []).map(toMark));
-      ofBrand.push(...(named ?? []).map((object) => ({ subject: rollup.name, object })));
-    }
-    if (rollup.proofSql !== undefined) rebuilt.wrong += await wrongSums(tx, rollup.proofSql, values);
+    for (const one of handOn(rollup, [...touched].sort())) left.push(toMark(one));
+    if (retailerId !== null && readByBrand.has(rollup.name))
+      for (const one of touched) ofBrand.push(toMark(one));
   }
   const mark = (owner: Owner, marks: readonly Mark[]) =>
     markPartitions(tx, { brandId, owners: [owner], timeZone: 'UTC', now }, { marks });
   await mark(retailerId, left);
-  rebuilt.ofBrand = await mark(null, ofBrand);
+  rebuilt.ofBrand += await mark(null, ofBrand);
   return ran;
-}
-
-async function wrongSums(tx: Tx, sql: string, values: unknown[]): Promise<number> {
-  const { rows } = await tx.query<{ wrong: number }>(sql, values);
-  return rows[0]?.wrong ?? 0;
 }

@@ -1,6 +1,8 @@
 /** Brands: the tenants. Their time zone decides what a day is, their reporting currency what sums are in. */
+
 import { isCurrency } from '#runtime/currencies.ts';
 import { coded } from '#runtime/errors.ts';
+import { markLinks } from '../campaigns/mark_links.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays, type Owner } from '../dirty/marks.ts';
@@ -88,6 +90,7 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   const before = await lockBrand(tx, change.brandId);
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
+  await markLinks(tx, before.id); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];
   return markChange(tx, before, change, { action: 'brands.time_zone', after: { timeZone } }, zones);
 }

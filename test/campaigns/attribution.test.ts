@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { editCampaign, removeCampaign, setWindow } from '#sql/campaigns/campaigns.ts';
 import { addLink, removeLink } from '#sql/campaigns/links.ts';
 import { storeSpend } from '#sql/campaigns/spend.ts';
-import { aClick, aSeller, type Seller } from '../support/campaigns.ts';
+import { changeTimeZone } from '#sql/tenants/brands.ts';
+import { aClick, aSeller, NOW, type Seller } from '../support/campaigns.ts';
 import { freshDb } from '../support/db/db.ts';
 
 const ANN = 'ann@example.com';
@@ -253,4 +254,39 @@ test('links, spend and campaigns come late, change hands and go', async () => {
   await seller.roll();
   expect(await seller.days()).toEqual([]);
   expect(await db.rows('select * from ops.figure_checks')).toEqual([]);
+});
+
+test('a post counts for visits after it, codes in any alphabet are found, and another zone moves the days of touches', async () => {
+  await using db = await freshDb();
+  const seller = await aSeller(db);
+  await seller.campaign('early', [['hashtag', 'early']]);
+  await seller.campaign('late', [['hashtag', 'late']]);
+  await seller.campaign('codes', [['discount_code', ' \u0130ND\u0130R\u0130M10 ']]);
+  const post = (id: string, at: string, text: string) => ({
+    id: `facebook/${id}`,
+    at,
+    text,
+    campaign: 'shared',
+  });
+  await seller.posted([
+    post('1', '2026-05-09T09:00:00Z', '#Early'),
+    post('2', '2026-05-10T11:30:00Z', '#late'),
+  ]);
+  await seller.orders([
+    { id: '1', at: '2026-05-10T12:00:00Z', utm: 'shared', visitedAt: '2026-05-09T10:00:00Z' },
+    { id: '2', at: '2026-05-02T12:00:00Z', codes: ['\u0130ND\u0130R\u0130M10'] },
+    { id: '3', at: '2026-05-12T12:00:00Z', utm: 'shared', visitedAt: '2026-05-12T02:00:00Z' },
+  ]);
+  await seller.roll();
+  expect((await seller.credits()).map(Object.values)).toEqual([
+    ['uk/1', 'early', 'social_post'],
+    ['uk/2', 'codes', 'discount_code'],
+    ['uk/3', 'late', 'social_post'],
+  ]);
+  const touched = () => db.column('select touched_on::text from bi.order_credits order by order_id');
+  expect(await touched()).toEqual(['2026-05-09', '2026-05-02', '2026-05-12']);
+  const change = { brandId: seller.brandId, tables: [], now: NOW, actor: 'test' };
+  await db.transaction((tx) => changeTimeZone(tx, 'America/New_York', change));
+  await seller.roll();
+  expect(await touched()).toEqual(['2026-05-09', '2026-05-02', '2026-05-11']);
 });

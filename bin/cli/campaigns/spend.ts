@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { isCurrency } from '#runtime/currencies.ts';
+import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { listCampaigns } from '#sql/campaigns/campaigns.ts';
 import { type Spend, storeSpend } from '#sql/campaigns/spend.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
@@ -16,12 +17,16 @@ import { change, ofBrand } from './change.ts';
 
 const BYTES_MAX = 50_000_000;
 
+const source = z
+  .string()
+  .regex(/^[^\p{Cc}]{1,100}$/u, 'is not 1 to 100 characters without control characters');
+
 const shape = z.strictObject({
   campaign: z.string('is needed'),
   day: z.iso.date('is not a day like 2026-03-29').refine((text) => !text.startsWith('0000'), 'is not a day'),
   amount: z.string('is needed').regex(/^\d{1,15}(\.\d{1,6})?$/, 'is not a decimal amount like 1250.50'),
   currency: z.string('is needed').refine(isCurrency, 'is not an ISO 4217 code like GBP'),
-  source: z.string().max(100, 'is longer than 100 characters').default('manual'),
+  source: source.default('manual'),
 });
 
 type Options = {
@@ -56,6 +61,8 @@ export function addSpend(command: Command, cli: Cli): void {
     if (isFile === (name !== undefined)) verb.error('error: name a campaign, or give a --file');
     const single = [options.day, options.amount, options.currency];
     if (!isFile && single.includes(undefined)) verb.error('error: --day, --amount and --currency are needed');
+    const { success } = source.safeParse(options.source);
+    if (!success) verb.error('error: --source is 1 to 100 characters without control characters');
     await store(cli, name, options);
   });
 }
@@ -101,7 +108,9 @@ async function ofFile(
     const before = seen.get(key);
     seen.set(key, line);
     return [
-      ...(campaigns.has(campaign) ? [] : [`line ${line}, campaign "${campaign}": there is no such campaign`]),
+      ...(campaigns.has(campaign)
+        ? []
+        : [`line ${line}, campaign ${quote(campaign, VALUE_CHARS_MAX)}: there is no such campaign`]),
       ...(before === undefined
         ? []
         : [`line ${line}: says the same day, currency and source as line ${before}`]),

@@ -57,7 +57,7 @@ type List = { name: string; platform: string; params: Record<string, string> };
 export const postsStream = ayrshareStream({
   name: 'posts',
   tables: [posts],
-  feeds: ['social'],
+  feeds: ['social', 'campaigns'],
   read: (run, ayrshare) => (isDayDue(run) ? readAll(run, ayrshare) : readNext(run, ayrshare)),
 });
 

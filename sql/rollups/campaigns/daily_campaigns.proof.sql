@@ -12,12 +12,5 @@ from (
   group by 1, 2
 ) s
 full join (
-  select w.day, d.currency, sum(d.attributed_revenue) as revenue
-  from wanted w
-  cross join lateral (
-    select currency, attributed_revenue from agg.daily_campaigns
-    where brand_id = $1 and day >= w.day and day <= w.day
-    order by day
-  ) d
-  group by 1, 2
+  select day, currency, sum(attributed_revenue) as revenue from fresh group by day, currency
 ) c using (day, currency)

@@ -17,7 +17,7 @@ export const dailyCampaigns = defineRollup(import.meta.url, {
     'fx_day',
     'fx_cause',
   ],
-  changesWith: ['order_days', 'order_credits', 'campaigns', 'fx'],
+  changesWith: ['sales', 'order_days', 'order_credits', 'campaigns', 'fx'],
   keepsRates: true,
   isProved: true,
 });

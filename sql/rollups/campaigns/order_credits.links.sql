@@ -1,14 +1,21 @@
--- Orders that a link of a campaign can reach. A mark names kind and value.
-with named as (
-  select split_part(m, ' ', 1) as kind, substr(m, strpos(m, ' ') + 1) as value from unnest($2::text[]) as m
-), utms as (
+-- Orders that a link of a campaign can reach. A mark names kind and value. Each branch compares for equality only, so that
+-- links, posts and clicks are hashed and never compared pair by pair.
+with named as materialized (
+  select distinct split_part(m, ' ', 1) as kind, substr(m, strpos(m, ' ') + 1) as value from unnest($2::text[]) as m
+), utms as materialized (
   select value as utm_campaign from named where kind = 'utm_campaign'
   union
-  select lower(btrim(p.campaign)) from named n join raw.ayrshare_posts p
-    on p.brand_id = $1 and (n.kind = 'social_post' and p.id = n.value or n.kind = 'hashtag' and n.value = any (fact.hashtags(p.text)))
-), persons as (
-  select e.person from named n join fact.email_clicks e
-    on e.brand_id = $1 and (n.kind = 'single_send' and e.single_send_id = n.value or n.kind = 'email_category' and n.value = any (e.categories))
+  select fact.link_name(p.campaign) from raw.ayrshare_posts p
+  where p.brand_id = $1 and p.id in (select value from named where kind = 'social_post')
+  union
+  select fact.link_name(p.campaign) from raw.ayrshare_posts p
+  where p.brand_id = $1 and fact.hashtags(p.text) && array(select value from named where kind = 'hashtag')
+), persons as materialized (
+  select person from fact.email_clicks
+  where brand_id = $1 and single_send_id in (select value from named where kind = 'single_send')
+  union
+  select person from fact.email_clicks
+  where brand_id = $1 and categories && array(select value from named where kind = 'email_category')
 )
 select connection_id, order_id as object
 from agg.order_days

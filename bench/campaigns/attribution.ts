@@ -3,12 +3,12 @@
  * that a careful analyst would write; and one late click, from its mark to the figures of the day.
  */
 import { readFileSync } from 'node:fs';
-import { claimMarks } from '../sql/dirty/claim.ts';
-import { rollups as all } from '../sql/rollups/index.ts';
-import { runMarked, runRollups } from '../sql/rollups/run.ts';
-import type { Figure } from './support/bench.ts';
-import { median, timed } from './support/measure.ts';
-import type { BenchDb, BenchServer } from './support/server.ts';
+import { claimMarks } from '../../sql/dirty/claim.ts';
+import { rollups as all } from '../../sql/rollups/index.ts';
+import { runMarked, runRollups } from '../../sql/rollups/run.ts';
+import type { Figure } from '../support/bench.ts';
+import { median, timed } from '../support/measure.ts';
+import type { BenchDb, BenchServer } from '../support/server.ts';
 
 /** Smaller ones show the ratios of a smaller brand. */
 const ORDERS = Number(process.env.NIGHTSHIFT_BENCH_ORDERS ?? 1_000_000);
@@ -24,7 +24,7 @@ type Year = { brandId: string; retailerId: string; mail: string; days: string[] 
 export async function benchAttribution(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
   const sizes: Record<string, number> = { orders: ORDERS, clicks: ORDERS * 5, persons: ORDERS / 5 };
-  const filled = sqlOf('./support/attribution.sql').replaceAll(/(?<!:):(\w+)/g, (_, name) =>
+  const filled = sqlOf('../support/attribution.sql').replaceAll(/(?<!:):(\w+)/g, (_, name) =>
     String(sizes[name]),
   );
   await db.query(filled);
@@ -35,7 +35,7 @@ export async function benchAttribution(server: BenchServer): Promise<Figure[]> {
   );
   await db.query('vacuum analyze agg.order_days');
   await db.query('create table public.plain_order_credits (like agg.order_credits including all)');
-  const plain = await timed(() => db.query(sqlOf('./plain/order_credits.sql'), [year.brandId, NOW]));
+  const plain = await timed(() => db.query(sqlOf('../plain/order_credits.sql'), [year.brandId, NOW]));
   const ours = await timed(() => inBatches(year, (days) => runAll(db, year, credits, days, null)));
   await db.query('vacuum analyze agg.order_credits');
   await inBatches(year, (days) => runAll(db, year, ofBrand, days, null));
