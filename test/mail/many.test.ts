@@ -1,5 +1,6 @@
 /** The command line of letters: senders that change, campaigns that are queued and tried again. */
 import { expect, test } from 'vitest';
+import { personKeyOf } from '#sql/tenants/persons.ts';
 import { assertFits } from '#tasks/mail/queue.ts';
 import { bodyOfLetter } from '#tasks/mail/templates.ts';
 import { mail as sendgrid } from '../../connectors/sendgrid/mail.ts';
@@ -7,7 +8,7 @@ import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aSender, runLetter } from '../support/mail/mail.ts';
 import { by, fakeProvider, json } from '../support/providers/provider.ts';
-import { aBrand, TEST_KEYS } from '../support/rows/factory.ts';
+import { aBrand, TEST_KEYS, testSealer } from '../support/rows/factory.ts';
 
 const NOTICE = ['--template', 'notice', '--var', 'subject=Hello', '--var', 'text=A letter'];
 const NOBODY = { url: 'http://127.0.0.1:9' };
@@ -45,6 +46,15 @@ test('letters of a campaign that failed are no letters that somebody has, and ar
   for (const id of [first, second]) await runLetter(db, id);
   const send = ['send', '--brand', 'acme', '--campaign', 'autumn', '--to-file', '-', ...NOTICE];
   expect((await mail(db, send, to.join('\n'))).json()).toMatchObject([{ queued: 0, known: 1, ended: 2 }]);
+  const persons = await personKeyOf(db, testSealer, brandId);
+  const gone = persons.identifierOf({ kind: 'email', digest: persons.digestOf('gone@example.com') ?? '' });
+  await db.query(
+    "insert into ops.erased_identifiers (brand_id, identifier, pseudonym) values ($1, $2, 'erased:1')",
+    [brandId, gone],
+  );
+  expect((await mail(db, send, 'gone@example.com')).json()).toMatchObject([
+    { queued: 0, known: 0, erased: 1 },
+  ]);
   const retry = ['retry', '--campaign', 'autumn', '--state', 'failed'];
   expect((await mail(db, retry)).json()).toEqual([
     { brand: 'acme', campaign: 'autumn', letters: 2, queued: 2 },

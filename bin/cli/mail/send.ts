@@ -1,6 +1,7 @@
 /** `mail send` */
 import type { Command } from 'commander';
 import type { Tx } from '#sql/db/pool.ts';
+import { isPseudonym } from '#sql/load/redact/erased.ts';
 import {
   knownOf,
   type LetterState,
@@ -85,7 +86,13 @@ async function send(cli: Cli, options: Options): Promise<void> {
 }
 
 /** `known`: recipients whose letter was sent, or is going to be; `ended`: whose letter came to nothing. */
-type Planned = { rows: Record<string, unknown>[]; queued: QueuedLetter[]; known: number; ended: number };
+type Planned = {
+  rows: Record<string, unknown>[];
+  queued: QueuedLetter[];
+  known: number;
+  ended: number;
+  erased: number;
+};
 
 const ENDED: ReadonlySet<LetterState> = new Set(['failed', 'suppressed', 'discarded']);
 
@@ -109,16 +116,19 @@ async function plan(
         ? `be left out: its letter is ${states.get(hash)}`
         : fateOf(suppressed.get(hash)),
     }));
-    return { rows, queued: [], known: 0, ended: 0 };
+    return { rows, queued: [], known: 0, ended: 0, erased: 0 };
   }
   const details = { template: what.template, language: what.language, campaign: what.campaign };
   await recordAction(tx, {
     ...{ action: 'mail.send', brandId: key.brandId, target: connection.name },
     details: { ...details, recipients: recipients.length },
   });
-  const queued = await queueLetters(tx, sealer, key, { ...what, recipients });
+  // Of who is erased not even an address that waits is kept.
+  const persons = recipients.filter(({ hash }) => !isPseudonym(hash));
+  const queued = await queueLetters(tx, sealer, key, { ...what, recipients: persons });
+  const erased = recipients.length - persons.length;
   const ended = [...states.values()].filter((state) => ENDED.has(state)).length;
-  return { rows: [], queued, known: recipients.length - queued.length - ended, ended };
+  return { rows: [], queued, known: persons.length - queued.length - ended, ended, erased };
 }
 
 const fateOf = (reason: string | undefined) =>
@@ -129,7 +139,7 @@ async function tell(
   session: Session,
   { mailing, planned, options }: { mailing: Mailing; planned: Planned; options: Options },
 ): Promise<void> {
-  const { queued, known, ended } = planned;
+  const { queued, known, ended, erased } = planned;
   const { brand, connection } = mailing;
   const { campaign } = options;
   const letters = queued.map(({ mailId, job }) => ({ id: mailId, job_id: job }));
@@ -139,11 +149,13 @@ async function tell(
     queued: queued.length,
     known,
     ended,
+    erased,
     letters,
   };
   cli.out.record(record, () => [
     `Queued ${count(queued.length, 'letter')}.`,
     ...(known > 0 ? [`${count(known, 'recipient')} had it already; --again sends it all the same.`] : []),
+    ...(erased > 0 ? [`${count(erased, 'recipient')} wanted to be erased, and are sent nothing.`] : []),
     ...(ended > 0
       ? [
           `${count(ended, 'letter')} of it failed, or went to nobody: npx nightshift mail list --brand ${brand.slug} --campaign ${campaign}; mail retry --brand ${brand.slug} --campaign ${campaign} --state failed`,
