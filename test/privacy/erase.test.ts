@@ -98,3 +98,26 @@ test('an erased customer that Stripe deletes becomes a tombstone, heard of or no
   expect(await db.rows('select check_name, cause from ops.completeness where not ok')).toEqual([]);
   expect(await tracesOf(db, account.brandId, ['cus_stays', 'cus_heard'])).toEqual([]);
 });
+
+test('a promotion code does not say whom it is for, and one that did says so no more', async () => {
+  await using db = await freshDb();
+  const created = NOW_SECONDS - 10 * 86_400;
+  const id = 'cus_ofPromotion';
+  await using account = await anAccountOf(db, {
+    customers: [{ id, created }],
+    coupons: [{ id: 'co_1', percent_off: 10, duration: 'once', created }],
+    promotion_codes: [
+      { id: 'promo_1', code: 'HELLO', promotion: { type: 'coupon', coupon: 'co_1' }, customer: id, created },
+    ],
+  });
+  for (const stream of ['coupons', 'promotion_codes']) await account.sync(stream);
+  expect(await tracesOf(db, account.brandId, [id])).toEqual([]);
+  await db.query(
+    `update raw.stripe_promotion_codes set payload = coalesce(payload, '{}') || jsonb_build_object('customer', $1::text)`,
+    [id],
+  );
+  const request = await askErasure(db, account, { customer: id });
+  await runTask(privacyErase, { brandId: account.brandId, request }, db);
+  expect(await tracesOf(db, account.brandId, [id])).toEqual([]);
+  expect(await account.rows('promotion_codes', 'code')).toEqual([{ code: 'HELLO' }]);
+});

@@ -48,6 +48,11 @@ test('an export has all rows of the person in a file of its owner, and an erasur
   const who = ['--brand', brand.slug, '--customer', CUSTOMER, '--connection', connection.name];
   const run = (...words: string[]) => nightshift(['privacy', ...words], { env: envOf(db) });
 
+  await db.query(
+    `insert into ops.audit_log (actor, action, brand_id, target, details)
+     values ('me', 'sync.run', $1, 'of somebody else', jsonb_build_object('ids', jsonb_build_array($2::text)))`,
+    [brand.id, CUSTOMER],
+  );
   expect(await run('export', ...who, '--output', output)).toMatchObject({ code: 0, stdout: '' });
   const lines = (await readFile(output, 'utf8'))
     .trim()
@@ -60,6 +65,9 @@ test('an export has all rows of the person in a file of its owner, and an erasur
     id: '11',
     customer_id: CUSTOMER,
   });
+  const noted = lines.filter(({ table }) => table === 'ops.audit_log').map(({ row }) => Object.keys(row));
+  expect(noted).toEqual([expect.not.arrayContaining(['target'])]);
+  expect(noted[0]).toContain('details');
   expect((await stat(output)).mode & 0o777).toBe(0o600);
   expect(await run('export', ...who, '--output', output)).toMatchObject({ code: 2 });
   await rm(dir, { recursive: true });

@@ -147,3 +147,16 @@ test('a request goes to the shop that it names, of each brand whose secret has s
   const metrics = await (await fetch(`${door.metricsUrl}/metrics`)).text();
   expect(metrics).toContain('nightshift_webhooks_total{provider="shopify",outcome="foreign"} 1');
 });
+
+test('a shop is purged only if its own secret has signed that it is closed', async () => {
+  await using db = await freshDb();
+  const { brandId, retailerId, id: told } = await aConnection(db, { account: 'other.myshopify.com' });
+  await giveSecret(db, { brandId, connectionId: told }, APP_SECRET);
+  await aConnection(db, { brandId, retailerId, account: shop.shop_domain });
+  await using door = await aDoor(db);
+  expect(await send(door, 'shopify', told, fromShopify('shop/redact', JSON.stringify(shop)))).toBe(200);
+  expect(await db.column("select progress->>'foreign' from ops.privacy_requests")).toEqual([
+    shop.shop_domain,
+  ]);
+  expect(await db.column("select count(*) from ops.jobs where task = 'privacy_purge'")).toEqual([0]);
+});

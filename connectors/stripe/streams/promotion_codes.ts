@@ -5,7 +5,8 @@ import { stripeStream } from '../stream.ts';
 export const promotionCodesStream = stripeStream({
   name: 'promotion_codes',
   object: 'promotion_code',
-  personal: null,
+  personal: {},
+  leftOut: new Set(['customer']), // whom it is for
   scopes: ['rak_promotion_code_read', 'rak_event_read'],
   listsAllWeekly: true,
   events: ['promotion_code.created', 'promotion_code.updated'],
