@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { digestRecipients, setDigest } from '#sql/mail/digests.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { examine, wrongOf } from '../support/doctor.ts';
 import { aMailbox, aSender, dying, mailing, push, received, runLetter } from '../support/mail/mail.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import { ACCOUNT } from '../support/providers/sendgrid.ts';
@@ -103,7 +104,11 @@ test('a letter that has waited for three days is not sent unless an operator wan
   await using db = await freshDb();
   const sender = await aSender(db, box);
   const [id = ''] = await sender.queue();
-  await db.query("update ops.mail set queued_at = now() - interval '73 hours'");
+  // However lately it was tried.
+  await db.query(
+    "update ops.mail set queued_at = now() - interval '73 hours', sending_at = now(), attempts = 1",
+  );
+  expect(wrongOf((await examine(db)).checks, 'mail')).toMatchObject([{ severity: 'failure' }]);
   expect(await runLetter(db, id)).toMatchObject({ tally: { state: 'failed' } });
   expect(await sender.letters('reason')).toEqual([{ reason: expect.stringContaining('too old') }]);
   expect(await mail(db, 'retry', id)).toEqual([{ id, state: 'queued' }]);

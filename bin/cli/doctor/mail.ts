@@ -14,8 +14,8 @@ export const mail: Check = {
        join app.brands b on b.id = s.brand_id
        cross join lateral (
          select count(*) filter (where state = 'failed' and ended_at > now() - interval '7 days')::int as failed,
-                count(*) filter (where state in ('queued', 'sending')
-                  and coalesce(sending_at, queued_at) < now() - interval '25 hours')::int as stuck
+                count(*) filter (where (state = 'queued' and queued_at < now() - interval '25 hours')
+                  or (state = 'sending' and sending_at < now() - interval '25 hours'))::int as stuck
          from ops.mail m
          where m.brand_id = s.brand_id and m.connection_id = s.connection_id
            and m.state in ('queued', 'sending', 'uncertain', 'failed')) m
