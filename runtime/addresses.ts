@@ -20,3 +20,10 @@ export function isSafeAddress(text: string): boolean {
 export function isSafeBase(text: string): boolean {
   return isSafeAddress(text) && !/[?#]/.test(text);
 }
+
+/** A pattern for them would look at each slash again from every one before it. */
+export function withoutEndingSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+}

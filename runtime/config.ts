@@ -3,7 +3,7 @@
  * values. One message reports all faults. An empty variable counts as not set.
  */
 import { z } from 'zod';
-import { isSafeAddress, isSafeBase } from './addresses.ts';
+import { isSafeAddress, isSafeBase, withoutEndingSlashes } from './addresses.ts';
 import { isCurrency } from './currencies.ts';
 import { coded } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
@@ -107,7 +107,7 @@ const environment = z.object({
   NIGHTSHIFT_PUBLIC_URL: z
     .string()
     .refine(isSafeBase, 'must be an address that begins with https://, or http:// of this machine')
-    .transform((url) => url.replace(/\/+$/, ''))
+    .transform(withoutEndingSlashes)
     .optional()
     .describe(
       'Where providers reach the web server, through your proxy: `connections webhooks add` tells them.',

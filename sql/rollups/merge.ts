@@ -21,6 +21,7 @@ export type Merged = Pick<
   | 'fresh'
   | 'handsOn'
   | 'names'
+  | 'toBrandIf'
   | 'changed'
   | 'counts'
   | 'proof'
@@ -163,11 +164,11 @@ export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'han
 }
 
 /** Marks the objects that changed rows name, for the rollups of the brand. Here, because there may be very many. */
-function namedObjects({ name, names }: Merged): string {
+function namedObjects({ name, names, toBrandIf = 'true' }: Merged): string {
   if (names === undefined) return '';
   return `, named as (
   insert into ops.marks (brand_id, subject, object, marked_at)
-  select distinct $1::uuid, '${name}', ${names}, $4::timestamptz from changes
+  select distinct $1::uuid, '${name}', ${names}, $4::timestamptz from changes where ${toBrandIf}
   returning 1
 )`;
 }

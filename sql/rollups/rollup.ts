@@ -40,6 +40,11 @@ export type Rollup = {
    * `<name>.touched.sql` selects from `stored`, the old rows, and `fresh`.
    */
   handsOn?: 'changes' | 'query';
+  /**
+   * Only while this condition of SQL holds, of brand $1, is anything handed on to rollups of the brand. What makes it true
+   * locks the row of the brand (`for no key update`) and marks what they need of all that was before.
+   */
+  toBrandIf?: string;
   /** SQL for the object that a changed row names, which is handed on to rollups of the brand beside its partition. */
   names?: string;
   /**

@@ -124,6 +124,14 @@ async function exchange(
   }
 }
 
+/** Whether the brand follows: as long as this transaction lasts, nobody changes that. */
+async function isWanted(tx: Tx, brandId: string, { toBrandIf }: Rollup): Promise<boolean> {
+  if (toBrandIf === undefined) return true;
+  await tx.query('select from app.brands where id = $1 for share', [brandId]);
+  const { rows } = await tx.query<{ wanted: boolean }>(`select ${toBrandIf} as wanted`, [brandId]);
+  return rows[0]?.wanted ?? false;
+}
+
 /** The objects of a statement: those of many days may be very many. */
 const OBJECTS_AT_ONCE = 5_000;
 
@@ -162,6 +170,8 @@ async function run(
     if ((rollup.of === 'brand') !== (retailerId === null)) continue;
     const partitions = await partitionsOf(rollup);
     if (partitions.length === 0) continue;
+    const isForBrand =
+      retailerId !== null && readByBrand.has(rollup.name) && (await isWanted(tx, brandId, rollup));
     const touched = new Set<string>();
     for (const some of rollup.object ? chunksOf(partitions) : [partitions]) {
       const { rows } = await tx.query<Answer>(rollup.sql, [brandId, some.map(() => retailerId), some, now]);
@@ -180,8 +190,7 @@ async function run(
       [handsOnObjects(rollup) ? 'object' : 'day']: one,
     });
     for (const one of handOn(rollup, [...touched].sort())) left.push(toMark(one));
-    if (retailerId !== null && readByBrand.has(rollup.name))
-      for (const one of touched) ofBrand.push(toMark(one));
+    if (isForBrand) for (const one of touched) ofBrand.push(toMark(one));
   }
   const mark = (owner: Owner, marks: readonly Mark[]) =>
     markPartitions(tx, { brandId, owners: [owner], timeZone: 'UTC', now }, { marks });

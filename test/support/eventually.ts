@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const WAIT_MS_MAX = 30_000;
+/** Against what hangs: a busy machine must never end a test that goes on. */
+const WAIT_MS_MAX = 120_000;
 const POLL_MS = 50;
 
 /** Repeats a check until it holds; its last failure is thrown when it never does. */

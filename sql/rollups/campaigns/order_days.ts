@@ -25,5 +25,6 @@ export const orderDays = defineRollup(import.meta.url, {
   ],
   changesWith: ['sales'],
   handsOn: 'changes',
+  toBrandIf: 'exists (select from app.campaigns where brand_id = $1)',
   names: "connection_id || ' ' || order_id",
 });

@@ -1,6 +1,6 @@
 /** What the verbs about subscriptions have in common: the opened connection, and the address of the web server. */
 import { builtIn } from '#connectors/providers.ts';
-import { isSafeBase } from '#runtime/addresses.ts';
+import { isSafeBase, withoutEndingSlashes } from '#runtime/addresses.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import type { Subscriber } from '#tasks/webhooks/subscriptions.ts';
 import { type Found, findTheConnection } from '../../shared/find_connection.ts';
@@ -63,5 +63,5 @@ function addressOf(given: string | undefined, isNeeded: boolean): string {
       'That is no address for providers.',
       '--url takes https://, or http:// of this machine, without a query',
     );
-  return given.replace(/\/+$/, '');
+  return withoutEndingSlashes(given);
 }
