@@ -66,7 +66,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { before: { ping: false }, after: { ping: true } },
   ],
   ['brands remove brie --yes brie', 'brands.remove', { before: { id: expect.any(String) }, after: null }],
-  ['privacy export --brand acme --email a@example.com', 'privacy.export', { details: { rows: 0 } }],
+  ['privacy export --brand acme --email a@example.com', 'privacy.export', { details: {} }],
   [
     'privacy erase --brand acme --email a@example.com --yes acme',
     'privacy.request',
