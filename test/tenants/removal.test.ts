@@ -25,7 +25,7 @@ test('a connection goes with every row, job and lane of it, and its days are tho
   // Made of nothing, and nothing marks it: it is an object of a connection that stays.
   for (const table of ['subscription_states', 'daily_social', 'social_posts', 'daily_email'])
     await db.query(`delete from agg.${table} where connection_id = $1`, [second.connection.id]);
-  await db.query('delete from agg.order_credits'); // a brand without campaigns has none
+  for (const table of ['order_credits', 'daily_campaigns']) await db.query(`delete from agg.${table}`); // without campaigns
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];
   await rollBrand({ ...one, db });
