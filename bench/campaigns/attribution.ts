@@ -39,6 +39,9 @@ export async function benchAttribution(server: BenchServer): Promise<Figure[]> {
   const ours = await timed(() => inBatches(year, (days) => runAll(db, year, credits, days, null)));
   await db.query('vacuum analyze agg.order_credits');
   await inBatches(year, (days) => runAll(db, year, ofBrand, days, null));
+  // What the orders have marked is done by the statements above.
+  await db.query('delete from ops.marks');
+  await db.query('vacuum analyze');
   const late: number[] = [];
   for (let n = 0; n < LATE; n++) late.push(await lateClick(db, year, n));
   const { rows } = await db.query(`

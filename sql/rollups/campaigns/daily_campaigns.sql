@@ -1,21 +1,38 @@
 -- One row per campaign, day and currency; the campaign of what is credited to none is the brand itself. Each side is
 -- reduced to its key before they are joined. A brand without campaigns has no rows.
-with sold as (
-  select w.day, coalesce(c.campaign_id, $1::uuid) as campaign_id, d.currency,
-         count(*) filter (where d.is_placed and d.is_counted) as attributed_orders, sum(d.net_sales) as attributed_revenue
+with booked as materialized (
+  select w.day, d.connection_id, d.order_id, d.currency, d.is_placed, d.is_counted, d.net_sales
   from wanted w
   cross join lateral (
     select * from agg.order_days
     where brand_id = $1 and day >= w.day and day <= w.day
     order by day
   ) d
-  left join lateral (
-    select campaign_id from agg.order_credits
-    where brand_id = $1 and connection_id = d.connection_id and order_id >= d.order_id and order_id <= d.order_id
-    order by order_id limit 1
-  ) c on true
   where exists (select from app.campaigns where brand_id = $1)
+), placed as materialized (
+  select w.day, c.connection_id, c.order_id, c.campaign_id
+  from wanted w
+  cross join lateral (
+    select * from agg.order_credits
+    where brand_id = $1 and day >= w.day and day <= w.day
+    order by day
+  ) c
+), sold as (
+  -- A full join is hashed, whatever PostgreSQL thinks of the sizes; what is booked on a later day is looked up.
+  select day, coalesce(campaign, $1::uuid) as campaign_id, currency,
+         count(*) filter (where is_placed and is_counted) as attributed_orders, sum(net_sales) as attributed_revenue
+  from (
+    select day, b.currency, b.is_placed, b.is_counted, b.net_sales, case when b.is_placed then p.campaign_id else (
+             select c.campaign_id from agg.order_credits c
+             where c.brand_id = $1 and c.connection_id = b.connection_id
+               and c.order_id >= b.order_id and c.order_id <= b.order_id
+             order by c.order_id limit 1
+           ) end as campaign
+    from booked b
+    full join placed p using (day, connection_id, order_id)
+  ) o
   group by 1, 2, 3
+  having count(net_sales) > 0
 ), credited as (
   select w.day, c.campaign_id, c.currency, count(*) filter (where c.is_counted) as credited_orders,
          sum(c.net_sales) as credited_revenue
