@@ -135,6 +135,17 @@ const CASES: Case[] = [
   },
   {
     ...{
+      check: 'sums of figures',
+      severity: 'failure',
+      evidence: /daily_campaigns of acme does not add up on 1 day from 2026-01-02 to 2026-01-02/,
+      mend: /rollup run --brand acme --from 2026-01-02/,
+    },
+    breaks: `insert into ops.figure_checks (brand_id, rollup, day, currency, expected, found, checked_at)
+             values (:brand, 'daily_campaigns', '2026-01-02', 'GBP', 2, 1, now()),
+                    (:brand, 'daily_campaigns', '2026-01-03', 'GBP', 2, 2, now())`,
+  },
+  {
+    ...{
       check: 'open alerts',
       severity: 'failure',
       evidence: /Broken for acme: a promise. a cause/,

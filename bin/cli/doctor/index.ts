@@ -8,6 +8,7 @@ import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { deliveries } from './deliveries.ts';
+import { sums } from './figures.ts';
 import { gaps } from './gaps.ts';
 import { mail } from './mail.ts';
 import { privacy } from './privacy.ts';
@@ -23,7 +24,7 @@ const CHECKS = [
   ...[schema, invalid, transactions, bloat],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, mail, gaps],
+  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, mail, sums, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {
