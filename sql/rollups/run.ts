@@ -181,7 +181,8 @@ async function run(
       rebuilt.deleted += answer.deleted;
       rebuilt.ofBrand += answer.named;
       rebuilt.wrong += answer.wrong;
-      if (rollup.counts) rebuilt.counted[rollup.counts.as] = answer.counted;
+      if (rollup.counts)
+        rebuilt.counted[rollup.counts.as] = (rebuilt.counted[rollup.counts.as] ?? 0) + answer.counted;
       for (const one of answer.touched ?? []) touched.add(one);
     }
     for (const one of partitions) ran[rollup.object ? 'objects' : 'days'].add(one);

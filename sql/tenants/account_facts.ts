@@ -7,66 +7,54 @@ import type { OpenConnection, Which } from './connections.ts';
 
 /** Running jobs keep to it from their next request on; null is the usual limit of the provider. */
 export async function limitRequests(tx: Tx, which: Which, requestsPerSecond: number | null): Promise<void> {
-  const { brandId, connectionId, actor } = which;
-  const { rows } = await tx.query<{ name: string; before: number | null }>(
-    `update app.connections c set requests_per_second = $3
-     from (
-       select brand_id, id, requests_per_second from app.connections
-       where brand_id = $1 and id = $2 for no key update
-     ) was
-     where c.brand_id = was.brand_id and c.id = was.id
-     returning c.name, was.requests_per_second as before`,
-    [brandId, connectionId, requestsPerSecond],
-  );
-  const [row] = rows;
-  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  await recordAction(tx, {
-    ...{ action: 'connections.limits', brandId, target: row.name, actor },
-    ...{ before: { requestsPerSecond: row.before }, after: { requestsPerSecond } },
-  });
+  const fact = {
+    column: 'requests_per_second',
+    field: 'requestsPerSecond',
+    action: 'connections.limits',
+  } as const;
+  await setFact(tx, which, fact, requestsPerSecond);
 }
 
 /** Figures that are read from then on are days of this zone; null is that of the brand. */
 export async function setAccountZone(tx: Tx, which: Which, accountZone: string | null): Promise<void> {
-  const { brandId, connectionId, actor } = which;
   if (accountZone !== null) await assertTimeZone(tx, accountZone);
-  const { rows } = await tx.query<{ name: string; before: string | null }>(
-    `update app.connections c set account_zone = $3
-     from (
-       select brand_id, id, account_zone from app.connections
-       where brand_id = $1 and id = $2 for no key update
-     ) was
-     where c.brand_id = was.brand_id and c.id = was.id
-     returning c.name, was.account_zone as before`,
-    [brandId, connectionId, accountZone],
-  );
-  const [row] = rows;
-  if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  await recordAction(tx, {
-    ...{ action: 'connections.zone', brandId, target: row.name, actor },
-    ...{ before: { accountZone: row.before }, after: { accountZone } },
-  });
+  const fact = { column: 'account_zone', field: 'accountZone', action: 'connections.zone' } as const;
+  await setFact(tx, which, fact, accountZone);
 }
 
 /** Whether the connection asks for e-mail addresses, which providers protect, and stores their digests. */
 export async function setReadsPersons(tx: Tx, which: Which, readsPersons: boolean): Promise<void> {
-  const { brandId, connectionId, actor } = which;
-  const { rows } = await tx.query<{ name: string; before: boolean }>(
-    `update app.connections c set reads_persons = $3
+  const fact = { column: 'reads_persons', field: 'readsPersons', action: 'connections.persons' } as const;
+  await setFact(tx, which, fact, readsPersons);
+}
+
+/** A column of a connection that an operator sets, by its name in the audit log. */
+type Fact = {
+  column: 'requests_per_second' | 'account_zone' | 'reads_persons';
+  field: string;
+  action: `connections.${string}`;
+};
+
+async function setFact(
+  tx: Tx,
+  { brandId, connectionId, actor }: Which,
+  { column, field, action }: Fact,
+  value: string | number | boolean | null,
+): Promise<void> {
+  const { rows } = await tx.query<{ name: string; before: unknown }>(
+    `update app.connections c set ${column} = $3
      from (
-       select brand_id, id, reads_persons from app.connections
+       select brand_id, id, ${column} as fact from app.connections
        where brand_id = $1 and id = $2 for no key update
      ) was
      where c.brand_id = was.brand_id and c.id = was.id
-     returning c.name, was.reads_persons as before`,
-    [brandId, connectionId, readsPersons],
+     returning c.name, was.fact as before`,
+    [brandId, connectionId, value],
   );
   const [row] = rows;
   if (row === undefined) throw new ConnectionGone(brandId, connectionId);
-  await recordAction(tx, {
-    ...{ action: 'connections.persons', brandId, target: row.name, actor },
-    ...{ before: { readsPersons: row.before }, after: { readsPersons } },
-  });
+  const change = { before: { [field]: row.before }, after: { [field]: value } };
+  await recordAction(tx, { action, brandId, target: row.name, actor, ...change });
 }
 
 /**

@@ -1,5 +1,4 @@
 /** Brands: the tenants. Their time zone decides what a day is, their reporting currency what sums are in. */
-
 import { isCurrency } from '#runtime/currencies.ts';
 import { coded } from '#runtime/errors.ts';
 import { markLinks } from '../campaigns/mark_links.ts';

@@ -3,13 +3,11 @@ import { coded } from '#runtime/errors.ts';
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
-import type { Table } from '../load/table.ts';
+import { formerIdOf } from '../privacy/erased_accounts.ts';
 import { recordAction } from './audit.ts';
 import { assertTimeZone, only } from './brands.ts';
-import { formerIdOf } from './erased_accounts.ts';
 import { checkedBaseUrl, type ProviderAddress } from './hosts.ts';
 import { named, taking } from './names.ts';
 import { ConnectionBeingRemoved, keepBrand, keepRetailer } from './removing.ts';
@@ -255,8 +253,6 @@ export async function replaceSecret(
 /** What may be shown of a key. */
 type KeyFacts = { auth: string; keyChangedAt: string | null };
 
-export type Move = Which & { retailerId: string; tables: readonly Table[]; now: Date };
-
 export type Changing = {
   name: string;
   brand: string;
@@ -277,26 +273,4 @@ export async function lockForChange(tx: Tx, brandId: string, connectionId: strin
   if (found === undefined) throw new ConnectionGone(brandId, connectionId);
   if (found.removing) throw new ConnectionBeingRemoved(found.name, found.brand);
   return found;
-}
-
-/** Gives its data to another retailer, and marks all their days for both. Loads wait for it. */
-export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number; retailerIds: string[] }> {
-  const { brandId, connectionId, retailerId, tables, now, actor } = move;
-  const before = await lockForChange(tx, brandId, connectionId);
-  await keepRetailer(tx, brandId, retailerId);
-  const from = before.retailer_id;
-  if (from === retailerId) return { days: 0, retailerIds: [] };
-  await tx.query('update app.connections set retailer_id = $3 where brand_id = $1 and id = $2', [
-    brandId,
-    connectionId,
-    retailerId,
-  ]);
-  const alsoRetailers = from === null ? [] : [from];
-  const timeZones = [before.time_zone];
-  const days = await markAllDays(tx, { brandId, connectionId, alsoRetailers, timeZones, tables, now });
-  await recordAction(tx, {
-    ...{ action: 'connections.move', brandId, target: before.name, actor },
-    ...{ before: { retailerId: from }, after: { retailerId } },
-  });
-  return { days, retailerIds: [...alsoRetailers, retailerId] };
 }

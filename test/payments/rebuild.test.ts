@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, assertSettled, rebuiltFromNothing } from '../support/db/rebuild.ts';
 import {

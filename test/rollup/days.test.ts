@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import { inForm } from '../support/property.ts';
 import { aRetailer } from '../support/rows/factory.ts';

@@ -6,7 +6,7 @@ import { objectOf } from '#sql/dirty/marks.ts';
 import { loadItems } from '#sql/load/load.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runMarked } from '#sql/rollups/run.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { itemOf, type Seen, TABLES } from '../support/mrr/law.ts';

@@ -13,7 +13,7 @@ import { storeRates } from '#sql/fx/rates.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import { runMarked } from '#sql/rollups/run.ts';
 import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, assertSettled, rebuiltFromNothing } from '../support/db/rebuild.ts';
 import { assertHolds, inForm } from '../support/property.ts';

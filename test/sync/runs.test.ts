@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { rejectRows } from '#sql/load/quarantine.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { requestSync } from '#tasks/request_sync.ts';
 import { aroundTransactions } from '../support/db/around.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

@@ -6,12 +6,12 @@ import {
   findConnection,
   holdConnection,
   listConnections,
-  moveConnection,
   openConnection,
   releaseConnection,
   replaceSecret,
 } from '#sql/tenants/connections.ts';
 import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import {
   aConnection,

@@ -104,10 +104,10 @@ function addShow(command: Command, cli: Cli): void {
     .action(async (name: string, { brand }: OfBrand) => {
       await using session = await openSession(cli);
       const { id } = await findBrand(session.db, brand);
-      const { brandId: _, ...campaign } = await findCampaign(session.db, id, name);
-      const whole = { ...campaign, brandId: id };
-      const [links, spend] = [await listLinks(session.db, whole), await listSpend(session.db, whole)];
-      cli.out.record({ brand, ...campaign, links, spend }, () => [
+      const campaign = await findCampaign(session.db, id, name);
+      const [links, spend] = [await listLinks(session.db, campaign), await listSpend(session.db, campaign)];
+      const { brandId: _, ...shown } = campaign;
+      cli.out.record({ brand, ...shown, links, spend }, () => [
         `${campaign.slug}  ${campaign.name}  ${campaign.startsOn ?? '…'} to ${campaign.endsOn ?? '…'}`,
         ...(campaign.budget === null ? [] : [`  budget ${campaign.budget} ${campaign.budgetCurrency}`]),
         ...links.map(({ kind, value }) => `  ${kind}  ${value}`),

@@ -1,8 +1,8 @@
 /** `connections move` and `connections set-url` */
 import type { Command } from 'commander';
 import { providerOf } from '#connectors/providers.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
 import { checkedBaseUrl } from '#sql/tenants/hosts.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { findRetailer } from '#sql/tenants/retailers.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';

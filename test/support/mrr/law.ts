@@ -13,7 +13,7 @@ import { loadItems } from '#sql/load/load.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
-import { moveConnection } from '#sql/tenants/connections.ts';
+import { moveConnection } from '#sql/tenants/move_connection.ts';
 import type { TestDb } from '../db/db.ts';
 import { aBrand, aConnection, aRetailer } from '../rows/factory.ts';
 import { mrrModel, type Part, unitsOf, type Version } from './model.ts';
