@@ -2,9 +2,9 @@ import { defineRollup } from './define.ts';
 
 export const dailyCountrySales = defineRollup(import.meta.url, {
   name: 'daily_country_sales',
-  reads: ['fact.ledger', 'fact.real_orders', 'fact.orders'],
+  reads: ['agg.order_days'],
   writes: 'agg.daily_country_sales',
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
   measures: ['orders', 'customers', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
-  changesWith: ['sales'],
+  changesWith: ['order_days'],
 });
