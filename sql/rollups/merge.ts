@@ -7,7 +7,7 @@
  * each stored row with each fresh one. Obsolete rows are deleted by ctid, which another brand's row in another
  * partition of the table may share: so the brand is compared too, in a form that no index serves.
  */
-import type { Rollup } from './rollup.ts';
+import type { Periods, Rollup } from './rollup.ts';
 
 export type Merged = Pick<
   Rollup,
@@ -17,7 +17,7 @@ export type Merged = Pick<
   | 'grain'
   | 'measures'
   | 'object'
-  | 'period'
+  | 'periods'
   | 'fresh'
   | 'handsOn'
   | 'names'
@@ -27,26 +27,38 @@ export type Merged = Pick<
   | 'proof'
 >;
 
-type Partitioned = Pick<Rollup, 'of' | 'period' | 'object'>;
+type Partitioned = Pick<Rollup, 'of' | 'periods' | 'object'>;
 
 /** Of brand $1 and retailers $2 uuid[]: the partitions of the rollup that $3 names. */
 function wantedPartitions(rollup: Partitioned): string {
   return rollup.object === undefined ? wantedDays(rollup) : wantedObjects(rollup);
 }
 
-/** The days $3 date[] of the retailers, or the periods of these, with their bounds. */
-function wantedDays({ of, period = { first: 'day', next: 'day + 1' } }: Partitioned): string {
+/** The days $3 date[] of the retailers, or the periods that these reach, with their bounds. */
+function wantedDays({ of, periods }: Partitioned): string {
   const owner = of === 'brand' ? '' : 'retailer_id, ';
   return `
-  select ${owner && 'r.id as retailer_id, '}pair.day, pair.next_day, b.time_zone, b.reporting_currency,
+  select ${owner && 'r.id as retailer_id, '}pair.*, b.time_zone, b.reporting_currency,
          fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.next_day, b.time_zone) as ends_at
   from (
-    select ${owner}day, ${period.next} as next_day
-    from (select distinct ${owner}${period.first} as day
-          from unnest($2::uuid[], $3::date[]) as p (retailer_id, day)) d
+    select distinct ${owner && 'p.retailer_id as owner_id, '}${periods ? reachedPeriods(periods) : daysAlone}
   ) pair
   join app.brands b on b.id = $1
-  ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.retailer_id'}`;
+  ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.owner_id'}`;
+}
+
+const MARKED_DAYS = 'unnest($2::uuid[], $3::date[]) as p (retailer_id, day)';
+const daysAlone = `p.day, p.day + 1 as next_day
+    from ${MARKED_DAYS}`;
+
+/** Without any zone: a day is a date. */
+function reachedPeriods({ kinds, since = 'null', ahead = 0 }: Periods): string {
+  return `k.period, begins::date as day, (begins + o.one)::date as next_day
+    from ${MARKED_DAYS}
+    cross join unnest('{${kinds}}'::text[]) as k (period)
+    cross join lateral (select ('1 ' || k.period)::interval as one, coalesce(${since}, p.day) as since) o
+    cross join lateral generate_series(
+      date_trunc(k.period, o.since::timestamp), date_trunc(k.period, p.day::timestamp) + ${ahead} * o.one, o.one) as begins`;
 }
 
 /** The objects $3 text[] of the retailers, in the form of marks. */
@@ -74,11 +86,11 @@ function spansOf({ of, object }: Partitioned): string {
 }
 
 /** The stored rows of `wanted`. */
-function storedRows({ writes, object, of }: Merged): string {
+function storedRows({ writes, grain, object, of }: Merged): string {
   const owned = of === 'brand' ? '' : 'and a.retailer_id = w.retailer_id';
   const bounds = object
     ? `a.connection_id = w.connection_id and a.${object} >= w.object and a.${object} <= w.object`
-    : 'a.day >= w.day and a.day <= w.day';
+    : `${grain.includes('period') ? 'a.period = w.period and ' : ''}a.day >= w.day and a.day <= w.day`;
   return `
   select s.*
   from wanted w

@@ -7,6 +7,15 @@
 import { coded } from '#runtime/errors.ts';
 import type { Subject } from '../dirty/subject.ts';
 
+export type Periods = {
+  /** With several kinds in one table, its grain has the kind, as `period`. Weeks are those of ISO 8601. */
+  kinds: readonly ('day' | 'week' | 'month')[];
+  /** SQL for an earlier day than `p.day`, the marked one: all periods from that of this day on are computed too. */
+  since?: string;
+  /** So are so many periods after that of the marked day. */
+  ahead?: number;
+};
+
 export type Rollup = {
   /** Also the name of its `.sql`, and the subject of marks of days on which its rows have changed. */
   name: string;
@@ -28,8 +37,8 @@ export type Rollup = {
    * rebuilt, as (connection_id, object) from `wanted` and `spans` of these days.
    */
   object?: string;
-  /** Its days are the first days of periods, such as weeks: SQL for the period of a `day`, and for the next period. */
-  period?: { first: string; next: string };
+  /** Its days are the first days of periods, such as weeks. */
+  periods?: Periods;
   /**
    * It runs for the days or objects of marks with these subjects, which include the names of rollups whose tables it
    * reads.

@@ -11,7 +11,7 @@ export const weeklyOrders = composeRollup({
   writes: 'agg.weekly_orders',
   grain: ['brand_id', 'retailer_id', 'day', 'currency'],
   measures: ['orders', 'gross_sales'],
-  period: { first: "date_trunc('week', day)::date", next: 'day + 7' },
+  periods: { kinds: ['week'] },
   changesWith: ['daily_sales'],
   fresh: `
     select w.retailer_id, w.day, s.currency, sum(s.orders)::bigint as orders,

@@ -51,7 +51,7 @@ const weeklySpend = composeRollup({
   writes: 'agg.acorn_weekly_spend',
   grain: ['brand_id', 'day'],
   measures: ['spend', 'retailers', 'currency', 'reporting_currency', 'fx_rate', 'fx_day', 'fx_cause'],
-  period: { first: "date_trunc('week', day)::date", next: 'day + 7' },
+  periods: { kinds: ['week'] },
   changesWith: ['acorn_part_spend', 'fx'],
   keepsRates: true,
   fresh: `
