@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
 import { benchAttribution } from './campaigns/attribution.ts';
 import { benchFleet } from './fleet.ts';
+import { benchDashboards } from './large_brand/dashboards.ts';
+import { benchNight } from './large_brand/night.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
 import { benchFair } from './queue/fair.ts';
@@ -32,6 +34,8 @@ const benches: readonly Bench[] = [
   { name: 'sync', limitMs: 15 * MINUTE_MS, run: benchSync },
   { name: 'rollup', limitMs: 15 * MINUTE_MS, run: benchRollup },
   { name: 'attribution', limitMs: 15 * MINUTE_MS, run: benchAttribution },
+  { name: 'night', limitMs: 30 * MINUTE_MS, run: benchNight },
+  { name: 'dashboards', limitMs: 30 * MINUTE_MS, run: benchDashboards },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },

@@ -17,7 +17,7 @@ const DIRTY_DAYS = 15;
 const BATCH_DAYS = 60; // as the task rollup takes them
 const NOW = new Date('2026-11-21T00:00:00Z');
 
-const rollups = all.filter(({ changesWith }) => changesWith.includes('sales'));
+const rollups = all.filter(({ of, changesWith }) => of !== 'brand' && changesWith.includes('sales'));
 
 type Year = { brandId: string; retailerIds: string[]; largest: string; days: string[] };
 
