@@ -29,7 +29,10 @@ export async function benchNight(server: BenchServer): Promise<Figure[]> {
     drainSeconds: 10,
     log: makeLog('warn', 'bench'),
     tasks,
-    services: { ...makeKeyring(sealer([{ id: 'none', key: randomBytes(32) }]), []), ecbUrl: 'http://127.0.0.1:9' },
+    services: {
+      ...makeKeyring(sealer([{ id: 'none', key: randomBytes(32) }]), []),
+      ecbUrl: 'http://127.0.0.1:9',
+    },
   });
   const nights: number[] = [];
   try {

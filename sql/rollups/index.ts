@@ -1,3 +1,4 @@
+import { campaignMonths } from './campaigns/campaign_months.ts';
 import { dailyCampaigns } from './campaigns/daily_campaigns.ts';
 import { orderCredits } from './campaigns/order_credits.ts';
 import { orderDays } from './campaigns/order_days.ts';
@@ -26,4 +27,5 @@ export const rollups = inOrder([
   orderDays,
   orderCredits,
   dailyCampaigns,
+  campaignMonths,
 ]);

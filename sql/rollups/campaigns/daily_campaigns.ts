@@ -18,6 +18,7 @@ export const dailyCampaigns = defineRollup(import.meta.url, {
     'fx_cause',
   ],
   changesWith: ['sales', 'order_days', 'order_credits', 'campaigns', 'fx'],
+  handsOn: 'changes',
   keepsRates: true,
   isProved: true,
 });
