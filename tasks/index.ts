@@ -1,6 +1,7 @@
 /** Every task that a worker runs. A new one is added here. */
 import { deliverAlert } from './alerts/deliver_alert.ts';
 import { pingNights, sendPing } from './alerts/send_ping.ts';
+import { forecast } from './forecast.ts';
 import { fxBrand } from './fx_brand.ts';
 import { fxFanOut } from './fx_fan_out.ts';
 import { fxRates } from './fx_rates.ts';
@@ -23,6 +24,7 @@ export const tasks: readonly Task[] = [
   syncConnection,
   syncStream,
   rollup,
+  forecast,
   followDeliveries,
   relayDeliveries,
   reconcile,

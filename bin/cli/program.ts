@@ -41,6 +41,10 @@ export const nouns: Record<string, Entry> = {
   sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },
+  forecast: {
+    summary: 'what sales are expected, and how far to trust it',
+    load: () => import('./forecast/index.ts'),
+  },
   jobs: { summary: 'what waits, runs and failed', load: () => import('./jobs/index.ts') },
   failures: {
     summary: 'failures that are alike, and who sees to them',

@@ -5,6 +5,7 @@ import { queuePing } from '../alerts/send_ping.ts';
 import { queueDigest } from '../mail/send_digest.ts';
 import type { Tally, TaskContext } from '../task.ts';
 import { alertIfDue, keepPromise } from './promise.ts';
+import { requestForecast } from './request_forecast.ts';
 
 const CAUSES_MAX = 5;
 
@@ -15,6 +16,7 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
     await keepVerdict(tx, night, { isFinal, digest, now });
     const cause = causeOf(digest);
     const alert = isFinal ? await keepPromise(tx, night, now) : await alertIfDue(tx, night, { cause, now });
+    await requestForecast(tx, night, digest);
     if (isFinal) await queuePing(tx, night);
     if (isFinal || now >= night.deadlineAt) await queueDigest(tx, night, now);
     return {
