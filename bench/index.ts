@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
 import { benchAttribution } from './campaigns/attribution.ts';
 import { benchFleet } from './fleet.ts';
+import { benchForecast } from './forecast/forecast.ts';
 import { benchDashboards } from './large_brand/dashboards.ts';
 import { benchNight } from './large_brand/night.ts';
 import { benchLoad } from './load.ts';
@@ -36,6 +37,7 @@ const benches: readonly Bench[] = [
   { name: 'attribution', limitMs: 15 * MINUTE_MS, run: benchAttribution },
   { name: 'night', limitMs: 30 * MINUTE_MS, run: benchNight },
   { name: 'dashboards', limitMs: 30 * MINUTE_MS, run: benchDashboards },
+  { name: 'forecast', limitMs: 10 * MINUTE_MS, run: benchForecast },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },

@@ -97,15 +97,16 @@ function bestOf(
   errors: readonly number[][][],
   { from, to }: { from: number; to: number },
 ): Forecasts | undefined {
-  let [best, least] = [0, Number.POSITIVE_INFINITY];
-  for (let index = 0; index < errors.length; index++) {
-    if (all[index]?.candidate.isYearly && to - all[index].judgedFrom < YEARLY_MIN) continue;
+  let best: Forecasts | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [index, forecasts] of all.entries()) {
+    if (forecasts.candidate.isYearly && to - forecasts.judgedFrom < YEARLY_MIN) continue;
     let sum = 0;
     for (let place = from; place < to; place++)
       sum += errors[index]?.[place]?.[Math.min(to - place, OPEN_ORIGINS) - 1] ?? 0;
-    if (sum < least) [best, least] = [index, sum];
+    if (sum < least) [best, least] = [forecasts, sum];
   }
-  return all[best];
+  return best;
 }
 
 function heldBy(sales: readonly number[], origin: number, expected: readonly Expected[]): number {

@@ -45,6 +45,15 @@ test('the night of each brand begins at its own 02:00, reads, computes and judge
         restated: [],
       },
     });
+    // Its sales are complete, so it is forecast, or said that they are too few.
+    await eventually(async () =>
+      expect(
+        await db.rows(
+          `select made_on - 1 as day, cause from bi.forecast_quality where brand = $1 and currency = 'USD'`,
+          [slug],
+        ),
+      ).toEqual([{ day, cause: 'short_history' }]),
+    );
   }
 });
 
