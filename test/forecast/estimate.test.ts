@@ -133,7 +133,7 @@ test('whatever was sold, bounds are finite and hold what is predicted', () =>
       expect(coverage).toBeGreaterThanOrEqual(0);
       expect(coverage).toBeLessThanOrEqual(1);
     }),
-    inForm(15, 40),
+    inForm(8, 40),
   ));
 
 test('what was expected at an origin depends on no later day, and on nothing else than the sales', () =>
@@ -150,5 +150,5 @@ test('what was expected at an origin depends on no later day, and on nothing els
         expect(outlookOf(sales)).toEqual(outlookOf([...sales]));
       },
     ),
-    inForm(15, 40),
+    inForm(8, 40),
   ));
