@@ -111,7 +111,7 @@ async function carry(tx: Tx, which: Which, isAfterRange: boolean) {
   const { rows } = await tx.query(
     `select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2
        and (marked_at = $3 or subject = any ($4)) limit 1`,
-    [brandId, retailerId, instant, rollups.map(({ name }) => name)],
+    [brandId, retailerId, instant, [...rollups.map(({ name }) => name), ...namedByRetailers(rollups)]],
   );
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;
@@ -120,8 +120,11 @@ async function carry(tx: Tx, which: Which, isAfterRange: boolean) {
 async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
   const { brandId, retailerId, instant, rollups } = which;
   const limits = { days: BATCH_DAYS_MAX, objects: BATCH_OBJECTS_MAX };
-  // What objects hand on: many of them touch the same days.
-  const late = rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name);
+  // Many objects touch the same days, and many days name the same objects.
+  const late = {
+    days: rollups.filter(({ object, handsOn }) => object && handsOn).map(({ name }) => name),
+    objects: namedByRetailers(rollups),
+  };
   const marks = await claimMarks(tx, brandId, retailerId, limits, { late, rollups });
   const isMoreWaiting = marks.filter(({ object }) => object).length >= BATCH_OBJECTS_MAX;
   const batch = await runMarked(tx, rollups, { brandId, retailerId, marks, isMoreWaiting, now: instant });
@@ -135,6 +138,11 @@ async function rebuildRange(tx: Tx, which: Which, days: readonly string[]): Prom
   const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now: instant });
   await enqueueBrand(tx, which, rebuilt);
   return { ...rebuilt, days: days.length };
+}
+
+/** Subjects of objects that rollups of a retailer name for others of the same one. */
+function namedByRetailers(rollups: readonly Rollup[]): string[] {
+  return rollups.flatMap(({ names = [] }) => names.filter(({ of }) => of === 'retailer').map(({ as }) => as));
 }
 
 /** Rollups of the brand read what has changed of the retailer. They are another job: no lock spans owners. */

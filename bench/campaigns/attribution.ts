@@ -112,7 +112,7 @@ async function lateClick(db: BenchDb, { brandId, mail }: Year, n: number): Promi
           brandId,
           null,
           { days: 60, objects: 1_000 },
-          { late: ['order_credits'], rollups: ofBrand },
+          { late: { days: ['order_credits'] }, rollups: ofBrand },
         );
         left = marks.length > 0;
         await runMarked(tx, ofBrand, { brandId, retailerId: null, marks, now: NOW });

@@ -10,16 +10,16 @@ import type { Subject } from './subject.ts';
 export type Limits = { days: number; objects: number };
 
 export type ClaimOptions = {
-  /** Subjects of days that objects hand on. */
-  late?: readonly Subject[];
+  /** Subjects that others hand on: of days by objects, and of objects by days. */
+  late?: { days?: readonly Subject[]; objects?: readonly Subject[] };
   /** Those of the product, if not said. */
   rollups?: readonly Rollup[] | undefined;
 };
 
 /**
  * Takes the marks of some objects, and those of some days, oldest first. Days that objects hand on stay while any
- * of these are left: each batch of them would mark them again. Only marks that it sees go; one that commits
- * later stays for the next claim. Read the facts by a later statement than this one: its snapshot then holds all
+ * of these are left, because each batch of them would mark them again; so do objects that days hand on. Only marks that it
+ * sees go; one that commits later stays for the next claim. Read the facts by a later statement than this one: its snapshot then holds all
  * that the deleted marks stood for.
  */
 export async function claimMarks(
@@ -27,13 +27,17 @@ export async function claimMarks(
   brandId: string,
   owner: Owner,
   limits: Limits,
-  { late = [], rollups }: ClaimOptions = {},
+  { late: { days: lateDays = [], objects: lateObjects = [] } = {}, rollups }: ClaimOptions = {},
 ): Promise<Mark[]> {
   await begin(tx, brandId, owner, rollups);
-  const objects = await claim(tx, brandId, owner, { of: 'object', limit: limits.objects, late: [] });
-  const isMore = new Set(objects.map(({ object }) => object)).size >= limits.objects;
-  const days = await claim(tx, brandId, owner, { of: 'day', limit: limits.days, late: isMore ? late : [] });
-  return [...objects, ...days];
+  const days = await claim(tx, brandId, owner, { of: 'day', limit: limits.days, late: lateDays });
+  const isFull = (marks: readonly Mark[], of: 'day' | 'object') =>
+    new Set(marks.map((mark) => mark[of])).size >= limits[`${of}s`];
+  const late = isFull(days, 'day') ? lateObjects : [];
+  const objects = await claim(tx, brandId, owner, { of: 'object', limit: limits.objects, late });
+  if (lateDays.length === 0 || isFull(days, 'day') || isFull(objects, 'object')) return [...objects, ...days];
+  const others = await claim(tx, brandId, owner, { of: 'day', limit: limits.days, late: [] });
+  return [...objects, ...days, ...others];
 }
 
 type Claim = { of: 'day' | 'object'; limit: number; late: readonly Subject[] };

@@ -5,6 +5,7 @@
 import type { Tx } from '../db/pool.ts';
 import { REASON_OF_ERASED } from '../load/redact/rejections.ts';
 import { ERASED } from '../load/redact/row.ts';
+import { rollups } from '../rollups/index.ts';
 import { type Form, patternOf } from './forms.ts';
 import type { TextColumn, TextTable } from './text_tables.ts';
 
@@ -29,14 +30,48 @@ export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly strin
     ({ type, name }) => type !== 'bytea' && RECIPIENT !== `${table.name}.${name}`,
   );
   if (changed.length === 0) return;
+  if (table.schema === 'agg') await dropDoubles(tx, sweeping, values);
   const at = values.length + 1;
   const sets = changed.map(({ name, type }) => `${name} = ${replaced(`o.${name}`, type, forms, at)}`);
   const ofNumbers = [forms.map(numberOf), forms.map(({ by }) => `\\1"${by}"`)];
-  await tx.query(`update ${table.name} o set ${sets.join(', ')} ${which}`, [
+  await tx.query(markingNamed(table, `update ${table.name} o set ${sets.join(', ')} ${which}`), [
     ...values,
     ...[forms.map(patternOf), forms.map(({ by }) => by)],
     ...(changed.some(isJson) ? ofNumbers : []),
   ]);
+}
+
+type Values = readonly (string | (string | undefined)[])[];
+
+/** Rows whose key names the person: under the pseudonym they may have come again, and then the older ones go. */
+async function dropDoubles(tx: Tx, { table, forms }: Sweeping, values: Values): Promise<void> {
+  const at = values.length + 1;
+  if (!table.key.some(({ type }) => type === 'text')) return;
+  const renamed = ({ name, type }: TextColumn) =>
+    type === 'text' ? replaced(`o.${name}`, type, forms, at) : `o.${name}`;
+  const same = table.key.map((column) => `p.${column.name} = ${renamed(column)}`);
+  await tx.query(
+    `delete from ${table.name} o ${whichRows(table).replace(' from ', ' using ')}
+       and (${table.key.map(({ name }) => `o.${name}`).join(', ')}) <> (${table.key.map(renamed).join(', ')})
+       and exists (select from ${table.name} p where p.brand_id = o.brand_id and ${same.join(' and ')})`,
+    [...values, forms.map(patternOf), forms.map(({ by }) => by)],
+  );
+}
+
+/**
+ * What is made of the objects that a row names is made again under the pseudonym: while the rows of the person were redacted,
+ * a rollup may have seen some under the one and some under the other.
+ */
+function markingNamed({ name }: TextTable, update: string): string {
+  const names =
+    rollups.find(({ writes }) => writes === name)?.names?.filter(({ of }) => of === 'retailer') ?? [];
+  if (names.length === 0) return update;
+  const marks = names.map(
+    ({ column, as }) => `
+    select distinct brand_id, retailer_id, '${as}', connection_id || ' ' || ${column}, now() from renamed where ${column} is not null`,
+  );
+  return `with renamed as (${update} returning o.*)
+    insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)${marks.join(' union all ')}`;
 }
 
 /**
@@ -55,25 +90,18 @@ const SPECIAL: Readonly<Record<string, (which: string) => string>> = {
 
 const REJECTED = 'ops.rejected_rows';
 
-/** Its key may be the id of the person; under the pseudonym it may have come again, and then the older one goes. */
-async function sweepRejected(
-  tx: Tx,
-  { table, forms }: Sweeping,
-  values: readonly (string | (string | undefined)[])[],
-): Promise<void> {
+async function sweepRejected(tx: Tx, sweeping: Sweeping, values: Values): Promise<void> {
+  const { table, forms } = sweeping;
+  await dropDoubles(tx, sweeping, values);
   const at = values.length + 1;
   const which = whichRows(table);
   const key = replaced('o.row_key', 'text', forms, at);
-  const given = [...values, forms.map(patternOf), forms.map(({ by }) => by)];
-  await tx.query(
-    `delete from ${REJECTED} o ${which.replace(' from ', ' using ')} and ${key} <> o.row_key and exists (
-       select from ${REJECTED} p where p.brand_id = o.brand_id and p.connection_id = o.connection_id
-         and p.stream = o.stream and p.row_key = ${key})`,
-    given,
-  );
   await tx.query(
     `update ${REJECTED} o set row_key = ${key}, payload = $${at + 2}, reason = $${at + 3} ${which}`,
-    [...given, JSON.stringify(ERASED), REASON_OF_ERASED],
+    [
+      ...values,
+      ...[forms.map(patternOf), forms.map(({ by }) => by), JSON.stringify(ERASED), REASON_OF_ERASED],
+    ],
   );
 }
 

@@ -2,7 +2,11 @@ import { campaignMonths } from './campaigns/campaign_months.ts';
 import { dailyCampaigns } from './campaigns/daily_campaigns.ts';
 import { orderCredits } from './campaigns/order_credits.ts';
 import { orderDays } from './campaigns/order_days.ts';
-import { dailyCountrySales } from './daily_country_sales.ts';
+import { dailyCountrySales } from './countries/daily_country_sales.ts';
+import { monthlyCountrySales } from './countries/monthly_country_sales.ts';
+import { customerCohorts } from './customers/customer_cohorts.ts';
+import { customerMonths } from './customers/customer_months.ts';
+import { customerValue } from './customers/customer_value.ts';
 import { dailyMrr } from './daily_mrr.ts';
 import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
@@ -28,4 +32,8 @@ export const rollups = inOrder([
   orderCredits,
   dailyCampaigns,
   campaignMonths,
+  monthlyCountrySales,
+  customerMonths,
+  customerValue,
+  customerCohorts,
 ]);

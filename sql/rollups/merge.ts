@@ -129,7 +129,7 @@ export function mergeStatement(rollup: Merged): string {
   const changed = [...measures, 'computed_at'].map((column) => `${column} = excluded.${column}`);
   return `${freshQuery(rollup)}, stored as materialized (${storedRows(rollup)}
 ), changes as materialized (
-  select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh
+  select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh${formerlyNamed(rollup)}
   from stored s
   full join (select true as is_fresh, * from fresh) f using (${key})
   where s.place is null or f.is_fresh is null
@@ -146,7 +146,7 @@ export function mergeStatement(rollup: Merged): string {
 )
 select (select count(*) from written) as written, (select count(*) from gone) as deleted,
   ${rollup.handsOn ? '(select array_agg(partition order by partition) from touched)' : 'null'} as touched,
-  ${rollup.names ? '(select count(*)::int from named)' : '0'} as named,
+  ${rollup.names ? '(select count(*)::int from named where retailer_id is null)' : '0'} as named,
   ${rollup.proof ? '(select count(*)::int from proof where expected <> found)' : '0'} as wrong,
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
@@ -159,15 +159,17 @@ export function markLeft(rollup: Merged): string {
   const { writes, name, names } = rollup;
   const all = `select * from ${writes}`;
   const touched = touchedPartitions(rollup).replaceAll('$4', '$3'); // the instant of a run, which this is none of
+  const objects = (names ?? []).filter(({ of }) => of === 'brand');
   return `with stored as materialized (${all} where brand_id = $1 and retailer_id = $2
 ), fresh as materialized (${all} where false
 ), changes as materialized (select * from stored)${touched}
 insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object, day' : 'day, object'}, marked_at)
-select $1, '${name}', partition, null, $3::timestamptz from touched${
-    names
-      ? `\nunion all select distinct $1, '${name}', null::date, ${names}, $3::timestamptz from changes`
-      : ''
-  }`;
+select $1, '${name}', partition, null, $3::timestamptz from touched${objects
+    .map(
+      ({ as, column }) => `
+union all select distinct $1, '${as}', null::date, connection_id || ' ' || ${column}, $3::timestamptz from changes`,
+    )
+    .join('')}`;
 }
 
 /** Whether a rollup hands on objects instead of days. */
@@ -175,14 +177,28 @@ export function handsOnObjects({ object, handsOn }: Pick<Rollup, 'object' | 'han
   return object !== undefined && handsOn === 'changes';
 }
 
-/** Marks the objects that changed rows name, for the rollups of the brand. Here, because there may be very many. */
-function namedObjects({ name, names, toBrandIf = 'true' }: Merged): string {
+/** Marks the objects that changed rows name or named. Here, because there may be very many. */
+function namedObjects({ names, grain, toBrandIf = 'true' }: Merged): string {
   if (names === undefined) return '';
+  const objects = names.map(({ column, as, of }) => {
+    const ids = grain.includes(column) ? `(${column})` : `(${column}), (former_${column})`;
+    return `
+  select distinct $1::uuid, ${of === 'brand' ? 'null::uuid' : 'retailer_id'}, '${as}', connection_id || ' ' || n.id, $4::timestamptz
+  from changes cross join lateral (values ${ids}) n (id)
+  where n.id is not null${of === 'brand' ? ` and ${toBrandIf}` : ''}`;
+  });
   return `, named as (
-  insert into ops.marks (brand_id, subject, object, marked_at)
-  select distinct $1::uuid, '${name}', ${names}, $4::timestamptz from changes where ${toBrandIf}
-  returning 1
+  insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)${objects.join('\n  union all')}
+  returning retailer_id
 )`;
+}
+
+/** What rows named before: by their key they name the same. */
+function formerlyNamed({ names = [], grain }: Merged): string {
+  return names
+    .filter(({ column }) => !grain.includes(column))
+    .map(({ column }) => `, s.${column} as former_${column}`)
+    .join('');
 }
 
 /** Stores sums of the fresh rows beside those that they must equal: both by the snapshot of this statement. */

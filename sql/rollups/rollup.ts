@@ -54,8 +54,8 @@ export type Rollup = {
    * locks the row of the brand (`for no key update`) and marks what they need of all that was before.
    */
   toBrandIf?: string;
-  /** SQL for the object that a changed row names, which is handed on to rollups of the brand beside its partition. */
-  names?: string;
+  /** Objects that its changed rows name, or named before, are marked beside its partitions. */
+  names?: readonly Named[];
   /**
    * Marks of these subjects, among those of `changesWith`, name something else than its objects. `<name>.<subject>.sql`
    * selects the objects that it reaches, as (connection_id, object) for the marks $2 text[]; they are marked `as` that
@@ -92,6 +92,9 @@ export type Rollup = {
   /** The text of `<name>.proof.sql`. */
   proof?: string;
 };
+
+/** Objects of the row's connection, whose ids are in a column, for rollups of the brand or of the row's retailer. */
+export type Named = { column: string; as: Subject; of: 'brand' | 'retailer' };
 
 export class RollupOrderImpossible extends coded('NS_ROLLUP_ORDER') {
   constructor(names: readonly string[]) {

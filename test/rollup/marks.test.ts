@@ -37,7 +37,7 @@ test('a changed order runs the rollups of sales and nothing else', async () => {
   const which = { brandId: shop.brand.id, retailerId: shop.retailer.id };
   const ran = await shop.db.transaction((tx) => ranOver(tx, rollups, which));
   expect(Object.keys(ran).toSorted()).toEqual([
-    ...['daily_country_sales', 'daily_product_sales', 'daily_sales', 'order_days'],
+    ...['daily_country_sales', 'daily_product_sales', 'daily_sales', 'monthly_country_sales', 'order_days'],
   ]);
 });
 

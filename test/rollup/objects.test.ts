@@ -156,7 +156,7 @@ test('while more objects wait than are taken at once, the days that they hand on
         retailerId,
         { days: 9, objects: 2 },
         {
-          late: ['subscription_states'],
+          late: { days: ['subscription_states'] },
         },
       );
       return marks.map(({ subject, day, object }) => `${subject} ${day ?? object?.split(' ')[1]}`);

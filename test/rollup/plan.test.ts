@@ -18,7 +18,7 @@ function nodes(plan: Plan): Plan[] {
 }
 
 const ofSales = rollups.filter(({ reads }) =>
-  reads.some((read) => read.endsWith('sales') || read === 'fact.ledger'),
+  reads.some((read) => read === 'fact.ledger' || (read.startsWith('fact.') && read.endsWith('sales'))),
 );
 
 const opened = new AsyncDisposableStack();

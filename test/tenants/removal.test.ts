@@ -25,7 +25,10 @@ test('a connection goes with every row, job and lane of it, and its days are tho
   // Made of nothing, and nothing marks it: it is an object of a connection that stays.
   for (const table of ['subscription_states', 'daily_social', 'social_posts', 'daily_email'])
     await db.query(`delete from agg.${table} where connection_id = $1`, [second.connection.id]);
-  for (const table of ['order_credits', 'daily_campaigns']) await db.query(`delete from agg.${table}`); // without campaigns
+  await db.query("delete from agg.customer_months where customer_id = 'x'"); // nor are they any customer's
+  await db.query("delete from agg.customer_value where customer_id = 'x'");
+  for (const table of ['order_credits', 'daily_campaigns', 'campaign_months'])
+    await db.query(`delete from agg.${table}`); // without campaigns
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];
   await rollBrand({ ...one, db });

@@ -1,7 +1,8 @@
 -- One row per order and day on which it was placed or anything was booked on it.
 with booked as (
   select p.retailer_id, p.day, p.connection_id, f.order_id, sum(f.units) as units, sum(f.units_returned) as units_returned,
-         sum(f.gross_sales) as gross_sales, sum(f.discounts) as discounts, sum(f.returns) as returns
+         sum(f.gross_sales) as gross_sales, sum(f.discounts) as discounts, sum(f.returns) as returns,
+         sum(f.ordered_sales) as ordered_sales
   from spans p
   cross join lateral (
     select * from fact.ledger
@@ -23,7 +24,8 @@ select retailer_id, day, connection_id, order_id, o.currency, o.placed_at, p.ord
        coalesce(b.units, 0) as units, coalesce(b.units_returned, 0) as units_returned,
        trim_scale(coalesce(b.gross_sales, 0)) as gross_sales, trim_scale(coalesce(b.discounts, 0)) as discounts,
        trim_scale(coalesce(b.returns, 0)) as returns,
-       trim_scale(coalesce(b.gross_sales, 0) - coalesce(b.discounts, 0) - coalesce(b.returns, 0)) as net_sales
+       trim_scale(coalesce(b.gross_sales, 0) - coalesce(b.discounts, 0) - coalesce(b.returns, 0)) as net_sales,
+       trim_scale(coalesce(b.ordered_sales, 0)) as ordered_sales
 from placed p
 full join booked b using (retailer_id, day, connection_id, order_id)
 cross join lateral (

@@ -22,9 +22,13 @@ export const orderDays = defineRollup(import.meta.url, {
     'discounts',
     'returns',
     'net_sales',
+    'ordered_sales',
   ],
   changesWith: ['sales'],
   handsOn: 'changes',
   toBrandIf: 'exists (select from app.campaigns where brand_id = $1)',
-  names: "connection_id || ' ' || order_id",
+  names: [
+    { column: 'order_id', as: 'order_days', of: 'brand' },
+    { column: 'customer_id', as: 'customers', of: 'retailer' },
+  ],
 });

@@ -1,4 +1,4 @@
-import { defineRollup } from './define.ts';
+import { defineRollup } from '../define.ts';
 
 export const dailyCountrySales = defineRollup(import.meta.url, {
   name: 'daily_country_sales',
@@ -7,4 +7,5 @@ export const dailyCountrySales = defineRollup(import.meta.url, {
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
   measures: ['orders', 'customers', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
   changesWith: ['order_days'],
+  handsOn: 'changes',
 });
