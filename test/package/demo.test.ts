@@ -1,6 +1,7 @@
 /** The demo's parts: what it sets up, what it holds against what, and that its report fits a terminal. */
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
+import { type ForecastOfRetailer, forecastLines, wrongForecast } from '../../bin/cli/demo/forecast.ts';
 import { type Money, readMoney, wrongMoney } from '../../bin/cli/demo/money.ts';
 import { type Reached, wrongReach } from '../../bin/cli/demo/reach.ts';
 import { moneyLines, whole } from '../../bin/cli/demo/report_money.ts';
@@ -191,4 +192,20 @@ test('the report of reach says what is real, what made up, and misses a post', (
   expect(shown.join('\n')).toContain('6,000 21.49 %  3.10 %');
   expect(wrongReach(all)).toEqual([]);
   expect(wrongReach(all.slice(0, 1))).toEqual(['posts is 6990 and should be 6997']);
+});
+
+test('the report of forecasts has both errors, and misses a retailer that sells', () => {
+  const uk: ForecastOfRetailer = {
+    ...{ retailer: 'uk', made_on: '2011-12-10', cause: null, expected: '1275313', error: '0.3382' },
+    ...{ naive_error: '0.4332', coverage: '0.8118', error_of_last_30_days: null },
+  };
+  const none = { ...uk, expected: null, error: null, naive_error: null, coverage: null };
+  const club = { ...none, retailer: 'club', cause: 'no_sales' };
+  const shown = forecastLines([uk, club], 'GBP').map((line) => stripVTControlCharacters(line));
+  expect(shown[3]).toMatch(/^ {2}uk +1,275,313 +33.82 % +43.32 % +81.18 %$/);
+  expect(shown).toHaveLength(5);
+  expect(wrongForecast([uk, club])).toEqual([]);
+  expect(wrongForecast([{ ...none, cause: 'naive_is_better' }])).toEqual([
+    'sales of uk are not forecast: naive_is_better',
+  ]);
 });

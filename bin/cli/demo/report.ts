@@ -3,6 +3,7 @@ import { type Bar, barChart } from '../ui/chart.ts';
 import { count, grouped, span } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
 import type { Figures, Ranked } from './figures.ts';
+import { type ForecastOfRetailer, forecastLines } from './forecast.ts';
 import type { Money } from './money.ts';
 import type { Reached } from './reach.ts';
 import { moneyLines } from './report_money.ts';
@@ -18,6 +19,7 @@ export const ATTRIBUTIONS = [
 export type Report = Figures & {
   money: Money;
   reach: Reached[];
+  forecast: ForecastOfRetailer[];
   exact: boolean;
   steps: Step[];
   work: Work;
@@ -28,7 +30,7 @@ const BAR_WIDTH = 36;
 const NAME_WIDTH = 36;
 
 export function reportLines(report: Report): string[] {
-  const { totals, exact, months, products, countries, money, reach } = report;
+  const { totals, exact, months, products, countries, money, reach, forecast } = report;
   return [
     '',
     bold('A year of giftware'),
@@ -41,6 +43,7 @@ export function reportLines(report: Report): string[] {
     ...chart('Countries', countries, totals.currency),
     ...moneyLines(money),
     ...reachLines(reach),
+    ...forecastLines(forecast, totals.currency),
     ...workLines(report),
     '',
     ...ATTRIBUTIONS,

@@ -2,7 +2,7 @@
 import { grouped } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
 import { KNOWN_POSTS, type Reached, wrongReach } from './reach.ts';
-import { table } from './table.ts';
+import { percent, table } from './table.ts';
 
 const COLUMNS: Record<string, (row: Reached) => string> = {
   delivered: ({ delivered }) => grouped(delivered),
@@ -27,11 +27,4 @@ export function reachLines(reached: readonly Reached[]): string[] {
     ...table([['', ...Object.keys(COLUMNS)], ...rows]),
     `  ${wrongReach(reached).length === 0 ? green(posts) : red('posts or letters are missing')}`,
   ];
-}
-
-/** Works on the text, so that nothing passes through a float. */
-function percent(rate: string | null): string {
-  if (rate === null) return '';
-  const digits = rate.replace('.', '').replace(/^0+(?=\d{3})/, ''); // four places
-  return `${digits.slice(0, -2)}.${digits.slice(-2)} %`;
 }

@@ -7,6 +7,7 @@ import type { Cli } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { DemoDiffers } from '../ui/errors.ts';
 import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
+import { readForecast, wrongForecast } from './forecast.ts';
 import { readMoney, wrongMoney } from './money.ts';
 import { readReach, wrongReach } from './reach.ts';
 import { ATTRIBUTIONS, reportLines } from './report.ts';
@@ -30,16 +31,16 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
   const { id } = giftware.brand;
-  const [figures, money, reach] = await steps.run('figures: read from bi', () =>
-    Promise.all([readFigures(db, id), readMoney(db, id), readReach(db, id)]),
+  const [figures, money, reach, forecast] = await steps.run('figures: read from bi', () =>
+    Promise.all([readFigures(db, id), readMoney(db, id), readReach(db, id), readForecast(db, id)]),
   );
   const wrong = differences(figures.totals);
-  const shown = { ...figures, exact: wrong.length === 0, money, reach, work, steps: steps.done };
+  const shown = { ...figures, exact: wrong.length === 0, money, reach, forecast, work, steps: steps.done };
   const where = { database: placeOf(session.url), attribution: ATTRIBUTIONS };
   cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
     reportLines({ ...shown, embedded }),
   );
-  wrong.push(...wrongMoney(money), ...wrongReach(reach));
+  wrong.push(...wrongMoney(money), ...wrongReach(reach), ...wrongForecast(forecast));
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
 }

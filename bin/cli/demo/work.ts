@@ -10,6 +10,7 @@ import { pendingRollups } from '../shared/rollups_pending.ts';
 import { enqueueSyncs } from '../sync/enqueue.ts';
 import { DemoFailed } from '../ui/errors.ts';
 import { startProgress } from '../ui/progress.ts';
+import { enqueueForecasts } from './forecast.ts';
 import type { Giftware } from './setup.ts';
 import type { Steps } from './steps.ts';
 
@@ -44,6 +45,9 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
       await untilDone(place, pending);
     }
   });
+  await steps.run('forecast: four weeks of each retailer', async () =>
+    untilDone(place, await enqueueForecasts(db, { brandId: brand.id, now })),
+  );
   const { ms = 1 } = steps.done.find(({ step }) => step === syncName) ?? {};
   const done = await recorded(db, brand.id, before);
   return { ...done, rows_per_second: Math.round(done.rows_read / (ms / 1000)) };
