@@ -3,9 +3,10 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { claimMarks, dropMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
+import { tellFinal } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
-import { type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
+import { LOGGED_MAX, type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
@@ -52,17 +53,20 @@ export const rollup = defineTask({
     from === undefined ? `${brandId}:${retailerId ?? 'brand'}` : undefined,
   attempts: 8,
   timeoutSeconds: 3_600,
-  async run(payload, { db, signal, now, log, progress, services: { rollups = ours } }) {
+  async run(payload, { job, db, signal, now, log, progress, services: { rollups = ours } }) {
     const counting = rollups.flatMap(({ counts }) => counts ?? []);
-    const which = { ...payload, rollups, instant: now() };
+    const which = { ...payload, rollups, instant: now(), job, loggedMax: LOGGED_MAX };
     const total = { days: 0, written: 0, deleted: 0 };
     let objects = 0;
     let wrong = 0;
+    let restated = 0;
     const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
     for await (const batch of batches(which, db.transaction, signal)) {
       total.days += batch.days;
       objects += batch.objects;
       wrong += batch.wrong;
+      restated += batch.restated;
+      which.loggedMax = Math.max(LOGGED_MAX - restated, 0);
       total.written += batch.written;
       total.deleted += batch.deleted;
       for (const [as, rows] of Object.entries(batch.counted)) counted[as] = (counted[as] ?? 0) + rows;
@@ -74,13 +78,14 @@ export const rollup = defineTask({
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
     if (wrong > 0)
       log.error({ brandId, retailerId, sums: wrong }, 'sums differ from those that they must equal');
-    return { ...total, ...(objects > 0 && { objects }), ...(wrong > 0 && { wrong }), ...counted };
+    const rare = { objects, wrong, restated };
+    return { ...total, ...Object.fromEntries(Object.entries(rare).filter(([, n]) => n > 0)), ...counted };
   },
 });
 
 type Transaction = <T>(fn: (tx: Tx) => Promise<T>) => Promise<T>;
 
-type Which = Payload & { rollups: readonly Rollup[]; instant: Date };
+type Which = Payload & { rollups: readonly Rollup[]; instant: Date; job: string; loggedMax: number };
 
 async function* batches(which: Which, transaction: Transaction, signal: AbortSignal) {
   const ranges = chunksOf(daysBetween(which.from, which.to), BATCH_DAYS_MAX);
@@ -96,8 +101,8 @@ async function* batches(which: Which, transaction: Transaction, signal: AbortSig
     if (batch.days + batch.objects === 0) return;
     yield batch;
   }
-  const { rollups: _, instant: __, ...payload } = which;
-  await transaction((tx) => enqueue(tx, rollup, payload)); // another job does the rest, with a timeout of its own
+  const { brandId, retailerId, now } = which;
+  await transaction((tx) => enqueue(tx, rollup, { brandId, retailerId, ...(now && { now }) })); // another job does the rest, with a timeout of its own
 }
 
 /**
@@ -113,12 +118,13 @@ async function carry(tx: Tx, which: Which, isAfterRange: boolean) {
        and (marked_at = $3 or subject = any ($4)) limit 1`,
     [brandId, retailerId, instant, [...rollups.map(({ name }) => name), ...namedByRetailers(rollups)]],
   );
+  await tellFinal(tx, { brandId, retailerId, now: instant });
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;
 }
 
 async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
-  const { brandId, retailerId, instant, rollups } = which;
+  const { brandId, retailerId, instant, rollups, job, loggedMax } = which;
   const limits = { days: BATCH_DAYS_MAX, objects: BATCH_OBJECTS_MAX };
   // Many objects touch the same days, and many days name the same objects.
   const late = {
@@ -127,15 +133,18 @@ async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
   };
   const marks = await claimMarks(tx, brandId, retailerId, limits, { late, rollups });
   const isMoreWaiting = marks.filter(({ object }) => object).length >= BATCH_OBJECTS_MAX;
-  const batch = await runMarked(tx, rollups, { brandId, retailerId, marks, isMoreWaiting, now: instant });
+  const target = { brandId, retailerId, now: instant, job, loggedMax };
+  const batch = await runMarked(tx, rollups, { ...target, marks, isMoreWaiting });
+  if (batch.days + batch.objects === 0) await tellFinal(tx, { brandId, retailerId, now: instant });
   await enqueueBrand(tx, which, batch);
   return batch;
 }
 
 async function rebuildRange(tx: Tx, which: Which, days: readonly string[]): Promise<Batch> {
-  const { brandId, retailerId, instant, rollups } = which;
-  await dropMarks(tx, brandId, retailerId, days, rollups);
-  const rebuilt = await runRollups(tx, rollups, { brandId, retailerId, days, now: instant });
+  const { brandId, retailerId, instant, rollups, job, loggedMax } = which;
+  const marks = await dropMarks(tx, brandId, retailerId, days, rollups);
+  const target = { brandId, retailerId, now: instant, job, loggedMax };
+  const rebuilt = await runRollups(tx, rollups, { ...target, days, marks });
   await enqueueBrand(tx, which, rebuilt);
   return { ...rebuilt, days: days.length };
 }

@@ -108,7 +108,7 @@ export async function setWindow(
   const { slug: target, hours: before } = only(rows);
   if (before === hours) return;
   await tx.query('update app.brands set attribution_hours = $2 where id = $1', [brandId, hours]);
-  await markLinks(tx, brandId);
+  await markLinks(tx, brandId, { cause: 'changed_definition' });
   const change = { before: { hours: before }, after: { hours } };
   await recordAction(tx, { action: 'campaigns.window', brandId, target, ...change, actor });
 }
@@ -118,7 +118,9 @@ async function lockCampaigns(tx: Tx, brandId: string): Promise<void> {
   await tx.query('select from app.brands where id = $1 for no key update', [brandId]);
 }
 
+/** Figures that begin, or end, were told to nobody or are no more: no day of them is a restatement. */
 async function markOrderDays(tx: Tx, brandId: string): Promise<void> {
+  await tx.query(`delete from ops.final_days where brand_id = $1 and figures = 'campaigns'`, [brandId]);
   await tx.query(
     `insert into ops.marks (brand_id, subject, day, marked_at)
      select distinct brand_id, 'campaigns', day, now() from agg.order_days where brand_id = $1`,

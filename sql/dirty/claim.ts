@@ -53,29 +53,31 @@ async function claim(tx: Tx, brandId: string, owner: Owner, { of, limit, late }:
        order by ${of}
        for update skip locked
      ), claimed as (
-       delete from ops.marks where ctid = any (array(select ctid from seen)) returning subject, ${of}
+       delete from ops.marks where ctid = any (array(select ctid from seen)) returning subject, ${of}, cause
      )
-     select distinct ${of}, subject from claimed order by ${of}, subject`,
+     select distinct ${of}, subject, cause from claimed order by ${of}, subject, cause`,
     [brandId, owner, limit, late],
   );
   return rows;
 }
 
-/** Drops the marks of days that are computed in any case; otherwise like `claimMarks`. */
+/** Takes the marks of days that are computed in any case; otherwise like `claimMarks`. */
 export async function dropMarks(
   tx: Tx,
   brandId: string,
   owner: Owner,
   days: readonly string[],
   rollups?: readonly Rollup[],
-): Promise<void> {
+): Promise<Mark[]> {
   await begin(tx, brandId, owner, rollups);
-  await tx.query(
+  const { rows } = await tx.query<Mark>(
     `delete from ops.marks where ctid = any (array(
        select ctid from ops.marks where brand_id = $1 and ${isOf(owner)} and day = any ($3::date[])
-       for update skip locked))`,
+       for update skip locked))
+     returning subject, day, cause`,
     [brandId, owner, days],
   );
+  return rows;
 }
 
 async function begin(

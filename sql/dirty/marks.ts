@@ -7,10 +7,11 @@
  */
 import type { Tx } from '../db/pool.ts';
 import type { ColumnType, Table } from '../load/table.ts';
+import type { Cause } from '../rollups/causes.ts';
 import type { Subject } from './subject.ts';
 
-/** Of a day, or of an object. */
-export type Mark = { subject: Subject; day?: string | null; object?: string | null };
+/** Of a day, or of an object. Who marks may know why. */
+export type Mark = { subject: Subject; day?: string | null; object?: string | null; cause?: Cause | null };
 
 /** A retailer, or null for the brand as a whole. */
 export type Owner = string | null;
@@ -41,19 +42,20 @@ export async function markPartitions(
   const { rowCount } = await tx.query({
     name: 'mark partitions',
     text: `
-      insert into ops.marks (brand_id, retailer_id, subject, day, object, marked_at)
-      select $1::uuid, o.owner, touched.subject, touched.day, touched.object, $9::timestamptz
+      insert into ops.marks (brand_id, retailer_id, subject, day, object, cause, marked_at)
+      select $1::uuid, o.owner, touched.subject, touched.day, touched.object, touched.cause, $9::timestamptz
       from unnest($2::uuid[]) as o (owner)
       cross join (
-        select subject, day, object from unnest($3::text[], $4::date[], $5::text[]) as m (subject, day, object)
+        select * from unnest($3::text[], $4::date[], $5::text[], $10::text[]) as m (subject, day, object, cause)
         union
-        select subject, (instant at time zone $8)::date, null
+        select subject, (instant at time zone $8)::date, null, null
         from unnest($6::text[], $7::timestamptz[]) as i (subject, instant)
       ) touched`,
     values: [
       ...[brandId, owners, marks.map(({ subject }) => subject)],
       ...[marks.map(({ day }) => day ?? null), marks.map(({ object }) => object ?? null)],
       ...[times.map(({ subject }) => subject), times.map(({ at }) => at), timeZone, now],
+      marks.map(({ cause }) => cause ?? null),
     ],
   });
   return rowCount ?? 0;
@@ -122,6 +124,8 @@ export type MarkAll = {
   /** Days of each of these zones. */
   timeZones: readonly string[];
   tables: readonly Table[];
+  /** Why everything changes. */
+  cause: Cause;
   now: Date;
 };
 
@@ -134,6 +138,7 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
     alsoRetailers = [],
     owners = null,
     timeZones,
+    cause,
     now,
   } = all;
   const names = { zone: 'z.time_zone', connection: 'c.id' };
@@ -150,8 +155,8 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
   if (touched.length === 0) return 0;
   const { rows } = await tx.query<{ days: number }>(
     `with marked as (
-       insert into ops.marks (brand_id, retailer_id, subject, day, object, marked_at)
-       select distinct $1::uuid, r.id, i.subject, i.day, i.object, $5::timestamptz
+       insert into ops.marks (brand_id, retailer_id, subject, day, object, cause, marked_at)
+       select distinct $1::uuid, r.id, i.subject, i.day, i.object, $8, $5::timestamptz
        from app.connections c
        cross join unnest($3::text[]) as z (time_zone)
        cross join lateral (${touched.join(' union all ')}) as i (subject, day, object)
@@ -169,7 +174,7 @@ export async function markAllDays(tx: Tx, all: MarkAll): Promise<number> {
        returning retailer_id, day
      )
      select count(distinct (retailer_id, day)) filter (where day is not null) as days from marked`,
-    [brandId, connectionId, timeZones, alsoRetailers, now, part, owners],
+    [brandId, connectionId, timeZones, alsoRetailers, now, part, owners, cause],
   );
   return rows[0]?.days ?? 0;
 }

@@ -116,8 +116,8 @@ export async function markRatedOfBrand(
   for (const { writes, of, keepsRates } of rollups)
     if (of === 'brand' && keepsRates)
       await tx.query(
-        `insert into ops.marks (brand_id, subject, day, marked_at)
-         select distinct $1::uuid, 'fx', day, $2::timestamptz from ${writes} where brand_id = $1`,
+        `insert into ops.marks (brand_id, subject, day, cause, marked_at)
+         select distinct $1::uuid, 'fx', day, 'changed_definition', $2::timestamptz from ${writes} where brand_id = $1`,
         [brandId, now],
       );
 }

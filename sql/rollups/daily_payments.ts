@@ -1,3 +1,4 @@
+import { moves } from './causes.ts';
 import { defineRollup } from './define.ts';
 
 export const dailyPayments = defineRollup(import.meta.url, {
@@ -27,4 +28,7 @@ export const dailyPayments = defineRollup(import.meta.url, {
     'other_balances',
   ],
   changesWith: ['payments'],
+  causes: {
+    late_refund: `${moves('refunds', 'refund_amount')} and not (${moves('charges', 'charge_amount')})`,
+  },
 });

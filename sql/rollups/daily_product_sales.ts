@@ -1,3 +1,4 @@
+import { moves, rises } from './causes.ts';
 import { defineRollup } from './define.ts';
 
 export const dailyProductSales = defineRollup(import.meta.url, {
@@ -16,4 +17,10 @@ export const dailyProductSales = defineRollup(import.meta.url, {
     'units_without_cost',
   ],
   changesWith: ['sales', 'costs'],
+  causes: {
+    late_order: rises('orders'),
+    edited_order: moves('orders', 'units', 'gross_sales', 'discounts'),
+    late_refund: moves('returns', 'units_returned'),
+    changed_cost: moves('cost_of_goods', 'units_without_cost'),
+  },
 });

@@ -1,3 +1,4 @@
+import { moves, rises } from './causes.ts';
 import { defineRollup } from './define.ts';
 
 export const dailySales = defineRollup(import.meta.url, {
@@ -31,6 +32,11 @@ export const dailySales = defineRollup(import.meta.url, {
     'fx_cause',
   ],
   changesWith: ['sales', 'fx'],
+  causes: {
+    late_order: rises('orders'),
+    edited_order: moves('orders', 'units', 'gross_sales', 'discounts'),
+    late_refund: moves('returns', 'units_returned', 'refunded_money'),
+  },
   keepsRates: true,
   counts: {
     column: 'unclassified_rows',

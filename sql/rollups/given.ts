@@ -1,5 +1,5 @@
 /**
- * Rollups whose rows SQL cannot select: a task computes them, and their query reads them from $5. Everything else is as
+ * Rollups whose rows SQL cannot select: a task computes them, and their query reads them from $8. Everything else is as
  * with any rollup, the merge above all: it deletes what is gone, and writes what differs. They follow no marks.
  */
 import type { Tx } from '../db/pool.ts';
@@ -20,7 +20,8 @@ export async function mergeGiven(
   { name, sql }: Rollup,
   { brandId, retailerId, days, rows: given, now }: GivenRows,
 ): Promise<{ written: number; deleted: number }> {
-  const values = [brandId, days.map(() => retailerId), days, now, JSON.stringify(given)];
+  const causes = days.map(() => null);
+  const values = [brandId, days.map(() => retailerId), days, now, causes, null, 0, JSON.stringify(given)];
   const { rows } = await tx.query<{ written: number; deleted: number }>(sql, values);
   const [answer] = rows;
   if (answer === undefined) throw new TypeError(`the merge of ${name} gave no row`);

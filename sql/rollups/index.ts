@@ -7,15 +7,15 @@ import { monthlyCountrySales } from './countries/monthly_country_sales.ts';
 import { customerCohorts } from './customers/customer_cohorts.ts';
 import { customerMonths } from './customers/customer_months.ts';
 import { customerValue } from './customers/customer_value.ts';
-import { dailyMrr } from './daily_mrr.ts';
 import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { dailyEmail } from './email/daily_email.ts';
+import { dailyMrr } from './mrr/daily_mrr.ts';
+import { subscriptionStates } from './mrr/subscription_states.ts';
 import { inOrder } from './rollup.ts';
 import { dailySocial } from './social/daily_social.ts';
 import { socialPosts } from './social/social_posts.ts';
-import { subscriptionStates } from './subscription_states.ts';
 
 /** All rollups, in running order. */
 export const rollups = inOrder([

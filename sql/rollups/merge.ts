@@ -7,25 +7,21 @@
  * each stored row with each fresh one. Obsolete rows are deleted by ctid, which another brand's row in another
  * partition of the table may share: so the brand is compared too, in a form that no index serves.
  */
+import type { Cause } from './causes.ts';
+import {
+  causeOfRow,
+  firstCause,
+  isRestated,
+  isTold,
+  logOf,
+  type Restating,
+  toldDays,
+  valuesOfRow,
+} from './restate.ts';
 import type { Periods, Rollup } from './rollup.ts';
 
-export type Merged = Pick<
-  Rollup,
-  | 'name'
-  | 'of'
-  | 'writes'
-  | 'grain'
-  | 'measures'
-  | 'object'
-  | 'periods'
-  | 'fresh'
-  | 'handsOn'
-  | 'names'
-  | 'toBrandIf'
-  | 'changed'
-  | 'counts'
-  | 'proof'
->;
+export type Merged = Restating &
+  Pick<Rollup, 'writes' | 'fresh' | 'handsOn' | 'names' | 'toBrandIf' | 'changed' | 'counts' | 'proof'>;
 
 type Partitioned = Pick<Rollup, 'of' | 'periods' | 'object'>;
 
@@ -41,24 +37,42 @@ function wantedDays({ of, periods }: Partitioned): string {
   select ${owner && 'r.id as retailer_id, '}pair.*, b.time_zone, b.reporting_currency,
          fact.day_start(pair.day, b.time_zone) as starts_at, fact.day_start(pair.next_day, b.time_zone) as ends_at
   from (
-    select distinct ${owner && 'p.retailer_id as owner_id, '}${periods ? reachedPeriods(periods) : daysAlone}
+    select distinct ${owner && 'p.retailer_id as owner_id, '}${partitionsReached(periods, MARKED)}
   ) pair
   join app.brands b on b.id = $1
   ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.owner_id'}`;
 }
 
-const MARKED_DAYS = 'unnest($2::uuid[], $3::date[]) as p (retailer_id, day)';
-const daysAlone = `p.day, p.day + 1 as next_day
-    from ${MARKED_DAYS}`;
+const MARKED = 'unnest($2::uuid[], $3::date[]) as p (retailer_id, day)';
+const MARKED_WHY = 'unnest($3::date[], $5::text[]) as p (day, why)';
 
-/** Without any zone: a day is a date. */
-function reachedPeriods({ kinds, since = 'null', ahead = 0 }: Periods): string {
-  return `k.period, begins::date as day, (begins + o.one)::date as next_day
-    from ${MARKED_DAYS}
+/** Days, or the periods that they reach. Without any zone: a day is a date. */
+function partitionsReached(periods: Periods | undefined, marked: string, also = ''): string {
+  if (periods === undefined) return `p.day, p.day + 1 as next_day${also} from ${marked}`;
+  const { kinds, since = 'null', ahead = 0 } = periods;
+  return `k.period, begins::date as day, (begins + o.one)::date as next_day${also}
+    from ${marked}
     cross join unnest('{${kinds}}'::text[]) as k (period)
     cross join lateral (select ('1 ' || k.period)::interval as one, coalesce(${since}, p.day) as since) o
     cross join lateral generate_series(
       date_trunc(k.period, o.since::timestamp), date_trunc(k.period, p.day::timestamp) + ${ahead} * o.one, o.one) as begins`;
+}
+
+/** The cause of each partition, if one is given, by names that no row has. */
+function givenCauses({ object, periods, grain }: Merged): string {
+  const why = `${firstCause('why')} as given`;
+  if (object)
+    return `select object as of_object, ${why} from unnest($3::text[], $5::text[]) as p (object, why) group by object`;
+  const [columns, key] = grain.includes('period')
+    ? ['period as of_period, day as of_day', 'period, day']
+    : ['day as of_day', 'day'];
+  return `select ${columns}, ${why}
+  from (select ${partitionsReached(periods, MARKED_WHY, ', p.why')}) p group by ${key}`;
+}
+
+function isGiven({ object, grain }: Merged): string {
+  if (object) return `g.of_object = ${nameOfObject(object)}`;
+  return `g.of_day = day${grain.includes('period') ? ' and g.of_period = period' : ''}`;
 }
 
 /** The objects $3 text[] of the retailers, in the form of marks. */
@@ -121,20 +135,26 @@ ${objects}
 ) o order by 1`;
 }
 
-/** Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days or text[] objects, $4 the instant of the run. */
+/**
+ * Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days or text[] objects, $4 the instant of the run, $5 text[] the
+ * known cause of each partition, $6 the job, $7 how many cells are logged one by one.
+ */
 export function mergeStatement(rollup: Merged): string {
   const { writes, grain, measures, counts } = rollup;
   const key = grain.filter((column) => column !== 'brand_id');
   const columns = [...key, ...measures];
   const changed = [...measures, 'computed_at'].map((column) => `${column} = excluded.${column}`);
+  const logs = isRestated(rollup);
   return `${freshQuery(rollup)}, stored as materialized (${storedRows(rollup)}
-), changes as materialized (
-  select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh${formerlyNamed(rollup)}
+), given as materialized (${givenCauses(rollup)}
+)${logs ? `, told as materialized (${toldDays(rollup)}\n)` : ''}, changes as materialized (
+  select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh${formerlyNamed(rollup)}, ${causeOfRow(rollup)} as why${logs ? `,\n    ${valuesOfRow(rollup)}` : ''}
   from stored s
   full join (select true as is_fresh, * from fresh) f using (${key})
+  left join given g on ${isGiven(rollup)}${logs ? `\n  left join told t on ${isTold(rollup)}` : ''}
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
-)${touchedPartitions(rollup)}${namedObjects(rollup)}${proofOf(rollup)}, gone as (
+)${touchedPartitions(rollup)}${namedObjects(rollup)}${proofOf(rollup)}${logs ? logOf(rollup) : ''}, gone as (
   delete from ${writes}
   where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1
@@ -143,13 +163,19 @@ export function mergeStatement(rollup: Merged): string {
   select $1, ${columns}, $4::timestamptz from changes where is_fresh
   on conflict (${grain}) do update set ${changed}
   returning 1
+), parameters as (
+  select $6::bigint, $7::int -- not every statement has another use for them
 )
 select (select count(*) from written) as written, (select count(*) from gone) as deleted,
-  ${rollup.handsOn ? '(select array_agg(partition order by partition) from touched)' : 'null'} as touched,
+  ${rollup.handsOn ? '(select array_agg(partition order by partition, why) from touched)' : 'null'} as touched,
+  ${rollup.handsOn ? '(select array_agg(why order by partition, why) from touched)' : 'null'} as causes,
   ${rollup.names ? '(select count(*)::int from named where retailer_id is null)' : '0'} as named,
   ${rollup.proof ? '(select count(*)::int from proof where expected <> found)' : '0'} as wrong,
+  ${logs ? '(select coalesce(sum(cells), 0)::int from restated)' : '0'} as restated,
   ${counts === undefined ? '0' : `(select coalesce(sum(${counts.column}), 0)::bigint from fresh)`} as counted`;
 }
+
+const GOES: Cause = 'mapping';
 
 /**
  * Marks for the brand what a retailer's rows hand on once they are gone. Parameters: $1 brand, $2 retailer, $3 the
@@ -162,12 +188,13 @@ export function markLeft(rollup: Merged): string {
   const objects = (names ?? []).filter(({ of }) => of === 'brand');
   return `with stored as materialized (${all} where brand_id = $1 and retailer_id = $2
 ), fresh as materialized (${all} where false
-), changes as materialized (select * from stored)${touched}
-insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object, day' : 'day, object'}, marked_at)
-select $1, '${name}', partition, null, $3::timestamptz from touched${objects
+), changes as materialized (select *, null as why from stored)${touched}
+insert into ops.marks (brand_id, subject, ${handsOnObjects(rollup) ? 'object, day' : 'day, object'}, cause, marked_at)
+select $1, '${name}', partition, null, '${GOES}', $3::timestamptz from touched${objects
     .map(
       ({ as, column }) => `
-union all select distinct $1, '${as}', null::date, connection_id || ' ' || ${column}, $3::timestamptz from changes`,
+union all
+select distinct $1, '${as}', null::date, connection_id || ' ' || ${column}, '${GOES}', $3::timestamptz from changes`,
     )
     .join('')}`;
 }
@@ -183,12 +210,12 @@ function namedObjects({ names, grain, toBrandIf = 'true' }: Merged): string {
   const objects = names.map(({ column, as, of }) => {
     const ids = grain.includes(column) ? `(${column})` : `(${column}), (former_${column})`;
     return `
-  select distinct $1::uuid, ${of === 'brand' ? 'null::uuid' : 'retailer_id'}, '${as}', connection_id || ' ' || n.id, $4::timestamptz
+  select distinct $1::uuid, ${of === 'brand' ? 'null::uuid' : 'retailer_id'}, '${as}', connection_id || ' ' || n.id, why, $4::timestamptz
   from changes cross join lateral (values ${ids}) n (id)
   where n.id is not null${of === 'brand' ? ` and ${toBrandIf}` : ''}`;
   });
   return `, named as (
-  insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)${objects.join('\n  union all')}
+  insert into ops.marks (brand_id, retailer_id, subject, object, cause, marked_at)${objects.join('\n  union all')}
   returning retailer_id
 )`;
 }
@@ -224,12 +251,19 @@ function touchedPartitions({ handsOn, changed, object }: Merged): string {
   if (!handsOn) return '';
   const query =
     changed === undefined
-      ? `select distinct ${object ? `connection_id || ' ' || ${object}` : 'day'} as partition from changes`
-      : `select day as partition from (${changed}
-) t`;
+      ? `select distinct ${object ? nameOfObject(object) : 'day'} as partition, why from changes`
+      : // A query that says why has the column; for others it is that of `unknown`.
+        `select distinct t.* from (select null as why) unknown
+  cross join lateral (select day as partition, why from (${changed}
+) q) t`;
   return `, touched as materialized (
 ${query}
 )`;
+}
+
+/** The object of a row, as marks name it. */
+function nameOfObject(object: string): string {
+  return `connection_id || ' ' || ${object}`;
 }
 
 function listOf(row: string, columns: readonly string[]): string {

@@ -6,6 +6,7 @@
  */
 import { coded } from '#runtime/errors.ts';
 import type { Subject } from '../dirty/subject.ts';
+import type { Cause } from './causes.ts';
 
 export type Periods = {
   /** With several kinds in one table, its grain has the kind, as `period`. Weeks are those of ISO 8601. */
@@ -77,6 +78,17 @@ export type Rollup = {
   keepsRates?: boolean;
   /** Rows that a person should know of: a column, the name of its sum in the tally, and the log message. */
   counts?: { column: string; as: string; warning: string };
+  /**
+   * What made a row differ, where its marks do not say it: the first cause whose condition of SQL holds of the stored
+   * row `s` and the fresh row `f`.
+   */
+  causes?: Partial<Record<Cause, string>>;
+  /** Columns that change for a cause of their own. */
+  causesOfColumns?: Readonly<Record<string, Cause>>;
+  /** Numbers that do not add, such as ranks and ratios: their changes are no restatements. */
+  nonAdditive?: readonly string[];
+  /** It holds what others tell, as a step to them or a sum of them: its changes are no restatements of their own. */
+  isIntermediate?: boolean;
   /** The text of `<name>.sql`. */
   fresh: string;
   /** The text of `<name>.touched.sql`. */

@@ -6,10 +6,21 @@ import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markPartitions, type Owner } from '../dirty/marks.ts';
 import type { Subject } from '../dirty/subject.ts';
+import { addCaused, type Cause, type Caused } from './causes.ts';
 import { handsOnObjects } from './merge.ts';
 import type { Rollup } from './rollup.ts';
 
-export type RollupTarget = { brandId: string; retailerId: Owner; now: Date };
+export type RollupTarget = {
+  brandId: string;
+  retailerId: Owner;
+  now: Date;
+  job?: string | undefined;
+  /** How many changed cells of final days are logged one by one; a statement with more of them is summed up. */
+  loggedMax?: number | undefined;
+};
+
+/** Bounds what a change of everything writes, such as that of a time zone. */
+export const LOGGED_MAX = 10_000;
 
 export type Rebuilt = {
   written: number;
@@ -20,6 +31,8 @@ export type Rebuilt = {
   counted: Record<string, number>;
   /** Sums that differ from those that they must equal. */
   wrong: number;
+  /** Cells of final days that have changed. */
+  restated: number;
 };
 
 /**
@@ -31,22 +44,32 @@ type Answer = {
   written: number;
   deleted: number;
   touched: string[] | null;
+  causes: (Cause | null)[] | null;
   named: number;
   wrong: number;
+  restated: number;
   counted: number;
 };
 
-/** Computes all rollups for these days. */
+/** If no mark says that its data have changed, the definition of a figure has. */
+const REBUILT: Cause = 'changed_definition';
+
+/** Computes all rollups for these days, with the marks of them, if any. */
 export async function runRollups(
   tx: Tx,
   rollups: readonly Rollup[],
-  { days, ...target }: RollupTarget & { days: readonly string[] },
+  { days, marks = [], ...target }: RollupTarget & { days: readonly string[]; marks?: readonly Mark[] },
 ): Promise<Rebuilt & { objects: number }> {
-  const all = new Set(days);
+  const all: Caused = new Map(days.map((day) => [day, REBUILT]));
+  for (const { day } of marks) if (day) all.set(day, null);
+  for (const { day, cause } of marks) if (day) addCaused(all, day, cause);
   const { rebuilt, objects } = await run(tx, rollups, target, {
-    partitionsOf: (rollup) => (rollup.object ? objectsOf(tx, rollup, target, days) : [...days]),
+    partitionsOf: async (rollup) =>
+      rollup.object
+        ? new Map((await objectsOf(tx, rollup, target, days)).map((object) => [object, REBUILT]))
+        : all,
     handOn: (rollup, touched) =>
-      handsOnObjects(rollup) ? [...touched] : touched.filter((day) => !all.has(day)),
+      handsOnObjects(rollup) ? [...touched] : touched.filter(([day]) => !all.has(day)),
   });
   return { ...rebuilt, objects: objects.size };
 }
@@ -76,12 +99,15 @@ export async function runMarked(
   rollups: readonly Rollup[],
   { marks, isMoreWaiting = false, ...target }: Marked,
 ): Promise<Rebuilt & { days: number; objects: number }> {
-  const marked = { days: new Map<Subject, Set<string>>(), objects: new Map<Subject, Set<string>>() };
-  const add = (kind: keyof typeof marked, subject: Subject, partitions: readonly string[]) =>
-    marked[kind].set(subject, new Set([...(marked[kind].get(subject) ?? []), ...partitions]));
-  for (const { subject, day, object } of marks) {
-    if (day) add('days', subject, [day]);
-    if (object) add('objects', subject, [object]);
+  const marked = { days: new Map<Subject, Caused>(), objects: new Map<Subject, Caused>() };
+  const add = (kind: keyof typeof marked, subject: Subject, [partition, cause]: Touched) => {
+    const known = marked[kind].get(subject) ?? new Map();
+    addCaused(known, partition, cause);
+    marked[kind].set(subject, known);
+  };
+  for (const { subject, day, object, cause = null } of marks) {
+    if (day) add('days', subject, [day, cause]);
+    if (object) add('objects', subject, [object, cause]);
   }
   for (const rollup of rollups) await exchange(tx, rollup, target, marked.objects);
   const handedOnMax = isMoreWaiting ? 0 : HANDED_ON_MAX;
@@ -89,10 +115,14 @@ export async function runMarked(
     partitionsOf({ object, changesWith, exchanges }) {
       const found = marked[object ? 'objects' : 'days'];
       const followed = changesWith.filter((subject) => !exchanges?.subjects.includes(subject));
-      return [...new Set(followed.flatMap((subject) => [...(found.get(subject) ?? [])]))].sort();
+      const all: Caused = new Map();
+      for (const subject of followed)
+        for (const [partition, cause] of found.get(subject) ?? []) addCaused(all, partition, cause);
+      return new Map([...all].sort(([one], [other]) => (one < other ? -1 : 1)));
     },
     handOn(rollup, touched) {
-      add(handsOnObjects(rollup) ? 'objects' : 'days', rollup.name, touched.slice(0, handedOnMax));
+      const kind = handsOnObjects(rollup) ? 'objects' : 'days';
+      for (const one of touched.slice(0, handedOnMax)) add(kind, rollup.name, one);
       return touched.slice(handedOnMax);
     },
   });
@@ -108,19 +138,20 @@ async function exchange(
   tx: Tx,
   { of, exchanges, reached }: Rollup,
   { brandId, retailerId, now }: RollupTarget,
-  marked: ReadonlyMap<Subject, ReadonlySet<string>>,
+  marked: ReadonlyMap<Subject, Caused>,
 ): Promise<void> {
   if (exchanges === undefined || (of === 'brand') !== (retailerId === null)) return;
   for (const subject of exchanges.subjects) {
-    const named = [...(marked.get(subject) ?? [])];
-    if (named.length === 0) continue;
-    await followIndexes(tx);
-    await tx.query(
-      `insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)
-       select distinct $1::uuid, $3::uuid, $4, o.connection_id || ' ' || o.object, $5::timestamptz
-       from (${reached?.[subject]}) o`,
-      [brandId, named, retailerId, exchanges.as, now],
-    );
+    const byCause = Map.groupBy(marked.get(subject) ?? [], ([, cause]) => cause);
+    for (const [cause, named] of byCause) {
+      await followIndexes(tx);
+      await tx.query(
+        `insert into ops.marks (brand_id, retailer_id, subject, object, cause, marked_at)
+         select distinct $1::uuid, $3::uuid, $4, o.connection_id || ' ' || o.object, $6, $5::timestamptz
+         from (${reached?.[subject]}) o`,
+        [brandId, named.map(([object]) => object), retailerId, exchanges.as, now, cause],
+      );
+    }
   }
 }
 
@@ -135,16 +166,21 @@ async function isWanted(tx: Tx, brandId: string, { toBrandIf }: Rollup): Promise
 /** The objects of a statement: those of many days may be very many. */
 const OBJECTS_AT_ONCE = 5_000;
 
-function chunksOf(objects: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(objects.length / OBJECTS_AT_ONCE) }, (_, index) =>
-    objects.slice(index * OBJECTS_AT_ONCE, (index + 1) * OBJECTS_AT_ONCE),
+function chunksOf(objects: Caused): Caused[] {
+  const all = [...objects];
+  return Array.from(
+    { length: Math.ceil(all.length / OBJECTS_AT_ONCE) },
+    (_, index) => new Map(all.slice(index * OBJECTS_AT_ONCE, (index + 1) * OBJECTS_AT_ONCE)),
   );
 }
 
+/** A partition, and why it must be computed again. */
+type Touched = [partition: string, cause: Cause | null];
+
 type Plan = {
-  partitionsOf(rollup: Rollup): string[] | Promise<string[]>;
+  partitionsOf(rollup: Rollup): Caused | Promise<Caused>;
   /** Returns the touched partitions that wait for another claim. */
-  handOn(rollup: Rollup, touched: readonly string[]): string[];
+  handOn(rollup: Rollup, touched: readonly Touched[]): Touched[];
 };
 
 type Ran = { rebuilt: Rebuilt; days: Set<string>; objects: Set<string> };
@@ -153,15 +189,15 @@ type Ran = { rebuilt: Rebuilt; days: Set<string>; objects: Set<string> };
 async function run(
   tx: Tx,
   rollups: readonly Rollup[],
-  { brandId, retailerId, now }: RollupTarget,
+  target: RollupTarget,
   { partitionsOf, handOn }: Plan,
 ): Promise<Ran> {
   const ran: Ran = {
-    rebuilt: { written: 0, deleted: 0, ofBrand: 0, counted: {}, wrong: 0 },
+    rebuilt: { written: 0, deleted: 0, ofBrand: 0, counted: {}, wrong: 0, restated: 0 },
     days: new Set(),
     objects: new Set(),
   };
-  const { rebuilt } = ran;
+  const { brandId, retailerId, now } = target;
   const left: Mark[] = [];
   const ofBrand: Mark[] = [];
   const readByBrand = new Set(rollups.flatMap(({ of, changesWith }) => (of === 'brand' ? changesWith : [])));
@@ -169,33 +205,50 @@ async function run(
   for (const rollup of rollups) {
     if ((rollup.of === 'brand') !== (retailerId === null)) continue;
     const partitions = await partitionsOf(rollup);
-    if (partitions.length === 0) continue;
+    if (partitions.size === 0) continue;
     const isForBrand =
       retailerId !== null && readByBrand.has(rollup.name) && (await isWanted(tx, brandId, rollup));
-    const touched = new Set<string>();
-    for (const some of rollup.object ? chunksOf(partitions) : [partitions]) {
-      const { rows } = await tx.query<Answer>(rollup.sql, [brandId, some.map(() => retailerId), some, now]);
-      const [answer] = rows;
-      if (answer === undefined) throw new TypeError(`the merge of ${rollup.name} gave no row`);
-      rebuilt.written += answer.written;
-      rebuilt.deleted += answer.deleted;
-      rebuilt.ofBrand += answer.named;
-      rebuilt.wrong += answer.wrong;
-      if (rollup.counts)
-        rebuilt.counted[rollup.counts.as] = (rebuilt.counted[rollup.counts.as] ?? 0) + answer.counted;
-      for (const one of answer.touched ?? []) touched.add(one);
-    }
-    for (const one of partitions) ran[rollup.object ? 'objects' : 'days'].add(one);
-    const toMark = (one: string) => ({
-      subject: rollup.name,
+    const touched: Caused = new Map();
+    for (const some of rollup.object ? chunksOf(partitions) : [partitions])
+      await merge(tx, rollup, target, { some, rebuilt: ran.rebuilt, touched });
+    for (const one of partitions.keys()) ran[rollup.object ? 'objects' : 'days'].add(one);
+    const toMark = ([one, cause]: Touched) => ({
+      ...{ subject: rollup.name, cause },
       [handsOnObjects(rollup) ? 'object' : 'day']: one,
     });
-    for (const one of handOn(rollup, [...touched].sort())) left.push(toMark(one));
+    const inOrder = [...touched].sort(([one], [other]) => (one < other ? -1 : 1));
+    for (const one of handOn(rollup, inOrder)) left.push(toMark(one));
     if (isForBrand) for (const one of touched) ofBrand.push(toMark(one));
   }
   const mark = (owner: Owner, marks: readonly Mark[]) =>
     markPartitions(tx, { brandId, owners: [owner], timeZone: 'UTC', now }, { marks });
   await mark(retailerId, left);
-  rebuilt.ofBrand += await mark(null, ofBrand);
+  ran.rebuilt.ofBrand += await mark(null, ofBrand);
   return ran;
+}
+
+type Merging = { some: Caused; rebuilt: Rebuilt; touched: Caused };
+
+/** One statement; adds what it did. */
+async function merge(
+  tx: Tx,
+  { name, sql, counts }: Rollup,
+  { brandId, retailerId, now, job, loggedMax = LOGGED_MAX }: RollupTarget,
+  { some, rebuilt, touched }: Merging,
+): Promise<void> {
+  const partitions = [...some.keys()];
+  const owners = partitions.map(() => retailerId);
+  const logged = Math.max(loggedMax - rebuilt.restated, 0);
+  const values = [brandId, owners, partitions, now, [...some.values()], job ?? null, logged];
+  const { rows } = await tx.query<Answer>(sql, values);
+  const [answer] = rows;
+  if (answer === undefined) throw new TypeError(`the merge of ${name} gave no row`);
+  rebuilt.written += answer.written;
+  rebuilt.deleted += answer.deleted;
+  rebuilt.ofBrand += answer.named;
+  rebuilt.wrong += answer.wrong;
+  rebuilt.restated += answer.restated;
+  if (counts) rebuilt.counted[counts.as] = (rebuilt.counted[counts.as] ?? 0) + answer.counted;
+  for (const [index, one] of (answer.touched ?? []).entries())
+    addCaused(touched, one, answer.causes?.[index]);
 }

@@ -89,7 +89,7 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   const before = await lockBrand(tx, change.brandId);
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
-  await markLinks(tx, before.id); // credits keep the days of touches
+  await markLinks(tx, before.id, { cause: 'changed_definition' }); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];
   return markChange(tx, before, change, { action: 'brands.time_zone', after: { timeZone } }, zones);
 }
@@ -115,7 +115,9 @@ async function markChange(
   { action, after }: { action: string; after: Partial<Brand> },
   timeZones: readonly string[],
 ): Promise<Marked> {
-  const days = await markAllDays(tx, { brandId: brand.id, timeZones, tables, now });
+  const days = await markAllDays(tx, {
+    ...{ brandId: brand.id, timeZones, tables, cause: 'changed_definition', now },
+  });
   await markRatedOfBrand(tx, brand.id, now, rollups);
   const before = Object.fromEntries(Object.keys(after).map((field) => [field, brand[field as keyof Brand]]));
   await recordAction(tx, { action, brandId: brand.id, target: brand.slug, before, after, actor });

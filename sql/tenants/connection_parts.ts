@@ -156,7 +156,7 @@ async function markPart(
 ): Promise<Marked> {
   const owners: Owner[] = [...new Set([retailerGoes ? null : from, to, null])];
   const all = { brandId, connectionId, part, owners, timeZones: [time_zone], tables, now };
-  const days = await markAllDays(tx, all);
+  const days = await markAllDays(tx, { ...all, cause: 'mapping' });
   await recordAction(tx, {
     action: to === null ? 'connections.unmap' : 'connections.map',
     ...{ brandId, target: name, details: { part }, actor },

@@ -21,8 +21,8 @@ export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number
     retailerId,
   ]);
   const alsoRetailers = from === null ? [] : [from];
-  const timeZones = [before.time_zone];
-  const days = await markAllDays(tx, { brandId, connectionId, alsoRetailers, timeZones, tables, now });
+  const moved = { brandId, connectionId, alsoRetailers, timeZones: [before.time_zone], tables, now };
+  const days = await markAllDays(tx, { ...moved, cause: 'mapping' });
   await recordAction(tx, {
     ...{ action: 'connections.move', brandId, target: before.name, actor },
     ...{ before: { retailerId: from }, after: { retailerId } },

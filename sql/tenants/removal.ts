@@ -91,7 +91,7 @@ export async function beginRemoval(
   const alsoRetailers = from === null ? [] : [from];
   const owners = level === 'brand' ? await ownersOf(tx, { brandId, connectionId }) : alsoRetailers;
   const target = { brandId, connectionId, alsoRetailers, timeZones: [time_zone], tables, now };
-  return { days: await markAllDays(tx, target), retailerIds: owners };
+  return { days: await markAllDays(tx, { ...target, cause: 'mapping' }), retailerIds: owners };
 }
 
 type Named = { name: string; brand: string };

@@ -116,7 +116,7 @@ test('a rollup that is at work while rates are published compares its rows by it
   await lockRollup(rolling.tx, brand.id, retailer.id);
   await db.transaction(publish);
   expect(await claimMarks(rolling.tx, brand.id, retailer.id, { days: 10, objects: 10 })).toEqual([
-    { subject: 'fx', day },
+    { subject: 'fx', day, cause: null },
   ]);
 });
 

@@ -134,7 +134,9 @@ test('a change of zone that only updates the brand does not wait, and misses wha
   await db.transaction(async (tx) => {
     await tx.query("update app.brands set time_zone = 'Pacific/Auckland' where id = $1", [shop.brand.id]);
     const timeZones = ['Europe/London', 'Pacific/Auckland'];
-    await markAllDays(tx, { brandId: shop.brand.id, timeZones, tables: thingTables, now });
+    await markAllDays(tx, {
+      ...{ brandId: shop.brand.id, timeZones, tables: thingTables, cause: 'changed_definition', now },
+    });
   });
   await loading.commit();
   expect(await bench.marked()).toEqual(['2024-05-01']); // the day of the new zone is lost

@@ -80,9 +80,9 @@ test('a subscription makes its own states anew, and a day its figures of those t
   const now = new Date('2025-01-01T00:00:00Z');
   await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId, days, now }));
   await db.query('vacuum analyze');
-  const values = [brandId, [retailerId], [DAY], now];
+  const values = [brandId, [retailerId], [DAY], now, [null], null, 0];
 
-  const one = [brandId, [retailerId], [objectOf(connectionId, 's500')], now];
+  const one = [brandId, [retailerId], [objectOf(connectionId, 's500')], now, [null], null, 0];
   const states = await readsOf(db, 'subscription_states', one);
   expect(states.length).toBeGreaterThan(0);
   expect(Math.max(...states.map(({ rows }) => rows))).toBe(1);

@@ -67,7 +67,16 @@ async function aLongHistory(db: TestDb): Promise<{ brandId: string; retailerIds:
     const all = await db.column(
       "select day::date from generate_series('2024-01-01'::date, '2024-10-26', interval '1 day') day",
     );
-    await db.query(dailyPayments.sql, [brand.id, all.map(() => retailerId), all, new Date()]);
+    const causes = all.map(() => null);
+    await db.query(dailyPayments.sql, [
+      brand.id,
+      all.map(() => retailerId),
+      all,
+      new Date(),
+      causes,
+      null,
+      0,
+    ]);
   }
   await db.query('vacuum analyze');
   return { brandId: brand.id, retailerIds };
@@ -82,7 +91,7 @@ beforeAll(async () => {
 }, 120_000);
 
 test('the rollup of one day reads the rows of that day', async () => {
-  const values = [history.brandId, [history.retailerIds[0]], [DAY], new Date()];
+  const values = [history.brandId, [history.retailerIds[0]], [DAY], new Date(), [null], null, 0];
   const reads = await readsOf(db, dailyPayments.sql, values);
   // Rows of a node are told as a rounded mean of its loops.
   expect(reads.get('stripe_balance_transactions')).toBeLessThanOrEqual(PER_DAY);

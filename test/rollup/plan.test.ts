@@ -57,7 +57,7 @@ afterAll(() => opened.disposeAsync());
 test.each(ofSales.map((rollup) => [rollup.name, rollup] as const))(
   '%s of one day reads the rows of that day, whatever else there is',
   async (_, { sql }) => {
-    const values = [shop.brand.id, [shop.retailer.id], ['2024-05-05'], new Date()];
+    const values = [shop.brand.id, [shop.retailer.id], ['2024-05-05'], new Date(), [null], null, 0];
     const [plan] = await db.column(`explain (analyze, format json) ${sql}`, values);
     const [{ Plan: root }] = plan as [{ Plan: Plan }];
     const reads = nodes(root).filter((node) => node['Relation Name']?.startsWith('shopify_'));

@@ -99,7 +99,10 @@ const machineWorks: [string, Work][] = [
   [
     'days of all that is stored',
     (tx, { brandId, shopId }) =>
-      markAllDays(tx, { brandId, connectionId: shopId, timeZones: ['UTC'], tables: orderTables, now: NOW }),
+      markAllDays(tx, {
+        ...{ brandId, connectionId: shopId, timeZones: ['UTC'], tables: orderTables },
+        ...{ cause: 'mapping', now: NOW },
+      }),
   ],
   [
     'a page of orders that are stored in another form',

@@ -53,7 +53,9 @@ async function recomputed(db: Db, { id: brandId, timeZone }: Brand, { id: connec
   const tables: Table[] = streams.flatMap((stream) => [...stream.tables]);
   const now = new Date();
   return attempt(db, true, async (tx) => {
-    const days = await markAllDays(tx, { brandId, connectionId, timeZones: [timeZone], tables, now });
+    const days = await markAllDays(tx, {
+      ...{ brandId, connectionId, timeZones: [timeZone], tables, cause: 'mapping', now },
+    });
     return { days, figures: (await daily(tx, DAYS_MARKED, [brandId, now])).figures };
   });
 }

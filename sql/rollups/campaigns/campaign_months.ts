@@ -17,4 +17,5 @@ export const campaignMonths = defineRollup(import.meta.url, {
   ],
   periods: { kinds: ['month'] },
   changesWith: ['daily_campaigns'],
+  isIntermediate: true,
 });

@@ -20,5 +20,6 @@ export const dailyCampaigns = defineRollup(import.meta.url, {
   changesWith: ['sales', 'order_days', 'order_credits', 'campaigns', 'fx'],
   handsOn: 'changes',
   keepsRates: true,
+  causesOfColumns: { spend: 'changed_spend' },
   isProved: true,
 });

@@ -1,5 +1,5 @@
 -- The days of the orders, and those of the touches that they are credited to now and were before.
-select d.day
+select d.day, c.why
 from changes c
 cross join lateral (
   select day from agg.order_days
@@ -7,8 +7,8 @@ cross join lateral (
   order by order_id
 ) d
 union
-select s.day from changes c join stored s using (connection_id, order_id)
+select s.day, c.why from changes c join stored s using (connection_id, order_id)
 union
-select s.touched_on from changes c join stored s using (connection_id, order_id)
+select s.touched_on, c.why from changes c join stored s using (connection_id, order_id)
 union
-select f.touched_on from changes c join fresh f using (connection_id, order_id)
+select f.touched_on, c.why from changes c join fresh f using (connection_id, order_id)

@@ -23,4 +23,8 @@ export const orderCredits = defineRollup(import.meta.url, {
   changesWith: ['order_days', 'credits', 'links', 'clicks', 'post_campaigns'],
   exchanges: { as: 'credits', subjects: ['links', 'clicks', 'post_campaigns'] },
   handsOn: 'query',
+  // An order's own code is there from its beginning, so what comes later to a known order is a touch.
+  causes: {
+    added_touch: `(s.campaign_id, s.touch_kind, s.touch, s.touched_at) is distinct from (f.campaign_id, f.touch_kind, f.touch, f.touched_at)`,
+  },
 });

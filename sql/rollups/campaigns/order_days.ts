@@ -1,3 +1,4 @@
+import { moves } from '../causes.ts';
 import { defineRollup } from '../define.ts';
 
 export const orderDays = defineRollup(import.meta.url, {
@@ -25,6 +26,12 @@ export const orderDays = defineRollup(import.meta.url, {
     'ordered_sales',
   ],
   changesWith: ['sales'],
+  isIntermediate: true,
+  causes: {
+    late_order: 's.is_placed is not true and f.is_placed',
+    edited_order: moves('units', 'gross_sales', 'discounts'),
+    late_refund: moves('returns', 'units_returned'),
+  },
   handsOn: 'changes',
   toBrandIf: 'exists (select from app.campaigns where brand_id = $1)',
   names: [

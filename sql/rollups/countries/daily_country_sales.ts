@@ -1,3 +1,4 @@
+import { moves, rises } from '../causes.ts';
 import { defineRollup } from '../define.ts';
 
 export const dailyCountrySales = defineRollup(import.meta.url, {
@@ -8,4 +9,9 @@ export const dailyCountrySales = defineRollup(import.meta.url, {
   measures: ['orders', 'customers', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
   changesWith: ['order_days'],
   handsOn: 'changes',
+  causes: {
+    late_order: rises('orders'),
+    edited_order: moves('orders', 'units', 'gross_sales', 'discounts'),
+    late_refund: moves('returns', 'units_returned'),
+  },
 });

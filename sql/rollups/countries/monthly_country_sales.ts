@@ -8,4 +8,5 @@ export const monthlyCountrySales = defineRollup(import.meta.url, {
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'country'],
   measures: ['orders', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
   changesWith: ['daily_country_sales'],
+  isIntermediate: true,
 });

@@ -1,8 +1,8 @@
--- $5: what was found of each day on which a forecast was made. How wrong earlier ones were is known since then.
+-- $8: what was found of each day on which a forecast was made. How wrong earlier ones were is known since then.
 select w.retailer_id, w.day, q.currency, q.state, q.cause, q.method, q.history_days, q.origins, q.error, q.naive_error,
        q.coverage, e.error_of_last_30_days
 from wanted w
-join jsonb_to_recordset($5::jsonb) as q (
+join jsonb_to_recordset($8::jsonb) as q (
   day date, currency text, state text, cause text, method text, history_days integer, origins integer, error numeric,
   naive_error numeric, coverage numeric
 ) on q.day = w.day

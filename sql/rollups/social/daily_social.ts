@@ -26,4 +26,5 @@ export const dailySocial = defineRollup(import.meta.url, {
     'breaks',
   ],
   changesWith: ['social'],
+  nonAdditive: ['days_since_reading'],
 });

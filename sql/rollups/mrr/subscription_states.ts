@@ -1,4 +1,4 @@
-import { defineRollup } from './define.ts';
+import { defineRollup } from '../define.ts';
 
 export const subscriptionStates = defineRollup(import.meta.url, {
   name: 'subscription_states',

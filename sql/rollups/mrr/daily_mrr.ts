@@ -1,4 +1,4 @@
-import { defineRollup } from './define.ts';
+import { defineRollup } from '../define.ts';
 
 export const dailyMrr = defineRollup(import.meta.url, {
   name: 'daily_mrr',

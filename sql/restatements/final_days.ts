@@ -1,0 +1,14 @@
+/** Days that were final once: `ops.final_days`. */
+import type { Tx } from '../db/pool.ts';
+import type { Owner } from '../dirty/marks.ts';
+
+/**
+ * Notes the days that have become final, by the definition of `bi.completeness`: whoever has computed all that was marked
+ * of an owner calls it. From then on a change of these days is a restatement.
+ */
+export async function tellFinal(
+  tx: Tx,
+  { brandId, retailerId, now }: { brandId: string; retailerId: Owner; now: Date },
+): Promise<void> {
+  await tx.query('select ops.tell_final($1, $2, $3)', [brandId, retailerId, now]);
+}

@@ -1,0 +1,125 @@
+/**
+ * The part of the merge that logs what was final and has changed: one row for each cell, which is a column of a row. A day
+ * is final once it was told so (`ops.final_days`), so its first computation is none. The causes of changes are known
+ * here too: those of marks, else what the rules of the descriptor find in the row.
+ */
+import { CAUSES, DEFINITIONS, UNKNOWN } from './causes.ts';
+import type { Rollup } from './rollup.ts';
+
+export type Restating = Pick<
+  Rollup,
+  | 'name'
+  | 'of'
+  | 'grain'
+  | 'measures'
+  | 'object'
+  | 'periods'
+  | 'causes'
+  | 'causesOfColumns'
+  | 'nonAdditive'
+  | 'isIntermediate'
+  | 'keepsRates'
+>;
+
+const RATE = 'fx_rate';
+
+/** Objects belong to no day. */
+export function isRestated({ object, isIntermediate }: Restating): boolean {
+  return object === undefined && !isIntermediate;
+}
+
+/** Of two causes of one partition the one that counts, as SQL. */
+export const firstCause = (column: string): string =>
+  `(array_agg(${column} order by array_position(array['${CAUSES.join("', '")}'], ${column})))[1]`;
+
+/** The cause of a changed row; `s` is the stored one, `f` the fresh one, `g` what was given. */
+export function causeOfRow({ causes = {} }: Restating): string {
+  const rules = Object.entries(causes).map(([cause, condition]) => `when ${condition} then '${cause}'`);
+  return rules.length === 0 ? 'g.given' : `coalesce(g.given, case ${rules.join(' ')} end)`;
+}
+
+/** From when until when the days of each owner were told to be final. */
+export function toldDays({ name, of }: Restating): string {
+  return `
+  select d.retailer_id as owner, d.final_from, d.final_to
+  from ops.rollups r
+  join ops.final_days d on d.brand_id = $1 and d.figures = r.figures
+   and ${of === 'brand' ? 'd.retailer_id is null' : 'd.retailer_id = any ($2::uuid[])'}
+  where r.rollup = '${name}'`;
+}
+
+/** Joins the told days with a row if all days of its partition are among them. */
+export function isTold(rollup: Restating): string {
+  const owned = rollup.of === 'brand' ? '' : 't.owner = retailer_id and ';
+  return `${owned}${lastDay(rollup)} between t.final_from and t.final_to`;
+}
+
+/** Of the partition of a row. */
+function lastDay({ periods, grain }: Restating): string {
+  if (periods === undefined) return 'day';
+  const kind = grain.includes('period') ? 'period' : `'${periods.kinds[0]}'`;
+  return `((day + ('1 ' || ${kind})::interval)::date - 1)`;
+}
+
+/** The old and new numbers of a row that is told; null for others. */
+export function valuesOfRow(rollup: Restating): string {
+  const columns = numbersOf(rollup);
+  const values = (row: string) =>
+    `case when t.final_to is not null then (select to_jsonb(m) from (select ${columns.map((one) => `${row}.${one}`)}) m) end`;
+  return `${values('s')} as old_values, ${values('f')} as new_values`;
+}
+
+function numbersOf({ measures, nonAdditive = [] }: Restating): string[] {
+  return measures.filter((measure) => !nonAdditive.includes(measure));
+}
+
+/**
+ * Writes the log. No row is as good as one of zeros; of a rate there is no such thing. A change of more cells than $7
+ * is summed up by column and currency: so the log has a bound, and its differences add up all the same. $6 is the job.
+ */
+export function logOf(rollup: Restating): string {
+  const { name, grain, measures, keepsRates } = rollup;
+  const columns = [...grain, ...measures];
+  const owner = grain.includes('retailer_id') ? 'c.retailer_id' : 'null::uuid';
+  const rest = grain.filter((column) => !['brand_id', 'retailer_id', 'day'].includes(column));
+  const key = rest.map((column) => `'${column}', c.${column}`).join(', ');
+  const number = (row: string, isMissing: string) => `
+      case when ${isMissing} then 0 when jsonb_typeof(${row}) = 'number' then (${row} #>> '{}')::numeric end`;
+  const sum = (column: string) =>
+    `trim_scale(sum(${column})${keepsRates ? ` filter (where column_name <> '${RATE}')` : ''})`;
+  return `, cells as materialized (
+  select ${owner} as retailer_id, day, ${lastDay(rollup)} as last_day, jsonb_build_object(${key}) as key,
+         m.name as column_name, v.old_value, v.new_value, ${columns.includes('currency') ? 'c.currency' : 'null::text'} as currency,
+         ${causeOfCell(rollup)} as cause
+  from changes c
+  cross join lateral jsonb_each(c.new_values) as m (name, value)
+  cross join lateral (select ${number('(c.old_values -> m.name)', 'c.place is null')} as old_value,
+    ${number('m.value', 'c.is_fresh is null')} as new_value) v
+  where 'number' in (jsonb_typeof(c.old_values -> m.name), jsonb_typeof(m.value))
+    and v.old_value is distinct from v.new_value${
+      keepsRates ? `\n    and (m.name <> '${RATE}' or c.place is not null and c.is_fresh)` : ''
+    }
+), few as materialized (
+  select count(*) <= $7::int as are_few from cells
+), restated as (
+  insert into ops.restatements (brand_id, retailer_id, rollup, day, last_day, key, column_name, old_value, new_value,
+    difference, currency, cause, cells, job_id, restated_at)
+  select $1, retailer_id, '${name}', day, last_day, key, column_name, old_value, new_value,
+         trim_scale(coalesce(new_value, 0) - coalesce(old_value, 0)), currency, cause, 1, $6::bigint, $4::timestamptz
+  from cells where (select are_few from few)
+  union all
+  select $1, retailer_id, '${name}', min(day), max(last_day), null, column_name, ${sum('old_value')}, ${sum('new_value')},
+         ${sum('coalesce(new_value, 0) - coalesce(old_value, 0)')}, currency, cause, count(*), $6::bigint, $4::timestamptz
+  from cells where not (select are_few from few)
+  group by retailer_id, column_name, currency, cause
+  returning cells
+)`;
+}
+
+function causeOfCell({ causesOfColumns = {}, keepsRates }: Restating): string {
+  const own = { ...(keepsRates && { [RATE]: 'revised_rate' }), ...causesOfColumns };
+  const columns = Object.entries(own).map(([column, cause]) => `when '${column}' then '${cause}'`);
+  if (columns.length === 0) return `coalesce(c.why, '${UNKNOWN}')`;
+  return `case when c.why in ('${DEFINITIONS.join("', '")}') then c.why
+              else coalesce(case m.name ${columns.join(' ')} end, c.why, '${UNKNOWN}') end`;
+}
