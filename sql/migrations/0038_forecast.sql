@@ -43,14 +43,16 @@ comment on table agg.forecast_quality is 'how far each forecast can be trusted, 
 create view bi.revenue_forecast as
 select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.for_day as day, a.day as made_on, a.currency,
        a.predicted, a.lower, a.upper, a.confidence, a.method, q.error_of_last_30_days,
-       not exists (select from agg.forecast_quality n
-                   where n.brand_id = a.brand_id and n.retailer_id = a.retailer_id and n.day > a.day) as is_latest,
-       a.computed_at
-from agg.revenue_forecast a
+       a.day = l.day as is_latest, a.computed_at
+from app.retailers r
+join app.brands b on b.id = r.brand_id
+-- So that the latest ones are found by the key, of however many are kept.
+cross join lateral (
+  select max(n.day) as day from agg.forecast_quality n where n.brand_id = r.brand_id and n.retailer_id = r.id
+) l
+join agg.revenue_forecast a on a.brand_id = r.brand_id and a.retailer_id = r.id
 join agg.forecast_quality q on q.brand_id = a.brand_id and q.retailer_id = a.retailer_id and q.day = a.day
- and q.currency = a.currency
-join app.brands b on b.id = a.brand_id
-join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id;
+ and q.currency = a.currency;
 
 comment on view bi.revenue_forecast is 'Net sales that are expected of a retailer, for the 28 days from the day on which the forecast was made. Earlier forecasts are kept for 400 days. A retailer whose sales cannot be forecast better than by repeating the last week has no rows; bi.forecast_quality says why.';
 comment on column bi.revenue_forecast.brand_id is 'id of the brand';
@@ -72,12 +74,13 @@ comment on column bi.revenue_forecast.computed_at is 'when this row last changed
 create view bi.forecast_quality as
 select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.day as made_on, a.currency, a.state, a.cause, a.method,
        a.history_days, a.origins, a.error, a.naive_error, a.coverage, a.error_of_last_30_days,
-       not exists (select from agg.forecast_quality n
-                   where n.brand_id = a.brand_id and n.retailer_id = a.retailer_id and n.day > a.day) as is_latest,
-       a.computed_at
-from agg.forecast_quality a
-join app.brands b on b.id = a.brand_id
-join app.retailers r on r.brand_id = a.brand_id and r.id = a.retailer_id;
+       a.day = l.day as is_latest, a.computed_at
+from app.retailers r
+join app.brands b on b.id = r.brand_id
+cross join lateral (
+  select max(n.day) as day from agg.forecast_quality n where n.brand_id = r.brand_id and n.retailer_id = r.id
+) l
+join agg.forecast_quality a on a.brand_id = r.brand_id and a.retailer_id = r.id;
 
 comment on view bi.forecast_quality is 'How far the forecast of a retailer and currency can be trusted: its errors and those of a naive forecast in a back-test, or why there is no forecast. The back-test forecasts 28 days from one day of each of the last 26 full weeks, each time from the days before alone.';
 comment on column bi.forecast_quality.brand_id is 'id of the brand';

@@ -14,6 +14,8 @@ const [MISSES_MIN, MISSES_MAX] = [0.05, 0.4];
 const OPEN_PART_MIN = 0.75 / CONFIDENCE;
 /** Limits of the correction of forecasts that are always too low, as those of square roots are, or too high. */
 const [CORRECTION_MIN, CORRECTION_MAX] = [0.5, 2];
+/** What comes back after a long pause is any multiple of what was forecast by then: more than this is no spread. */
+const RATIO_MAX = 100;
 /** Less than the smallest unit of any currency; sums of floats differ by less. */
 const NOTHING = 1e-6;
 
@@ -43,7 +45,7 @@ export function metBy(sales: readonly number[], at: Forecasts['at'], { origins, 
       const wanted = at[place]?.[step] ?? 0;
       sold += came;
       forecast += wanted;
-      if (wanted > 0) ratios.push(came / wanted);
+      if (wanted > 0) ratios.push(Math.min(Math.max(came / wanted, -RATIO_MAX), RATIO_MAX));
       else if (came === 0) closed += 1;
     }
   }

@@ -86,6 +86,15 @@ test('days of more returns than sales are expected where there were some', () =>
   expect(Math.min(...days.map(({ predicted }) => predicted))).toBeGreaterThanOrEqual(0);
 });
 
+test('sales that come back after years are forecast by what they are now', () => {
+  const sales = [...weeks(WEEK, 20), ...new Array<number>(728).fill(0), ...weeks(WEEK, 10)];
+  const { days } = outlookOf(sales);
+  const monday = days[0];
+  expect(monday?.predicted).toBeGreaterThan(60);
+  expect(monday?.predicted).toBeLessThan(240);
+  expect(monday?.upper).toBeLessThanOrEqual(120 * 100);
+});
+
 test('nothing sold is nothing expected, and no error that could be compared', () => {
   const { days, error, naiveError } = outlookOf(new Array<number>(200).fill(0));
   expect(rounded(days)).toEqual(new Array(28).fill([0, 0, 0]));
