@@ -1,32 +1,40 @@
 -- One row per retailer, brand-local day and currency with bookings or failed charges.
-with booked as (
-  select p.retailer_id, p.day, f.currency,
-         count(*) filter (where f.is_counted and f.kind = 'charge') as charges,
-         count(*) filter (where f.is_counted and f.kind = 'refund') as refunds,
-         count(*) filter (where f.is_counted and f.kind = 'dispute') as disputes,
-         count(*) filter (where f.is_counted and f.kind = 'payout') as payouts,
-         sum(f.charge_amount) as charge_amount, sum(f.refund_amount) as refund_amount,
-         sum(f.dispute_amount) as dispute_amount, sum(f.fees) as fees, sum(f.payout_fees) as payout_fees,
-         sum(f.application_fees) as application_fees,
-         sum(f.other) as other, sum(f.earned) as net, sum(f.payout_amount) as payout_amount,
-         sum(f.topup_amount) as topup_amount, sum(f.transfer_amount) as transfer_amount,
-         sum(f.balance_change) as balance_change, sum(f.other_balances) as other_balances
+with bookings as (
+  select p.retailer_id, p.day, p.connection_id, f.*
   from spans p
   cross join lateral (
-    select * from fact.payments
+    select transaction_id, reporting_category, created_at, currency, kind, is_counted, charge_amount, refund_amount,
+           dispute_amount, fees, payout_fees, application_fees, other, earned, payout_amount, topup_amount,
+           transfer_amount, balance_change, other_balances
+    from fact.payments
     where brand_id = $1 and connection_id = p.connection_id and created_at >= p.starts_at and created_at < p.ends_at
     order by created_at
   ) f
-  group by p.retailer_id, p.day, f.currency
+), booked as (
+  select retailer_id, day, currency,
+         count(*) filter (where is_counted and kind = 'charge') as charges,
+         count(*) filter (where is_counted and kind = 'refund') as refunds,
+         count(*) filter (where is_counted and kind = 'dispute') as disputes,
+         count(*) filter (where is_counted and kind = 'payout') as payouts,
+         sum(charge_amount) as charge_amount, sum(refund_amount) as refund_amount,
+         sum(dispute_amount) as dispute_amount, sum(fees) as fees, sum(payout_fees) as payout_fees,
+         sum(application_fees) as application_fees, sum(other) as other, sum(earned) as net,
+         sum(payout_amount) as payout_amount, sum(topup_amount) as topup_amount, sum(transfer_amount) as transfer_amount,
+         sum(balance_change) as balance_change, sum(other_balances) as other_balances
+  from bookings
+  group by retailer_id, day, currency
+), attempts as (
+  select p.retailer_id, p.day, p.connection_id, f.*
+  from spans p
+  cross join lateral (
+    select charge_id, created_at, currency, amount from fact.failed_charges
+    where brand_id = $1 and connection_id = p.connection_id and created_at >= p.starts_at and created_at < p.ends_at
+    order by created_at
+  ) f
 ), failed as (
-  select p.retailer_id, p.day, f.currency, count(*) as failed_charges, sum(f.amount) as failed_amount
-  from spans p
-  cross join lateral (
-    select * from fact.failed_charges
-    where brand_id = $1 and connection_id = p.connection_id and created_at >= p.starts_at and created_at < p.ends_at
-    order by created_at
-  ) f
-  group by p.retailer_id, p.day, f.currency
+  select retailer_id, day, currency, count(*) as failed_charges, sum(amount) as failed_amount
+  from attempts
+  group by retailer_id, day, currency
 )
 -- Trimmed, so that equal amounts are equal texts however they came about.
 select retailer_id, day, currency,

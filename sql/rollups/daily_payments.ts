@@ -1,3 +1,4 @@
+import { one, same } from '../explain/explanation.ts';
 import { moves } from './causes.ts';
 import { defineRollup } from './define.ts';
 
@@ -30,5 +31,48 @@ export const dailyPayments = defineRollup(import.meta.url, {
   changesWith: ['payments'],
   causes: {
     late_refund: `${moves('refunds', 'refund_amount')} and not (${moves('charges', 'charge_amount')})`,
+  },
+  explains: {
+    parts: [
+      {
+        is: 'booking',
+        from: 'bookings',
+        id: 'transaction_id',
+        at: 'created_at',
+        object: { kind: 'balance_transactions' },
+        tells: same('reporting_category'),
+        adds: {
+          charges: one("is_counted and kind = 'charge'"),
+          refunds: one("is_counted and kind = 'refund'"),
+          disputes: one("is_counted and kind = 'dispute'"),
+          payouts: one("is_counted and kind = 'payout'"),
+          net: 'earned',
+          ...same(
+            'charge_amount',
+            'refund_amount',
+            'dispute_amount',
+            'fees',
+            'payout_fees',
+            'application_fees',
+          ),
+          ...same(
+            'other',
+            'payout_amount',
+            'topup_amount',
+            'transfer_amount',
+            'balance_change',
+            'other_balances',
+          ),
+        },
+      },
+      {
+        is: 'failed charge',
+        from: 'attempts',
+        id: 'charge_id',
+        at: 'created_at',
+        object: { kind: 'charges' },
+        adds: { failed_charges: '1', failed_amount: 'amount' },
+      },
+    ],
   },
 });

@@ -1,3 +1,4 @@
+import { one, same } from '../explain/explanation.ts';
 import { moves, rises } from './causes.ts';
 import { defineRollup } from './define.ts';
 
@@ -22,5 +23,28 @@ export const dailyProductSales = defineRollup(import.meta.url, {
     edited_order: moves('orders', 'units', 'gross_sales', 'discounts'),
     late_refund: moves('returns', 'units_returned'),
     changed_cost: moves('cost_of_goods', 'units_without_cost'),
+  },
+  explains: {
+    parts: [
+      {
+        is: 'order',
+        from: `(
+          select b.*, c.has_units, c.cost
+          from booked b join costed c using (retailer_id, day, currency, connection_id, product_key)) b`,
+        id: 'order_id',
+        at: 'booked_at',
+        object: { kind: 'orders' },
+        next: { explain: 'order_days', key: same('order_id') },
+        tells: same('cost'),
+        adds: {
+          orders: one('is_order_of_product'),
+          ...same('units', 'units_returned', 'gross_sales', 'discounts', 'returns'),
+          cost_of_goods: '(coalesce(units, 0) - coalesce(units_returned, 0)) * cost',
+          units_without_cost:
+            'case when has_units and cost is null then coalesce(units, 0) + coalesce(units_returned, 0) end',
+        },
+        unknown: { cost_of_goods: 'has_units and cost is null' },
+      },
+    ],
   },
 });

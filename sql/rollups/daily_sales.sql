@@ -1,15 +1,10 @@
 -- One row per retailer, brand-local day and currency with sales, counted orders or refunded money.
-with sold as (
+with booked as (
   -- Summed up by order first, so that each order is looked up once.
-  select p.retailer_id, p.day, l.currency, sum(l.units) as units, sum(l.units_returned) as units_returned,
-         sum(l.gross_sales) as gross_sales, sum(l.discounts) as discounts, sum(l.returns) as returns,
-         sum(l.ordered_sales) as ordered_sales, sum(l.shipping) as shipping, sum(l.taxes) as taxes,
-         sum(l.duties) as duties, sum(l.fees) as fees, sum(l.tips) as tips,
-         sum(l.gift_cards_sold) as gift_cards_sold, sum(l.unclassified) as unclassified,
-         sum(l.unclassified_rows) as unclassified_rows
+  select p.retailer_id, p.day, p.connection_id, l.*
   from spans p
   cross join lateral (
-    select f.order_id, f.currency,
+    select f.order_id, f.currency, min(f.booked_at) as booked_at,
            sum(f.units) as units, sum(f.units_returned) as units_returned,
            sum(f.gross_sales) as gross_sales, sum(f.discounts) as discounts, sum(f.returns) as returns,
            sum(f.ordered_sales) as ordered_sales, sum(f.shipping) as shipping, sum(f.taxes) as taxes,
@@ -28,13 +23,18 @@ with sold as (
     where brand_id = $1 and connection_id = p.connection_id and order_id >= l.order_id and order_id <= l.order_id
     order by order_id
   ) o
-  group by p.retailer_id, p.day, l.currency
-), ordered as (
-  -- Customer ids are per connection: two shops of one retailer may use the same ones.
-  select p.retailer_id, p.day, o.currency, count(*) as orders,
-         count(*) filter (where o.is_first_of_customer) as new_customers,
-         count(distinct (p.connection_id, o.customer_id)) filter (where o.customer_id is not null) as customers,
-         count(*) filter (where o.customer_id is null) as guest_orders
+), sold as (
+  select retailer_id, day, currency, sum(units) as units, sum(units_returned) as units_returned,
+         sum(gross_sales) as gross_sales, sum(discounts) as discounts, sum(returns) as returns,
+         sum(ordered_sales) as ordered_sales, sum(shipping) as shipping, sum(taxes) as taxes,
+         sum(duties) as duties, sum(fees) as fees, sum(tips) as tips,
+         sum(gift_cards_sold) as gift_cards_sold, sum(unclassified) as unclassified,
+         sum(unclassified_rows) as unclassified_rows
+  from booked
+  group by retailer_id, day, currency
+), placed as (
+  select p.retailer_id, p.day, p.connection_id, o.order_id, o.processed_at, o.currency, o.customer_id,
+         o.is_first_of_customer
   from spans p
   cross join lateral (
     select * from fact.orders
@@ -42,9 +42,16 @@ with sold as (
       and processed_at >= p.starts_at and processed_at < p.ends_at
     order by processed_at
   ) o
-  group by p.retailer_id, p.day, o.currency
-), refunded as (
-  select p.retailer_id, p.day, r.currency, sum(r.amount) as refunded_money
+), ordered as (
+  -- Customer ids are per connection: two shops of one retailer may use the same ones.
+  select retailer_id, day, currency, count(*) as orders,
+         count(*) filter (where is_first_of_customer) as new_customers,
+         count(distinct (connection_id, customer_id)) filter (where customer_id is not null) as customers,
+         count(*) filter (where customer_id is null) as guest_orders
+  from placed
+  group by retailer_id, day, currency
+), given_back as (
+  select p.retailer_id, p.day, p.connection_id, r.transaction_id, r.order_id, r.processed_at, r.currency, r.amount
   from spans p
   cross join lateral (
     select * from fact.refunds
@@ -52,7 +59,10 @@ with sold as (
       and processed_at >= p.starts_at and processed_at < p.ends_at
     order by processed_at
   ) r
-  group by p.retailer_id, p.day, r.currency
+), refunded as (
+  select retailer_id, day, currency, sum(amount) as refunded_money
+  from given_back
+  group by retailer_id, day, currency
 )
 -- Trimmed, so that equal amounts are equal texts however they came about.
 select retailer_id, day, currency,

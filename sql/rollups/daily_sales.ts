@@ -1,5 +1,13 @@
+import { first, one, RATE, same } from '../explain/explanation.ts';
 import { moves, rises } from './causes.ts';
 import { defineRollup } from './define.ts';
+
+/** The first order of a customer on the day stands for the customer. */
+const CUSTOMER = `coalesce(${first({
+  of: 'retailer_id, day, currency, connection_id, customer_id',
+  by: 'is_first_of_customer desc, processed_at, order_id',
+  when: 'customer_id is not null',
+})}, 0)`;
 
 export const dailySales = defineRollup(import.meta.url, {
   name: 'daily_sales',
@@ -42,5 +50,57 @@ export const dailySales = defineRollup(import.meta.url, {
     column: 'unclassified_rows',
     as: 'unclassified',
     warning: 'sales rows of a kind that we do not know',
+  },
+  explains: {
+    parts: [
+      {
+        is: 'order',
+        from: 'booked',
+        id: 'order_id',
+        at: 'booked_at',
+        object: { kind: 'orders' },
+        next: { explain: 'order_days', key: same('connection_id', 'order_id') },
+        adds: same(
+          'units',
+          'units_returned',
+          'gross_sales',
+          'discounts',
+          'returns',
+          'ordered_sales',
+          'shipping',
+          'taxes',
+          'duties',
+          'fees',
+          'tips',
+          'gift_cards_sold',
+          'unclassified',
+          'unclassified_rows',
+        ),
+      },
+      {
+        is: 'order',
+        from: 'placed',
+        id: 'order_id',
+        at: 'processed_at',
+        object: { kind: 'orders' },
+        tells: same('customer_id'),
+        adds: {
+          orders: '1',
+          new_customers: one('is_first_of_customer'),
+          returning_customers: `${CUSTOMER} - is_first_of_customer::int`,
+          guest_orders: one('customer_id is null'),
+        },
+      },
+      {
+        is: 'refund',
+        from: 'given_back',
+        id: 'transaction_id',
+        at: 'processed_at',
+        object: { kind: 'transactions' },
+        tells: same('order_id'),
+        adds: { refunded_money: 'amount' },
+      },
+    ],
+    notSums: RATE,
   },
 });

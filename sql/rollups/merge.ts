@@ -100,7 +100,12 @@ function spansOf({ of, object }: Partitioned): string {
 }
 
 /** The stored rows of `wanted`. */
-function storedRows({ writes, grain, object, of }: Merged): string {
+export function storedRows({
+  writes,
+  grain,
+  object,
+  of,
+}: Pick<Merged, 'writes' | 'grain' | 'object' | 'of'>): string {
   const owned = of === 'brand' ? '' : 'and a.retailer_id = w.retailer_id';
   const bounds = object
     ? `a.connection_id = w.connection_id and a.${object} >= w.object and a.${object} <= w.object`
@@ -115,21 +120,23 @@ function storedRows({ writes, grain, object, of }: Merged): string {
   ) s`;
 }
 
-/** The fresh rows of the given partitions: what a report of them would select. */
-export function freshQuery(rollup: Partitioned & Pick<Rollup, 'fresh'>): string {
+/** The given partitions, and the same for each connection. */
+export function partitionsQuery(rollup: Partitioned): string {
   return `with wanted as materialized (${wantedPartitions(rollup)}
 ), spans as materialized (${spansOf(rollup)}
-), fresh as materialized (
+)`;
+}
+
+/** The fresh rows of the given partitions: what a report of them would select. */
+export function freshQuery(rollup: Partitioned & Pick<Rollup, 'fresh'>): string {
+  return `${partitionsQuery(rollup)}, fresh as materialized (
 ${rollup.fresh}
 )`;
 }
 
 /** The objects of days, in the form of marks. Parameters: $1 brand, $2 uuid[] retailers, $3 date[] days. */
 export function objectsStatement({ of }: Pick<Rollup, 'of'>, objects: string): string {
-  const days = { ...(of && { of }) };
-  return `with wanted as materialized (${wantedDays(days)}
-), spans as materialized (${spansOf(days)}
-)
+  return `${partitionsQuery({ ...(of && { of }) })}
 select distinct connection_id || ' ' || object as object from (
 ${objects}
 ) o order by 1`;

@@ -6,6 +6,7 @@
  */
 import { coded } from '#runtime/errors.ts';
 import type { Subject } from '../dirty/subject.ts';
+import type { Explanation } from '../explain/explanation.ts';
 import type { Cause } from './causes.ts';
 
 export type Periods = {
@@ -89,6 +90,8 @@ export type Rollup = {
   nonAdditive?: readonly string[];
   /** It holds what others tell, as a step to them or a sum of them: its changes are no restatements of their own. */
   isIntermediate?: boolean;
+  /** Which rows its figures are made of, for `nightshift explain`; or why they are no sums. */
+  explains?: Explanation | string;
   /** The text of `<name>.sql`. */
   fresh: string;
   /** The text of `<name>.touched.sql`. */

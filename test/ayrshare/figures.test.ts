@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds } from '../support/property.ts';
 import { days, load, type Reading, read, roll, twoProfiles } from '../support/rows/social.ts';
 import type { Place } from '../support/rows/two_brands.ts';
@@ -186,6 +187,7 @@ test('in whatever order readings come, their differences are those of the whole,
       const gains = await found(db, one);
       const wanted = model(readings);
       expect(gains).toEqual(wanted);
+      await assertExplained(db, one.brandId);
       const last = ['a', 'b'].map((post) =>
         Math.max(
           0,

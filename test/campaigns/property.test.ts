@@ -12,6 +12,7 @@ import { runRollups } from '#sql/rollups/run.ts';
 import { aClick, aSeller, NOW, type Seller } from '../support/campaigns.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf } from '../support/db/rebuild.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds, inForm } from '../support/property.ts';
 
 const rollups = all.filter(({ writes }) =>
@@ -266,6 +267,7 @@ test('credits are those of the model, and figures those of a rebuild', async () 
     expect(await seller.roll()).toMatchObject(Array(3).fill({ written: 0, deleted: 0 }));
     expect(await rebuilt(seller)).toEqual(incremental);
     expect(await other.days()).toEqual([]);
+    await assertExplained(db, seller.brandId, { rollups });
   });
   await assertHolds(property, inForm(12, 40));
 });

@@ -13,6 +13,7 @@ import { dayIn, daysFrom } from '../../connectors/sendgrid/api/calendar.ts';
 import { eventsOf, type Source } from '../../connectors/sendgrid/events/event.ts';
 import { METRICS, stepOf } from '../../connectors/sendgrid/streams/statistics.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds, inForm } from '../support/property.ts';
 import { anEvent, NOW } from '../support/providers/sendgrid.ts';
 import { aBrand, aConnection, aRetailer, testSealer } from '../support/rows/factory.ts';
@@ -99,6 +100,7 @@ async function check(db: TestDb, { sent, brandZone, accountZone, pushed, steps }
   const own = sent.filter(({ category }) => category === 'uk').length;
   const sum = (owner: string) => sums.find((one) => one.owner === owner)?.delivered ?? 0;
   expect([sum('retailer'), sum('brand')]).toEqual([own, sent.length - own]);
+  await assertExplained(db, brandId, { days: daysFrom('2026-11-08', '2026-11-16'), now });
   await db.query('delete from agg.daily_email where brand_id = $1', [brandId]);
   await db.query(
     `insert into ops.marks (brand_id, subject, day, marked_at)

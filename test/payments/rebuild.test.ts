@@ -7,6 +7,7 @@ import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, assertSettled, rebuiltFromNothing } from '../support/db/rebuild.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import {
   at,
   aWorld,
@@ -87,6 +88,7 @@ test('any sequence of loads, edits, deletes, moves and partial rollups equals a 
         const found = await aggregatesOf(db, world.brandId);
         expect(found).toEqual(await rebuiltFromNothing(db, world.brandId));
         await assertBalance(db, world);
+        await assertExplained(db, world.brandId, { rollups, now });
         await assertSettled(db, world, { from: '2024-03-29', to: '2024-10-30', now, rollups });
       }
     }),

@@ -16,6 +16,7 @@ import { changeReportingCurrency, changeTimeZone } from '#sql/tenants/brands.ts'
 import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf, assertSettled, rebuiltFromNothing } from '../support/db/rebuild.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds, inForm } from '../support/property.ts';
 import { daysOf } from '../support/providers/fx.ts';
 import { aBrand, aConnection, aRetailer } from '../support/rows/factory.ts';
@@ -187,6 +188,7 @@ test('any sequence of loads, edits, deletes, crashes and partial rollups equals 
       await rollEverything(db, world);
       const rebuilt = await rebuiltFromNothing(db, world.brandId, rollups);
       expect(await aggregatesOf(db, world.brandId, rollups)).toEqual(rebuilt);
+      await assertExplained(db, world.brandId, { rollups, now });
       await assertSettled(db, world, { from: '2024-01-01', to: '2024-10-31', now, rollups });
     }),
     RUNS,

@@ -27,4 +27,6 @@ export const orderCredits = defineRollup(import.meta.url, {
   causes: {
     added_touch: `(s.campaign_id, s.touch_kind, s.touch, s.touched_at) is distinct from (f.campaign_id, f.touch_kind, f.touch, f.touched_at)`,
   },
+  explains:
+    'it names the one touch that an order is credited to, and what the order brought over all its days',
 });

@@ -1,15 +1,20 @@
 -- One row per order and day on which it was placed or anything was booked on it.
-with booked as (
-  select p.retailer_id, p.day, p.connection_id, f.order_id, sum(f.units) as units, sum(f.units_returned) as units_returned,
-         sum(f.gross_sales) as gross_sales, sum(f.discounts) as discounts, sum(f.returns) as returns,
-         sum(f.ordered_sales) as ordered_sales
+with lines as (
+  select p.retailer_id, p.day, p.connection_id, f.*
   from spans p
   cross join lateral (
-    select * from fact.ledger
+    select order_id, sale_id, booked_at, reason, line_type, units, units_returned, gross_sales, discounts, returns,
+           ordered_sales
+    from fact.ledger
     where brand_id = $1 and connection_id = p.connection_id and booked_at >= p.starts_at and booked_at < p.ends_at
     order by booked_at
   ) f
-  group by p.retailer_id, p.day, p.connection_id, f.order_id
+), booked as (
+  select retailer_id, day, connection_id, order_id, sum(units) as units, sum(units_returned) as units_returned,
+         sum(gross_sales) as gross_sales, sum(discounts) as discounts, sum(returns) as returns,
+         sum(ordered_sales) as ordered_sales
+  from lines
+  group by retailer_id, day, connection_id, order_id
 ), placed as (
   select p.retailer_id, p.day, p.connection_id, o.order_id
   from spans p

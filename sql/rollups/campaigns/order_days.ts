@@ -1,3 +1,4 @@
+import { same } from '../../explain/explanation.ts';
 import { moves } from '../causes.ts';
 import { defineRollup } from '../define.ts';
 
@@ -31,6 +32,35 @@ export const orderDays = defineRollup(import.meta.url, {
     late_order: 's.is_placed is not true and f.is_placed',
     edited_order: moves('units', 'gross_sales', 'discounts'),
     late_refund: moves('returns', 'units_returned'),
+  },
+  explains: {
+    parts: [
+      {
+        is: 'sale',
+        // Without lines of tests and deleted orders, which have no rows.
+        from: '(select l.* from lines l join fresh f using (retailer_id, day, connection_id, order_id)) l',
+        id: 'sale_id',
+        at: 'booked_at',
+        object: { kind: 'sales' },
+        tells: same('reason', 'line_type'),
+        adds: {
+          ...same('units', 'units_returned', 'gross_sales', 'discounts', 'returns', 'ordered_sales'),
+          net_sales: 'coalesce(gross_sales, 0) - coalesce(discounts, 0) - coalesce(returns, 0)',
+        },
+      },
+    ],
+    notSums: {
+      currency: 'of the order',
+      placed_at: 'when it was placed',
+      is_placed: 'whether that was on this day',
+      is_counted: 'whether it counts as an order',
+      customer_id: 'who placed it',
+      person: 'digest of who placed it',
+      country: 'where it goes',
+      utm_campaign: 'of its last visit',
+      visited_at: 'of its last visit',
+      discount_codes: 'that it used',
+    },
   },
   handsOn: 'changes',
   toBrandIf: 'exists (select from app.campaigns where brand_id = $1)',

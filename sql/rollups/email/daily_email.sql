@@ -17,7 +17,7 @@ with account_days as materialized (
   ) d
 ), happened as (
   select p.day, p.connection_id, p.time_zone, coalesce(f.retailer_id, $1::uuid) as owner_id, f.campaign, f.kind,
-         concat_ws(' ', f.message_id, f.email_hash) as letter
+         f.event_id, f.happened_at, concat_ws(' ', f.message_id, f.email_hash) as letter
   from spans p
   cross join lateral (
     select * from fact.email_events
@@ -30,7 +30,7 @@ with account_days as materialized (
     where a.connection_id = p.connection_id and f.happened_at >= a.starts_at and f.happened_at < a.ends_at and a.has_events
   )
 ), counted as (
-  select p.day, p.connection_id, f.time_zone, o.owner_id, o.campaign, o.sign, f.requests, f.delivered, f.bounces,
+  select p.day, p.connection_id, f.time_zone, o.owner_id, o.campaign, o.sign, f.campaign as counted_as, f.requests, f.delivered, f.bounces,
          f.blocks, f.opens, f.unique_opens, f.clicks, f.unique_clicks, f.spam_reports, f.unsubscribes
   from spans p
   cross join lateral (

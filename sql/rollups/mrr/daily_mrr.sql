@@ -4,21 +4,26 @@ with moments as (
   select w.*, w.starts_at - interval '1 microsecond' as before_at,
          least(w.ends_at - interval '1 microsecond', $4::timestamptz) as at
   from wanted w
-), levels as (
-  select m.retailer_id, m.day, s.currency, s.plan, bool_or(s.is_metered) as is_metered,
-         bool_or(s.is_reconstructed) as is_reconstructed,
-         count(*) filter (where not s.is_trialing) as active_subscriptions,
-         count(*) filter (where s.is_trialing) as trialing,
-         count(*) filter (where s.is_paused and not s.is_trialing) as paused,
-         case when count(*) = count(s.monthly) then sum(s.monthly) end as mrr, min(s.cause) as cause
+), standing as (
+  select m.retailer_id, m.day, s.*
   from moments m
   cross join lateral (
-    select a.* from agg.subscription_states a
+    select a.connection_id, a.subscription_id, a.customer_id, a.currency, a.plan, a.valid_from, a.is_trialing,
+           a.is_paused, a.is_metered, a.is_reconstructed, a.monthly, a.cause
+    from agg.subscription_states a
     where a.brand_id = $1 and a.retailer_id = m.retailer_id
       and a.valid_from <= m.at and a.valid_until > m.at and m.before_at < m.at
     order by a.valid_until
   ) s
-  group by m.retailer_id, m.day, s.currency, s.plan
+), levels as (
+  select retailer_id, day, currency, plan, bool_or(is_metered) as is_metered,
+         bool_or(is_reconstructed) as is_reconstructed,
+         count(*) filter (where not is_trialing) as active_subscriptions,
+         count(*) filter (where is_trialing) as trialing,
+         count(*) filter (where is_paused and not is_trialing) as paused,
+         case when count(*) = count(monthly) then sum(monthly) end as mrr, min(cause) as cause
+  from standing
+  group by retailer_id, day, currency, plan
 ), stirred as (
   -- Customers of whom anything began or ended on the day. Their ids are per connection.
   select distinct m.retailer_id, m.day, m.time_zone, m.before_at, m.at, s.connection_id, s.customer_id, s.currency

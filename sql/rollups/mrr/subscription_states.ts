@@ -20,4 +20,5 @@ export const subscriptionStates = defineRollup(import.meta.url, {
   object: 'subscription_id',
   changesWith: ['subscriptions'],
   handsOn: 'query',
+  explains: 'it is what a subscription was worth from one instant until another',
 });

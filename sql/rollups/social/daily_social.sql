@@ -1,7 +1,7 @@
 -- One row per account and brand-local day on which it was read, or published something.
 with gained as (
   -- What was added up to a reading falls on its day; what a post had when it was first read, on the day of the post.
-  select p.connection_id, p.day, r.platform, r.metric, r.post_id, r.gained, r.is_break, false as is_first,
+  select p.connection_id, p.day, r.platform, r.metric, r.post_id, r.read_at, r.gained, r.is_break, false as is_first,
          case when r.gained < 0 then 0 else r.gained end as added
   from spans p
   cross join lateral (
@@ -11,7 +11,7 @@ with gained as (
   ) r
   where not r.is_first
   union all
-  select p.connection_id, p.day, r.platform, r.metric, r.post_id, r.value, false, true, r.value
+  select p.connection_id, p.day, r.platform, r.metric, r.post_id, r.read_at, r.value, false, true, r.value
   from spans p
   cross join lateral (
     select * from fact.social_readings
@@ -37,20 +37,26 @@ with gained as (
   from gained
   where metric <> 'reach'
   group by connection_id, platform, day
-), published as (
-  select p.connection_id, o.platform, p.day, count(*) as posts
+), posted as (
+  select p.connection_id, p.day, o.id as post_id, o.platform, o.published_at
   from spans p
   cross join lateral (
-    select platform from fact.social_posts
+    select id, platform, published_at from fact.social_posts
     where brand_id = $1 and connection_id = p.connection_id and deleted_at is null
       and published_at >= p.starts_at and published_at < p.ends_at
     order by published_at
   ) o
-  group by p.connection_id, o.platform, p.day
+), published as (
+  select connection_id, platform, day, count(*) as posts
+  from posted
+  group by connection_id, platform, day
 ), account_readings as (
   select p.connection_id, p.day, p.starts_at, p.time_zone, r.platform, r.metric, r.read_at, r.value, r.gained,
          r.read_before_at,
-         row_number() over (partition by p.connection_id, p.day, r.platform, r.metric order by r.read_at desc) = 1 as is_last
+         row_number() over (partition by p.connection_id, p.day, r.platform, r.metric order by r.read_at desc) = 1 as is_last,
+         -- Only of a network that gives no numbers of posts.
+         r.platform = 'gmb' as is_for_posts,
+         case when r.platform = 'gmb' then case when r.gained < 0 then 0 else r.gained end end as added
   from spans p
   cross join lateral (
     select * from fact.social_account_readings
@@ -64,10 +70,9 @@ with gained as (
          max(value) filter (where metric = 'reach' and is_last) as reach,
          -- The gap before the day: from the reading that its first one follows.
          min(day - (read_before_at at time zone time_zone)::date) filter (where read_before_at < starts_at) as days_since_reading,
-         -- Only of a network that gives no numbers of posts.
-         sum(case when gained < 0 then 0 else gained end) filter (where metric = 'impressions' and platform = 'gmb') as impressions,
-         sum(case when gained < 0 then 0 else gained end) filter (where metric = 'clicks' and platform = 'gmb') as clicks,
-         count(*) filter (where gained < 0 and metric in ('impressions', 'clicks') and platform = 'gmb') as falls,
+         sum(added) filter (where metric = 'impressions') as impressions,
+         sum(added) filter (where metric = 'clicks') as clicks,
+         count(*) filter (where gained < 0 and metric in ('impressions', 'clicks') and is_for_posts) as falls,
          array_agg(distinct metric) filter (where metric like 'read %') as told
   from account_readings
   group by connection_id, platform, day

@@ -24,4 +24,5 @@ export const socialPosts = defineRollup(import.meta.url, {
     'read_at',
   ],
   changesWith: ['social_posts'],
+  explains: 'it is the newest reading of each number of a post',
 });

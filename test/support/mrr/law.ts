@@ -15,6 +15,7 @@ import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/move_connection.ts';
 import type { TestDb } from '../db/db.ts';
+import { assertExplained } from '../explain/law.ts';
 import { aBrand, aConnection, aRetailer } from '../rows/factory.ts';
 import { mrrModel, type Part, unitsOf, type Version } from './model.ts';
 import { assertAddsUp, type MrrRow } from './mrr.ts';
@@ -212,6 +213,7 @@ export async function assertLawOfMrr(db: TestDb, steps: readonly Step[]): Promis
     while (days > 0) days = await db.transaction((tx) => rollSome(tx, brandId, retailerId, now, 3));
   }
   await assertTrue(db, world);
+  for (const brandId of world.brands) await assertExplained(db, brandId, { rollups: OURS, days: DAYS, now });
 
   const made = [await rowsOf(db, 'agg.daily_mrr'), await rowsOf(db, 'agg.subscription_states')];
   const whole = (brandId: string, retailerId: string) =>
