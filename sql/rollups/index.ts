@@ -16,6 +16,7 @@ import { subscriptionStates } from './mrr/subscription_states.ts';
 import { inOrder } from './rollup.ts';
 import { dailySocial } from './social/daily_social.ts';
 import { socialPosts } from './social/social_posts.ts';
+import { dailyStock } from './stock/daily_stock.ts';
 
 /** All rollups, in running order. */
 export const rollups = inOrder([
@@ -36,4 +37,5 @@ export const rollups = inOrder([
   customerMonths,
   customerValue,
   customerCohorts,
+  dailyStock,
 ]);

@@ -39,6 +39,11 @@ export type Rollup = {
    * rebuilt, as (connection_id, object) from `wanted` and `spans` of these days.
    */
   object?: string;
+  /**
+   * Marks of these subjects, among those of `changesWith`, are of days. `<name>.days.sql` selects the objects that they reach,
+   * in the form of `<name>.objects.sql`.
+   */
+  followsDays?: readonly Subject[];
   /** Its days are the first days of periods, such as weeks. */
   periods?: Periods;
   /**
@@ -98,10 +103,14 @@ export type Rollup = {
   changed?: string;
   /** The text of `<name>.objects.sql`. */
   objects?: string;
+  /** The text of `<name>.days.sql`. */
+  reachedByDays?: string;
   /** The whole statement. */
   sql: string;
   /** The statement that returns the objects of days, in the form of marks. */
   objectsSql?: string;
+  /** Likewise for the objects that marks of days reach. */
+  daysSql?: string;
   /** By subject, the text of `<name>.<subject>.sql`. */
   reached?: Readonly<Record<Subject, string>>;
   /** The text of `<name>.proof.sql`. */

@@ -66,7 +66,7 @@ export async function runRollups(
   const { rebuilt, objects } = await run(tx, rollups, target, {
     partitionsOf: async (rollup) =>
       rollup.object
-        ? new Map((await objectsOf(tx, rollup, target, days)).map((object) => [object, REBUILT]))
+        ? new Map((await objectsOf(tx, rollup.objectsSql, target, days)).map((object) => [object, REBUILT]))
         : all,
     handOn: (rollup, touched) =>
       handsOnObjects(rollup) ? [...touched] : touched.filter(([day]) => !all.has(day)),
@@ -74,16 +74,16 @@ export async function runRollups(
   return { ...rebuilt, objects: objects.size };
 }
 
-/** The objects that belong to days. */
+/** The objects that a statement selects for days. */
 async function objectsOf(
   tx: Tx,
-  { name, objectsSql }: Rollup,
+  statement: string | undefined,
   { brandId, retailerId }: RollupTarget,
   days: readonly string[],
 ): Promise<string[]> {
-  if (objectsSql === undefined) throw new TypeError(`${name} does not say which objects belong to a day`);
+  if (statement === undefined || days.length === 0) return [];
   const values = [brandId, days.map(() => retailerId), days];
-  const { rows } = await tx.query<{ object: string }>(objectsSql, values);
+  const { rows } = await tx.query<{ object: string }>(statement, values);
   return rows.map(({ object }) => object);
 }
 
@@ -112,12 +112,24 @@ export async function runMarked(
   for (const rollup of rollups) await exchange(tx, rollup, target, marked.objects);
   const handedOnMax = isMoreWaiting ? 0 : HANDED_ON_MAX;
   const { rebuilt, days, objects } = await run(tx, rollups, target, {
-    partitionsOf({ object, changesWith, exchanges }) {
-      const found = marked[object ? 'objects' : 'days'];
+    async partitionsOf({ object, changesWith, exchanges, followsDays = [], daysSql }) {
       const followed = changesWith.filter((subject) => !exchanges?.subjects.includes(subject));
-      const all: Caused = new Map();
-      for (const subject of followed)
-        for (const [partition, cause] of found.get(subject) ?? []) addCaused(all, partition, cause);
+      const found = (kind: keyof typeof marked, subjects: readonly Subject[]) => {
+        const all: Caused = new Map();
+        for (const subject of subjects)
+          for (const [partition, cause] of marked[kind].get(subject) ?? []) addCaused(all, partition, cause);
+        return all;
+      };
+      const all = found(object ? 'objects' : 'days', followed);
+      for (const [cause, days] of Map.groupBy(found('days', followsDays), ([, of]) => of)) {
+        const reached = await objectsOf(
+          tx,
+          daysSql,
+          target,
+          days.map(([day]) => day),
+        );
+        for (const one of reached) addCaused(all, one, cause);
+      }
       return new Map([...all].sort(([one], [other]) => (one < other ? -1 : 1)));
     },
     handOn(rollup, touched) {

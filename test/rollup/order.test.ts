@@ -41,7 +41,7 @@ test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
   (_, rollup) => {
     // A proof reads what the figures must equal, and is made of none of it.
     const made = rollup.sql.replace(rollup.proof ?? '', '');
-    const code = `${made} ${rollup.objectsSql ?? ''}`.replaceAll(/--.*$/gm, '');
+    const code = `${made} ${rollup.objectsSql ?? ''} ${rollup.daysSql ?? ''}`.replaceAll(/--.*$/gm, '');
     const mentioned = new Set(code.match(/\b(fact|raw|agg)\.\w+/g));
     for (const helper of ['fact.day_start', 'fact.exchange_rate', 'fact.round_to_currency'])
       mentioned.delete(helper);
@@ -105,8 +105,10 @@ test('whatever is marked, some rollup of such partitions follows, and none follo
     'day of calendar',
   ];
   const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators]);
-  const followed = rollups.flatMap(({ changesWith, object }) =>
-    changesWith.map((subject) => `${object ? 'object' : 'day'} of ${subject}`),
+  const followed = rollups.flatMap(({ changesWith, object, followsDays }) =>
+    changesWith.map(
+      (subject) => `${object && !followsDays?.includes(subject) ? 'object' : 'day'} of ${subject}`,
+    ),
   );
   expect(new Set(followed)).toEqual(marked);
 });

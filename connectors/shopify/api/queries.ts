@@ -33,15 +33,21 @@ const AGREEMENTS_FIRST = 3;
 const SALES_FIRST = 30;
 const VARIANTS_FIRST = 20;
 const LEVELS_FIRST = 5;
+const REFUND_LINES_FIRST = 50;
 /** The maximum page size of Shopify. */
 export const PAGE_SIZE_MAX = 250;
 
-const ORDER = `id name createdAt processedAt updatedAt cancelledAt cancelReason test
+const REFUND = `id createdAt processedAt totalRefundedSet ${MONEY}`;
+
+/** What of a refund went back to stock. A bulk result cannot have it, because a refund is in a list. */
+const RESTOCKED = `refundLineItems(first: ${REFUND_LINES_FIRST}) { nodes { quantity restockType lineItem { id } } }`;
+
+const order = (refund: string) => `id name createdAt processedAt updatedAt cancelledAt cancelReason test
   currencyCode presentmentCurrencyCode taxesIncluded displayFinancialStatus sourceName discountCodes
   customer { id } shippingAddress { countryCodeV2 } billingAddress { countryCodeV2 }
   totalPriceSet ${BOTH_MONIES} currentTotalPriceSet ${BOTH_MONIES} totalRefundedSet ${BOTH_MONIES}
   customerJourneySummary { ready lastVisit { occurredAt source utmParameters { source medium campaign content term } } }
-  refunds { id createdAt processedAt totalRefundedSet ${MONEY} }
+  refunds { ${refund} }
   transactions { id kind status test gateway createdAt processedAt parentTransaction { id } amountSet ${MONEY} }`;
 
 const LINE = `id title variantTitle sku quantity currentQuantity isGiftCard originalUnitPriceSet ${MONEY}
@@ -69,7 +75,7 @@ const level = (names: boolean) =>
   `id isActive updatedAt location { id ${names ? 'name' : ''} } ${QUANTITIES}`;
 
 /** The address is a protected field: it is asked for only where the connection reads persons. */
-const orderTree = (email: boolean) => `${ORDER} ${email ? 'email' : ''}
+const orderTree = (email: boolean) => `${order(`${REFUND} ${RESTOCKED}`)} ${email ? 'email' : ''}
   lineItems(first: ${LINES_FIRST}) { ${PAGE_INFO} nodes { ${LINE} } }
   agreements(first: ${AGREEMENTS_FIRST}) { ${PAGE_INFO} nodes { ${AGREEMENT}
     sales(first: ${SALES_FIRST}) { ${PAGE_INFO} nodes { ${SALE} } } } }`;
@@ -277,7 +283,7 @@ const edges = (node: string) => `{ edges { node { ${node} } } }`;
 export const bulkOrders =
   (email: boolean) =>
   (filter: string): string =>
-    `{ orders${argument(filter)} ${edges(`${ORDER} ${email ? 'email' : ''}
+    `{ orders${argument(filter)} ${edges(`${order(REFUND)} ${email ? 'email' : ''}
     lineItems ${edges(LINE)}
     agreements ${edges(`${AGREEMENT} sales ${edges(SALE)}`)}`)} }`;
 

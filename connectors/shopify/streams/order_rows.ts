@@ -1,7 +1,19 @@
 /** Turns an order of Shopify into rows. Definitions: docs/data-dictionary.md. */
 import type { Item, Row } from '#sql/load/table.ts';
 import type { PersonOf } from '#sql/tenants/persons.ts';
-import { currency, each, type Fields, instant, textOrNull } from '../../kit/fields.ts';
+import {
+  currency,
+  each,
+  type Fields,
+  instant,
+  integer,
+  isObject,
+  object,
+  text,
+  textOrNull,
+  under,
+} from '../../kit/fields.ts';
+import { idOf } from '../api/gid.ts';
 import {
   agreements,
   numberOf,
@@ -44,11 +56,15 @@ export function orderItem(node: Fields, personOf?: PersonOf): Item {
 /** Shopify's own sales ledger. */
 function ledgerOf(order: Order, node: Fields, refundRows: readonly Row[]): Ledger {
   const ledger: Ledger = { agreements: [], sales: [], hasProduct: false };
+  const stock = restockedLines(node);
   each(node, 'agreements', (agreement) => {
     const row = agreements.rowOf(agreement, order);
     ledger.agreements.push(row);
     const [agreementId, reason] = [String(row.id), String(row.reason)];
-    const entry = { ...order, agreementId, reason, bookedAt: bookedAt(order, row, refundRows) };
+    const entry = {
+      ...{ ...order, agreementId, reason, bookedAt: bookedAt(order, row, refundRows) },
+      restocked: (lineId: string, piecesMax: number) => stock.take(String(row.refund_id), lineId, piecesMax),
+    };
     each(agreement, 'sales', (sale) => {
       const sold = sales.rowOf(sale, entry);
       ledger.sales.push(sold);
@@ -57,6 +73,31 @@ function ledgerOf(order: Order, node: Fields, refundRows: readonly Row[]): Ledge
     });
   });
   return ledger;
+}
+
+const RESTOCKS = new Set(['RETURN', 'CANCEL', 'LEGACY_RESTOCK']);
+
+/** What refunds put back to stock. A refund that came without its lines, or a line that is not among them, tells nothing. */
+function restockedLines(node: Fields) {
+  const left = new Map<string, number>();
+  each(node, 'refunds', (refund) => {
+    if (!isObject(refund.refundLineItems)) return;
+    each(refund.refundLineItems, 'nodes', (line) => {
+      const key = `${idOf(refund)} ${under('lineItem', () => idOf(object(line, 'lineItem')))}`;
+      const pieces = RESTOCKS.has(text(line, 'restockType')) ? integer(line, 'quantity') : 0;
+      left.set(key, (left.get(key) ?? 0) + pieces);
+    });
+  });
+  return {
+    take(refundId: string, lineId: string, piecesMax: number): number | null {
+      const key = `${refundId} ${lineId}`;
+      const pieces = left.get(key);
+      if (pieces === undefined) return null;
+      const taken = Math.min(pieces, piecesMax);
+      left.set(key, pieces - taken);
+      return taken;
+    },
+  };
 }
 
 /**

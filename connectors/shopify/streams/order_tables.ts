@@ -23,14 +23,20 @@ import { idOf } from '../api/gid.ts';
 export type Order = { id: string; currency: string; processedAt: Date };
 /** `hasProduct`: the placing of the order sold at least one product. `person`: the digest of its e-mail address. */
 export type PlacedOrder = Order & { hasProduct: boolean; person: string | null };
-/** An agreement, for the sales in it. */
-export type Entry = Order & { agreementId: string; reason: string; bookedAt: Date };
+/** An agreement, for the sales in it. `restocked`: takes up to so many pieces of a line that its refund put back to stock. */
+export type Entry = Order & {
+  agreementId: string;
+  reason: string;
+  bookedAt: Date;
+  restocked(lineId: string, piecesMax: number): number | null;
+};
 
 /** These are stored as rows of their own, or not at all, so the payload of the order omits them. */
 const PARTS = new Set(['lineItems', 'agreements', 'refunds', 'transactions', 'email']);
 /** Fields that a bulk line has for its place in the file. */
 const PLACE = new Set(['__parentId']);
 const AGREEMENT_PARTS = new Set(['sales', '__parentId']);
+const REFUND_PARTS = new Set(['refundLineItems']);
 const CREATION = new Set(['createdAt']);
 const NOTHING = new Set<string>();
 
@@ -167,6 +173,7 @@ export const sales = recordTable<Entry>({
   key: ['id'],
   rootColumn: 'order_id',
   personal: {},
+  remembers: ['restocked'], // a bulk result does not tell it
   columns: {
     id,
     order_id: orderId,
@@ -177,6 +184,7 @@ export const sales = recordTable<Entry>({
     line_type: text('lineType'),
     line_id: idInIfAny('lineItem'),
     quantity: integerOrNull('quantity'),
+    restocked: column('integer', (sale, { restocked }: Entry) => restockedOf(sale, restocked)),
     currency: orderCurrency,
     total_amount: money('totalAmount'),
     tax_amount: money('totalTaxAmount'),
@@ -184,6 +192,13 @@ export const sales = recordTable<Entry>({
     payload: others(() => PLACE),
   },
 });
+
+/** Pieces of goods that went back to stock; null if that is not told. */
+function restockedOf(sale: Fields, restocked: Entry['restocked']): number | null {
+  const pieces = -(fields.integerOrNull(sale, 'quantity') ?? 0);
+  if (pieces <= 0 || fields.text(sale, 'lineType') !== 'PRODUCT' || !isObject(sale.lineItem)) return null;
+  return restocked(idOf(sale.lineItem), pieces);
+}
 
 export const refunds = recordTable<Order>({
   name: 'raw.shopify_refunds',
@@ -197,7 +212,7 @@ export const refunds = recordTable<Order>({
     processed_at: instantOrNull('processedAt'),
     currency: orderCurrency,
     total_refunded: money('totalRefundedSet'),
-    payload: others(),
+    payload: others(() => REFUND_PARTS),
   },
 });
 

@@ -64,7 +64,7 @@ export const variants = recordTable<Product>({
   rootColumn: 'product_id',
   personal: null,
   columns: {
-    id,
+    id: { ...id, marks: 'stock' },
     product_id: productId,
     sku: column('text', (variant) => textOrNullOf(variant, 'sku') || null),
     title: text('title'),
@@ -121,13 +121,37 @@ export const inventoryLevels = recordTable<Level>({
   },
 });
 
-export const productTables = [products, variants, costs, inventoryLevels] as const;
+/** What a variant has in all places: null where nobody counts it. */
+type Stock = Variant & { available: string | null; unavailable: string | null; readAt: Date };
 
-type Rows = { variants: Row[]; costs: Row[]; levels: Row[]; changedAt: Date };
+/**
+ * Readings of stock. Shopify keeps no history, so each one that differs from the one before is a dated row: what an item
+ * has, it has had since it last changed.
+ */
+export const stockReadings = recordTable<Stock>({
+  name: 'raw.shopify_stock_readings',
+  key: ['id', 'valid_from'],
+  rootColumn: 'product_id',
+  personal: null,
+  keeps: 'history',
+  columns: {
+    id: variantId,
+    valid_from: column('timestamptz', (_, { readAt }: Stock) => readAt),
+    product_id: productId,
+    available: column('numeric', (_, { available }: Stock) => available),
+    unavailable: column('numeric', (_, { unavailable }: Stock) => unavailable),
+    payload: noPayload,
+  },
+});
+
+export const productTables = [products, variants, costs, inventoryLevels, stockReadings] as const;
+
+type Rows = { variants: Row[]; costs: Row[]; levels: Row[]; stock: Row[]; changedAt: Date };
 
 export function productItem(node: Fields): Item {
   const id = idOf(node);
-  const rows: Rows = { variants: [], costs: [], levels: [], changedAt: instantOf(node, 'updatedAt') };
+  const changedAt = instantOf(node, 'updatedAt');
+  const rows: Rows = { variants: [], costs: [], levels: [], stock: [], changedAt };
   each(node, 'variants', (variant) => addVariant(rows, id, variant));
   return {
     id,
@@ -137,6 +161,7 @@ export function productItem(node: Fields): Item {
       [variants.name]: rows.variants,
       [costs.name]: rows.costs,
       [inventoryLevels.name]: rows.levels,
+      [stockReadings.name]: rows.stock,
     },
   };
 }
@@ -147,22 +172,34 @@ function addVariant(rows: Rows, productId: string, variant: Fields): void {
   const item = object(variant, 'inventoryItem');
   rows.costs.push(under('inventoryItem', () => costs.rowOf(item, of)));
   // The product itself does not always change with its stock or its costs.
-  note(
-    rows,
-    under('inventoryItem', () => instantOf(item, 'updatedAt')),
-  );
-  each(variant, 'inventoryLevels', (level) => {
-    rows.levels.push(inventoryLevels.rowOf(level, { ...of, quantities: quantitiesOf(level) }));
-    note(rows, instantOf(level, 'updatedAt'));
+  let readAt = under('inventoryItem', () => instantOf(item, 'updatedAt'));
+  const levels = each(variant, 'inventoryLevels', (level) => {
+    readAt = later(readAt, instantOf(level, 'updatedAt'));
+    return inventoryLevels.rowOf(level, { ...of, quantities: quantitiesOf(level) });
   });
+  rows.levels.push(...levels);
+  rows.changedAt = later(rows.changedAt, readAt);
+  rows.stock.push(stockReadings.rowOf(variant, { ...of, ...stockOf(item, levels), readAt }));
 }
+
+/** In all places that are in use. `unavailable`: in hand, but neither for sale nor sold, such as damaged goods. */
+function stockOf(item: Fields, levels: readonly Row[]): Pick<Stock, 'available' | 'unavailable'> {
+  const active = levels.filter(({ is_active }) => is_active);
+  const known = (name: string) =>
+    active.map((level) => level[name]).filter((value) => typeof value === 'number');
+  const [available, onHand, committed] = [known('available'), known('on_hand'), known('committed')];
+  if (item.tracked === false || available.length === 0) return { available: null, unavailable: null };
+  const isWhole = [available, onHand, committed].every(({ length }) => length === active.length);
+  const away = sum(onHand) - sum(available) - sum(committed);
+  return { available: String(sum(available)), unavailable: isWhole ? String(away) : null };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+const later = (one: Date, other: Date) => (other > one ? other : one);
 
 function quantitiesOf(level: Fields): Map<string, number> {
   return new Map(
     each(level, 'quantities', (one) => [textOf(one, 'name'), integer(one, 'quantity')] as const),
   );
-}
-
-function note(rows: Rows, at: Date): void {
-  if (at > rows.changedAt) rows.changedAt = at;
 }

@@ -96,7 +96,7 @@ export const productsStream = collectionStream({
   name: 'shopify.products',
   scopes: ['read_products', 'read_inventory'],
   scopesOptional: [LOCATION_NAMES],
-  feeds: ['product_sales'],
+  feeds: ['product_sales', 'stock'],
   target,
   collectionFor: ({ scopes }) => productsCollection(isGranted(scopes, LOCATION_NAMES)),
 });

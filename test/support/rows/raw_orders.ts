@@ -22,6 +22,8 @@ export type Sale = {
   /** Id of the order line. */
   line?: string | null;
   quantity?: number | null;
+  /** Of returned pieces. */
+  restocked?: number;
   total: string;
   tax?: string;
   discount?: string;
@@ -97,6 +99,7 @@ export function anOrder({
     line_type: sale.type ?? 'PRODUCT',
     line_id: sale.line ?? null,
     quantity: sale.quantity ?? null,
+    restocked: sale.restocked ?? null,
     total_amount: sale.total,
     tax_amount: sale.tax ?? '0',
     discount_amount: sale.discount ?? '0',
