@@ -11,9 +11,11 @@ import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { dailyEmail } from './email/daily_email.ts';
+import { forecastQuality } from './forecast/forecast_quality.ts';
+import { revenueForecast } from './forecast/revenue_forecast.ts';
 import { dailyMrr } from './mrr/daily_mrr.ts';
 import { subscriptionStates } from './mrr/subscription_states.ts';
-import { inOrder } from './rollup.ts';
+import { inOrder, type Rollup } from './rollup.ts';
 import { dailySocial } from './social/daily_social.ts';
 import { socialPosts } from './social/social_posts.ts';
 import { dailyStock } from './stock/daily_stock.ts';
@@ -39,3 +41,6 @@ export const rollups = inOrder([
   customerCohorts,
   dailyStock,
 ]);
+
+/** Those whose rows a task computes (given.ts): no mark makes them run. */
+export const givenRollups: readonly Rollup[] = [revenueForecast, forecastQuality];

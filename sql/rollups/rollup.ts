@@ -93,7 +93,7 @@ export type Rollup = {
   causesOfColumns?: Readonly<Record<string, Cause>>;
   /** Numbers that do not add, such as ranks and ratios: their changes are no restatements. */
   nonAdditive?: readonly string[];
-  /** It holds what others tell, as a step to them or a sum of them: its changes are no restatements of their own. */
+  /** It holds what others tell, as a step to them, a sum of them or a forecast from them: its changes are no restatements of their own. */
   isIntermediate?: boolean;
   /** Which rows its figures are made of, for `nightshift explain`; or why they are no sums. */
   explains?: Explanation | string;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
 import { defineRollup } from '#sql/rollups/define.ts';
-import { rollups } from '#sql/rollups/index.ts';
+import { givenRollups, rollups } from '#sql/rollups/index.ts';
 import { handsOnObjects } from '#sql/rollups/merge.ts';
 import { inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { freshDb } from '../support/db/db.ts';
@@ -36,7 +36,9 @@ test('a rollup without its statement does not start', () => {
   expect(() => defineRollup(import.meta.url, named('not_there'))).toThrow('not_there.sql');
 });
 
-test.each(rollups.map((rollup) => [rollup.name, rollup] as const))(
+const all = [...rollups, ...givenRollups];
+
+test.each(all.map((rollup) => [rollup.name, rollup] as const))(
   '%s reads and writes what it says',
   (_, rollup) => {
     // A proof reads what the figures must equal, and is made of none of it.
@@ -63,7 +65,7 @@ test('a grain is the primary key of its table, its measures are the rest, and ev
             where a.attrelid = c.conrelid and a.attnum > 0 and a.attnum <> all (c.conkey) order by 1) as others
     from pg_constraint c join pg_class t on t.oid = c.conrelid
     where c.contype = 'p' and t.relnamespace = 'agg'::regnamespace order by 1`);
-  const said = rollups.map(({ writes, grain, measures }) => ({
+  const said = all.map(({ writes, grain, measures }) => ({
     writes,
     grain,
     others: [...measures, 'computed_at'].sort(),

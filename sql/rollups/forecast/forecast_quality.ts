@@ -11,4 +11,5 @@ export const forecastQuality = defineRollup(import.meta.url, {
     'error_of_last_30_days',
   ],
   changesWith: [],
+  isIntermediate: true,
 });

@@ -8,4 +8,5 @@ export const revenueForecast = defineRollup(import.meta.url, {
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'for_day'],
   measures: ['predicted', 'lower', 'upper', 'confidence', 'method'],
   changesWith: [],
+  isIntermediate: true,
 });
