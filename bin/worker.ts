@@ -6,6 +6,7 @@ import { sealer } from '#sql/tenants/secrets.ts';
 import { tasks } from '#tasks/index.ts';
 import { startWorker } from '#workers/queue/worker.ts';
 import { secretKeysOf } from './cli/shared/secret_keys.ts';
+import { snapshotServices } from './cli/shared/snapshots.ts';
 import { runProcess } from './run_process.ts';
 
 await runProcess('worker', async ({ config, log, stop, report }) => {
@@ -27,6 +28,7 @@ await runProcess('worker', async ({ config, log, stop, report }) => {
     ecbUrl,
     alerts: { webhook: alertWebhook, capture: report },
     pings,
+    snapshots: snapshotServices(config, server.url),
   };
   const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };
   await using worker = await startWorker(options);

@@ -2,6 +2,7 @@
  * Everything that comes from the environment. The entry of a process reads it once at start; lower layers get
  * values. One message reports all faults. An empty variable counts as not set.
  */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { isSafeAddress, isSafeBase, withoutEndingSlashes } from './addresses.ts';
 import { isCurrency } from './currencies.ts';
@@ -15,6 +16,8 @@ export type Config = {
   /** The PostgreSQL to use; without it an embedded one is started. */
   databaseUrl: string | undefined;
   dataDir: string;
+  /** The directory of snapshots; how long their transactions may last, and how many MB a second they read at most. */
+  snapshots: { dir: string; minutes: number; rate: number };
   /** The first key seals; each key opens what it has sealed. */
   secretKeys: SecretKey[] | undefined;
   /** Hosts besides the providers' own that a connection may point to. */
@@ -45,6 +48,8 @@ const DRAIN_SECONDS_MAX = 3600;
 const ALERT_SECRET_CHARS_MIN = 16;
 const STALL_SECONDS_MAX = 3600;
 const PORT_MAX = 65_535;
+const SNAPSHOT_MINUTES_MAX = 24 * 60;
+const SNAPSHOT_RATE_MAX = 100_000;
 const KEY_BYTES = 32; // AES-256
 
 export class ConfigRejected extends coded('NS_CONFIG') {
@@ -65,6 +70,16 @@ const environment = z.object({
     .string()
     .prefault('.nightshift')
     .describe('Where the embedded PostgreSQL keeps its data; for root, a pointer to where they are.'),
+  NIGHTSHIFT_SNAPSHOT_DIR: z
+    .string()
+    .optional()
+    .describe('Where snapshots are stored. If unset, in `snapshots` of the directory for data.'),
+  NIGHTSHIFT_SNAPSHOT_MINUTES: wholeNumber(1, SNAPSHOT_MINUTES_MAX)
+    .prefault('30')
+    .describe('How long the transactions of a snapshot may last; vacuum keeps what was deleted meanwhile.'),
+  NIGHTSHIFT_SNAPSHOT_RATE: wholeNumber(0, SNAPSHOT_RATE_MAX)
+    .prefault('0')
+    .describe('Megabytes a second that a snapshot reads at most; 0 for no limit.'),
   NIGHTSHIFT_SECRET_KEYS: z
     .string()
     .transform(secretKeys)
@@ -158,6 +173,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.NIGHTSHIFT_DATA_DIR,
     secretKeys: data.NIGHTSHIFT_SECRET_KEYS,
+    snapshots: {
+      dir: data.NIGHTSHIFT_SNAPSHOT_DIR ?? join(data.NIGHTSHIFT_DATA_DIR, 'snapshots'),
+      minutes: data.NIGHTSHIFT_SNAPSHOT_MINUTES,
+      rate: data.NIGHTSHIFT_SNAPSHOT_RATE,
+    },
     allowedHosts: data.NIGHTSHIFT_ALLOWED_HOSTS,
     ecbUrl: data.NIGHTSHIFT_ECB_URL,
     platformCurrency: data.NIGHTSHIFT_PLATFORM_CURRENCY,

@@ -3,18 +3,20 @@
  * A code is stable: people search for it, and runs keep it.
  */
 
-import { connectionErrors } from './connection_errors.ts';
+import { connectionErrors } from './codes/connection_errors.ts';
+import { jobErrors } from './codes/job_errors.ts';
+import { providerErrors } from './codes/provider_errors.ts';
+import { scheduleErrors } from './codes/schedule_errors.ts';
+import { snapshotErrors } from './codes/snapshot_errors.ts';
+import { webErrors } from './codes/web_errors.ts';
 import type { Entry, Verdict } from './error_entry.ts';
-import { jobErrors } from './job_errors.ts';
-import { providerErrors } from './provider_errors.ts';
-import { scheduleErrors } from './schedule_errors.ts';
-import { webErrors } from './web_errors.ts';
 
 export const errorList = {
   ...jobErrors,
   ...providerErrors,
   ...connectionErrors,
   ...scheduleErrors,
+  ...snapshotErrors,
   ...webErrors,
   NS_CLAIM_LOST: {
     verdict: 'retry',

@@ -14,6 +14,7 @@ import { privacyWatch } from './privacy/watch.ts';
 import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
+import { snapshot } from './snapshot.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
@@ -41,4 +42,5 @@ export const tasks: readonly Task[] = [
   pingNights,
   sendEmail,
   sendDigest,
+  snapshot,
 ];

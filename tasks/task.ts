@@ -9,6 +9,7 @@ import type { Log } from '#runtime/log.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
 import type { Policy } from '#sql/schedules/decide.ts';
+import type { Store } from './snapshots/store.ts';
 
 export type Figure = number | string | boolean | null | undefined;
 
@@ -28,6 +29,18 @@ export type Services = ProviderKeyring & {
   alerts?: AlertChannels;
   /** Who is told that the nights of all brands were kept; nobody by default. */
   pings?: { nights: string | undefined };
+  /** Where snapshots go; a process without cannot make any. */
+  snapshots?: SnapshotServices;
+};
+
+export type SnapshotServices = {
+  /** The database, which is read in sessions of their own. */
+  url: string;
+  store: Store;
+  /** How long the transactions that read may last. */
+  minutes: number;
+  /** Megabytes a second that are read at most; 0 is no limit. */
+  rate: number;
 };
 
 export type AlertChannels = {

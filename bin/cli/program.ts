@@ -60,6 +60,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'what fires by the clock, and what fired',
     load: () => import('./schedules/index.ts'),
   },
+  snapshots: {
+    summary: 'the data of a brand at one instant, kept in files',
+    load: () => import('./snapshots/index.ts'),
+  },
   privacy: {
     summary: 'export or erase what is stored of a person',
     load: () => import('./privacy/index.ts'),

@@ -13,9 +13,9 @@ export type Sealed = { sealed: Buffer; keyId: string };
 /** The owner of a secret and its use. */
 export type SecretPlace = {
   brandId: string;
-  /** Empty for what belongs to the brand itself. */
+  /** Empty for what belongs to the brand itself; of a snapshot its id. */
   connectionId: string;
-  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person' | 'mail' | 'digest';
+  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person' | 'mail' | 'digest' | 'snapshot';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -32,6 +32,11 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
     return {
       what: `person of a privacy request of brand ${name ?? brandId}`,
       anew: 'npx nightshift privacy erase',
+    };
+  if (use === 'snapshot')
+    return {
+      what: `data key of snapshot ${connectionId} of brand ${name ?? brandId}`,
+      anew: 'it cannot be stored anew: files of before would stay closed',
     };
   if (use === 'webhook')
     return {

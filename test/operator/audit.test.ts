@@ -38,7 +38,7 @@ const READS = [
     'privacy requests',
     'privacy show',
   ],
-  ...['mail list', 'mail show'],
+  ...['mail list', 'mail show', 'snapshots list', 'snapshots show'],
   ...['campaigns list', 'campaigns show'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
@@ -155,6 +155,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ],
   ['retailers remove fr --brand acme --yes fr', 'retailers.remove', { after: null }],
   ['sync run --brand acme --connection shop', 'sync.run', { target: 'shop' }],
+  [
+    'snapshots create --brand acme --scope aggregates',
+    'snapshots.create',
+    { target: 'acme', details: { scope: 'aggregates' } },
+  ],
   [
     'sync run --brand acme --connection shop --stream shopify.orders --full',
     'sync.run',

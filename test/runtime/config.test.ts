@@ -21,6 +21,7 @@ test('an empty environment gives the defaults', () => {
     databaseUrl: undefined,
     dataDir: '.nightshift',
     secretKeys: undefined,
+    snapshots: { dir: '.nightshift/snapshots', minutes: 30, rate: 0 },
     pings: {},
     allowedHosts: [],
     ecbUrl: 'https://www.ecb.europa.eu/stats/eurofxref',

@@ -4,6 +4,7 @@ import type { Worker } from '#workers/queue/worker.ts';
 import { keyringOf } from './keyring.ts';
 import type { Cli } from './noun.ts';
 import type { Session } from './session.ts';
+import { snapshotServices } from './snapshots.ts';
 
 export type LocalOptions = {
   concurrency?: number;
@@ -26,7 +27,10 @@ export async function startLocalWorker(
   const { config, url, log } = session;
   const { concurrency, drainSeconds, stallSeconds } = config;
   const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
-  const services = { ...(await keyringOf(cli, session)), ecbUrl: config.ecbUrl, alerts, pings: config.pings };
+  const services = {
+    ...(await keyringOf(cli, session)),
+    ...{ ecbUrl: config.ecbUrl, alerts, pings: config.pings, snapshots: snapshotServices(config, url) },
+  };
   // Who is told of promises, a command does not know: that is for the workers that stay.
   const told: readonly Task[] = [deliverAlert, sendPing, pingNights];
   const own = options.report ? tasks : tasks.filter((task) => !told.includes(task));

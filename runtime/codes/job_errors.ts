@@ -1,5 +1,5 @@
 /** Errors of commands that act on jobs and on groups of failures. */
-import type { Entry } from './error_entry.ts';
+import type { Entry } from '../error_entry.ts';
 
 export const jobErrors = {
   NS_FAILURE_NOT_FOUND: {

@@ -1,5 +1,5 @@
 /** Errors of schedules, nights, alerts and pings. */
-import type { Entry } from './error_entry.ts';
+import type { Entry } from '../error_entry.ts';
 
 export const scheduleErrors = {
   NS_BACKFILL_TOO_LARGE: {

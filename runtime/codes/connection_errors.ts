@@ -1,5 +1,5 @@
 /** Errors of connections, of their parts, and of requests of persons. */
-import type { Entry } from './error_entry.ts';
+import type { Entry } from '../error_entry.ts';
 
 export const connectionErrors = {
   NS_ACCOUNT_TAKEN: {

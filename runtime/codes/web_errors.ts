@@ -1,5 +1,5 @@
 /** Errors of what is delivered: over the web by providers, and letters by us. */
-import type { Entry } from './error_entry.ts';
+import type { Entry } from '../error_entry.ts';
 
 export const webErrors = {
   NS_MAIL_BUSY: {

@@ -1,5 +1,5 @@
 /** What can go wrong between us and a provider. */
-import type { Entry } from './error_entry.ts';
+import type { Entry } from '../error_entry.ts';
 
 export const providerErrors = {
   NS_ACCOUNT_DIFFERS: {

@@ -1,0 +1,35 @@
+/** Errors of snapshots and their stores. */
+import type { Entry } from '../error_entry.ts';
+
+export const snapshotErrors = {
+  NS_SNAPSHOT_AMBIGUOUS: {
+    exit: 'usage',
+    when: 'several snapshots have an id that begins so',
+    next: 'give more of the id',
+  },
+  NS_SNAPSHOT_BUSY: {
+    verdict: 'retry',
+    exit: 'conflict',
+    when: 'another process makes a snapshot of the brand',
+    next: 'nothing: it is tried again',
+  },
+  NS_SNAPSHOT_DAMAGED: {
+    when: 'a file of a snapshot is missing, cut, exchanged or changed, or its key does not open it',
+    next: 'bring the file back from a copy of the store, or make another snapshot: `snapshots create`',
+  },
+  NS_SNAPSHOT_NOT_FOUND: {
+    exit: 'notFound',
+    when: 'there is no such snapshot',
+    next: '`snapshots list`; `snapshots sync` reads what a store has',
+  },
+  NS_SNAPSHOT_STORE: {
+    verdict: 'retry',
+    when: 'the store of snapshots cannot be read or written, such as a full disk',
+    next: 'see what the message names: [snapshots](operations.md#snapshots)',
+  },
+  NS_SNAPSHOT_TOO_LONG: {
+    verdict: 'retry',
+    when: 'a snapshot took longer than its transaction may last; what it wrote is used by the next',
+    next: 'set `NIGHTSHIFT_SNAPSHOT_MINUTES` higher',
+  },
+} as const satisfies Record<string, Entry>;

@@ -1,0 +1,56 @@
+/** What was done with snapshots, and how it ended. */
+import { messageOf, NightshiftError } from '#runtime/errors.ts';
+import type { Tx } from '../db/pool.ts';
+
+export type SnapshotRun = {
+  brandId: string;
+  /** `create`, `verify` … */
+  kind: string;
+  snapshotId?: string | undefined;
+  jobId?: string | undefined;
+  level?: number | undefined;
+};
+
+export async function beginSnapshotRun(tx: Tx, run: SnapshotRun): Promise<number> {
+  const { brandId, kind, snapshotId, jobId, level } = run;
+  const { rows } = await tx.query<{ id: number }>(
+    `insert into ops.snapshot_runs (brand_id, kind, snapshot_id, job_id, level) values ($1, $2, $3, $4, $5) returning id`,
+    [brandId, kind, snapshotId ?? null, jobId ?? null, level ?? null],
+  );
+  return rows[0]?.id ?? 0;
+}
+
+/** Runs that have no end: for one who knows that no other is under way. */
+export async function endBrokenOff(
+  tx: Tx,
+  { brandId, kind, but }: { brandId: string; kind: string; but: number },
+): Promise<void> {
+  await tx.query(
+    `update ops.snapshot_runs set finished_at = now(), outcome = 'broken_off'
+     where brand_id = $1 and kind = $2 and id <> $3 and outcome is null`,
+    [brandId, kind, but],
+  );
+}
+
+export async function endSnapshotRun(
+  tx: Tx,
+  end: { brandId: string; run: number; snapshotId?: string; error?: unknown; tally?: object },
+): Promise<void> {
+  const { brandId, run, snapshotId, error, tally } = end;
+  const failed = error !== undefined;
+  await tx.query(
+    `update ops.snapshot_runs
+     set finished_at = now(), outcome = $3, error_code = $4, error_message = $5, tally = $6,
+         snapshot_id = coalesce($7, snapshot_id)
+     where brand_id = $1 and id = $2 and outcome is null`,
+    [
+      brandId,
+      run,
+      failed ? 'failed' : 'succeeded',
+      error instanceof NightshiftError ? error.code : null,
+      failed ? messageOf(error) : null,
+      tally ? JSON.stringify(tally) : null,
+      snapshotId ?? null,
+    ],
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * Where the files of snapshots are. A file is whole or not there: it is written as a draft, which is a local file, and
+ * then gets its name. Names are paths of plain words with slashes between, the brand first.
+ */
+import { writeFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { coded, messageOf } from '#runtime/errors.ts';
+
+export type Draft = AsyncDisposable & {
+  /** A local file that is not there yet; leaving the scope removes it. */
+  path: string;
+};
+
+export type StoredFile = { name: string; bytes: number };
+
+export type Store = {
+  /** For people and the catalogue. */
+  readonly place: string;
+  /** Only the process that holds the brand may have drafts of it. */
+  draft(brandId: string): Promise<Draft>;
+  /** Drafts that were left behind. */
+  clearDrafts(brandId: string): Promise<void>;
+  /** Replaces what has the name. */
+  put(name: string, draft: Draft): Promise<void>;
+  /** What was put outlasts a crash of the machine from here on. */
+  settle(): Promise<void>;
+  /** Throws `StoreFileMissing`. */
+  read(name: string): Promise<Readable>;
+  list(folder: string): AsyncIterable<StoredFile>;
+  remove(name: string): Promise<void>;
+};
+
+export class StoreFailed extends coded('NS_SNAPSHOT_STORE') {
+  constructor(place: string, cause: unknown) {
+    super(`The store of snapshots ${place} cannot be used: ${messageOf(cause)}`, {
+      hint: 'Free space or correct the permissions, or name another place in NIGHTSHIFT_SNAPSHOT_DIR; then: npx nightshift snapshots create',
+      context: { place },
+      cause,
+    });
+  }
+}
+
+export class StoreFileMissing extends coded('NS_SNAPSHOT_DAMAGED') {
+  constructor(place: string, name: string) {
+    super(`The file ${name} is missing in ${place}.`, {
+      hint: 'Bring it back from a copy of the store, or make another snapshot: npx nightshift snapshots create',
+      context: { place, name },
+    });
+  }
+}
+
+/** `part` is the name of a part, `id` that of a snapshot. */
+export const fileOf = {
+  parts: (brandId: string) => `${brandId}/parts`,
+  part: (brandId: string, part: string) => `${brandId}/parts/${part}`,
+  manifests: (brandId: string) => `${brandId}/manifests`,
+  manifest: (brandId: string, id: string) => `${brandId}/manifests/${id}.json`,
+  keys: (brandId: string) => `${brandId}/keys`,
+  key: (brandId: string, id: string) => `${brandId}/keys/${id}.json`,
+};
+
+/** A manifest of a hundred thousand parts is smaller. */
+const TEXT_BYTES_MAX = 64 * 1024 * 1024;
+const OWNER_ONLY = 0o600;
+
+export async function putText(store: Store, brandId: string, name: string, text: string): Promise<void> {
+  await using draft = await store.draft(brandId);
+  await writeFile(draft.path, text, { mode: OWNER_ONLY, flag: 'wx', flush: true }).catch((error) => {
+    throw new StoreFailed(store.place, error);
+  });
+  await store.put(name, draft);
+}
+
+export async function readText(store: Store, name: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of await store.read(name)) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > TEXT_BYTES_MAX) throw new StoreFailed(store.place, `${name} is too large`);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
