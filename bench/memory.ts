@@ -16,7 +16,7 @@ import { makeKeyring, streamsOf } from '../connectors/providers.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { sealer } from '../sql/tenants/secrets.ts';
 import { enqueue } from '../tasks/enqueue.ts';
-import { fxRates } from '../tasks/fx_rates.ts';
+import { fxRates } from '../tasks/fx/fx_rates.ts';
 import type { Figure } from './support/bench.ts';
 import { quantile } from './support/measure.ts';
 import type { BenchDb, BenchServer } from './support/server.ts';

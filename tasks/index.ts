@@ -2,9 +2,9 @@
 import { deliverAlert } from './alerts/deliver_alert.ts';
 import { pingNights, sendPing } from './alerts/send_ping.ts';
 import { forecast } from './forecast.ts';
-import { fxBrand } from './fx_brand.ts';
-import { fxFanOut } from './fx_fan_out.ts';
-import { fxRates } from './fx_rates.ts';
+import { fxBrand } from './fx/fx_brand.ts';
+import { fxFanOut } from './fx/fx_fan_out.ts';
+import { fxRates } from './fx/fx_rates.ts';
 import { sendDigest } from './mail/send_digest.ts';
 import { sendEmail } from './mail/send_email.ts';
 import { nightly } from './nightly.ts';

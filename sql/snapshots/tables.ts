@@ -33,6 +33,7 @@ const WITHOUT_BRAND_ID: Readonly<Record<string, SnapshotTable['of']>> = {
  */
 const DATING = [
   'day',
+  'month',
   'booked_at',
   'happened_at',
   'created_at',
@@ -42,6 +43,7 @@ const DATING = [
   'queued_at',
   'at',
   'changed_at',
+  'computed_at',
 ];
 
 const TABLES = `

@@ -1,8 +1,8 @@
 /** How a change of rates reaches the brands: each by itself, in bounded steps, and to the same end after any crash. */
 import { expect, test } from 'vitest';
-import { fxBrand } from '#tasks/fx_brand.ts';
-import { fxFanOut } from '#tasks/fx_fan_out.ts';
-import { keepRates } from '#tasks/fx_rates.ts';
+import { fxBrand } from '#tasks/fx/fx_brand.ts';
+import { fxFanOut } from '#tasks/fx/fx_fan_out.ts';
+import { keepRates } from '#tasks/fx/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Task } from '#tasks/task.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';

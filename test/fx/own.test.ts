@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { publicationDays } from '#connectors/ecb/calendar.ts';
 import { readRates } from '#connectors/ecb/read_rates.ts';
 import { daysWithRates } from '#sql/fx/feeds.ts';
-import { fxRates, keepRates } from '#tasks/fx_rates.ts';
+import { fxRates, keepRates } from '#tasks/fx/fx_rates.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { stripeDir } from '../support/providers/stripe.ts';

@@ -1,9 +1,9 @@
 /** Rates and rollups at the same time, as they happen to meet; and a process that is killed among rates. */
 import { expect, test } from 'vitest';
 import { enqueue } from '#tasks/enqueue.ts';
-import { fxBrand } from '#tasks/fx_brand.ts';
-import { fxFanOut } from '#tasks/fx_fan_out.ts';
-import { keepRates } from '#tasks/fx_rates.ts';
+import { fxBrand } from '#tasks/fx/fx_brand.ts';
+import { fxFanOut } from '#tasks/fx/fx_fan_out.ts';
+import { keepRates } from '#tasks/fx/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Task } from '#tasks/task.ts';
 import { startSandbox } from '../../sandbox/server.ts';

@@ -1,6 +1,6 @@
 /** The task that keeps rates up to date, against the sandbox's real history and against bad servers. */
 import { expect, test, vi } from 'vitest';
-import { fxRates } from '#tasks/fx_rates.ts';
+import { fxRates } from '#tasks/fx/fx_rates.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { fxRates } from '#tasks/fx_rates.ts';
+import { fxRates } from '#tasks/fx/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { syncStream } from '#tasks/sync_stream.ts';
 import { startSandbox } from '../../sandbox/server.ts';

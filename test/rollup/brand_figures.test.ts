@@ -9,7 +9,7 @@ import { inOrder, type Rollup } from '#sql/rollups/rollup.ts';
 import { changeReportingCurrency } from '#sql/tenants/brands.ts';
 import { mapPart } from '#sql/tenants/connection_parts.ts';
 import { emptyTable } from '#sql/tenants/removal_tables.ts';
-import { fxBrand } from '#tasks/fx_brand.ts';
+import { fxBrand } from '#tasks/fx/fx_brand.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { type AcornBench, figure, keyring, twoBrands } from '../support/acorn/bench.ts';
 import { withSpend } from '../support/acorn/rollups/index.ts';

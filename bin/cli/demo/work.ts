@@ -2,7 +2,7 @@
 import { streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { enqueue } from '#tasks/enqueue.ts';
-import { fxRates } from '#tasks/fx_rates.ts';
+import { fxRates } from '#tasks/fx/fx_rates.ts';
 import type { Worker } from '#workers/queue/worker.ts';
 import { complaints, exitCodeOfJobs, type Followed, follow, patience } from '../shared/follow.ts';
 import { workOfRates } from '../shared/rates_work.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { frankfurt } from '#connectors/ecb/calendar.ts';
 import { BYTES_MAX, readRates } from '#connectors/ecb/read_rates.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
-import { keepRates } from '#tasks/fx_rates.ts';
+import { keepRates } from '#tasks/fx/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';

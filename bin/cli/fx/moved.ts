@@ -5,7 +5,7 @@
 import type { Db, Tx } from '#sql/db/pool.ts';
 import type { Reach } from '#sql/fx/changes.ts';
 import { countMoved } from '#sql/fx/days.ts';
-import { fxBrand } from '#tasks/fx_brand.ts';
+import { fxBrand } from '#tasks/fx/fx_brand.ts';
 
 const PAGE_BRANDS = 100;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '#tasks/enqueue.ts';
-import { fxRates } from '#tasks/fx_rates.ts';
+import { fxRates } from '#tasks/fx/fx_rates.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';

@@ -1,7 +1,7 @@
 /** Lists waiting and running jobs that carry new rates to the figures of brands. */
 import type { Db } from '#sql/db/pool.ts';
-import { fxBrand } from '#tasks/fx_brand.ts';
-import { fxFanOut } from '#tasks/fx_fan_out.ts';
+import { fxBrand } from '#tasks/fx/fx_brand.ts';
+import { fxFanOut } from '#tasks/fx/fx_fan_out.ts';
 import type { Followed } from './follow.ts';
 
 /** `also` names further tasks whose jobs count. */

@@ -6,9 +6,9 @@
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
 import { type BrandsToPass, finishPassing, nextBrands, notePassed } from '#sql/fx/changes.ts';
-import { enqueue } from './enqueue.ts';
+import { enqueue } from '../enqueue.ts';
+import { defineTask } from '../task.ts';
 import { fxBrand } from './fx_brand.ts';
-import { defineTask } from './task.ts';
 
 const PAGE_BRANDS = 100;
 /** Beyond this, another job continues, with a timeout of its own. */

@@ -18,9 +18,9 @@ import { newRequestStats, type RequestStats } from '#connectors/kit/http/retry.t
 import type { Tx } from '#sql/db/pool.ts';
 import { daysWithRates, noteUnchanged, readValidators, saveValidators } from '#sql/fx/feeds.ts';
 import { type RatesKept, storeRates } from '#sql/fx/rates.ts';
-import { enqueue } from './enqueue.ts';
+import { enqueue } from '../enqueue.ts';
+import { defineTask, type TaskContext } from '../task.ts';
 import { fxFanOut } from './fx_fan_out.ts';
-import { defineTask, type TaskContext } from './task.ts';
 
 /** The feed of 90 days may begin a few days late. */
 const RECENT_DAYS = 85;

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import { noticeRatesOfBrand, ownersMoved } from '#sql/fx/days.ts';
-import { enqueue } from './enqueue.ts';
-import { rollup } from './rollup.ts';
-import { defineTask } from './task.ts';
+import { enqueue } from '../enqueue.ts';
+import { rollup } from '../rollup.ts';
+import { defineTask } from '../task.ts';
 
 export const fxBrand = defineTask({
   name: 'fx_brand',
