@@ -38,6 +38,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'what campaigns cost, and what names them',
     load: () => import('./campaigns/index.ts'),
   },
+  stock: {
+    summary: 'what can be sold, and what is to be ordered again',
+    load: () => import('./stock/index.ts'),
+  },
   sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },

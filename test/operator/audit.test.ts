@@ -93,6 +93,8 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],
   ['campaigns unlink sale hashtag sun --brand acme', 'campaigns.unlink', { before: { value: 'sun' } }],
   ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],
+  ['stock reorder set MUG 5 --brand acme', 'stock.reorder', { details: { rows: 1, changed: 1 } }],
+  ['stock reorder remove MUG --brand acme', 'stock.unorder', { before: { quantity: 5 } }],
   ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
   [
     'retailers rename de fr --brand acme',
