@@ -95,4 +95,11 @@ select c.brand_id, c.id, 'facebook', d.day, 1000 + d.day - date '2000-01-01', 1,
 from app.connections c cross join public.calendar d
 where c.provider = 'ayrshare';
 
+insert into ops.positions (brand_id, connection_id, stream, position, state, last_run_at, last_success_at, whole_by_clock_at,
+  complete_to, updated_at)
+select c.brand_id, c.id, s.stream, '{}', 'ok', t.at, t.at, t.at, t.at, t.at
+from app.connections c
+join ops.streams s on s.provider = c.provider
+cross join (select timestamp :last_day + interval '30 hours' as at) t;
+
 drop table public.placed, public.calendar;
