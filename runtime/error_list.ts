@@ -116,6 +116,11 @@ export const errorList = {
     when: 'the text cannot name a campaign',
     next: 'the message says how long it may be',
   },
+  NS_WEIGHTS_UNFIT: {
+    exit: 'usage',
+    when: 'no such component of a ranking, or no component would count',
+    next: 'the message lists them: `rankings weights show`',
+  },
   NS_INTERRUPTED: {
     exit: 'interrupted',
     when: 'a signal ended the command; committed work stays',

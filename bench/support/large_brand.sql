@@ -24,7 +24,7 @@ from (
 ) a;
 
 insert into app.connection_parts (brand_id, connection_id, part, retailer_id)
-select c.brand_id, c.id, 'facebook', r.id
+select c.brand_id, c.id, c.account, r.id
 from app.connections c join app.retailers r on r.brand_id = c.brand_id and r.slug = c.account
 where c.provider = 'ayrshare';
 

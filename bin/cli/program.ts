@@ -42,6 +42,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'what can be sold, and what is to be ordered again',
     load: () => import('./stock/index.ts'),
   },
+  rankings: {
+    summary: 'which retailers do well, and why',
+    load: () => import('./rankings/index.ts'),
+  },
   sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },

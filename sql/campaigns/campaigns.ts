@@ -4,8 +4,9 @@ import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
 import { only } from '../tenants/brands.ts';
 import { named, taking } from '../tenants/names.ts';
-import { keepBrand } from '../tenants/removing.ts';
+import { keepBrand, keepRetailer } from '../tenants/removing.ts';
 import { markLinks } from './mark_links.ts';
+import { markSpend } from './mark_spend.ts';
 
 export type CampaignFields = {
   name: string;
@@ -14,6 +15,8 @@ export type CampaignFields = {
   /** Decimal text in major units. */
   budget: string | null;
   budgetCurrency: string | null;
+  /** The retailer that its spend is for; null: for all. */
+  retailerId: string | null;
 };
 
 export type Campaign = CampaignFields & { id: string; brandId: string; slug: string };
@@ -21,22 +24,22 @@ export type Campaign = CampaignFields & { id: string; brandId: string; slug: str
 type Acting = { actor?: string };
 
 const COLUMNS = `id, brand_id as "brandId", slug, name, starts_on as "startsOn", ends_on as "endsOn",
-  trim_scale(budget)::text as budget, budget_currency as "budgetCurrency"`;
+  trim_scale(budget)::text as budget, budget_currency as "budgetCurrency", retailer_id as "retailerId"`;
 
 /** Days of all orders are marked with the first campaign: until then nobody asks which orders belong to none. */
 export async function addCampaign(
   tx: Tx,
   { brandId, slug, actor, ...fields }: Omit<Campaign, 'id'> & Acting,
 ): Promise<Campaign> {
-  await keepBrand(tx, brandId);
+  await keepOwner(tx, brandId, fields.retailerId);
   await lockCampaigns(tx, brandId);
   const isFirst = (await listCampaigns(tx, brandId)).length === 0;
-  const { name, startsOn, endsOn, budget, budgetCurrency } = fields;
+  const { name, startsOn, endsOn, budget, budgetCurrency, retailerId } = fields;
   const { rows } = await taking('campaign', slug, () =>
     tx.query<Campaign>(
-      `insert into app.campaigns (brand_id, slug, name, starts_on, ends_on, budget, budget_currency)
-       values ($1, $2, $3, $4, $5, $6, $7) returning ${COLUMNS}`,
-      [brandId, slug, name, startsOn, endsOn, budget, budgetCurrency],
+      `insert into app.campaigns (brand_id, slug, name, starts_on, ends_on, budget, budget_currency, retailer_id)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
+      [brandId, slug, name, startsOn, endsOn, budget, budgetCurrency, retailerId],
     ),
   );
   if (isFirst) await markOrderDays(tx, brandId);
@@ -64,12 +67,16 @@ export async function editCampaign(
 ): Promise<void> {
   const { brandId, id, slug: target, ...before } = campaign;
   const after = { ...before, ...changes };
+  if (after.retailerId !== before.retailerId) {
+    await keepOwner(tx, brandId, after.retailerId);
+    await markSpend(tx, brandId, id);
+  }
   const given = [changes.name, changes.startsOn, changes.endsOn, changes.budget, changes.budgetCurrency];
   await tx.query(
     `update app.campaigns set name = coalesce($3, name), starts_on = coalesce($4, starts_on), ends_on = coalesce($5, ends_on),
-       budget = coalesce($6, budget), budget_currency = coalesce($7, budget_currency)
+       budget = coalesce($6, budget), budget_currency = coalesce($7, budget_currency), retailer_id = $8
      where brand_id = $1 and id = $2`,
-    [brandId, id, ...given.map((value) => value ?? null)],
+    [brandId, id, ...given.map((value) => value ?? null), after.retailerId],
   );
   await recordAction(tx, { action: 'campaigns.edit', brandId, target, before, after, actor });
 }
@@ -111,6 +118,10 @@ export async function setWindow(
   await markLinks(tx, brandId, { cause: 'changed_definition' });
   const change = { before: { hours: before }, after: { hours } };
   await recordAction(tx, { action: 'campaigns.window', brandId, target, ...change, actor });
+}
+
+async function keepOwner(tx: Tx, brandId: string, retailerId: string | null): Promise<void> {
+  await (retailerId === null ? keepBrand(tx, brandId) : keepRetailer(tx, brandId, retailerId));
 }
 
 /** One after the other: the first and the last campaign of a brand move the days of all orders. */

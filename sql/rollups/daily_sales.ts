@@ -46,6 +46,7 @@ export const dailySales = defineRollup(import.meta.url, {
     late_refund: moves('returns', 'units_returned', 'refunded_money'),
   },
   keepsRates: true,
+  handsOn: 'changes',
   counts: {
     column: 'unclassified_rows',
     as: 'unclassified',

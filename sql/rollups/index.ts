@@ -1,4 +1,5 @@
 import { campaignMonths } from './campaigns/campaign_months.ts';
+import { campaignSales } from './campaigns/campaign_sales.ts';
 import { dailyCampaigns } from './campaigns/daily_campaigns.ts';
 import { orderCredits } from './campaigns/order_credits.ts';
 import { orderDays } from './campaigns/order_days.ts';
@@ -15,6 +16,8 @@ import { forecastQuality } from './forecast/forecast_quality.ts';
 import { revenueForecast } from './forecast/revenue_forecast.ts';
 import { dailyMrr } from './mrr/daily_mrr.ts';
 import { subscriptionStates } from './mrr/subscription_states.ts';
+import { retailerDays } from './rankings/retailer_days.ts';
+import { retailerRankings } from './rankings/retailer_rankings.ts';
 import { inOrder, type Rollup } from './rollup.ts';
 import { dailySocial } from './social/daily_social.ts';
 import { socialPosts } from './social/social_posts.ts';
@@ -33,6 +36,7 @@ export const rollups = inOrder([
   dailyEmail,
   orderDays,
   orderCredits,
+  campaignSales,
   dailyCampaigns,
   campaignMonths,
   monthlyCountrySales,
@@ -40,6 +44,8 @@ export const rollups = inOrder([
   customerValue,
   customerCohorts,
   dailyStock,
+  retailerDays,
+  retailerRankings,
 ]);
 
 /** Those whose rows a task computes (given.ts): no mark makes them run. */

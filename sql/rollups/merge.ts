@@ -53,7 +53,7 @@ function partitionsReached(periods: Periods | undefined, marked: string, also = 
   return `k.period, begins::date as day, (begins + o.one)::date as next_day${also}
     from ${marked}
     cross join unnest('{${kinds}}'::text[]) as k (period)
-    cross join lateral (select ('1 ' || k.period)::interval as one, coalesce(${since}, p.day) as since) o
+    cross join lateral (select ('1 ' || k.period)::interval as one, least(${since}, p.day) as since) o
     cross join lateral generate_series(
       date_trunc(k.period, o.since::timestamp), date_trunc(k.period, p.day::timestamp) + ${ahead} * o.one, o.one) as begins`;
 }

@@ -12,7 +12,7 @@ import type { Cause } from './causes.ts';
 export type Periods = {
   /** With several kinds in one table, its grain has the kind, as `period`. Weeks are those of ISO 8601. */
   kinds: readonly ('day' | 'week' | 'month')[];
-  /** SQL for an earlier day than `p.day`, the marked one: all periods from that of this day on are computed too. */
+  /** SQL for a day before `p.day`, the marked one, or null: all periods from that of this day on are computed too. */
   since?: string;
   /** So are so many periods after that of the marked day. */
   ahead?: number;

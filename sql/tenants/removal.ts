@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coded } from '#runtime/errors.ts';
+import { releaseCampaigns } from '../campaigns/mark_spend.ts';
 import type { Db, Tx } from '../db/pool.ts';
 import { lockRollup, markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
@@ -38,6 +39,7 @@ export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: s
   const named = await lockOwner(tx, owner);
   if (named === undefined || named.removing) return; // ended, or announced before
   await tx.query(`update app.${kind}s set removing_at = $3 where ${KEYS[kind]}`, [brandId, id, now]);
+  if (kind === 'retailer') await releaseCampaigns(tx, brandId, id);
   await recordAction(tx, {
     ...{ action: `${kind}s.remove_begin`, brandId, target: named.name, actor },
     ...{ before: { removing: false }, after: { removing: true } },

@@ -15,13 +15,15 @@ const BATCH_ROWS = 10_000;
 
 /**
  * The owners themselves are deleted last. `ops.audit_log` stays, because it says who removed what. The rows of `agg`
- * that name a connection and a retailer belong to days of the retailer, so their rollup deletes them.
+ * that name a connection and a retailer belong to days of the retailer, so their rollup deletes them. Campaigns outlive
+ * the retailer that they were for.
  */
 const TABLES = `
   select t.oid::regclass::text as name from pg_class t
   join pg_namespace n on n.oid = t.relnamespace
   where t.relkind in ('r', 'p') and not t.relispartition and n.nspname in ('app', 'raw', 'agg', 'ops')
     and t.oid <> all (array['app.brands', 'app.retailers', 'app.connections', 'ops.audit_log']::regclass[])
+    and not ($1 = 'retailer' and t.oid = 'app.campaigns'::regclass)
     and not ($1 = 'connection' and n.nspname = 'agg' and exists (
       select from pg_attribute a where a.attrelid = t.oid and not a.attisdropped and a.attname = 'retailer_id'))
     and 2 = (

@@ -185,8 +185,8 @@ test('one late click credits one order anew, and computes the days that it moves
   await seller.mailed([aClick('late', 'p4@x.example', '2026-05-05T12:00:00Z')]); // when he visited: the visit says more
   const [, , unmoved] = await seller.roll();
   // The mail of the day; the credit of the order in the other shop, its day in the place of none, the day of the touch. So does
-  // the month.
-  expect(unmoved).toMatchObject({ written: 1 + 3 + 1, deleted: 1 + 1 });
+  // the month. And the retailer of that shop in the ranking of its day, week and month.
+  expect(unmoved).toMatchObject({ written: 1 + 4 + 1 + 3, deleted: 1 + 1 });
   expect(await seller.credits()).toContainEqual({
     order_id: 'ie/1',
     campaign: 'letters',

@@ -73,7 +73,7 @@ test('a publication for many brands, of which two keep the currency, costs two r
   expect(await db.rows(done)).toEqual([
     { task: 'fx_brand', outcome: 'succeeded', count: BRANDS, brands: BRANDS },
     { task: 'fx_fan_out', outcome: 'succeeded', count: 1, brands: 0 },
-    { task: 'rollup', outcome: 'succeeded', count: 2, brands: 2 },
+    { task: 'rollup', outcome: 'succeeded', count: 4, brands: 2 }, // of the retailer and of the brand
   ]);
   const fresh = 'select brand_id from agg.daily_sales where fx_rate is not null order by brand_id';
   expect(await db.column(fresh)).toEqual(shops.map(({ brand }) => brand.id).sort());

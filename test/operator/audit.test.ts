@@ -39,7 +39,7 @@ const READS = [
     'privacy show',
   ],
   ...['mail list', 'mail show', 'snapshots list', 'snapshots show'],
-  ...['campaigns list', 'campaigns show'],
+  ...['campaigns list', 'campaigns show', 'rankings list'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 
@@ -95,6 +95,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],
   ['stock reorder set MUG 5 --brand acme', 'stock.reorder', { details: { rows: 1, changed: 1 } }],
   ['stock reorder remove MUG --brand acme', 'stock.unorder', { before: { quantity: 5 } }],
+  [
+    'rankings weights set growth=40 --brand acme',
+    'rankings.weights',
+    { before: { growth: '20' }, after: { growth: '40' } },
+  ],
   ['retailers add de --brand acme', 'retailers.add', { before: null, after: { name: 'de' } }],
   [
     'retailers rename de fr --brand acme',

@@ -60,7 +60,7 @@ test('a retailer of which one connection has gone takes nothing new, says so, an
 
   expect(await nightshift(remove, { env: env(db) })).toMatchObject({ code: 0 });
   const gone = [retailer.id, one.connection.id, second.connection.id];
-  await rollBrand({ ...one, db });
+  for (const shop of [one, other]) await rollBrand({ ...shop, db });
   expect(Object.keys(await tracesOf(db, ...gone))).toEqual(['ops.audit_log']);
   for (const { brand: owner } of [third, other])
     expect(await aggregatesOf(db, owner.id)).toEqual(await rebuiltFromNothing(db, owner.id));

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Tx } from '#sql/db/pool.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
+import { dailySales } from '#sql/rollups/daily_sales.ts';
 import { composeRollup } from '#sql/rollups/define.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -9,7 +10,7 @@ import { runMarked, runRollups } from '#sql/rollups/run.ts';
 import { twoShops } from '../support/rows/factory.ts';
 import { anOrder, loadOrders } from '../support/rows/raw_orders.ts';
 import { aRolledShop, placeOf, roll } from '../support/rows/rolled.ts';
-import { handingSales, WEEKLY_TABLE, weeklyOrders } from '../support/rows/weekly.ts';
+import { WEEKLY_TABLE, weeklyOrders } from '../support/rows/weekly.ts';
 
 const now = new Date('2024-06-01T00:00:00Z');
 const order = (id: string, at: string, version = at) => anOrder({ id, at, version });
@@ -53,7 +54,7 @@ const counted = {
     from wanted w
     join agg.daily_sales s on s.brand_id = $1 and s.retailer_id = w.retailer_id and s.day = w.day`,
 };
-const both: Rollup[] = [handingSales, composeRollup(counted)];
+const both: Rollup[] = [dailySales, composeRollup(counted)];
 
 test('a rollup that reads another one runs for the days on which rows were written or deleted', async () => {
   await using shop = await aRolledShop();
@@ -113,7 +114,7 @@ test('days beyond what is handed on at once are marked for the next claim', asyn
   expect(await db.column('select count(*) from agg.days_with_orders')).toEqual([70]);
 });
 
-const weekly = [handingSales, weeklyOrders];
+const weekly = [dailySales, weeklyOrders];
 
 test('a rollup of weeks runs for the week of a changed day, and only that week is written', async () => {
   await using shop = await aRolledShop();

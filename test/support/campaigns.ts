@@ -79,7 +79,14 @@ export async function aSeller(db: TestDb, zone = 'Europe/London') {
     },
     campaign: (slug: string, links: readonly (readonly [LinkKind, string])[] = []): Promise<Campaign> =>
       db.transaction(async (tx) => {
-        const fields = { name: slug, startsOn: null, endsOn: null, budget: null, budgetCurrency: null };
+        const fields = {
+          name: slug,
+          startsOn: null,
+          endsOn: null,
+          budget: null,
+          budgetCurrency: null,
+          retailerId: null,
+        };
         const campaign = await addCampaign(tx, { brandId, slug, ...fields, actor: 'test' });
         for (const [kind, value] of links) await addLink(tx, campaign, { kind, value }, { actor: 'test' });
         return campaign;

@@ -27,7 +27,13 @@ test('a connection goes with every row, job and lane of it, and its days are tho
     await db.query(`delete from agg.${table} where connection_id = $1`, [second.connection.id]);
   await db.query("delete from agg.customer_months where customer_id = 'x'"); // nor are they any customer's
   await db.query("delete from agg.customer_value where customer_id = 'x'");
-  for (const table of ['order_credits', 'daily_campaigns', 'campaign_months', 'daily_stock'])
+  for (const table of [
+    'order_credits',
+    'campaign_sales',
+    'daily_campaigns',
+    'campaign_months',
+    'daily_stock',
+  ])
     await db.query(`delete from agg.${table}`); // without campaigns and readings of stock
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];

@@ -11,8 +11,9 @@ import {
 import { listLinks } from '#sql/campaigns/links.ts';
 import { listSpend } from '#sql/campaigns/spend.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
+import { findRetailer, listRetailers } from '#sql/tenants/retailers.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
-import { openSession } from '../shared/session.ts';
+import { openSession, type Session } from '../shared/session.ts';
 import { amount, currency, day, slug, title, wholeNumber } from '../ui/arguments.ts';
 import { confirmName } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
@@ -32,7 +33,14 @@ export const noun: Noun = (command, cli) => {
   addRemove(command, cli);
 };
 
-type Fields = { name?: string; from?: string; until?: string; budget?: string; currency?: string };
+type Fields = {
+  name?: string;
+  from?: string;
+  until?: string;
+  budget?: string;
+  currency?: string;
+  retailer?: string | false;
+};
 type OfBrand = { brand: string };
 
 function fieldOptions(verb: Command): Command {
@@ -41,7 +49,9 @@ function fieldOptions(verb: Command): Command {
     .option('--from <day>', 'first day', day)
     .option('--until <day>', 'last day', day)
     .option('--budget <amount>', 'what it may cost in all', amount)
-    .option('--currency <currency>', 'currency of the budget', currency);
+    .option('--currency <currency>', 'currency of the budget', currency)
+    .option('--retailer <retailer>', 'retailer that its spend is for')
+    .option('--no-retailer', 'its spend is for all retailers (which it is at first)');
 }
 
 /** Those that were given. */
@@ -53,6 +63,12 @@ function fieldsOf({ name, from, until, budget, currency }: Fields): Partial<Camp
     ...(budget !== undefined && { budget }),
     ...(currency !== undefined && { budgetCurrency: currency }),
   };
+}
+
+/** The retailer that is named, or none. */
+async function ownerOf({ db }: Session, brandId: string, { retailer }: Fields) {
+  if (retailer === undefined) return {};
+  return { retailerId: retailer === false ? null : (await findRetailer(db, brandId, retailer)).id };
 }
 
 function checked(verb: Command, fields: CampaignFields): CampaignFields {
@@ -72,11 +88,19 @@ function addAdd(command: Command, cli: Cli): void {
     ),
   );
   verb.action(async (name: string, { brand, ...given }: Fields & OfBrand) => {
-    const nothing = { name, startsOn: null, endsOn: null, budget: null, budgetCurrency: null };
+    const nothing = {
+      name,
+      startsOn: null,
+      endsOn: null,
+      budget: null,
+      budgetCurrency: null,
+      retailerId: null,
+    };
     const fields = checked(verb, { ...nothing, ...fieldsOf(given) });
     await using session = await openSession(cli);
     const { id: brandId } = await findBrand(session.db, brand);
-    await change(session, brandId, (tx) => addCampaign(tx, { brandId, slug: name, ...fields }));
+    const owner = await ownerOf(session, brandId, given);
+    await change(session, brandId, (tx) => addCampaign(tx, { brandId, slug: name, ...fields, ...owner }));
     cli.out.record({ brand, campaign: name, ...fields }, () => [`Added campaign ${name} of ${brand}.`]);
     cli.out.say(`Next: npx nightshift campaigns link ${name} utm_campaign VALUE --brand ${brand}`);
   });
@@ -106,9 +130,12 @@ function addShow(command: Command, cli: Cli): void {
       const { id } = await findBrand(session.db, brand);
       const campaign = await findCampaign(session.db, id, name);
       const [links, spend] = [await listLinks(session.db, campaign), await listSpend(session.db, campaign)];
-      const { brandId: _, ...shown } = campaign;
+      const { brandId: _, retailerId, ...rest } = campaign;
+      const owner = (await listRetailers(session.db, id)).find((one) => one.id === retailerId);
+      const shown = { ...rest, retailer: owner?.slug ?? null };
       cli.out.record({ brand, ...shown, links, spend }, () => [
         `${campaign.slug}  ${campaign.name}  ${campaign.startsOn ?? '…'} to ${campaign.endsOn ?? '…'}`,
+        ...(owner ? [`  for retailer ${owner.slug}`] : []),
         ...(campaign.budget === null ? [] : [`  budget ${campaign.budget} ${campaign.budgetCurrency}`]),
         ...links.map(({ kind, value }) => `  ${kind}  ${value}`),
         ...spend.map((row) => `  ${row.day}  ${row.amount} ${row.currency}  ${row.source}`),
@@ -119,18 +146,17 @@ function addShow(command: Command, cli: Cli): void {
 
 function addEdit(command: Command, cli: Cli): void {
   const verb = fieldOptions(
-    ofBrand(command.command('edit').description('change the name, days or budget of a campaign')).argument(
-      '<campaign>',
-      'the campaign',
-    ),
+    ofBrand(
+      command.command('edit').description('change the name, days, budget or retailer of a campaign'),
+    ).argument('<campaign>', 'the campaign'),
   );
   verb.action(async (name: string, { brand, ...given }: Fields & OfBrand) => {
     await using session = await openSession(cli);
     const { id } = await findBrand(session.db, brand);
     const campaign = await findCampaign(session.db, id, name);
-    const changes = fieldsOf(given);
+    const changes = { ...fieldsOf(given), ...(await ownerOf(session, id, given)) };
     checked(verb, { ...campaign, ...changes });
-    await session.db.transaction((tx) => editCampaign(tx, campaign, changes));
+    await change(session, id, (tx) => editCampaign(tx, campaign, changes));
     cli.out.record({ brand, campaign: name, ...changes }, () => [`Changed campaign ${name}.`]);
   });
 }

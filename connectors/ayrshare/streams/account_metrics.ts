@@ -27,7 +27,7 @@ const MISSED_MS = 7 * 24 * HOUR_MS;
 export const accountMetricsStream = ayrshareStream({
   name: 'account_metrics',
   tables: [accountReadings, snapshots],
-  feeds: ['social'],
+  feeds: ['social', 'rankings'],
   async *read(run, ayrshare) {
     const { context } = run;
     const now = context.now();

@@ -43,7 +43,7 @@ type Answered = { reading: PostReading; numbers: Fields };
 export const postMetricsStream = ayrshareStream({
   name: 'post_metrics',
   tables: [postReadings],
-  feeds: ['social'],
+  feeds: ['social', 'rankings'],
   async *fetch(run, ayrshare, ids) {
     const columns = ['id', 'platform', 'published_at'];
     yield* readPosts(run, ayrshare, (await storedRows(run.context, posts.name, ids, columns)) as Post[]);

@@ -57,7 +57,7 @@ type List = { name: string; platform: string; params: Record<string, string> };
 export const postsStream = ayrshareStream({
   name: 'posts',
   tables: [posts],
-  feeds: ['social', 'campaigns'],
+  feeds: ['social', 'campaigns', 'rankings'],
   read: (run, ayrshare) => (isDayDue(run) ? readAll(run, ayrshare) : readNext(run, ayrshare)),
 });
 

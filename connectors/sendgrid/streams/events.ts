@@ -41,7 +41,7 @@ export const eventsStream = sendgridStream({
   scopesOptional: ['user.webhooks.event.settings.read'],
   costs: 'events that the webhook has lost',
   tables: [events],
-  feeds: ['email', 'campaigns'],
+  feeds: ['email', 'campaigns', 'rankings'],
   read,
   async *fetch(context: StreamContext, ids: readonly string[]) {
     const run = openRun(context);

@@ -156,7 +156,7 @@ function readerOf(kind: Kind): Pick<SendGridFacts, 'read' | 'window'> {
   };
 }
 
-const shared = { tables: [statistics], feeds: ['email'] } as const;
+const shared = { tables: [statistics], feeds: ['email', 'rankings'] } as const;
 
 export const statisticsStream = sendgridStream({
   name: 'statistics',

@@ -42,7 +42,7 @@ export const ordersStream = collectionStream({
   name: 'shopify.orders',
   scopes: ['read_orders', 'read_customers', 'read_products'],
   scopesOptional: [ALL_ORDERS],
-  feeds: ['sales', 'product_sales', 'campaigns', 'customers'],
+  feeds: ['sales', 'product_sales', 'campaigns', 'rankings', 'customers'],
   target,
   collectionFor: ({ personOf }) => ordersCollection(personOf),
   hidden: hiddenOrders,

@@ -93,7 +93,7 @@ export const deletionsStream: ShopifyStream = {
     ...needs,
     provider: 'shopify',
     tables: orderTables,
-    feeds: ['sales', 'product_sales', 'customers'],
+    feeds: ['sales', 'product_sales', 'rankings', 'customers'],
     pages,
     needsBackfill,
   }),

@@ -69,4 +69,5 @@ export const dailyEmail = defineRollup(import.meta.url, {
     // What retailers have is taken off the total, and the rest is never less than nothing.
     settles: Object.fromEntries(COUNTED.map((column) => [column, 'greatest(total, 0)'])),
   },
+  handsOn: 'changes',
 });

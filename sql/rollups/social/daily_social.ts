@@ -32,6 +32,7 @@ export const dailySocial = defineRollup(import.meta.url, {
     'breaks',
   ],
   changesWith: ['social'],
+  handsOn: 'changes',
   nonAdditive: ['days_since_reading'],
   explains: {
     parts: [

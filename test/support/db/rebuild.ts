@@ -69,7 +69,9 @@ export async function rebuiltFromNothing(
          from app.brands b join app.retailers r on r.brand_id = b.id where b.id = $1`,
         [brandId],
       );
-      for (const part of rows) await runRollups(tx, rollups, { brandId, now: new Date(), ...part });
+      const ofBrand = { retailerId: null, days: [...new Set(rows.flatMap(({ days }) => days))].sort() };
+      for (const part of [...rows, ofBrand])
+        await runRollups(tx, rollups, { brandId, now: new Date(), ...part });
       rebuilt = await aggregatesOf(tx, brandId, rollups);
       throw new PutBack();
     })

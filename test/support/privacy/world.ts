@@ -165,7 +165,14 @@ export async function aWorld(db: TestDb) {
   const shop = await aShopOf(db, shopRows(), undefined, brandId);
   await db.transaction((tx) => setReadsPersons(tx, { ...shop, actor: 'test' }, true));
   await db.transaction(async (tx) => {
-    const fields = { name: 'Autumn', startsOn: null, endsOn: null, budget: null, budgetCurrency: null };
+    const fields = {
+      name: 'Autumn',
+      startsOn: null,
+      endsOn: null,
+      budget: null,
+      budgetCurrency: null,
+      retailerId: null,
+    };
     const campaign = await addCampaign(tx, { brandId, slug: 'autumn', ...fields, actor: 'test' });
     await addLink(tx, campaign, { kind: 'email_category', value: 'autumn' }, { actor: 'test' });
   });

@@ -111,8 +111,11 @@ export async function aSeller(
   return shop;
 }
 
+/** With what is handed on to the brand, whose job is through then. */
 export async function rollUp(db: TestDb, { brand, retailer }: Shop): Promise<void> {
-  await runTask(rollup, { brandId: brand.id, retailerId: retailer.id }, db);
+  for (const retailerId of [retailer.id, null]) await runTask(rollup, { brandId: brand.id, retailerId }, db);
+  const ofBrand = `select id from graphile_worker.jobs where key = $1`;
+  await db.query(`select graphile_worker.complete_jobs(array(${ofBrand}))`, [`rollup:${brand.id}:brand`]);
 }
 
 /** The days of one brand that are marked. */

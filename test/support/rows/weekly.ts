@@ -1,9 +1,5 @@
 /** A rollup of weeks that reads another one, which the product has none of. */
-import { dailySales } from '#sql/rollups/daily_sales.ts';
 import { composeRollup } from '#sql/rollups/define.ts';
-
-/** `daily_sales` as it is where another rollup reads it. */
-export const handingSales = composeRollup({ ...dailySales, handsOn: 'changes' });
 
 export const weeklyOrders = composeRollup({
   name: 'weekly_orders',

@@ -1,0 +1,2 @@
+-- Which figures there are, now that rankings are among them.
+comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales, country_growth), product_sales (daily_product_sales), customers (customer_value, top_customers, customer_cohorts), payments (daily_payments), mrr (daily_mrr), social (daily_social, social_posts), email (daily_email), campaigns (daily_campaigns, order_credits), rankings (retailer_rankings) or stock (stock, daily_stock, stock_movements)';
