@@ -9,6 +9,9 @@ import {
   deleteWordsOfNoFailure,
   readLastRuns,
 } from '#sql/queue/retention.ts';
+import { connectionsWithOldStock, deleteOldStock } from '#sql/stock/retention.ts';
+import { enqueue } from './enqueue.ts';
+import { rollup } from './rollup.ts';
 import { defineTask, type TaskContext } from './task.ts';
 
 /** The limit per run and kind of record. The next day deletes the rest. */
@@ -37,12 +40,26 @@ export const retention = defineTask({
       mail: await batches(context, (tx) => deleteOthers(tx, 'mail', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
+      stock_readings: await oldReadings(context, now),
     };
     await context.db.transaction(deleteSlotsOfNoBackfill);
     await context.db.transaction(deleteWordsOfNoFailure);
     return counts;
   },
 });
+
+/** Connection by connection: what moves figures locks no more than a load does. */
+async function oldReadings(context: TaskContext, now: Date): Promise<number> {
+  let deleted = 0;
+  for (const connection of await connectionsWithOldStock(context.db, now))
+    deleted += await batches(context, async (tx) => {
+      const batch = await deleteOldStock(tx, connection, now);
+      const { brandId, retailerId } = batch;
+      if (retailerId !== null) await enqueue(tx, rollup, { brandId, retailerId });
+      return batch;
+    });
+  return deleted;
+}
 
 /** The number of deleted records. */
 async function batches({ db, signal }: TaskContext, one: (tx: Tx, after: number) => Promise<Batch>) {

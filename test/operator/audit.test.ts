@@ -35,6 +35,7 @@ const READS = [
     'nights list',
     'nights show',
     'forecast show',
+    'stock list',
     'privacy requests',
     'privacy show',
   ],

@@ -21,4 +21,5 @@ export const dailyStock = defineRollup(import.meta.url, {
   ],
   changesWith: ['stock', 'sales'],
   followsDays: ['sales'],
+  explains: 'its movements are in its own columns: sales and the rest of the difference between two readings',
 });
