@@ -21,6 +21,10 @@ create index campaign_months_of_campaign on agg.campaign_months (brand_id, campa
 insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
 values ('campaign_months', 'campaigns', '{daily_campaigns}', false);
 
+-- What is stored already is added up by the next rollup of each brand.
+insert into ops.marks (brand_id, subject, day, marked_at)
+select distinct brand_id, 'daily_campaigns', date_trunc('month', day)::date, now() from agg.daily_campaigns;
+
 -- Each side is reduced to one row per campaign before it is joined.
 create or replace view bi.campaign_performance as
 with sums as (
