@@ -46,6 +46,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'which retailers do well, and why',
     load: () => import('./rankings/index.ts'),
   },
+  events: {
+    summary: 'what senders of the brand report: views, carts, experiments, scans, downloads',
+    load: () => import('./events/index.ts'),
+  },
   sync: { summary: 'bring in data from providers', load: () => import('./sync/index.ts') },
   fx: { summary: 'exchange rates of the ECB', load: () => import('./fx/index.ts') },
   rollup: { summary: 'recompute figures', load: () => import('./rollup/index.ts') },

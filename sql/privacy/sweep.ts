@@ -3,6 +3,7 @@
  * deliveries, the audit log, and out of aggregates that name a customer. Rows of `raw` have declarations instead.
  */
 import type { Tx } from '../db/pool.ts';
+import { EVENT_IDS, EVENTS, markSwept } from '../events/marks.ts';
 import { REASON_OF_ERASED } from '../load/redact/rejections.ts';
 import { ERASED } from '../load/redact/row.ts';
 import { rollups } from '../rollups/index.ts';
@@ -12,7 +13,11 @@ import type { TextColumn, TextTable } from './text_tables.ts';
 export type Sweeping = { brandId: string; forms: readonly Form[]; table: TextTable };
 
 /** Schemas whose rows are changed so. `app` is what people have entered: what is there is reported, not changed. */
-export const SWEPT: ReadonlySet<string> = new Set(['ops', 'agg']);
+const SWEPT: ReadonlySet<string> = new Set(['ops', 'agg']);
+
+export function isSwept({ schema, name }: TextTable): boolean {
+  return SWEPT.has(schema) || name === EVENTS || name === EVENT_IDS;
+}
 
 /** Under another name its letter would still be sent: one that is stored meanwhile is found by the proof, and deleted. */
 const RECIPIENT = 'ops.mail.recipient_hash';
@@ -34,7 +39,8 @@ export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly strin
   const at = values.length + 1;
   const sets = changed.map(({ name, type }) => `${name} = ${replaced(`o.${name}`, type, forms, at)}`);
   const ofNumbers = [forms.map(numberOf), forms.map(({ by }) => `\\1"${by}"`)];
-  await tx.query(markingNamed(table, `update ${table.name} o set ${sets.join(', ')} ${which}`), [
+  const update = `update ${table.name} o set ${sets.join(', ')} ${which}`;
+  await tx.query(table.name === EVENTS ? markSwept(update) : markingNamed(table, update), [
     ...values,
     ...[forms.map(patternOf), forms.map(({ by }) => by)],
     ...(changed.some(isJson) ? ofNumbers : []),

@@ -12,6 +12,8 @@ import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { dailyEmail } from './email/daily_email.ts';
+import { dailyAssets } from './events/daily_assets.ts';
+import { dailyFunnel } from './events/daily_funnel.ts';
 import { forecastQuality } from './forecast/forecast_quality.ts';
 import { revenueForecast } from './forecast/revenue_forecast.ts';
 import { dailyMrr } from './mrr/daily_mrr.ts';
@@ -44,6 +46,8 @@ export const rollups = inOrder([
   customerValue,
   customerCohorts,
   dailyStock,
+  dailyFunnel,
+  dailyAssets,
   retailerDays,
   retailerRankings,
 ]);

@@ -21,9 +21,12 @@ import {
 import type { Periods, Rollup } from './rollup.ts';
 
 export type Merged = Restating &
-  Pick<Rollup, 'writes' | 'fresh' | 'handsOn' | 'names' | 'toBrandIf' | 'changed' | 'counts' | 'proof'>;
+  Pick<
+    Rollup,
+    'writes' | 'keptFrom' | 'fresh' | 'handsOn' | 'names' | 'toBrandIf' | 'changed' | 'counts' | 'proof'
+  >;
 
-type Partitioned = Pick<Rollup, 'of' | 'periods' | 'object'>;
+type Partitioned = Pick<Rollup, 'of' | 'periods' | 'object' | 'keptFrom'>;
 
 /** Of brand $1 and retailers $2 uuid[]: the partitions of the rollup that $3 names. */
 function wantedPartitions(rollup: Partitioned): string {
@@ -31,7 +34,7 @@ function wantedPartitions(rollup: Partitioned): string {
 }
 
 /** The days $3 date[] of the retailers, or the periods that these reach, with their bounds. */
-function wantedDays({ of, periods }: Partitioned): string {
+function wantedDays({ of, periods, keptFrom }: Partitioned): string {
   const owner = of === 'brand' ? '' : 'retailer_id, ';
   return `
   select ${owner && 'r.id as retailer_id, '}pair.*, b.time_zone, b.reporting_currency,
@@ -39,7 +42,7 @@ function wantedDays({ of, periods }: Partitioned): string {
   from (
     select distinct ${owner && 'p.retailer_id as owner_id, '}${partitionsReached(periods, MARKED)}
   ) pair
-  join app.brands b on b.id = $1
+  join app.brands b on b.id = $1${keptFrom ? ` and (pair.day >= b.${keptFrom} or b.${keptFrom} is null)` : ''}
   ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.owner_id'}`;
 }
 

@@ -44,6 +44,11 @@ export type Rollup = {
    * in the form of `<name>.objects.sql`.
    */
   followsDays?: readonly Subject[];
+  /**
+   * A column of the brand with the first day of which all facts are still there; days before it are not computed any more,
+   * and their rows stay.
+   */
+  keptFrom?: 'events_from';
   /** Its days are the first days of periods, such as weeks. */
   periods?: Periods;
   /**

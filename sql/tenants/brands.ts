@@ -5,6 +5,7 @@ import { markLinks } from '../campaigns/mark_links.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { markAllDays, type Owner } from '../dirty/marks.ts';
+import { markEvents } from '../events/marks.ts';
 import { markRatedOfBrand } from '../fx/days.ts';
 import type { Table } from '../load/table.ts';
 import type { Rollup } from '../rollups/rollup.ts';
@@ -88,9 +89,14 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   await assertTimeZone(tx, timeZone);
   const before = await lockBrand(tx, change.brandId);
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
-  await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
+  // In the new zone the first day of events may lack some hours.
+  await tx.query('update app.brands set time_zone = $2, events_from = events_from + 1 where id = $1', [
+    before.id,
+    timeZone,
+  ]);
   await markLinks(tx, before.id, { cause: 'changed_definition' }); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];
+  await markEvents(tx, before.id, zones);
   return markChange(tx, before, change, { action: 'brands.time_zone', after: { timeZone } }, zones);
 }
 

@@ -24,6 +24,8 @@ export type IdentifierOf =
 export type PersonKey = {
   /** The digest of an address, erased or not; null for none. */
   digestOf(email: string): string | null;
+  /** The digest of what a sender calls a visitor or a device. */
+  visitorOf(id: string): string;
   /** What `ops.erased_identifiers` knows it by. */
   identifierOf(of: IdentifierOf): string;
 };
@@ -62,6 +64,7 @@ function keyedBy(key: Buffer): PersonKey {
       return plain === '' ? null : digest(plain);
     },
     // A space never stands before an address, so none of these is the digest of one.
+    visitorOf: (id) => digest(` visitor ${id}`),
     identifierOf(of) {
       if (of.kind === 'email') return digest(` email ${of.digest}`);
       const { kind, connectionId, id } = of;
@@ -72,7 +75,10 @@ function keyedBy(key: Buffer): PersonKey {
 
 /** As `personKeyOf`. An erased person is known by the pseudonym, as in the rows that are stored. */
 export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Promise<PersonOf> {
-  const key = await personKeyOf(db, sealer, brandId);
+  return personsBy(db, await personKeyOf(db, sealer, brandId), brandId);
+}
+
+async function personsBy(db: Reader, key: PersonKey, brandId: string): Promise<PersonOf> {
   const { rows } = await db.query<{ identifier: string; pseudonym: string }>(
     'select identifier, pseudonym from ops.erased_identifiers where brand_id = $1 and known_to is null',
     [brandId],
@@ -82,5 +88,30 @@ export async function personsOf(db: Reader, sealer: Sealer, brandId: string): Pr
     const digest = key.digestOf(email);
     if (digest === null || erased.size === 0) return digest;
     return erased.get(key.identifierOf({ kind: 'email', digest })) ?? digest;
+  };
+}
+
+/** Senders name the same visitors again and again, and a digest costs more than a look. */
+const KNOWN_MAX = 100_000;
+
+/**
+ * The digest of a visitor or a device, by whatever a sender calls it. An e-mail address has the digest of the person, so
+ * that an erasure finds it, and the pseudonym of one that is erased.
+ */
+export async function visitorsOf(
+  db: Reader,
+  sealer: Sealer,
+  brandId: string,
+): Promise<(visitor: string) => string> {
+  const key = await personKeyOf(db, sealer, brandId);
+  const personOf = await personsBy(db, key, brandId);
+  const known = new Map<string, string>();
+  return (visitor) => {
+    const before = known.get(visitor);
+    if (before !== undefined) return before;
+    const digest = (visitor.includes('@') ? personOf(visitor) : null) ?? key.visitorOf(visitor);
+    if (known.size >= KNOWN_MAX) known.clear();
+    known.set(visitor, digest);
+    return digest;
   };
 }

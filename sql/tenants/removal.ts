@@ -14,6 +14,7 @@ import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { rememberAccount } from '../privacy/erased_accounts.ts';
 import { detachRequests } from '../privacy/requests.ts';
+import { rollups } from '../rollups/index.ts';
 import { recordAction } from './audit.ts';
 import type { Marked } from './brands.ts';
 import type { Which } from './connections.ts';
@@ -133,6 +134,15 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
   for (const table of await tablesOf(tx, kind))
     await tx.query(`delete from ${table} where ${isOf(owner)}`, [brandId, id]);
+  // Their days are computed no more, so no mark deletes their rows.
+  if (kind === 'retailer')
+    for (const { keptFrom, writes } of rollups)
+      if (keptFrom)
+        await tx.query(
+          `delete from ${writes} a using app.brands b
+           where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < b.${keptFrom}`,
+          [brandId, id],
+        );
   if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });
   const parts = await partsOf(tx, owner);
   if (parts.length > 0) {

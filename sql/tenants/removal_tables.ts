@@ -3,6 +3,7 @@
 import type { Db } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { lockRollup } from '../dirty/marks.ts';
+import { deleteEvents, EVENTS } from '../events/marks.ts';
 import { rollups as ours } from '../rollups/index.ts';
 import { markLeft } from '../rollups/merge.ts';
 import type { Rollup } from '../rollups/rollup.ts';
@@ -67,6 +68,8 @@ export async function emptyTable(
 ): Promise<number> {
   const handingOn =
     owner.kind === 'retailer' ? rollups.filter((one) => isReadByBrand(one, table, rollups)) : [];
+  const isOfEvents = owner.kind === 'retailer' && table === EVENTS;
+  const statement = isOfEvents ? deleteEvents(batchStatement(table, owner)) : batchStatement(table, owner);
   let removed = 0;
   for (;;) {
     const { rowCount } = await db.transaction(async (tx) => {
@@ -78,7 +81,7 @@ export async function emptyTable(
       // Statistics may say that the table is small, but a full scan for each batch would never end.
       await tx.query("select set_config('enable_seqscan', 'off', true)");
       for (const rollup of handingOn) await tx.query(markLeft(rollup), [owner.brandId, owner.id, new Date()]);
-      return tx.query(batchStatement(table, owner), [owner.brandId, owner.id]);
+      return tx.query(statement, [owner.brandId, owner.id]);
     });
     removed += rowCount ?? 0;
     if ((rowCount ?? 0) < BATCH_ROWS) return removed;

@@ -10,7 +10,7 @@ import { mayHold, objectKey, type PersonTable } from '#sql/privacy/person_tables
 import { redactNext } from '#sql/privacy/redact_stored.ts';
 import type { Progress } from '#sql/privacy/requests.ts';
 import { searchNext } from '#sql/privacy/search.ts';
-import { SWEPT, sweepRows } from '#sql/privacy/sweep.ts';
+import { isSwept, sweepRows } from '#sql/privacy/sweep.ts';
 import type { TextTable } from '#sql/privacy/text_tables.ts';
 import type { IdentifierOf, PersonKey } from '#sql/tenants/persons.ts';
 import { queueDeliveries } from '../alerts/deliver_alert.ts';
@@ -49,7 +49,7 @@ export function stepsOf(erasing: Erasing): Step[] {
     registerStep(erasing),
     ...each((place, table) => redactStep(erasing, place, table)),
     mailStep(erasing),
-    ...textTables.filter(({ schema }) => SWEPT.has(schema)).map((table) => sweepStep(erasing, table)),
+    ...textTables.filter(isSwept).map((table) => sweepStep(erasing, table)),
     ...places.flatMap((place) => rootsOf(place).map((table) => markStep(erasing, place, table))),
   ];
 }

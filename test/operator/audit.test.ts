@@ -8,6 +8,7 @@ import { nouns } from '../../bin/cli/program.ts';
 import { makeOutput } from '../../bin/cli/ui/output.ts';
 import { nightshift } from '../support/cli.ts';
 import { emptyDb, freshDb, type TestDb } from '../support/db/db.ts';
+import { aFile, anEvent, ndjson } from '../support/events.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
 import { fakeProvider, status } from '../support/providers/provider.ts';
 import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
@@ -91,6 +92,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'campaigns.spend',
     { details: { rows: 1, changed: 1 } },
   ],
+  ['events import EVENTS --brand acme', 'events.import', { details: { stored: 1, known: 0 } }],
   ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],
   ['campaigns unlink sale hashtag sun --brand acme', 'campaigns.unlink', { before: { value: 'sun' } }],
   ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],
@@ -270,8 +272,13 @@ test('each verb that changes something is kept with who did it, before and after
     KEY: 'shpat_secret_of_the_walk',
     PING: 'https://watch.example/secret_of_the_walk',
   };
+  await using file = await aFile(
+    'events.ndjson',
+    ndjson([anEvent('scan', { happened_at: new Date().toISOString() })]),
+  );
   for (const [line, action, kept] of CHANGES) {
     const words = line
+      .replace('EVENTS', file.path)
       .replace('DEAD', dead)
       .replace('OLD', old)
       .split(' ')

@@ -14,7 +14,9 @@ const tables = new Map(
 test('every raw table is declared, as one that names persons or as one that names none', async () => {
   await using db = await freshDb();
   const stored = await db.column(
-    "select 'raw.' || relname from pg_class where relkind in ('r', 'p') and relnamespace = 'raw'::regnamespace order by 1",
+    `select 'raw.' || relname from pg_class where relkind in ('r', 'p') and relnamespace = 'raw'::regnamespace
+       and relname not in ('events', 'event_ids') -- of no provider: they are swept like texts
+     order by 1`,
   );
   expect([...tables.keys()].sort()).toEqual(stored);
   expect([...tables.values()].filter(({ personal }) => personal === undefined)).toEqual([]);

@@ -140,8 +140,8 @@ test('the rows of ops.rollups say what the descriptors say, of figures that stre
   expect(await db.rows(known)).toEqual(declared.toSorted((a, b) => (a.rollup < b.rollup ? -1 : 1)));
   const made = await db.column('select distinct figures from ops.rollups order by 1');
   const fed = await db.column('select distinct unnest(feeds) from ops.streams order by 1');
-  expect(fed).toEqual(expect.arrayContaining(made));
-  expect(fed.filter((figure) => !made.includes(figure))).toEqual([]);
+  // Nobody can tell whether all events have come that senders report.
+  expect(made).toEqual([...fed, 'events'].sort());
 });
 
 test('the first row of a stream is found by an index, in a table of its provider', async () => {

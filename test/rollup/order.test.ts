@@ -107,7 +107,8 @@ test('whatever is marked, some rollup of such partitions follows, and none follo
     'day of fx',
     'day of calendar',
   ];
-  const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators]);
+  const ofSenders = ['day of events'];
+  const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators, ...ofSenders]);
   const followed = rollups.flatMap(({ changesWith, object, followsDays }) =>
     changesWith.map(
       (subject) => `${object && !followsDays?.includes(subject) ? 'object' : 'day'} of ${subject}`,

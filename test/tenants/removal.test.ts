@@ -35,6 +35,8 @@ test('a connection goes with every row, job and lane of it, and its days are tho
     'daily_stock',
   ])
     await db.query(`delete from agg.${table}`); // without campaigns and readings of stock
+  // Nor are these of any event.
+  for (const table of ['daily_funnel', 'daily_assets']) await db.query(`delete from agg.${table}`);
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];
   await rollBrand({ ...one, db });

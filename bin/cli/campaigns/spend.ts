@@ -7,7 +7,7 @@ import { listCampaigns } from '#sql/campaigns/campaigns.ts';
 import { type Spend, storeSpend } from '#sql/campaigns/spend.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { named } from '#sql/tenants/names.ts';
-import { FileInvalid, type Line, readCsv } from '../shared/csv.ts';
+import { columnsHint, FileInvalid, type Line, readCsv } from '../shared/csv.ts';
 import type { Cli } from '../shared/noun.ts';
 import { readFileOf } from '../shared/read_file.ts';
 import { openSession, type Session } from '../shared/session.ts';
@@ -116,7 +116,7 @@ async function ofFile(
         : [`line ${line}: says the same day, currency and source as line ${before}`]),
     ];
   });
-  if (faults.length > 0) throw new FileInvalid(file, faults, Object.keys(shape.shape));
+  if (faults.length > 0) throw new FileInvalid(file, faults, columnsHint(Object.keys(shape.shape)));
   return lines.map(({ campaign, line: _, ...row }) => ({
     ...row,
     campaignId: campaigns.get(campaign) ?? '',

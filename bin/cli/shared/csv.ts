@@ -5,17 +5,24 @@ import { coded } from '#runtime/errors.ts';
 import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import type { ReadFile } from './read_file.ts';
 
-const NAMED_MAX = 20;
+/** Faults that a message names. */
+export const NAMED_MAX = 20;
 const ROWS_MAX = 1_000_000;
 
 export class FileInvalid extends coded('NS_FILE_INVALID') {
-  constructor(name: string, faults: readonly string[], columns: readonly string[]) {
-    const more = faults.length > NAMED_MAX ? [`and ${faults.length - NAMED_MAX} more`] : [];
+  /** `total`: how many there are, if not all are given. */
+  constructor(name: string, faults: readonly string[], hint: string, total = faults.length) {
+    const more = total > NAMED_MAX ? [`and ${total - NAMED_MAX} more`] : [];
     super(`${name} cannot be taken: ${[...faults.slice(0, NAMED_MAX), ...more].join('; ')}.`, {
-      hint: `The first line names the columns: ${columns.join(',')}. Nothing was stored.`,
-      context: { name, faults: faults.length },
+      hint: `${hint} Nothing was stored.`,
+      context: { name, faults: total },
     });
   }
+}
+
+/** What to do about a file whose columns are not right. */
+export function columnsHint(columns: readonly string[]): string {
+  return `The first line names the columns: ${columns.join(',')}.`;
 }
 
 /** A row of the file, with the number of its line. */
@@ -27,7 +34,7 @@ export function readCsv<T extends z.ZodRawShape>(
   shape: z.ZodObject<T>,
 ): Line<z.output<z.ZodObject<T>>>[] {
   const columns = Object.keys(shape.shape);
-  const refuse = (faults: readonly string[]) => new FileInvalid(name, faults, columns);
+  const refuse = (faults: readonly string[]) => new FileInvalid(name, faults, columnsHint(columns));
   const rows = parsed(bytes, refuse);
   const header = rows[0]?.record ?? [];
   const strange = header.filter((column, at) => !columns.includes(column) || header.indexOf(column) !== at);

@@ -10,7 +10,7 @@ import {
 } from '#sql/stock/reorder_points.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findRetailer, listRetailers } from '#sql/tenants/retailers.ts';
-import { FileInvalid, type Line, readCsv } from '../shared/csv.ts';
+import { columnsHint, FileInvalid, type Line, readCsv } from '../shared/csv.ts';
 import type { Cli } from '../shared/noun.ts';
 import { readFileOf } from '../shared/read_file.ts';
 import { openSession, type Session } from '../shared/session.ts';
@@ -103,7 +103,7 @@ async function pointsOf(
         : [`line ${line}, sku: says the same SKU and retailer as line ${before}`]),
     ];
   });
-  if (faults.length > 0) throw new FileInvalid(file, faults, Object.keys(shape.shape));
+  if (faults.length > 0) throw new FileInvalid(file, faults, columnsHint(Object.keys(shape.shape)));
   return lines.map(({ sku, quantity, retailer }) => ({
     ...{ sku, quantity },
     retailerId: (retailer !== undefined && retailers.get(retailer)) || null,

@@ -6,7 +6,7 @@ const SCHEMAS = ['app', 'raw', 'agg', 'ops', 'graphile_worker'];
 async function allTables(db: TestDb): Promise<string[]> {
   const tables = await db.column(
     `select oid::regclass::text from pg_class
-     where relkind in ('r', 'p') and relnamespace = any ($1::regnamespace[]) order by 1`,
+     where relkind in ('r', 'p') and not relispartition and relnamespace = any ($1::regnamespace[]) order by 1`,
     [SCHEMAS],
   );
   return tables.map(String);
@@ -55,6 +55,7 @@ export async function fillEveryTable(
   db: TestDb,
   { brandId, retailerId, connectionId }: Ids,
 ): Promise<string[]> {
+  await db.query('select ops.make_event_months($1)', [[INSTANT]]);
   const given: Record<string, string> = {
     brand_id: brandId,
     retailer_id: retailerId,
@@ -75,7 +76,7 @@ export async function fillEveryTable(
              'allowed', (select substring(pg_get_constraintdef(k.oid) from 'ARRAY.''([^'']+)''') from pg_constraint k
                 where k.contype = 'c' and k.conrelid = t.oid and k.conkey = array[a.attnum] limit 1))) as columns
     from pg_class t join pg_attribute a on a.attrelid = t.oid
-    where t.relkind in ('r', 'p') and t.relnamespace in ('raw'::regnamespace, 'agg'::regnamespace, 'ops'::regnamespace)
+    where t.relkind in ('r', 'p') and not t.relispartition and t.relnamespace in ('raw'::regnamespace, 'agg'::regnamespace, 'ops'::regnamespace)
       and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
       and (a.attnotnull and not a.atthasdef or a.attname in ('brand_id', 'retailer_id', 'connection_id')
         or a.attname like '%mrr' or a.attname = 'monthly' -- amounts that may be null, but only with a cause

@@ -1,0 +1,119 @@
+/**
+ * Stores the events of a file in one transaction, so that a file that is interrupted, or has a fault, leaves nothing. While
+ * PostgreSQL takes a batch the next one is read.
+ */
+import type { Db, Tx } from '#sql/db/pool.ts';
+import { type Event, readEvent, saidOf } from '#sql/events/event.ts';
+import { BATCH_MAX, makeMonths, openEvents, type Storing, storeEvents } from '#sql/events/store.ts';
+import type { Sealer } from '#sql/tenants/secrets.ts';
+import { NAMED_MAX } from '../shared/csv.ts';
+import type { Line } from './lines.ts';
+
+export const LINES_MAX = 5_000_000;
+/** The sender of standard input may be slow. */
+const IDLE = '10min';
+
+export type Imported = {
+  events: number;
+  stored: number;
+  known: number;
+  conflicts: number;
+  invalid: number;
+  /** The first of them, each with its line. */
+  faults: string[];
+  conflicting: string[];
+};
+
+export type Importing = {
+  sealer: Sealer;
+  brandId: string;
+  /** Of events that name none. */
+  retailer?: string | undefined;
+  /** What is right is stored all the same. */
+  skipsInvalid: boolean;
+  now: Date;
+  onProgress?(so: Imported): void;
+};
+
+/** A batch that is being filled. */
+type Batch = { events: Event[]; lines: number[] };
+
+/** With a fault nothing is stored of what follows it; the caller rolls back what was. */
+export async function storeLines(
+  db: Pick<Db, 'transaction'>,
+  tx: Tx,
+  { sealer, brandId, retailer, skipsInvalid, now, onProgress }: Importing,
+  pages: AsyncIterable<readonly Line[]>,
+): Promise<Imported> {
+  await tx.query(
+    `select set_config('idle_in_transaction_session_timeout', '${IDLE}', true),
+    pg_advisory_xact_lock(hashtextextended('events of ' || $1, 0))`,
+    [brandId],
+  );
+  const storing = await openEvents(tx, sealer, brandId, now);
+  const so: Imported = {
+    events: 0,
+    stored: 0,
+    known: 0,
+    conflicts: 0,
+    invalid: 0,
+    faults: [],
+    conflicting: [],
+  };
+  const made = new Set<string>();
+  let under_way: Promise<void> = Promise.resolve();
+  const flush = async (batch: Batch) => {
+    await under_way;
+    if (batch.events.length === 0 || (so.invalid > 0 && !skipsInvalid)) return;
+    under_way = store(db, tx, { storing, batch, so, made });
+    under_way.catch(() => {}); // awaited with the next batch
+  };
+  let batch: Batch = { events: [], lines: [] };
+  for await (const page of pages) {
+    for (const line of page) {
+      const event = eventOf(line, storing, so, retailer);
+      if (event === undefined) continue;
+      batch.events.push(event);
+      batch.lines.push(line.line);
+      if (batch.events.length < BATCH_MAX) continue;
+      await flush(batch);
+      batch = { events: [], lines: [] };
+      onProgress?.(so);
+    }
+    if (so.events > LINES_MAX) throw new RangeError(`more than ${LINES_MAX} events`);
+  }
+  await flush(batch);
+  await under_way;
+  return so;
+}
+
+function eventOf(
+  { line, record, fault }: Line,
+  storing: Storing,
+  so: Imported,
+  retailer?: string,
+): Event | undefined {
+  if (record === undefined && fault === undefined) return undefined;
+  so.events += 1;
+  const found = fault === undefined ? readEvent(record, storing) : [];
+  if (!Array.isArray(found))
+    return retailer === undefined ? found : { ...found, retailer: found.retailer ?? retailer };
+  so.invalid += 1;
+  for (const said of fault === undefined ? found.map((one) => saidOf(`line ${line}`, one)) : [fault])
+    if (so.faults.length < NAMED_MAX) so.faults.push(said);
+  return undefined;
+}
+
+async function store(
+  db: Pick<Db, 'transaction'>,
+  tx: Tx,
+  { storing, batch, so, made }: { storing: Storing; batch: Batch; so: Imported; made: Set<string> },
+): Promise<void> {
+  await makeMonths(db, batch.events, made);
+  const { stored, known, conflicts } = await storeEvents(tx, storing, batch.events);
+  so.stored += stored;
+  so.known += known;
+  so.conflicts += conflicts.length;
+  for (const { index, id } of conflicts)
+    if (so.conflicting.length < NAMED_MAX) so.conflicting.push(`line ${batch.lines[index]}, event ${id}`);
+}
