@@ -158,6 +158,14 @@ const viewWorks = [
   viewed(
     'select * from bi.daily_social where brand_id = $1 and $2::uuid is not null and day between $3 and $4',
   ),
+  viewed(
+    "select * from bi.customer_value where brand_id = $1 and retailer_id = $2 and currency = 'USD' order by net_sales desc limit 10",
+  ),
+  viewed('select * from bi.top_customers where brand_id = $1 and retailer_id = $2'),
+  viewed('select * from bi.customer_cohorts where brand_id = $1 and retailer_id = $2'),
+  viewed(
+    'select * from bi.country_growth where brand_id = $1 and $2::uuid is not null and month between $3 and $4',
+  ),
   viewed('select * from bi.completeness where brand_id = $1'),
   viewed('select * from bi.sync_status where brand_id = $1'),
   viewed('select * from bi.platform_metrics'),
