@@ -106,6 +106,11 @@ export const errorList = {
     when: 'this does not name the campaign',
     next: 'see what does: `campaigns show`',
   },
+  NS_CAMPAIGN_GONE: {
+    exit: 'notFound',
+    when: 'a campaign was removed while a link or spend of it was stored',
+    next: 'see which there are: `campaigns list`',
+  },
   NS_LINK_TAKEN: {
     exit: 'conflict',
     when: 'this names another campaign already',

@@ -1,4 +1,5 @@
 /** Campaigns of a brand. What the rollups must compute again after a change is marked in its transaction. */
+import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
@@ -22,6 +23,15 @@ export type CampaignFields = {
 export type Campaign = CampaignFields & { id: string; brandId: string; slug: string };
 
 type Acting = { actor?: string };
+
+export class CampaignGone extends coded('NS_CAMPAIGN_GONE') {
+  constructor(brandId: string, campaignIds: readonly string[]) {
+    super('A campaign was removed meanwhile. Nothing was stored.', {
+      hint: 'See which there are: npx nightshift campaigns list --help',
+      context: { brandId, campaignIds },
+    });
+  }
+}
 
 const COLUMNS = `id, brand_id as "brandId", slug, name, starts_on as "startsOn", ends_on as "endsOn",
   trim_scale(budget)::text as budget, budget_currency as "budgetCurrency", retailer_id as "retailerId"`;
@@ -89,6 +99,7 @@ export async function removeCampaign(
 ): Promise<void> {
   const which = [brandId, id];
   await lockCampaigns(tx, brandId);
+  await tx.query('select from app.campaigns where brand_id = $1 and id = $2 for update', which); // for keepCampaigns
   await markLinks(tx, brandId, { campaignId: id });
   await tx.query('delete from app.campaign_links where brand_id = $1 and campaign_id = $2', which);
   await tx.query(
@@ -99,6 +110,17 @@ export async function removeCampaign(
   await tx.query('delete from app.campaigns where brand_id = $1 and id = $2', which);
   if ((await listCampaigns(tx, brandId)).length === 0) await markOrderDays(tx, brandId);
   await recordAction(tx, { action: 'campaigns.remove', brandId, target, before: { name }, actor });
+}
+
+/** Keeps these until the transaction ends, for what is theirs: removing one waits, or was first. */
+export async function keepCampaigns(tx: Tx, brandId: string, ids: readonly string[]): Promise<void> {
+  const { rows } = await tx.query<{ id: string }>(
+    'select id from app.campaigns where brand_id = $1 and id = any ($2::uuid[]) order by id for key share',
+    [brandId, ids],
+  );
+  const kept = new Set(rows.map(({ id }) => id));
+  const gone = [...new Set(ids)].filter((id) => !kept.has(id));
+  if (gone.length > 0) throw new CampaignGone(brandId, gone);
 }
 
 /** Sets how long after a touch an order may be credited to it; every order is looked at again. */

@@ -3,7 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
-import type { Campaign } from './campaigns.ts';
+import { type Campaign, keepCampaigns } from './campaigns.ts';
 import { markLinks } from './mark_links.ts';
 
 export const LINK_KINDS = {
@@ -81,6 +81,7 @@ export async function addLink(
   given: Link,
   { actor }: { actor?: string } = {},
 ): Promise<boolean> {
+  await keepCampaigns(tx, brandId, [id]);
   const link = await storedLink(tx, given);
   const values = [brandId, link.kind, link.value, id];
   const { rowCount } = await tx.query(

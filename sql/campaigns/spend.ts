@@ -2,7 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
-import type { Campaign } from './campaigns.ts';
+import { type Campaign, keepCampaigns } from './campaigns.ts';
 
 /** `amount` is decimal text in major units, and replaces what the source said of the day before. */
 export type Spend = { campaignId: string; day: string; currency: string; source: string; amount: string };
@@ -13,6 +13,11 @@ export async function storeSpend(
   { brandId, target, actor }: { brandId: string; target: string; actor?: string },
   spend: readonly Spend[],
 ): Promise<number> {
+  await keepCampaigns(
+    tx,
+    brandId,
+    spend.map(({ campaignId }) => campaignId),
+  );
   const column = (name: keyof Spend) => spend.map((row) => row[name]);
   const { rows } = await tx.query<{ changed: number }>(
     `with written as (

@@ -1,8 +1,12 @@
 /** The command line of campaigns: what a person types, wrong things included. */
 import { expect, test } from 'vitest';
+import { removeCampaign } from '#sql/campaigns/campaigns.ts';
+import { addLink } from '#sql/campaigns/links.ts';
+import { storeSpend } from '#sql/campaigns/spend.ts';
 import { aSeller } from '../support/campaigns.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { eventually } from '../support/eventually.ts';
 import { TEST_KEYS } from '../support/rows/factory.ts';
 
 const run = (db: TestDb, brand: string, words: string, input?: string) =>
@@ -77,4 +81,35 @@ test('each mistake gets one answer that says what to do', async () => {
   }
   expect((await cli('campaigns show spring')).stdout).toContain('discount_code  ten');
   expect((await cli('campaigns list')).stdout).toContain('summer');
+});
+
+test('a link or spend that comes beside the removal of its campaign waits, and is then told that there is none', async () => {
+  await using db = await freshDb();
+  const seller = await aSeller(db);
+  const { brandId } = seller;
+  for (const late of ['link', 'spend'] as const) {
+    const campaign = await seller.campaign('spring');
+    let stored: Promise<unknown> = Promise.resolve();
+    await db.transaction(async (tx) => {
+      await removeCampaign(tx, campaign, { actor: 'test' });
+      const spend = {
+        campaignId: campaign.id,
+        day: '2026-03-01',
+        currency: 'GBP',
+        source: 'ads',
+        amount: '1',
+      };
+      stored = db.transaction<unknown>((other) =>
+        late === 'link'
+          ? addLink(other, campaign, { kind: 'hashtag', value: 'x' }, { actor: 'test' })
+          : storeSpend(other, { brandId, target: 'spring', actor: 'test' }, [spend]),
+      );
+      stored.catch(() => {});
+      await eventually(async () =>
+        expect(await db.column('select count(*) from pg_locks where not granted')).not.toEqual([0]),
+      );
+    });
+    await expect(stored).rejects.toMatchObject({ code: 'NS_CAMPAIGN_GONE', verdict: 'give_up' });
+  }
+  expect(await db.column('select value from app.campaign_links')).toEqual([]);
 });

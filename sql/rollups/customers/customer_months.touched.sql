@@ -1,2 +1,2 @@
 -- Months in which a customer is now something else than before. Cohorts are of months.
-select distinct month as day from changes
+select distinct month as day, why from changes
