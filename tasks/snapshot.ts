@@ -69,7 +69,7 @@ async function make(
     ...{ applicationName: 'nightshift snapshot', max: READERS + 1, statementTimeoutMs: limitSeconds * 1_000 },
   });
   const began = performance.now();
-  const { id, content, parts, complete } = await createSnapshot({
+  const { id, content, parts, damages, complete } = await createSnapshot({
     ...{ db, reading, readers: READERS, store, sealer: services.sealer, brand, scope, signal, limitSeconds },
     bytesPerSecond: (rate ?? usual) * 1_000_000,
     onAlone: () => db.transaction((tx) => endBrokenOff(tx, { brandId, kind: 'create', but: run })),
@@ -80,6 +80,7 @@ async function make(
     ...{ snapshot: id, ...content.totals, new_parts: fresh.length },
     new_bytes: fresh.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     ms: Math.round(performance.now() - began),
+    ...(damages[0] !== undefined && { incomplete: `an earlier snapshot is lost: ${damages[0]}` }),
   };
   return db.finish(async (tx) => {
     await complete(tx);

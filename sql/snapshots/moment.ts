@@ -16,7 +16,7 @@ export type Moment = {
 
 export class SnapshotBusy extends coded('NS_SNAPSHOT_BUSY') {
   constructor(brandId: string) {
-    super(`Another process makes a snapshot of brand ${brandId} now.`, {
+    super(`Another process works on the snapshots of brand ${brandId} now.`, {
       hint: 'It is tried again by itself. See what runs: npx nightshift jobs list',
       context: { brandId },
     });
@@ -52,15 +52,20 @@ export function atOneMoment<T>(
   return db.transaction(async (tx) => {
     await readOnly(tx, limitSeconds);
     const { rows } = await tx.query<Moment>(FACTS);
-    const { rows: locks } = await tx.query<{ ours: boolean }>(
-      "select pg_try_advisory_xact_lock(hashtextextended('snapshot ' || $1, 0)) as ours",
-      [brandId],
-    );
-    if (!locks[0]?.ours) throw new SnapshotBusy(brandId);
+    await lockAlone(tx, brandId);
     const [moment] = rows;
     if (moment === undefined) throw new TypeError('a statement that returns a row returned none');
     return work(tx, moment);
   });
+}
+
+/** Until the transaction ends, nobody else makes a snapshot of the brand, or seals the keys of its snapshots. */
+export async function lockAlone(tx: Tx, brandId: string): Promise<void> {
+  const { rows } = await tx.query<{ ours: boolean }>(
+    "select pg_try_advisory_xact_lock(hashtextextended('snapshot ' || $1, 0)) as ours",
+    [brandId],
+  );
+  if (!rows[0]?.ours) throw new SnapshotBusy(brandId);
 }
 
 /** A session beside it. */

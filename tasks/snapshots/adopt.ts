@@ -2,33 +2,35 @@
 import type { Db } from '#sql/db/pool.ts';
 import { adoptSnapshot, knownIds } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import { damageSaid } from './damage.ts';
 import { type Manifest, partsOfManifest, readManifest } from './manifest.ts';
-import { fileOf, type Store } from './store.ts';
+import { manifestsIn, type Store } from './store.ts';
 
 type Options = { db: Pick<Db, 'query' | 'transaction'>; store: Store; sealer: Sealer; brandId: string };
 
-/** Those that it took in. */
-export async function adoptManifests({ db, store, sealer, brandId }: Options): Promise<Manifest[]> {
+export type Adopted = {
+  taken: Manifest[];
+  /** What is wrong with those that nobody can read. */
+  damages: string[];
+};
+
+export async function adoptManifests({ db, store, sealer, brandId }: Options): Promise<Adopted> {
   const known = new Set(await knownIds(db, brandId));
-  const adopted: Manifest[] = [];
+  const adopted: Adopted = { taken: [], damages: [] };
   for (const id of await manifestsIn(store, brandId)) {
     if (known.has(id)) continue;
-    const { content, sha256 } = await readManifest(store, sealer, { brandId, id });
+    const read = await readManifest(store, sealer, { brandId, id }).catch((error) => {
+      adopted.damages.push(damageSaid(error));
+    });
+    if (read === undefined) continue;
+    const { content, sha256 } = read;
     const parts = partsOfManifest(content).map((part) => ({ ...part, isNew: part.keyId === id }));
     await db.transaction((tx) =>
       adoptSnapshot(tx, { ...factsOf(content), store: store.place, manifestSha256: sha256 }, parts),
     );
-    adopted.push(content);
+    adopted.taken.push(content);
   }
   return adopted;
-}
-
-/** The ids of the snapshots that a store has of a brand. */
-export async function manifestsIn(store: Store, brandId: string): Promise<string[]> {
-  const ids: string[] = [];
-  for await (const { name } of store.list(fileOf.manifests(brandId)))
-    ids.push(...(/([0-9a-f-]{36})\.json$/.exec(name)?.slice(1) ?? []));
-  return ids.sort();
 }
 
 function factsOf(content: Manifest) {

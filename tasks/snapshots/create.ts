@@ -46,6 +46,8 @@ export type Created = {
   id: string;
   content: Manifest;
   parts: readonly NewPart[];
+  /** What is wrong with earlier ones that the catalogue does not know. */
+  damages: readonly string[];
   /** To be written with the end of the run. */
   complete(tx: Tx): Promise<void>;
 };
@@ -89,7 +91,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
   const { db, store, sealer, brand, scope } = options;
   await options.onAlone?.();
   await store.clearDrafts(brand.id);
-  await adoptManifests({ db, store, sealer, brandId: brand.id });
+  const { damages } = await adoptManifests({ db, store, sealer, brandId: brand.id });
   const which = { brandId: brand.id, id: randomUUID() };
   const known = await knownParts(db, store, brand.id);
   const previous = await latestSnapshot(db, brand.id);
@@ -113,7 +115,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
     ...{ previousId: content.previous?.id ?? null, manifestSha256: hashOf(text) },
   };
   return {
-    ...{ id: which.id, content, parts },
+    ...{ id: which.id, content, parts, damages },
     async complete(writing) {
       await completeSnapshot(writing, completed);
       await forgetBrokenOff(writing, brand.id);

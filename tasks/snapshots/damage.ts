@@ -1,5 +1,5 @@
 /** What is wrong with a snapshot, in words that name the file. */
-import { coded, messageOf } from '#runtime/errors.ts';
+import { coded, messageOf, NightshiftError } from '#runtime/errors.ts';
 
 export class SnapshotDamaged extends coded('NS_SNAPSHOT_DAMAGED') {
   constructor(what: string, context: Record<string, unknown> = {}, cause?: unknown) {
@@ -18,4 +18,13 @@ export function parsed<T>(file: string, text: string, parse: (value: unknown) =>
   } catch (error) {
     throw new SnapshotDamaged(`The file ${file} cannot be read: ${messageOf(error)}`, { file }, error);
   }
+}
+
+/** What is wrong with files or their keys; anything else is thrown again: it says nothing of them. */
+export function damageSaid(error: unknown): string {
+  const isDamage =
+    error instanceof NightshiftError &&
+    ['NS_SNAPSHOT_DAMAGED', 'NS_SECRET_KEY_UNKNOWN', 'NS_SECRET_UNREADABLE'].includes(error.code);
+  if (!isDamage) throw error;
+  return messageOf(error);
 }

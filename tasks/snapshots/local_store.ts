@@ -1,13 +1,14 @@
 /** A store in a directory of this machine, or of one that is mounted. Only the account that writes it can read it. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Store, type StoredFile, StoreFailed, StoreFileMissing } from './store.ts';
 
 const FOLDER_MODE = 0o700;
 const NAME = /^[0-9a-z][0-9a-z._-]*(\/[0-9a-z][0-9a-z._-]*){0,4}$/;
+const BRAND = /^[0-9a-f-]{36}$/;
 const READ_BYTES = 256 * 1024;
 
 export function localStore(dir: string): Store {
@@ -51,6 +52,15 @@ export function localStore(dir: string): Store {
     },
     read: (name) => opened(pathOf(name), () => new StoreFileMissing(place, name)).catch(passOn(place)),
     list: (name) => filesIn(pathOf(name), name, place),
+    async brands() {
+      const found = await readdir(place, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) =>
+        error.code === 'ENOENT' ? [] : failing(error),
+      );
+      return found
+        .filter((entry) => entry.isDirectory() && BRAND.test(entry.name))
+        .map(({ name }) => name)
+        .sort();
+    },
     async remove(name) {
       const path = pathOf(name);
       await rm(path, { force: true }).catch(failing);

@@ -26,7 +26,10 @@ export type Store = {
   settle(): Promise<void>;
   /** Throws `StoreFileMissing`. */
   read(name: string): Promise<Readable>;
+  /** The files of a folder, not those of folders in it. */
   list(folder: string): AsyncIterable<StoredFile>;
+  /** The brands that it has files of. */
+  brands(): Promise<string[]>;
   remove(name: string): Promise<void>;
 };
 
@@ -80,4 +83,21 @@ export async function readText(store: Store, name: string): Promise<string> {
     if (bytes > TEXT_BYTES_MAX) throw new StoreFailed(store.place, `${name} is too large`);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The ids of the snapshots that a store has a key of. */
+export async function keysIn(store: Store, brandId: string): Promise<string[]> {
+  return idsIn(store, fileOf.keys(brandId));
+}
+
+/** The ids of the snapshots that a store has of a brand. */
+export async function manifestsIn(store: Store, brandId: string): Promise<string[]> {
+  return idsIn(store, fileOf.manifests(brandId));
+}
+
+async function idsIn(store: Store, folder: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { name } of store.list(folder))
+    ids.push(...(/([0-9a-f-]{36})\.json$/.exec(name)?.slice(1) ?? []));
+  return ids.sort();
 }

@@ -170,6 +170,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'snapshots.create',
     { target: 'acme', details: { scope: 'aggregates' } },
   ],
+  ['snapshots rekey', 'snapshots.rekey', { after: { keyId: 'test' } }],
   [
     'sync run --brand acme --connection shop --stream shopify.orders --full',
     'sync.run',
@@ -233,6 +234,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 const ELSEWHERE = [
   ...['send', 'sender', 'retry', 'discard', 'digest'].map((verb) => `mail ${verb}`),
   ...['migrate', 'up', 'connections map', 'connections unmap', 'connections webhooks'],
+  ...['snapshots verify', 'snapshots sync'],
   ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
 ];
 

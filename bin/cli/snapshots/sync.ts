@@ -1,0 +1,81 @@
+/** `snapshots sync` and `snapshots rekey` */
+import type { Command } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
+import { listSnapshots } from '#sql/snapshots/catalogue.ts';
+import { lockAlone } from '#sql/snapshots/moment.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { adoptManifests } from '#tasks/snapshots/adopt.ts';
+import { resealDataKey } from '#tasks/snapshots/data_key.ts';
+import { keysIn, manifestsIn } from '#tasks/snapshots/store.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+import { openSnapshots } from '../shared/snapshots.ts';
+import { count } from '../ui/format.ts';
+
+export function addSync(command: Command, cli: Cli): void {
+  command
+    .command('sync')
+    .description(
+      'take in what the store has and this database does not know, and say what it should have and has not',
+    )
+    .action(() => sync(cli));
+}
+
+async function sync(cli: Cli): Promise<void> {
+  await using session = await openSession(cli);
+  const { db } = session;
+  const { store, sealer } = await openSnapshots(cli, session);
+  const rows = [];
+  const brands = new Set([
+    ...(await store.brands()),
+    ...(await listSnapshots(db)).map(({ brandId }) => brandId),
+  ]);
+  for (const brandId of brands) {
+    const { taken: adopted, damages } = await adoptManifests({ db, store, sealer, brandId });
+    const there = new Set(await manifestsIn(store, brandId));
+    const missing = (await listSnapshots(db, { brandId })).filter(({ id }) => !there.has(id));
+    rows.push(
+      ...adopted.map(({ id, brand, created_at }) => ({ snapshot: id, brand, created_at, found: 'taken in' })),
+    );
+    for (const { id, brand, createdAt } of missing)
+      rows.push({ snapshot: id, brand, created_at: createdAt.toISOString(), found: 'missing in the store' });
+    if (adopted.length > 0) {
+      const details = { snapshots: adopted.length };
+      await db.transaction((tx) =>
+        recordAction(tx, { action: 'snapshots.sync', brandId, target: store.place, details }),
+      );
+    }
+    for (const damage of damages) cli.out.say(damage);
+    if (missing.length > 0 || damages.length > 0) cli.exitCode = exitCodes.partial;
+  }
+  cli.out.list(rows, ['snapshot', 'brand', 'created_at', 'found']);
+}
+
+export function addRekey(command: Command, cli: Cli): void {
+  command
+    .command('rekey')
+    .description(
+      'seal the keys of all snapshots with the first key of NIGHTSHIFT_SECRET_KEYS; no other file changes',
+    )
+    .action(() => rekey(cli));
+}
+
+async function rekey(cli: Cli): Promise<void> {
+  await using session = await openSession(cli);
+  const { store, sealer } = await openSnapshots(cli, session);
+  let resealed = 0;
+  for (const brandId of await store.brands())
+    for (const id of await keysIn(store, brandId))
+      await session.db.transaction(async (tx) => {
+        await lockAlone(tx, brandId);
+        if (await resealDataKey(store, sealer, { brandId, id })) resealed++;
+      });
+  await store.settle();
+  const after = { keyId: sealer.keyId, keys: resealed };
+  await session.db.transaction((tx) =>
+    recordAction(tx, { action: 'snapshots.rekey', target: store.place, after }),
+  );
+  cli.out.record({ key_id: sealer.keyId, resealed }, () => [
+    `${count(resealed, 'key')} of snapshots sealed anew with ${sealer.keyId}`,
+  ]);
+}
