@@ -90,6 +90,11 @@ export const errorList = {
     when: 'a file that a command names cannot be read, or is too large',
     next: 'check its name',
   },
+  NS_FIGURE_ABSENT: {
+    exit: 'notFound',
+    when: 'there is no such figure of the day, and nothing that it would be made of',
+    next: 'take one of those that the message lists, or ask `why`',
+  },
   NS_FIGURE_UNKNOWN: {
     exit: 'notFound',
     when: 'there are no figures, and no rollup, of that name',

@@ -63,6 +63,10 @@ export const nouns: Record<string, Entry> = {
     load: () => import('./failures/index.ts'),
   },
   why: { summary: 'why a figure is absent or not final', load: () => import('./why/index.ts') },
+  explain: {
+    summary: 'what a figure is made of, and that it adds up',
+    load: () => import('./explain/index.ts'),
+  },
   nights: { summary: 'the nightly run of each brand', load: () => import('./nights/index.ts') },
   mail: {
     summary: 'letters that go out once, and the digest of the night',

@@ -43,16 +43,23 @@ export function cellsStatement(rollup: Explained): string {
          ${sums.map((column) => `sum(${column}) as ${column}, bool_or(unknown_${column}) as unknown_${column}`)}
   from parts group by ${key}
 ), cells as (
-  select true as is_stored, * from (${storedRows(rollup)}) s
+  select true as is_stored, * from (${storedCells(rollup)}) s
 )
 select ${key.map((column) => `${column}::text as ${column}`)}, coalesce(s.parts, 0) as parts, c.computed_at,
-       (select jsonb_object_agg(e.key, e.value) from jsonb_each_text(to_jsonb(c) - 'is_stored' - 'place') e) as cell,
+       (select jsonb_object_agg(e.key, e.value) from jsonb_each_text(to_jsonb(c) - '{is_stored,place,brand_id}'::text[]) e) as cell,
        jsonb_build_array(${sums.map((column) => comparison(rollup.explains, column))}) as sums,
        $4::timestamptz as as_of
 from cells c
 full join summed s using (${key})
 where ${ofKey(key)}
 order by ${key}`;
+}
+
+/** Those of the partitions; all of the brand where figures are of no day, as in a view. */
+function storedCells(rollup: Explained): string {
+  const { writes, grain, object } = rollup;
+  if (object !== undefined || grain.includes('day')) return storedRows(rollup);
+  return `select * from ${writes} where brand_id = $1`;
 }
 
 /** The stored figure beside what its parts add up to. */

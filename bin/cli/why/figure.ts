@@ -4,6 +4,7 @@
  */
 import { coded } from '#runtime/errors.ts';
 import type { Reader } from '#sql/db/reader.ts';
+import { isExplained } from '#sql/explain/statement.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import type { Retailer } from '#sql/tenants/retailers.ts';
@@ -175,11 +176,22 @@ const FIRST_DAY = `
   select (select min(ops.first_day(f, c.brand_id, c.id, $4)) ${FED_BY}) as first,
          $5::date > (now() at time zone $4)::date as is_ahead`;
 
-type Final = { rows: number | null; brand: string };
+type Final = Pick<Explained, 'figure' | 'rows' | 'brand' | 'retailer' | 'day'>;
 
-function whenFinal({ rows, brand }: Final, startsAt: Date): Reason {
+function whenFinal({ figure, rows, brand, retailer, day }: Final, startsAt: Date): Reason {
   if (rows === null) return reason('everything is read and computed');
-  if (rows > 0) return reason(`it is there (${count(rows, 'row')}) and final`);
+  if (rows > 0) {
+    const rollup = rollups.find(({ name }) => name === figure);
+    const isAsked =
+      rollup !== undefined && isExplained(rollup) && (rollup.of === 'brand') === (retailer === null);
+    const whose = retailer === null ? '' : ` --retailer ${retailer}`;
+    return reason(
+      `it is there (${count(rows, 'row')}) and final`,
+      isAsked
+        ? `to see what it is made of: npx nightshift explain ${figure} --brand ${brand}${whose} --day ${day}`
+        : undefined,
+    );
+  }
   return reason(
     'everything was read past the end of the day, and the providers had nothing of it',
     `if that is wrong: npx nightshift sync run --brand ${brand} --since ${instant(startsAt)}`,

@@ -1,3 +1,4 @@
+import { same } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
 
 export const monthlyCountrySales = defineRollup(import.meta.url, {
@@ -9,4 +10,16 @@ export const monthlyCountrySales = defineRollup(import.meta.url, {
   measures: ['orders', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'],
   changesWith: ['daily_country_sales'],
   isIntermediate: true,
+  explains: {
+    parts: [
+      {
+        is: 'day',
+        from: 'days',
+        id: 'of_day',
+        connection: 'null',
+        next: { explain: 'daily_country_sales', key: { day: 'of_day', ...same('currency', 'country') } },
+        adds: same('orders', 'units', 'units_returned', 'gross_sales', 'discounts', 'returns'),
+      },
+    ],
+  },
 });

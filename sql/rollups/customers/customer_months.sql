@@ -2,7 +2,7 @@
 -- customer is the month of the first counted order, whatever its currency; of orders of one instant the one with the
 -- smaller number is first.
 with booked as (
-  select w.retailer_id, w.connection_id, w.object as customer_id, date_trunc('month', o.day::timestamp)::date as month, o.currency,
+  select w.retailer_id, w.connection_id, w.object as customer_id, o.day, date_trunc('month', o.day::timestamp)::date as month, o.currency,
          o.is_placed and o.is_counted as is_order, o.placed_at, o.order_id, o.net_sales
   from wanted w
   cross join lateral (

@@ -1,7 +1,7 @@
 /** The law of explanations: what the parts of each figure add up to is the figure, for every column that is a sum. */
 import { expect } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { readCells, readParts } from '#sql/explain/cells.ts';
+import { readCells } from '#sql/explain/cells.ts';
 import { type Explained, isExplained } from '#sql/explain/statement.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -32,28 +32,25 @@ export async function assertExplained(
 }
 
 /** By owner: the days with rows, and the given ones. */
-async function partitionsOf(tx: Tx, { writes, of }: Explained, brandId: string, days: readonly string[]) {
+async function partitionsOf(
+  tx: Tx,
+  { writes, of, object, grain }: Explained,
+  brandId: string,
+  days: readonly string[],
+) {
   const owner = of === 'brand' ? 'null::uuid' : 'retailer_id';
+  const partition = object
+    ? `connection_id || ' ' || ${object}`
+    : grain.includes('day')
+      ? 'day::text'
+      : 'null';
   const { rows } = await tx.query<{ owner: string | null; days: string[] }>(
     `select o.owner, array(
-       select day from ${writes} where brand_id = $1 and ${owner} is not distinct from o.owner
-       union select unnest($2::date[]) order by 1) as days
+       select ${partition} from ${writes} where brand_id = $1 and ${owner} is not distinct from o.owner
+       union select unnest($2::text[]) order by 1) as days
      from (select id as owner from app.retailers where brand_id = $1 and $3 union all select null where not $3) o
      order by 1`,
-    [brandId, days, of !== 'brand'],
+    [brandId, object ? [] : days, of !== 'brand'],
   );
-  return rows.map(({ owner, days }) => [owner, days] as const);
-}
-
-/** The listed parts of a cell with what is left out: the same sums, whatever the limit. */
-export async function listedSums(
-  tx: Tx,
-  rollup: Explained,
-  where: Parameters<typeof readCells>[2],
-  limit: number,
-) {
-  const [cell] = await readCells(tx, rollup, where);
-  if (cell === undefined) return undefined;
-  const parts = await readParts(tx, rollup, where, { key: cell.key, limit });
-  return { cell, parts };
+  return rows.map(({ owner, days }) => [owner, days.filter((day) => day !== null)] as const);
 }
