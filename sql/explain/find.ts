@@ -1,12 +1,12 @@
 /** Which figures can be explained, and what a figure waits for. */
 import type { Reader } from '../db/reader.ts';
-import { rollups } from '../rollups/index.ts';
+import { givenRollups, rollups } from '../rollups/index.ts';
 import type { Rollup } from '../rollups/rollup.ts';
 import { views } from './views.ts';
 
 /** By name, also those that are no sums and say so. */
 export const figures: ReadonlyMap<string, Rollup> = new Map(
-  [...rollups, ...views].map((figure) => [figure.name, figure]),
+  [...rollups, ...givenRollups, ...views].map((figure) => [figure.name, figure]),
 );
 
 /** The subjects of marks that may change the figure, through the tables that it reads too. */

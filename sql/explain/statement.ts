@@ -91,13 +91,13 @@ export function partsStatement(rollup: Explained, column?: string): string {
     `jsonb_strip_nulls(jsonb_build_object(${sums.map((one) => `'${one}', ${of(one)}`)}))`;
   const unknown = `array_remove(array[${sums.map((one) => `case when unknown_${one} then '${one}' end`)}]::text[], null)`;
   return `${partsQuery(rollup)}, chosen as (
-  select *, ${unknown} as unknown, row_number() over (order by ${size} desc, part, at, source_id, id) as place
+  select *, ${unknown} as unknown_columns, row_number() over (order by ${size} desc, part, at, source_id, id) as place
   from parts
   where ${ofKey(keyOf(rollup))} and (${added.map((one) => `${one} is not null or unknown_${one}`).join(' or ')})
 )
 select * from (
   select place, part, source_id as connection_id, id, at, kind, object_id, tells, ${adds((one) => `trim_scale(${one})::text`)} as adds,
-         unknown, next, 1 as rows, $4::timestamptz as as_of
+         unknown_columns as unknown, next, 1 as rows, $4::timestamptz as as_of
   from chosen where place <= $6
   union all
   select null, null, null, null, null, null, null, null, ${adds((one) => `trim_scale(sum(${one}))::text`)}, null, null,
@@ -119,7 +119,8 @@ function partsQuery(rollup: Explained): string {
   const key = keyOf(rollup);
   const sums = sumsOf(rollup);
   const whole = explains.parts.some(({ from }) => /\bfresh\b/.test(from)) ? `, fresh as (\n${fresh}\n)` : '';
-  return `${partitionsQuery(rollup)}, ${stepsOf({ name, fresh })}${whole}, parts as materialized (
+  return `${partitionsQuery(rollup)}, parts as materialized (
+  with ${stepsOf({ name, fresh })}${whole}
   select ${key}, part, source_id, id, kind, object_id, min(at) as at, (array_agg(tells order by tells desc))[1] as tells,
          (array_agg(next order by next))[1] as next,
          ${sums.map((column) => `sum(${column}) as ${column}, bool_or(unknown_${column}) as unknown_${column}`)}

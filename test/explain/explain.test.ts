@@ -1,7 +1,7 @@
 /** An operator sees what a figure is made of, and whether it adds up. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storeSpend } from '#sql/campaigns/spend.ts';
-import { rollups } from '#sql/rollups/index.ts';
+import { givenRollups, rollups } from '#sql/rollups/index.ts';
 import { aClick, aSeller, type Seller } from '../support/campaigns.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -91,7 +91,7 @@ const shown = async (...words: string[]) => {
 };
 
 test('every rollup says what its figures are made of, or why they are no sums', () => {
-  for (const { name, explains, measures } of rollups) {
+  for (const { name, explains, measures } of [...rollups, ...givenRollups]) {
     expect([name, explains]).not.toEqual([name, undefined]);
     if (typeof explains !== 'object') continue;
     const said = [

@@ -11,6 +11,7 @@ import { runRollups } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf } from '../support/db/rebuild.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds, inForm } from '../support/property.ts';
 import { aStore, type Store, sold } from '../support/stock.ts';
 
@@ -123,6 +124,7 @@ test('movements add up to the last reading, and days are those of a rebuild', as
        where d.level_before <> d.before or d.is_latest <> d.is_last or d.is_last and d.level <> coalesce(r.available, 0)`,
     );
     expect(broken).toEqual([]);
+    await assertExplained(db, store.brandId, { rollups });
     const incremental = await aggregatesOf(db, store.brandId, rollups);
     expect(await store.roll()).toMatchObject(Array(2).fill({ written: 0, deleted: 0 }));
     expect(await rebuilt(store)).toEqual(incremental);

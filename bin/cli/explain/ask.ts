@@ -48,6 +48,7 @@ export async function ask(db: Db, name: string, options: Options): Promise<Asked
   if (rollup.of === 'brand' && retailer !== undefined)
     key[known(rollup, 'owner_id', '--retailer')] = retailer.id;
   const { column, limit, day } = options;
+  if (rollup.object !== undefined && day !== undefined) key[known(rollup, 'day', '--day')] = day;
   if (column !== undefined && !sumsOf(rollup).includes(column)) throw noSum(rollup, column);
   const owner = rollup.of === 'brand' ? null : (retailer?.id ?? null);
   return {

@@ -11,5 +11,6 @@ export const forecastQuality = defineRollup(import.meta.url, {
     'error_of_last_30_days',
   ],
   changesWith: [],
+  explains: 'it is how far back-tested forecasts were from what was sold',
   isIntermediate: true,
 });

@@ -8,5 +8,6 @@ export const revenueForecast = defineRollup(import.meta.url, {
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'for_day'],
   measures: ['predicted', 'lower', 'upper', 'confidence', 'method'],
   changesWith: [],
+  explains: 'it is an estimate: `npx nightshift forecast show` says how it was made',
   isIntermediate: true,
 });

@@ -1,3 +1,4 @@
+import { one, same } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
 
 export const dailyStock = defineRollup(import.meta.url, {
@@ -21,5 +22,26 @@ export const dailyStock = defineRollup(import.meta.url, {
   ],
   changesWith: ['stock', 'sales'],
   followsDays: ['sales'],
-  explains: 'its movements are in its own columns: sales and the rest of the difference between two readings',
+  explains: {
+    parts: [
+      {
+        is: 'movement',
+        from: 'parts',
+        id: "place || ' ' || to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
+        at: 'at',
+        tells: { found: "case when is_reading then 'by a reading' else 'by orders' end" },
+        adds: {
+          ...same('opening', 'ordered', 'returned', 'adjusted', 'unknown'),
+          changes: one('is_change'),
+          sales: one('not is_reading'),
+        },
+      },
+    ],
+    notSums: {
+      level_before: 'the level of the day before',
+      level: 'the level before, and all movements since',
+      read_at: 'when it was last read',
+      is_latest: 'whether no later day has a row',
+    },
+  },
 });
