@@ -47,3 +47,17 @@ export async function carriedTo(db: Reader, brandId: string, retailerId: string 
   );
   return rows[0]?.at ?? new Date();
 }
+
+/** The first days of the periods with that day, by kind; none for figures of days. */
+export async function periodsWith(
+  db: Reader,
+  { periods }: Rollup,
+  day: string | undefined,
+): Promise<Map<string, string>> {
+  if (periods === undefined || day === undefined) return new Map();
+  const { rows } = await db.query<{ kind: string; first: string }>(
+    'select kind, date_trunc(kind, $1::date::timestamp)::date as first from unnest($2::text[]) as k (kind)',
+    [day, [...periods.kinds]],
+  );
+  return new Map(rows.map(({ kind, first }) => [kind, first]));
+}

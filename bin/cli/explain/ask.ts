@@ -46,7 +46,8 @@ export async function ask(db: Db, name: string, options: Options): Promise<Asked
   if (options.campaign !== undefined)
     key[known(rollup, 'campaign_id', '--campaign')] = (await findCampaign(db, brand.id, options.campaign)).id;
   if (rollup.of === 'brand' && retailer !== undefined)
-    key[known(rollup, 'owner_id', '--retailer')] = retailer.id;
+    key[known(rollup, rollup.grain.includes('retailer_id') ? 'retailer_id' : 'owner_id', '--retailer')] =
+      retailer.id;
   const { column, limit, day } = options;
   if (rollup.object !== undefined && day !== undefined) key[known(rollup, 'day', '--day')] = day;
   if (column !== undefined && !sumsOf(rollup).includes(column)) throw noSum(rollup, column);

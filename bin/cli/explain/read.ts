@@ -1,8 +1,8 @@
 /** Reads the figures that are asked for with all that explains them, as of one snapshot. */
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { type Cell, type PartRow, readCells, readParts, type Sum } from '#sql/explain/cells.ts';
-import { carriedTo, type Waiting, waitingMarks } from '#sql/explain/find.ts';
+import { type Cell, type Key, type PartRow, readCells, readParts, type Sum } from '#sql/explain/cells.ts';
+import { carriedTo, periodsWith, type Waiting, waitingMarks } from '#sql/explain/find.ts';
 import {
   objectOf,
   type Rates,
@@ -59,7 +59,7 @@ export type Figure = {
 export async function explained(db: Db, asked: Asked): Promise<Figure[]> {
   return db.transaction(async (tx) => {
     await tx.query('set transaction isolation level repeatable read, read only');
-    const { rollup, brand, retailer, owner, partition, key } = asked;
+    const { rollup, brand, retailer, owner, partition, key, day } = asked;
     const now = await carriedTo(tx, brand.id, owner);
     const where = {
       brandId: brand.id,
@@ -67,11 +67,18 @@ export async function explained(db: Db, asked: Asked): Promise<Figure[]> {
       partitions: partition === null ? [] : [partition],
       now,
     };
-    const cells = (await readCells(tx, rollup, where, key)).filter(isSomething);
+    const periods = await periodsWith(tx, rollup, day); // a day may reach more than those that it is in
+    const read = async (of: Key) =>
+      (await readCells(tx, rollup, where, of)).filter(
+        (cell) =>
+          isSomething(cell) &&
+          (periods.size === 0 ||
+            periods.get(cell.key.period ?? rollup.periods?.kinds[0] ?? '') === cell.key.day),
+      );
+    const cells = await read(key);
     const whose = retailer === undefined ? brand.slug : `${retailer.slug} of ${brand.slug}`;
     if (cells.length === 0) {
-      const others =
-        Object.keys(key).length === 0 ? [] : (await readCells(tx, rollup, where)).filter(isSomething);
+      const others = Object.keys(key).length === 0 ? [] : await read({});
       throw new FigureAbsent(whose, asked, others.slice(0, NAMED_MAX).map(nameOf));
     }
     if (cells.length > CELLS_MAX)

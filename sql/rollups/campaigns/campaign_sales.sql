@@ -16,22 +16,25 @@ with booked as materialized (
     where brand_id = $1 and day >= w.day and day <= w.day
     order by day
   ) c
-), sold as (
+), attributed as (
   -- A full join is hashed, whatever PostgreSQL thinks of the sizes; what is booked on a later day is looked up.
-  select day, campaign as campaign_id, retailer_id, currency,
-         count(*) filter (where is_placed and is_counted) as attributed_orders, sum(net_sales) as attributed_revenue
+  select *
   from (
-    select day, b.retailer_id, b.currency, b.is_placed, b.is_counted, b.net_sales,
+    select day, connection_id, order_id, b.retailer_id, b.currency, b.is_placed, b.is_counted, b.net_sales,
            case when b.is_placed then p.campaign_id else (
              select c.campaign_id from agg.order_credits c
              where c.brand_id = $1 and c.connection_id = b.connection_id
                and c.order_id >= b.order_id and c.order_id <= b.order_id
              order by c.order_id limit 1
-           ) end as campaign
+           ) end as campaign_id
     from booked b
     full join placed p using (day, connection_id, order_id)
   ) o
-  where campaign is not null
+  where campaign_id is not null
+), sold as (
+  select day, campaign_id, retailer_id, currency,
+         count(*) filter (where is_placed and is_counted) as attributed_orders, sum(net_sales) as attributed_revenue
+  from attributed
   group by 1, 2, 3, 4
   having count(net_sales) > 0
 )

@@ -1,3 +1,4 @@
+import { one, RATE, same } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
 
 /** Of the brand: whose campaign an order is credited to is known for all its retailers at once. */
@@ -19,4 +20,17 @@ export const campaignSales = defineRollup(import.meta.url, {
   keepsRates: true,
   handsOn: 'changes',
   isIntermediate: true,
+  explains: {
+    parts: [
+      {
+        is: 'order',
+        from: 'attributed',
+        id: 'order_id',
+        object: { kind: 'orders' },
+        next: { explain: 'order_days', key: same('retailer_id', 'connection_id', 'order_id') },
+        adds: { attributed_orders: one('is_placed and is_counted'), attributed_revenue: 'net_sales' },
+      },
+    ],
+    notSums: RATE,
+  },
 });

@@ -1,39 +1,48 @@
 -- One row per day and retailer of which anything is known. Each source is reduced to that key before they are joined.
-with sold as (
-  select w.day, s.retailer_id, true as has_sales,
-         case when count(*) = count(s.net_sales) then sum(s.net_sales) end as net_sales,
-         min(s.fx_cause) filter (where s.net_sales is null) as fx_cause
+with sales as (
+  select w.day, s.*
   from wanted w
   cross join lateral (
-    select retailer_id, fx_cause, case when gross_sales - discounts - returns = 0 then 0 else
+    select retailer_id, currency, fx_cause, case when gross_sales - discounts - returns = 0 then 0 else
              fact.round_to_currency((gross_sales - discounts - returns) * fx_rate, reporting_currency) end as net_sales
     from agg.daily_sales
     where brand_id = $1 and day >= w.day and day <= w.day
     order by day
   ) s
+), sold as (
+  select day, retailer_id, true as has_sales, case when count(*) = count(net_sales) then sum(net_sales) end as net_sales,
+         min(fx_cause) filter (where net_sales is null) as fx_cause
+  from sales
   group by 1, 2
-), mailed as (
-  select w.day, e.owner_id as retailer_id, sum(e.delivered) as delivered, sum(e.unique_opens) as unique_opens,
-         sum(e.unique_clicks) as unique_clicks
+), letters as (
+  select w.day, e.*
   from wanted w
   cross join lateral (
-    select * from agg.daily_email
+    select owner_id as retailer_id, connection_id, campaign, counted_from, delivered, unique_opens, unique_clicks
+    from agg.daily_email
     where brand_id = $1 and day >= w.day and day <= w.day
     order by day
   ) e
+), mailed as (
+  select day, retailer_id, sum(delivered) as delivered, sum(unique_opens) as unique_opens,
+         sum(unique_clicks) as unique_clicks
+  from letters
   group by 1, 2
-), posted as (
+), readings as (
   -- A rate is of accounts that tell both.
-  select w.day, p.retailer_id, sum(s.impressions) as impressions, sum(s.engagement) as engagement
+  select w.day, p.retailer_id, s.connection_id, s.platform, s.impressions, s.engagement
   from wanted w
   cross join lateral (
-    select connection_id, impressions, fact.engagement(likes, comments, shares) as engagement from agg.daily_social
+    select connection_id, platform, impressions, fact.engagement(likes, comments, shares) as engagement from agg.daily_social
     where brand_id = $1 and day >= w.day and day <= w.day
     order by day
   ) s
   join app.connections c on c.brand_id = $1 and c.id = s.connection_id
   join app.connection_parts p on p.brand_id = $1 and p.connection_id = c.id and p.part = c.account
   where s.impressions is not null and s.engagement is not null
+), posted as (
+  select day, retailer_id, sum(impressions) as impressions, sum(engagement) as engagement
+  from readings
   group by 1, 2
 )
 select day, retailer_id, coalesce(s.has_sales, false) as has_sales,

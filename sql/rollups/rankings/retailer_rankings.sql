@@ -10,16 +10,9 @@ with compared as materialized (
   left join (
     select day from agg.retailer_days where brand_id = $1 and has_sales order by day desc limit 1
   ) l on true
-), summed as (
-  select c.period, c.day, d.retailer_id,
-         case when bool_and(d.net_sales is not null) filter (where d.is_now) is not false
-              then coalesce(sum(d.net_sales) filter (where d.is_now), 0) end as net_sales,
-         min(d.fx_cause) filter (where d.is_now) as fx_cause,
-         case when bool_and(d.net_sales is not null) filter (where not d.is_now) is not false
-              then coalesce(sum(d.net_sales) filter (where not d.is_now), 0) end as previous_net_sales,
-         sum(d.delivered) filter (where d.is_now) as delivered, sum(d.unique_opens) filter (where d.is_now) as unique_opens,
-         sum(d.unique_clicks) filter (where d.is_now) as unique_clicks,
-         sum(d.impressions) filter (where d.is_now) as impressions, sum(d.engagement) filter (where d.is_now) as engagement
+), days as (
+  select c.period, c.day, d.retailer_id, d.day as of_day, d.is_now, d.net_sales, d.fx_cause, d.delivered, d.unique_opens,
+         d.unique_clicks, d.impressions, d.engagement
   from compared c
   cross join lateral (
     select *, day >= c.day as is_now from agg.retailer_days
@@ -27,6 +20,17 @@ with compared as materialized (
     order by day
   ) d
   where d.is_now or d.has_sales and d.day < c.before_until
+), summed as (
+  select period, day, retailer_id,
+         case when bool_and(net_sales is not null) filter (where is_now) is not false
+              then coalesce(sum(net_sales) filter (where is_now), 0) end as net_sales,
+         min(fx_cause) filter (where is_now) as fx_cause,
+         case when bool_and(net_sales is not null) filter (where not is_now) is not false
+              then coalesce(sum(net_sales) filter (where not is_now), 0) end as previous_net_sales,
+         sum(delivered) filter (where is_now) as delivered, sum(unique_opens) filter (where is_now) as unique_opens,
+         sum(unique_clicks) filter (where is_now) as unique_clicks,
+         sum(impressions) filter (where is_now) as impressions, sum(engagement) filter (where is_now) as engagement
+  from days
   group by 1, 2, 3
 ), brought as materialized (
   select c.period, c.day, s.campaign_id, s.retailer_id, sum(s.attributed_orders) as orders,
@@ -122,12 +126,12 @@ with compared as materialized (
   join fact.ranking_components k using (component)
   left join app.ranking_weights w on w.brand_id = $1 and w.component = f.component
   window beside as (partition by f.period, f.day, f.component)
+), percentiles as (
+  select *, case when others = 0 then 50 else round((below + equal / 2.0) / others * 100, 2) end as percentile from placed
 ), scored as (
   select period, day, retailer_id, round(sum(percentile * weight) / nullif(sum(weight), 0), 2) as score,
          jsonb_object_agg(component, jsonb_build_object('percentile', trim_scale(percentile), 'weight', trim_scale(weight))) as components
-  from (
-    select *, case when others = 0 then 50 else round((below + equal / 2.0) / others * 100, 2) end as percentile from placed
-  ) p
+  from percentiles
   group by 1, 2, 3
 ), judged as (
   select r.*, s.score, coalesce(s.components, '{}') as components, count(s.score) over everybody as retailers,

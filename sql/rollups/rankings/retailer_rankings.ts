@@ -1,4 +1,11 @@
+import { same } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
+
+const ofNow = (...columns: readonly string[]) =>
+  Object.fromEntries(columns.map((column) => [column, `case when is_now then ${column} end`]));
+const live = (step: string) =>
+  `(select s.* from ${step} s
+    join app.retailers r on r.brand_id = $1 and r.id = s.retailer_id and r.removing_at is null) s`;
 
 /**
  * A period is compared with the one before, so a day also reaches the next one. And one that is under way ends with a
@@ -50,5 +57,72 @@ export const retailerRankings = defineRollup(import.meta.url, {
     'fx_cause',
   ],
   isIntermediate: true,
+  explains: {
+    parts: [
+      {
+        is: 'day',
+        from: live('days'),
+        id: 'of_day',
+        connection: 'null',
+        next: { explain: 'retailer_days', key: { day: 'of_day', ...same('retailer_id') } },
+        adds: {
+          ...ofNow('net_sales', 'delivered', 'unique_opens', 'unique_clicks', 'impressions', 'engagement'),
+          previous_net_sales: 'case when not is_now then net_sales end',
+        },
+        unknown: {
+          net_sales: 'is_now and net_sales is null',
+          previous_net_sales: 'not is_now and net_sales is null',
+        },
+      },
+      {
+        is: 'campaign',
+        from: live('brought'),
+        id: 'campaign_id',
+        connection: 'null',
+        adds: { attributed_orders: 'orders', attributed_revenue: 'revenue' },
+        unknown: { attributed_revenue: 'revenue is null' },
+      },
+      {
+        is: 'spend',
+        from: live(
+          '(select *, row_number() over (partition by period, day, retailer_id order by spend desc) as place from parts)',
+        ),
+        id: 'place',
+        connection: 'null',
+        adds: same('spend'),
+        unknown: { spend: 'spend is null' },
+      },
+      {
+        is: 'component',
+        from: live('percentiles'),
+        id: 'component',
+        connection: 'null',
+        tells: same('percentile', 'weight'),
+        adds: {
+          score: 'percentile * weight / nullif(sum(weight) over (partition by period, day, retailer_id), 0)',
+        },
+      },
+    ],
+    settles: { score: 'round(total, 2)' },
+    within: { score: '0.01' }, // each component is divided by itself here
+    notSums: {
+      is_complete: 'whether a later day has sales',
+      growth: 'net_sales against previous_net_sales, in percent',
+      roi_percentage: 'attributed_revenue less spend, in percent of spend',
+      open_rate: 'unique_opens / delivered',
+      click_rate: 'unique_clicks / delivered',
+      conversion_rate: 'attributed_orders / delivered',
+      engagement_rate: 'engagement / impressions',
+      components: 'percentile and weight of each component, as in the parts of score',
+      rank: 'by score, ties shared',
+      retailers: 'how many are ranked beside it',
+      grade: 'A from 80, B from 60, C from 40, D from 20, else F',
+      needs_attention: 'whether it has a reason that warns',
+      is_top_performer: 'whether it is among the first tenth, without a warning',
+      reasons: 'why, in words',
+      reporting_currency: 'the reporting currency of the brand',
+      fx_cause: 'why a rate is missing',
+    },
+  },
   changesWith: ['retailer_days', 'campaign_sales', 'daily_campaigns', 'campaigns', 'rankings'],
 });
