@@ -21,6 +21,7 @@ import { rollup } from '#tasks/rollup.ts';
 import { aClick, aSeller, NOW, type Seller } from '../support/campaigns.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aggregatesOf } from '../support/db/rebuild.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds, inForm } from '../support/property.ts';
 import { daysOf } from '../support/providers/fx.ts';
 import { loadOrders } from '../support/rows/raw_orders.ts';
@@ -198,6 +199,7 @@ test('rankings are those of a rebuild', async () => {
     for (const name of ['one', 'two']) await seller.campaign(name, [['utm_campaign', name]]);
     for (const one of steps) await apply(seller, one);
     await seller.roll();
+    await assertExplained(db, seller.brandId, { rollups, now: NOW });
     const incremental = await aggregatesOf(db, seller.brandId, rollups);
     expect(await seller.roll()).toMatchObject(Array(3).fill({ written: 0, deleted: 0 }));
     expect(await rebuilt(seller)).toEqual(incremental);
