@@ -39,6 +39,7 @@ export const retention = defineTask({
       webhook_deliveries: await batches(context, (tx) => deleteOthers(tx, 'webhook_deliveries', now)),
       mail: await batches(context, (tx) => deleteOthers(tx, 'mail', now)),
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
+      restatements: await batches(context, (tx) => deleteOthers(tx, 'restatements', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
       stock_readings: await oldReadings(context, now),
     };

@@ -7,6 +7,7 @@ import { tellFinal } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
 import { LOGGED_MAX, type Rebuilt, runMarked, runRollups } from '#sql/rollups/run.ts';
+import { watchFigures } from './alerts/figure_alerts.ts';
 import { enqueue } from './enqueue.ts';
 import { defineTask } from './task.ts';
 
@@ -74,6 +75,8 @@ export const rollup = defineTask({
     }
     if (total.written + total.deleted > 0) await db.transaction(analyzeChanged);
     const { brandId, retailerId } = which;
+    if (restated + wrong > 0 || which.from !== undefined)
+      await db.transaction((tx) => watchFigures(tx, { brandId, now: which.instant }));
     for (const { as, warning } of counting)
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
     if (wrong > 0)

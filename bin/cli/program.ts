@@ -34,6 +34,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'accounts at providers and their keys',
     load: () => import('./connections/index.ts'),
   },
+  restatements: {
+    summary: 'final figures that have changed, and why',
+    load: () => import('./restatements/index.ts'),
+  },
   campaigns: {
     summary: 'what campaigns cost, and what names them',
     load: () => import('./campaigns/index.ts'),

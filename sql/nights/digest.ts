@@ -1,5 +1,6 @@
 /** What a night tells: whether the day is final, what is late and why, and its figures beside those of other days. */
 import type { Reader } from '../db/reader.ts';
+import { type RestatedSince, restatedSinceNight } from '../restatements/list.ts';
 import type { NightKey } from './nights.ts';
 
 export type SourceVerdict = { source: string; state: string; cause: string | null; as_of: Date | null };
@@ -16,8 +17,6 @@ export type SalesOfDay = {
   band_high: string;
   is_outside_band: boolean;
 };
-
-export type Restated = { retailer: string; days: number; first_day: string; last_day: string };
 
 export type ConnectionOfNight = {
   connection: string;
@@ -38,11 +37,12 @@ export type Digest = {
   sources: SourceVerdict[];
   sales: SalesOfDay[];
   connections: ConnectionOfNight[];
-  restated: Restated[];
+  /** What has changed of final days. */
+  restatements: RestatedSince;
 };
 
 type NightOfDigest = Pick<Digest, 'brand' | 'time_zone' | 'day' | 'begun_at' | 'deadline_at'> & {
-  said: Restated[] | null;
+  said: RestatedSince | null;
 };
 
 export async function readDigest(db: Reader, key: NightKey, now: Date): Promise<Digest> {
@@ -53,10 +53,11 @@ export async function readDigest(db: Reader, key: NightKey, now: Date): Promise<
   const { rows: sources } = await db.query<SourceVerdict>(SOURCES, values);
   const { rows: sales } = await db.query<SalesOfDay>(SALES, values);
   const { rows: connections } = await db.query<ConnectionOfNight>(CONNECTIONS, values);
-  const restated = night.said ?? (await db.query<Restated>(RESTATED, values)).rows;
+  // Said at the first verdict: later ones repeat it.
+  const restatements = night.said ?? (await restatedSinceNight(db, key.brandId, key.day));
   const is_final = sources.every(({ state }) => isDone(state));
   const { said: _, ...about } = night;
-  return { ...about, is_final, judged_at: now, sources, sales, connections, restated };
+  return { ...about, is_final, judged_at: now, sources, sales, connections, restatements };
 }
 
 /** What settles moves by its nature for days: nothing that a night could wait for. */
@@ -65,7 +66,7 @@ export function isDone(state: string): boolean {
 }
 
 const NIGHT = `
-  select b.slug as brand, b.time_zone, n.day, n.begun_at, n.deadline_at, n.digest -> 'restated' as said
+  select b.slug as brand, b.time_zone, n.day, n.begun_at, n.deadline_at, n.digest -> 'restatements' as said
   from ops.nights n join app.brands b on b.id = n.brand_id where n.brand_id = $1 and n.day = $2`;
 
 // Of figures that begin later, or never had a row, the day has no line: then it is proven by the line of yesterday,
@@ -116,15 +117,3 @@ const CONNECTIONS = `
     order by array_position('{held,failing,partial,never,late,ok}', s.state), s.stream limit 1) w
   where c.brand_id = $1 and c.removing_at is null
   order by c.name`;
-
-// Figures of earlier days that have changed since the night before began. Said at the first verdict: later ones repeat it.
-const RESTATED_DAYS_MAX = 400;
-
-const RESTATED = `
-  select r.slug as retailer, count(distinct s.day) as days, min(s.day) as first_day, max(s.day) as last_day
-  from app.retailers r
-  join agg.daily_sales s on s.brand_id = r.brand_id and s.retailer_id = r.id
-   and s.day between $2::date - ${RESTATED_DAYS_MAX} and $2::date - 1
-  where r.brand_id = $1 and s.computed_at >= (
-    select max(n.begun_at) from ops.nights n where n.brand_id = $1 and n.day < $2::date)
-  group by r.slug order by r.slug`;

@@ -3,7 +3,12 @@ import { count, grouped } from '#runtime/wording.ts';
 import type { Digest } from './digest.ts';
 
 /** Figures of the day, what is late, and what has changed of days before. */
-export function digestLines({ sources, connections, sales, restated }: Digest): string[] {
+export function digestLines({
+  sources,
+  connections,
+  sales,
+  restatements,
+}: Partial<Pick<Digest, 'restatements'>> & Omit<Digest, 'restatements'>): string[] {
   return [
     ...sources.map(({ source, state, cause }) => `${source}: ${state}${cause ? ` (${cause})` : ''}`),
     ...connections
@@ -14,9 +19,19 @@ export function digestLines({ sources, connections, sales, restated }: Digest): 
       const outside = one.is_outside_band ? '  OUTSIDE' : '';
       return `${one.retailer}  ${grouped(one.net_sales)} ${one.currency} net of ${count(one.orders, 'order')} (${compared})${outside}`;
     }),
-    ...restated.map(
-      ({ retailer, days, first_day, last_day }) =>
-        `${retailer}: sales of ${days} earlier days changed since the night before (${first_day} to ${last_day})`,
+    ...restatedLines(restatements),
+  ];
+}
+
+/** Nights of before this was said have none. */
+function restatedLines(restated: Digest['restatements'] | undefined): string[] {
+  if (restated === undefined || restated.cells === 0) return [];
+  const causes = restated.causes.map(({ cause, cells }) => `${cells} ${cause}`).join(', ');
+  return [
+    `${count(restated.cells, 'final figure')} changed since the night before: ${causes}`,
+    ...restated.largest.map(
+      ({ retailer, day, currency, difference }) =>
+        `${retailer}: net sales of ${day} changed by ${grouped(difference)} ${currency}, the most in ${currency}`,
     ),
   ];
 }

@@ -15,6 +15,7 @@ export const KEPT_DAYS = {
   nights: 365,
   alerts: 365,
   failures: 365,
+  restatements: 365,
   // Longer than any provider repeats a delivery, and no longer: they contain personal data.
   webhook_deliveries: 7,
   // For so long a campaign reaches a recipient once.
@@ -41,6 +42,7 @@ const EXPIRED: Record<RecordName, string> = {
   schedule_slots: `r.decided_at < ${cutoff('schedule_slots')}`,
   nights: `r.begun_at < ${cutoff('nights')}`,
   alerts: `r.resolved_at < ${cutoff('alerts')}`,
+  restatements: `r.restated_at < ${cutoff('restatements')}`,
   // The counters of a group stay together, and as long as a job bears it.
   failures: `r.last_at < ${cutoff('failures')}
     and not exists (

@@ -12,3 +12,12 @@ export async function tellFinal(
 ): Promise<void> {
   await tx.query('select ops.tell_final($1, $2, $3)', [brandId, retailerId, now]);
 }
+
+/** The same for all figures of a brand, also while some of them wait: that keeps only their own days back. */
+export async function tellFinalOfBrand(tx: Tx, brandId: string, now: Date): Promise<void> {
+  await tx.query(
+    `select ops.tell_final_days($1, f.figures, true, $2)
+     from (select distinct unnest(feeds) as figures from ops.streams order by 1) f`,
+    [brandId, now],
+  );
+}

@@ -42,7 +42,7 @@ test('the night of each brand begins at its own 02:00, reads, computes and judge
       digest: {
         is_final: true,
         sales: [{ currency: 'USD', orders: 1, net_sales: '10', band_low: '0', is_outside_band: true }],
-        restated: [],
+        restatements: { cells: 0, causes: [], largest: [] },
       },
     });
     // Its sales are complete, so it is forecast, or said that they are too few.

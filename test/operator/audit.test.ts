@@ -41,7 +41,7 @@ const READS = [
     'privacy show',
   ],
   ...['mail list', 'mail show', 'snapshots list', 'snapshots show'],
-  ...['campaigns list', 'campaigns show', 'rankings list'],
+  ...['campaigns list', 'campaigns show', 'restatements list', 'rankings list'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
 

@@ -165,6 +165,7 @@ test('`jobs prune` says what would go, and deletes it', async () => {
     { records: 'ops.nights', kept_days: 365, to_delete: 0 },
     { records: 'ops.alerts', kept_days: 365, to_delete: 0 },
     { records: 'ops.failures', kept_days: 365, to_delete: 0 },
+    { records: 'ops.restatements', kept_days: 365, to_delete: 0 },
     { records: 'ops.webhook_deliveries', kept_days: 7, to_delete: 0 },
     { records: 'ops.mail', kept_days: 90, to_delete: 0 },
   ]);
