@@ -59,21 +59,22 @@ declare
 begin
   if exists (select from ops.marks m where m.brand_id = p_brand) then return; end if;
   for v in
-    select f.figures, d.final_to
+    select f.figures, bool_or(d.final_to is null) as is_new
     from app.brands b
     join app.connections c on c.brand_id = b.id and c.removing_at is null and (p_retailer is null or c.retailer_id = p_retailer)
     join ops.streams s on s.provider = c.provider
     cross join unnest(s.feeds) as f (figures)
-    left join ops.final_days d on d.brand_id = b.id and d.retailer_id is not distinct from p_retailer and d.figures = f.figures
+    cross join lateral (select p_retailer union select c.retailer_id) o (retailer_id)
+    left join ops.final_days d on d.brand_id = b.id and d.retailer_id is not distinct from o.retailer_id and d.figures = f.figures
     left join ops.positions p on p.brand_id = b.id and p.connection_id = c.id and p.stream = s.stream
     where b.id = p_brand and b.removing_at is null
-      and (d.final_to is null or d.final_to < (now() at time zone b.time_zone)::date - 1)
-    group by f.figures, d.final_to, b.time_zone
-    having case when d.final_to is null then min(p.complete_to) is not null
-                else min(p.complete_to) >= fact.day_start(d.final_to + 2, b.time_zone) end
+    group by f.figures, b.time_zone
+    having case when bool_or(d.final_to is null) then min(p.complete_to) is not null
+                else min(d.final_to) < (now() at time zone b.time_zone)::date - 1
+                     and min(p.complete_to) >= fact.day_start(min(d.final_to) + 2, b.time_zone) end
     order by f.figures
   loop
-    perform ops.tell_final_days(p_brand, v.figures, v.final_to is null, p_now);
+    perform ops.tell_final_days(p_brand, v.figures, v.is_new, p_now);
   end loop;
 end $$;
 comment on function ops.tell_final is 'notes the days that have become final, if nothing of the brand waits to be computed';

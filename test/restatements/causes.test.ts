@@ -151,7 +151,7 @@ test('rates, another owner, another zone: who or what changed it is said, and go
     actor: 'test',
   };
   await db.transaction((tx) => moveConnection(tx, { ...which, retailerId }));
-  for (const owner of [shop.retailer.id, retailerId])
+  for (const owner of [shop.retailer.id, retailerId, null])
     await runTask(rollup, { brandId: shop.brand.id, retailerId: owner }, db);
   const moved = await restatementsOf(db, shop.brand.id, 'daily_sales');
   expect(moved.filter(({ column_name }) => column_name === 'gross_sales')).toEqual([
@@ -168,7 +168,7 @@ test('rates, another owner, another zone: who or what changed it is said, and go
 
   await db.query('delete from ops.restatements where brand_id = $1', [shop.brand.id]);
   await db.transaction((tx) => changeTimeZone(tx, 'UTC', { ...which, tables }));
-  for (const owner of [shop.retailer.id, retailerId])
+  for (const owner of [shop.retailer.id, retailerId, null])
     await runTask(rollup, { brandId: shop.brand.id, retailerId: owner }, db);
   const zoned = await restatementsOf(db, shop.brand.id, 'daily_sales');
   expect(new Set(zoned.map(({ cause }) => cause))).toEqual(new Set(['changed_definition']));
