@@ -17,6 +17,7 @@ create table raw.shopify_stock_readings (
 comment on table raw.shopify_stock_readings is 'stock of a variant (id) in all places from valid_from on, as far as it was read';
 comment on column raw.shopify_stock_readings.available is 'what can still be sold: orders that are not fulfilled yet are out of it; null = nobody counts it';
 comment on column raw.shopify_stock_readings.unavailable is 'in hand, but neither available nor sold: damaged, reserved, in quality control, safety stock; null = not told';
+create index shopify_stock_readings_of_product on raw.shopify_stock_readings (brand_id, connection_id, product_id);
 create index shopify_stock_readings_by_time on raw.shopify_stock_readings (brand_id, connection_id, valid_from);
 
 alter table raw.shopify_sales add column restocked integer;

@@ -91,7 +91,7 @@ test('a cost marks the days on which its variant was sold while it held', async 
     await db.query('delete from ops.marks');
     const product = aProduct({ variant: 'v', version: version(n), title: `Mug ${n}`, costs });
     await db.transaction((tx) => loadProducts(tx, placeOf(one), [product]));
-    return db.column('select distinct day from ops.marks order by day');
+    return db.column('select distinct day from ops.marks where day is not null order by day');
   };
   expect(await costing(1, { from: on(8), cost: '4' })).toEqual(['2024-05-10', '2024-05-20']);
   expect(await costing(2, { from: on(15), cost: '5' })).toEqual(['2024-05-20']);

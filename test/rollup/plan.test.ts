@@ -17,8 +17,10 @@ function nodes(plan: Plan): Plan[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 }
 
-const ofSales = rollups.filter(({ reads }) =>
-  reads.some((read) => read === 'fact.ledger' || (read.startsWith('fact.') && read.endsWith('sales'))),
+const ofSales = rollups.filter(
+  ({ reads, object }) =>
+    !object &&
+    reads.some((read) => read === 'fact.ledger' || (read.startsWith('fact.') && read.endsWith('sales'))),
 );
 
 const opened = new AsyncDisposableStack();

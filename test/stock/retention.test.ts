@@ -32,8 +32,12 @@ test('readings of more than a year ago are rolled up into an opening level, by m
   const run = () => runTask(retention, { now: '2026-03-15T12:00:00Z' }, db);
   expect(await run()).toMatchObject({ stock_readings: 2 }); // of each brand the one of January 10th
   expect(await run()).toMatchObject({ stock_readings: 0 });
-  const jobs = "select count(*)::int as n from graphile_worker.jobs where task_identifier = 'rollup'";
-  expect(await db.column(jobs)).toEqual([2]);
+  const marked = "select count(*)::int from ops.marks where subject = 'stock' and brand_id = $1";
+  expect(await db.column(marked, [store.brandId])).toEqual([1]);
+  const jobs = `select payload ->> 'retailerId' from graphile_worker._private_jobs
+    where payload ->> 'retailerId' = any ($1) order by 1`;
+  const retailers = [store.uk.retailerId, other.uk.retailerId].sort();
+  expect(await db.column(jobs, [retailers])).toEqual(retailers);
   await store.roll();
   expect(await store.days()).toEqual([
     ...['2025-02-28: 15 opening = 15', '2025-03-01: -3 unknown = 12', '2025-03-20: -2 order = 10'],

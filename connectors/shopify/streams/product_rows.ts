@@ -191,7 +191,8 @@ function stockOf(item: Fields, levels: readonly Row[]): Pick<Stock, 'available' 
   if (item.tracked === false || available.length === 0) return { available: null, unavailable: null };
   const isWhole = [available, onHand, committed].every(({ length }) => length === active.length);
   const away = sum(onHand) - sum(available) - sum(committed);
-  return { available: String(sum(available)), unavailable: isWhole ? String(away) : null };
+  // Less than nothing cannot be set aside: then the three do not belong together.
+  return { available: String(sum(available)), unavailable: isWhole && away >= 0 ? String(away) : null };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

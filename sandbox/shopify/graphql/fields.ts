@@ -88,9 +88,14 @@ function narrowList(list: Plain[], field: AnyField, args: Args): Plain[] {
 /** Shopify answers each asked name of `InventoryLevel.quantities`, in the asked order. */
 function quantityNamed(list: Plain[], name: unknown): Plain {
   const found = list.find((entry) => get(entry, 'name') === name);
-  return (
-    found ?? { id: `gid://shopify/InventoryQuantity/0?name=${name}`, name, quantity: 0, updatedAt: null }
-  );
+  const quantity = name === 'on_hand' ? inHand(list) : 0;
+  return found ?? { id: `gid://shopify/InventoryQuantity/0?name=${name}`, name, quantity, updatedAt: null };
+}
+
+/** The sum of everything else that is there. */
+function inHand(list: Plain[]): number {
+  const there = list.filter((entry) => get(entry, 'name') !== 'incoming');
+  return there.reduce((sum, entry) => sum + Number(get(entry, 'quantity')), 0);
 }
 
 /** The concrete type of an object where the schema gives only an interface or a union. */
