@@ -15,7 +15,7 @@ import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
 
 /** Verbs that change nothing which an operator answers for. */
 const READS = [
-  ...['demo', 'sandbox', 'status', 'audit', 'doctor', 'why'],
+  ...['demo', 'sandbox', 'status', 'audit', 'doctor', 'why', 'explain'],
   ...[
     'brands list',
     'retailers list',
@@ -93,6 +93,11 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { details: { rows: 1, changed: 1 } },
   ],
   ['events import EVENTS --brand acme', 'events.import', { details: { stored: 1, known: 0 } }],
+  [
+    'restatements alert 5 --brand acme',
+    'restatements.alert',
+    { before: { percent: null }, after: { percent: '5' } },
+  ],
   ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],
   ['campaigns unlink sale hashtag sun --brand acme', 'campaigns.unlink', { before: { value: 'sun' } }],
   ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],

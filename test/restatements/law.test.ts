@@ -98,6 +98,6 @@ test('first final values and differences add up to what figures are', async () =
       }
       expect(told).toEqual(await cells(db, brand.id));
     }),
-    6,
+    4,
   );
 });
