@@ -31,6 +31,7 @@ create table agg.retailer_days (
   unique_clicks bigint not null,
   impressions bigint not null,
   engagement bigint not null,
+  asset_actions bigint not null,
   computed_at timestamptz not null,
   primary key (brand_id, day, retailer_id)
 );
@@ -61,6 +62,7 @@ create table agg.retailer_rankings (
   conversion_rate numeric,
   impressions bigint not null,
   engagement bigint not null,
+  asset_actions bigint not null,
   engagement_rate numeric,
   components jsonb not null,
   score numeric,
@@ -91,7 +93,8 @@ from (values
   ('conversion_rate', 10, 4),
   ('open_rate', 5, 5),
   ('click_rate', 10, 6),
-  ('engagement_rate', 10, 7)
+  ('engagement_rate', 10, 7),
+  ('asset_actions', 5, 8)
 ) as c (component, weight, position);
 comment on view fact.ranking_components is 'components of the score of a retailer, with the weight of each where a brand has set none';
 
@@ -107,7 +110,7 @@ comment on table app.ranking_weights is 'weights of components that a brand has 
 update ops.streams set feeds = feeds || '{rankings}' where feeds && '{sales,email,social}';
 insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
 values ('campaign_sales', 'campaigns', '{sales,order_days,order_credits,campaigns,fx}', true),
-       ('retailer_days', 'rankings', '{sales,daily_sales,email,daily_email,social,daily_social}', false),
+       ('retailer_days', 'rankings', '{sales,daily_sales,email,daily_email,social,daily_social,daily_assets}', false),
        ('retailer_rankings', 'rankings', '{retailer_days,campaign_sales,daily_campaigns,campaigns,rankings}', false);
 
 -- What is there already is computed by the next rollup of each brand.
@@ -125,7 +128,8 @@ select a.brand_id, b.slug as brand, a.retailer_id, r.slug as retailer, a.period,
        (a.day + ('1 ' || a.period)::interval)::date - 1 as period_end, a.is_complete,
        a.net_sales, a.previous_net_sales, a.growth, a.attributed_orders, a.attributed_revenue, a.spend, a.roi_percentage,
        a.delivered, a.unique_opens, a.unique_clicks, a.open_rate, a.click_rate, a.conversion_rate,
-       a.impressions, a.engagement, a.engagement_rate, a.components, a.score, a.rank, a.retailers, a.grade,
+       a.impressions, a.engagement, a.engagement_rate, a.asset_actions,
+       a.components, a.score, a.rank, a.retailers, a.grade,
        a.needs_attention, a.is_top_performer, a.reasons, a.reporting_currency, a.fx_cause, a.computed_at
 from agg.retailer_rankings a
 join app.brands b on b.id = a.brand_id
@@ -156,6 +160,7 @@ comment on column bi.retailer_rankings.conversion_rate is 'attributed_orders / d
 comment on column bi.retailer_rankings.impressions is 'impressions on social networks of accounts that tell engagement too';
 comment on column bi.retailer_rankings.engagement is 'likes + comments + shares of accounts that tell impressions too';
 comment on column bi.retailer_rankings.engagement_rate is 'engagement / impressions, 4 decimal places; null without impressions';
+comment on column bi.retailer_rankings.asset_actions is 'views and downloads of assets; a component of the score where there is any';
 comment on column bi.retailer_rankings.components is 'of each component that the retailer has, by name of its column: percentile, the share of the other retailers with this component that it exceeds, in percent, those that equal it counted half (50 if there is no other), and the weight of the brand';
 comment on column bi.retailer_rankings.score is 'mean of the percentiles by their weights, 2 decimal places, from 0 to 100; a missing component leaves its weight to the others. Null if none with a weight is there';
 comment on column bi.retailer_rankings.rank is 'place by score, the highest first; equal scores share one, and the next ones are left out (1, 2, 2, 4)';

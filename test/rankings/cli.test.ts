@@ -58,7 +58,7 @@ test('other weights rank every period anew, of this brand alone, and only what c
     { component: 'net_sales', weight: '30', usual: '30', set_by: 'usual' },
     { component: 'growth', weight: '90.5', usual: '20', set_by: 'brand' },
     { component: 'roi_percentage', weight: '0', set_by: 'brand' },
-    ...[{}, {}, {}, {}],
+    ...[{}, {}, {}, {}, {}],
   ]);
   await computed(one);
   expect(await ranks(one)).toEqual(['1 b', '2 c', '3 a']);
@@ -73,9 +73,10 @@ test('other weights rank every period anew, of this brand alone, and only what c
   await computed(one);
   expect(await ranks(one)).toEqual(await ranks(other));
 
-  const nothing = 'net_sales growth roi_percentage conversion_rate open_rate click_rate engagement_rate'
-    .split(' ')
-    .map((component) => `${component}=0`);
+  const nothing =
+    'net_sales growth roi_percentage conversion_rate open_rate click_rate engagement_rate asset_actions'
+      .split(' ')
+      .map((component) => `${component}=0`);
   for (const [given, says] of [
     ['size=3', 'there is no component size'],
     ['growth=101', 'growth=30'],

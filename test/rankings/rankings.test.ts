@@ -130,6 +130,8 @@ test('currencies are added in that of the brand, each day at its rate; without a
   await board.sell('2026-05-02', 'b', '5', 'CHF', null);
   await board.sell('2026-05-02', 'c', '-7');
   await board.mail('2026-05-02', 'b', [10, 1, 0]);
+  await board.use('2026-05-02', 'a', 4);
+  await board.use('2026-05-02', 'b', 9);
   await board.credit('2026-05-02', 'a', spring, [1, '1'], '100');
   await board.credit('2026-05-02', 'b', spring, [1, '1'], null);
   await board.spend('2026-05-02', spring, '100');
@@ -140,15 +142,15 @@ test('currencies are added in that of the brand, each day at its rate; without a
   expect(week).toEqual([
     {
       ...{ retailer: 'a', net_sales: '4482', fx_cause: null, spend: null, roi_percentage: null },
-      ...{ score: '100.00', grade: 'A', rank: 1, reasons: ['rank 1 of 3 with a score of 100.00'] },
-      components: { net_sales: component(100, 30) },
+      ...{ score: '85.71', grade: 'A', rank: 1, reasons: ['rank 1 of 3 with a score of 85.71'] },
+      components: { net_sales: component(100, 30), asset_actions: component(0, 5) },
     },
     {
       ...{ retailer: 'b', net_sales: null, fx_cause: 'no_rate', spend: null, roi_percentage: null },
-      ...{ score: '50.00', grade: 'C', rank: 2, reasons: [] },
+      ...{ score: '58.33', grade: 'C', rank: 2, reasons: [] },
       components: {
         ...{ open_rate: component(50, 5), click_rate: component(50, 10) },
-        conversion_rate: component(50, 10),
+        ...{ conversion_rate: component(50, 10), asset_actions: component(100, 5) },
       },
     },
     {

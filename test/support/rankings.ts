@@ -39,6 +39,13 @@ export async function aBoard(db: TestDb, slugs: readonly string[], reportingCurr
          values ($1, $2, $3, $1, 'news', 'events', 'UTC', $4, $4, 0, 0, $5, $5, $6, $6, 0, 0, $7)`,
         [ids.get(slug), delivered, opens, clicks, NOW],
       ),
+    use: (day: string, slug: string, downloads: number) =>
+      put(
+        day,
+        `insert into agg.daily_assets (brand_id, day, owner_id, asset, views, downloads, visitors, computed_at)
+         values ($1, $2, $3, 'manual', 1, $4, 1, $5)`,
+        [ids.get(slug), downloads, NOW],
+      ),
     /** What orders that are credited to a campaign brought. */
     credit: (
       day: string,

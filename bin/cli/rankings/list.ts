@@ -10,7 +10,7 @@ type Options = { brand: string; period: (typeof KINDS)[number]; start?: string }
 
 const COLUMNS = [
   ...['rank', 'retailer', 'grade', 'score', 'net_sales', 'growth', 'roi', 'open_rate', 'click_rate'],
-  ...['conversion_rate', 'engagement_rate', 'reasons'],
+  ...['conversion_rate', 'engagement_rate', 'assets', 'reasons'],
 ];
 
 // Without a day: the last period that is over, else the one under way.
@@ -35,7 +35,8 @@ export function addList(command: Command, cli: Cli): void {
     const { rows } = await session.db.query<Record<string, unknown>>(
       `select brand, retailer, period, period_start::text, period_end::text, is_complete, rank, grade, score, net_sales,
               previous_net_sales, growth, attributed_orders, attributed_revenue, spend, roi_percentage as roi, open_rate,
-              click_rate, conversion_rate, engagement_rate, components, needs_attention, is_top_performer, reasons,
+              click_rate, conversion_rate, engagement_rate,
+              nullif(asset_actions, 0) as assets, components, needs_attention, is_top_performer, reasons,
               reporting_currency as currency, fx_cause
        from bi.retailer_rankings
        where brand_id = $1 and period = $2 and period_start = (${PERIOD})

@@ -9,5 +9,6 @@ export const dailyAssets = defineRollup(import.meta.url, {
   grain: ['brand_id', 'day', 'owner_id', 'asset'],
   measures: ['views', 'downloads', 'visitors'],
   changesWith: ['events'],
+  handsOn: 'changes',
   keptFrom: 'events_from',
 });

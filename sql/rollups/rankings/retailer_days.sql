@@ -44,14 +44,28 @@ with sales as (
   select day, retailer_id, sum(impressions) as impressions, sum(engagement) as engagement
   from readings
   group by 1, 2
+), assets as (
+  select w.day, a.*
+  from wanted w
+  cross join lateral (
+    select owner_id as retailer_id, asset, views + downloads as asset_actions from agg.daily_assets
+    where brand_id = $1 and day >= w.day and day <= w.day
+    order by day
+  ) a
+), used as (
+  select day, retailer_id, sum(asset_actions) as asset_actions
+  from assets
+  group by 1, 2
 )
 select day, retailer_id, coalesce(s.has_sales, false) as has_sales,
        case when s.has_sales then trim_scale(s.net_sales) else 0 end as net_sales, b.reporting_currency, s.fx_cause,
        coalesce(m.delivered, 0)::bigint as delivered, coalesce(m.unique_opens, 0)::bigint as unique_opens,
        coalesce(m.unique_clicks, 0)::bigint as unique_clicks,
-       coalesce(p.impressions, 0)::bigint as impressions, coalesce(p.engagement, 0)::bigint as engagement
+       coalesce(p.impressions, 0)::bigint as impressions, coalesce(p.engagement, 0)::bigint as engagement,
+       coalesce(u.asset_actions, 0)::bigint as asset_actions
 from sold s
 full join mailed m using (day, retailer_id)
 full join posted p using (day, retailer_id)
+full join used u using (day, retailer_id)
 join app.retailers r on r.brand_id = $1 and r.id = retailer_id and r.removing_at is null -- which the brand itself is none of
 cross join (select reporting_currency from app.brands where id = $1) b

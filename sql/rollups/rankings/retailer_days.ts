@@ -9,7 +9,7 @@ const ofRetailers = (step: string) =>
 export const retailerDays = defineRollup(import.meta.url, {
   name: 'retailer_days',
   of: 'brand',
-  reads: ['agg.daily_sales', 'agg.daily_email', 'agg.daily_social'],
+  reads: ['agg.daily_sales', 'agg.daily_email', 'agg.daily_social', 'agg.daily_assets'],
   writes: 'agg.retailer_days',
   grain: ['brand_id', 'day', 'retailer_id'],
   measures: [
@@ -22,9 +22,10 @@ export const retailerDays = defineRollup(import.meta.url, {
     'unique_clicks',
     'impressions',
     'engagement',
+    'asset_actions',
   ],
   // Also what mail and posts are made of: a profile that is given to a retailer changes no row of daily_social.
-  changesWith: ['sales', 'daily_sales', 'email', 'daily_email', 'social', 'daily_social'],
+  changesWith: ['sales', 'daily_sales', 'email', 'daily_email', 'social', 'daily_social', 'daily_assets'],
   handsOn: 'changes',
   isIntermediate: true,
   explains: {
@@ -54,6 +55,13 @@ export const retailerDays = defineRollup(import.meta.url, {
         id: 'platform',
         next: { explain: 'daily_social', key: same('connection_id', 'platform') },
         adds: same('impressions', 'engagement'),
+      },
+      {
+        is: 'asset',
+        from: ofRetailers('assets'),
+        id: 'asset',
+        connection: 'null',
+        adds: same('asset_actions'),
       },
     ],
     notSums: {

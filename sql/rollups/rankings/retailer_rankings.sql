@@ -12,7 +12,7 @@ with compared as materialized (
   ) l on true
 ), days as (
   select c.period, c.day, d.retailer_id, d.day as of_day, d.is_now, d.net_sales, d.fx_cause, d.delivered, d.unique_opens,
-         d.unique_clicks, d.impressions, d.engagement
+         d.unique_clicks, d.impressions, d.engagement, d.asset_actions
   from compared c
   cross join lateral (
     select *, day >= c.day as is_now from agg.retailer_days
@@ -29,7 +29,8 @@ with compared as materialized (
               then coalesce(sum(net_sales) filter (where not is_now), 0) end as previous_net_sales,
          sum(delivered) filter (where is_now) as delivered, sum(unique_opens) filter (where is_now) as unique_opens,
          sum(unique_clicks) filter (where is_now) as unique_clicks,
-         sum(impressions) filter (where is_now) as impressions, sum(engagement) filter (where is_now) as engagement
+         sum(impressions) filter (where is_now) as impressions, sum(engagement) filter (where is_now) as engagement,
+         sum(asset_actions) filter (where is_now) as asset_actions
   from days
   group by 1, 2, 3
 ), brought as materialized (
@@ -89,7 +90,8 @@ with compared as materialized (
          case when i.day is null then 0 else i.spend end as spend,
          coalesce(s.delivered, 0)::bigint as delivered, coalesce(s.unique_opens, 0)::bigint as unique_opens,
          coalesce(s.unique_clicks, 0)::bigint as unique_clicks,
-         coalesce(s.impressions, 0)::bigint as impressions, coalesce(s.engagement, 0)::bigint as engagement
+         coalesce(s.impressions, 0)::bigint as impressions, coalesce(s.engagement, 0)::bigint as engagement,
+         coalesce(s.asset_actions, 0)::bigint as asset_actions
   from summed s
   full join attributed a using (period, day, retailer_id)
   full join invested i using (period, day, retailer_id)
@@ -119,7 +121,8 @@ with compared as materialized (
       ('conversion_rate', r.conversion_rate),
       ('open_rate', r.open_rate),
       ('click_rate', r.click_rate),
-      ('engagement_rate', r.engagement_rate)
+      ('engagement_rate', r.engagement_rate),
+      ('asset_actions', nullif(r.asset_actions, 0))
     ) as c (component, value)
     where c.value is not null
   ) f
@@ -146,7 +149,7 @@ select period, day, retailer_id, is_complete, trim_scale(net_sales) as net_sales
        trim_scale(previous_net_sales) as previous_net_sales, growth, attributed_orders,
        trim_scale(attributed_revenue) as attributed_revenue, trim_scale(spend) as spend, roi_percentage,
        delivered, unique_opens, unique_clicks, open_rate, click_rate, conversion_rate, impressions, engagement,
-       engagement_rate, components, score, rank, retailers, grade,
+       engagement_rate, asset_actions, components, score, rank, retailers, grade,
        cardinality(a.warnings) > 0 as needs_attention, p.praise is not null as is_top_performer,
        array_remove(a.warnings || p.praise, null) as reasons, reporting_currency, fx_cause
 from judged

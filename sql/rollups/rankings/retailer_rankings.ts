@@ -45,6 +45,7 @@ export const retailerRankings = defineRollup(import.meta.url, {
     'impressions',
     'engagement',
     'engagement_rate',
+    'asset_actions',
     'components',
     'score',
     'rank',
@@ -66,7 +67,15 @@ export const retailerRankings = defineRollup(import.meta.url, {
         connection: 'null',
         next: { explain: 'retailer_days', key: { day: 'of_day', ...same('retailer_id') } },
         adds: {
-          ...ofNow('net_sales', 'delivered', 'unique_opens', 'unique_clicks', 'impressions', 'engagement'),
+          ...ofNow(
+            'net_sales',
+            'delivered',
+            'unique_opens',
+            'unique_clicks',
+            'impressions',
+            'engagement',
+            'asset_actions',
+          ),
           previous_net_sales: 'case when not is_now then net_sales end',
         },
         unknown: {
