@@ -1,12 +1,14 @@
 /** bi.daily_email, from events and counts as SendGrid gives them to the rollup job of production. */
 import { expect, test } from 'vitest';
 import { findStream, streamsOf } from '#connectors/providers.ts';
+import { dailyEmail } from '#sql/rollups/email/daily_email.ts';
 import { mapPart, unmapPart } from '#sql/tenants/connection_parts.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { storePage } from '#tasks/store_page.ts';
 import { eventsOf, type Source } from '../../connectors/sendgrid/events/event.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { anEvent, connectSendGrid, NOW, sendgridSandbox, serve } from '../support/providers/sendgrid.ts';
 import { aRetailer, testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
@@ -26,7 +28,12 @@ async function push(db: TestDb, place: Place, batch: readonly unknown[], source:
   return db.transaction((tx) => storePage(tx, place, storing, { phase: 'changes', ...content }));
 }
 
-const roll = (db: TestDb, { brandId }: Place) => runTask(rollup, { brandId, retailerId: null }, db);
+/** Rolls up, and sees that what explains the figures adds up to them. */
+async function roll(db: TestDb, { brandId }: Place) {
+  const tally = await runTask(rollup, { brandId, retailerId: null }, db);
+  await assertExplained(db, brandId, { rollups: [dailyEmail] });
+  return tally;
+}
 
 const mapTo = async (db: TestDb, place: Place, part: string, retailerId: string) =>
   db.transaction((tx) => mapPart(tx, { ...place, part, retailerId, tables, now, actor: 'test' }));

@@ -6,8 +6,10 @@ import {
   readMarks,
 } from '#connectors/ayrshare/streams/readings.ts';
 import { loadItems } from '#sql/load/load.ts';
+import { dailySocial } from '#sql/rollups/social/daily_social.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from '../db/db.ts';
+import { assertExplained } from '../explain/law.ts';
 import { runTask } from '../run.ts';
 import { type Place, twoBrands } from './two_brands.ts';
 
@@ -39,7 +41,12 @@ export async function read(db: TestDb, place: Place, day: string, metrics: reado
   );
 }
 
-export const roll = (db: TestDb, { brandId }: Place) => runTask(rollup, { brandId, retailerId: null }, db);
+/** Rolls up, and sees that what explains the figures adds up to them. */
+export async function roll(db: TestDb, { brandId }: Place) {
+  const tally = await runTask(rollup, { brandId, retailerId: null }, db);
+  await assertExplained(db, brandId, { rollups: [dailySocial] });
+  return tally;
+}
 
 export const days = (db: TestDb, { brandId }: Place, columns: string) =>
   db.rows(`select day, ${columns} from bi.daily_social where brand_id = $1 order by platform, day`, [
