@@ -4,6 +4,7 @@ import { streamsOf } from '#connectors/providers.ts';
 import { mapPart, unmapPart } from '#sql/tenants/connection_parts.ts';
 import { giftwareProfiles } from '../../sandbox/ayrshare/builtin.ts';
 import { freshDb } from '../support/db/db.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { API_KEY, ayrshareSandbox, connectAyrshare, type Files } from '../support/providers/ayrshare.ts';
 import { aBrand, aRetailer } from '../support/rows/factory.ts';
 
@@ -29,6 +30,7 @@ test('7,050 real posts, of which 6,997 are distinct, are counted once, each for 
   }
   const [uk] = profiles;
   await uk?.roll();
+  expect(await assertExplained(db, brandId)).toBeGreaterThan(100);
   const sums = (view: string) =>
     db.rows(
       `select sum(likes)::int as likes, sum(comments)::int as comments, sum(shares)::int as shares

@@ -1,6 +1,7 @@
 /** MRR of subscriptions of every kind, as one computes it by hand. */
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { assertExplained } from '../support/explain/law.ts';
 import { assertAddsUp, mrrRows, rollUp } from '../support/mrr/mrr.ts';
 import { NOW, NOW_SECONDS } from '../support/providers/stripe.ts';
 import { anAccountOf } from '../support/providers/stripe_sync.ts';
@@ -43,6 +44,7 @@ async function figures(db: TestDb, account: Account) {
   await rollUp(db, account.brandId, NOW);
   const rows = await mrrRows(db, account.brandId);
   assertAddsUp(rows);
+  await assertExplained(db, account.brandId, { now: new Date(NOW) });
   const on = (day: string) => rows.filter((row) => row.day === day);
   const mrr = (day: string) => Object.fromEntries(on(day).map((row) => [row.plan, row.mrr]));
   return { rows, on, mrr };

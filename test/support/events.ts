@@ -10,6 +10,7 @@ import { runRollups } from '#sql/rollups/run.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from './db/db.ts';
 import { aggregatesOf } from './db/rebuild.ts';
+import { assertExplained } from './explain/law.ts';
 import { aBrand, aRetailer, testSealer } from './rows/factory.ts';
 import { runTask } from './run.ts';
 
@@ -40,7 +41,11 @@ export async function aSender(db: TestDb, zone = 'Europe/London') {
         await makeMonths(db, events, new Set());
         return storeEvents(tx, storing, events);
       }),
-    roll: () => runTask(rollup, { brandId, retailerId: null }, db),
+    async roll() {
+      const tally = await runTask(rollup, { brandId, retailerId: null }, db);
+      await assertExplained(db, brandId, { rollups: ofEvents });
+      return tally;
+    },
     figures: (view: string, columns: string) =>
       db.rows(`select ${columns} from bi.${view} where brand_id = $1 order by ${columns}`, [brandId]),
     /** All aggregates of events are as if they were made from nothing. */

@@ -8,8 +8,10 @@ import {
 } from '#connectors/shopify/streams/product_rows.ts';
 import { loadItems } from '#sql/load/load.ts';
 import type { Deletion } from '#sql/load/table.ts';
+import { dailyStock } from '#sql/rollups/stock/daily_stock.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from './db/db.ts';
+import { assertExplained } from './explain/law.ts';
 import { aBrand, aConnection, aRetailer } from './rows/factory.ts';
 import { anOrder, loadOrders, type RawOrder } from './rows/raw_orders.ts';
 import { runTask } from './run.ts';
@@ -85,6 +87,7 @@ export async function aStore(db: TestDb, zone = 'Europe/London') {
     async roll() {
       const tallies = [];
       for (const { retailerId } of [uk, ie]) tallies.push(await runTask(rollup, { brandId, retailerId }, db));
+      await assertExplained(db, brandId, { rollups: [dailyStock] });
       return tallies;
     },
     /** As `day: what moved = level`. */

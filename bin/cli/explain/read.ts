@@ -31,7 +31,7 @@ export class FigureAbsent extends coded('NS_FIGURE_ABSENT') {
       hint:
         day === undefined
           ? 'Check the values of --where and --campaign.'
-          : `To see why: npx nightshift why ${words} --day ${day}`,
+          : `To see why: npx nightshift why ${words} --day ${day}${rollup.keptFrom ? '; events of old days are not kept' : ''}`,
       context: { figure: rollup.name, day },
     });
   }

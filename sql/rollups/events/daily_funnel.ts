@@ -1,3 +1,4 @@
+import { first } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
 
 /** Of the brand, for all its retailers at once, because events may be of none. */
@@ -10,4 +11,23 @@ export const dailyFunnel = defineRollup(import.meta.url, {
   measures: ['events', 'visitors'],
   changesWith: ['events'],
   keptFrom: 'events_from',
+  explains: {
+    parts: [
+      {
+        is: 'event',
+        from: 'reached',
+        id: 'id',
+        at: 'happened_at',
+        connection: 'null',
+        adds: {
+          events: '1',
+          visitors: first({
+            of: 'day, owner_id, stage, visitor',
+            by: 'happened_at, id',
+            when: '(visitor is not null)',
+          }),
+        },
+      },
+    ],
+  },
 });
