@@ -15,6 +15,8 @@ import { defineTask } from './task.ts';
 const BATCH_DAYS_MAX = 60;
 const BATCH_OBJECTS_MAX = 1_000;
 const BATCHES_MAX = 50;
+/** Longer than a transaction holds marks, as a rule. */
+const LOCKED_SECONDS = 5;
 export const RANGE_DAYS_MAX = 3_660;
 const DAY_MS = 86_400_000;
 
@@ -101,7 +103,7 @@ async function* batches(which: Which, transaction: Transaction, signal: AbortSig
   for (let count = 0; count < BATCHES_MAX; count++) {
     signal.throwIfAborted();
     const batch = await transaction((tx) => rebuildDirty(tx, which));
-    if (batch.days + batch.objects === 0) return;
+    if (batch.days + batch.objects === 0) return void (await transaction((tx) => followLocked(tx, which)));
     yield batch;
   }
   const { brandId, retailerId, now } = which;
@@ -121,9 +123,19 @@ async function carry(tx: Tx, which: Which, isAfterRange: boolean) {
        and (marked_at = $3 or subject = any ($4)) limit 1`,
     [brandId, retailerId, instant, [...rollups.map(({ name }) => name), ...namedByRetailers(rollups)]],
   );
-  await tellFinal(tx, { brandId, retailerId, now: instant });
+  await tellFinal(tx, brandId, instant);
   if (rows.length > 0) await enqueue(tx, rollup, { brandId, retailerId, ...(given && { now: given }) });
   return true;
+}
+
+/** Marks that another transaction holds stay behind, without a job of their own: for them this one comes again. */
+async function followLocked(tx: Tx, { brandId, retailerId, now }: Which): Promise<void> {
+  const { rows } = await tx.query(
+    'select from ops.marks where brand_id = $1 and retailer_id is not distinct from $2 limit 1',
+    [brandId, retailerId],
+  );
+  const again = { brandId, retailerId, ...(now && { now }) };
+  if (rows.length > 0) await enqueue(tx, rollup, again, { delaySeconds: LOCKED_SECONDS });
 }
 
 async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
@@ -138,7 +150,7 @@ async function rebuildDirty(tx: Tx, which: Which): Promise<Batch> {
   const isMoreWaiting = marks.filter(({ object }) => object).length >= BATCH_OBJECTS_MAX;
   const target = { brandId, retailerId, now: instant, job, loggedMax };
   const batch = await runMarked(tx, rollups, { ...target, marks, isMoreWaiting });
-  if (batch.days + batch.objects === 0) await tellFinal(tx, { brandId, retailerId, now: instant });
+  if (batch.days + batch.objects === 0) await tellFinal(tx, brandId, instant);
   await enqueueBrand(tx, which, batch);
   return batch;
 }

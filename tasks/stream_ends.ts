@@ -11,6 +11,7 @@ import { ownersOf } from '#sql/load/load_lock.ts';
 import { countRejected } from '#sql/load/quarantine.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { finishRuns, type SyncEnd, savePositions } from '#sql/load/sync_state.ts';
+import { tellFinal } from '#sql/restatements/final_days.ts';
 import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
 import { enqueueRollups } from './store_page.ts';
 import type { StreamEnd, StreamRun } from './stream_run.ts';
@@ -43,6 +44,8 @@ export async function finishStreams(
       all.filter(({ run }) => !endsLoad(run)),
       now,
     );
+    // Where nothing has changed no rollup follows, and what changes next finds these days told.
+    await tellFinal(tx, key.brandId, now);
   }
   if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key)));
   await enqueueRollups(tx, key.brandId, due, reading.now, { keyMode: 'replace' });

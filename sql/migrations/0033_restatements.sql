@@ -17,8 +17,8 @@ create table ops.final_days (
 comment on table ops.final_days is 'days whose figures were final once: a change of them afterwards is a restatement';
 comment on column ops.final_days.retailer_id is 'whose figures; null for the brand''s own';
 comment on column ops.final_days.figures is 'as ops.rollups calls them';
-comment on column ops.final_days.final_from is 'the first day with data of the owner';
-comment on column ops.final_days.final_to is 'all days up to this one were final together; it never moves back';
+comment on column ops.final_days.final_from is 'the first day with data of any owner of the brand; its completeness is judged for all at once';
+comment on column ops.final_days.final_to is 'all days up to this one were final together; it moves back only to a day that is not over after a change of the brand''s time zone';
 
 create table ops.restatements (
   id bigint generated always as identity primary key,
@@ -49,97 +49,82 @@ comment on column ops.restatements.key is 'the rest of the key of the row; null 
 comment on column ops.restatements.cells is '1; more where a change of very many cells is summed up by column and currency';
 comment on column ops.restatements.job_id is 'the job whose run wrote it';
 
-/* Notes which days have become final, in the words of bi.completeness, once nothing of the brand waits: of many rollups
-   the last one asks. It looks no further where that cannot be: the figures of the owner were told up to yesterday, or
-   their streams were not read past the next day. */
-create function ops.tell_final(p_brand uuid, p_retailer uuid, p_now timestamptz) returns void
+/* Notes which days have become final, in the words of bi.completeness: whoever has moved a position of the brand, or computed
+   figures of it, calls it last. A day is final for all owners that have data or for none, and from the first day with data of
+   any of them on. An owner is told once nothing of those days waits; the first time, whatever else may be wrong is wrong of
+   the last days too. Of two callers at the same time the second one sees what the first has done. */
+create function ops.tell_final(p_brand uuid, p_now timestamptz) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  v record;
-begin
-  if exists (select from ops.marks m where m.brand_id = p_brand) then return; end if;
-  for v in
-    select f.figures, bool_or(d.final_to is null) as is_new
-    from app.brands b
-    join app.connections c on c.brand_id = b.id and c.removing_at is null and (p_retailer is null or c.retailer_id = p_retailer)
-    join ops.streams s on s.provider = c.provider
-    cross join unnest(s.feeds) as f (figures)
-    cross join lateral (select p_retailer union select c.retailer_id) o (retailer_id)
-    left join ops.final_days d on d.brand_id = b.id and d.retailer_id is not distinct from o.retailer_id and d.figures = f.figures
-    left join ops.positions p on p.brand_id = b.id and p.connection_id = c.id and p.stream = s.stream
-    where b.id = p_brand and b.removing_at is null
-    group by f.figures, b.time_zone
-    having case when bool_or(d.final_to is null) then min(p.complete_to) is not null
-                else min(d.final_to) < (now() at time zone b.time_zone)::date - 1
-                     and min(p.complete_to) >= fact.day_start(min(d.final_to) + 2, b.time_zone) end
-    order by f.figures
-  loop
-    perform ops.tell_final_days(p_brand, v.figures, v.is_new, p_now);
-  end loop;
-end $$;
-comment on function ops.tell_final is 'notes the days that have become final, if nothing of the brand waits to be computed';
-
-create function ops.waits_for_rollup(p_brand uuid, p_retailer uuid) returns boolean
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-begin
-  if p_retailer is null then
-    return exists (select from ops.marks m where m.brand_id = p_brand and m.retailer_id is null);
-  end if;
-  return exists (select from ops.marks m where m.brand_id = p_brand and m.retailer_id = p_retailer);
-end $$;
-comment on function ops.waits_for_rollup is 'whether figures of an owner are marked to be computed';
-
-/* Of all owners of the brand at once, because a day is final for all or for none. An owner that is new waits until nothing
-   of it does; the days before its first row, which may lack some for a reason, were told to nobody. */
-create function ops.tell_final_days(p_brand uuid, p_figures text, p_is_new boolean, p_now timestamptz) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  v_known date;
   v_zone text;
-  v_reach timestamptz;
 begin
-  select max(d.final_to) into v_known from ops.final_days d where d.brand_id = p_brand and d.figures = p_figures;
-  select b.time_zone, min(p.complete_to) into v_zone, v_reach
-  from app.brands b
-  join app.connections c on c.brand_id = b.id and c.removing_at is null
-  join ops.streams s on s.provider = c.provider and p_figures = any (s.feeds)
-  join ops.positions p on p.brand_id = b.id and p.connection_id = c.id and p.stream = s.stream
-  where b.id = p_brand
-  group by b.time_zone;
-  if not p_is_new and v_reach < fact.day_start(v_known + 2, v_zone) then return; end if;
-  if v_known is null then
-    -- Whatever else may be wrong is wrong of the last days too; only what waits may be of any.
-    v_known := (v_reach at time zone v_zone)::date - 31;
-    if exists (select from ops.marks m where m.brand_id = p_brand and m.day < v_known) then return; end if;
+  select b.time_zone into v_zone from app.brands b where b.id = p_brand and b.removing_at is null;
+  if not exists (
+    select from ops.owners_fed(p_brand) o
+    left join ops.final_days d on d.brand_id = p_brand and d.retailer_id is not distinct from o.retailer_id and d.figures = o.figures
+    where d.final_to is null or d.final_to < (now() at time zone v_zone)::date - 1) then
+    return;
   end if;
+  perform pg_advisory_xact_lock(hashtextextended('final days ' || p_brand, 0));
+  with known as materialized (
+    select r.figures, max(d.final_to) as final_to
+    from (select distinct figures from ops.rollups) r
+    left join ops.final_days d on d.brand_id = p_brand and d.figures = r.figures
+    group by r.figures
+  ), days as materialized (
+    select c.source as figures, c.day, c.state, c.as_of from bi.completeness c
+    where c.brand_id = p_brand and c.day >= (select min(coalesce(k.final_to, '-infinity')) from known k)
+  ), judged as materialized (
+    select k.figures, min(d.day) filter (where d.state <> 'final') - 1 as final_to
+    from known k
+    join days d on d.figures = k.figures and d.day >= coalesce(k.final_to, (d.as_of at time zone v_zone)::date - 31)
+    group by k.figures
+    having min(d.day) filter (where d.state <> 'final') > min(d.day)
+  )
   insert into ops.final_days as d (brand_id, retailer_id, figures, final_from, final_to, told_at)
-  select p_brand, o.retailer_id, p_figures,
-         case when k.final_from is null or not w.waits then least(k.final_from, o.begins_on, j.final_to) else k.final_from end,
-         j.final_to, p_now
-  from (
-    select min(c.day) filter (where c.state <> 'final') - 1 as final_to
-    from bi.completeness c
-    where c.brand_id = p_brand and c.source = p_figures and c.day >= v_known
-    having min(c.day) filter (where c.state <> 'final') > min(c.day)
-  ) j
-  cross join (
-    select r.retailer_id, min(ops.first_day(s, c.brand_id, c.id, b.time_zone)) as begins_on
-    from app.brands b
-    join app.connections c on c.brand_id = b.id and c.removing_at is null
-    join ops.streams s on s.provider = c.provider and p_figures = any (s.feeds)
-    cross join lateral (select null::uuid union select c.retailer_id) r (retailer_id)
-    where b.id = p_brand
-    group by r.retailer_id
-  ) o
-  left join ops.final_days k on k.brand_id = p_brand and k.retailer_id is not distinct from o.retailer_id and k.figures = p_figures
-  cross join lateral (select ops.waits_for_rollup(p_brand, o.retailer_id) as waits) w
+  select p_brand, o.retailer_id, o.figures,
+         case when w.waits then k.final_from else least(k.final_from, g.begins_on, j.final_to) end, j.final_to, p_now
+  from judged j
+  cross join lateral (
+    select exists (
+      select from ops.marks m
+      where m.brand_id = p_brand and m.day <= j.final_to
+        and m.subject = any (array(select unnest(r.changes_with) from ops.rollups r where r.figures = j.figures))) as waits
+  ) w
+  cross join lateral (
+    select min(ops.first_day(s, p_brand, v_zone)) as begins_on from ops.streams s where j.figures = any (s.feeds)
+  ) g
+  join ops.owners_fed(p_brand) o on o.figures = j.figures
+  left join ops.final_days k on k.brand_id = p_brand and k.retailer_id is not distinct from o.retailer_id and k.figures = o.figures
   where k.brand_id is not null or not w.waits
-  order by o.retailer_id
+  order by o.figures, o.retailer_id
   on conflict (brand_id, retailer_id, figures) do update
   set final_from = excluded.final_from, final_to = greatest(d.final_to, excluded.final_to), told_at = excluded.told_at
   where d.final_from > excluded.final_from or d.final_to < excluded.final_to;
 end $$;
-comment on function ops.tell_final_days is 'notes the days of figures of a brand that have become final';
+comment on function ops.tell_final is 'notes the days of figures of a brand that have become final';
+
+create function ops.owners_fed(p_brand uuid) returns table (figures text, retailer_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select distinct f.figures, o.retailer_id
+  from (
+    select c.provider, o.retailer_id
+    from app.connections c
+    cross join lateral (
+      select null::uuid
+      union all
+      select c.retailer_id where c.retailer_id is not null
+      union all
+      select p.retailer_id from app.connection_parts p where p.brand_id = c.brand_id and p.connection_id = c.id
+    ) o (retailer_id)
+    where c.brand_id = p_brand and c.removing_at is null
+    group by c.provider, o.retailer_id
+  ) o
+  join (
+    select s.provider, f.figures from ops.streams s cross join unnest(s.feeds) as f (figures) group by s.provider, f.figures
+  ) f on f.provider = o.provider
+$$;
+comment on function ops.owners_fed is 'the owners that connections of a brand give data for which figures; null is the brand';
 
 create view bi.restatements as
 select a.brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, a.rollup as figure, a.day, a.last_day, a.key,

@@ -64,10 +64,18 @@ export async function runRollups(
   for (const { day } of marks) if (day) all.set(day, null);
   for (const { day, cause } of marks) if (day) addCaused(all, day, cause);
   const { rebuilt, objects } = await run(tx, rollups, target, {
-    partitionsOf: async (rollup) =>
-      rollup.object
-        ? new Map((await objectsOf(tx, rollup.objectsSql, target, days)).map((object) => [object, REBUILT]))
-        : all,
+    async partitionsOf({ object, objectsSql, daysSql, followsDays = [] }) {
+      if (!object) return all;
+      const objects: Caused = new Map(
+        (await objectsOf(tx, objectsSql, target, days)).map((one) => [one, REBUILT]),
+      );
+      const followed = marks.filter(({ subject }) => followsDays.includes(subject));
+      for (const [cause, some] of Map.groupBy(followed, ({ cause = null }) => cause)) {
+        const reached = some.flatMap(({ day }) => day ?? []);
+        for (const one of await objectsOf(tx, daysSql, target, reached)) addCaused(objects, one, cause);
+      }
+      return objects;
+    },
     handOn: (rollup, touched) =>
       handsOnObjects(rollup) ? [...touched] : touched.filter(([day]) => !all.has(day)),
   });

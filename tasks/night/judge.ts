@@ -1,7 +1,7 @@
 /** Says whether the day of a night is final, and alerts where that comes too late. */
 import { type Digest, isDone, readDigest } from '#sql/nights/digest.ts';
 import { keepVerdict, type Night } from '#sql/nights/nights.ts';
-import { tellFinalOfBrand } from '#sql/restatements/final_days.ts';
+import { tellFinal } from '#sql/restatements/final_days.ts';
 import { watchFigures } from '../alerts/figure_alerts.ts';
 import { queuePing } from '../alerts/send_ping.ts';
 import { queueDigest } from '../mail/send_digest.ts';
@@ -16,7 +16,7 @@ export async function judge({ db }: TaskContext, night: Night, now: Date): Promi
     const digest = await readDigest(tx, night, now);
     const isFinal = digest.is_final;
     await keepVerdict(tx, night, { isFinal, digest, now });
-    await tellFinalOfBrand(tx, night.brandId, now);
+    await tellFinal(tx, night.brandId, now);
     const cause = causeOf(digest);
     const alert = isFinal ? await keepPromise(tx, night, now) : await alertIfDue(tx, night, { cause, now });
     await requestForecast(tx, night, digest);

@@ -52,6 +52,8 @@ test('days are final once all that feeds them is read past their end and compute
 
   await read(account);
   const waiting = 'figures of the day wait to be computed again';
+  expect((await daysOf(db, account.brandId))[0]).toEqual({ state: 'provisional', cause: waiting });
+  await db.query("update ops.marks set marked_at = now() - interval '13 hours'");
   expect((await daysOf(db, account.brandId))[0]).toEqual({ state: 'late', cause: waiting });
   await rolledUp(account.brandId);
   const final = { state: 'final', cause: null };

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { lockRollup } from '#sql/dirty/marks.ts';
+import { textTablesOf } from '#sql/privacy/text_tables.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { eventually } from '../support/eventually.ts';
@@ -104,6 +105,20 @@ test('a run that dies takes nothing back and leaves its marks for the next', asy
   expect(await runTask(rollup, { brandId: brand.id, retailerId: retailer.id }, db)).toMatchObject({
     written: 5,
   });
+});
+
+test("marks that another transaction holds are nobody's end: the job comes again", async () => {
+  await using shop = await aRolledShop();
+  const { db } = shop;
+  await db.transaction((tx) => loadOrders(tx, shop.place, [anOrder()]));
+  await db.transaction(async (tx) => {
+    await tx.query('select from ops.marks for update');
+    expect(await rollDirty(shop)).toMatchObject({ days: 0 });
+  });
+  expect(await db.column("select run_at > now() from ops.jobs where task = 'rollup'")).toEqual([true]);
+  // What sweeps a person out of the marks holds those of the person only.
+  const found = (await textTablesOf(db)).find(({ name }) => name === 'ops.marks');
+  expect(found?.key).toEqual([{ name: 'id', type: 'bigint' }]);
 });
 
 /** Runs `first`, then `second` until it hangs on a lock or is through, then `meanwhile`; then `first` commits. */
