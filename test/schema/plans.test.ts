@@ -158,7 +158,6 @@ const viewWorks = [
   viewed(
     'select * from bi.daily_social where brand_id = $1 and $2::uuid is not null and day between $3 and $4',
   ),
-  viewed('select * from bi.customer_value where brand_id = $1 and retailer_id = $2'),
   viewed('select * from bi.top_customers where brand_id = $1 and retailer_id = $2'),
   viewed('select * from bi.customer_cohorts where brand_id = $1 and retailer_id = $2'),
   viewed(
