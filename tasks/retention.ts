@@ -1,6 +1,7 @@
 /** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
+import { connectionsWithOldHistory, isRolledUp, rollUpHistory } from '#sql/load/roll_up_history.ts';
 import {
   type Batch,
   deleteOthers,
@@ -9,7 +10,6 @@ import {
   deleteWordsOfNoFailure,
   readLastRuns,
 } from '#sql/queue/retention.ts';
-import { connectionsWithOldStock, deleteOldStock } from '#sql/stock/retention.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
 import { defineTask, type TaskContext } from './task.ts';
@@ -41,7 +41,7 @@ export const retention = defineTask({
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
       restatements: await batches(context, (tx) => deleteOthers(tx, 'restatements', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
-      stock_readings: await oldReadings(context, now),
+      history: await oldHistory(context, now),
     };
     await context.db.transaction(deleteSlotsOfNoBackfill);
     await context.db.transaction(deleteWordsOfNoFailure);
@@ -50,15 +50,19 @@ export const retention = defineTask({
 });
 
 /** Connection by connection: what moves figures locks no more than a load does. */
-async function oldReadings(context: TaskContext, now: Date): Promise<number> {
+async function oldHistory(context: TaskContext, now: Date): Promise<number> {
+  const { db, services } = context;
+  const streams = services.providers.providers.flatMap((provider) => provider.streams);
+  const tables = new Set(streams.flatMap((stream) => stream.tables).filter(isRolledUp));
   let deleted = 0;
-  for (const connection of await connectionsWithOldStock(context.db, now))
-    deleted += await batches(context, async (tx) => {
-      const batch = await deleteOldStock(tx, connection, now);
-      const { brandId, retailerId } = batch;
-      if (retailerId !== null) await enqueue(tx, rollup, { brandId, retailerId });
-      return batch;
-    });
+  for (const table of tables)
+    for (const connection of await connectionsWithOldHistory(db, table, now))
+      deleted += await batches(context, async (tx) => {
+        const batch = await rollUpHistory(tx, table, connection, now);
+        const { brandId } = connection;
+        if (batch.retailerId !== null) await enqueue(tx, rollup, { brandId, retailerId: batch.retailerId });
+        return batch;
+      });
   return deleted;
 }
 

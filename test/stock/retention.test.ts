@@ -30,8 +30,8 @@ test('readings of more than a year ago are rolled up into an opening level, by m
   ]);
 
   const run = () => runTask(retention, { now: '2026-03-15T12:00:00Z' }, db);
-  expect(await run()).toMatchObject({ stock_readings: 2 }); // of each brand the one of January 10th
-  expect(await run()).toMatchObject({ stock_readings: 0 });
+  expect(await run()).toMatchObject({ history: 2 }); // of each brand the one of January 10th
+  expect(await run()).toMatchObject({ history: 0 });
   const marked = "select count(*)::int from ops.marks where subject = 'stock' and brand_id = $1";
   expect(await db.column(marked, [store.brandId])).toEqual([1]);
   const jobs = `select payload ->> 'retailerId' from graphile_worker._private_jobs
