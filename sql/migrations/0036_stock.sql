@@ -110,7 +110,6 @@ create table app.reorder_points (
 comment on table app.reorder_points is 'at how many pieces a product is to be ordered again';
 comment on column app.reorder_points.retailer_id is 'null for all retailers of the brand that have none of their own for it';
 comment on column app.reorder_points.sku is 'SKU of the variant; its id where it has none';
-create index reorder_points_of_retailer on app.reorder_points (brand_id, retailer_id);
 
 comment on column bi.completeness.source is 'which figures: sales (daily_sales, daily_country_sales, country_growth), product_sales (daily_product_sales), customers (customer_value, top_customers, customer_cohorts), payments (daily_payments), mrr (daily_mrr), social (daily_social, social_posts), email (daily_email), campaigns (daily_campaigns, order_credits) or stock (stock, daily_stock, stock_movements)';
 update ops.streams set feeds = feeds || '{stock}' where stream = 'shopify.products';
@@ -142,11 +141,11 @@ cross join lateral (values ('opening', a.opening), ('order', a.ordered), ('retur
                            ('adjustment', a.adjusted), ('unknown', a.unknown)) as m (kind, quantity)
 where m.quantity <> 0;
 
--- Levels and sales are reduced to a row per variant before they meet; a full join is hashed, whatever PostgreSQL thinks of
--- their numbers.
+-- Everything of a retailer is read as a set, a row per variant, and the sets meet in full joins: these are hashed, whatever
+-- PostgreSQL thinks of their numbers, and a lookup for each variant might read all of them each time.
 create view bi.stock as
-select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, s.connection_id, c.name as connection,
-       s.variant_id, v.product_id, v.sku, p.title as product, v.title as variant, s.level as available,
+select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, s.connection_id, s.connection,
+       s.variant_id, s.product_id, s.sku, s.product, s.variant, s.level as available,
        k.quantity as reorder_point, coalesce(s.level <= k.quantity, false) as is_low,
        round(greatest(s.level, 0) * 28.0 / nullif(s.units, 0), 1) as days_of_stock,
        round(s.units / nullif(s.units + greatest(s.level, 0), 0), 4) as sell_through,
@@ -157,7 +156,8 @@ left join lateral (
   select day as as_of from agg.daily_sales where brand_id = b.id and orders > 0 order by day desc limit 1
 ) n on true
 cross join lateral (
-  select connection_id, variant_id, l.level, l.read_at, coalesce(q.units, 0) as units
+  select connection_id, v.connection, variant_id, product_id, v.sku, p.title as product, v.title as variant,
+         l.level, l.read_at, coalesce(q.units, 0) as units
   from (
     select connection_id, variant_id, level, read_at, is_latest from agg.daily_stock
     where brand_id = b.id and retailer_id = r.id and is_latest
@@ -167,26 +167,34 @@ cross join lateral (
     where brand_id = b.id and retailer_id = r.id and day > n.as_of - 28 and day <= n.as_of
     group by 1, 2
   ) q using (connection_id, variant_id)
-  where coalesce(l.is_latest, false) -- in a form that leaves the join as it is
+  full join (
+    select o.connection_id, c.name as connection, o.id as variant_id, o.product_id, o.sku, o.title, o.deleted_at
+    from app.connections c
+    cross join lateral (
+      select * from raw.shopify_variants
+      where brand_id = b.id and connection_id = c.id
+      order by id
+    ) o
+    where c.brand_id = b.id and c.retailer_id = r.id
+  ) v using (connection_id, variant_id)
+  full join (
+    select o.connection_id, o.id as product_id, o.title, o.deleted_at
+    from app.connections c
+    cross join lateral (
+      select * from raw.shopify_products
+      where brand_id = b.id and connection_id = c.id
+      order by id
+    ) o
+    where c.brand_id = b.id and c.retailer_id = r.id
+  ) p using (connection_id, product_id)
+  where coalesce(l.is_latest, false) and coalesce(v.deleted_at, p.deleted_at) is null -- in forms that leave the joins as they are
 ) s
-join app.connections c on c.brand_id = b.id and c.id = s.connection_id
-cross join lateral (
-  select product_id, sku, title from raw.shopify_variants
-  where brand_id = b.id and connection_id = s.connection_id and id >= s.variant_id and id <= s.variant_id
-    and deleted_at is null
-  order by id
-) v
 left join lateral (
   select quantity from app.reorder_points
-  where brand_id = b.id and sku = coalesce(v.sku, s.variant_id) and (retailer_id = r.id or retailer_id is null)
-  order by retailer_id limit 1
-) k on true
-left join lateral (
-  select title, deleted_at from raw.shopify_products
-  where brand_id = b.id and connection_id = s.connection_id and id >= v.product_id and id <= v.product_id
-  order by id
-) p on true
-where p.deleted_at is null;
+  where brand_id = b.id and sku >= coalesce(s.sku, s.variant_id) and sku <= coalesce(s.sku, s.variant_id)
+    and (retailer_id = r.id or retailer_id is null)
+  order by sku, retailer_id limit 1
+) k on true;
 
 comment on view bi.stock is 'What can be sold now of each variant, how long it lasts, and whether it is to be ordered again. Variants that nobody counts are not here until they are counted once.';
 comment on column bi.stock.brand_id is 'id of the brand';
