@@ -1,6 +1,7 @@
 /** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
+import { brandsWithOldEvents, deleteOldEvents, dropMonths } from '#sql/events/retention.ts';
 import { connectionsWithOldHistory, isRolledUp, rollUpHistory } from '#sql/load/roll_up_history.ts';
 import {
   type Batch,
@@ -41,6 +42,7 @@ export const retention = defineTask({
       backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
       restatements: await batches(context, (tx) => deleteOthers(tx, 'restatements', now)),
       failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
+      events: await oldEvents(context, now),
       history: await oldHistory(context, now),
     };
     await context.db.transaction(deleteSlotsOfNoBackfill);
@@ -63,6 +65,19 @@ async function oldHistory(context: TaskContext, now: Date): Promise<number> {
         if (batch.retailerId !== null) await enqueue(tx, rollup, { brandId, retailerId: batch.retailerId });
         return batch;
       });
+  return deleted;
+}
+
+/** Brand by brand, for the same reason. */
+async function oldEvents(context: TaskContext, now: Date): Promise<number> {
+  let deleted = 0;
+  for (const brandId of await brandsWithOldEvents(context.db, now))
+    deleted += await batches(context, async (tx) => {
+      const batch = await deleteOldEvents(tx, brandId, now);
+      await enqueue(tx, rollup, { brandId, retailerId: null });
+      return batch;
+    });
+  await context.db.transaction((tx) => dropMonths(tx, now));
   return deleted;
 }
 

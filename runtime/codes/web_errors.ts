@@ -2,6 +2,11 @@
 import type { Entry } from '../error_entry.ts';
 
 export const webErrors = {
+  NS_EVENT_KEY_TAKEN: {
+    exit: 'conflict',
+    when: 'the brand has a key of this name for its events, or too many',
+    next: '`events keys remove` drops one',
+  },
   NS_MAIL_BUSY: {
     exit: 'conflict',
     when: 'a letter is in a state in which this cannot be done with it',

@@ -11,6 +11,7 @@ import { visitorsOf } from '../tenants/persons.ts';
 import { keepBrand, keepRetailer } from '../tenants/removing.ts';
 import type { Sealer } from '../tenants/secrets.ts';
 import type { Event, Rules } from './event.ts';
+import { markExposures } from './marks.ts';
 
 /** The limit of one batch: it is held in memory. */
 export const BATCH_MAX = 10_000;
@@ -199,8 +200,13 @@ async function storeStaged(
   return { fresh, conflicts };
 }
 
-async function mark(tx: Tx, { brandId, timeZone, now }: Storing, events: readonly Event[]): Promise<void> {
+async function mark(tx: Tx, storing: Storing, events: readonly Event[]): Promise<void> {
+  const { brandId, timeZone, visitorOf, now } = storing;
   const quarters = new Set(events.map(({ happened_at: ms }) => ms - (ms % QUARTER_MS)));
   const target = { brandId, owners: [null], timeZone, now };
   await markPartitions(tx, target, { instants: new Map([['events', quarters]]) });
+  const pairs = events.flatMap(({ visitor, experiment }) =>
+    visitor != null && experiment != null ? [{ visitor: visitorOf(visitor), experiment }] : [],
+  );
+  await markExposures(tx, storing, pairs);
 }

@@ -31,7 +31,7 @@ comment on column raw.events.id is 'given by the sender, and stored once: see ra
 comment on column raw.events.retailer_id is 'null for the brand itself';
 comment on column raw.events.visitor is 'digest of the id of a visitor or device with the key of the brand: see sql/tenants/persons.ts';
 comment on column raw.events.properties is 'whatever else the sender says; no figure rests on it';
-create index events_of_visitor on raw.events (brand_id, visitor, experiment, happened_at) where experiment is not null;
+create index events_of_visitor on raw.events (brand_id, visitor, experiment, happened_at, id) where experiment is not null;
 
 create table raw.event_ids (
   brand_id uuid not null,

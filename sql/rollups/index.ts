@@ -12,8 +12,10 @@ import { dailyPayments } from './daily_payments.ts';
 import { dailyProductSales } from './daily_product_sales.ts';
 import { dailySales } from './daily_sales.ts';
 import { dailyEmail } from './email/daily_email.ts';
+import { dailyAbTests } from './events/daily_ab_tests.ts';
 import { dailyAssets } from './events/daily_assets.ts';
 import { dailyFunnel } from './events/daily_funnel.ts';
+import { dailyScans } from './events/daily_scans.ts';
 import { forecastQuality } from './forecast/forecast_quality.ts';
 import { revenueForecast } from './forecast/revenue_forecast.ts';
 import { dailyMrr } from './mrr/daily_mrr.ts';
@@ -48,6 +50,8 @@ export const rollups = inOrder([
   dailyStock,
   dailyFunnel,
   dailyAssets,
+  dailyScans,
+  dailyAbTests,
   retailerDays,
   retailerRankings,
 ]);

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { coded } from '#runtime/errors.ts';
 
-export type Kind = 'brand' | 'retailer' | 'connection' | 'campaign';
+export type Kind = 'brand' | 'retailer' | 'connection' | 'campaign' | 'events key' | 'events code';
 
 export class NameNotFound extends coded('NS_NAME_NOT_FOUND') {
   constructor(kind: Kind, name: string, known: readonly string[]) {

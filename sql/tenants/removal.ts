@@ -136,8 +136,8 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
     await tx.query(`delete from ${table} where ${isOf(owner)}`, [brandId, id]);
   // Their days are computed no more, so no mark deletes their rows.
   if (kind === 'retailer')
-    for (const { keptFrom, writes } of rollups)
-      if (keptFrom)
+    for (const { keptFrom, writes, grain } of rollups)
+      if (keptFrom && grain.includes('owner_id'))
         await tx.query(
           `delete from ${writes} a using app.brands b
            where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < b.${keptFrom}`,

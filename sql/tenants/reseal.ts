@@ -18,6 +18,8 @@ export type Resealed = {
   persons: number;
   /** Letters, and addresses of digests. */
   mail: number;
+  /** Of senders of events. */
+  events: number;
 };
 
 type ResealDb = Pick<Db, 'transaction' | 'query'>;
@@ -35,6 +37,7 @@ export async function resealAll(db: ResealDb, keys: Sealer): Promise<Resealed> {
     pings: await resealColumn(db, keys, PINGS),
     persons: (await resealColumn(db, keys, PERSONS)) + (await resealColumn(db, keys, REQUESTS)),
     mail: (await resealColumn(db, keys, LETTERS)) + (await resealColumn(db, keys, DIGESTS)),
+    events: await resealColumn(db, keys, EVENT_KEYS),
   };
 }
 
@@ -51,6 +54,9 @@ type Column = {
 
 const PINGS: Column = { table: 'app.pings', brand: 'brand_id', sealed: 'address', use: 'ping' };
 const PERSONS: Column = { table: 'app.brands', brand: 'id', sealed: 'person_secret', use: 'persons' };
+const EVENT_KEYS: Column = {
+  ...{ table: 'app.event_keys', brand: 'brand_id', id: 'name', sealed: 'secret', use: 'events' },
+};
 /** Of a brand itself, though it came by a connection. */
 const REQUESTS: Column = {
   ...{ table: 'ops.privacy_requests', brand: 'brand_id', id: 'id', sealed: 'person', use: 'person' },

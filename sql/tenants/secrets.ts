@@ -15,7 +15,17 @@ export type SecretPlace = {
   brandId: string;
   /** Empty for what belongs to the brand itself; of a snapshot its id. */
   connectionId: string;
-  use: 'secret' | 'token' | 'webhook' | 'ping' | 'persons' | 'person' | 'mail' | 'digest' | 'snapshot';
+  use:
+    | 'secret'
+    | 'token'
+    | 'webhook'
+    | 'ping'
+    | 'persons'
+    | 'person'
+    | 'mail'
+    | 'digest'
+    | 'snapshot'
+    | 'events';
   /** The name of the connection or the brand, for messages. */
   name?: string;
 };
@@ -45,6 +55,8 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
     };
   if (use === 'mail')
     return { what: `letter of connection ${name ?? connectionId}`, anew: 'npx nightshift mail send' };
+  if (use === 'events')
+    return { what: `key of the events of brand ${name ?? brandId}`, anew: 'npx nightshift events keys add' };
   if (use === 'digest')
     return { what: `address of a digest of brand ${name ?? brandId}`, anew: 'npx nightshift mail digest' };
   return { what: `secret of connection ${name ?? connectionId}`, anew: 'npx nightshift connections key' };
@@ -105,7 +117,7 @@ export async function assertKeysFit(db: Pick<Db, 'query'>, keys: Sealer): Promis
   const { rows } = await db.query<{ id: string }>(
     `select secret_key_id as id from app.connections union select address_key_id from app.pings
      union select content_key_id from ops.mail where content_key_id is not null
-     union select address_key_id from app.mail_digests order by 1`,
+     union select address_key_id from app.mail_digests union select secret_key_id from app.event_keys order by 1`,
   );
   if (rows.length > 0 && !rows.some(({ id }) => keys.has(id)))
     throw new SecretKeysForeign(rows.map(({ id }) => id));

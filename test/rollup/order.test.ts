@@ -45,7 +45,14 @@ test.each(all.map((rollup) => [rollup.name, rollup] as const))(
     const made = rollup.sql.replace(rollup.proof ?? '', '');
     const code = `${made} ${rollup.objectsSql ?? ''} ${rollup.daysSql ?? ''}`.replaceAll(/--.*$/gm, '');
     const mentioned = new Set(code.match(/\b(fact|raw|agg)\.\w+/g));
-    for (const helper of ['day_start', 'exchange_rate', 'round_to_currency', 'engagement', 'engagement_rate'])
+    for (const helper of [
+      'day_start',
+      'exchange_rate',
+      'round_to_currency',
+      'engagement',
+      'engagement_rate',
+      'distance_km',
+    ])
       mentioned.delete(`fact.${helper}`);
     expect([...mentioned].sort()).toEqual([...rollup.reads, rollup.writes].sort());
     const written = new Set(code.match(/(?<=insert into |delete from |update )[a-z_]+\.\w+/g));
@@ -107,7 +114,7 @@ test('whatever is marked, some rollup of such partitions follows, and none follo
     'day of fx',
     'day of calendar',
   ];
-  const ofSenders = ['day of events'];
+  const ofSenders = ['day of events', 'day of exposures'];
   const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators, ...ofSenders]);
   const followed = rollups.flatMap(({ changesWith, object, followsDays }) =>
     changesWith.map(

@@ -36,7 +36,8 @@ test('a connection goes with every row, job and lane of it, and its days are tho
   ])
     await db.query(`delete from agg.${table}`); // without campaigns and readings of stock
   // Nor are these of any event.
-  for (const table of ['daily_funnel', 'daily_assets']) await db.query(`delete from agg.${table}`);
+  for (const table of ['daily_funnel', 'daily_assets', 'daily_scans', 'daily_ab_tests'])
+    await db.query(`delete from agg.${table}`);
   const { id, name } = one.connection;
   const rest = [second.connection.id, third.connection.id, other.brand.id];
   await rollBrand({ ...one, db });

@@ -110,8 +110,20 @@ test('a key is rotated while everything stays readable, and the old one can then
   const address = 'https://watch.example/0123';
   const brandId = second?.brandId ?? '';
   await db.transaction((tx) => setPing(tx, before.sealer, brandId, address));
-  expect(await resealAll(db, between.sealer)).toEqual({ connections: 1, pings: 1, persons: 0, mail: 0 });
-  expect(await resealAll(db, between.sealer)).toEqual({ connections: 0, pings: 0, persons: 0, mail: 0 });
+  expect(await resealAll(db, between.sealer)).toEqual({
+    connections: 1,
+    pings: 1,
+    persons: 0,
+    mail: 0,
+    events: 0,
+  });
+  expect(await resealAll(db, between.sealer)).toEqual({
+    connections: 0,
+    pings: 0,
+    persons: 0,
+    mail: 0,
+    events: 0,
+  });
 
   const after = makeKeyring(sealer([newKey]), allowedHosts);
   for (const { brandId, id } of shops) {

@@ -8,6 +8,7 @@ import { assertSchema } from '#sql/db/migrate.ts';
 import { openDb } from '#sql/db/pool.ts';
 import { assertKeysFit } from '#sql/tenants/secrets.ts';
 import { makeBodyReader } from './body.ts';
+import { eventHandler } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { makeInbox } from './inbox.ts';
 import { type Address, type App, type Listener, listen } from './listen.ts';
@@ -41,14 +42,16 @@ export async function startWeb({ url, log, services, ...addresses }: WebOptions)
   await assertKeysFit(db, services.sealer);
   const metrics = makeMetrics(figures, log);
   const health = healthRoutes(db);
+  const readBody = makeBodyReader();
   const door = {
     ...{ providers: services.providers, log, count: metrics.count },
     receivers: makeReceivers(db, services, log),
     inbox: makeInbox(db, services.sealer),
-    readBody: makeBodyReader(),
+    readBody,
   };
   const app = newApp(log).route('/', health);
   app.post('/webhooks/:provider/:connection', webhookHandler(door));
+  app.post('/events/:brand', eventHandler({ db, sealer: services.sealer, readBody, log }));
   const own = newApp(log).route('/', health);
   own.get('/metrics', metrics.handler);
   const listeners: [Listener, Listener] = [

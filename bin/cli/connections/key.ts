@@ -55,15 +55,15 @@ export function addReseal(command: Command, cli: Cli): void {
     .action(async () => {
       await using session = await openSession(cli);
       const { sealer } = await keyringOf(cli, session);
-      const { connections, pings, persons, mail } = await resealAll(session.db, sealer);
+      const { connections, pings, persons, mail, events } = await resealAll(session.db, sealer);
       await session.db.transaction((tx) =>
         recordAction(tx, {
           ...{ action: 'connections.reseal', target: 'connections' },
-          ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons, mail } },
+          ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons, mail, events } },
         }),
       );
       const also = alsoSealed({ pings, mail });
-      cli.out.record({ connections, pings, persons, mail, key_id: sealer.keyId ?? null }, () => [
+      cli.out.record({ connections, pings, persons, mail, events, key_id: sealer.keyId ?? null }, () => [
         `${count(connections, 'connection')}${also} sealed anew with key ${sealer.keyId}.`,
       ]);
     });

@@ -1,0 +1,13 @@
+import { defineRollup } from '../define.ts';
+
+/** Of the brand: a visitor of an experiment may come by way of several retailers. */
+export const dailyAbTests = defineRollup(import.meta.url, {
+  name: 'daily_ab_tests',
+  of: 'brand',
+  reads: ['raw.events'],
+  writes: 'agg.daily_ab_tests',
+  grain: ['brand_id', 'day', 'experiment', 'variant'],
+  measures: ['exposed', 'converted', 'mixed'],
+  changesWith: ['exposures'],
+  keptFrom: 'events_from',
+});
