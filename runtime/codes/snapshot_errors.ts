@@ -2,6 +2,11 @@
 import type { Entry } from '../error_entry.ts';
 
 export const snapshotErrors = {
+  NS_RESTORE_REFUSED: {
+    exit: 'conflict',
+    when: 'a snapshot must not be restored so, such as one that has rows of persons who were erased since',
+    next: 'see what the message names: [restore](operations.md#restore)',
+  },
   NS_SNAPSHOT_AMBIGUOUS: {
     exit: 'usage',
     when: 'several snapshots have an id that begins so',
@@ -21,6 +26,11 @@ export const snapshotErrors = {
     exit: 'notFound',
     when: 'there is no such snapshot',
     next: '`snapshots list`; `snapshots sync` reads what a store has',
+  },
+  NS_SNAPSHOT_OTHER_SCHEMA: {
+    exit: 'conflict',
+    when: 'a snapshot has other tables or columns than this database',
+    next: 'restore it with the version that made it, then `migrate`; or take a later snapshot',
   },
   NS_SNAPSHOT_STORE: {
     verdict: 'retry',

@@ -83,6 +83,11 @@ export function within<T>(
 async function readOnly(tx: Tx, limitSeconds: number, exported?: string): Promise<void> {
   await tx.query('set transaction isolation level repeatable read, read only');
   if (exported !== undefined) await tx.query(`set transaction snapshot '${exported.replaceAll("'", '')}'`);
+  await readAlike(tx, limitSeconds);
+}
+
+/** Until the transaction ends, rows have the text that the hashes of a snapshot are made of. */
+export async function readAlike(tx: Tx, limitSeconds: number): Promise<void> {
   for (const [name, value] of Object.entries(settings(limitSeconds)))
     await tx.query('select set_config($1, $2, true)', [name, value]);
 }

@@ -105,7 +105,7 @@ function groupOf({ datedBy, key, columns }: SnapshotTable): string {
   return `(hashtextextended(row(${named})::text collate "C", 0) & ${BUCKETS_MAX - 1})::int`;
 }
 
-function lineOf({ columns }: SnapshotTable): string {
+export function lineOf({ columns }: SnapshotTable): string {
   return `row(${columns.map(({ name }) => name)})::text`;
 }
 

@@ -1,19 +1,21 @@
 /**
- * Proves a snapshot by its files alone, in levels: 0 all are there and as large as they were; 1 they have the hashes that the
- * manifest names; 2 they open, decompress, and are the rows that were written, each with all its columns. Each level
- * includes those below it.
+ * Proves a snapshot in levels, up to the second by its files alone: 0 all are there and as large as they were; 1 they have the hashes that the
+ * manifest names; 2 they open, decompress, and are the rows that were written, each with all its columns. At level 3 they
+ * are restored too, where nobody sees it. Each level includes those below it.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
+import type { Db } from '#sql/db/pool.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { damageSaid, SnapshotDamaged } from './damage.ts';
 import { dataKeys } from './data_key.ts';
 import { type Manifest, partsOfManifest, readManifest } from './manifest.ts';
 import { readPart } from './part_file.ts';
+import { proveRestore } from './restore/into_schema.ts';
 import { fileOf, type Store, StoreFileMissing } from './store.ts';
 
-export const VERIFY_LEVEL_MAX = 2;
+export const VERIFY_LEVEL_MAX = 3;
 
 export type VerifyOptions = {
   store: Store;
@@ -21,6 +23,8 @@ export type VerifyOptions = {
   /** `manifestSha256` as the catalogue has it: one that was exchanged for another one of ours is signed too. */
   snapshot: { brandId: string; id: string; manifestSha256?: string | null };
   level: number;
+  /** Where level 3 restores it, and how long that may last. */
+  scratch?: { db: Pick<Db, 'transaction'>; limitSeconds: number };
   signal?: AbortSignal;
   progress?(state: { parts: number; of: number }): void;
 };
@@ -54,7 +58,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
         try {
           checkPresent(store, sizes, snapshot.brandId, part);
           if (level === 1) await checkHash(store, snapshot.brandId, part);
-          if (level >= 2)
+          if (level === 2)
             await checkRows(
               store,
               await keyOf(part.keyId),
@@ -69,11 +73,23 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
       }),
     ),
   );
+  if (level >= 3 && damages.length === 0) await restoreTo(options, content).catch(note);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   return { level, parts: parts.length, rows, damages: damages.sort() };
 }
 
-async function readWhole({ store, sealer, snapshot }: VerifyOptions): Promise<Manifest> {
+/** To restore reads each file as levels 1 and 2 do. */
+function restoreTo({ scratch, store, sealer, signal, progress }: VerifyOptions, content: Manifest) {
+  if (scratch === undefined) throw new TypeError('level 3 needs a database to restore into');
+  return proveRestore({ ...scratch, store, sealer, brandId: content.brand_id, content, signal, progress });
+}
+
+/** Throws NS_SNAPSHOT_DAMAGED for a manifest that is not the one that the catalogue knows. */
+export async function readWhole({
+  store,
+  sealer,
+  snapshot,
+}: Pick<VerifyOptions, 'store' | 'sealer' | 'snapshot'>): Promise<Manifest> {
   const { content, sha256 } = await readManifest(store, sealer, snapshot);
   const known = snapshot.manifestSha256;
   if (known && known !== sha256)

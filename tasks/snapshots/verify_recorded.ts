@@ -15,18 +15,19 @@ type Options = {
   sealer: Sealer;
   snapshot: Snapshot;
   level: number;
+  limitSeconds: number;
   progress?(state: { parts: number; of: number }): void;
 };
 
 /** Throws NS_SNAPSHOT_DAMAGED, which names the first damages. */
 export async function verifyRecorded(options: Options): Promise<Verified> {
-  const { db, snapshot, level } = options;
+  const { db, snapshot, level, limitSeconds } = options;
   const { brandId, id } = snapshot;
   const run = await db.transaction((tx) =>
     beginSnapshotRun(tx, { brandId, kind: 'verify', snapshotId: id, level }),
   );
   try {
-    const verified = await verifySnapshot(options);
+    const verified = await verifySnapshot({ ...options, scratch: { db, limitSeconds } });
     const { damages, ...tally } = verified;
     const error = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
     await db.transaction(async (tx) => {

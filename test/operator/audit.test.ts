@@ -244,7 +244,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 const ELSEWHERE = [
   ...['send', 'sender', 'retry', 'discard', 'digest'].map((verb) => `mail ${verb}`),
   ...['migrate', 'up', 'connections map', 'connections unmap', 'connections webhooks'],
-  ...['snapshots verify', 'snapshots sync'],
+  ...['snapshots verify', 'snapshots sync', 'snapshots restore'],
   ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
 ];
 

@@ -15,14 +15,19 @@ import { startProgress } from '../ui/progress.ts';
 
 type Options = { latest?: boolean; brand?: string; level: number };
 
+/** By the files alone. */
+const LEVEL_USUAL = 2;
+
 export function addVerify(command: Command, cli: Cli): void {
   command
     .command('verify')
-    .description('prove that the files of a snapshot are whole: 0 present, 1 hashes, 2 decrypted and parsed')
+    .description(
+      'prove that a snapshot is whole: 0 files present, 1 hashes, 2 decrypted and parsed, 3 restored',
+    )
     .argument('[id]', 'id of the snapshot, or the beginning of it')
     .option('--latest', 'the latest snapshot of each brand')
     .option('--brand <brand>', 'with --latest: only of this brand')
-    .option('--level <level>', 'how far to go', wholeNumber(0, VERIFY_LEVEL_MAX), VERIFY_LEVEL_MAX)
+    .option('--level <level>', 'how far to go', wholeNumber(0, VERIFY_LEVEL_MAX), LEVEL_USUAL)
     .action((id: string | undefined, options: Options) => verify(cli, id, options));
 }
 
@@ -30,7 +35,7 @@ async function verify(cli: Cli, id: string | undefined, options: Options): Promi
   if ((id === undefined) !== (options.latest === true))
     throw new UsageError('Which snapshot?', 'give its id, or --latest');
   await using session = await openSession(cli);
-  const { store, sealer } = await openSnapshots(cli, session);
+  const { store, sealer, minutes } = await openSnapshots(cli, session);
   const { db } = session;
   const { level } = options;
   using progress = startProgress(cli.io.stderr);
@@ -40,7 +45,7 @@ async function verify(cli: Cli, id: string | undefined, options: Options): Promi
       recordAction(tx, { action: 'snapshots.verify', brandId, target: found, details: { level } }),
     );
     const { parts, rows } = await verifyRecorded({
-      ...{ db, store, sealer, snapshot, level },
+      ...{ db, store, sealer, snapshot, level, limitSeconds: minutes * 60 },
       progress: ({ parts: done, of }) => progress.show([`${brand} ${found}: ${done} of ${of} files`]),
     });
     progress.show([]);

@@ -1,0 +1,19 @@
+/** Which snapshot of a brand is meant. */
+import { findSnapshot, latestSnapshot, type Snapshot, SnapshotNotFound } from '#sql/snapshots/catalogue.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
+import type { Session } from '../shared/session.ts';
+import { UsageError } from '../ui/errors.ts';
+
+export async function ofBrand(
+  { db }: Session,
+  id: string | undefined,
+  { brand, latest }: { brand: string; latest?: boolean },
+): Promise<Snapshot> {
+  if ((id === undefined) !== (latest === true))
+    throw new UsageError('Which snapshot?', 'give its id, or --latest');
+  const { id: brandId } = await findBrand(db, brand);
+  if (id !== undefined) return findSnapshot(db, id, brandId);
+  const found = await latestSnapshot(db, brandId);
+  if (found === undefined) throw new SnapshotNotFound(`snapshot of ${brand}`);
+  return found;
+}

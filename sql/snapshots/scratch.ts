@@ -1,0 +1,91 @@
+/**
+ * Tables that take rows of a snapshot, in a schema of their own: nothing of the product reads them. They have the columns,
+ * constraints and primary keys of the live ones, and get the keys once they are filled.
+ */
+import type { Db, Tx } from '../db/pool.ts';
+import { readAlike } from './moment.ts';
+import { lineOf } from './parts.ts';
+import type { SnapshotTable } from './tables.ts';
+
+export type Scratch = {
+  schema: string;
+  /** Whether it outlasts the transaction, and so a crash of the server. */
+  isKept: boolean;
+};
+
+const LIVE_NAME = /^[a-z]+\.[a-z0-9_]+$/;
+
+/** `raw.shopify_sales` is `raw_shopify_sales` there. */
+export function scratchName({ schema }: Scratch, live: string): string {
+  if (!LIVE_NAME.test(live)) throw new TypeError(`${live} is no name of a table of ours`);
+  return `${schema}.${live.replace('.', '_')}`;
+}
+
+/** One that is gone when the transaction ends, in any way: nobody else ever sees it. All live tables are of one instant. */
+export function withScratch<T>(
+  db: Pick<Db, 'transaction'>,
+  limitSeconds: number,
+  work: (tx: Tx, scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.query('set transaction isolation level repeatable read');
+    await readAlike(tx, limitSeconds);
+    const scratch = await makePassing(tx);
+    const result = await work(tx, scratch);
+    await dropScratch(tx, scratch);
+    return result;
+  });
+}
+
+/** For a transaction that drops it itself. */
+export async function makePassing(tx: Tx): Promise<Scratch> {
+  const { rows } = await tx.query<{ schema: string }>(
+    "select 'restoring_' || replace(gen_random_uuid()::text, '-', '') as schema",
+  );
+  const scratch = { schema: rows[0]?.schema ?? '', isKept: false };
+  await makeScratch(tx, scratch);
+  return scratch;
+}
+
+export async function makeScratch(tx: Tx, { schema }: Scratch): Promise<void> {
+  await tx.query(`create schema ${schema}`);
+}
+
+export async function dropScratch(tx: Tx, { schema }: Scratch): Promise<void> {
+  await tx.query("select set_config('client_min_messages', 'warning', true)");
+  await tx.query(`drop schema ${schema} cascade`);
+}
+
+export async function schemaExists(tx: Tx, schema: string): Promise<boolean> {
+  const { rows } = await tx.query('select from pg_namespace where nspname = $1', [schema]);
+  return rows.length > 0;
+}
+
+export async function addTable(tx: Tx, scratch: Scratch, { name }: SnapshotTable): Promise<void> {
+  await tx.query(`
+    create ${scratch.isKept ? '' : 'unlogged'} table ${scratchName(scratch, name)}
+      (like ${name} including defaults including constraints including generated including comments)`);
+}
+
+export function fillStatement(scratch: Scratch, { name, columns }: SnapshotTable): string {
+  return `copy ${scratchName(scratch, name)} (${columns.map((column) => column.name).join(', ')}) from stdin`;
+}
+
+export async function addKey(tx: Tx, scratch: Scratch, { name, key }: SnapshotTable): Promise<void> {
+  if (key.length === 0) return;
+  await tx.query(
+    `alter table ${scratchName(scratch, name)} add primary key (${key.map((column) => column.name).join(', ')})`,
+  );
+}
+
+/** What a manifest says of a table too. */
+export async function sumOf(
+  tx: Tx,
+  scratch: Scratch,
+  table: SnapshotTable,
+): Promise<{ rows: number; rowHash: string }> {
+  const { rows } = await tx.query<{ rows: number; rowHash: string }>(`
+    select count(*) as rows, coalesce(sum(hashtextextended(${lineOf(table)} collate "C", 0)), 0)::text as "rowHash"
+    from ${scratchName(scratch, table.name)}`);
+  return rows[0] ?? { rows: 0, rowHash: '0' };
+}

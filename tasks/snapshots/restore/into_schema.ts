@@ -1,0 +1,61 @@
+/** Restores a snapshot into a schema of its own, beside the live tables: to look at, or to prove that it restores. */
+import { coded } from '#runtime/errors.ts';
+import type { Db } from '#sql/db/pool.ts';
+import { erasedSince } from '#sql/snapshots/erased_since.ts';
+import { readAlike } from '#sql/snapshots/moment.ts';
+import { makeScratch, schemaExists, withScratch } from '#sql/snapshots/scratch.ts';
+import type { Manifest } from '../manifest.ts';
+import { type Filling, fill } from './fill.ts';
+import { fitting } from './fitting.ts';
+
+export type Restoring = Filling & {
+  db: Pick<Db, 'transaction'>;
+  content: Manifest;
+  /** How long its transaction may last. */
+  limitSeconds: number;
+};
+
+export class RestoreRefused extends coded('NS_RESTORE_REFUSED') {
+  constructor(why: string, hint: string, context: Record<string, unknown> = {}) {
+    super(why, { hint, context });
+  }
+}
+
+export function refuseErased({ id, brand, created_at }: Manifest): RestoreRefused {
+  return new RestoreRefused(
+    `Brand ${brand} has erased persons since ${created_at}, and snapshot ${id} still has their rows.`,
+    `Take a snapshot that was made after the erasures: npx nightshift snapshots list --brand ${brand}`,
+    { snapshot: id },
+  );
+}
+
+const ID_CHARS = 8;
+
+/** Of a snapshot that was restored once, its schema has to be dropped before it is restored again. */
+export async function restoreIntoSchema(options: Restoring): Promise<{ schema: string; tables: number }> {
+  const { db, content, limitSeconds } = options;
+  const schema = `restored_${content.id.slice(0, ID_CHARS)}`;
+  return db.transaction(async (tx) => {
+    if (await erasedSince(tx, content.brand_id, new Date(content.created_at))) throw refuseErased(content);
+    if (await schemaExists(tx, schema))
+      throw new RestoreRefused(
+        `There is a schema ${schema} already.`,
+        `Look at it, or drop it and restore again: drop schema ${schema} cascade`,
+        { schema },
+      );
+    await readAlike(tx, limitSeconds);
+    const scratch = { schema, isKept: true };
+    const held = await fitting(tx, content);
+    await makeScratch(tx, scratch);
+    await fill(tx, scratch, held, options);
+    return { schema, tables: held.length };
+  });
+}
+
+/** Restores it where nobody sees it, with its keys built and its hashes compared, and drops it again. */
+export function proveRestore(options: Restoring): Promise<void> {
+  const { db, content, limitSeconds } = options;
+  return withScratch(db, limitSeconds, async (tx, scratch) =>
+    fill(tx, scratch, await fitting(tx, content), options),
+  );
+}
