@@ -65,7 +65,10 @@ test('a schema has what the live tables had, with their keys', async () => {
   expect(
     await db.column(`select count(*) from pg_index where indrelid = '${schema}.raw_shopify_sales'::regclass`),
   ).toEqual([1]);
-  expect(await restore()).toMatchObject({ code: 4, stderr: expect.stringContaining(`drop schema ${schema}`) });
+  expect(await restore()).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining(`drop schema ${schema}`),
+  });
   await db.query(`drop schema ${schema} cascade`);
 });
 
