@@ -9,6 +9,7 @@ import { rejectRows } from '#sql/load/quarantine.ts';
 import { redactRejections } from '#sql/load/redact/rejections.ts';
 import type { ConnectionKey, StreamKey } from '#sql/load/stream_key.ts';
 import { savePositions } from '#sql/load/sync_state.ts';
+import type { Cause } from '#sql/rollups/causes.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { type EnqueueOptions, enqueue, SOON_SECONDS } from './enqueue.ts';
 import { rollup } from './rollup.ts';
@@ -46,7 +47,9 @@ export async function storePage(
   const key: StreamKey = { ...connection, stream: stream.name };
   const { tables, dependents } = page.target ?? stream;
   const reader = page.target?.stream ?? stream.name;
-  const target = { ...connection, stream: reader, tables, dependents, now, sealer };
+  // What comes with a connection changes nothing that was there: it is new to the brand.
+  const cause: Cause | null = page.phase === 'first_load' && !distrustsDigests ? 'mapping' : null;
+  const target = { ...connection, stream: reader, tables, dependents, cause, now, sealer };
   const distrusts = page.reconciles === true || distrustsDigests;
   const loaded = isEmpty({ ...page, rejected: [] })
     ? NOTHING_LOADED

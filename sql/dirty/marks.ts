@@ -16,7 +16,14 @@ export type Mark = { subject: Subject; day?: string | null; object?: string | nu
 /** A retailer, or null for the brand as a whole. */
 export type Owner = string | null;
 
-export type MarkTarget = { brandId: string; owners: readonly Owner[]; timeZone: string; now: Date };
+export type MarkTarget = {
+  brandId: string;
+  owners: readonly Owner[];
+  timeZone: string;
+  /** Of marks without one of their own. */
+  cause?: Cause | null;
+  now: Date;
+};
 
 export type Touched = {
   marks?: readonly Mark[];
@@ -32,7 +39,7 @@ export function objectOf(connectionId: string, id: string): string {
 /** Marks partitions of each owner, each once for each subject. */
 export async function markPartitions(
   tx: Tx,
-  { brandId, owners, timeZone, now }: MarkTarget,
+  { brandId, owners, timeZone, cause: why = null, now }: MarkTarget,
   { marks = [], instants = new Map() }: Touched,
 ): Promise<number> {
   const times = [...instants].flatMap(([subject, of]) =>
@@ -48,14 +55,15 @@ export async function markPartitions(
       cross join (
         select * from unnest($3::text[], $4::date[], $5::text[], $10::text[]) as m (subject, day, object, cause)
         union
-        select subject, (instant at time zone $8)::date, null, null
+        select subject, (instant at time zone $8)::date, null, $11
         from unnest($6::text[], $7::timestamptz[]) as i (subject, instant)
       ) touched`,
     values: [
       ...[brandId, owners, marks.map(({ subject }) => subject)],
       ...[marks.map(({ day }) => day ?? null), marks.map(({ object }) => object ?? null)],
       ...[times.map(({ subject }) => subject), times.map(({ at }) => at), timeZone, now],
-      marks.map(({ cause }) => cause ?? null),
+      marks.map(({ cause }) => cause ?? why),
+      why,
     ],
   });
   return rowCount ?? 0;

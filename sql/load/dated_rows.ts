@@ -56,8 +56,11 @@ export async function writeDatedRows(
     values: [brandId, connectionId, scope.timeZone, now, scope.accountZone],
   });
   const { written = 0, marks = [] } = rows[0] ?? {};
-  const { owners, timeZone } = scope;
-  return { changed: written, days: await markPartitions(tx, { brandId, owners, timeZone, now }, { marks }) };
+  const { owners, timeZone, cause = null } = scope;
+  return {
+    changed: written,
+    days: await markPartitions(tx, { brandId, owners, timeZone, cause, now }, { marks }),
+  };
 }
 
 const made = new WeakMap<Table, NamedStatement>();

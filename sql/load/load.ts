@@ -8,6 +8,7 @@ import { isKey, isStorable } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markPartitions, objectOf } from '../dirty/marks.ts';
 import type { Subject } from '../dirty/subject.ts';
+import type { Cause } from '../rollups/causes.ts';
 import type { Sealer } from '../tenants/secrets.ts';
 import { type DatedTable, isDated, writeDatedRows } from './dated_rows.ts';
 import { dedupe } from './dedupe.ts';
@@ -33,6 +34,8 @@ export type LoadTarget = ConnectionKey & {
   distrustsDigests?: boolean;
   /** Opens the key of the brand's persons: needed where one was erased. */
   sealer?: Sealer;
+  /** Why figures change, if not for what rows say: given to the marks. */
+  cause?: Cause | null;
   /** Becomes `seen_at` of written rows. */
   now: Date;
 };
@@ -59,9 +62,9 @@ export async function loadItems(
   items: readonly (Item | PackedItem)[],
   reported: readonly Deletion[] = [],
 ): Promise<LoadResult> {
-  const { brandId, connectionId, tables, stream, now } = target;
+  const { brandId, connectionId, tables, stream, cause = null, now } = target;
   const statements = statementsOf(tables);
-  const place = await lockConnection(tx, { brandId, connectionId });
+  const place = { ...(await lockConnection(tx, { brandId, connectionId })), cause };
   const root = { brandId, connectionId, rootTable: tables[0]?.name ?? '' };
   const given = { items: items.map((item) => pack(target, item)), deletions: reported };
   const { items: packed, deletions } = place.hasErased ? await redactPage(tx, target, given) : given;
@@ -135,7 +138,7 @@ async function writePage(load: Load, target: LoadTarget, place: LoadScope, plan:
 async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Plan): Promise<Written> {
   const { tx, brandId, connectionId, now } = load;
   const { tables, dependents = [] } = target;
-  const { timeZone, owners } = place;
+  const { timeZone, owners, cause = null } = place;
   const differences = await stageAndCompare(load, plan);
   const fresh = new Set(ids(plan.direct));
   const stored = new Set([...differences.content].filter((id) => !fresh.has(id)));
@@ -155,7 +158,10 @@ async function write(load: Load, target: LoadTarget, place: LoadScope, plan: Pla
   marks.push(...(await dependentMarks()), ...namedBy(touched, connectionId));
 
   const instants = instantsOf(touched);
-  return { changed, days: await markPartitions(tx, { brandId, owners, timeZone, now }, { marks, instants }) };
+  return {
+    changed,
+    days: await markPartitions(tx, { brandId, owners, timeZone, cause, now }, { marks, instants }),
+  };
 }
 
 async function storedMarks(load: Load, timeZone: string, roots: ReadonlySet<string>): Promise<Mark[]> {

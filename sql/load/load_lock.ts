@@ -3,6 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import { FOLLOW_INDEXES } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
+import type { Cause } from '../rollups/causes.ts';
 import type { ConnectionKey } from './stream_key.ts';
 
 export type LoadScope = {
@@ -13,6 +14,8 @@ export type LoadScope = {
   owners: readonly Owner[];
   /** Whether the brand has erased persons. */
   hasErased: boolean;
+  /** Why figures change, if not for what rows say. */
+  cause?: Cause | null;
 };
 
 /** The owners of the days of connection `c`, as SQL: the brand first. */

@@ -66,6 +66,7 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('final days ' || p_brand, 0));
+  select b.time_zone into v_zone from app.brands b where b.id = p_brand;
   with known as materialized (
     select r.figures, max(d.final_to) as final_to
     from (select distinct figures from ops.rollups) r
@@ -110,13 +111,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (
     select c.provider, o.retailer_id
     from app.connections c
-    cross join lateral (
-      select null::uuid
-      union all
-      select c.retailer_id where c.retailer_id is not null
-      union all
-      select p.retailer_id from app.connection_parts p where p.brand_id = c.brand_id and p.connection_id = c.id
-    ) o (retailer_id)
+    cross join lateral (select null::uuid union all select c.retailer_id) o (retailer_id)
     where c.brand_id = p_brand and c.removing_at is null
     group by c.provider, o.retailer_id
   ) o

@@ -12,12 +12,16 @@ export const CAUSES = [
   'changed_spend',
   'changed_cost',
   'late_data',
+  'rebuilt',
 ] as const;
 
 export type Cause = (typeof CAUSES)[number];
 
 /** Nothing more is known than that its data came or changed after it was final. */
 export const UNKNOWN: Cause = 'late_data';
+
+/** Computed again though nothing is known to have changed: what differs all the same is told as a changed definition. */
+export const REBUILT: Cause = 'rebuilt';
 
 /** What a person has changed explains every column of a row. */
 export const DEFINITIONS: readonly Cause[] = ['mapping', 'changed_definition'];

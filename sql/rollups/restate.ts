@@ -3,7 +3,7 @@
  * is final once it was told so (`ops.final_days`), so its first computation is none. The causes of changes are known
  * here too: those of marks, else what the rules of the descriptor find in the row.
  */
-import { CAUSES, DEFINITIONS, UNKNOWN } from './causes.ts';
+import { CAUSES, type Cause, DEFINITIONS, REBUILT, UNKNOWN } from './causes.ts';
 import type { Rollup } from './rollup.ts';
 
 export type Restating = Pick<
@@ -32,11 +32,21 @@ export function isRestated({ object, isIntermediate }: Restating): boolean {
 export const firstCause = (column: string): string =>
   `(array_agg(${column} order by array_position(array['${CAUSES.join("', '")}'], ${column})))[1]`;
 
-/** The cause of a changed row; `s` is the stored one, `f` the fresh one, `g` what was given. */
-export function causeOfRow({ causes = {} }: Restating): string {
+/** They explain each row, whatever it says. */
+const BEFORE_RULES: readonly Cause[] = [...DEFINITIONS, 'revised_rate', REBUILT];
+
+/**
+ * The cause of a changed row; `s` is the stored one, `f` the fresh one, `g` what was given. What is given of a day is of
+ * some of its rows, so the row itself comes first; what is given of an object is of all its rows.
+ */
+export function causeOfRow({ causes = {}, object }: Restating): string {
   const rules = Object.entries(causes).map(([cause, condition]) => `when ${condition} then '${cause}'`);
-  return rules.length === 0 ? 'g.given' : `coalesce(g.given, case ${rules.join(' ')} end)`;
+  if (rules.length === 0) return 'g.given';
+  if (object) return `coalesce(g.given, case ${rules.join(' ')} end)`;
+  return `coalesce(case when ${isOneOf('g.given', BEFORE_RULES)} then g.given ${rules.join(' ')} end, g.given)`;
 }
+
+const isOneOf = (column: string, causes: readonly Cause[]) => `${column} in ('${causes.join("', '")}')`;
 
 /** From when until when the days of each owner were told to be final. */
 export function toldDays({ name, of }: Restating): string {
@@ -119,7 +129,8 @@ export function logOf(rollup: Restating): string {
 function causeOfCell({ causesOfColumns = {}, keepsRates }: Restating): string {
   const own = { ...(keepsRates && { [RATE]: 'revised_rate' }), ...causesOfColumns };
   const columns = Object.entries(own).map(([column, cause]) => `when '${column}' then '${cause}'`);
-  if (columns.length === 0) return `coalesce(c.why, '${UNKNOWN}')`;
-  return `case when c.why in ('${DEFINITIONS.join("', '")}') then c.why
+  const rebuilt = `when c.why = '${REBUILT}' then 'changed_definition'`;
+  if (columns.length === 0) return `case ${rebuilt} else coalesce(c.why, '${UNKNOWN}') end`;
+  return `case ${rebuilt} when ${isOneOf('c.why', DEFINITIONS)} then c.why
               else coalesce(case m.name ${columns.join(' ')} end, c.why, '${UNKNOWN}') end`;
 }

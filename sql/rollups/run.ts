@@ -6,7 +6,7 @@ import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markPartitions, type Owner } from '../dirty/marks.ts';
 import type { Subject } from '../dirty/subject.ts';
-import { addCaused, type Cause, type Caused } from './causes.ts';
+import { addCaused, type Cause, type Caused, REBUILT } from './causes.ts';
 import { handsOnObjects } from './merge.ts';
 import type { Rollup } from './rollup.ts';
 
@@ -51,9 +51,6 @@ type Answer = {
   counted: number;
 };
 
-/** If no mark says that its data have changed, the definition of a figure has. */
-const REBUILT: Cause = 'changed_definition';
-
 /** Computes all rollups for these days, with the marks of them, if any. */
 export async function runRollups(
   tx: Tx,
@@ -63,23 +60,53 @@ export async function runRollups(
   const all: Caused = new Map(days.map((day) => [day, REBUILT]));
   for (const { day } of marks) if (day) all.set(day, null);
   for (const { day, cause } of marks) if (day) addCaused(all, day, cause);
+  const handed = new Map<Subject, readonly Touched[]>();
   const { rebuilt, objects } = await run(tx, rollups, target, {
-    async partitionsOf({ object, objectsSql, daysSql, followsDays = [] }) {
-      if (!object) return all;
-      const objects: Caused = new Map(
-        (await objectsOf(tx, objectsSql, target, days)).map((one) => [one, REBUILT]),
-      );
-      const followed = marks.filter(({ subject }) => followsDays.includes(subject));
-      for (const [cause, some] of Map.groupBy(followed, ({ cause = null }) => cause)) {
-        const reached = some.flatMap(({ day }) => day ?? []);
-        for (const one of await objectsOf(tx, daysSql, target, reached)) addCaused(objects, one, cause);
-      }
-      return objects;
+    async partitionsOf(rollup) {
+      if (rollup.object) return objectsOfRange(tx, rollup, target, { days, marks });
+      const found: Caused = new Map(all);
+      for (const subject of rollup.changesWith)
+        for (const [day, cause] of handed.get(subject) ?? []) {
+          if (found.get(day) === REBUILT) found.set(day, null);
+          addCaused(found, day, cause);
+        }
+      return found;
     },
-    handOn: (rollup, touched) =>
-      handsOnObjects(rollup) ? [...touched] : touched.filter(([day]) => !all.has(day)),
+    handOn(rollup, touched) {
+      if (handsOnObjects(rollup)) return [...touched];
+      const [known, others] = [
+        touched.filter(([day]) => all.has(day)),
+        touched.filter(([day]) => !all.has(day)),
+      ];
+      handed.set(rollup.name, [...known, ...others.slice(0, HANDED_ON_MAX)]);
+      return others.slice(HANDED_ON_MAX);
+    },
   });
   return { ...rebuilt, objects: objects.size };
+}
+
+/** Those of the days, those that marks of the days reach, and what is known of them. */
+async function objectsOfRange(
+  tx: Tx,
+  { objectsSql, daysSql, followsDays = [], changesWith }: Rollup,
+  target: RollupTarget,
+  { days, marks }: { days: readonly string[]; marks: readonly Mark[] },
+): Promise<Caused> {
+  const named = await objectsOf(tx, objectsSql, target, days);
+  const objects: Caused = new Map(named.map((one) => [one, REBUILT]));
+  const { rows } = await tx.query<{ object: string; cause: Cause | null }>(
+    `select distinct object, cause from ops.marks
+     where brand_id = $1 and retailer_id is not distinct from $2 and subject = any ($3) and object = any ($4)`,
+    [target.brandId, target.retailerId, changesWith, named],
+  );
+  for (const { object } of rows) objects.set(object, null);
+  for (const { object, cause } of rows) addCaused(objects, object, cause);
+  const followed = marks.filter(({ subject }) => followsDays.includes(subject));
+  for (const [cause, some] of Map.groupBy(followed, ({ cause = null }) => cause)) {
+    const reached = some.flatMap(({ day }) => day ?? []);
+    for (const one of await objectsOf(tx, daysSql, target, reached)) addCaused(objects, one, cause);
+  }
+  return objects;
 }
 
 /** The objects that a statement selects for days. */

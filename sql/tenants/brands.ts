@@ -8,6 +8,7 @@ import { markAllDays, type Owner } from '../dirty/marks.ts';
 import { markEvents } from '../events/marks.ts';
 import { markRatedOfBrand } from '../fx/days.ts';
 import type { Table } from '../load/table.ts';
+import { moveFinalDays } from '../restatements/final_days.ts';
 import type { Rollup } from '../rollups/rollup.ts';
 import { recordAction } from './audit.ts';
 import { NameNotFound, named, taking } from './names.ts';
@@ -94,6 +95,7 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
     before.id,
     timeZone,
   ]);
+  await moveFinalDays(tx, before.id, timeZone);
   await markLinks(tx, before.id, { cause: 'changed_definition' }); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];
   await markEvents(tx, before.id, zones);

@@ -2,6 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import { markAllDays } from '../dirty/marks.ts';
 import type { Table } from '../load/table.ts';
+import { tellNextOwner } from '../restatements/final_days.ts';
 import { recordAction } from './audit.ts';
 import { lockForChange, type Which } from './connections.ts';
 import { keepRetailer } from './removing.ts';
@@ -20,6 +21,7 @@ export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number
     connectionId,
     retailerId,
   ]);
+  await tellNextOwner(tx, brandId, from, retailerId);
   const alsoRetailers = from === null ? [] : [from];
   const moved = { brandId, connectionId, alsoRetailers, timeZones: [before.time_zone], tables, now };
   const days = await markAllDays(tx, { ...moved, cause: 'mapping' });

@@ -1,5 +1,6 @@
 /** What is logged of days that were final, and why it says they changed: by hand. */
 import { expect, test } from 'vitest';
+import { findStream } from '#connectors/providers.ts';
 import { orderTables } from '#connectors/shopify/streams/order_tables.ts';
 import { storeSpend } from '#sql/campaigns/spend.ts';
 import { claimMarks } from '#sql/dirty/claim.ts';
@@ -9,10 +10,11 @@ import { runMarked } from '#sql/rollups/run.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { moveConnection } from '#sql/tenants/move_connection.ts';
 import { rollup } from '#tasks/rollup.ts';
+import { storePage } from '#tasks/store_page.ts';
 import { aClick, aSeller } from '../support/campaigns.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { readToNow, restatementsOf } from '../support/restatements.ts';
-import { aRetailer, aShop, type Shop } from '../support/rows/factory.ts';
+import { aConnection, aRetailer, aShop, type Shop, testSealer } from '../support/rows/factory.ts';
 import { anOrder, loadOrders, type RawOrder } from '../support/rows/raw_orders.ts';
 import { placeOf, roll, rollBrand, rollDirty } from '../support/rows/rolled.ts';
 import { runTask } from '../support/run.ts';
@@ -164,7 +166,9 @@ test('rates, another owner, another zone: who or what changed it is said, and go
       new: '0',
       cause: 'mapping',
     },
-  ]); // the other one had no figures before, so it was told none
+    // The other one is told what this one was: nothing is lost.
+    expect.objectContaining({ day: on, old: '0', new: '10', cause: 'mapping' }),
+  ]);
 
   await db.query('delete from ops.restatements where brand_id = $1', [shop.brand.id]);
   await db.transaction((tx) => changeTimeZone(tx, 'UTC', { ...which, tables }));
@@ -175,6 +179,49 @@ test('rates, another owner, another zone: who or what changed it is said, and go
   expect(zoned).toContainEqual(
     expect.objectContaining({ day: on, column_name: 'gross_sales', old: '10', new: '0' }),
   );
+  // Also on the day before the first one: another zone loses nothing.
+  expect(zoned).toContainEqual(
+    expect.objectContaining({ day: DAY, column_name: 'gross_sales', old: '0', new: '10' }),
+  );
+});
+
+test('of one day each row says its own cause, of a rebuilt range each figure what came; a first load comes with its connection', async () => {
+  await using db = await freshDb();
+  const order = { ...first, customer: '7', country: 'FR' };
+  const shop = await aFinalShop(db, order);
+  const range = { brandId: shop.brand.id, retailerId: shop.retailer.id, from: DAY, to: DAY };
+  const refunded = later({ ...order, sales: [...first.sales, back] });
+  await roll(shop, { orders: [refunded, anOrder({ ...first, id: '2', country: 'GB' })] });
+  const byCountry = await db.rows(
+    `select distinct key ->> 'country' as country, cause from bi.restatements where figure = 'daily_country_sales' order by 1`,
+  );
+  expect(byCountry).toEqual([
+    { country: 'FR', cause: 'late_refund' },
+    { country: 'GB', cause: 'late_order' },
+  ]);
+
+  await db.query('delete from ops.restatements');
+  await db.transaction((tx) => loadOrders(tx, placeOf(shop), [anOrder({ ...order, id: '3' })]));
+  await runTask(rollup, range, db);
+  await rollDirty(shop);
+  const causes = 'select distinct cause from bi.restatements where figure = $1';
+  for (const figure of ['daily_sales', 'customer_cohorts'])
+    expect(await db.column(causes, [figure]), figure).toEqual(['late_order']);
+
+  await db.query('delete from ops.restatements');
+  const { id: connectionId } = await aConnection(db, { ...range, name: 'second' });
+  const { brandId } = range;
+  await db.transaction((tx) => {
+    const storing = {
+      ...{ stream: findStream('shopify.orders'), now: new Date() },
+      ...{ distrustsDigests: false, sealer: testSealer },
+    };
+    const items = [anOrder({ ...order, id: '4' })];
+    return storePage(tx, { brandId, connectionId }, storing, { phase: 'first_load', items, rejected: [] });
+  });
+  await rollDirty(shop);
+  for (const figure of ['daily_sales', 'daily_country_sales', 'customer_cohorts'])
+    expect(await db.column(causes, [figure]), figure).toEqual(['mapping']);
 });
 
 test('a click and spend that come late change what campaigns were told', async () => {
