@@ -59,19 +59,26 @@ declare
   v_zone text;
 begin
   select b.time_zone into v_zone from app.brands b where b.id = p_brand and b.removing_at is null;
-  if not exists (
-    select from ops.owners_fed(p_brand) o
-    left join ops.final_days d on d.brand_id = p_brand and d.retailer_id is not distinct from o.retailer_id and d.figures = o.figures
-    where d.final_to is null or d.final_to < (now() at time zone v_zone)::date - 1) then
+  if v_zone is null or not exists (
+    select o.figures, o.retailer_id from ops.owners_fed(p_brand) o
+    except
+    select d.figures, d.retailer_id from ops.final_days d
+    where d.brand_id = p_brand and d.final_to >= (now() at time zone v_zone)::date - 1) then
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('final days ' || p_brand, 0));
   select b.time_zone into v_zone from app.brands b where b.id = p_brand;
-  with known as materialized (
-    select r.figures, max(d.final_to) as final_to
-    from (select distinct figures from ops.rollups) r
-    left join ops.final_days d on d.brand_id = p_brand and d.figures = r.figures
-    group by r.figures
+  with owners as materialized (
+    select o.figures, o.retailer_id, min(o.final_from) as final_from, max(o.final_to) as final_to
+    from (
+      select f.figures, f.retailer_id, true as is_fed, null::date as final_from, null::date as final_to from ops.owners_fed(p_brand) f
+      union all
+      select d.figures, d.retailer_id, false, d.final_from, d.final_to from ops.final_days d where d.brand_id = p_brand
+    ) o
+    group by o.figures, o.retailer_id
+    having bool_or(o.is_fed)
+  ), known as materialized (
+    select o.figures, max(o.final_to) as final_to from owners o group by o.figures
   ), days as materialized (
     select c.source as figures, c.day, c.state, c.as_of from bi.completeness c
     where c.brand_id = p_brand and c.day >= (select min(coalesce(k.final_to, '-infinity')) from known k)
@@ -81,23 +88,21 @@ begin
     join days d on d.figures = k.figures and d.day >= coalesce(k.final_to, (d.as_of at time zone v_zone)::date - 31)
     group by k.figures
     having min(d.day) filter (where d.state <> 'final') > min(d.day)
+  ), told as materialized (
+    select j.figures, j.final_to,
+           exists (
+             select from ops.marks m
+             where m.brand_id = p_brand and m.day <= j.final_to
+               and m.subject = any (array(select unnest(r.changes_with) from ops.rollups r where r.figures = j.figures))) as waits,
+           (select min(ops.first_day(s, p_brand, v_zone)) from ops.streams s where j.figures = any (s.feeds)) as begins_on
+    from judged j
   )
   insert into ops.final_days as d (brand_id, retailer_id, figures, final_from, final_to, told_at)
   select p_brand, o.retailer_id, o.figures,
-         case when w.waits then k.final_from else least(k.final_from, g.begins_on, j.final_to) end, j.final_to, p_now
-  from judged j
-  cross join lateral (
-    select exists (
-      select from ops.marks m
-      where m.brand_id = p_brand and m.day <= j.final_to
-        and m.subject = any (array(select unnest(r.changes_with) from ops.rollups r where r.figures = j.figures))) as waits
-  ) w
-  cross join lateral (
-    select min(ops.first_day(s, p_brand, v_zone)) as begins_on from ops.streams s where j.figures = any (s.feeds)
-  ) g
-  join ops.owners_fed(p_brand) o on o.figures = j.figures
-  left join ops.final_days k on k.brand_id = p_brand and k.retailer_id is not distinct from o.retailer_id and k.figures = o.figures
-  where k.brand_id is not null or not w.waits
+         case when t.waits then o.final_from else least(o.final_from, t.begins_on, t.final_to) end, t.final_to, p_now
+  from told t
+  join owners o on o.figures = t.figures
+  where o.final_from is not null or not t.waits
   order by o.figures, o.retailer_id
   on conflict (brand_id, retailer_id, figures) do update
   set final_from = excluded.final_from, final_to = greatest(d.final_to, excluded.final_to), told_at = excluded.told_at
