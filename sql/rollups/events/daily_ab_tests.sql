@@ -9,26 +9,29 @@ with exposed as materialized (
     order by happened_at
   ) e
   where e.kind = 'exposure'
+), visitors as (
+  select e.day, e.experiment, f.variant, e.visitor, f.happened_at, v.is_mixed, v.has_converted
+  from exposed e
+  cross join lateral (
+    select x.happened_at, x.variant from raw.events x
+    where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
+    order by x.happened_at, x.id limit 1
+  ) f
+  cross join lateral (
+    select exists (
+             select from raw.events x
+             where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
+               and x.variant <> f.variant
+           ) as is_mixed,
+           exists (
+             select from raw.events x
+             where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'ab_conversion'
+               and x.happened_at >= f.happened_at
+           ) as has_converted
+  ) v
+  where f.happened_at >= e.starts_at
 )
-select e.day, e.experiment, f.variant, count(*) filter (where not v.is_mixed) as exposed,
-       count(*) filter (where not v.is_mixed and v.has_converted) as converted, count(*) filter (where v.is_mixed) as mixed
-from exposed e
-cross join lateral (
-  select x.happened_at, x.variant from raw.events x
-  where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
-  order by x.happened_at, x.id limit 1
-) f
-cross join lateral (
-  select exists (
-           select from raw.events x
-           where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
-             and x.variant <> f.variant
-         ) as is_mixed,
-         exists (
-           select from raw.events x
-           where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'ab_conversion'
-             and x.happened_at >= f.happened_at
-         ) as has_converted
-) v
-where f.happened_at >= e.starts_at
-group by e.day, e.experiment, f.variant
+select day, experiment, variant, count(*) filter (where not is_mixed) as exposed,
+       count(*) filter (where not is_mixed and has_converted) as converted, count(*) filter (where is_mixed) as mixed
+from visitors
+group by day, experiment, variant

@@ -1,3 +1,4 @@
+import { one } from '../../explain/explanation.ts';
 import { defineRollup } from '../define.ts';
 
 /** Of the brand: a visitor of an experiment may come by way of several retailers. */
@@ -10,4 +11,20 @@ export const dailyAbTests = defineRollup(import.meta.url, {
   measures: ['exposed', 'converted', 'mixed'],
   changesWith: ['exposures'],
   keptFrom: 'events_from',
+  explains: {
+    parts: [
+      {
+        is: 'visitor',
+        from: 'visitors',
+        id: 'visitor',
+        at: 'happened_at',
+        connection: 'null',
+        adds: {
+          exposed: one('not is_mixed'),
+          converted: one('not is_mixed and has_converted'),
+          mixed: one('is_mixed'),
+        },
+      },
+    ],
+  },
 });
