@@ -21,6 +21,9 @@ export function sumsOf({ explains, measures }: Explained): string[] {
   );
 }
 
+/** Says whether a part makes the column unknown. No column of a table is called so. */
+const flag = (column: string) => `"${column}?"`;
+
 /**
  * The steps of a query, which end with the last line that is `)`; its last select follows. Each can be read by name.
  */
@@ -40,7 +43,7 @@ export function cellsStatement(rollup: Explained): string {
   const sums = sumsOf(rollup);
   return `${partsQuery(rollup)}, summed as (
   select true as has_parts, ${key}, count(*)::int as parts,
-         ${sums.map((column) => `sum(${column}) as ${column}, bool_or(unknown_${column}) as unknown_${column}`)}
+         ${sums.map((column) => `sum(${column}) as ${column}, bool_or(${flag(column)}) as ${flag(column)}`)}
   from parts group by ${key}
 ), cells as (
   select true as is_stored, * from (${storedCells(rollup)}) s
@@ -70,11 +73,11 @@ function comparison({ settles = {}, within = {} }: Explanation, column: string):
     : `c.${column} <> ${settled}`;
   // A figure that nothing adds to may be 0, or null where 0 would say too much.
   return `jsonb_build_object('column', '${column}',
-    'parts', case when not coalesce(s.unknown_${column}, false) then trim_scale(${settled}::numeric)::text end,
+    'parts', case when not coalesce(s.${flag(column)}, false) then trim_scale(${settled}::numeric)::text end,
     'cell', trim_scale(c.${column}::numeric)::text,
     'agrees', case
-      when c.is_stored is null then not coalesce(s.unknown_${column}, false) and ${settled} = 0
-      when s.unknown_${column} then c.${column} is null
+      when c.is_stored is null then not coalesce(s.${flag(column)}, false) and ${settled} = 0
+      when s.${flag(column)} then c.${column} is null
       when s.${column} is null then coalesce(c.${column}, 0) = 0
       else not coalesce(${differs}, true) end)`;
 }
@@ -89,11 +92,11 @@ export function partsStatement(rollup: Explained, column?: string): string {
   const size = `greatest(${added.map((one) => `abs(${one})`)}, 0)`;
   const adds = (of: (sum: string) => string) =>
     `jsonb_strip_nulls(jsonb_build_object(${sums.map((one) => `'${one}', ${of(one)}`)}))`;
-  const unknown = `array_remove(array[${sums.map((one) => `case when unknown_${one} then '${one}' end`)}]::text[], null)`;
+  const unknown = `array_remove(array[${sums.map((one) => `case when ${flag(one)} then '${one}' end`)}]::text[], null)`;
   return `${partsQuery(rollup)}, chosen as (
   select *, ${unknown} as unknown_columns, row_number() over (order by ${size} desc, part, at, source_id, id) as place
   from parts
-  where ${ofKey(keyOf(rollup))} and (${added.map((one) => `${one} is not null or unknown_${one}`).join(' or ')})
+  where ${ofKey(keyOf(rollup))} and (${added.map((one) => `${one} is not null or ${flag(one)}`).join(' or ')})
 )
 select * from (
   select place, part, source_id as connection_id, id, at, kind, object_id, tells, ${adds((one) => `trim_scale(${one})::text`)} as adds,
@@ -123,11 +126,11 @@ function partsQuery(rollup: Explained): string {
   with ${stepsOf({ name, fresh })}${whole}
   select ${key}, part, source_id, id, kind, object_id, min(at) as at, (array_agg(tells order by tells desc))[1] as tells,
          (array_agg(next order by next))[1] as next,
-         ${sums.map((column) => `sum(${column}) as ${column}, bool_or(unknown_${column}) as unknown_${column}`)}
+         ${sums.map((column) => `sum(${column}) as ${column}, bool_or(${flag(column)}) as ${flag(column)}`)}
   from (
 ${explains.parts.map((part) => partQuery(part, key, sums)).join('\n    union all\n')}
   ) p
-  where num_nonnulls(${sums}) > 0 or (${sums.map((column) => `unknown_${column}`).join(' or ')})
+  where num_nonnulls(${sums}) > 0 or (${sums.map((column) => `${flag(column)}`).join(' or ')})
   group by ${key}, part, source_id, id, kind, object_id
 )`;
 }
@@ -152,6 +155,6 @@ function partQuery(part: Part, key: readonly string[], sums: readonly string[]):
            ${object ? `(${object.id ?? id})::text` : 'null'} as object_id, (${at})::timestamptz as at,
            ${Object.keys(tells).length > 0 ? objectOf(tells) : 'null::jsonb'} as tells,
            ${next ? `jsonb_build_object('explain', '${next.explain}', 'key', ${objectOf(next.key ?? {})})` : 'null::jsonb'} as next,
-           ${sums.map((column) => `(${adds[column] ?? 'null'})::numeric as ${column}, coalesce(${unknown[column] ?? 'false'}, false) as unknown_${column}`).join(',\n           ')}
+           ${sums.map((column) => `(${adds[column] ?? 'null'})::numeric as ${column}, coalesce(${unknown[column] ?? 'false'}, false) as ${flag(column)}`).join(',\n           ')}
     from ${from}`;
 }
