@@ -18,6 +18,7 @@ import { benchQueue } from './queue.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
 import { benchScheduler } from './scheduler.ts';
+import { benchSnapshots } from './snapshots/create.ts';
 import { benchSoak } from './soak.ts';
 import { benchStripe } from './stripe.ts';
 import { benchStripeSync } from './stripe_sync.ts';
@@ -38,6 +39,7 @@ const benches: readonly Bench[] = [
   { name: 'night', limitMs: 30 * MINUTE_MS, run: benchNight },
   { name: 'dashboards', limitMs: 30 * MINUTE_MS, run: benchDashboards },
   { name: 'forecast', limitMs: 10 * MINUTE_MS, run: benchForecast },
+  { name: 'snapshots', limitMs: 15 * MINUTE_MS, run: benchSnapshots },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },

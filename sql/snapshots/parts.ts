@@ -32,8 +32,8 @@ type Group = Part & { value: string };
 export async function readParts(tx: Tx, table: SnapshotTable, brandId: string): Promise<Parts> {
   const by = groupOf(table);
   const { rows: groups } = await tx.query<Group>(`
-    select part::text as value, count(*) as rows, sum(row_hash)::text as "rowHash"
-    from (select ${by} as part, hashtextextended(${lineOf(table)} collate "C", 0) as row_hash
+    select ${table.datedBy === null ? 'part' : 'part::date'}::text as value, count(*) as rows, sum(row_hash)::text as "rowHash"
+    from (select ${by} as part, ${rowHashOf(table)} as row_hash
           from ${table.name} where ${isOf(table, brandId)}) r
     group by part order by part`);
   const total = groups.reduce((sum, { rows }) => sum + rows, 0);
@@ -50,20 +50,37 @@ function whole(table: SnapshotTable, brandId: string, groups: readonly Group[]):
 }
 
 function months(table: SnapshotTable, brandId: string, groups: readonly Group[]): Parts {
-  const by = groupOf(table);
-  const named = groups.map(({ value, ...group }) => ({ ...group, part: value.replace(/-01$/, '') }));
-  const values = new Map(named.map(({ part }, at) => [part, groups[at]?.value ?? '']));
+  const found = Map.groupBy(groups, ({ value }) => value.replace(DAY_OF_MONTH, ''));
+  const parts = [...found].map(([part, some]) => ({ ...summed(some), part }));
   return {
-    parts: named,
+    parts,
     copyStatement: (some) =>
       copyOf(table, brandId, {
-        order: by,
+        order: monthOf(table),
         only:
-          some.length < named.length
-            ? `${by} = any ('{${some.map(({ part }) => values.get(part))}}')`
-            : 'true',
+          some.length < parts.length ? `(${some.map(({ part }) => isIn(table, part)).join(' or ')})` : 'true',
       }),
   };
+}
+
+/** Of a day as PostgreSQL writes it. Days before our era, and those without end, are parts too. */
+const DAY_OF_MONTH = /-\d\d(?= BC$|$)/;
+const MONTH = /^(\d{4})-(\d\d)$/;
+
+function monthOf({ datedBy }: SnapshotTable): string {
+  return `date_trunc('month', ${datedBy}::timestamptz)::date`;
+}
+
+/** Mostly by comparing, because to find the month of an instant takes longer than to read the row. */
+function isIn(table: SnapshotTable, month: string): string {
+  const [, year = '', number = ''] = MONTH.exec(month) ?? [];
+  if (year === '') return `${monthOf(table)} = '${month.replace(/(^[^ ]*\d)( BC)?$/, '$1-01$2')}'`;
+  const next = number === '12' ? `${pad(Number(year) + 1, 4)}-01` : `${year}-${pad(Number(number) + 1, 2)}`;
+  return `${table.datedBy} >= '${month}-01' and ${table.datedBy} < '${next}-01'`;
+}
+
+function pad(number: number, digits: number): string {
+  return String(number).padStart(digits, '0');
 }
 
 function buckets(table: SnapshotTable, brandId: string, groups: readonly Group[], total: number): Parts {
@@ -76,7 +93,7 @@ function buckets(table: SnapshotTable, brandId: string, groups: readonly Group[]
     .sort(([a], [b]) => a - b)
     .map(([bucket, some]) => ({
       ...summed(some),
-      part: `${String(bucket).padStart(3, '0')}-of-${String(count).padStart(3, '0')}`,
+      part: `${pad(bucket, 3)}-of-${pad(count, 3)}`,
     }));
   return {
     parts,
@@ -98,15 +115,16 @@ function summed(groups: readonly Group[]): Omit<Part, 'part'> {
   };
 }
 
-/** Days are those of UTC, which the session is set to. */
+/** Days are those of UTC, which the session is set to. Rows are counted by day: months are made of days without a clock. */
 function groupOf({ datedBy, key, columns }: SnapshotTable): string {
-  if (datedBy !== null) return `date_trunc('month', ${datedBy}::timestamptz)::date`;
+  if (datedBy !== null) return `date_bin('1 day', ${datedBy}::timestamptz, '2000-01-01')`;
   const named = (key.length > 0 ? key : columns).map(({ name }) => name);
-  return `(hashtextextended(row(${named})::text collate "C", 0) & ${BUCKETS_MAX - 1})::int`;
+  return `(hash_record_extended(row(${named}), 0) & ${BUCKETS_MAX - 1})::int`;
 }
 
-export function lineOf({ columns }: SnapshotTable): string {
-  return `row(${columns.map(({ name }) => name)})::text`;
+/** Numbers are hashed by their value, as they are compared everywhere: 1.5 and 1.50 are equal. */
+export function rowHashOf({ columns }: SnapshotTable): string {
+  return `hash_record_extended(row(${columns.map(({ name }) => name)}), 0)`;
 }
 
 export function isOf({ of }: SnapshotTable, brandId: string): string {
@@ -121,7 +139,8 @@ function copyOf(
 ): string {
   const { name, columns, key } = table;
   const byKey = key.map((column) => (column.isText ? `${column.name} collate "C"` : column.name));
-  const last = byKey.length > 0 ? byKey : [`${lineOf(table)} collate "C"`];
+  const all = `row(${columns.map((column) => column.name)})::text collate "C"`;
+  const last = byKey.length > 0 ? byKey : [all];
   return `copy (
     select ${columns.map((column) => column.name).join(', ')} from ${name}
     where ${isOf(table, brandId)} and ${only}

@@ -4,7 +4,7 @@
  */
 import type { Db, Tx } from '../db/pool.ts';
 import { readAlike } from './moment.ts';
-import { lineOf } from './parts.ts';
+import { rowHashOf } from './parts.ts';
 import type { SnapshotTable } from './tables.ts';
 
 export type Scratch = {
@@ -85,7 +85,7 @@ export async function sumOf(
   table: SnapshotTable,
 ): Promise<{ rows: number; rowHash: string }> {
   const { rows } = await tx.query<{ rows: number; rowHash: string }>(`
-    select count(*) as rows, coalesce(sum(hashtextextended(${lineOf(table)} collate "C", 0)), 0)::text as "rowHash"
+    select count(*) as rows, coalesce(sum(${rowHashOf(table)}), 0)::text as "rowHash"
     from ${scratchName(scratch, table.name)}`);
   return rows[0] ?? { rows: 0, rowHash: '0' };
 }

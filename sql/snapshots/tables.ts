@@ -15,6 +15,8 @@ export type SnapshotTable = {
   key: { name: string; isText: boolean }[];
   /** A `date` or `timestamptz` that each row has: the rows of a month are a part. */
   datedBy: string | null;
+  /** Of all brands together: the largest are read first. */
+  bytes: number;
   /** Which rows are the brand's; `$1` is not used, because COPY takes no values. */
   of: 'brand_id' | 'id' | 'everybody';
 };
@@ -62,7 +64,7 @@ const TABLES = `
           join pg_attribute a on a.attrelid = t.oid and a.attname = d.name and a.attnotnull
             and a.atttypid = any (array['date', 'timestamptz']::regtype[])
           order by d.place limit 1) as "datedBy",
-         coalesce(w.of, 'brand_id') as of
+         pg_table_size(t.oid) as bytes, coalesce(w.of, 'brand_id') as of
   from pg_class t join pg_namespace n on n.oid = t.relnamespace
   left join jsonb_each_text($3::jsonb) as w (name, of) on to_regclass(w.name) = t.oid
   where t.relkind in ('r', 'p') and not t.relispartition and n.nspname = any ($1)

@@ -143,7 +143,7 @@ async function writeTables(tables: readonly SnapshotTable[], options: Writing): 
   };
   let [bytes, done] = [0, 0];
   let first: unknown;
-  const waiting = [...tables];
+  const waiting = tables.toSorted((a, b) => b.bytes - a.bytes);
   const read = () =>
     within(reading, { exported, limitSeconds }, async (tx) => {
       try {
