@@ -15,7 +15,7 @@ export type Scratch = {
 
 const LIVE_NAME = /^[a-z]+\.[a-z0-9_]+$/;
 
-/** `raw.shopify_sales` is `raw_shopify_sales` there. */
+/** `agg.daily_sales` is `agg_daily_sales` there. */
 export function scratchName({ schema }: Scratch, live: string): string {
   if (!LIVE_NAME.test(live)) throw new TypeError(`${live} is no name of a table of ours`);
   return `${schema}.${live.replace('.', '_')}`;
