@@ -143,7 +143,7 @@ comment on column bi.retailer_rankings.retailer is 'short name of the retailer, 
 comment on column bi.retailer_rankings.period is 'day, week (from Monday, ISO 8601) or month';
 comment on column bi.retailer_rankings.period_start is 'first day of the period, in the brand''s time zone';
 comment on column bi.retailer_rankings.period_end is 'last day of the period';
-comment on column bi.retailer_rankings.is_complete is 'whether the brand has sales of a later day than the period; without, it counts as under way';
+comment on column bi.retailer_rankings.is_complete is 'whether the brand has sales of a later day than the period, which has come; without, it counts as under way';
 comment on column bi.retailer_rankings.net_sales is 'net sales in the reporting currency: the sum of net_sales_reporting of bi.daily_sales; null if a rate is missing';
 comment on column bi.retailer_rankings.previous_net_sales is 'net sales of the period before: of all of it, or while this one is under way of as many days as it has up to the last one on which the brand sold anything';
 comment on column bi.retailer_rankings.growth is '(net_sales - previous_net_sales) / previous_net_sales * 100, 2 decimal places; null unless the period before has net sales above zero';

@@ -153,7 +153,9 @@ select b.id as brand_id, b.slug as brand, r.id as retailer_id, r.slug as retaile
 from app.brands b
 join app.retailers r on r.brand_id = b.id
 left join lateral (
-  select day as as_of from agg.daily_sales where brand_id = b.id and orders > 0 order by day desc limit 1
+  select day as as_of from agg.daily_sales
+  where brand_id = b.id and orders > 0 and day <= (now() at time zone b.time_zone)::date
+  order by day desc limit 1
 ) n on true
 cross join lateral (
   select connection_id, v.connection, variant_id, product_id, v.sku, p.title as product, v.title as variant,
@@ -214,7 +216,7 @@ comment on column bi.stock.is_low is 'whether available is at or below reorder_p
 comment on column bi.stock.days_of_stock is 'available / average units sold a day of the 28 days that end with as_of, 1 decimal place; 0 if nothing is available, null if nothing was sold';
 comment on column bi.stock.sell_through is 'units sold / (units sold + available) of the same 28 days, 4 decimal places; a negative available counts as 0; null if both are 0';
 comment on column bi.stock.units_sold is 'units sold on the 28 days that end with as_of; returns are not subtracted';
-comment on column bi.stock.as_of is 'last day on which the brand had orders; null if it never had';
+comment on column bi.stock.as_of is 'last day up to today on which the brand had orders; null if it never had';
 comment on column bi.stock.read_at is 'since when the shop has had available unchanged, as far as it was read';
 
 comment on view bi.daily_stock is 'Stock of each variant at the end of a day. A day on which it was neither read nor moved has no row: until last_day the row before holds. level = level_before + opening + ordered + returned + adjusted + unknown, in each row.';

@@ -119,6 +119,43 @@ test('a period is compared with the one before: whole ones whole, one under way 
   ]);
 });
 
+test('a sale that is dated in the future ends a period once its day has come', async () => {
+  await using db = await freshDb();
+  const board = await aBoard(db, ['a']);
+  for (const day of ['2026-10-20', '2026-11-01', '2026-11-03', '2062-05-05'])
+    await board.sell(day, 'a', '10');
+  const periods = () =>
+    db.rows(
+      `select period, day::text, is_complete, net_sales::text, previous_net_sales::text
+       from agg.retailer_rankings where brand_id = $1 order by period, day`,
+      [board.brandId],
+    );
+  const complete = () =>
+    db.column(
+      `select period || ' ' || day from agg.retailer_rankings where brand_id = $1 and is_complete
+       order by period, day`,
+      [board.brandId],
+    );
+  await board.rank({ now: new Date('2026-11-01T12:00:00Z') });
+  expect(await complete()).toEqual([
+    'day 2026-10-20',
+    'day 2026-10-21',
+    'month 2026-10-01',
+    'week 2026-10-19',
+  ]);
+
+  // Only the next sale is marked: what it finds is what a rebuild finds.
+  const now = new Date('2026-11-10T12:00:00Z');
+  await board.sell('2026-11-10', 'a', '10');
+  await board.rank({ of: ['2026-11-10'], now });
+  expect(await complete()).toEqual(expect.arrayContaining(['day 2026-11-01', 'day 2026-11-03']));
+  const marked = await periods();
+  expect(marked.length).toBeLessThan(40);
+  await db.query('delete from agg.retailer_rankings where brand_id = $1', [board.brandId]);
+  await board.rank({ now });
+  expect(marked).toEqual(await periods());
+});
+
 test('currencies are added in that of the brand, each day at its rate; without a rate nothing is guessed', async () => {
   await using db = await freshDb();
   const board = await aBoard(db, ['a', 'b', 'c'], 'JPY');

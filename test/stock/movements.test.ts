@@ -118,6 +118,7 @@ test('low stock, days of stock and sell-through', async () => {
     sold('3', '2026-03-30T00:00:00Z', '7', 7),
     sold('4', '2026-03-29T00:00:00Z', '8', 3),
     sold('5', '2026-03-29T00:00:00Z', '9', 3),
+    sold('6', '2062-01-01T00:00:00Z', '9', 3), // its clock is wrong
   ]);
   await db.query(
     `insert into app.reorder_points (brand_id, retailer_id, sku, quantity)

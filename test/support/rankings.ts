@@ -76,12 +76,10 @@ export async function aBoard(db: TestDb, slugs: readonly string[], reportingCurr
       );
       return String(id);
     },
-    /** Computes every day that anything was put on. */
-    rank: () =>
+    /** Computes the days, or every one that anything was put on. */
+    rank: ({ of = [...days].sort(), now = NOW }: { of?: readonly string[]; now?: Date } = {}) =>
       db.transaction((tx) =>
-        runRollups(tx, [retailerDays, retailerRankings], {
-          ...{ brandId, retailerId: null, days: [...days].sort(), now: NOW },
-        }),
+        runRollups(tx, [retailerDays, retailerRankings], { brandId, retailerId: null, days: of, now }),
       ),
     rows: (period: string, start: string, columns: string) =>
       db.rows<Record<string, unknown>>(

@@ -1,14 +1,22 @@
 -- One row per period and retailer. Sums of days first, each source reduced to its key before they are joined; then the
 -- ratios of these sums; then percentiles of the ratios, as they are rounded, so that a rank follows from the rows alone.
 with compared as materialized (
-  -- A period under way, after which the brand has sold nothing, is compared with as many days of the one before.
+  -- A period under way, after which the brand has sold nothing, is compared with as many days of the one before. A sale that
+  -- is dated after the day of the run ends nothing yet.
   select w.period, w.day, w.next_day, w.reporting_currency, b.day_before, coalesce(l.day >= w.next_day, false) as is_complete,
          case when l.day >= w.next_day then w.day
               else least(w.day, b.day_before + greatest(coalesce(l.day + 1 - w.day, 0), 0)) end as before_until
   from wanted w
   cross join lateral (select date_trunc(w.period, w.day - interval '1 day')::date as day_before) b
   left join (
-    select day from agg.retailer_days where brand_id = $1 and has_sales order by day desc limit 1
+    select d.day
+    from app.brands b
+    cross join lateral (
+      select day from agg.retailer_days
+      where brand_id = b.id and has_sales and day <= ($4::timestamptz at time zone b.time_zone)::date
+      order by day desc limit 1
+    ) d
+    where b.id = $1
   ) l on true
 ), days as (
   select c.period, c.day, d.retailer_id, d.day as of_day, d.is_now, d.net_sales, d.fx_cause, d.delivered, d.unique_opens,

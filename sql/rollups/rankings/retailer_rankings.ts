@@ -9,8 +9,9 @@ const live = (step: string) =>
 
 /**
  * A period is compared with the one before, so a day also reaches the next one. And one that is under way ends with a
- * later day on which the brand sells something: so a day reaches all periods from that of the last such day before it, or
- * from the first ranked one.
+ * later day on which the brand sells something, once that day has come: so a day reaches all periods from that of the last
+ * such day before it, or from the first ranked one. Those that were under way when they were ranked begin after the last
+ * complete day. What is dated after the day of the run ends nothing, and reaches no period but its own.
  */
 export const retailerRankings = defineRollup(import.meta.url, {
   name: 'retailer_rankings',
@@ -20,11 +21,20 @@ export const retailerRankings = defineRollup(import.meta.url, {
   grain: ['brand_id', 'period', 'day', 'retailer_id'],
   periods: {
     kinds: ['day', 'week', 'month'],
-    since: `coalesce(
-        (select d.day from agg.retailer_days d
-         where d.brand_id = $1 and d.has_sales and d.day < p.day order by d.day desc limit 1),
-        (select r.day from agg.retailer_rankings r
-         where r.brand_id = $1 and r.period = 'day' order by r.day limit 1))`,
+    since: `(
+        select least(
+          coalesce(
+            (select d.day from agg.retailer_days d
+             where d.brand_id = $1 and d.has_sales and d.day < p.day order by d.day desc limit 1), first.day),
+          coalesce(
+            (select r.day from agg.retailer_rankings r
+             where r.brand_id = $1 and r.period = 'day' and r.is_complete order by r.day desc limit 1), first.day))
+        from app.brands b
+        left join lateral (
+          select r.day from agg.retailer_rankings r
+          where r.brand_id = $1 and r.period = 'day' order by r.day limit 1
+        ) first on true
+        where b.id = $1 and p.day <= ($4::timestamptz at time zone b.time_zone)::date)`,
     ahead: 1,
   },
   measures: [
