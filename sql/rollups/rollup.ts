@@ -56,6 +56,8 @@ export type Rollup = {
    * reads.
    */
   changesWith: readonly Subject[];
+  /** Marks of these become marks that it follows only once others are computed: until then its days are not complete. */
+  waitsFor?: readonly Subject[];
   /**
    * Other rollups read its table: they run for the partitions with written or deleted rows, or for the days that
    * `<name>.touched.sql` selects from `stored`, the old rows, and `fresh`.

@@ -136,8 +136,8 @@ test('a mark keeps only those figures waiting whose rollups follow it, a change 
 test('the rows of ops.rollups say what the descriptors say, of figures that streams feed', async () => {
   await using db = await freshDb();
   const known = 'select rollup, changes_with, keeps_rates from ops.rollups order by rollup collate "C"';
-  const declared = rollups.map(({ name, changesWith, keepsRates = false }) => ({
-    ...{ rollup: name, changes_with: [...changesWith], keeps_rates: keepsRates },
+  const declared = rollups.map(({ name, changesWith, waitsFor = [], keepsRates = false }) => ({
+    ...{ rollup: name, changes_with: [...changesWith, ...waitsFor], keeps_rates: keepsRates },
   }));
   expect(await db.rows(known)).toEqual(declared.toSorted((a, b) => (a.rollup < b.rollup ? -1 : 1)));
   const made = await db.column('select distinct figures from ops.rollups order by 1');

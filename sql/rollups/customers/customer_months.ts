@@ -8,8 +8,8 @@ export const customerMonths = defineRollup(import.meta.url, {
   writes: 'agg.customer_months',
   grain: ['brand_id', 'retailer_id', 'connection_id', 'customer_id', 'month', 'currency'],
   measures: ['cohort_month', 'is_new', 'orders', 'net_sales'],
-  // Sales mark no customers before order_days is computed: until then the days of their marks are not complete.
-  changesWith: ['customers', 'sales'],
+  changesWith: ['customers'],
+  waitsFor: ['sales'],
   handsOn: 'query',
   explains: {
     parts: [
