@@ -50,7 +50,7 @@ export async function openEvents(tx: Tx, sealer: Sealer, brandId: string, now: D
     [brandId, now],
   );
   const { rows: retailers } = await tx.query<{ id: string; slug: string }>(
-    'select id, slug from app.retailers where brand_id = $1 order by slug',
+    'select id, slug from app.retailers where brand_id = $1 and removing_at is null order by slug',
     [brandId],
   );
   const [row] = rows;
@@ -150,16 +150,17 @@ const STAGE = `
   create temporary table if not exists staged_events (
     index integer, brand_id uuid, happened_at timestamptz, id text, kind text, retailer_id uuid, visitor text, experiment text,
     variant text, stage text, asset text, code text, country text, latitude numeric, longitude numeric, amount numeric,
-    currency text, properties jsonb) on commit drop;
+    currency text, properties jsonb, primary key (id, index)) on commit drop;
   truncate staged_events`;
 
 const WRITE = `
   with fresh as (
     insert into raw.event_ids (brand_id, id, happened_at)
-    select distinct on (id) brand_id, id, happened_at from staged_events order by id, index
-    on conflict do nothing returning id
+    select brand_id, id, happened_at from (select distinct on (id) * from staged_events order by id, index) s
+    order by id collate "C" on conflict do nothing returning id
   ), first as (
-    select distinct on (id) * from staged_events where id = any (array(select id from fresh)) order by id, index
+    select s.* from fresh f
+    cross join lateral (select * from staged_events where id >= f.id and id <= f.id order by id, index limit 1) s
   ), written as (
     insert into raw.events (${COLUMNS}) select ${COLUMNS} from first
   )

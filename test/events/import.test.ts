@@ -1,11 +1,13 @@
 /** `events import`: a file is stored whole or not at all, and every fault is named with its line. */
+import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { BATCH_MAX } from '#sql/events/store.ts';
+import { storeLines } from '../../bin/cli/events/store_lines.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aFile, anEvent, aSender, type Given, NOW, ndjson } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
-import { TEST_KEYS } from '../support/rows/factory.ts';
+import { TEST_KEYS, testSealer } from '../support/rows/factory.ts';
 
 const AT = ['--now', NOW.toISOString()];
 
@@ -177,4 +179,61 @@ test('an import that dies leaves nothing, and the next one stores all, in severa
   const stored = { stored: events.length, known: 1, conflicts: 0 };
   expect((await file.load('--brand', brand.slug)).json()).toMatchObject([stored]);
   expect(await db.column('select count(*) from raw.events')).toEqual([events.length]);
+});
+
+test('a file that breaks off while a batch is stored leaves nothing behind its transaction', async () => {
+  await using db = await freshDb();
+  const { brandId } = await aSender(db);
+  const broken = new Error('the disk is gone');
+  const undone = new Error('undone');
+  const other = db.transaction(async (tx) => {
+    // The copy of the batch waits for somebody else until the file is broken.
+    await tx.query("insert into raw.event_ids (brand_id, id, happened_at) values ($1, 'p0', now())", [
+      brandId,
+    ]);
+    const read = Promise.withResolvers<void>();
+    async function* pages() {
+      yield Array.from({ length: BATCH_MAX }, (_, n) => ({
+        line: n,
+        record: anEvent('scan', { id: `p${n}` }),
+      }));
+      await eventually(async () =>
+        expect(
+          await db.column(
+            `select wait_event_type from pg_stat_activity
+             where datname = current_database() and query like 'copy raw.event_ids%'`,
+          ),
+        ).toEqual(['Lock']),
+      );
+      read.resolve();
+      throw broken;
+    }
+    const importing = { sealer: testSealer, brandId, skipsInvalid: false, now: NOW };
+    const failed = db.transaction((inner) => storeLines(db, inner, importing, pages()));
+    failed.catch(() => {});
+    await read.promise;
+    throw Object.assign(undone, { failed });
+  });
+  const { failed } = (await other.catch((error: unknown) => error)) as { failed: Promise<unknown> };
+  await expect(failed).rejects.toBe(broken);
+  // Whoever still writes is through.
+  await db.transaction((tx) => tx.query('lock table raw.event_ids, raw.events in access exclusive mode'));
+  expect(
+    await db.column('select (select count(*) from raw.event_ids) + (select count(*) from raw.events)'),
+  ).toEqual([0]);
+});
+
+test.each(['csv', 'ndjson'])('bytes that are not UTF-8 are a fault of a file of %s', async (format) => {
+  await using db = await freshDb();
+  const { brand } = await aSender(db);
+  const [head, bad] = {
+    csv: ['kind,id,happened_at,code\n', 'scan,1,2026-06-01T12:00:00Z,'],
+    ndjson: ['\n', '{"id": "'],
+  }[format] as [string, string];
+  await using file = await aLoader(db, `events.${format}`, '');
+  await writeFile(file.path, Buffer.concat([Buffer.from(head + bad), Buffer.from([0xff, 0x0a])]));
+  expect(await file.load('--brand', brand.slug)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('it is not UTF-8 at or behind line 2'),
+  });
 });

@@ -17,8 +17,8 @@ const SECRET = 'a secret of the sender of these tests';
 const now = () => Math.floor(Date.now() / 1000);
 const happened = () => new Date().toISOString();
 
-function signed(body: string, { secret = SECRET, at = String(now()) } = {}) {
-  const signature = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
+function signed(body: string | Buffer<ArrayBuffer>, { secret = SECRET, at = String(now()) } = {}) {
+  const signature = createHmac('sha256', secret).update(`${at}.`).update(body).digest('hex');
   return { method: 'POST', body, headers: { 'nightshift-timestamp': at, 'nightshift-signature': signature } };
 }
 
@@ -30,7 +30,11 @@ test('events are stored once and computed, of two brands with the same ids each 
       addKey(tx, testSealer, { brandId, name: 'web', secret: `${SECRET} ${brandId}` }),
     );
   await using door = await aDoor(db);
-  const send = async ({ brand, brandId }: typeof one, body: string, secret = `${SECRET} ${brandId}`) => {
+  const send = async (
+    { brand, brandId }: typeof one,
+    body: string | Buffer<ArrayBuffer>,
+    secret = `${SECRET} ${brandId}`,
+  ) => {
     const answer = await fetch(`${door.url}/events/${brand.slug}`, signed(body, { secret }));
     return [answer.status, answer.status === 401 ? await answer.text() : await answer.json()];
   };
@@ -59,6 +63,10 @@ test('events are stored once and computed, of two brands with the same ids each 
   ]);
   expect(await send(one, '{"id"')).toEqual([422, { faults: ['line 1: is not JSON'], count: 1 }]);
   expect(await send(one, '[1')).toMatchObject([422, {}]);
+  expect(await send(one, Buffer.from([0x5b, 0xff, 0x5d]))).toMatchObject([
+    422,
+    { faults: ['the body is not UTF-8'] },
+  ]);
   expect(await db.column('select count(*) from raw.event_ids where brand_id = $1', [one.brandId])).toEqual([
     2,
   ]);

@@ -130,9 +130,16 @@ function isSigned(
 
 type Records = { where: string; record?: unknown; isBroken?: boolean }[];
 
+function textOf(body: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body).trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** A list, or a line for each; undefined if it is neither. */
-function recordsOf(body: Buffer): Records | undefined {
-  const text = body.toString('utf8').trim();
+function recordsOf(text: string): Records | undefined {
   if (!text.startsWith('['))
     return text
       .split('\n')
@@ -159,7 +166,9 @@ const refused = (faults: readonly string[]): Answer => ({
 });
 
 async function store({ db, sealer }: EventDoor, brandId: string, body: Buffer): Promise<Answer> {
-  const records = recordsOf(body);
+  const text = textOf(body);
+  if (text === undefined) return refused(['the body is not UTF-8']);
+  const records = recordsOf(text);
   if (records === undefined) return refused(['the body is neither a list in JSON nor one event a line']);
   if (records.length > EVENTS_MAX) return refused([`there are more than ${EVENTS_MAX} events`]);
   const faults: string[] = [];

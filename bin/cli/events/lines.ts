@@ -40,25 +40,33 @@ function isSystemError(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
 
-async function* jsonLines(input: Readable): AsyncGenerator<Line[]> {
+/** Its text, piece by piece; `lines`: how many were read before it. */
+async function* decoded(input: Readable, lines: () => number): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let [line, rest] = [0, ''];
-  const decoded = (chunk?: Uint8Array): string => {
+  const text = (chunk?: Uint8Array): string => {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined });
     } catch {
-      throw new Unreadable(`it is not UTF-8 at or behind line ${line + 1}`);
+      const [before = ''] = Buffer.from(chunk ?? [])
+        .toString()
+        .split('\ufffd', 1);
+      throw new Unreadable(`it is not UTF-8 at or behind line ${lines() + before.split('\n').length}`);
     }
   };
+  for await (const chunk of input) yield text(Buffer.from(chunk));
+  yield text();
+}
+
+async function* jsonLines(input: Readable): AsyncGenerator<Line[]> {
+  let [line, rest] = [0, ''];
   const read = (texts: readonly string[]): Line[] => texts.map((text) => jsonLine(text, ++line));
-  for await (const chunk of input) {
-    const texts = (rest + decoded(Buffer.from(chunk))).split('\n');
+  for await (const piece of decoded(input, () => line)) {
+    const texts = (rest + piece).split('\n');
     rest = texts.pop() ?? '';
     if (rest.length > LINE_CHARS_MAX)
       throw new Unreadable(`line ${line + texts.length + 1} is longer than ${LINE_CHARS_MAX} characters`);
     yield read(texts);
   }
-  rest += decoded();
   if (rest.trim() !== '') yield read([rest]);
 }
 
@@ -80,7 +88,11 @@ async function* csvLines(input: Readable): AsyncGenerator<Line[]> {
     ...{ bom: true, skip_empty_lines: true, trim: true, info: true },
     max_record_size: LINE_CHARS_MAX,
   });
-  pipeline(input, parser, () => {}); // who reads from the parser gets the error
+  pipeline(
+    decoded(input, () => parser.info.lines - 1),
+    parser,
+    () => {},
+  ); // who reads from the parser gets the error
   let header: readonly string[] | undefined;
   let lines: Line[] = [];
   for await (const { record, info } of parser as AsyncIterable<Parsed>) {

@@ -6,10 +6,11 @@ import type { Db, Tx } from '#sql/db/pool.ts';
 import { type Event, readEvent, saidOf } from '#sql/events/event.ts';
 import { BATCH_MAX, makeMonths, openEvents, type Storing, storeEvents } from '#sql/events/store.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import { NAMED_MAX } from '../shared/csv.ts';
+import { FileInvalid, NAMED_MAX } from '../shared/csv.ts';
 import type { Line } from './lines.ts';
 
 export const LINES_MAX = 5_000_000;
+const SPLIT_HINT = 'Split it, such as by split --lines=1000000 <file>, and import the parts.';
 /** The sender of standard input may be slow. */
 const IDLE = '10min';
 
@@ -69,18 +70,24 @@ export async function storeLines(
     under_way.catch(() => {}); // awaited with the next batch
   };
   let batch: Batch = { events: [], lines: [] };
-  for await (const page of pages) {
-    for (const line of page) {
-      const event = eventOf(line, storing, so, retailer);
-      if (event === undefined) continue;
-      batch.events.push(event);
-      batch.lines.push(line.line);
-      if (batch.events.length < BATCH_MAX) continue;
-      await flush(batch);
-      batch = { events: [], lines: [] };
-      onProgress?.(so);
+  try {
+    for await (const page of pages) {
+      for (const line of page) {
+        const event = eventOf(line, storing, so, retailer);
+        if (event === undefined) continue;
+        batch.events.push(event);
+        batch.lines.push(line.line);
+        if (batch.events.length < BATCH_MAX) continue;
+        await flush(batch);
+        batch = { events: [], lines: [] };
+        onProgress?.(so);
+      }
+      if (so.events > LINES_MAX)
+        throw new FileInvalid('The file', [`it has more than ${LINES_MAX} events`], SPLIT_HINT);
     }
-    if (so.events > LINES_MAX) throw new RangeError(`more than ${LINES_MAX} events`);
+  } catch (error) {
+    await under_way.catch(() => {}); // what it writes behind a rollback would stay
+    throw error;
   }
   await flush(batch);
   await under_way;
