@@ -16,6 +16,8 @@ export type Part = {
 /** Parts of a table in the order in which `copyStatement` gives them. */
 export type Parts = {
   parts: Part[];
+  /** Which rows are of some of them, as SQL. */
+  condition(some: readonly Part[]): string;
   /** The statement for some of them, which must be in that order. */
   copyStatement(some: readonly Part[]): string;
 };
@@ -45,6 +47,7 @@ function whole(table: SnapshotTable, brandId: string, groups: readonly Group[]):
   const statement = copyOf(table, brandId);
   return {
     parts: groups.length === 0 ? [] : [{ ...summed(groups), part: 'all' }],
+    condition: () => 'true',
     copyStatement: () => statement,
   };
 }
@@ -52,14 +55,13 @@ function whole(table: SnapshotTable, brandId: string, groups: readonly Group[]):
 function months(table: SnapshotTable, brandId: string, groups: readonly Group[]): Parts {
   const found = Map.groupBy(groups, ({ value }) => value.replace(DAY_OF_MONTH, ''));
   const parts = [...found].map(([part, some]) => ({ ...summed(some), part }));
+  const condition = (some: readonly Part[]) =>
+    some.length < parts.length
+      ? `(${['false', ...some.map(({ part }) => isIn(table, part))].join(' or ')})`
+      : 'true';
   return {
-    parts,
-    copyStatement: (some) =>
-      copyOf(table, brandId, {
-        order: monthOf(table),
-        only:
-          some.length < parts.length ? `(${some.map(({ part }) => isIn(table, part)).join(' or ')})` : 'true',
-      }),
+    ...{ parts, condition },
+    copyStatement: (some) => copyOf(table, brandId, { order: monthOf(table), only: condition(some) }),
   };
 }
 
@@ -95,16 +97,13 @@ function buckets(table: SnapshotTable, brandId: string, groups: readonly Group[]
       ...summed(some),
       part: `${pad(bucket, 3)}-of-${pad(count, 3)}`,
     }));
+  const condition = (some: readonly Part[]) =>
+    some.length < parts.length
+      ? `${by} = any ('{${some.map(({ part }) => Number.parseInt(part, 10))}}')`
+      : 'true';
   return {
-    parts,
-    copyStatement: (some) =>
-      copyOf(table, brandId, {
-        order: by,
-        only:
-          some.length < parts.length
-            ? `${by} = any ('{${some.map(({ part }) => Number.parseInt(part, 10))}}')`
-            : 'true',
-      }),
+    ...{ parts, condition },
+    copyStatement: (some) => copyOf(table, brandId, { order: by, only: condition(some) }),
   };
 }
 

@@ -40,7 +40,7 @@ const READS = [
     'privacy requests',
     'privacy show',
   ],
-  ...['mail list', 'mail show', 'snapshots list', 'snapshots show'],
+  ...['mail list', 'mail show', 'snapshots list', 'snapshots show', 'snapshots diff'],
   ...['campaigns list', 'campaigns show', 'restatements list', 'rankings list'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];

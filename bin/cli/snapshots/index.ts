@@ -1,5 +1,6 @@
 import type { Noun } from '../shared/noun.ts';
 import { addCreate } from './create.ts';
+import { addDiff } from './diff.ts';
 import { addList } from './list.ts';
 import { addRestore } from './restore.ts';
 import { addShow } from './show.ts';
@@ -8,6 +9,6 @@ import { addVerify } from './verify.ts';
 
 export const noun: Noun = (command, cli) => {
   command.description('snapshots: the data of a brand at one instant, in a store of encrypted files');
-  for (const add of [addCreate, addList, addShow, addVerify, addRestore, addSync, addRekey])
+  for (const add of [addCreate, addList, addShow, addVerify, addDiff, addRestore, addSync, addRekey])
     add(command, cli);
 };

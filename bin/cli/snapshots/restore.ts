@@ -1,38 +1,56 @@
 /** `snapshots restore` */
 import { type Command, Option } from 'commander';
+import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { restoreIntoSchema } from '#tasks/snapshots/restore/into_schema.ts';
 import { restoreRecorded } from '#tasks/snapshots/restore/recorded.ts';
 import { readWhole } from '#tasks/snapshots/verify.ts';
 import type { Cli } from '../shared/noun.ts';
-import { openSession } from '../shared/session.ts';
+import { openSession, type Session } from '../shared/session.ts';
 import { openSnapshots } from '../shared/snapshots.ts';
+import { UsageError } from '../ui/errors.ts';
 import { grouped } from '../ui/format.ts';
 import { startProgress } from '../ui/progress.ts';
+import { type LiveChoice, restoreLive } from './restore_live.ts';
 import { ofBrand } from './which.ts';
 
-type Options = { latest?: boolean; brand: string; into: 'schema' };
+type Options = { latest?: boolean; brand: string; into: 'schema' | 'live' } & LiveChoice;
 
 export function addRestore(command: Command, cli: Cli): void {
   command
     .command('restore')
-    .description('restore a snapshot of a brand: into a schema of its own, to look at')
+    .description('restore a snapshot of a brand: into a schema of its own, or in place of what is live')
     .argument('[id]', 'id of the snapshot, or the beginning of it')
     .option('--latest', 'the latest snapshot of the brand')
     .requiredOption('--brand <brand>', 'whose snapshot')
     .addOption(
-      new Option('--into <where>', 'schema: new tables beside the live ones')
-        .choices(['schema'])
+      new Option('--into <where>', 'schema: new tables beside the live ones; live: in their place')
+        .choices(['schema', 'live'])
         .makeOptionMandatory(),
     )
+    .option('--tables <names>', 'with live: only these, such as agg.daily_sales,raw.shopify_orders', words)
+    .option('--dry-run', 'with live: show what differs, and change nothing')
+    .option('--yes <brand>', 'with live: confirm by repeating the brand, for scripts')
     .action((id: string | undefined, options: Options) => restore(cli, id, options));
 }
 
 async function restore(cli: Cli, id: string | undefined, options: Options): Promise<void> {
   await using session = await openSession(cli);
+  const snapshot = await ofBrand(session, id, options);
+  if (options.into === 'live') return await restoreLive(cli, session, snapshot, options);
+  if (options.tables ?? options.dryRun ?? options.yes)
+    throw new UsageError(
+      'A schema is new, so there is nothing to choose or to confirm.',
+      'add --into live, or leave it out',
+    );
+  await restoreSchema(cli, session, snapshot);
+}
+
+const words = (text: string) => text.split(',');
+
+async function restoreSchema(cli: Cli, session: Session, snapshot: Snapshot): Promise<void> {
   const { db } = session;
   const { store, sealer, minutes } = await openSnapshots(cli, session);
-  const snapshot = await ofBrand(session, id, options);
   const { brandId, id: found, brand } = snapshot;
   const content = await readWhole({ store, sealer, snapshot });
   using progress = startProgress(cli.io.stderr);

@@ -1,0 +1,95 @@
+/** `snapshots restore --into live`: a report, a typed confirmation, a snapshot of the present, one transaction. */
+import { builtIn } from '#connectors/providers.ts';
+import type { Snapshot } from '#sql/snapshots/catalogue.ts';
+import { atRest, keepPresent } from '#tasks/snapshots/restore/before.ts';
+import { compareLive } from '#tasks/snapshots/restore/compare.ts';
+import { isRestored, restoreIntoLive } from '#tasks/snapshots/restore/into_live.ts';
+import { restoreRecorded } from '#tasks/snapshots/restore/recorded.ts';
+import { readWhole } from '#tasks/snapshots/verify.ts';
+import type { Cli } from '../shared/noun.ts';
+import type { Session } from '../shared/session.ts';
+import { openSnapshots } from '../shared/snapshots.ts';
+import { confirmName } from '../ui/confirm.ts';
+import { UsageError } from '../ui/errors.ts';
+import { count, grouped } from '../ui/format.ts';
+import { differenceRow, sayDifferences } from './diff.ts';
+
+export type LiveChoice = { tables?: string[]; dryRun?: boolean; yes?: string };
+
+export async function restoreLive(
+  cli: Cli,
+  session: Session,
+  snapshot: Snapshot,
+  { brand: slug, tables: only, dryRun = false, yes }: LiveChoice & { brand: string },
+): Promise<void> {
+  const { db } = session;
+  const { url, store, sealer, minutes } = await openSnapshots(cli, session);
+  const { brandId, id } = snapshot;
+  const limitSeconds = minutes * 60;
+  const content = await readWhole({ store, sealer, snapshot });
+  assertTables(
+    content.tables.map(({ name }) => name),
+    only,
+  );
+  const restoring = { db, store, sealer, brandId, content, limitSeconds };
+  const found = await compareLive({ ...restoring, isWanted: (name) => isRestored(name, only) });
+  if (!cli.out.json || dryRun) sayDifferences(cli, found);
+  if (found.length === 0) return cli.out.say(`Nothing differs from ${id}, so there is nothing to restore.`);
+  if (dryRun) return;
+  await confirmName(
+    cli.io,
+    `Rows of ${slug} become those of ${snapshot.createdAt.toISOString()}. Type ${slug} to restore them: `,
+    {
+      ...{ name: slug, given: yes },
+    },
+  );
+  const streams = (cli.io.providers ?? builtIn).streams;
+  const brand = { id: brandId, slug };
+  const { before, tables, rollups } = await restoreRecorded(db, snapshot, async () => {
+    await using _ = await atRest(db, brand, limitSeconds);
+    const signal = AbortSignal.timeout(limitSeconds * 1_000);
+    const kept = await keepPresent({ db, url, store, sealer, minutes, brand, scope: content.scope, signal });
+    const restored = await restoreIntoLive({
+      ...{ ...restoring, only, before: kept, now: new Date() },
+      tables: streams.flatMap((stream) => [...stream.tables]),
+      onceOnly: new Set(
+        streams.flatMap(({ deliver, tables: of }) =>
+          of.filter(({ keeps }) => deliver !== undefined || keeps !== undefined).map(({ name }) => name),
+        ),
+      ),
+    });
+    return { before: kept.id, ...restored };
+  });
+  const undo = `npx nightshift snapshots restore ${before} --brand ${slug} --into live`;
+  const sum = (of: 'deleted' | 'inserted') =>
+    Object.values(tables).reduce((total, one) => total + one[of], 0);
+  cli.out.record(
+    {
+      snapshot: id,
+      brand: slug,
+      into: 'live',
+      before,
+      undo,
+      tables,
+      rollups,
+      differences: found.map(differenceRow),
+    },
+    () => [
+      `${count(Object.keys(tables).length, 'table')} of ${slug} ${Object.keys(tables).length === 1 ? 'is' : 'are'} as of ${content.created_at}: ${grouped(sum('inserted'))} rows written, ${grouped(sum('deleted'))} deleted`,
+    ],
+  );
+  cli.out.say(`What was there before is snapshot ${before}. To undo this: ${undo}`);
+  if (rollups > 0)
+    cli.out.say(`Figures are computed again by ${count(rollups, 'job')}: npx nightshift jobs list`);
+  else cli.out.say('Figures stay as they were then, until rows change or rollup run computes them.');
+}
+
+function assertTables(known: readonly string[], only: readonly string[] | undefined): void {
+  const choice = known.filter((name) => /^(agg|raw)\./.test(name));
+  const wrong = only?.filter((name) => !choice.includes(name)) ?? [];
+  if (wrong.length > 0)
+    throw new UsageError(
+      `The snapshot has no table ${wrong.join(', ')} that is restored by itself.`,
+      `some of ${choice.join(', ')}`,
+    );
+}

@@ -1,0 +1,194 @@
+/**
+ * Makes the rows of a brand what they were in a snapshot, in one transaction: its figures, the rows of providers, and how far
+ * these were read. What people have entered (`app`), what was done (audit, runs, requests) and secrets stay as they are.
+ */
+import pg from 'pg';
+import type { Db, Tx } from '#sql/db/pool.ts';
+import { EVENT_IDS, EVENTS } from '#sql/events/marks.ts';
+import type { Table } from '#sql/load/table.ts';
+import { erasedSince } from '#sql/snapshots/erased_since.ts';
+import {
+  addMarksOf,
+  goneOwners,
+  type HeldBrand,
+  holdBrand,
+  MARKS,
+  markConnections,
+  markedOwners,
+  OWNERS,
+} from '#sql/snapshots/live.ts';
+import { readAlike } from '#sql/snapshots/moment.ts';
+import { type Part, readParts } from '#sql/snapshots/parts.ts';
+import { type Replaced, replaceRows } from '#sql/snapshots/replace.ts';
+import { dropScratch, makePassing } from '#sql/snapshots/scratch.ts';
+import { recordAction } from '#sql/tenants/audit.ts';
+import { enqueue } from '../../enqueue.ts';
+import { rollup } from '../../rollup.ts';
+import type { Manifest } from '../manifest.ts';
+import { type Comparing, compare, type TableDifference } from './compare.ts';
+import { fitting } from './fitting.ts';
+import { RestoreRefused, refuseErased } from './into_schema.ts';
+
+export type LiveOptions = Comparing & {
+  db: Pick<Db, 'transaction'>;
+  /** Only these tables of figures and of raw rows. */
+  only?: readonly string[] | undefined;
+  /** All tables of raw rows whose columns mark something. */
+  tables: readonly Table[];
+  /** Tables whose rows no provider gives a second time. */
+  onceOnly: ReadonlySet<string>;
+  /** The snapshot by which this is undone. */
+  before: Manifest;
+  now: Date;
+};
+
+export type RestoredLive = { tables: Record<string, Replaced>; rollups: number };
+
+const IS_ROWS = /^raw\./;
+const IS_FIGURES = /^agg\./;
+/** How far streams were read, and what is known of their records: it goes with the rows. */
+const STATE_OF_ROWS = ['ops.positions', 'ops.early_deletions', 'ops.rejected_rows', 'ops.completeness'];
+/** What was told of figures: it goes with all of them. */
+const STATE_OF_FIGURES = ['ops.days_carried', 'ops.figure_checks', 'ops.final_days', 'ops.restatements'];
+
+/** The tables that a restore replaces rows of. */
+export function isRestored(name: string, only?: readonly string[]): boolean {
+  if (IS_ROWS.test(name) || IS_FIGURES.test(name)) return only === undefined || only.includes(name);
+  if (STATE_OF_ROWS.includes(name)) return only === undefined || only.some((one) => IS_ROWS.test(one));
+  return only === undefined && STATE_OF_FIGURES.includes(name);
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+export async function restoreIntoLive(options: LiveOptions): Promise<RestoredLive> {
+  const { brand } = options.content;
+  return options.db
+    .transaction((tx) => restore(tx, options))
+    .catch((error) => {
+      if (!(error instanceof pg.DatabaseError) || error.code !== LOCK_NOT_AVAILABLE) throw error;
+      throw refuseBusy(brand, 'others change its rows');
+    });
+}
+
+async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
+  const { content, limitSeconds, brandId, only } = options;
+  await readAlike(tx, limitSeconds);
+  const brand = await holdBrand(tx, brandId);
+  await refuseUnfit(tx, options, brand);
+  const scratch = await makePassing(tx);
+  const wanted = (await fitting(tx, content)).filter(
+    ({ table: { name } }) => isRestored(name, only) || name === MARKS || OWNERS.includes(name),
+  );
+  const found = await compare(tx, scratch, wanted, options);
+  const differs = new Set(found.map(nameOf));
+  const gone = await goneOwners(
+    tx,
+    scratch,
+    OWNERS.filter((name) => differs.has(name)),
+  );
+  if (gone.length > 0)
+    throw new RestoreRefused(
+      `Since snapshot ${content.id} brand ${content.brand} has lost ${gone.join(', ')}, whose rows would be nobody's.`,
+      'Restore into a schema instead: --into schema',
+    );
+  const replaced = eventsFirst(found.filter((one) => isRestored(nameOf(one), only)));
+  // Where no row of a provider differs, nothing has to be read again.
+  const hasRows = replaced.some((one) => IS_ROWS.test(nameOf(one)));
+  const touched = replaced.filter((one) => hasRows || !STATE_OF_ROWS.includes(nameOf(one)));
+  refuseChanged(options, touched);
+  const tables = await replace(tx, { ...options, timeZone: brand?.timeZone ?? 'UTC' }, touched);
+  const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
+  await dropScratch(tx, scratch);
+  const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
+  await recordAction(tx, {
+    ...{ action: 'snapshots.restore', brandId, target: content.id },
+    details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
+  });
+  return { tables, rollups };
+}
+
+function refuseBusy(brand: string, why: string): RestoreRefused {
+  return new RestoreRefused(
+    `Brand ${brand} is at work: ${why}. Nothing was changed.`,
+    `See what runs, and try again once it has ended: npx nightshift jobs list --brand ${brand}`,
+    { brand },
+  );
+}
+
+async function refuseUnfit(tx: Tx, { content }: LiveOptions, brand: HeldBrand | undefined): Promise<void> {
+  const { brand: slug, brand_id, created_at } = content;
+  if (brand === undefined || brand.isGoing)
+    throw new RestoreRefused(
+      `Brand ${slug} is gone, or going.`,
+      'Restore into a schema instead: --into schema',
+    );
+  if (brand.running.length > 0) throw refuseBusy(slug, `${brand.running.join(', ')} runs`);
+  if (await erasedSince(tx, brand_id, new Date(created_at))) throw refuseErased(content);
+}
+
+/** Otherwise the snapshot of the present would not undo it. */
+function refuseChanged({ content, before, onceOnly }: LiveOptions, found: readonly TableDifference[]): void {
+  const known = new Map(before.tables.map(({ name, parts }) => [name, sumOf(parts.map(fromManifest))]));
+  for (const one of found) {
+    const name = nameOf(one);
+    if (!isKept(onceOnly, name) && known.get(name) !== sumOf(one.live))
+      throw refuseBusy(content.brand, `${name} has changed since it was kept`);
+  }
+}
+
+type Replacing = LiveOptions & { timeZone: string };
+
+async function replace(
+  tx: Tx,
+  options: Replacing,
+  found: readonly TableDifference[],
+): Promise<Record<string, Replaced>> {
+  const { brandId, content, timeZone, tables, onceOnly, now } = options;
+  const rows = found.filter((one) => IS_ROWS.test(nameOf(one)));
+  const connections = [...new Set(rows.flatMap((one) => one.connections))].sort();
+  const hasEvents = rows.some((one) => nameOf(one) === EVENTS);
+  const marking = { brandId, timeZone, connections, hasEvents, tables, now };
+  await markConnections(tx, marking);
+  const done: Record<string, Replaced> = {};
+  for (const { compared } of found) {
+    const { table } = compared;
+    const keeps = isKept(onceOnly, table.name);
+    done[table.name] = await replaceRows(tx, compared, keeps ? new Date(content.created_at) : undefined);
+    const wanted = content.tables.find(({ name }) => name === table.name)?.parts.map(fromManifest) ?? [];
+    const { parts } = await readParts(tx, table, brandId);
+    if (!keeps && sumOf(parts) !== sumOf(wanted))
+      throw new TypeError(`${table.name} is not what the snapshot says, after its rows were replaced`);
+  }
+  await markConnections(tx, marking);
+  return done;
+}
+
+/** In the order of loads, the brand first: whoever queues under several keys holds each until it commits. */
+async function queueRollups(tx: Tx, brandId: string): Promise<number> {
+  await tx.query('set local search_path to default');
+  const owners = await markedOwners(tx, brandId);
+  for (const retailerId of owners) await enqueue(tx, rollup, { brandId, retailerId });
+  return owners.length;
+}
+
+function isKept(onceOnly: ReadonlySet<string>, name: string): boolean {
+  return onceOnly.has(name) || name === EVENTS || name === EVENT_IDS;
+}
+
+function eventsFirst(found: readonly TableDifference[]): TableDifference[] {
+  return [
+    ...found.filter((one) => nameOf(one) !== EVENT_IDS),
+    ...found.filter((one) => nameOf(one) === EVENT_IDS),
+  ];
+}
+
+const nameOf = ({ compared }: TableDifference) => compared.table.name;
+
+function fromManifest({ part, rows, row_hash }: Manifest['tables'][number]['parts'][number]): Part {
+  return { part, rows, rowHash: row_hash };
+}
+
+function sumOf(parts: readonly Part[]): string {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  return `${rows} ${parts.reduce((sum, part) => sum + BigInt(part.rowHash), 0n)}`;
+}
