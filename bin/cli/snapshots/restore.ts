@@ -28,7 +28,7 @@ export function addRestore(command: Command, cli: Cli): void {
         .choices(['schema', 'live'])
         .makeOptionMandatory(),
     )
-    .option('--tables <names>', 'with live: only these, such as agg.daily_sales,raw.shopify_orders', words)
+    .option('--tables <names>', 'with live: only these, such as agg.daily_sales,agg.daily_mrr', words)
     .option('--dry-run', 'with live: show what differs, and change nothing')
     .option('--yes <brand>', 'with live: confirm by repeating the brand, for scripts')
     .action((id: string | undefined, options: Options) => restore(cli, id, options));
