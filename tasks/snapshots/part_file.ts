@@ -54,7 +54,7 @@ export function writePart(
     async write(rows) {
       plain.update(rows);
       size.plain += rows.length;
-      if (!zstd.write(rows)) await Promise.race([once(zstd, 'drain'), writing]);
+      if (!zstd.write(rows)) await Promise.race([once(zstd, 'drain').catch(() => writing), writing]); // which says what is wrong
     },
     async end() {
       name = plain.digest('hex');
