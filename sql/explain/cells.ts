@@ -15,6 +15,15 @@ export type Sum = {
   agrees: boolean;
 };
 
+/** A column that is no sum, as text. */
+export type Other = {
+  column: string;
+  /** What the query of the rollup makes it now. */
+  fresh: string | null;
+  cell: string | null;
+  agrees: boolean;
+};
+
 export type Cell = {
   key: Key;
   /** All columns of the stored row, as text; null if there is none. */
@@ -23,6 +32,7 @@ export type Cell = {
   /** How many parts it has. */
   parts: number;
   sums: Sum[];
+  others: Other[];
 };
 
 export type PartRow = {
@@ -60,6 +70,7 @@ type CellRow = Record<string, unknown> & {
   computed_at: Date | null;
   parts: number;
   sums: Sum[];
+  others: Other[];
 };
 
 /** The cells of the partitions that have this key, or this part of one. */
@@ -71,9 +82,9 @@ export async function readCells(
 ): Promise<Cell[]> {
   await followIndexes(tx);
   const { rows } = await tx.query<CellRow>(cellsStatement(rollup), parametersOf(where, key));
-  return rows.map(({ cell, computed_at: computedAt, parts, sums, ...rest }) => ({
+  return rows.map(({ cell, computed_at: computedAt, parts, sums, others, ...rest }) => ({
     key: Object.fromEntries(keyOf(rollup).map((column) => [column, String(rest[column])])),
-    ...{ row: cell, computedAt, parts, sums },
+    ...{ row: cell, computedAt, parts, sums, others },
   }));
 }
 

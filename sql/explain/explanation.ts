@@ -7,7 +7,10 @@ export type Explanation = {
   parts: readonly Part[];
   /** Columns that no part adds to, and what they are instead. */
   notSums?: Readonly<Record<string, string>>;
-  /** SQL that makes the figure of `total`, the sum of what the parts add, where it is not the figure itself. */
+  /**
+   * SQL that makes the figure of `total`, the sum of what the parts add, where it is not the figure itself. It may use the
+   * stored row `c`, and the fresh one `f`.
+   */
   settles?: Readonly<Record<string, string>>;
   /** SQL of how far the figure may be from that, because rounding shifts digits between columns. */
   within?: Readonly<Record<string, string>>;

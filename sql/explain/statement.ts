@@ -21,6 +21,12 @@ export function sumsOf({ explains, measures }: Explained): string[] {
   );
 }
 
+/** The others, which are compared with a fresh row. */
+export function othersOf(rollup: Explained): string[] {
+  const sums = sumsOf(rollup);
+  return rollup.measures.filter((column) => !sums.includes(column));
+}
+
 /** Says whether a part makes the column unknown. No column of a table is called so. */
 const flag = (column: string) => `"${column}?"`;
 
@@ -35,13 +41,16 @@ export function stepsOf({ name, fresh }: Pick<Rollup, 'name' | 'fresh'>): string
 }
 
 /**
- * The cells of the partitions, each with the sums of its parts: what should be there, and what is. Parameters as of a
- * merge, and $5 jsonb: the key of the cells, or what is known of it.
+ * The cells of the partitions, each with the sums of its parts and the other columns as they are computed now: what should
+ * be there, and what is. Parameters as of a merge, and $5 jsonb: the key of the cells, or what is known of it.
  */
 export function cellsStatement(rollup: Explained): string {
   const key = keyOf(rollup);
   const sums = sumsOf(rollup);
-  return `${partsQuery(rollup)}, summed as (
+  const others = othersOf(rollup);
+  return `${partsQuery(rollup)}, fresh as materialized (
+${others.length > 0 ? rollup.fresh : `select * from ${rollup.writes} where false`}
+), summed as (
   select true as has_parts, ${key}, count(*)::int as parts,
          ${sums.map((column) => `sum(${column}) as ${column}, bool_or(${flag(column)}) as ${flag(column)}`)}
   from parts group by ${key}
@@ -51,9 +60,11 @@ export function cellsStatement(rollup: Explained): string {
 select ${key.map((column) => `${column}::text as ${column}`)}, coalesce(s.parts, 0) as parts, c.computed_at,
        (select jsonb_object_agg(e.key, e.value) from jsonb_each_text(to_jsonb(c) - '{is_stored,place,brand_id}'::text[]) e) as cell,
        jsonb_build_array(${sums.map((column) => comparison(rollup.explains, column))}) as sums,
+       jsonb_build_array(${others.map(comparisonWithFresh)}) as others,
        $4::timestamptz as as_of
 from cells c
 full join summed s using (${key})
+full join fresh f using (${key})
 where ${ofKey(key)}
 order by ${key}`;
 }
@@ -80,6 +91,12 @@ function comparison({ settles = {}, within = {} }: Explanation, column: string):
       when s.${flag(column)} then c.${column} is null
       when s.${column} is null then coalesce(c.${column}, 0) = 0
       else not coalesce(${differs}, true) end)`;
+}
+
+/** The stored column beside what it is now. */
+function comparisonWithFresh(column: string): string {
+  return `jsonb_build_object('column', '${column}', 'fresh', f.${column}::text, 'cell', c.${column}::text,
+    'agrees', c.${column} is not distinct from f.${column})`;
 }
 
 /**

@@ -177,7 +177,7 @@ test('a rate names its publication, and amounts in the reporting currency', asyn
     expect(stdout).toContain('rate: 1 EUR = 0.8 GBP, published for 2026-03-27: 0.8 GBP for one euro (ecb)');
     expect(stdout).toContain('gross_sales_reporting 7.20');
   }
-  expect(stdout).toContain('the parts add up to the figure in every column');
+  expect(stdout).toContain('the parts add up to the figure in every column that is a sum');
 });
 
 test('a figure that its parts do not make ends with 1, and says whether a rollup is pending', async () => {
@@ -197,6 +197,20 @@ test('a figure that its parts do not make ends with 1, and says whether a rollup
     [seller.brandId, seller.uk.retailerId, DAY],
   );
   expect((await ofSales('--currency', 'GBP')).stdout).toContain('a rollup is pending (1 mark of sales since');
+  await seller.roll();
+
+  await db.query(
+    `update agg.daily_sales set fx_rate = 2 where brand_id = $1 and day = $2 and currency = 'GBP'`,
+    [seller.brandId, DAY],
+  );
+  const other = await ofSales('--currency', 'GBP');
+  expect(other.code).toBe(1);
+  expect(other.stdout).toContain('fx_rate: computed again 1, figure 2 <-- NOT EQUAL');
+  expect(other.stdout).toContain('COMPUTED AGAIN, THE FIGURE DIFFERS, and no rollup is pending');
+  await db.query(
+    `insert into ops.marks (brand_id, subject, retailer_id, day, marked_at) values ($1, 'sales', $2, $3, now())`,
+    [seller.brandId, seller.uk.retailerId, DAY],
+  );
   await seller.roll();
   expect((await ofSales()).code).toBe(0);
 });

@@ -19,6 +19,7 @@ export function linesOf(figure: Figure, asked: Asked): string[] {
     ...rateLines(figure),
     'adds up:',
     ...sumLines(figure),
+    ...figure.others.filter(({ agrees }) => !agrees).map(otherLine),
     ...verdictLines(figure),
     ...figure.restatements.map(
       ({ column: of, old_value: old, new_value: now, cause, restated_at: at, cells }) =>
@@ -113,7 +114,11 @@ function sumLine({ column, parts, cell, agrees }: Figure['sums'][number]): strin
   return `  ${column}: parts ${parts ?? 'unknown'}, figure ${cell ?? 'unknown'}${agrees ? '' : ' <-- NOT EQUAL'}`;
 }
 
-function verdictLines({ brand, adds_up: addsUp, waiting, key, sums }: Figure): string[] {
+function otherLine({ column, fresh, cell }: Figure['others'][number]): string {
+  return `  ${column}: computed again ${fresh ?? 'null'}, figure ${cell ?? 'null'} <-- NOT EQUAL`;
+}
+
+function verdictLines({ brand, adds_up: addsUp, waiting, key, sums, others }: Figure): string[] {
   const span = key.day === undefined ? '' : ` --from ${key.day} --to ${key.day}`;
   const run = `npx nightshift rollup run --brand ${brand}${span} --wait`;
   const pending = waiting.map(
@@ -121,10 +126,17 @@ function verdictLines({ brand, adds_up: addsUp, waiting, key, sums }: Figure): s
   );
   if (addsUp)
     return [
-      `the parts add up to the figure${sums.length > 1 ? ' in every column' : ''}`,
+      `the parts add up to the figure${sums.length > 1 ? ' in every column that is a sum' : ''}`,
+      ...(others.length > 0
+        ? [
+            `computed again, ${others.length > 1 ? 'the other columns are' : 'the other column is'} as stored: ${others.map(({ column }) => column).join(', ')}`,
+          ]
+        : []),
       ...(pending.length > 0 ? [`a rollup is pending and may change it: ${pending.join(', ')}`] : []),
     ];
-  if (pending.length > 0)
-    return [`THE PARTS DO NOT ADD UP: a rollup is pending (${pending.join(', ')})`, `  next: ${run}`];
-  return ['THE PARTS DO NOT ADD UP, and no rollup is pending: the figure is wrong', `  next: ${run}`];
+  const fault = sums.every(({ agrees }) => agrees)
+    ? 'COMPUTED AGAIN, THE FIGURE DIFFERS'
+    : 'THE PARTS DO NOT ADD UP';
+  if (pending.length > 0) return [`${fault}: a rollup is pending (${pending.join(', ')})`, `  next: ${run}`];
+  return [`${fault}, and no rollup is pending: the figure is wrong`, `  next: ${run}`];
 }

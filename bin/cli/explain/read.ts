@@ -1,7 +1,15 @@
 /** Reads the figures that are asked for with all that explains them, as of one snapshot. */
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
-import { type Cell, type Key, type PartRow, readCells, readParts, type Sum } from '#sql/explain/cells.ts';
+import {
+  type Cell,
+  type Key,
+  type Other,
+  type PartRow,
+  readCells,
+  readParts,
+  type Sum,
+} from '#sql/explain/cells.ts';
 import { carriedTo, periodsWith, type Waiting, waitingMarks } from '#sql/explain/find.ts';
 import {
   objectOf,
@@ -46,6 +54,8 @@ export type Figure = {
   computed_at: Date | null;
   adds_up: boolean;
   sums: readonly Sum[];
+  /** Columns that are no sums; none of them if one column is asked for. */
+  others: readonly Other[];
   /** With the version of its object, and the command that explains the part. */
   parts: (Omit<PartRow, 'next'> & { version: Version | null; next: string | null })[];
   /** What is left out of the list. */
@@ -93,8 +103,8 @@ export async function explained(db: Db, asked: Asked): Promise<Figure[]> {
 }
 
 /** A stored row, or parts that come to something where there is none. */
-function isSomething({ row, sums }: Cell): boolean {
-  return row !== null || sums.some(({ agrees }) => !agrees);
+function isSomething({ row, sums, others }: Cell): boolean {
+  return row !== null || [...sums, ...others].some(({ agrees }) => !agrees);
 }
 
 /** The values that tell figures of one owner and day apart. */
@@ -114,10 +124,11 @@ async function figureOf(
   const retailers = await listRetailers(tx, brandId);
   const versions = await versionsOf(tx, brandId, rows);
   const sums = cell.sums.filter((sum) => column === undefined || sum.column === column);
+  const others = column === undefined ? cell.others : [];
   return {
     ...{ figure: rollup.name, brand: brand.slug, retailer: retailer?.slug ?? null },
     ...{ key: cell.key, row: cell.row, computed_at: cell.computedAt },
-    ...{ adds_up: sums.every(({ agrees }) => agrees), sums },
+    ...{ adds_up: [...sums, ...others].every(({ agrees }) => agrees), sums, others },
     parts: rows.map((part) => ({
       ...part,
       version: versions.get(objectOf(part)) ?? null,

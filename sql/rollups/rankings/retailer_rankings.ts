@@ -118,12 +118,15 @@ export const retailerRankings = defineRollup(import.meta.url, {
         connection: 'null',
         tells: same('percentile', 'weight'),
         adds: {
-          score: 'percentile * weight / nullif(sum(weight) over (partition by period, day, retailer_id), 0)',
+          score:
+            'case when sum(weight) over (partition by period, day, retailer_id) > 0 then percentile * weight end',
         },
       },
     ],
-    settles: { score: 'round(total, 2)' },
-    within: { score: '0.01' }, // each component is divided by itself here
+    settles: {
+      score: `coalesce(
+        round(total / nullif((select sum((e.value ->> 'weight')::numeric) from jsonb_each(f.components) e), 0), 2), 0)`,
+    },
     notSums: {
       is_complete: 'whether a later day has sales',
       growth: 'net_sales against previous_net_sales, in percent',

@@ -1,4 +1,7 @@
-/** The law of explanations: what the parts of each figure add up to is the figure, for every column that is a sum. */
+/**
+ * The law of explanations: what the parts of each figure add up to is the figure, for every column that is a sum; the others
+ * are what the query makes them now.
+ */
 import { expect } from 'vitest';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { readCells } from '#sql/explain/cells.ts';
@@ -23,8 +26,9 @@ export async function assertExplained(
     for (const [retailerId, partitions] of await partitionsOf(tx, rollup, brandId, days)) {
       const where = { brandId, retailerId, partitions, now };
       const cells = await readCells(tx, rollup, where);
-      for (const { key, sums } of cells)
-        for (const sum of sums) expect({ of: rollup.name, key, ...sum }).toMatchObject({ agrees: true });
+      for (const { key, sums, others } of cells)
+        for (const one of [...sums, ...others])
+          expect({ of: rollup.name, key, ...one }).toMatchObject({ agrees: true });
       found += cells.filter(({ row }) => row !== null).length;
     }
   }
