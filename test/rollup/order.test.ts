@@ -115,9 +115,7 @@ test('whatever is marked, some rollup of such partitions follows, and none follo
     'day of calendar',
   ];
   const ofSenders = ['day of events', 'day of exposures'];
-  // Nobody marks these: customers wait for the days of sales, from which order_days names them.
-  const waitedFor = ['object of sales'];
-  const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators, ...ofSenders, ...waitedFor]);
+  const marked = new Set([...ofStreams, ...ofRollups, ...named, ...ofOperators, ...ofSenders]);
   const followed = rollups.flatMap(({ changesWith, object, followsDays }) =>
     changesWith.map(
       (subject) => `${object && !followsDays?.includes(subject) ? 'object' : 'day'} of ${subject}`,
