@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOutput } from '../bin/cli/ui/output.ts';
 import { benchAttribution } from './campaigns/attribution.ts';
+import { benchEvents } from './events/import.ts';
 import { benchFleet } from './fleet.ts';
 import { benchForecast } from './forecast/forecast.ts';
 import { benchDashboards } from './large_brand/dashboards.ts';
@@ -41,6 +42,7 @@ const benches: readonly Bench[] = [
   { name: 'forecast', limitMs: 10 * MINUTE_MS, run: benchForecast },
   { name: 'snapshots', limitMs: 15 * MINUTE_MS, run: benchSnapshots },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
+  { name: 'events', limitMs: 15 * MINUTE_MS, run: benchEvents },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },
   { name: 'scheduler', limitMs: 5 * MINUTE_MS, run: benchScheduler },
   { name: 'fair', limitMs: 10 * MINUTE_MS, run: benchFair },

@@ -3,7 +3,7 @@
  * brought them, so that rows of one person can be joined and erased; those of two brands have different ones. A digest
  * is keyed: whoever has the rows, but not the key, cannot try addresses.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import type { Reader } from '../db/reader.ts';
 import { only } from './brands.ts';
 import type { Sealer } from './secrets.ts';
@@ -55,7 +55,8 @@ export async function personKeyOf(db: Reader, sealer: Sealer, brandId: string): 
   return keyedBy(Buffer.from(sealer.open({ sealed, keyId }, place), 'hex'));
 }
 
-function keyedBy(key: Buffer): PersonKey {
+function keyedBy(bytes: Buffer): PersonKey {
+  const key = createSecretKey(bytes); // made once: bytes would be made a key for each digest, which takes longer than it
   const digest = (text: string) =>
     createHmac('sha256', key).update(text).digest('hex').slice(0, DIGEST_CHARS);
   return {

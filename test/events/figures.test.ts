@@ -110,7 +110,15 @@ test('scans beyond the limit of a device and outside of the place of a code are 
   const fine = { over_limit: 0, outside: 0, unplaced: 0, is_over_limit: false, is_outside: false };
   expect(await sender.figures('daily_scans', columns)).toEqual([
     { ...box, over_limit: 2, outside: 1, unplaced: 5, is_over_limit: true, is_outside: true },
-    { code: 'other', scans: 2, devices: 1, unknown_devices: 0, ...fine, over_limit: 1, is_over_limit: true },
+    {
+      code: 'other',
+      scans: 2,
+      devices: 1,
+      unknown_devices: 0,
+      ...fine,
+      over_limit: 1,
+      is_over_limit: true,
+    },
   ]);
   expect(await other.figures('daily_scans', columns)).toMatchObject([{ ...box, ...fine }, fine]);
   expect(await db.column('select round(fact.distance_km(52.52, 13.405, 53.55, 9.993))')).toEqual(['255']);
