@@ -1,7 +1,7 @@
 /** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
-import { brandsWithOldEvents, deleteOldEvents, dropMonths } from '#sql/events/retention.ts';
+import { brandsWithOldEvents, deleteOldEvents, dropMonth } from '#sql/events/retention.ts';
 import { connectionsWithOldHistory, isRolledUp, rollUpHistory } from '#sql/load/roll_up_history.ts';
 import {
   type Batch,
@@ -17,6 +17,8 @@ import { defineTask, type TaskContext } from './task.ts';
 
 /** The limit per run and kind of record. The next day deletes the rest. */
 const BATCHES_MAX = 1_000;
+/** The same of months of events. */
+const MONTHS_MAX = 240;
 
 export const retention = defineTask({
   name: 'retention',
@@ -72,12 +74,9 @@ async function oldHistory(context: TaskContext, now: Date): Promise<number> {
 async function oldEvents(context: TaskContext, now: Date): Promise<number> {
   let deleted = 0;
   for (const brandId of await brandsWithOldEvents(context.db, now))
-    deleted += await batches(context, async (tx) => {
-      const batch = await deleteOldEvents(tx, brandId, now);
-      await enqueue(tx, rollup, { brandId, retailerId: null });
-      return batch;
-    });
-  await context.db.transaction((tx) => dropMonths(tx, now));
+    deleted += await batches(context, (tx) => deleteOldEvents(tx, brandId, now));
+  for (let count = 0; count < MONTHS_MAX; count++)
+    if (!(await context.db.transaction((tx) => dropMonth(tx, now)))) break;
   return deleted;
 }
 

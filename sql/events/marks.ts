@@ -15,11 +15,15 @@ export async function markEvents(tx: Tx, brandId: string, timeZones: readonly st
 
 export const EVENTS = 'raw.events';
 export const EVENT_IDS = 'raw.event_ids';
+export const PAST_EXPOSURES = 'raw.past_exposures';
+/** The tables that hold what senders say. */
+export const OF_EVENTS: ReadonlySet<string> = new Set([EVENTS, EVENT_IDS, PAST_EXPOSURES]);
 
 /** Deletes what `statement` deletes of them, with their ids, and marks what they touched. It counts the same rows. */
 export function deleteEvents(statement: string): string {
   return marking(
     statement,
+    'brand_id, id, happened_at, visitor, experiment',
     `, ids as (
     delete from raw.event_ids i using changed c where i.brand_id = c.brand_id and i.id = c.id
   )`,
@@ -28,11 +32,10 @@ export function deleteEvents(statement: string): string {
 
 /** Marks what an erasure changes of them: until it is through, a visitor may be counted under two names. */
 export function markSwept(statement: string): string {
-  return marking(statement);
+  return marking(statement, 'brand_id, happened_at, visitor, experiment');
 }
 
-function marking(statement: string, more = ''): string {
-  const returned = 'brand_id, id, happened_at, visitor, experiment';
+function marking(statement: string, returned: string, more = ''): string {
   return `
   with changed as (${statement} returning ${returned})${more}, marked as (
     insert into ops.marks (brand_id, subject, day, marked_at)

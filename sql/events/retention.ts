@@ -5,10 +5,9 @@ import { lockRollup } from '../dirty/marks.ts';
 import type { Batch } from '../queue/retention.ts';
 import { recordAction } from '../tenants/audit.ts';
 import { keepBrand } from '../tenants/removing.ts';
-import { deleteEvents } from './marks.ts';
+import { tryLockEvents } from './lock.ts';
 
 const BATCH_MAX = 5_000;
-const MONTHS_MAX = 240;
 
 /** Sets for how many days events are kept from now on. What is deleted does not come back. */
 export async function setKeptDays(tx: Tx, brandId: string, days: number, actor?: string): Promise<void> {
@@ -46,30 +45,48 @@ export async function brandsWithOldEvents(db: Reader, now: Date): Promise<string
 const FIRST_DAY =
   'select (least($1::timestamptz, now()) at time zone b.time_zone)::date - b.events_days as day';
 
-/** Drops the months of which nothing is left. */
-export async function dropMonths(tx: Tx, now: Date): Promise<void> {
-  await tx.query('select ops.drop_event_months($1, $2)', [now, MONTHS_MAX]);
+/** Whether there was one of which nothing is left. */
+export async function dropMonth(tx: Tx, now: Date): Promise<boolean> {
+  const { rows } = await tx.query<{ dropped: boolean }>('select ops.drop_event_month($1) as dropped', [now]);
+  return rows[0]?.dropped === true;
 }
 
 /**
  * Deletes some, oldest first. Before that their days are said to be of the past, under the lock of the rollups, so that none
- * computes them without their events.
+ * computes them without their events; a day that is still to be computed stops it, as does an import. Figures of later days
+ * stay as they are too: `raw.past_exposures` says who is counted.
  */
 export async function deleteOldEvents(tx: Tx, brandId: string, now: Date): Promise<Batch> {
   await lockRollup(tx, brandId, null);
+  if (!(await tryLockEvents(tx, brandId))) return { deleted: 0, isLast: true, after: 0 };
   const { rows } = await tx.query<{ cutoff: Date }>(
-    `update app.brands b set events_from = greatest(b.events_from, d.day)
-     from app.brands o cross join lateral (${FIRST_DAY.replaceAll('b.', 'o.')}) d
+    `update app.brands b set events_from = greatest(b.events_from, d.cutoff)
+     from app.brands o cross join lateral (${FIRST_DAY.replaceAll('b.', 'o.')}) f
+     cross join lateral (
+       select fact.day_start(least(f.day, min(m.day)), o.time_zone) as cutoff from ops.marks m
+       where m.brand_id = o.id and m.retailer_id is null and m.subject in ('events', 'exposures')
+     ) d
      where b.id = $2 and o.id = $2
-     returning fact.day_start(d.day, b.time_zone) as cutoff`,
+     returning d.cutoff`,
     [now, brandId],
   );
-  const batch = `
-    delete from raw.events e using (
-      select o.happened_at as at, o.id as one from raw.events o
-      where o.brand_id = $1 and o.happened_at < $2 order by o.happened_at, o.id limit ${BATCH_MAX}
-    ) o where e.brand_id = $1 and e.happened_at = o.at and e.id = o.one`;
-  const { rowCount } = await tx.query(deleteEvents(batch), [brandId, rows[0]?.cutoff]);
+  const { rowCount } = await tx.query(DELETE, [brandId, rows[0]?.cutoff]);
   const deleted = rowCount ?? 0;
   return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
 }
+
+const DELETE = `
+  with gone as (
+    delete from raw.events e using (
+      select o.happened_at as at, o.id as one from raw.events o
+      where o.brand_id = $1 and o.happened_at < $2 order by o.happened_at, o.id limit ${BATCH_MAX}
+    ) o where e.brand_id = $1 and e.happened_at = o.at and e.id = o.one
+    returning e.id, e.kind, e.visitor, e.experiment, e.happened_at
+  ), ids as (
+    delete from raw.event_ids i using gone g where i.brand_id = $1 and i.id = g.id
+  ), counted as (
+    insert into raw.past_exposures (brand_id, visitor, experiment, happened_at)
+    select $1, visitor, experiment, min(happened_at) from gone where kind = 'exposure' group by visitor, experiment
+    on conflict do nothing
+  )
+  select from gone`;

@@ -45,7 +45,8 @@ export async function openEvents(tx: Tx, sealer: Sealer, brandId: string, now: D
   await followIndexes(tx);
   const { rows } = await tx.query<{ timeZone: string; keptDays: number; keptFrom: Date }>(
     `select time_zone as "timeZone", events_days as "keptDays",
-            fact.day_start(greatest(($2::timestamptz at time zone time_zone)::date - events_days, events_from), time_zone) as "keptFrom"
+            fact.day_start(greatest(($2::timestamptz at time zone time_zone)::date - events_days,
+                                    fact.first_day_from(events_from, time_zone)), time_zone) as "keptFrom"
      from app.brands where id = $1`,
     [brandId, now],
   );

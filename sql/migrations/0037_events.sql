@@ -1,9 +1,15 @@
 -- Events of a brand's own senders, for what no provider knows, and the figures of what was viewed and downloaded.
 
 alter table app.brands add column events_days integer not null default 400 check (events_days between 1 and 3650),
-  add column events_from date;
+  add column events_from timestamptz;
 comment on column app.brands.events_days is 'for how many days events are kept; older ones are refused, and deleted each day';
-comment on column app.brands.events_from is 'first day of which all events are still there: figures of earlier days stay as they are';
+comment on column app.brands.events_from is 'from here on all events are still there: figures of days that begin earlier stay as they are';
+
+create function fact.first_day_from(p_at timestamptz, p_zone text) returns date
+language sql immutable strict parallel safe as $$
+  select ((p_at - interval '1 microsecond') at time zone p_zone)::date + 1
+$$;
+comment on function fact.first_day_from is 'the first day of a zone that begins at or after an instant';
 
 create table raw.events (
   brand_id uuid not null,

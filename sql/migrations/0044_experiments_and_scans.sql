@@ -58,31 +58,40 @@ do $do$ begin
 end $do$;
 comment on function fact.two_sided_p is 'two-sided p value of a standard normal z, 6 decimal places';
 
--- Drops empty partitions of months that nobody keeps any more. It waits for nobody: what is in use stays until the next time.
-create function ops.drop_event_months(p_now timestamptz, p_max integer) returns integer
+-- Drops an empty month that nobody keeps any more. That locks the whole table until the transaction ends, so it is one month
+-- each, and whoever waits behind it waits 200 ms at most: what is in use stays until the next time.
+create function ops.drop_event_month(p_now timestamptz) returns boolean
 language plpgsql as $$
-declare v_name text; v_dropped integer := 0; v_empty boolean;
+declare v_name text; v_empty boolean;
 begin
+  perform set_config('lock_timeout', '200ms', true);
   for v_name in
     select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'raw.events'::regclass
       and to_date(substr(c.relname, 8), 'YYYY_MM') + interval '32 days' < p_now - (
         select coalesce(max(events_days), 0) from app.brands) * interval '1 day'
-    order by 1 limit p_max
+    order by 1
   loop
-    begin
-      perform set_config('lock_timeout', '200ms', true);
-      execute format('lock table raw.%I in access exclusive mode', v_name);
-      execute format('select not exists (select from raw.%I)', v_name) into v_empty;
-      continue when not v_empty;
-      execute format('drop table raw.%I', v_name);
-      v_dropped := v_dropped + 1;
-    exception when lock_not_available then null;
-    end;
+    execute format('select not exists (select from raw.%I)', v_name) into v_empty;
+    continue when not v_empty;
+    lock table only raw.events in access exclusive mode;
+    execute format('select not exists (select from raw.%I)', v_name) into v_empty;
+    if v_empty then execute format('drop table raw.%I', v_name); end if;
+    return v_empty;
   end loop;
-  return v_dropped;
+  return false;
+exception when lock_not_available then return false;
 end $$;
-comment on function ops.drop_event_months is 'drops empty months of raw.events that are older than any brand keeps events, and says how many';
+comment on function ops.drop_event_month is 'drops an empty month of raw.events that is older than any brand keeps events; whether it found one that nobody uses';
+
+create table raw.past_exposures (
+  brand_id uuid not null,
+  visitor text not null,
+  experiment text not null,
+  happened_at timestamptz not null,
+  primary key (brand_id, visitor, experiment)
+);
+comment on table raw.past_exposures is 'first exposures that are deleted by their age: their visitors are counted, and are not counted again when they come back';
 
 create table agg.daily_scans (
   brand_id uuid not null,

@@ -3,7 +3,7 @@
  * deliveries, the audit log, and out of aggregates that name a customer. Rows of `raw` have declarations instead.
  */
 import type { Tx } from '../db/pool.ts';
-import { EVENT_IDS, EVENTS, markSwept } from '../events/marks.ts';
+import { EVENTS, markSwept, OF_EVENTS, PAST_EXPOSURES } from '../events/marks.ts';
 import { REASON_OF_ERASED } from '../load/redact/rejections.ts';
 import { ERASED } from '../load/redact/row.ts';
 import { rollups } from '../rollups/index.ts';
@@ -16,7 +16,7 @@ export type Sweeping = { brandId: string; forms: readonly Form[]; table: TextTab
 const SWEPT: ReadonlySet<string> = new Set(['ops', 'agg']);
 
 export function isSwept({ schema, name }: TextTable): boolean {
-  return SWEPT.has(schema) || name === EVENTS || name === EVENT_IDS;
+  return SWEPT.has(schema) || OF_EVENTS.has(name);
 }
 
 /** Under another name its letter would still be sent: one that is stored meanwhile is found by the proof, and deleted. */
@@ -35,16 +35,19 @@ export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly strin
     ({ type, name }) => type !== 'bytea' && RECIPIENT !== `${table.name}.${name}`,
   );
   if (changed.length === 0) return;
-  if (table.schema === 'agg') await dropDoubles(tx, sweeping, values);
+  if (table.schema === 'agg' || table.name === PAST_EXPOSURES) await dropDoubles(tx, sweeping, values);
   const at = values.length + 1;
   const sets = changed.map(({ name, type }) => `${name} = ${replaced(`o.${name}`, type, forms, at)}`);
   const ofNumbers = [forms.map(numberOf), forms.map(({ by }) => `\\1"${by}"`)];
   const update = `update ${table.name} o set ${sets.join(', ')} ${which}`;
-  await tx.query(table.name === EVENTS ? markSwept(update) : markingNamed(table, update), [
-    ...values,
-    ...[forms.map(patternOf), forms.map(({ by }) => by)],
-    ...(changed.some(isJson) ? ofNumbers : []),
-  ]);
+  await tx.query(
+    table.name === EVENTS || table.name === PAST_EXPOSURES ? markSwept(update) : markingNamed(table, update),
+    [
+      ...values,
+      ...[forms.map(patternOf), forms.map(({ by }) => by)],
+      ...(changed.some(isJson) ? ofNumbers : []),
+    ],
+  );
 }
 
 type Values = readonly (string | (string | undefined)[])[];

@@ -42,7 +42,7 @@ function wantedDays({ of, periods, keptFrom }: Partitioned): string {
   from (
     select distinct ${owner && 'p.retailer_id as owner_id, '}${partitionsReached(periods, MARKED)}
   ) pair
-  join app.brands b on b.id = $1${keptFrom ? ` and (pair.day >= b.${keptFrom} or b.${keptFrom} is null)` : ''}
+  join app.brands b on b.id = $1${keptFrom ? ` and (pair.day >= fact.first_day_from(b.${keptFrom}, b.time_zone) or b.${keptFrom} is null)` : ''}
   ${owner && 'join app.retailers r on r.brand_id = $1 and r.id = pair.owner_id'}`;
 }
 

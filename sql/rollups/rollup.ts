@@ -45,8 +45,8 @@ export type Rollup = {
    */
   followsDays?: readonly Subject[];
   /**
-   * A column of the brand with the first day of which all facts are still there; days before it are not computed any more,
-   * and their rows stay.
+   * A column of the brand with the instant from which all facts are still there; days that begin before it are not computed
+   * any more, and their rows stay.
    */
   keptFrom?: 'events_from';
   /** Its days are the first days of periods, such as weeks. */

@@ -90,11 +90,7 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   await assertTimeZone(tx, timeZone);
   const before = await lockBrand(tx, change.brandId);
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
-  // In the new zone the first day of events may lack some hours.
-  await tx.query('update app.brands set time_zone = $2, events_from = events_from + 1 where id = $1', [
-    before.id,
-    timeZone,
-  ]);
+  await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
   await moveFinalDays(tx, before.id, timeZone);
   await markLinks(tx, before.id, { cause: 'changed_definition' }); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];

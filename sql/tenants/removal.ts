@@ -140,7 +140,7 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
       if (keptFrom && grain.includes('owner_id'))
         await tx.query(
           `delete from ${writes} a using app.brands b
-           where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < b.${keptFrom}`,
+           where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < fact.first_day_from(b.${keptFrom}, b.time_zone)`,
           [brandId, id],
         );
   if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });

@@ -50,6 +50,10 @@ test('a person who is erased goes from events too, no figure moves, and later ev
     await one.send(events);
     await one.roll();
   }
+  await db.query(
+    `insert into raw.past_exposures (brand_id, visitor, experiment, happened_at)
+     select brand_id, visitor, 'button', happened_at from raw.events where id = '1'`,
+  );
   const visitors = () => db.rows('select brand_id, id, visitor from raw.events order by brand_id, id');
   const figures = () => sender.figures('daily_funnel', 'day::text, stage, events, visitors');
   const [before, counted] = [await visitors(), await figures()];
@@ -62,6 +66,8 @@ test('a person who is erased goes from events too, no figure moves, and later ev
   const after = await visitors();
   const changed = after.filter((row, at) => row.visitor !== before[at]?.visitor);
   expect(changed).toEqual([expect.objectContaining({ brand_id: sender.brandId, id: '1' })]);
+  const past = await db.column('select visitor from raw.past_exposures order by brand_id');
+  expect(past).toEqual(after.filter(({ id }) => id === '1').map(({ visitor }) => visitor));
   await sender.roll();
   await sender.send([anEvent('page_view', { id: '3', visitor: 'anna@example.com' })]);
   await sender.roll();

@@ -60,7 +60,7 @@ export async function aSender(db: TestDb, zone = 'Europe/London') {
           for (const { writes } of ofEvents)
             await tx.query(
               `delete from ${writes} a using app.brands b
-               where a.brand_id = $1 and b.id = $1 and (a.day >= b.events_from or b.events_from is null)`,
+               where a.brand_id = $1 and b.id = $1 and (a.day >= fact.first_day_from(b.events_from, b.time_zone) or b.events_from is null)`,
               [brandId],
             );
           const days = rows.map(({ day }) => day);

@@ -4,6 +4,7 @@
  */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { type Event, readEvent, saidOf } from '#sql/events/event.ts';
+import { lockEvents } from '#sql/events/lock.ts';
 import { BATCH_MAX, makeMonths, openEvents, type Storing, storeEvents } from '#sql/events/store.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { FileInvalid, NAMED_MAX } from '../shared/csv.ts';
@@ -46,11 +47,8 @@ export async function storeLines(
   { sealer, brandId, retailer, skipsInvalid, now, onProgress }: Importing,
   pages: AsyncIterable<readonly Line[]>,
 ): Promise<Imported> {
-  await tx.query(
-    `select set_config('idle_in_transaction_session_timeout', '${IDLE}', true),
-    pg_advisory_xact_lock(hashtextextended('events of ' || $1, 0))`,
-    [brandId],
-  );
+  await tx.query(`select set_config('idle_in_transaction_session_timeout', '${IDLE}', true)`);
+  await lockEvents(tx, brandId);
   const storing = await openEvents(tx, sealer, brandId, now);
   const so: Imported = {
     events: 0,

@@ -13,9 +13,16 @@ with exposed as materialized (
   select e.day, e.experiment, f.variant, e.visitor, f.happened_at, v.is_mixed, v.has_converted
   from exposed e
   cross join lateral (
-    select x.happened_at, x.variant from raw.events x
-    where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
-    order by x.happened_at, x.id limit 1
+    (
+      select x.happened_at, x.variant from raw.events x
+      where x.brand_id = $1 and x.visitor = e.visitor and x.experiment = e.experiment and x.kind = 'exposure'
+      order by x.happened_at, x.id limit 1
+    ) union all (
+      select p.happened_at, null from raw.past_exposures p
+      where p.brand_id = $1 and p.visitor >= e.visitor and p.visitor <= e.visitor and p.experiment = e.experiment
+      order by p.visitor limit 1
+    )
+    order by happened_at limit 1
   ) f
   cross join lateral (
     select exists (

@@ -5,7 +5,7 @@ import { defineRollup } from '../define.ts';
 export const dailyAbTests = defineRollup(import.meta.url, {
   name: 'daily_ab_tests',
   of: 'brand',
-  reads: ['raw.events'],
+  reads: ['raw.events', 'raw.past_exposures'],
   writes: 'agg.daily_ab_tests',
   grain: ['brand_id', 'day', 'experiment', 'variant'],
   measures: ['exposed', 'converted', 'mixed'],

@@ -6,7 +6,7 @@ import type { TestDb } from './db.ts';
 // Shared by all brands, so without a brand of their own.
 const SHARED = ['app.brands', 'app.fx_rates'];
 /** Of no provider: what senders of a brand report, bounded by sql/events/event.ts. */
-const EVENTS = ['raw.events', 'raw.event_ids'];
+const EVENTS = ['raw.events', 'raw.event_ids', 'raw.past_exposures'];
 
 const columnNames = (relation: string, numbers: string) => `
   (select array_agg(a.attname::text order by n.position) from unnest(${numbers}) with ordinality as n (number, position)
