@@ -40,7 +40,7 @@ do $do$ begin
     language sql immutable parallel safe as $$ select round(erfc(abs(p_z)::float8 / sqrt(2::float8))::numeric, 6) $$;
   else
     create function fact.two_sided_p(p_z numeric) returns numeric
-    language plpgsql immutable parallel safe as $$
+    language plpgsql immutable strict parallel safe as $$
     declare
       v_z float8 := abs(p_z);
       v_term float8 := v_z;
