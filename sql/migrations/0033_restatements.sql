@@ -57,15 +57,12 @@ create function ops.tell_final(p_brand uuid, p_now timestamptz) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_zone text;
+  v_from date;
+  v_to date;
 begin
   select b.time_zone into v_zone from app.brands b where b.id = p_brand and b.removing_at is null;
-  if v_zone is null or not exists (
-    select o.figures, o.retailer_id from ops.owners_fed(p_brand) o
-    except
-    select d.figures, d.retailer_id from ops.final_days d
-    where d.brand_id = p_brand and d.final_to >= (now() at time zone v_zone)::date - 1) then
-    return;
-  end if;
+  select f.days_from, f.days_to into v_from, v_to from ops.days_to_tell(p_brand, v_zone) f;
+  if v_from is null then return; end if;
   perform pg_advisory_xact_lock(hashtextextended('final days ' || p_brand, 0));
   select b.time_zone into v_zone from app.brands b where b.id = p_brand;
   with owners as materialized (
@@ -81,7 +78,7 @@ begin
     select o.figures, max(o.final_to) as final_to from owners o group by o.figures
   ), days as materialized (
     select c.source as figures, c.day, c.state, c.as_of from bi.completeness c
-    where c.brand_id = p_brand and c.day >= (select min(coalesce(k.final_to, '-infinity')) from known k)
+    where c.brand_id = p_brand and c.day between v_from and v_to
   ), judged as materialized (
     select k.figures, min(d.day) filter (where d.state <> 'final') - 1 as final_to
     from known k
@@ -125,6 +122,36 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) f on f.provider = o.provider
 $$;
 comment on function ops.owners_fed is 'the owners that connections of a brand give data for which figures; null is the brand';
+
+-- The days that may have become final, if any: of figures whose streams are all read past the end of a day that was not told,
+-- or of which an owner was told nothing. As long as a stream was never read to its end, its figures cannot be final.
+create function ops.days_to_tell(p_brand uuid, p_zone text, out days_from date, out days_to date)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select min(coalesce(k.final_to, (f.as_of at time zone p_zone)::date - 31)), max((f.as_of at time zone p_zone)::date) + 1
+  from (
+    select u.figures, min(p.complete_to) as as_of
+    from app.connections c
+    join ops.streams s on s.provider = c.provider
+    cross join unnest(s.feeds) as u (figures)
+    left join ops.positions p on p.brand_id = c.brand_id and p.connection_id = c.id and p.stream = s.stream
+    where c.brand_id = p_brand and c.removing_at is null and not exists ( -- what the key is not to read, as a person has accepted
+      select from ops.completeness q
+      where q.brand_id = c.brand_id and q.connection_id = c.id and q.stream = s.stream and q.check_name = 'permission'
+        and q.ok and q.accepted_cause = q.cause)
+    group by u.figures
+    having count(*) = count(p.complete_to)
+  ) f
+  left join (
+    select d.figures, max(d.final_to) as final_to from ops.final_days d where d.brand_id = p_brand group by d.figures
+  ) k on k.figures = f.figures
+  where k.final_to is null or k.final_to < (f.as_of at time zone p_zone)::date - 1 or f.figures in (
+    select o.figures from (
+      select o.figures, o.retailer_id from ops.owners_fed(p_brand) o
+      except
+      select d.figures, d.retailer_id from ops.final_days d where d.brand_id = p_brand
+    ) o)
+$$;
+comment on function ops.days_to_tell is 'days of a brand for which bi.completeness is to be asked; null if none can have become final';
 
 create view bi.restatements as
 select a.brand_id, b.slug as brand, r.id as retailer_id, r.slug as retailer, a.rollup as figure, a.day, a.last_day, a.key,
