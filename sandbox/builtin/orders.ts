@@ -11,6 +11,7 @@ import { type Bag, bag, ZERO } from './money.ts';
 import type { InvoiceLines } from './online_retail.ts';
 import { RefundView, transaction, worth } from './refunds.ts';
 import { OrderAgreement, RefundAgreement } from './sales.ts';
+import { journeyOf } from './visits.ts';
 
 /** What all orders of a shop share; products and customers have other ids in each shop. */
 export type ShopContext = {
@@ -36,7 +37,6 @@ export class OrderView {
   readonly tags = [];
   readonly cancelledAt = null;
   readonly closedAt = null;
-  readonly customerJourneySummary = null;
   readonly confirmed = true;
   readonly displayFulfillmentStatus = 'FULFILLED';
   readonly returnStatus = 'NO_RETURN';
@@ -47,6 +47,10 @@ export class OrderView {
     this.id = gid('Order', digits(order));
     this.processedAt = toStamp(order.at);
     this.updatedAt = toStamp(Math.max(order.at, ...order.refunds.map((refund) => refund.at)));
+  }
+
+  get customerJourneySummary(): object | null {
+    return journeyOf(this.#order);
   }
 
   get createdAt(): string {

@@ -8,7 +8,9 @@ import type { Money } from './money.ts';
 import type { Reached } from './reach.ts';
 import { moneyLines } from './report_money.ts';
 import { reachLines, SOCIAL_ATTRIBUTION } from './report_reach.ts';
+import { verdictLines } from './report_verdicts.ts';
 import type { Step } from './steps.ts';
+import type { Verdicts } from './verdicts.ts';
 import type { Work } from './work.ts';
 
 export const ATTRIBUTIONS = [
@@ -19,6 +21,7 @@ export const ATTRIBUTIONS = [
 export type Report = Figures & {
   money: Money;
   reach: Reached[];
+  verdicts: Verdicts;
   forecast: ForecastOfRetailer[];
   exact: boolean;
   steps: Step[];
@@ -30,7 +33,7 @@ const BAR_WIDTH = 36;
 const NAME_WIDTH = 36;
 
 export function reportLines(report: Report): string[] {
-  const { totals, exact, months, products, countries, money, reach, forecast } = report;
+  const { totals, exact, months, products, countries, money, reach, verdicts, forecast } = report;
   return [
     '',
     bold('A year of giftware'),
@@ -43,6 +46,7 @@ export function reportLines(report: Report): string[] {
     ...chart('Countries', countries, totals.currency),
     ...moneyLines(money),
     ...reachLines(reach),
+    ...verdictLines(verdicts, totals.currency),
     ...forecastLines(forecast, totals.currency),
     ...workLines(report),
     '',

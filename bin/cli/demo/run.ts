@@ -14,6 +14,7 @@ import { ATTRIBUTIONS, reportLines } from './report.ts';
 import { type SandboxProcess, startSandboxProcess } from './sandbox_process.ts';
 import { setUp } from './setup.ts';
 import { makeSteps } from './steps.ts';
+import { readVerdicts, wrongVerdicts } from './verdicts.ts';
 import { syncAndRollUp } from './work.ts';
 
 const CONCURRENCY = 11; // accounts load side by side
@@ -31,16 +32,24 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
   const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
   const { id } = giftware.brand;
-  const [figures, money, reach, forecast] = await steps.run('figures: read from bi', () =>
-    Promise.all([readFigures(db, id), readMoney(db, id), readReach(db, id), readForecast(db, id)]),
+  const [figures, money, reach, forecast, verdicts] = await steps.run('figures: read from bi', () =>
+    Promise.all([
+      readFigures(db, id),
+      readMoney(db, id),
+      readReach(db, id),
+      readForecast(db, id),
+      readVerdicts(db, id),
+    ]),
   );
   const wrong = differences(figures.totals);
-  const shown = { ...figures, exact: wrong.length === 0, money, reach, forecast, work, steps: steps.done };
+  const exact = wrong.length === 0;
+  const shown = { ...figures, exact, money, reach, verdicts, forecast, work, steps: steps.done };
   const where = { database: placeOf(session.url), attribution: ATTRIBUTIONS };
   cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
     reportLines({ ...shown, embedded }),
   );
   wrong.push(...wrongMoney(money), ...wrongReach(reach), ...wrongForecast(forecast));
+  wrong.push(...wrongVerdicts(verdicts));
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
 }

@@ -1,4 +1,5 @@
-/** Creates or finds the brand of the demo, its retailers, and a connection for each account of the sandbox. */ import { streamsOf } from '#connectors/providers.ts';
+/** Creates or finds the brand of the demo, its retailers, and a connection for each account of the sandbox. */
+import { streamsOf } from '#connectors/providers.ts';
 import type { Db } from '#sql/db/pool.ts';
 import { pauseAll } from '#sql/schedules/schedules.ts';
 import { addBrand, type Brand, findBrand } from '#sql/tenants/brands.ts';
@@ -16,6 +17,7 @@ import { addDefaults } from '#workers/scheduler/defaults.ts';
 import { storeAddress } from '../connections/address.ts';
 import { addUnlessThere } from '../shared/options/if_missing.ts';
 import { accountsOf, BRAND, CLUB, TIME_ZONE } from './accounts.ts';
+import { setUpCampaigns } from './campaigns.ts';
 import type { SandboxPlaces } from './sandbox_process.ts';
 
 export type Giftware = { brand: Brand; retailers: Retailer[]; connections: Connection[] };
@@ -40,6 +42,7 @@ export async function setUp(db: Db, keyring: Keyring, places: SandboxPlaces): Pr
       await assign(db, connection, part, retailers.get(slug)?.id ?? '');
     connections.push(connection);
   }
+  await setUpCampaigns(db, brand);
   await pauseSchedules(db, brand, connections);
   return { brand, retailers: [...retailers.values()], connections };
 }

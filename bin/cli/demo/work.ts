@@ -13,6 +13,7 @@ import { startProgress } from '../ui/progress.ts';
 import { enqueueForecasts } from './forecast.ts';
 import type { Giftware } from './setup.ts';
 import type { Steps } from './steps.ts';
+import { setReorderPoints } from './verdicts.ts';
 
 const TIMEOUT_SECONDS = 1800;
 
@@ -48,6 +49,7 @@ export async function syncAndRollUp(steps: Steps, place: Place): Promise<Work> {
   await steps.run('forecast: four weeks of each retailer', async () =>
     untilDone(place, await enqueueForecasts(db, { brandId: brand.id, now })),
   );
+  await setReorderPoints(db, brand.id);
   const { ms = 1 } = steps.done.find(({ step }) => step === syncName) ?? {};
   const done = await recorded(db, brand.id, before);
   return { ...done, rows_per_second: Math.round(done.rows_read / (ms / 1000)) };
