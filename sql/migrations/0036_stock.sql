@@ -23,19 +23,16 @@ create index shopify_stock_readings_by_time on raw.shopify_stock_readings (brand
 alter table raw.shopify_sales add column restocked integer;
 comment on column raw.shopify_sales.restocked is 'how many of the returned pieces the refund put back to stock; null = not told';
 
-create view fact.stock_reading_times as
-select brand_id, connection_id, id as variant_id, valid_from as read_at
-from raw.shopify_stock_readings
-where deleted_at is null;
-
--- What can be sold of a variant from an instant on. Of a deleted one there is nothing.
+-- What can be sold of a variant from an instant on.
 create view fact.stock_readings as
 select brand_id, connection_id, id as variant_id, valid_from as read_at, available::bigint as available,
        unavailable::bigint as unavailable
 from raw.shopify_stock_readings
-where deleted_at is null
-union all
-select v.brand_id, v.connection_id, v.id, least(v.deleted_at, p.deleted_at), null, null
+where deleted_at is null;
+
+-- From then on a variant is deleted, and there is nothing of it.
+create view fact.stock_ends as
+select v.brand_id, v.connection_id, v.id as variant_id, least(v.deleted_at, p.deleted_at) as ended_at
 from raw.shopify_variants v
 left join lateral (
   select deleted_at from raw.shopify_products

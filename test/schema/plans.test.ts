@@ -26,7 +26,7 @@ const ORDERS = 6_000;
 const NOW = new Date('2024-07-01T00:00:00Z');
 const DAYS = daysOf(30, 20);
 const FACTS = `raw.shopify_orders, raw.shopify_sales, raw.shopify_transactions, raw.stripe_balance_transactions,
-  raw.stripe_charges, raw.stripe_subscriptions, raw.ayrshare_posts, raw.ayrshare_post_readings,
+  raw.shopify_stock_readings, raw.stripe_charges, raw.stripe_subscriptions, raw.ayrshare_posts, raw.ayrshare_post_readings,
   raw.ayrshare_account_readings, raw.sendgrid_events, raw.sendgrid_statistics`;
 /** Whatever is as small as this does not count. */
 const SMALL = 2_000;
@@ -158,6 +158,7 @@ const viewWorks = [
   viewed(
     'select * from bi.daily_social where brand_id = $1 and $2::uuid is not null and day between $3 and $4',
   ),
+  viewed('select * from bi.stock where brand_id = $1 and retailer_id = $2'),
   viewed('select * from bi.top_customers where brand_id = $1 and retailer_id = $2'),
   viewed('select * from bi.customer_cohorts where brand_id = $1 and retailer_id = $2'),
   viewed(

@@ -117,7 +117,12 @@ test('movements add up to the last reading, and days are those of a rebuild', as
          from agg.daily_stock a window w as (partition by connection_id, variant_id order by day)
        ) d
        cross join lateral (
-         select available from fact.stock_readings r
+         select available
+         from (
+           select * from fact.stock_readings
+           union all
+           select *, null, null from fact.stock_ends
+         ) r
          where r.brand_id = d.brand_id and r.connection_id = d.connection_id and r.variant_id = d.variant_id
          order by r.read_at desc, r.available is null desc limit 1
        ) r

@@ -3,7 +3,7 @@
 select p.connection_id, r.variant_id as object
 from spans p
 cross join lateral (
-  select variant_id from fact.stock_reading_times
+  select variant_id from fact.stock_readings
   where brand_id = $1 and connection_id = p.connection_id and read_at >= p.starts_at and read_at < p.ends_at
   order by read_at
 ) r

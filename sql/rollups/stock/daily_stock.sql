@@ -7,10 +7,14 @@ with readings as (
            min(r.read_at) filter (where r.available is not null)
              over (partition by p.retailer_id, p.connection_id, p.object) as opened_at
     from spans p
-    cross join lateral (
-      select read_at, available, unavailable from fact.stock_readings
-      where brand_id = $1 and connection_id = p.connection_id and variant_id >= p.object and variant_id <= p.object
-      order by variant_id
+    cross join lateral ( -- each is looked up by the order of its own index
+      (select read_at, available, unavailable from fact.stock_readings
+       where brand_id = $1 and connection_id = p.connection_id and variant_id >= p.object and variant_id <= p.object
+       order by variant_id)
+      union all
+      (select ended_at, null, null from fact.stock_ends
+       where brand_id = $1 and connection_id = p.connection_id and variant_id >= p.object and variant_id <= p.object
+       order by variant_id)
     ) r
   ) o
   where read_at >= opened_at

@@ -103,6 +103,8 @@ const SHOP = [
    select $1::uuid, $2::uuid, n % ${VARIANTS}, at, 'p' || n % ${VARIANTS}, 'USD', 3, at, at from ${ORDERS} where n % 20 = 0`,
   `insert into raw.shopify_variants (brand_id, connection_id, id, product_id, title, ${STAMPS})
    select $1::uuid, $2::uuid, n::text, 'p' || n, 'V', at, at from ${ORDERS} where n < ${VARIANTS} / 2`,
+  `insert into raw.shopify_stock_readings (brand_id, connection_id, id, valid_from, product_id, available, ${STAMPS})
+   select $1::uuid, $2::uuid, n % ${VARIANTS}, at, 'p' || n % ${VARIANTS}, n % 90, at, at from ${ORDERS}`,
   `insert into raw.shopify_products (brand_id, connection_id, id, title, status, created_at, ${STAMPS})
    select $1::uuid, $2::uuid, 'p' || n, 'P', 'ACTIVE', at, at, at from ${ORDERS} where n < ${VARIANTS}`,
 ];
