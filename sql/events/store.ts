@@ -64,13 +64,18 @@ export async function openEvents(tx: Tx, sealer: Sealer, brandId: string, now: D
   };
 }
 
+/** The months that events are stored in, such as 2026-03. */
+export function monthsOf(events: readonly Event[]): Set<string> {
+  return new Set(events.map(({ happened_at }) => new Date(happened_at).toISOString().slice(0, 7)));
+}
+
 /** Makes the months of a batch, in a transaction of its own: nobody else's events wait for the end of this load. */
 export async function makeMonths(
   db: Pick<Db, 'transaction'>,
   events: readonly Event[],
   made: Set<string>,
 ): Promise<void> {
-  const months = new Set(events.map(({ happened_at }) => new Date(happened_at).toISOString().slice(0, 7)));
+  const months = monthsOf(events);
   const missing = [...months.difference(made)].map((month) => `${month}-01`);
   if (missing.length === 0) return;
   await db.transaction((tx) => tx.query('select ops.make_event_months($1)', [missing]));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { addKey, removeKey } from '#sql/events/keys.ts';
+import { lockEvents } from '#sql/events/lock.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aFile, anEvent, aSender, ndjson } from '../support/events.ts';
@@ -17,8 +18,12 @@ const SECRET = 'a secret of the sender of these tests';
 const now = () => Math.floor(Date.now() / 1000);
 const happened = () => new Date().toISOString();
 
-function signed(body: string | Buffer<ArrayBuffer>, { secret = SECRET, at = String(now()) } = {}) {
-  const signature = createHmac('sha256', secret).update(`${at}.`).update(body).digest('hex');
+function signed(
+  slug: string,
+  body: string | Buffer<ArrayBuffer>,
+  { secret = SECRET, at = String(now()) } = {},
+) {
+  const signature = createHmac('sha256', secret).update(`${at}.${slug}.`).update(body).digest('hex');
   return { method: 'POST', body, headers: { 'nightshift-timestamp': at, 'nightshift-signature': signature } };
 }
 
@@ -35,7 +40,7 @@ test('events are stored once and computed, of two brands with the same ids each 
     body: string | Buffer<ArrayBuffer>,
     secret = `${SECRET} ${brandId}`,
   ) => {
-    const answer = await fetch(`${door.url}/events/${brand.slug}`, signed(body, { secret }));
+    const answer = await fetch(`${door.url}/events/${brand.slug}`, signed(brand.slug, body, { secret }));
     return [answer.status, answer.status === 401 ? await answer.text() : await answer.json()];
   };
   const events = [
@@ -79,29 +84,53 @@ test('events are stored once and computed, of two brands with the same ids each 
 
 test('what is unsigned, late, changed or of nobody gets the same answer, and nothing is stored', async () => {
   await using db = await freshDb();
-  const { brand, brandId } = await aSender(db);
-  await db.transaction((tx) => addKey(tx, testSealer, { brandId, name: 'web', secret: SECRET }));
+  const [{ brand, brandId }, other] = [await aSender(db), await aSender(db)];
+  for (const one of [brandId, other.brandId])
+    await db.transaction((tx) => addKey(tx, testSealer, { brandId: one, name: 'web', secret: SECRET }));
   await using door = await aDoor(db);
   const body = ndjson([anEvent('scan', { happened_at: happened() })]);
-  const good = signed(body);
+  const good = signed(brand.slug, body);
   const attempts: [string, RequestInit][] = [
     [brand.slug, { method: 'POST', body }],
-    [brand.slug, signed(body, { secret: 'another' })],
-    [brand.slug, signed(body, { at: String(now() - 301) })],
-    [brand.slug, signed(body, { at: String(now() + 302) })],
+    [brand.slug, signed(brand.slug, body, { secret: 'another' })],
+    [brand.slug, signed(brand.slug, body, { at: String(now() - 301) })],
+    [brand.slug, signed(brand.slug, body, { at: String(now() + 302) })],
     [brand.slug, { ...good, body: `${body} ` }],
     [brand.slug, { ...good, headers: { ...good.headers, 'nightshift-timestamp': String(now() - 1) } }],
     [brand.slug, { ...good, headers: { ...good.headers, 'nightshift-signature': 'x' } }],
-    ['nobody', good],
+    [other.brand.slug, good], // which has the same secret
+    ['nobody', signed('nobody', body)],
   ];
   for (const [slug, request] of attempts) {
     const answer = await fetch(`${door.url}/events/${slug}`, request);
     expect([answer.status, await answer.text()]).toEqual([401, '']);
   }
-  const large = await fetch(`${door.url}/events/${brand.slug}`, signed('x'.repeat(4 * 1024 * 1024 + 1)));
-  expect(large.status).toBe(413);
+  for (const slug of [brand.slug, 'nobody']) {
+    const large = await fetch(`${door.url}/events/${slug}`, signed(slug, 'x'.repeat(4 * 1024 * 1024 + 1)));
+    expect(large.status).toBe(413);
+  }
   expect((await fetch(`${door.url}/events/${brand.slug}`)).status).toBe(404);
   expect(await db.column('select count(*) from raw.event_ids')).toEqual([0]);
+});
+
+test('requests wait for no import: those of its brand are answered at once, those of others are stored', async () => {
+  await using db = await freshDb();
+  const [one, other] = [await aSender(db), await aSender(db)];
+  for (const { brandId } of [one, other])
+    await db.transaction((tx) => addKey(tx, testSealer, { brandId, name: 'web', secret: SECRET }));
+  await using door = await aDoor(db);
+  const body = ndjson([anEvent('scan', { happened_at: happened() })]);
+  const send = async ({ brand }: typeof one) => {
+    const answer = await fetch(`${door.url}/events/${brand.slug}`, signed(brand.slug, body));
+    await answer.body?.cancel();
+    return [answer.status, answer.headers.get('retry-after')];
+  };
+  await db.transaction(async (tx) => {
+    await lockEvents(tx, one.brandId);
+    expect(await send(one)).toEqual([503, '5']);
+    expect(await send(other)).toEqual([200, null]);
+  });
+  expect(await send(one)).toEqual([200, null]);
 });
 
 test('the example of docs/operations.md works', async () => {
@@ -121,7 +150,8 @@ test('the example of docs/operations.md works', async () => {
   );
   await using door = await aDoor(db);
   const line = example
-    .replace('https://nightshift.example/events/acme', `${door.url}/events/${brand.slug}`)
+    .replace('brand=acme', `brand=${brand.slug}`)
+    .replace('https://nightshift.example', door.url)
     .replaceAll('events.ndjson', file.path);
   const { stdout } = await promisify(execFile)('sh', ['-c', line], {
     env: { ...process.env, SECRET: secret },
