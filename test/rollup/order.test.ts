@@ -52,6 +52,7 @@ test.each(all.map((rollup) => [rollup.name, rollup] as const))(
       'engagement',
       'engagement_rate',
       'distance_km',
+      'first_day_from',
     ])
       mentioned.delete(`fact.${helper}`);
     expect([...mentioned].sort()).toEqual([...rollup.reads, rollup.writes].sort());
