@@ -160,7 +160,7 @@ async function nobodyFeeds(db: Reader, { brand, retailer }: Asked, source: strin
 async function outOfRange(db: Reader, asked: Asked, source: string): Promise<Reason[]> {
   const { brand, day } = asked;
   const { rows } = await db.query<{ first: string | null; is_ahead: boolean }>(FIRST_DAY, [
-    ...[brand.id, source, null, brand.timeZone, day],
+    ...[brand.id, source, brand.timeZone, day],
   ]);
   const [range] = rows;
   if (range?.is_ahead) return [reason('the day has not begun')];
@@ -173,8 +173,8 @@ async function outOfRange(db: Reader, asked: Asked, source: string): Promise<Rea
 
 // Days are judged from yesterday on where there is no row at all, so the first one that is judged may have no data.
 const FIRST_DAY = `
-  select (select min(ops.first_day(f, c.brand_id, c.id, $4)) ${FED_BY}) as first,
-         $5::date > (now() at time zone $4)::date as is_ahead`;
+  select (select min(ops.first_day(f, $1, $3)) from ops.streams f where $2 = any (f.feeds)) as first,
+         $4::date > (now() at time zone $3)::date as is_ahead`;
 
 type Final = Pick<Explained, 'figure' | 'rows' | 'brand' | 'retailer' | 'day'>;
 
