@@ -1,7 +1,4 @@
-/**
- * Runs rollups for partitions of one retailer, or of the brand itself: for all given days, or each for the marks that
- * it follows.
- */
+/** Runs rollups for partitions of a retailer, or of the brand: for all given days, or each for the marks it follows. */
 import { followIndexes } from '../db/planner.ts';
 import type { Tx } from '../db/pool.ts';
 import { type Mark, markPartitions, type Owner } from '../dirty/marks.ts';
