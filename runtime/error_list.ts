@@ -126,6 +126,11 @@ export const errorList = {
     when: 'the text cannot name a campaign',
     next: 'the message says how long it may be',
   },
+  NS_RETENTION_UNFIT: {
+    exit: 'usage',
+    when: 'there is no such rule of what is kept, or it may not be that',
+    next: '`brands keep BRAND` lists the rules with their bounds',
+  },
   NS_WEIGHTS_UNFIT: {
     exit: 'usage',
     when: 'no such component of a ranking, or no component would count',

@@ -15,6 +15,7 @@ import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
 import { snapshot } from './snapshot.ts';
+import { snapshotExpiry } from './snapshots/expiry/snapshot_expiry.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
@@ -43,4 +44,5 @@ export const tasks: readonly Task[] = [
   sendEmail,
   sendDigest,
   snapshot,
+  snapshotExpiry,
 ];

@@ -39,7 +39,11 @@ export const snapshot = defineTask({
   attempts: 5,
   timeoutSeconds: TIMEOUT_SECONDS,
   priority: 'bulk',
-  schedules: [{ name: 'snapshot', of: 'brand', expression: '0 3 * * *' }],
+  schedules: [
+    { name: 'snapshot', of: 'brand', expression: '0 3 * * *' },
+    // Figures alone: small enough to be kept for years, and with hardly anything of a person in them.
+    { name: 'snapshot_weekly', of: 'brand', expression: '0 4 * * 0', payload: { scope: 'aggregates' } },
+  ],
   async run(given, context): Promise<Tally> {
     const { db, job, services } = context;
     const { snapshots } = services;

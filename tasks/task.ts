@@ -129,6 +129,8 @@ export type DefaultSchedule = Partial<Policy> & {
   expression: string | ((ownerId: string) => string);
   /** The zone of the brand when left out; UTC for the platform. */
   timeZone?: string;
+  /** What the job is told besides whose it is. */
+  payload?: Readonly<Record<string, unknown>>;
   pauseAfterFailures?: number;
 };
 

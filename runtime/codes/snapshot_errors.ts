@@ -15,7 +15,7 @@ export const snapshotErrors = {
   NS_SNAPSHOT_BUSY: {
     verdict: 'retry',
     exit: 'conflict',
-    when: 'another process makes a snapshot of the brand',
+    when: 'another process makes a snapshot of the brand, or removes files of its snapshots',
     next: 'nothing: it is tried again',
   },
   NS_SNAPSHOT_DAMAGED: {
@@ -31,6 +31,11 @@ export const snapshotErrors = {
     exit: 'conflict',
     when: 'a snapshot has other tables or columns than this database',
     next: 'restore it with the version that made it, then `migrate`; or take a later snapshot',
+  },
+  NS_SNAPSHOT_PINNED: {
+    exit: 'conflict',
+    when: 'a snapshot is pinned already, or is not',
+    next: '`snapshots show ID` says since when and why',
   },
   NS_SNAPSHOT_STORE: {
     verdict: 'retry',

@@ -2,6 +2,7 @@
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
+import { forgetFiles } from './garbage.ts';
 import type { Scope } from './tables.ts';
 
 export type SnapshotState = 'creating' | 'complete' | 'damaged';
@@ -29,7 +30,8 @@ export type Snapshot = {
   verifiedLevel: number | null;
   verifiedAt: Date | null;
   damage: string | null;
-  expiresAt: Date | null;
+  pinnedAt: Date | null;
+  pinnedReason: string | null;
 };
 
 /** A file of a snapshot. */
@@ -70,7 +72,7 @@ const SNAPSHOT = `brand_id as "brandId", id, brand_slug as brand, scope, state, 
   completed_at as "completedAt", lsn, server_version as "serverVersion", schema_version as "schemaVersion",
   previous_id as "previousId", manifest_sha256 as "manifestSha256", rows, bytes, stored_bytes as "storedBytes", parts,
   new_parts as "newParts", new_bytes as "newBytes", verified_level as "verifiedLevel", verified_at as "verifiedAt", damage,
-  expires_at as "expiresAt"`;
+  pinned_at as "pinnedAt", pinned_reason as "pinnedReason"`;
 
 const PART = `table_name as table, part, name, key_id as "keyId", header_sha256 as "headerSha256", rows,
   row_hash::text as "rowHash", bytes, stored_bytes as "storedBytes", stored_sha256 as "storedSha256"`;
@@ -164,6 +166,11 @@ export async function recordParts(
        "rowHash" numeric, bytes bigint, "storedBytes" bigint, "storedSha256" text, "isNew" boolean)`,
     [brandId, id, JSON.stringify(parts)],
   );
+  await forgetFiles(
+    tx,
+    brandId,
+    parts.map(({ name }) => `parts/${name}`),
+  );
 }
 
 export type Completed = Which &
@@ -192,16 +199,21 @@ export async function forgetBrokenOff(tx: Tx, brandId: string): Promise<void> {
   await tx.query("delete from ops.snapshots where brand_id = $1 and state = 'creating'", [brandId]);
 }
 
-/** Of complete ones. */
+/** Of complete ones, and of those that are gone but whose manifest is still there. */
 export async function knownIds(db: Reader, brandId: string): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
-    "select id from ops.snapshots where brand_id = $1 and state <> 'creating'",
+    `select id from ops.snapshots where brand_id = $1 and state <> 'creating'
+     union all
+     select substr(file, 11, 36)::uuid from ops.snapshot_garbage where brand_id = $1 and file like 'manifests/%'`,
     [brandId],
   );
   return rows.map(({ id }) => id);
 }
 
 type Adopted = Completed & Pick<Snapshot, 'brand' | 'scope' | 'store' | 'createdAt'>;
+
+/** What kept it is not known here. */
+const ADOPTED_KEPT_DAYS = 30;
 
 /** One that was completed without this database hearing of it. */
 export async function adoptSnapshot(
@@ -217,6 +229,11 @@ export async function adoptSnapshot(
   await beginSnapshot(tx, snapshot);
   await recordParts(tx, snapshot, parts);
   await completeSnapshot(tx, snapshot);
+  await tx.query(
+    `update ops.snapshots set needed_until = now() + make_interval(days => $3), needed_for = 'taken in from the store'
+     where brand_id = $1 and id = $2`,
+    [brandId, id, ADOPTED_KEPT_DAYS],
+  );
 }
 
 /** `damage` undefined: all was found as it should be, at this level. */

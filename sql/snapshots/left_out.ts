@@ -10,6 +10,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   'ops.night_jobs': 'they name jobs of the queue',
   'ops.pauses': 'they are of the queue at present',
   'ops.schedule_slots': 'they say what was fired by this server, and name jobs of its queue',
+  'ops.snapshot_garbage': 'it is of the store of the snapshots at present',
   'ops.snapshot_parts': 'the store of the snapshots says it',
   'ops.snapshot_runs': 'the store of the snapshots says what came of them',
   'ops.snapshots': 'the store of the snapshots says it',

@@ -68,6 +68,29 @@ export async function lockAlone(tx: Tx, brandId: string): Promise<void> {
   if (!rows[0]?.ours) throw new SnapshotBusy(brandId);
 }
 
+const IDLE_MINUTES_MAX = 15;
+
+/**
+ * Nobody else works on the snapshots of the brand while this lasts. Before a step that no other could repair, `prove` throws
+ * if that is no longer so: the server frees the lock of a session that it has lost, and then another one may have it.
+ */
+export function alone<T>(
+  db: Pick<Db, 'transaction'>,
+  brandId: string,
+  work: (prove: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  return db.transaction(async (tx) => {
+    await lockAlone(tx, brandId);
+    await tx.query(`set local idle_in_transaction_session_timeout = '${IDLE_MINUTES_MAX}min'`);
+    return work(() => proveSession(tx));
+  });
+}
+
+/** That the session of the transaction, and so its locks, are still there. */
+export async function proveSession(tx: Tx): Promise<void> {
+  await tx.query('select');
+}
+
 /** A session beside it. */
 export function within<T>(
   db: Pick<Db, 'transaction'>,

@@ -32,6 +32,17 @@ export async function endBrokenOff(
   );
 }
 
+/** What a run is about to do, for the case that it does not come back. */
+export async function noteInRun(
+  tx: Tx,
+  { brandId, run, tally }: { brandId: string; run: number; tally: object },
+): Promise<void> {
+  await tx.query(
+    'update ops.snapshot_runs set tally = $3 where brand_id = $1 and id = $2 and outcome is null',
+    [brandId, run, JSON.stringify(tally)],
+  );
+}
+
 export async function endSnapshotRun(
   tx: Tx,
   end: { brandId: string; run: number; snapshotId?: string; error?: unknown; tally?: object },

@@ -13,7 +13,7 @@ import {
   latestSnapshot,
   recordParts,
 } from '#sql/snapshots/catalogue.ts';
-import { atOneMoment, type Moment, within } from '#sql/snapshots/moment.ts';
+import { atOneMoment, type Moment, proveSession, within } from '#sql/snapshots/moment.ts';
 import { type Scope, type SnapshotTable, snapshotTables } from '#sql/snapshots/tables.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { adoptManifests } from './adopt.ts';
@@ -103,6 +103,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
   const content = manifestOf({ options, moment, id: which.id, tables, parts, previous });
   const text = manifestFile(content, key);
   await store.settle(); // a manifest never names what a crash could still take back
+  await proveAlone(tx, options.signal);
   await putText(store, brand.id, fileOf.manifest(brand.id, which.id), text);
   await store.settle();
   const completed: Completed = {
@@ -121,6 +122,12 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
       await forgetBrokenOff(writing, brand.id);
     },
   };
+}
+
+/** Without the lock a sweep may have taken a file for left over that the manifest would name. */
+async function proveAlone(tx: Tx, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await proveSession(tx);
 }
 
 type Writing = CreateOptions & { known: KnownParts; key: DataKey; exported: string };

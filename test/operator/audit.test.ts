@@ -180,6 +180,12 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     'snapshots.create',
     { target: 'acme', details: { scope: 'aggregates' } },
   ],
+  ['snapshots expire --brand acme', 'snapshots.expire', { target: 'acme' }],
+  [
+    'brands keep acme snapshots_daily=30',
+    'brands.keep',
+    { before: { snapshots_daily: 90 }, after: { snapshots_daily: 30 } },
+  ],
   ['snapshots rekey', 'snapshots.rekey', { after: { keyId: 'test' } }],
   [
     'sync run --brand acme --connection shop --stream shopify.orders --full',
@@ -244,7 +250,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
 const ELSEWHERE = [
   ...['send', 'sender', 'retry', 'discard', 'digest'].map((verb) => `mail ${verb}`),
   ...['migrate', 'up', 'connections map', 'connections unmap', 'connections webhooks'],
-  ...['snapshots verify', 'snapshots sync', 'snapshots restore'],
+  ...['verify', 'sync', 'restore', 'pin', 'unpin'].map((verb) => `snapshots ${verb}`),
   ...['take', 'note', 'ack', 'reopen', 'retry', 'discard'].map((verb) => `failures ${verb}`),
 ];
 

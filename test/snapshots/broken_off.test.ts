@@ -2,35 +2,10 @@
 import { expect, test } from 'vitest';
 import { listSnapshots } from '#sql/snapshots/catalogue.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
-import type { Store } from '#tasks/snapshots/store.ts';
-import { aroundTransactions } from '../support/db/around.ts';
-import { freshDb, type TestDb } from '../support/db/db.ts';
+import { freshDb } from '../support/db/db.ts';
 import { aShop } from '../support/rows/factory.ts';
+import { mortal } from '../support/snapshots/mortal.ts';
 import { aStore, fillYear, makeSnapshot, runSnapshot } from '../support/snapshots/snapshots.ts';
-
-class Killed extends Error {}
-
-/** Ends before or after the given step: from then on nothing that it does has an effect. */
-function mortal(steps: number, how: 'before' | 'after') {
-  let [passed, dead] = [0, false];
-  const step = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (dead) throw new Killed();
-    const isLast = ++passed === steps;
-    if (isLast) dead = true;
-    if (isLast && how === 'before') throw new Killed();
-    const result = await work();
-    if (isLast) throw new Killed();
-    return result;
-  };
-  const inStore = (store: Store): Store => ({
-    ...store,
-    draft: (brandId) => step(() => store.draft(brandId)),
-    put: (name, draft) => step(() => store.put(name, draft)),
-    settle: () => step(() => store.settle()),
-  });
-  const inDb = (db: TestDb) => aroundTransactions(db, step);
-  return { inStore, inDb, died: () => dead };
-}
 
 test.for(['before', 'after'] as const)('killed %s any step, the next snapshot is whole', async (how) => {
   await using db = await freshDb();

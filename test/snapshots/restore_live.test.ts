@@ -134,6 +134,8 @@ test('what was lost comes back, a rebuild equals it, and one command undoes it',
   expect(await hashes(acme)).toEqual(lost);
   expect(await hashes(brio)).toEqual(other);
   expect(await db.column('select count(*) from ops.pauses')).toEqual([0]);
+  const kept = 'select rule from ops.snapshot_keeps where snapshot_id = $1 and position = 5';
+  expect(await db.column(kept, [said?.before])).toEqual(['undoes a restore']);
   expect(
     await db.column("select outcome from ops.snapshot_runs where kind = 'restore' and brand_id = $1", [
       acme.brand.id,

@@ -53,10 +53,11 @@ function newSchedule(task: Task, schedule: DefaultSchedule, owner: Owner): NewSc
     catchUp = 'latest',
     catchUpMax = 1,
     overlap = 'skip',
+    payload = {},
   } = schedule;
   const id = owner.connectionId ?? owner.brandId ?? '';
   return {
-    ...{ ...owner, name, task: task.name, payload: {}, timeZone, catchUp, catchUpMax, overlap },
+    ...{ ...owner, name, task: task.name, payload, timeZone, catchUp, catchUpMax, overlap },
     expression: typeof expression === 'string' ? expression : expression(id),
     pauseAfterFailures: schedule.pauseAfterFailures ?? null,
   };

@@ -22,6 +22,7 @@ import { openSession } from '../shared/session.ts';
 import { currency, slug, title, zone } from '../ui/arguments.ts';
 import { confirm } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
+import { addKeep } from './keep.ts';
 import { addPing } from './ping.ts';
 
 export const noun: Noun = (command, cli) => {
@@ -37,6 +38,7 @@ export const noun: Noun = (command, cli) => {
     change: changeReportingCurrency,
     description: 'change the currency of consolidated figures; recomputes every day',
   });
+  addKeep(command, cli);
   addPing(command, cli);
   addRename(command, cli);
   addRemove(command, cli);

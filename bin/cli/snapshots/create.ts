@@ -2,14 +2,14 @@
 import { type Command, Option } from 'commander';
 import { type Scope, scopes } from '#sql/snapshots/tables.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
-import { type Brand, findBrand, listBrands } from '#sql/tenants/brands.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { RATE_MAX, snapshot } from '#tasks/snapshot.ts';
 import type { Cli } from '../shared/noun.ts';
 import { type WaitOptions, waitOptions } from '../shared/options/options.ts';
-import { openSession, type Session } from '../shared/session.ts';
+import { openSession } from '../shared/session.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 import { wholeNumber } from '../ui/arguments.ts';
+import { brandsOf } from './which.ts';
 
 type Options = WaitOptions & { brand?: string; scope: Scope; rate?: number };
 
@@ -51,10 +51,4 @@ async function create(cli: Cli, { brand, scope, rate, wait, timeout }: Options):
     error: states[at]?.error_message,
   }));
   cli.out.list(done, ['brand', 'state', 'snapshot', 'rows', 'parts', 'new_parts', 'new_bytes', 'error']);
-}
-
-/** One that is being removed has nothing to keep. */
-async function brandsOf({ db }: Session, slug: string | undefined): Promise<Brand[]> {
-  if (slug !== undefined) return [await findBrand(db, slug)];
-  return (await listBrands(db)).filter(({ removingAt }) => removingAt === null);
 }

@@ -5,7 +5,7 @@ import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { grouped } from '../ui/format.ts';
 import { cellOf } from '../ui/output.ts';
-import { rowOf } from './list.ts';
+import { planById, rowOf } from './list.ts';
 
 export function addShow(command: Command, cli: Cli): void {
   command
@@ -19,7 +19,7 @@ async function show(cli: Cli, id: string): Promise<void> {
   await using session = await openSession(cli);
   const snapshot = await findSnapshot(session.db, id);
   const tables = tablesOf(await partsOf(session.db, snapshot));
-  const row = rowOf(snapshot);
+  const row = rowOf(snapshot, await planById(session.db, snapshot.brandId));
   cli.out.record({ ...row, tables }, () => [
     ...Object.entries(row).flatMap(([name, value]) =>
       value === null ? [] : [`${name.replaceAll('_', ' ').padEnd(LABEL_WIDTH)} ${cellOf(value)}`],

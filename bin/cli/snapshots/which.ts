@@ -1,6 +1,6 @@
-/** Which snapshot of a brand is meant. */
+/** Which snapshot of a brand is meant, or which brands. */
 import { findSnapshot, latestSnapshot, type Snapshot, SnapshotNotFound } from '#sql/snapshots/catalogue.ts';
-import { findBrand } from '#sql/tenants/brands.ts';
+import { type Brand, findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Session } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
 
@@ -16,4 +16,10 @@ export async function ofBrand(
   const found = await latestSnapshot(db, brandId);
   if (found === undefined) throw new SnapshotNotFound(`snapshot of ${brand}`);
   return found;
+}
+
+/** One that is being removed has nothing to keep. */
+export async function brandsOf({ db }: Session, slug: string | undefined): Promise<Brand[]> {
+  if (slug !== undefined) return [await findBrand(db, slug)];
+  return (await listBrands(db)).filter(({ removingAt }) => removingAt === null);
 }

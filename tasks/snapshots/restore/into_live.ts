@@ -20,6 +20,7 @@ import {
 import { readAlike } from '#sql/snapshots/moment.ts';
 import { type Part, readParts } from '#sql/snapshots/parts.ts';
 import { type Replaced, replaceRows } from '#sql/snapshots/replace.ts';
+import { keepForUndo } from '#sql/snapshots/retention.ts';
 import { dropScratch, makePassing } from '#sql/snapshots/scratch.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '../../enqueue.ts';
@@ -100,6 +101,7 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
   await dropScratch(tx, scratch);
   const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
+  await keepForUndo(tx, brandId, options.before.id);
   await recordAction(tx, {
     ...{ action: 'snapshots.restore', brandId, target: content.id },
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },

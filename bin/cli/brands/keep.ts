@@ -1,0 +1,45 @@
+/** `brands keep` */
+import { type Command, InvalidArgumentError } from 'commander';
+import { listRules, type RuleChanges, setRules } from '#sql/retention/rules.ts';
+import { findBrand } from '#sql/tenants/brands.ts';
+import type { Cli } from '../shared/noun.ts';
+import { openSession } from '../shared/session.ts';
+
+export function addKeep(command: Command, cli: Cli): void {
+  command
+    .command('keep')
+    .description('show for how long the brand keeps what, or set it')
+    .argument('<brand>', 'the brand')
+    .argument(
+      '[rule...]',
+      'rule=number, such as snapshots_daily=30; snapshots_daily=usual takes it back',
+      change,
+    )
+    .action(async (slug: string, changes: RuleChanges | undefined) => {
+      await using session = await openSession(cli);
+      const { db } = session;
+      const brand = await findBrand(db, slug);
+      if (changes?.size) {
+        const isNew = await db.transaction((tx) => setRules(tx, brand, changes));
+        cli.out.say(
+          isNew
+            ? `What is older goes when it is next looked for; see it first: npx nightshift snapshots expire --brand ${slug} --dry-run`
+            : 'These rules hold already.',
+        );
+      }
+      const rules = await listRules(db, brand.id);
+      cli.out.list(
+        rules.map(({ isOwn, ...row }) => ({ ...row, set_by: isOwn ? 'brand' : 'usual' })),
+        ['rule', 'kept', 'unit', 'set_by', 'least', 'most', 'keeps'],
+      );
+    });
+}
+
+/** Adds `snapshots_daily=30` to those that stand before it. */
+function change(text: string, before: RuleChanges = new Map()): RuleChanges {
+  const [, rule = '', value = ''] = text.match(/^([a-z_]{1,40})=(usual|\d{1,6})$/) ?? [];
+  if (value === '')
+    throw new InvalidArgumentError('It must look like snapshots_daily=30, or snapshots_daily=usual');
+  if (before.has(rule)) throw new InvalidArgumentError(`${rule} stands there twice`);
+  return new Map([...before, [rule, value === 'usual' ? null : Number(value)]]);
+}

@@ -1,0 +1,43 @@
+/**
+ * Deletes the snapshots of a brand that no rule keeps (`ops.snapshot_keeps`) and the files that nothing needs; without a brand,
+ * what stores have of brands that were removed.
+ */
+import { z } from 'zod';
+import { openDb } from '#sql/db/pool.ts';
+import { listBrands } from '#sql/tenants/brands.ts';
+import { NoStore } from '../../snapshot.ts';
+import { defineTask, type Tally } from '../../task.ts';
+import { expireSnapshots } from './expire.ts';
+import { removeRemoved } from './removed.ts';
+import { graceFor } from './sweep.ts';
+
+const TIMEOUT_SECONDS = 6 * 3_600;
+
+export const snapshotExpiry = defineTask({
+  name: 'snapshot_expiry',
+  payload: z.strictObject({
+    brandId: z.uuid().optional(),
+    now: z.iso.datetime({ offset: true }).optional(),
+  }),
+  // That of the snapshots, which it would find busy.
+  lane: ({ brandId }) => `snapshot:${brandId ?? 'removed'}`,
+  key: ({ brandId }) => brandId ?? 'removed',
+  attempts: 8,
+  timeoutSeconds: TIMEOUT_SECONDS,
+  priority: 'bulk',
+  schedules: [
+    { name: 'snapshot_expiry', of: 'brand', expression: '0 5 * * *' },
+    { name: 'snapshot_expiry', of: 'platform', expression: '0 5 * * *' },
+  ],
+  async run({ brandId }, { db, job, signal, now, services }): Promise<Tally> {
+    const { snapshots, sealer } = services;
+    if (snapshots === undefined) throw new NoStore();
+    const { url, store, minutes } = snapshots;
+    await using locking = openDb(url, { applicationName: 'nightshift snapshot', max: 1 });
+    const work = { db, locking, store, jobId: job, signal };
+    if (brandId === undefined) return await removeRemoved(work); // before the session goes
+    const brand = (await listBrands(db)).find(({ id }) => id === brandId);
+    if (brand === undefined || brand.removingAt !== null) return { skipped: 'the brand is gone, or going' };
+    return await expireSnapshots({ ...work, sealer, brandId, graceSeconds: graceFor(minutes), now: now() });
+  },
+});
