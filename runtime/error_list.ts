@@ -5,6 +5,7 @@
 
 import { connectionErrors } from './codes/connection_errors.ts';
 import { jobErrors } from './codes/job_errors.ts';
+import { periodErrors } from './codes/period_errors.ts';
 import { providerErrors } from './codes/provider_errors.ts';
 import { scheduleErrors } from './codes/schedule_errors.ts';
 import { snapshotErrors } from './codes/snapshot_errors.ts';
@@ -13,6 +14,7 @@ import type { Entry, Verdict } from './error_entry.ts';
 
 export const errorList = {
   ...jobErrors,
+  ...periodErrors,
   ...providerErrors,
   ...connectionErrors,
   ...scheduleErrors,

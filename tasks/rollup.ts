@@ -3,6 +3,7 @@ import type { Tx } from '#sql/db/pool.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import { claimMarks, dropMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
+import { bookUnbooked } from '#sql/periods/book.ts';
 import { tellFinal } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -77,6 +78,10 @@ export const rollup = defineTask({
     }
     if (total.written + total.deleted > 0) await db.transaction(analyzeChanged);
     const { brandId, retailerId } = which;
+    const own = rollups.filter(({ of }) => (of === 'brand') === (retailerId === null));
+    const booking = { brandId, now: which.instant, cause: 'changed_definition', rollups: own } as const;
+    // Who rebuilds may have deleted rows before.
+    if (which.from !== undefined) await db.transaction((tx) => bookUnbooked(tx, booking));
     if (restated + wrong > 0 || which.from !== undefined)
       await db.transaction((tx) => watchFigures(tx, { brandId, now: which.instant }));
     for (const { as, warning } of counting)

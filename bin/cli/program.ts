@@ -84,6 +84,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'the data of a brand at one instant, kept in files',
     load: () => import('./snapshots/index.ts'),
   },
+  periods: {
+    summary: 'months that are closed: their figures stand still',
+    load: () => import('./periods/index.ts'),
+  },
   privacy: {
     summary: 'export or erase what is stored of a person',
     load: () => import('./privacy/index.ts'),

@@ -71,11 +71,20 @@ export async function markPartitions(
 
 /**
  * Allows one rollup of a retailer, and one of the brand's own, at a time, until the transaction ends: two that
- * interleave would each write figures of its own snapshot, and the older one could be the last.
+ * interleave would each write figures of its own snapshot, and the older one could be the last. None runs beside a closing of
+ * a period, which comes first, so that whoever waits for it holds no other lock of these.
  */
 export async function lockRollup(tx: Tx, brandId: string, owner: Owner): Promise<void> {
-  await tx.query(`select pg_advisory_xact_lock(${lockKey('$2')})`, [brandId, owner ?? 'brand']);
+  const locks = `pg_advisory_xact_lock_shared(${CLOSING}), pg_advisory_xact_lock(${lockKey('$2')})`;
+  await tx.query(`select ${locks}`, [brandId, owner ?? 'brand']);
 }
+
+/** Waits until no rollup of the brand is under way, and lets none begin until the transaction ends. */
+export async function lockFigures(tx: Tx, brandId: string): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(${CLOSING})`, [brandId]);
+}
+
+const CLOSING = "hashtextextended('closing of ' || $1, 0)";
 
 /** Locks those owners whose lock is free, and returns them. Waits for nothing. */
 export async function tryLockRollups(tx: Tx, brandId: string, owners: readonly Owner[]): Promise<Owner[]> {

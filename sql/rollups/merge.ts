@@ -8,6 +8,7 @@
  * partition of the table may share: so the brand is compared too, in a form that no index serves.
  */
 import type { Cause } from './causes.ts';
+import { adjustmentsOf, closedPeriods, isClosed } from './closed.ts';
 import {
   causeOfRow,
   firstCause,
@@ -157,14 +158,14 @@ export function mergeStatement(rollup: Merged): string {
   const logs = isRestated(rollup);
   return `${freshQuery(rollup)}, stored as materialized (${storedRows(rollup)}
 ), given as materialized (${givenCauses(rollup)}
-)${logs ? `, told as materialized (${toldDays(rollup)}\n)` : ''}, changes as materialized (
+)${logs ? `, told as materialized (${toldDays(rollup)}\n), closed as materialized (${closedPeriods('$4')}\n)` : ''}, changes as materialized (
   select ${key}, ${listOf('f', measures)}, s.place, f.is_fresh${formerlyNamed(rollup)}, ${causeOfRow(rollup)} as why${logs ? `,\n    ${valuesOfRow(rollup)}` : ''}
   from stored s
   full join (select true as is_fresh, * from fresh) f using (${key})
-  left join given g on ${isGiven(rollup)}${logs ? `\n  left join told t on ${isTold(rollup)}` : ''}
+  left join given g on ${isGiven(rollup)}${logs ? `\n  left join told t on ${isTold(rollup)}\n  left join closed k on ${isClosed(rollup)}` : ''}
   where s.place is null or f.is_fresh is null
      or (${listOf('s', measures)}) is distinct from (${listOf('f', measures)})
-)${touchedPartitions(rollup)}${namedObjects(rollup)}${proofOf(rollup)}${logs ? logOf(rollup) : ''}, gone as (
+)${touchedPartitions(rollup)}${namedObjects(rollup)}${proofOf(rollup)}${logs ? logOf(rollup) + adjustmentsOf(rollup) : ''}, gone as (
   delete from ${writes}
   where ctid = any (array(select place from changes where is_fresh is null)) and (brand_id = $1) is true
   returning 1

@@ -21,7 +21,7 @@ export type Restating = Pick<
   | 'keepsRates'
 >;
 
-const RATE = 'fx_rate';
+export const RATE = 'fx_rate';
 
 /** Objects belong to no day. */
 export function isRestated({ object, isIntermediate }: Restating): boolean {
@@ -65,22 +65,39 @@ export function isTold(rollup: Restating): string {
 }
 
 /** Of the partition of a row. */
-function lastDay({ periods, grain }: Restating): string {
+export function lastDay({ periods, grain }: Restating): string {
   if (periods === undefined) return 'day';
   const kind = grain.includes('period') ? 'period' : `'${periods.kinds[0]}'`;
   return `((day + ('1 ' || ${kind})::interval)::date - 1)`;
 }
 
-/** The old and new numbers of a row that is told; null for others. */
+/** The old and new numbers of a row that is told or closed (closed.ts); null for others. */
 export function valuesOfRow(rollup: Restating): string {
   const columns = numbersOf(rollup);
   const values = (row: string) =>
-    `case when t.final_to is not null then (select to_jsonb(m) from (select ${columns.map((one) => `${row}.${one}`)}) m) end`;
-  return `${values('s')} as old_values, ${values('f')} as new_values`;
+    `case when t.final_to is not null or k.closing_id is not null
+      then (select to_jsonb(m) from (select ${columns.map((one) => `${row}.${one}`)}) m) end`;
+  return `t.final_to is not null as is_told, k.closing_id, k.booked_in,
+    ${values('s')} as old_values, ${values('f')} as new_values`;
 }
 
-function numbersOf({ measures, nonAdditive = [] }: Restating): string[] {
+export function numbersOf({ measures, nonAdditive = [] }: Restating): string[] {
   return measures.filter((measure) => !nonAdditive.includes(measure));
+}
+
+/** What tells rows of an owner and a day apart, as JSON. */
+export function restOfKey({ grain }: Restating, row: string): string {
+  const rest = grain.filter((column) => !['brand_id', 'retailer_id', 'day'].includes(column));
+  return `jsonb_build_object(${rest.map((column) => `'${column}', ${row}.${column}`).join(', ')})`;
+}
+
+/** Owner and currency of a row, where it has them. */
+export function ownerOf({ grain }: Restating, row: string): string {
+  return grain.includes('retailer_id') ? `${row}.retailer_id` : 'null::uuid';
+}
+
+export function currencyOf({ grain, measures }: Restating, row: string): string {
+  return [...grain, ...measures].includes('currency') ? `${row}.currency` : 'null::text';
 }
 
 /**
@@ -88,19 +105,15 @@ function numbersOf({ measures, nonAdditive = [] }: Restating): string[] {
  * is summed up by column and currency: so the log has a bound, and its differences add up all the same. $6 is the job.
  */
 export function logOf(rollup: Restating): string {
-  const { name, grain, measures, keepsRates } = rollup;
-  const columns = [...grain, ...measures];
-  const owner = grain.includes('retailer_id') ? 'c.retailer_id' : 'null::uuid';
-  const rest = grain.filter((column) => !['brand_id', 'retailer_id', 'day'].includes(column));
-  const key = rest.map((column) => `'${column}', c.${column}`).join(', ');
+  const { name, keepsRates } = rollup;
   const number = (row: string, isMissing: string) => `
       case when ${isMissing} then 0 when jsonb_typeof(${row}) = 'number' then (${row} #>> '{}')::numeric end`;
   const sum = (column: string) =>
     `trim_scale(sum(${column})${keepsRates ? ` filter (where column_name <> '${RATE}')` : ''})`;
   return `, cells as materialized (
-  select ${owner} as retailer_id, day, ${lastDay(rollup)} as last_day, jsonb_build_object(${key}) as key,
-         m.name as column_name, v.old_value, v.new_value, ${columns.includes('currency') ? 'c.currency' : 'null::text'} as currency,
-         ${causeOfCell(rollup)} as cause
+  select ${ownerOf(rollup, 'c')} as retailer_id, day, ${lastDay(rollup)} as last_day, ${restOfKey(rollup, 'c')} as key,
+         m.name as column_name, v.old_value, v.new_value, ${currencyOf(rollup, 'c')} as currency,
+         ${causeOfCell(rollup)} as cause, c.is_told, c.closing_id, c.booked_in
   from changes c
   cross join lateral jsonb_each(c.new_values) as m (name, value)
   cross join lateral (select ${number('(c.old_values -> m.name)', 'c.place is null')} as old_value,
@@ -110,17 +123,17 @@ export function logOf(rollup: Restating): string {
       keepsRates ? `\n    and (m.name <> '${RATE}' or c.place is not null and c.is_fresh)` : ''
     }
 ), few as materialized (
-  select count(*) <= $7::int as are_few from cells
+  select count(*) filter (where is_told) <= $7::int as are_few from cells
 ), restated as (
   insert into ops.restatements (brand_id, retailer_id, rollup, day, last_day, key, column_name, old_value, new_value,
     difference, currency, cause, cells, job_id, restated_at)
   select $1, retailer_id, '${name}', day, last_day, key, column_name, old_value, new_value,
          trim_scale(coalesce(new_value, 0) - coalesce(old_value, 0)), currency, cause, 1, $6::bigint, $4::timestamptz
-  from cells where (select are_few from few)
+  from cells where is_told and (select are_few from few)
   union all
   select $1, retailer_id, '${name}', min(day), max(last_day), null, column_name, ${sum('old_value')}, ${sum('new_value')},
          ${sum('coalesce(new_value, 0) - coalesce(old_value, 0)')}, currency, cause, count(*), $6::bigint, $4::timestamptz
-  from cells where not (select are_few from few)
+  from cells where is_told and not (select are_few from few)
   group by retailer_id, column_name, currency, cause
   returning cells
 )`;

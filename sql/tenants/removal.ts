@@ -12,6 +12,7 @@ import type { Db, Tx } from '../db/pool.ts';
 import { lockRollup, markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
+import { bookUnbooked } from '../periods/book.ts';
 import { rememberAccount } from '../privacy/erased_accounts.ts';
 import { detachRequests } from '../privacy/requests.ts';
 import { rollups } from '../rollups/index.ts';
@@ -126,6 +127,7 @@ export async function endRemoval(db: Pick<Db, 'transaction'>, owner: Owner, acto
 
 async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<void> {
   const { kind, brandId, id } = owner;
+  if (kind !== 'brand') await lockRollup(tx, brandId, null); // adjustments of closed figures are booked under it
   if (kind === 'retailer') await lockRollup(tx, brandId, id);
   const named = await lockOwner(tx, owner);
   if (named === undefined) return; // another process has finished the removal
@@ -143,6 +145,8 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
            where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < fact.first_day_from(b.${keptFrom}, b.time_zone)`,
           [brandId, id],
         );
+  if (kind !== 'brand')
+    await bookUnbooked(tx, { brandId, now: new Date(), cause: 'mapping', rollups: ofBrand });
   if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });
   const parts = await partsOf(tx, owner);
   if (parts.length > 0) {
@@ -152,6 +156,9 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   await tx.query(`delete from app.${kind}s where ${KEYS[kind]}`, [brandId, id]);
   await recordAction(tx, { action: `${kind}s.remove`, brandId, target: named.name, before: { id }, actor });
 }
+
+/** Rows of theirs were deleted by their connection or retailer; those of a retailer go by their merge, or with all of it. */
+const ofBrand = rollups.filter(({ of }) => of === 'brand');
 
 const KEYS: Readonly<Record<OwnerKind, string>> = {
   connection: 'brand_id = $1 and id = $2',

@@ -41,6 +41,7 @@ const READS = [
     'privacy show',
   ],
   ...['mail list', 'mail show', 'snapshots list', 'snapshots show', 'snapshots diff'],
+  ...['periods list', 'periods show'],
   ...['campaigns list', 'campaigns show', 'restatements list', 'rankings list'],
   ...['schedules list', 'schedules show', 'schedules next', 'schedules history'],
 ];
@@ -93,6 +94,16 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { details: { rows: 1, changed: 1 } },
   ],
   ['events import EVENTS --brand acme', 'events.import', { details: { stored: 1, known: 0 } }],
+  [
+    'periods close 2024-05 --brand acme --anyway books',
+    'periods.close',
+    { before: { closed: false }, after: { closed: true, rows: 0 }, details: { anyway: 'books' } },
+  ],
+  [
+    'periods reopen 2024-05 --brand acme --reason error',
+    'periods.reopen',
+    { before: { closed: true }, after: { closed: false }, details: { reason: 'error' } },
+  ],
   [
     'restatements alert 5 --brand acme',
     'restatements.alert',

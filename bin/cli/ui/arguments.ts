@@ -22,6 +22,13 @@ export function day(text: string): string {
   throw new InvalidArgumentError('It must be an existing day, like 2026-03-29');
 }
 
+/** A month like '2026-03', as its first day. */
+export function month(text: string): string {
+  if (/^\d{4}-\d{2}$/.test(text) && z.iso.date().safeParse(`${text}-01`).success && hasYear(text))
+    return `${text}-01`;
+  throw new InvalidArgumentError('It must be a month, like 2026-03');
+}
+
 /** An instant with its offset, so that no local clock matters. JavaScript alone would read 30 February as 2 March. */
 export function isoInstant(text: string): string {
   const exists = [{}, { precision: -1 }].some(

@@ -1,0 +1,120 @@
+/**
+ * Figures of closed periods: the statement that freezes the rows of any table, as its descriptor says them, and the part of
+ * the merge that books what changes afterwards. A row is of the month in which its partition ends. By owner, currency and
+ * column, frozen figures and adjustments add up to the present ones at every instant, because one statement writes both the
+ * change and its adjustment, and a closing waits until no merge of the brand is under way (`lockRollup`).
+ */
+import type { Cause } from './causes.ts';
+import { currencyOf, lastDay, numbersOf, ownerOf, RATE, type Restating, restOfKey } from './restate.ts';
+import type { Rollup } from './rollup.ts';
+
+type Closable = Restating & Pick<Rollup, 'writes'>;
+
+/** Of brand $1, with the month in which a change of this instant is booked: never one that is closed. */
+export function closedPeriods(instant: string): string {
+  return `
+  select c.id as closing_id, c.period as closed_from, (c.period + interval '1 month')::date - 1 as closed_to,
+         greatest(date_trunc('month', ${instant}::timestamptz at time zone b.time_zone)::date,
+                  (max(c.period) over () + interval '1 month')::date) as booked_in
+  from ops.period_closings c
+  join app.brands b on b.id = $1
+  where c.brand_id = $1 and c.reopened_at is null`;
+}
+
+/** Joins the closed periods with a row whose partition ends in one. */
+export function isClosed(rollup: Restating): string {
+  return `${lastDay(rollup)} between k.closed_from and k.closed_to`;
+}
+
+const TARGET = `insert into ops.period_adjustments as a (brand_id, closing_id, rollup, retailer_id, column_name, currency, booked_in,
+    cause, difference, cells, booked_at)`;
+
+// In one order, so that two who book at once never wait for each other.
+const ADDS = `order by closing_id, retailer_id, column_name, currency, booked_in, cause
+  on conflict (brand_id, closing_id, rollup, retailer_id, column_name, currency, booked_in, cause) do update
+  set difference = trim_scale(a.difference + excluded.difference), cells = a.cells + excluded.cells,
+      booked_at = greatest(a.booked_at, excluded.booked_at)`;
+
+/** Books the changed cells of closed periods; $4 is the instant of the run. */
+export function adjustmentsOf({ name, keepsRates }: Restating): string {
+  return `, adjusted as (
+  ${TARGET}
+  select $1, closing_id, '${name}', retailer_id, column_name, currency, booked_in, cause,
+         trim_scale(sum(coalesce(new_value, 0) - coalesce(old_value, 0))), count(*), $4::timestamptz
+  from cells
+  where closing_id is not null${keepsRates ? ` and column_name <> '${RATE}'` : ''}
+  group by closing_id, retailer_id, column_name, currency, booked_in, cause
+  ${ADDS}
+)`;
+}
+
+/** Parameters: $1 brand, $2 closing, $3 and $4 the first and the last day of its period. */
+export function freezeStatement(rollup: Closable): string {
+  const { name, writes, measures } = rollup;
+  return `
+insert into ops.closed_figures (brand_id, closing_id, rollup, day, retailer_id, key, currency, figures)
+select $1, $2, '${name}', a.day, ${ownerOf(rollup, 'a')}, ${restOfKey(rollup, 'a')}, ${currencyOf(rollup, 'a')},
+       (select to_jsonb(m) from (select ${measures.map((one) => `a.${one}`)}) m)
+from ${writes} a
+where a.brand_id = $1 and ${lastDay(rollup)} between $3::date and $4::date`;
+}
+
+/** The columns that add up. */
+function addedUp(rollup: Restating): string[] {
+  return numbersOf(rollup).filter((column) => column !== RATE);
+}
+
+/** By closed period, owner, currency and column: what was frozen, what was booked, and what is. $2 is the instant. */
+function sumsOf(rollup: Closable): string {
+  const { name, writes } = rollup;
+  const columns = addedUp(rollup);
+  const [none, value] = ['0::numeric', "(m.value #>> '{}')::numeric"];
+  return `with closed as materialized (${closedPeriods('$2')}
+), sums as materialized (
+  select closing_id, booked_in, retailer_id, currency, column_name, sum(closed) as closed, sum(adjusted) as adjusted,
+         sum(present) as present
+  from (
+    select k.closing_id, k.booked_in, ${ownerOf(rollup, 'a')} as retailer_id, ${currencyOf(rollup, 'a')} as currency,
+           m.key as column_name, ${none} as closed, ${none} as adjusted, ${value} as present
+    from closed k
+    join ${writes} a on a.brand_id = $1 and ${isClosed(rollup)}
+    cross join lateral jsonb_each((select to_jsonb(n) from (select ${columns.map((one) => `a.${one}`)}) n)) m
+    where jsonb_typeof(m.value) = 'number'
+    union all
+    select k.closing_id, k.booked_in, f.retailer_id, f.currency, m.key, ${value}, ${none}, ${none}
+    from closed k
+    join ops.closed_figures f on f.brand_id = $1 and f.closing_id = k.closing_id and f.rollup = '${name}'
+    cross join lateral jsonb_each(f.figures) m
+    where m.key in ('${columns.join("', '")}') and jsonb_typeof(m.value) = 'number'
+    union all
+    select k.closing_id, k.booked_in, a.retailer_id, a.currency, a.column_name, ${none}, a.difference, ${none}
+    from closed k
+    join ops.period_adjustments a on a.brand_id = $1 and a.closing_id = k.closing_id and a.rollup = '${name}'
+  ) u
+  group by closing_id, booked_in, retailer_id, currency, column_name
+)`;
+}
+
+/** Parameters: $1 brand, $2 instant, $3 closing. */
+export function sumsStatement(rollup: Closable): string {
+  return `${sumsOf(rollup)}
+select '${rollup.name}' as figure, r.slug as retailer, s.currency, s.column_name, trim_scale(s.closed)::text as closed,
+       trim_scale(s.adjusted)::text as adjusted, trim_scale(s.present)::text as present, s.closed + s.adjusted = s.present as adds_up
+from sums s
+left join app.retailers r on r.brand_id = $1 and r.id = s.retailer_id
+where s.closing_id = $3 and (s.adjusted <> 0 or s.closed + s.adjusted <> s.present)
+order by r.slug nulls first, s.currency, s.column_name`;
+}
+
+/** Books what no merge has: rows that were deleted or replaced otherwise. $1 brand, $2 instant, $3 cause. */
+export function bookStatement(rollup: Closable): string {
+  return `${sumsOf(rollup)}
+${TARGET}
+select $1, closing_id, '${rollup.name}', retailer_id, column_name, currency, booked_in, $3 as cause,
+       trim_scale(present - closed - adjusted), 1, $2::timestamptz
+from sums where present <> closed + adjusted
+${ADDS}`;
+}
+
+/** Of those who change figures past the merge. */
+export type BookedCause = Extract<Cause, 'mapping' | 'changed_definition'>;
