@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isSafeAddress, isSafeBase, withoutEndingSlashes } from './addresses.ts';
+import { type Bucket, bucketOf, isEndpoint, isStore, STORE_FORM } from './bucket.ts';
 import { isCurrency } from './currencies.ts';
 import { coded } from './errors.ts';
 import { type LogLevel, logLevels } from './log.ts';
@@ -16,8 +17,11 @@ export type Config = {
   /** The PostgreSQL to use; without it an embedded one is started. */
   databaseUrl: string | undefined;
   dataDir: string;
-  /** The directory of snapshots; how long their transactions may last, and how many MB a second they read at most. */
-  snapshots: { dir: string; minutes: number; rate: number };
+  /**
+   * The directory of snapshots, or of what is not yet in their bucket; how long their transactions may last, and how many MB
+   * a second they read at most.
+   */
+  snapshots: { dir: string; bucket: Bucket | undefined; minutes: number; rate: number };
   /** The first key seals; each key opens what it has sealed. */
   secretKeys: SecretKey[] | undefined;
   /** Hosts besides the providers' own that a connection may point to. */
@@ -74,6 +78,27 @@ const environment = z.object({
     .string()
     .optional()
     .describe('Where snapshots are stored. If unset, in `snapshots` of the directory for data.'),
+  NIGHTSHIFT_SNAPSHOT_STORE: z
+    .string()
+    .refine(isStore, STORE_FORM)
+    .optional()
+    .describe(
+      'Stores snapshots in object storage instead, s3://bucket/prefix; NIGHTSHIFT_SNAPSHOT_DIR has what is not uploaded yet.',
+    ),
+  NIGHTSHIFT_SNAPSHOT_ENDPOINT: z
+    .string()
+    .refine(isEndpoint, 'must be an address that begins with https:// or http://, without keys in it')
+    .optional()
+    .describe("Address of that storage. If unset, Amazon's own."),
+  NIGHTSHIFT_SNAPSHOT_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,50}$/, 'must be the name of a region, such as eu-central-1')
+    .optional()
+    .describe('Its region. If unset, AWS_REGION or that of the profile; us-east-1 at another endpoint.'),
+  NIGHTSHIFT_SNAPSHOT_PATH_STYLE: z
+    .enum(['yes', 'no'], { error: 'must be yes or no' })
+    .optional()
+    .describe('Whether its addresses have the bucket in their path. If unset, yes at another endpoint.'),
   NIGHTSHIFT_SNAPSHOT_MINUTES: wholeNumber(1, SNAPSHOT_MINUTES_MAX)
     .prefault('30')
     .describe('How long the transactions of a snapshot may last; vacuum keeps what was deleted meanwhile.'),
@@ -175,6 +200,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     secretKeys: data.NIGHTSHIFT_SECRET_KEYS,
     snapshots: {
       dir: data.NIGHTSHIFT_SNAPSHOT_DIR ?? join(data.NIGHTSHIFT_DATA_DIR, 'snapshots'),
+      bucket: snapshotBucketOf(data),
       minutes: data.NIGHTSHIFT_SNAPSHOT_MINUTES,
       rate: data.NIGHTSHIFT_SNAPSHOT_RATE,
     },
@@ -201,6 +227,16 @@ function alertWebhookOf(url: string | undefined, secret: string | undefined): Co
   if (secret === undefined)
     throw new ConfigRejected(['NIGHTSHIFT_ALERT_SECRET is needed with NIGHTSHIFT_ALERT_URL']);
   return { url, secret };
+}
+
+/** One who has forgotten the bucket would find the snapshots on this machine one day. */
+function snapshotBucketOf(data: z.output<typeof environment>): Bucket | undefined {
+  const store = data.NIGHTSHIFT_SNAPSHOT_STORE;
+  const style = data.NIGHTSHIFT_SNAPSHOT_PATH_STYLE;
+  const others = { endpoint: data.NIGHTSHIFT_SNAPSHOT_ENDPOINT, region: data.NIGHTSHIFT_SNAPSHOT_REGION };
+  if (store === undefined && (others.endpoint ?? others.region ?? style) !== undefined)
+    throw new ConfigRejected(['NIGHTSHIFT_SNAPSHOT_STORE is needed with an endpoint, region or path style']);
+  return bucketOf({ store, ...others, pathStyle: style && style === 'yes' });
 }
 
 function address(...protocols: string[]) {

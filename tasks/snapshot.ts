@@ -26,7 +26,7 @@ const payload = z.strictObject({
 export class NoStore extends coded('NS_SNAPSHOT_STORE') {
   constructor() {
     super('This process has no store of snapshots.', {
-      hint: 'Start it with NIGHTSHIFT_SNAPSHOT_DIR or NIGHTSHIFT_DATA_DIR set.',
+      hint: 'Start it with NIGHTSHIFT_SNAPSHOT_DIR, NIGHTSHIFT_SNAPSHOT_STORE or NIGHTSHIFT_DATA_DIR set.',
     });
   }
 }

@@ -2,7 +2,7 @@
 import { coded } from '#runtime/errors.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { forgetFiles } from './garbage.ts';
+import { forgetFiles, partFile } from './garbage.ts';
 import type { Scope } from './tables.ts';
 
 export type SnapshotState = 'creating' | 'complete' | 'damaged';
@@ -117,25 +117,37 @@ export async function partsOf(db: Reader, { brandId, id }: Which): Promise<Store
   return rows;
 }
 
+/** Of a brand, and of one store if it is given. */
+type Stored = { brandId: string; store: string | undefined };
+
 /** Those of the latest snapshot of each scope, and of those that were broken off since. */
-export async function recentParts(db: Reader, brandId: string): Promise<StoredPart[]> {
+export async function recentParts(db: Reader, { brandId, store }: Stored): Promise<StoredPart[]> {
   const { rows } = await db.query<StoredPart>(
-    `select ${PART} from ops.snapshot_parts
+    `with snapshots as (select * from ops.snapshots where brand_id = $1 and ($2::text is null or store = $2))
+     select ${PART} from ops.snapshot_parts
      where brand_id = $1 and snapshot_id = any (array(
-       select id from (select distinct on (scope) id from ops.snapshots where brand_id = $1 and state <> 'creating'
+       select id from (select distinct on (scope) id from snapshots where state <> 'creating'
                        order by scope, created_at desc, id) latest
-       union all select id from ops.snapshots where brand_id = $1 and state = 'creating'))
+       union all select id from snapshots where state = 'creating'))
      order by snapshot_id, table_name, part`,
-    [brandId],
+    [brandId, store ?? null],
   );
   return rows;
 }
 
 /** A file of this name that some snapshot of the brand has. */
-export async function partNamed(db: Reader, brandId: string, name: string): Promise<StoredPart | undefined> {
+export async function partNamed(
+  db: Reader,
+  { brandId, store }: Stored,
+  name: string,
+): Promise<StoredPart | undefined> {
   const { rows } = await db.query<StoredPart>(
-    `select ${PART} from ops.snapshot_parts where brand_id = $1 and name = $2 order by snapshot_id limit 1`,
-    [brandId, name],
+    `select ${PART} from ops.snapshot_parts p
+     where brand_id = $1 and name = $2
+       and ($3::text is null or exists (
+         select from ops.snapshots s where s.brand_id = $1 and s.id = p.snapshot_id and s.store = $3))
+     order by snapshot_id limit 1`,
+    [brandId, name, store ?? null],
   );
   return rows[0];
 }
@@ -166,11 +178,7 @@ export async function recordParts(
        "rowHash" numeric, bytes bigint, "storedBytes" bigint, "storedSha256" text, "isNew" boolean)`,
     [brandId, id, JSON.stringify(parts)],
   );
-  await forgetFiles(
-    tx,
-    brandId,
-    parts.map(({ name }) => `parts/${name}`),
-  );
+  await forgetFiles(tx, brandId, parts.map(partFile));
 }
 
 export type Completed = Which &
@@ -234,6 +242,18 @@ export async function adoptSnapshot(
      where brand_id = $1 and id = $2`,
     [brandId, id, ADOPTED_KEPT_DAYS],
   );
+}
+
+/** The store that they are in now. */
+export async function moveSnapshots(
+  tx: Tx,
+  { brandId, ids, store }: { brandId: string; ids: readonly string[]; store: string },
+): Promise<void> {
+  await tx.query('update ops.snapshots set store = $3 where brand_id = $1 and id = any ($2)', [
+    brandId,
+    ids,
+    store,
+  ]);
 }
 
 /** `damage` undefined: all was found as it should be, at this level. */

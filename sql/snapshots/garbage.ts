@@ -5,13 +5,18 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
+/** The file of a part ends with the snapshot that wrote it, whose data key opens it. */
+export function partFile({ name, keyId }: { name: string; keyId: string }): string {
+  return `parts/${name}.${keyId}`;
+}
+
 /**
  * A part is needed by each snapshot that has it, one that was broken off included; a key by the snapshot whose manifest it
  * signs, and by each part that it opens.
  */
 const NEEDED = `(
   exists (select from ops.snapshot_parts p
-          where p.brand_id = $1 and p.name = substr(f.file, 7) and f.file like 'parts/%')
+          where p.brand_id = $1 and p.name = substr(f.file, 7, 64) and f.file = 'parts/' || p.name || '.' || p.key_id)
   or f.file like 'keys/%' and (
     exists (select from ops.snapshots s where s.brand_id = $1 and 'keys/' || s.id || '.json' = f.file)
     or f.file in (select 'keys/' || p.key_id || '.json' from ops.snapshot_parts p where p.brand_id = $1)))`;

@@ -62,13 +62,13 @@ export async function expire(
   );
   await tx.query(
     `with gone as (
-       delete from ops.snapshot_parts where brand_id = $1 and snapshot_id = any ($2) returning name
+       delete from ops.snapshot_parts where brand_id = $1 and snapshot_id = any ($2) returning name, key_id
      )
      insert into ops.snapshot_garbage (brand_id, file)
-     select distinct $1::uuid, 'parts/' || g.name from gone g
+     select distinct $1::uuid, 'parts/' || g.name || '.' || g.key_id from gone g
      where not exists (
        select from ops.snapshot_parts p
-       where p.brand_id = $1 and p.name = g.name and p.snapshot_id <> all ($2))
+       where p.brand_id = $1 and p.name = g.name and p.key_id = g.key_id and p.snapshot_id <> all ($2))
      on conflict do nothing`,
     values,
   );

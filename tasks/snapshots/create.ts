@@ -20,7 +20,7 @@ import { adoptManifests } from './adopt.ts';
 import { type DataKey, makeDataKey } from './data_key.ts';
 import { type KnownParts, knownParts } from './known_parts.ts';
 import { FORMAT, hashOf, type Manifest, manifestFile, manifestTable, totalsOf } from './manifest.ts';
-import { fileOf, putText, type Store } from './store.ts';
+import { fileOf, ifAllowed, putText, type Store } from './store.ts';
 import { throttle } from './throttle.ts';
 import { type NewPart, writeTable } from './write_table.ts';
 
@@ -91,7 +91,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
   const { db, store, sealer, brand, scope } = options;
   await options.onAlone?.();
   await store.clearDrafts(brand.id);
-  const { damages } = await adoptManifests({ db, store, sealer, brandId: brand.id });
+  const adopted = await ifAllowed(() => adoptManifests({ db, store, sealer, brandId: brand.id }));
   const which = { brandId: brand.id, id: randomUUID() };
   const known = await knownParts(db, store, brand.id);
   const previous = await latestSnapshot(db, brand.id);
@@ -116,7 +116,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
     ...{ previousId: content.previous?.id ?? null, manifestSha256: hashOf(text) },
   };
   return {
-    ...{ id: which.id, content, parts, damages },
+    ...{ id: which.id, content, parts, damages: adopted?.damages ?? [] },
     async complete(writing) {
       await completeSnapshot(writing, completed);
       await forgetBrokenOff(writing, brand.id);

@@ -5,7 +5,7 @@
 import type { Db } from '#sql/db/pool.ts';
 import { partNamed, recentParts, type StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Part } from '#sql/snapshots/parts.ts';
-import { fileOf, type Store } from './store.ts';
+import { fileOf, ifAllowed, type Store, sizesIn } from './store.ts';
 
 export type KnownParts = {
   /** The file with these rows. */
@@ -14,17 +14,18 @@ export type KnownParts = {
   named(name: string): Promise<StoredPart | undefined>;
 };
 
+/** Without permission to list, what the catalogue has of this store is there. */
 export async function knownParts(db: Pick<Db, 'query'>, store: Store, brandId: string): Promise<KnownParts> {
-  const files = new Map<string, number>();
-  for await (const { name, bytes } of store.list(fileOf.parts(brandId))) files.set(name, bytes);
-  const isThere = ({ name, storedBytes }: StoredPart) =>
-    files.get(fileOf.part(brandId, name)) === storedBytes;
-  const recent = (await recentParts(db, brandId)).filter(isThere);
+  const files = await ifAllowed(() => sizesIn(store, fileOf.parts(brandId)));
+  const where = { brandId, store: files === undefined ? store.place : undefined };
+  const isThere = (part: StoredPart) =>
+    files === undefined || files.get(fileOf.part(brandId, part)) === part.storedBytes;
+  const recent = (await recentParts(db, where)).filter(isThere);
   const byContent = new Map(recent.map((part) => [contentOf(part.table, part.headerSha256, part), part]));
   return {
     find: (table, headerSha256, part) => byContent.get(contentOf(table, headerSha256, part)),
     async named(name) {
-      const listed = await partNamed(db, brandId, name);
+      const listed = await partNamed(db, where, name);
       return listed && isThere(listed) ? listed : undefined;
     },
   };

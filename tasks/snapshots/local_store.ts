@@ -1,14 +1,19 @@
 /** A store in a directory of this machine, or of one that is mounted. Only the account that writes it can read it. */
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type Store, type StoredFile, StoreFailed, StoreFileMissing } from './store.ts';
+import { drafts } from './drafts.ts';
+import {
+  BRAND,
+  FOLDER_MODE,
+  type Store,
+  type StoredFile,
+  StoreFailed,
+  StoreFileMissing,
+  storePath,
+} from './store.ts';
 
-const FOLDER_MODE = 0o700;
-const NAME = /^[0-9a-z][0-9a-z._-]*(\/[0-9a-z][0-9a-z._-]*){0,4}$/;
-const BRAND = /^[0-9a-f-]{36}$/;
 const READ_BYTES = 256 * 1024;
 
 export function localStore(dir: string): Store {
@@ -17,27 +22,16 @@ export function localStore(dir: string): Store {
   const failing = (error: unknown) => {
     throw new StoreFailed(place, error);
   };
-  /** Names come from manifests too, which may be from anywhere. */
-  const pathOf = (name: string) => {
-    if (!NAME.test(name)) throw new StoreFailed(place, `${name} is no name of a file in it`);
-    return join(place, name);
-  };
+  const pathOf = (name: string) => join(place, storePath(place, name));
   const folder = async (path: string) => {
     const made = await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch(failing);
     if (made === undefined) return;
     for (let at = path; at.length >= dirname(made).length; at = dirname(at)) touched.add(at);
   };
-  const draftsOf = (brandId: string) => pathOf(`${brandId}/drafts`);
 
   return {
     place,
-    async draft(brandId) {
-      const drafts = draftsOf(brandId);
-      await folder(drafts);
-      const path = join(drafts, randomUUID());
-      return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-    },
-    clearDrafts: (brandId) => rm(draftsOf(brandId), { recursive: true, force: true }).catch(failing),
+    ...drafts({ place, folder, failing }),
     async put(name, { path }) {
       const to = pathOf(name);
       await folder(dirname(to));

@@ -93,7 +93,7 @@ export async function* readPart(
   brandId: string,
   part: Which & Partial<Pick<StoredPart, 'rows' | 'storedBytes' | 'storedSha256'>>,
 ): AsyncGenerator<Buffer> {
-  const at = fileOf.part(brandId, part.name);
+  const at = fileOf.part(brandId, part);
   const refuse = (why: string, cause?: unknown) =>
     new SnapshotDamaged(
       `Part ${part.part} of ${part.table} is damaged: ${why} (${at} in ${store.place}).`,

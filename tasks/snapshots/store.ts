@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { coded, messageOf } from '#runtime/errors.ts';
+import { partFile } from '#sql/snapshots/garbage.ts';
 
 export type Draft = AsyncDisposable & {
   /** A local file that is not there yet; leaving the scope removes it. */
@@ -33,13 +34,29 @@ export type Store = {
   remove(name: string): Promise<void>;
 };
 
+const HINT_OF_A_DIRECTORY =
+  'Free space or correct the permissions, or name another place in NIGHTSHIFT_SNAPSHOT_DIR; then: npx nightshift snapshots create';
+
 export class StoreFailed extends coded('NS_SNAPSHOT_STORE') {
-  constructor(place: string, cause: unknown) {
+  constructor(place: string, cause: unknown, hint = HINT_OF_A_DIRECTORY) {
     super(`The store of snapshots ${place} cannot be used: ${messageOf(cause)}`, {
-      hint: 'Free space or correct the permissions, or name another place in NIGHTSHIFT_SNAPSHOT_DIR; then: npx nightshift snapshots create',
+      hint,
       context: { place },
       cause,
     });
+  }
+}
+
+/** The store does not allow this to whoever asked, though it knows them. */
+export class StoreRefused extends StoreFailed {}
+
+/** What reads in a store gives; undefined where the key of this process may only write. */
+export async function ifAllowed<T>(reads: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await reads();
+  } catch (error) {
+    if (error instanceof StoreRefused) return undefined;
+    throw error;
   }
 }
 
@@ -52,10 +69,21 @@ export class StoreFileMissing extends coded('NS_SNAPSHOT_DAMAGED') {
   }
 }
 
-/** `part` is the name of a part, `id` that of a snapshot. */
+export const FOLDER_MODE = 0o700;
+export const BRAND = /^[0-9a-f-]{36}$/;
+const NAME = /^[0-9a-z][0-9a-z._-]*(\/[0-9a-z][0-9a-z._-]*){0,4}$/;
+
+/** The name as a path. Names come from manifests too, which may be from anywhere. */
+export function storePath(place: string, name: string): string {
+  if (!NAME.test(name)) throw new StoreFailed(place, `${name} is no name of a file in it`);
+  return name;
+}
+
+/** `id` is that of a snapshot. */
 export const fileOf = {
   parts: (brandId: string) => `${brandId}/parts`,
-  part: (brandId: string, part: string) => `${brandId}/parts/${part}`,
+  /** With the snapshot that wrote it: none ever replaces a file of another one, also where nobody can look what is there. */
+  part: (brandId: string, part: { name: string; keyId: string }) => `${brandId}/${partFile(part)}`,
   manifests: (brandId: string) => `${brandId}/manifests`,
   manifest: (brandId: string, id: string) => `${brandId}/manifests/${id}.json`,
   keys: (brandId: string) => `${brandId}/keys`,
@@ -83,6 +111,13 @@ export async function readText(store: Store, name: string): Promise<string> {
     if (bytes > TEXT_BYTES_MAX) throw new StoreFailed(store.place, `${name} is too large`);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The files of a folder, with their bytes. */
+export async function sizesIn(store: Store, folder: string): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  for await (const { name, bytes } of store.list(folder)) sizes.set(name, bytes);
+  return sizes;
 }
 
 /** The ids of the snapshots that a store has a key of. */

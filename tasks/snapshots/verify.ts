@@ -13,7 +13,7 @@ import { dataKeys } from './data_key.ts';
 import { type Manifest, partsOfManifest, readManifest } from './manifest.ts';
 import { readPart } from './part_file.ts';
 import { proveRestore } from './restore/into_schema.ts';
-import { fileOf, type Store, StoreFileMissing } from './store.ts';
+import { fileOf, type Store, StoreFileMissing, sizesIn } from './store.ts';
 
 export const VERIFY_LEVEL_MAX = 3;
 
@@ -48,7 +48,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
   const parts = partsOfManifest(content);
   const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
   const keyOf = dataKeys(store, sealer, snapshot.brandId);
-  const sizes = await sizesIn(store, snapshot.brandId);
+  const sizes = await sizesIn(store, fileOf.parts(snapshot.brandId));
   const limit = pLimit(AT_ONCE);
   let done = 0;
   await Promise.all(
@@ -99,19 +99,13 @@ export async function readWhole({
   return content;
 }
 
-async function sizesIn(store: Store, brandId: string): Promise<ReadonlyMap<string, number>> {
-  const sizes = new Map<string, number>();
-  for await (const { name, bytes } of store.list(fileOf.parts(brandId))) sizes.set(name, bytes);
-  return sizes;
-}
-
 function checkPresent(
   store: Store,
   sizes: ReadonlyMap<string, number>,
   brandId: string,
   part: StoredPart,
 ): void {
-  const at = fileOf.part(brandId, part.name);
+  const at = fileOf.part(brandId, part);
   const bytes = sizes.get(at);
   if (bytes === undefined) throw damaged(store, brandId, part, new StoreFileMissing(store.place, at).message);
   if (bytes !== part.storedBytes)
@@ -120,7 +114,7 @@ function checkPresent(
 
 async function checkHash(store: Store, brandId: string, part: StoredPart): Promise<void> {
   const hash = createHash('sha256');
-  for await (const chunk of await store.read(fileOf.part(brandId, part.name))) hash.update(chunk);
+  for await (const chunk of await store.read(fileOf.part(brandId, part))) hash.update(chunk);
   if (hash.digest('hex') !== part.storedSha256) throw damaged(store, brandId, part, 'its bytes are others');
 }
 
@@ -142,14 +136,12 @@ async function checkRows(
   }
 }
 
-function damaged(
-  store: Store,
-  brandId: string,
-  { table, part, name }: StoredPart,
-  why: string,
-): SnapshotDamaged {
-  const file = fileOf.part(brandId, name);
-  return new SnapshotDamaged(`Part ${part} of ${table} is damaged: ${why} (${file} in ${store.place}).`, {
-    file,
-  });
+function damaged(store: Store, brandId: string, part: StoredPart, why: string): SnapshotDamaged {
+  const file = fileOf.part(brandId, part);
+  return new SnapshotDamaged(
+    `Part ${part.part} of ${part.table} is damaged: ${why} (${file} in ${store.place}).`,
+    {
+      file,
+    },
+  );
 }

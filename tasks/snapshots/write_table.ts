@@ -115,6 +115,6 @@ async function endPart({ stored, draft, writer }: OpenPart, work: TableWork): Pr
   const written = await writer.end();
   const same = await known.named(written.name);
   if (same) return onPart({ ...stored, ...same, rowHash: stored.rowHash, isNew: false });
-  await store.put(fileOf.part(brandId, written.name), draft);
+  await store.put(fileOf.part(brandId, { ...written, keyId: stored.keyId }), draft);
   await onPart({ ...stored, ...written, isNew: true });
 }

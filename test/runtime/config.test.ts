@@ -21,7 +21,7 @@ test('an empty environment gives the defaults', () => {
     databaseUrl: undefined,
     dataDir: '.nightshift',
     secretKeys: undefined,
-    snapshots: { dir: '.nightshift/snapshots', minutes: 30, rate: 0 },
+    snapshots: { dir: '.nightshift/snapshots', bucket: undefined, minutes: 30, rate: 0 },
     pings: {},
     allowedHosts: [],
     ecbUrl: 'https://www.ecb.europa.eu/stats/eurofxref',
@@ -67,6 +67,55 @@ test('every variable reaches its field', () => {
   expect(config.secretKeys).toEqual([
     { id: '2026b', key: Buffer.from(first, 'base64') },
     { id: '2026a', key: Buffer.from(second, 'base64') },
+  ]);
+});
+
+test('a bucket is s3://bucket/prefix; other endpoints have it in the path of their addresses', () => {
+  const bucketOf = (env: NodeJS.ProcessEnv) => readConfig(env).snapshots.bucket;
+  const amazon = { bucket: 'backups', prefix: '', endpoint: undefined, region: undefined, pathStyle: false };
+  expect(bucketOf({ NIGHTSHIFT_SNAPSHOT_STORE: 's3://backups' })).toEqual(amazon);
+  const other = {
+    NIGHTSHIFT_SNAPSHOT_STORE: 's3://backups/nightshift/eu/',
+    NIGHTSHIFT_SNAPSHOT_ENDPOINT: 'http://minio:9000',
+    NIGHTSHIFT_SNAPSHOT_REGION: 'eu-central-1',
+  };
+  const found = {
+    bucket: 'backups',
+    prefix: 'nightshift/eu',
+    endpoint: 'http://minio:9000',
+    region: 'eu-central-1',
+  };
+  expect(bucketOf(other)).toEqual({ ...found, pathStyle: true });
+  expect(bucketOf({ ...other, NIGHTSHIFT_SNAPSHOT_PATH_STYLE: 'no' })).toEqual({
+    ...found,
+    pathStyle: false,
+  });
+  expect(bucketOf({ NIGHTSHIFT_SNAPSHOT_DIR: '/snapshots' })).toBeUndefined();
+});
+
+test.each([
+  [
+    'NIGHTSHIFT_SNAPSHOT_STORE',
+    's3://',
+    's3://Backups',
+    'backups/x',
+    's3://a/../b',
+    's3://backups//x',
+    's3://k:s@backups',
+  ],
+  ['NIGHTSHIFT_SNAPSHOT_ENDPOINT', 'minio:9000', 'https://key:secret@minio', 'https://minio/?key=secret'],
+  ['NIGHTSHIFT_SNAPSHOT_REGION', 'eu central'],
+  ['NIGHTSHIFT_SNAPSHOT_PATH_STYLE', 'true'],
+])('%s is refused if it does not have its form', (name, ...values) => {
+  for (const value of values) {
+    const faults = faultsOf({ NIGHTSHIFT_SNAPSHOT_STORE: 's3://backups', [name]: value });
+    expect(faults, value).toEqual([expect.stringMatching(`^${name} must`)]);
+  }
+});
+
+test('an endpoint without a bucket is refused: snapshots would stay on this machine, unseen', () => {
+  expect(faultsOf({ NIGHTSHIFT_SNAPSHOT_ENDPOINT: 'https://minio' })).toEqual([
+    'NIGHTSHIFT_SNAPSHOT_STORE is needed with an endpoint, region or path style',
   ]);
 });
 

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { listSnapshots } from '#sql/snapshots/catalogue.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
+import { fileOf } from '#tasks/snapshots/store.ts';
 import { freshDb } from '../support/db/db.ts';
 import { aShop } from '../support/rows/factory.ts';
 import { mortal } from '../support/snapshots/mortal.ts';
@@ -29,7 +30,7 @@ test.for(['before', 'after'] as const)('killed %s any step, the next snapshot is
     expect(files.filter((name) => name.includes('/drafts/'))).toEqual([]);
     // Each that has a manifest is known, and no file is named by none but what was left over.
     expect(files.filter((name) => name.includes('/manifests/'))).toHaveLength(listed.length);
-    for (const { name } of made.parts) expect(files).toContain(`${brand.id}/parts/${name}`);
+    for (const part of made.parts) expect(files).toContain(fileOf.part(brand.id, part));
     expect(steps).toBeLessThan(200);
     await db.query('delete from ops.snapshots');
   }

@@ -3,14 +3,14 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { findSnapshot, partsOf } from '#sql/snapshots/catalogue.ts';
+import { findSnapshot } from '#sql/snapshots/catalogue.ts';
 import { sealer as makeSealer } from '#sql/tenants/secrets.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
 import { verifySnapshot } from '#tasks/snapshots/verify.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShop, type Shop, TEST_KEYS, testSealer } from '../support/rows/factory.ts';
-import { aStore, makeSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+import { aStore, fileOfTable, makeSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let shop: Shop;
@@ -45,9 +45,7 @@ async function found(
       await copyFile(join(place.dir, name), join(dir, name));
     }
     const folder = (name: string) => join(dir, brandId, name);
-    const parts = await partsOf(db, { brandId, id: ids[0] });
-    const of = async (table: string) =>
-      join(folder('parts'), parts.find((part) => part.table === table)?.name ?? '');
+    const of = async (table: string) => join(dir, await fileOfTable(db, { brandId, id: ids[0] }, table));
     await damage({ parts: folder('parts'), manifests: folder('manifests'), keys: folder('keys'), of });
     const snapshot = await findSnapshot(db, ids[0]);
     const { damages } = await verifySnapshot({ store: localStore(dir), sealer, snapshot, level });
@@ -177,7 +175,6 @@ test('the commands verify, keep what they found, and seal keys anew', async () =
   const verified = await nightshift(['snapshots', 'verify', ids[1].slice(0, 13), '--json'], { env });
   expect(verified).toMatchObject({ code: 0 });
   expect(verified.json()).toMatchObject([{ snapshot: ids[1], level: 2 }]);
-  const parts = await partsOf(db, { brandId: shop.brand.id, id: ids[1] });
   const rekeyed = await nightshift(['snapshots', 'rekey', '--json'], {
     env: { ...env, NIGHTSHIFT_SECRET_KEYS: keys },
   });
@@ -186,10 +183,11 @@ test('the commands verify, keep what they found, and seal keys anew', async () =
   const rotated = { ...env, NIGHTSHIFT_SECRET_KEYS: keys.split(',')[0] ?? '' };
   expect(await nightshift(['snapshots', 'verify', '--latest'], { env: rotated })).toMatchObject({ code: 0 });
 
-  await flip(join(place.dir, shop.brand.id, 'parts', parts[0]?.name ?? ''));
+  const file = await fileOfTable(db, { brandId: shop.brand.id, id: ids[1] }, connections);
+  await flip(join(place.dir, file));
   const damaged = await nightshift(['snapshots', 'verify', '--latest', '--level', '1'], { env: rotated });
   expect(damaged).toMatchObject({ code: 1 });
-  expect(damaged.stderr).toContain(parts[0]?.name);
+  expect(damaged.stderr).toContain(file);
   expect(await db.rows('select state, verified_level from bi.snapshots order by created_at')).toEqual([
     { state: 'complete', verified_level: null },
     { state: 'damaged', verified_level: null },

@@ -3,6 +3,7 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listSnapshots } from '#sql/snapshots/catalogue.ts';
+import { partFile } from '#sql/snapshots/garbage.ts';
 import { snapshotExpiry } from '#tasks/snapshots/expiry/snapshot_expiry.ts';
 import type { Store } from '#tasks/snapshots/store.ts';
 import { nightshift } from '../support/cli.ts';
@@ -45,7 +46,7 @@ test('a snapshot that no rule keeps goes at once, its files after the time of gr
   await using world = await aWorld();
   const { db, place, brand } = world;
   const old = await changed(world);
-  const own = old.parts.filter(({ table }) => table === 'app.brands').map(({ name }) => name);
+  const own = old.parts.filter(({ table }) => table === 'app.brands').map(partFile);
   const young = await changed(world);
   await makeOlder(db, old.id, 91);
   const run = (graceSeconds: number) => runExpiry(db, place.store, brand.id, { graceSeconds });
@@ -53,7 +54,7 @@ test('a snapshot that no rule keeps goes at once, its files after the time of gr
   expect(await run(DAY_SECONDS)).toEqual({ expired: 1, kept: 1, files: 1, bytes: 0 });
   expect(await listed(world)).toEqual([young.id]);
   const files = await filesOf(world);
-  expect(files).toContain(`${brand.id}/parts/${own[0]}`);
+  expect(files).toContain(`${brand.id}/${own[0]}`);
   expect(files).not.toContain(`${brand.id}/manifests/${old.id}.json`);
   expect(await run(DAY_SECONDS)).toMatchObject({ expired: 0, files: 0 });
 
@@ -71,7 +72,7 @@ test('a snapshot that no rule keeps goes at once, its files after the time of gr
   expect(runs).toMatchObject([
     { outcome: 'succeeded', tally: { snapshots: [old.id], names: [`manifests/${old.id}.json`] } },
     { outcome: 'succeeded', tally: { files: 0 } },
-    { outcome: 'succeeded', tally: { files: 1, bytes: result.bytes, names: [`parts/${own[0]}`] } },
+    { outcome: 'succeeded', tally: { files: 1, bytes: result.bytes, names: own } },
   ]);
   expect(result.bytes).toBeGreaterThan(0);
 });

@@ -69,7 +69,7 @@ test('each snapshot that is listed has all its files, and at last no file is lef
     }
     for (let again = 0; again < 2; again++) await runExpiry(db, place.store, brand.id);
     const needed = await db.column(
-      `select 'parts/' || name from ops.snapshot_parts where brand_id = $1
+      `select 'parts/' || name || '.' || key_id from ops.snapshot_parts where brand_id = $1
        union select 'keys/' || key_id || '.json' from ops.snapshot_parts where brand_id = $1
        union select d || '/' || id || '.json' from ops.snapshots cross join unnest('{keys,manifests}'::text[]) d where brand_id = $1
        order by 1`,

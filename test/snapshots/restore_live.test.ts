@@ -2,7 +2,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { partsOf } from '#sql/snapshots/catalogue.ts';
 import { readAlike } from '#sql/snapshots/moment.ts';
 import { readParts } from '#sql/snapshots/parts.ts';
 import { snapshotTables } from '#sql/snapshots/tables.ts';
@@ -13,7 +12,7 @@ import { type Shop, TEST_KEYS, twoShops } from '../support/rows/factory.ts';
 import { anOrder } from '../support/rows/raw_orders.ts';
 import { roll, rollBrand, rollDirty } from '../support/rows/rolled.ts';
 import { SAME_ID } from '../support/rows/two_brands.ts';
-import { aStore, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+import { aStore, fileOfTable, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let acme: Shop;
@@ -196,9 +195,8 @@ test('one that is killed in the middle, or may not be, leaves all as it was', as
   expect((await restore(id)).stderr).toMatch(/NS_RESTORE_REFUSED.*has lost retailer/s);
   await db.query('update app.retailers set removing_at = null where brand_id = $1', [acme.brand.id]);
 
-  const parts = await partsOf(db, { brandId: acme.brand.id, id });
-  const name = parts.find(({ table }) => table === 'raw.shopify_sales')?.name ?? '';
-  const path = join(place.dir, acme.brand.id, 'parts', name);
+  const name = await fileOfTable(db, { brandId: acme.brand.id, id }, 'raw.shopify_sales');
+  const path = join(place.dir, name);
   const bytes = await readFile(path);
   bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
   await writeFile(path, bytes);

@@ -2,11 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { partsOf } from '#sql/snapshots/catalogue.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShop, type Shop, TEST_KEYS } from '../support/rows/factory.ts';
-import { aStore, fillYear, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+import { aStore, fileOfTable, fillYear, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let shop: Shop;
@@ -73,9 +72,8 @@ test('a schema has what the live tables had, with their keys', async () => {
 });
 
 test('of a damaged part nothing is restored', async () => {
-  const parts = await partsOf(db, { brandId: shop.brand.id, id });
-  const name = parts.find(({ table }) => table === 'raw.shopify_sales')?.name ?? '';
-  const path = join(place.dir, shop.brand.id, 'parts', name);
+  const name = await fileOfTable(db, { brandId: shop.brand.id, id }, 'raw.shopify_sales');
+  const path = join(place.dir, name);
   const bytes = await readFile(path);
   bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
   await writeFile(path, bytes);

@@ -1,7 +1,7 @@
 /** `snapshots sync` and `snapshots rekey` */
 import type { Command } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
-import { listSnapshots } from '#sql/snapshots/catalogue.ts';
+import { listSnapshots, moveSnapshots, type Snapshot } from '#sql/snapshots/catalogue.ts';
 import { lockAlone } from '#sql/snapshots/moment.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { adoptManifests } from '#tasks/snapshots/adopt.ts';
@@ -33,17 +33,25 @@ async function sync(cli: Cli): Promise<void> {
   for (const brandId of brands) {
     const { taken: adopted, damages } = await adoptManifests({ db, store, sealer, brandId });
     const there = new Set(await manifestsIn(store, brandId));
-    const missing = (await listSnapshots(db, { brandId })).filter(({ id }) => !there.has(id));
+    const listed = await listSnapshots(db, { brandId });
+    const missing = listed.filter(({ id }) => !there.has(id));
+    const moved = listed.filter((one) => there.has(one.id) && one.store !== store.place);
     rows.push(
       ...adopted.map(({ id, brand, created_at }) => ({ snapshot: id, brand, created_at, found: 'taken in' })),
     );
-    for (const { id, brand, createdAt } of missing)
-      rows.push({ snapshot: id, brand, created_at: createdAt.toISOString(), found: 'missing in the store' });
-    if (adopted.length > 0) {
-      const details = { snapshots: adopted.length };
-      await db.transaction((tx) =>
-        recordAction(tx, { action: 'snapshots.sync', brandId, target: store.place, details }),
-      );
+    const say = (found: string) => (one: Snapshot) => ({
+      snapshot: one.id,
+      brand: one.brand,
+      created_at: one.createdAt.toISOString(),
+      found,
+    });
+    rows.push(...moved.map(say('moved here')), ...missing.map(say('missing in the store')));
+    if (adopted.length + moved.length > 0) {
+      const details = { snapshots: adopted.length, moved: moved.length };
+      await db.transaction(async (tx) => {
+        await moveSnapshots(tx, { brandId, ids: moved.map(({ id }) => id), store: store.place });
+        await recordAction(tx, { action: 'snapshots.sync', brandId, target: store.place, details });
+      });
     }
     for (const damage of damages) cli.out.say(damage);
     if (missing.length > 0 || damages.length > 0) cli.exitCode = exitCodes.partial;

@@ -3,12 +3,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDb } from '#sql/db/pool.ts';
+import { partsOf } from '#sql/snapshots/catalogue.ts';
 import type { Scope } from '#sql/snapshots/tables.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { snapshot } from '#tasks/snapshot.ts';
 import { type CreateOptions, createSnapshot } from '#tasks/snapshots/create.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
-import type { Store } from '#tasks/snapshots/store.ts';
+import { fileOf, type Store } from '#tasks/snapshots/store.ts';
 import type { TestDb } from '../db/db.ts';
 import { testSealer } from '../rows/factory.ts';
 import { runTask } from '../run.ts';
@@ -60,6 +61,17 @@ export async function makeSnapshot(
   });
   await (given.db ?? db).transaction(made.complete);
   return made;
+}
+
+/** The name of the file of the first part of a table. */
+export async function fileOfTable(
+  db: TestDb,
+  which: { brandId: string; id: string },
+  table: string,
+): Promise<string> {
+  const part = (await partsOf(db, which)).find((one) => one.table === table);
+  if (part === undefined) throw new Error(`there is no part of ${table}`);
+  return fileOf.part(which.brandId, part);
 }
 
 /** Rows of a year in a table of raw and in one of figures, more than one part holds. */
