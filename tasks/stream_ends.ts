@@ -45,7 +45,7 @@ export async function finishStreams(
       now,
     );
     // Where nothing has changed no rollup follows, and what changes next finds these days told.
-    await tellFinal(tx, key.brandId, now);
+    if (ends.some(({ stream: { feeds = [] } }) => feeds.length > 0)) await tellFinal(tx, key.brandId, now);
   }
   if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key)));
   await enqueueRollups(tx, key.brandId, due, reading.now, { keyMode: 'replace' });

@@ -11,9 +11,13 @@ const SIZE_MIN = 16;
  * A fifth of it still distinguishes large from small and frequent from rare.
  */
 const STATISTICS_TARGET = 20;
-/** A table counts as changed at this many times its pages when analyzed, or with this share of its rows changed. */
+/**
+ * A table counts as changed at this many times its pages when analyzed, or with this share of its rows changed. For the
+ * share alone it is analyzed once in `PAUSE` only: while a first load fills it, each stream that ends would do it again.
+ */
 const GROWTH = 2;
 const CHANGED_PART = 0.2;
+const PAUSE = '1 minute';
 
 // The size comes from the file itself. Each session reports its changes with a delay, which is too late for a table
 // that has just been filled, but in time for one that is rewritten. Whether there are statistics is known by the time
@@ -28,8 +32,8 @@ const CHANGED = `
            coalesce(pg_stat_get_last_analyze_time(t.oid), pg_stat_get_last_autoanalyze_time(t.oid)) as analyzed_at
   ) s
   where t.relkind = 'r' and s.pages >= ${SIZE_MIN}
-    and (s.pages >= ${GROWTH} * t.relpages or s.changes > ${CHANGED_PART} * t.reltuples
-         or s.analyzed_at is null)
+    and (s.pages >= ${GROWTH} * t.relpages or s.analyzed_at is null
+         or s.changes > ${CHANGED_PART} * t.reltuples and s.analyzed_at < now() - interval '${PAUSE}')
   order by name`;
 
 /** Analyzes the tables that have changed much and returns their names, except those that another session analyzes. */

@@ -17,7 +17,7 @@ import { makeSteps } from './steps.ts';
 import { readVerdicts, wrongVerdicts } from './verdicts.ts';
 import { syncAndRollUp } from './work.ts';
 
-const CONCURRENCY = 11; // accounts load side by side
+const CONCURRENCY = 6; // accounts side by side: enough to keep two cores busy while some wait for their provider
 
 /** `keep` resolves when everything may stop. */
 export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
