@@ -1,19 +1,28 @@
-/** Compares a snapshot with what is live. Only parts whose hashes differ are restored, into scratch tables. */
+/**
+ * Compares a snapshot with what is live, or with another one. Only parts that differ are read from the store, into scratch
+ * tables.
+ */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import {
+  besideEachOther,
+  besideLive,
   type Compared,
   type Difference,
   differenceOf,
   type MoneyDifference,
   moneyOf,
+  type Sides,
 } from '#sql/snapshots/differences.ts';
 import { type Part, readParts } from '#sql/snapshots/parts.ts';
-import { type Scratch, withScratch } from '#sql/snapshots/scratch.ts';
-import type { Manifest } from '../manifest.ts';
+import { dropScratch, makePassing, type Scratch, withScratch } from '#sql/snapshots/scratch.ts';
+import type { Manifest, ManifestTable } from '../manifest.ts';
 import { type Filling, fill } from './fill.ts';
 import { fitting, type Held } from './fitting.ts';
 
-export type TableDifference = Difference & { compared: Compared; live: Part[]; money: MoneyDifference[] };
+type Differing = Difference & { money: MoneyDifference[] };
+/** The one is the snapshot, the other what is live. */
+export type TableDifference = Differing & { compared: Compared; live: Part[] };
+export type TwoDifference = Differing & { table: string };
 
 export type Comparing = Filling & {
   db: Pick<Db, 'transaction'>;
@@ -54,12 +63,60 @@ export async function compare(
     if (theirs.length + ours.length > 0) {
       await fill(tx, scratch, [{ table, parts: theirs }], { ...options, progress: undefined });
       const compared = { scratch, table, brandId, only: live.condition(ours) };
-      const difference = await differenceOf(tx, compared);
-      found.push({ ...difference, compared, live: live.parts, money: await moneyOf(tx, compared) });
+      found.push({ ...(await differ(tx, besideLive(compared))), compared, live: live.parts });
     }
     progress?.({ parts: ++done, of: held.length });
   }
   return found;
+}
+
+async function differ(tx: Tx, sides: Sides): Promise<Differing> {
+  return { ...(await differenceOf(tx, sides)), money: await moneyOf(tx, sides) };
+}
+
+export type ComparingTwo = Filling & {
+  db: Pick<Db, 'transaction'>;
+  one: Manifest;
+  other: Manifest;
+  limitSeconds: number;
+};
+
+/** Of the tables that both have. */
+export function compareTwo(options: ComparingTwo): Promise<TwoDifference[]> {
+  const { db, one, other, limitSeconds, signal, progress } = options;
+  const [mine, theirs] = [differing(one, other), differing(other, one)];
+  return withScratch(db, limitSeconds, async (tx, scratch) => {
+    const beside = await makePassing(tx);
+    const held = await fitting(tx, mine);
+    const ofOther = new Map((await fitting(tx, theirs)).map(({ table, parts }) => [table.name, parts]));
+    const found: TwoDifference[] = [];
+    for (const [at, { table, parts }] of held.entries()) {
+      signal?.throwIfAborted();
+      const quiet = { ...options, progress: undefined };
+      await fill(tx, scratch, [{ table, parts }], quiet);
+      await fill(tx, beside, [{ table, parts: ofOther.get(table.name) ?? [] }], quiet);
+      const sides = besideEachOther(table, scratch, beside);
+      found.push({ table: table.name, ...(await differ(tx, sides)) });
+      progress?.({ parts: at + 1, of: held.length });
+    }
+    await dropScratch(tx, beside);
+    return found.filter(({ onlyOne, onlyOther, changed }) => onlyOne + onlyOther + changed > 0);
+  });
+}
+
+/** What is left of a snapshot without the files that the other has too: tables that both have, and only where they differ. */
+function differing(content: Manifest, other: Manifest): Manifest {
+  const theirs = new Map(other.tables.map((table) => [table.name, namesIn(table)]));
+  const tables = content.tables.flatMap((table) => {
+    const [ours, known] = [namesIn(table), theirs.get(table.name)];
+    if (known === undefined || ours.symmetricDifference(known).size === 0) return [];
+    return [{ ...table, parts: table.parts.filter(({ name }) => !known.has(name)) }];
+  });
+  return { ...content, tables };
+}
+
+function namesIn({ parts }: ManifestTable): Set<string> {
+  return new Set(parts.map(({ name }) => name));
 }
 
 /** Those that are not in `others` with the same rows. */
