@@ -25,7 +25,7 @@ const WARM_SHARE = 1 / 4;
 /** A table this small may take another page of rows and indexes. */
 const SMALL_BYTES = 256 * 1024;
 const HISTORY: ReadonlySet<string> = new Set([
-  ...recordNames.map((name) => `ops.${name}`),
+  ...['job_runs', 'restatements', ...recordNames].map((name) => `ops.${name}`),
   ...['ops.night_jobs', 'ops.backfill_slots'],
 ]);
 

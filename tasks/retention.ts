@@ -1,69 +1,86 @@
-/** Deletes records of the platform's own work that are older than sql/queue/retention.ts keeps them. */
+/**
+ * Deletes what is older than it is kept. Of a brand: records of what was done for it, and history of its objects, by its rules
+ * (`brands keep`), once a month. Of the platform, each day: records of its own work, and what must not stay a day longer than
+ * the rule of its brand says, because it is of persons: bodies of deliveries and events.
+ */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
-import { brandsWithOldEvents, deleteOldEvents, dropMonth } from '#sql/events/retention.ts';
+import { brandsWithOldEvents, deleteOldEvents, dropMonth, makeMonthsAhead } from '#sql/events/retention.ts';
 import { connectionsWithOldHistory, isRolledUp, rollUpHistory } from '#sql/load/roll_up_history.ts';
 import {
   type Batch,
-  deleteOthers,
-  deleteRuns,
+  deleteRecords,
   deleteSlotsOfNoBackfill,
   deleteWordsOfNoFailure,
-  readLastRuns,
+  recordNames,
 } from '#sql/queue/retention.ts';
+import { brandRecords, deleteOfBrand, deleteRuns, readOldRuns } from '#sql/retention/brand_records.ts';
 import { enqueue } from './enqueue.ts';
 import { rollup } from './rollup.ts';
-import { defineTask, type TaskContext } from './task.ts';
+import { defineTask, type Tally, type TaskContext } from './task.ts';
 
-/** The limit per run and kind of record. The next day deletes the rest. */
+/** The limit per run and kind of record. The next run deletes the rest. */
 const BATCHES_MAX = 1_000;
 /** The same of months of events. */
 const MONTHS_MAX = 240;
 
 export const retention = defineTask({
   name: 'retention',
-  payload: z.strictObject({ now: z.iso.datetime({ offset: true }).optional() }),
-  lane: () => 'retention',
-  key: () => 'all',
+  payload: z.strictObject({
+    /** Of the platform without one. */
+    brandId: z.uuid().optional(),
+    now: z.iso.datetime({ offset: true }).optional(),
+  }),
+  lane: ({ brandId }) => (brandId ? `retention:${brandId}` : 'retention'),
+  key: ({ brandId }) => brandId ?? 'all',
   attempts: 8,
   timeoutSeconds: 3_600,
   priority: 'bulk',
-  schedules: [{ name: 'retention', of: 'platform', expression: '0 6 * * *' }],
-  async run(_, context) {
+  schedules: [
+    { name: 'retention', of: 'platform', expression: '0 6 * * *' },
+    { name: 'retention-monthly', of: 'brand', expression: '0 6 1 * *' },
+  ],
+  async run({ brandId }, context): Promise<Tally> {
     const now = context.now();
-    const lastRuns = await readLastRuns(context.db);
-    const counts = {
-      job_runs: await batches(context, (tx, after) => deleteRuns(tx, now, lastRuns, after)),
-      workers: await batches(context, (tx) => deleteOthers(tx, 'workers', now)),
-      audit_log: await batches(context, (tx) => deleteOthers(tx, 'audit_log', now)),
-      schedule_slots: await batches(context, (tx) => deleteOthers(tx, 'schedule_slots', now)),
-      nights: await batches(context, (tx) => deleteOthers(tx, 'nights', now)),
-      alerts: await batches(context, (tx) => deleteOthers(tx, 'alerts', now)),
-      webhook_deliveries: await batches(context, (tx) => deleteOthers(tx, 'webhook_deliveries', now)),
-      mail: await batches(context, (tx) => deleteOthers(tx, 'mail', now)),
-      backfills: await batches(context, (tx) => deleteOthers(tx, 'backfills', now)),
-      restatements: await batches(context, (tx) => deleteOthers(tx, 'restatements', now)),
-      failures: await batches(context, (tx) => deleteOthers(tx, 'failures', now)),
-      events: await oldEvents(context, now),
-      history: await oldHistory(context, now),
-    };
-    await context.db.transaction(deleteSlotsOfNoBackfill);
-    await context.db.transaction(deleteWordsOfNoFailure);
-    return counts;
+    return brandId === undefined ? ofPlatform(context, now) : ofBrand(context, brandId, now);
   },
 });
 
+async function ofPlatform(context: TaskContext, now: Date): Promise<Tally> {
+  const counts: Record<string, number> = { job_runs: await oldRuns(context, null, now) };
+  for (const name of recordNames) counts[name] = await batches(context, (tx) => deleteRecords(tx, name, now));
+  counts.events = await oldEvents(context, now);
+  await context.db.transaction(deleteSlotsOfNoBackfill);
+  await context.db.transaction(deleteWordsOfNoFailure);
+  return counts;
+}
+
+async function ofBrand(context: TaskContext, brandId: string, now: Date): Promise<Tally> {
+  const counts: Record<string, number> = { job_runs: await oldRuns(context, brandId, now) };
+  for (const name of brandRecords)
+    counts[name] = await batches(context, (tx) => deleteOfBrand(tx, name, { brandId, now }));
+  counts.history = await oldHistory(context, brandId, now);
+  return counts;
+}
+
+async function oldRuns(context: TaskContext, brandId: string | null, now: Date): Promise<number> {
+  const old = await readOldRuns(context.db, { brandId, now });
+  let deleted = 0;
+  for (const connectionId of old.connections)
+    deleted += await batches(context, (tx, after) => deleteRuns(tx, old, connectionId, after));
+  return deleted;
+}
+
 /** Connection by connection: what moves figures locks no more than a load does. */
-async function oldHistory(context: TaskContext, now: Date): Promise<number> {
+async function oldHistory(context: TaskContext, brandId: string, now: Date): Promise<number> {
   const { db, services } = context;
   const streams = services.providers.providers.flatMap((provider) => provider.streams);
   const tables = new Set(streams.flatMap((stream) => stream.tables).filter(isRolledUp));
   let deleted = 0;
   for (const table of tables)
-    for (const connection of await connectionsWithOldHistory(db, table, now))
+    for (const connection of await connectionsWithOldHistory(db, table, { brandId, now }))
       deleted += await batches(context, async (tx) => {
         const batch = await rollUpHistory(tx, table, connection, now);
-        const { brandId } = connection;
         if (batch.retailerId !== null) await enqueue(tx, rollup, { brandId, retailerId: batch.retailerId });
         return batch;
       });
@@ -75,6 +92,7 @@ async function oldEvents(context: TaskContext, now: Date): Promise<number> {
   let deleted = 0;
   for (const brandId of await brandsWithOldEvents(context.db, now))
     deleted += await batches(context, (tx) => deleteOldEvents(tx, brandId, now));
+  await context.db.transaction(makeMonthsAhead);
   for (let count = 0; count < MONTHS_MAX; count++)
     if (!(await context.db.transaction((tx) => dropMonth(tx, now)))) break;
   return deleted;

@@ -42,7 +42,7 @@ export const snapshot = defineTask({
   schedules: [
     { name: 'snapshot', of: 'brand', expression: '0 3 * * *' },
     // Figures alone: small enough to be kept for years, and with hardly anything of a person in them.
-    { name: 'snapshot_weekly', of: 'brand', expression: '0 4 * * 0', payload: { scope: 'aggregates' } },
+    { name: 'snapshot-weekly', of: 'brand', expression: '0 4 * * 0', payload: { scope: 'aggregates' } },
   ],
   async run(given, context): Promise<Tally> {
     const { db, job, services } = context;

@@ -3,31 +3,9 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { lockRollup } from '../dirty/marks.ts';
 import type { Batch } from '../queue/retention.ts';
-import { recordAction } from '../tenants/audit.ts';
-import { keepBrand } from '../tenants/removing.ts';
 import { tryLockEvents } from './lock.ts';
 
 const BATCH_MAX = 5_000;
-
-/** Sets for how many days events are kept from now on. What is deleted does not come back. */
-export async function setKeptDays(tx: Tx, brandId: string, days: number, actor?: string): Promise<void> {
-  const target = await keepBrand(tx, brandId);
-  const { rows } = await tx.query<{ days: number }>(
-    'select events_days as days from app.brands where id = $1 for no key update',
-    [brandId],
-  );
-  const before = rows[0]?.days;
-  if (before === days) return;
-  await tx.query('update app.brands set events_days = $2 where id = $1', [brandId, days]);
-  await recordAction(tx, {
-    action: 'events.keep',
-    brandId,
-    target,
-    before: { days: before },
-    after: { days },
-    actor,
-  });
-}
 
 /** Brands with events that are too old. */
 export async function brandsWithOldEvents(db: Reader, now: Date): Promise<string[]> {
@@ -42,8 +20,21 @@ export async function brandsWithOldEvents(db: Reader, now: Date): Promise<string
 }
 
 /** The first day that brand `b` keeps; never ahead of the clock of the database, which would delete recent ones. */
-const FIRST_DAY =
-  'select (least($1::timestamptz, now()) at time zone b.time_zone)::date - b.events_days as day';
+const FIRST_DAY = `select (least($1::timestamptz, now()) at time zone b.time_zone)::date - r.kept as day
+   from ops.retention r where r.brand_id = b.id and r.rule = 'events'`;
+
+const MONTHS_AHEAD = 2;
+
+/** Where there are events at all: those of the months to come find their partitions. */
+export async function makeMonthsAhead(tx: Tx): Promise<number> {
+  const { rows } = await tx.query<{ made: number }>(
+    `select ops.make_event_months(array(
+       select ((now() at time zone 'UTC') + make_interval(months => n))::date from generate_series(0, $1) n)) as made
+     where exists (select from pg_inherits where inhparent = 'raw.events'::regclass)`,
+    [MONTHS_AHEAD],
+  );
+  return rows[0]?.made ?? 0;
+}
 
 /** Whether there was one of which nothing is left. */
 export async function dropMonth(tx: Tx, now: Date): Promise<boolean> {

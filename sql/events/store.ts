@@ -44,10 +44,10 @@ export async function openEvents(tx: Tx, sealer: Sealer, brandId: string, now: D
   const brand = await keepBrand(tx, brandId);
   await followIndexes(tx);
   const { rows } = await tx.query<{ timeZone: string; keptDays: number; keptFrom: Date }>(
-    `select time_zone as "timeZone", events_days as "keptDays",
-            fact.day_start(greatest(($2::timestamptz at time zone time_zone)::date - events_days,
-                                    fact.first_day_from(events_from, time_zone)), time_zone) as "keptFrom"
-     from app.brands where id = $1`,
+    `select b.time_zone as "timeZone", r.kept as "keptDays",
+            fact.day_start(greatest(($2::timestamptz at time zone b.time_zone)::date - r.kept,
+                                    fact.first_day_from(b.events_from, b.time_zone)), b.time_zone) as "keptFrom"
+     from app.brands b join ops.retention r on r.brand_id = b.id and r.rule = 'events' where b.id = $1`,
     [brandId, now],
   );
   const { rows: retailers } = await tx.query<{ id: string; slug: string }>(

@@ -18,9 +18,10 @@ export function isRolledUp(table: Table): table is RolledUp {
   return table.rolledUp !== undefined;
 }
 
-/** Before the instant `now`, but never ahead of the clock of the database. */
-function end({ rolledUp }: RolledUp, now: string): string {
-  return `date_trunc('month', least(${now}::timestamptz, now()) - interval '${rolledUp.afterDays} days', 'UTC')`;
+/** Before the instant `now`, but never ahead of the clock of the database. The brand is `$1`, the rule `$2`. */
+function end(now: string): string {
+  return `(select date_trunc('month', least(${now}::timestamptz, now()) - make_interval(days => k.kept), 'UTC')
+           from ops.retention k where k.brand_id = $1 and k.rule = $2)`;
 }
 
 function fromColumn({ key }: RolledUp): string {
@@ -32,15 +33,15 @@ function fromColumn({ key }: RolledUp): string {
 export async function connectionsWithOldHistory(
   db: Reader,
   table: RolledUp,
-  now: Date,
+  { brandId, now }: { brandId: string; now: Date },
 ): Promise<ConnectionKey[]> {
   const { rows } = await db.query<ConnectionKey>(
     `select c.brand_id as "brandId", c.id as "connectionId" from app.connections c
-     where c.removing_at is null and exists (
+     where c.brand_id = $1 and c.removing_at is null and exists (
        select from ${table.name} r
-       where r.brand_id = c.brand_id and r.connection_id = c.id and r.${fromColumn(table)} < ${end(table, '$1')})
-     order by 1, 2`,
-    [now],
+       where r.brand_id = $1 and r.connection_id = c.id and r.${fromColumn(table)} < ${end('$3')})
+     order by 2`,
+    [brandId, table.rolledUp.rule, now],
   );
   return rows;
 }
@@ -60,21 +61,21 @@ export async function rollUpHistory(
   const { rows } = await tx.query<{ deleted: number }>(
     `with old as (
        select r.id, r.${from} from ${table.name} r
-       where r.brand_id = $1 and r.connection_id = $2 and r.${from} < ${end(table, '$4')} and exists (
+       where r.brand_id = $1 and r.connection_id = $3 and r.${from} < ${end('$5')} and exists (
          select from ${table.name} n
-         where n.brand_id = $1 and n.connection_id = $2 and n.id = r.id and n.${from} > r.${from}
-           and n.${from} < ${end(table, '$4')})
+         where n.brand_id = $1 and n.connection_id = $3 and n.id = r.id and n.${from} > r.${from}
+           and n.${from} < ${end('$5')})
        order by r.${from} limit ${ROWS_MAX}
      ), deleted as (
        delete from ${table.name} r using old
-       where r.brand_id = $1 and r.connection_id = $2 and r.id = old.id and r.${from} = old.${from}
+       where r.brand_id = $1 and r.connection_id = $3 and r.id = old.id and r.${from} = old.${from}
        returning r.id
      ), marked as (
        insert into ops.marks (brand_id, retailer_id, subject, object, marked_at)
-       select distinct $1::uuid, $3::uuid, $5, $2::uuid || ' ' || id, now() from deleted where $3::uuid is not null
+       select distinct $1::uuid, $4::uuid, $6, $3::uuid || ' ' || id, now() from deleted where $4::uuid is not null
      )
      select count(*)::int as deleted from deleted`,
-    [brandId, connectionId, retailerId, now, table.rolledUp.marks],
+    [brandId, table.rolledUp.rule, connectionId, retailerId, now, table.rolledUp.marks],
   );
   const { deleted = 0 } = rows[0] ?? {};
   return { deleted, isLast: deleted < ROWS_MAX, after: 0, retailerId };

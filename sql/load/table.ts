@@ -80,10 +80,10 @@ export type Table = {
   /** What it keeps of its objects; by default the current state with its version. */
   keeps?: Keeps;
   /**
-   * Of `history`: of rows before the month in which the day lies that is so many days ago, the last one of each object (`id`)
-   * stays, and the others go. The subject marks the objects.
+   * Of `history`: of rows before the month that the rule of the brand still keeps (`ops.retention_rules`), the last one of each
+   * object (`id`) stays, and the others go. The subject marks the objects.
    */
-  rolledUp?: { afterDays: number; marks: Subject };
+  rolledUp?: { rule: string; marks: Subject };
   /** Columns about how a row was read: a change of these alone does not count. */
   uncompared?: readonly string[];
   /**

@@ -4,7 +4,7 @@ import { lockEvents } from '#sql/events/lock.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
 import { retention } from '#tasks/retention.ts';
 import { freshDb } from '../support/db/db.ts';
-import { anEvent, aSender } from '../support/events.ts';
+import { anEvent, aSender, keepEvents } from '../support/events.ts';
 import { runTask } from '../support/run.ts';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
@@ -12,7 +12,7 @@ const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
 test('events beyond what a brand keeps are deleted with their ids, figures stay and empty months are dropped', async () => {
   await using db = await freshDb();
   const [short, long] = [await aSender(db, 'UTC'), await aSender(db, 'UTC')];
-  await db.query('update app.brands set events_days = 3650');
+  await keepEvents(db, 3_650);
   const at = (days: number) => daysAgo(days).toISOString();
   const events = [
     anEvent('download', { id: 'old', happened_at: at(500), retailer: 'uk' }),
@@ -24,7 +24,7 @@ test('events beyond what a brand keeps are deleted with their ids, figures stay 
     await one.send(events, new Date());
     await one.roll();
   }
-  await db.query('update app.brands set events_days = 400 where id = $1', [short.brandId]);
+  await keepEvents(db, 400, short.brandId);
   const figures = () => short.figures('daily_assets', 'day::text, downloads');
   const before = await figures();
   expect(await runTask(retention, {}, db)).toMatchObject({ events: 2 });
@@ -42,7 +42,7 @@ test('events beyond what a brand keeps are deleted with their ids, figures stay 
   const [there] = await months();
   await expect(short.send(events, new Date())).rejects.toThrow('is older than the 400 days');
 
-  await db.query('update app.brands set events_days = 400');
+  await keepEvents(db, 400);
   expect(await runTask(retention, {}, db)).toMatchObject({ events: 2 });
   expect(await months()).toEqual([Number(there) - 1]);
   expect(await runTask(retention, {}, db)).toMatchObject({ events: 0 });
@@ -55,7 +55,7 @@ test('no day goes that is still to be computed, nor any beside an import', async
   const sender = await aSender(db, 'UTC');
   const event = anEvent('download', { happened_at: daysAgo(20).toISOString() });
   await sender.send([event], new Date());
-  await db.query('update app.brands set events_days = 10');
+  await keepEvents(db, 10);
   expect(await runTask(retention, {}, db)).toMatchObject({ events: 0 });
   await sender.roll();
   expect(await sender.figures('daily_assets', 'downloads')).toEqual([{ downloads: 1 }]);

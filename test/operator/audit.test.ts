@@ -113,7 +113,6 @@ const CHANGES: [line: string, action: string, kept: object][] = [
   ['events keys remove web --brand acme', 'events.keys_remove', { before: { key: true } }],
   ['events codes add box --per-device 3 --brand acme', 'events.codes_add', { after: { perDevice: 3 } }],
   ['events codes remove box --brand acme', 'events.codes_remove', { before: { perDevice: 3 } }],
-  ['events keep 500 --brand acme', 'events.keep', { before: { days: 400 }, after: { days: 500 } }],
   ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],
   ['campaigns unlink sale hashtag sun --brand acme', 'campaigns.unlink', { before: { value: 'sun' } }],
   ['campaigns remove sale --brand acme --yes sale', 'campaigns.remove', { before: { name: 'Sale' } }],

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { BATCH_MAX, recordNames } from '#sql/queue/retention.ts';
+import { setRules } from '#sql/retention/rules.ts';
+import { listBrands } from '#sql/tenants/brands.ts';
 import { retention } from '#tasks/retention.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { type Shop, TEST_KEYS, twoShops } from '../support/rows/factory.ts';
-import { runTask } from '../support/run.ts';
+import { runRetention } from '../support/rows/retention.ts';
+import { twoBrands } from '../support/rows/two_brands.ts';
 import { aSchedule } from '../support/schedules/schedule.ts';
 
 const NOW = '2026-11-29T12:00:00Z';
@@ -34,7 +37,7 @@ async function aRun(db: TestDb, { brand, connection }: Shop, run: ARun): Promise
 
 const left = (db: TestDb) =>
   db.column('select id from ops.job_runs where task <> $1 order by id', [retention.name]);
-const run = (db: TestDb) => runTask(retention, { now: NOW }, db);
+const run = (db: TestDb) => runRetention(db, NOW);
 
 test('runs of more than a year ago go, those of each stream that somebody still reads stay', async () => {
   await using db = await freshDb();
@@ -152,27 +155,26 @@ const pruneOf =
 
 test('`jobs prune` says what would go, and deletes it', async () => {
   await using db = await freshDb();
-  const [shop] = await twoShops(db);
+  const [shop, other] = await twoShops(db);
   for (const daysAgo of [500, 400, 3]) await aRun(db, shop, { stream: 'shopify.orders', daysAgo });
   const prune = pruneOf(db, NOW);
-  const dry = await prune('--dry-run');
-  expect(dry.json()).toEqual([
-    { records: 'ops.job_runs', kept_days: 365, to_delete: 2 },
-    { records: 'ops.workers', kept_days: 90, to_delete: 0 },
-    { records: 'ops.audit_log', kept_days: 3650, to_delete: 0 },
-    { records: 'ops.schedule_slots', kept_days: 365, to_delete: 0 },
-    { records: 'ops.backfills', kept_days: 365, to_delete: 0 },
-    { records: 'ops.nights', kept_days: 365, to_delete: 0 },
-    { records: 'ops.alerts', kept_days: 365, to_delete: 0 },
-    { records: 'ops.failures', kept_days: 365, to_delete: 0 },
-    { records: 'ops.restatements', kept_days: 365, to_delete: 0 },
-    { records: 'ops.webhook_deliveries', kept_days: 7, to_delete: 0 },
-    { records: 'ops.mail', kept_days: 90, to_delete: 0 },
+  const dry = (await prune('--dry-run')).json() as { records: string; brand: string; to_delete: number }[];
+  expect(dry.filter(({ to_delete }) => to_delete > 0)).toEqual([
+    { records: 'ops.job_runs', brand: shop.brand.slug, to_delete: 2 },
   ]);
+  expect(dry.filter(({ brand }) => brand === null).map(({ records }) => records)).toEqual(
+    expect.arrayContaining(recordNames.map((name) => `ops.${name}`)),
+  );
   expect(await left(db)).toHaveLength(3);
   const done = await prune('--wait');
   expect(done.code).toBe(0);
-  expect(done.json()).toMatchObject([{ state: 'succeeded', job_runs: 2, workers: 0, audit_log: 0 }]);
+  expect(done.json()).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ brand: null, state: 'succeeded', job_runs: 0, workers: 0, audit_log: 0 }),
+      expect.objectContaining({ brand: shop.brand.slug, state: 'succeeded', job_runs: 2, history: 0 }),
+      expect.objectContaining({ brand: other.brand.slug, state: 'succeeded', job_runs: 0 }),
+    ]),
+  );
   expect(await left(db)).toHaveLength(1);
 });
 
@@ -184,14 +186,81 @@ test('as of an instant that is still to come nothing more goes, and the audit lo
   const future = '2199-01-01T00:00:00.000Z';
   const prune = pruneOf(db, future);
   const dry = (await prune('--dry-run')).json() as { to_delete: number }[];
-  expect(dry.map(({ to_delete }) => to_delete)).toEqual(recordNames.map(() => 0));
-  const done = await prune('--wait');
-  expect(done.json()).toMatchObject([{ state: 'succeeded', job_runs: 0, workers: 0, audit_log: 0 }]);
+  expect(new Set(dry.map(({ to_delete }) => to_delete))).toEqual(new Set([0]));
+  const done = (await prune('--wait')).json() as { state: string; job_runs: number }[];
+  expect(done.map(({ state, job_runs }) => `${state} ${job_runs}`)).toEqual(Array(3).fill('succeeded 0'));
   expect(await left(db)).toHaveLength(2);
   expect(audited.length).toBeGreaterThan(0);
   expect(
     await db.rows('select action, details from ops.audit_log order by id offset $1', [audited.length]),
-  ).toEqual([{ action: 'jobs.prune', details: { now: future } }]);
+  ).toEqual(Array(3).fill({ action: 'jobs.prune', details: { now: future } }));
+});
+
+test('each brand keeps by its own rules, whatever ids others have', async () => {
+  await using db = await freshDb();
+  const [short, usual] = await twoBrands(db);
+  const brands = [short, usual] as const;
+  const [acme] = await listBrands(db);
+  const rules = new Map([
+    ['job_runs', 60],
+    ['restatements', 100],
+    ['webhook_bodies', 30],
+  ] as const);
+  if (acme) await db.transaction((tx) => setRules(tx, acme, rules));
+  const shops = brands.map(({ brandId, connectionId }) => ({
+    ...{ brand: { id: brandId }, connection: { id: connectionId }, retailer: { id: connectionId } },
+  })) as unknown as Shop[];
+  for (const shop of shops)
+    for (const daysAgo of [200, 70, 10]) await aRun(db, shop, { stream: 'mail.events', daysAgo });
+  await db.query(
+    `insert into ops.restatements (brand_id, rollup, day, last_day, key, column_name, old_value, new_value, cause, cells, restated_at)
+     select b.id, 'daily_sales', '2026-01-01', '2026-01-01', '{}', 'orders', 1, 2, 'late_order', 1, $1::timestamptz - d * interval '1 day'
+     from app.brands b cross join unnest('{400,200,50}'::int[]) d`,
+    [NOW],
+  );
+  await db.query(
+    `insert into ops.snapshot_runs (brand_id, kind, started_at, finished_at, outcome)
+     select b.id, 'create', at, case when d < 400 then at end, case when d < 400 then 'succeeded' end
+     from app.brands b cross join unnest('{500,90,5}'::int[]) d
+     cross join lateral (select $1::timestamptz - d * interval '1 day' as at) t`,
+    [NOW],
+  );
+  await db.query(
+    `insert into ops.webhook_deliveries (brand_id, connection_id, delivery_id, topic, headers, body, received_at)
+     select c.brand_id, c.id, d, 'x', '{}', '', $1::timestamptz - d * interval '1 day'
+     from app.connections c cross join unnest('{40,20,2}'::int[]) d`,
+    [NOW],
+  );
+  expect(await run(db)).toMatchObject({
+    job_runs: 2,
+    restatements: 3,
+    snapshot_runs: 1,
+    webhook_deliveries: 3,
+  });
+  expect(await run(db)).toMatchObject({
+    job_runs: 0,
+    restatements: 0,
+    snapshot_runs: 0,
+    webhook_deliveries: 0,
+  });
+  const kept = (table: string) =>
+    db.column(
+      `select count(*)::int from ops.${table} where brand_id = any ($1) group by brand_id order by brand_id = $2 desc`,
+      [brands.map(({ brandId }) => brandId), short.brandId],
+    );
+  expect(
+    await db.column("select count(*)::int from ops.job_runs where brand_id = $1 and task = 'sync_stream'", [
+      short.brandId,
+    ]),
+  ).toEqual([1]);
+  expect(
+    await db.column("select count(*)::int from ops.job_runs where brand_id = $1 and task = 'sync_stream'", [
+      usual.brandId,
+    ]),
+  ).toEqual([3]);
+  expect(await kept('restatements')).toEqual([1, 2]);
+  expect(await kept('webhook_deliveries')).toEqual([2, 1]);
+  expect(await kept('snapshot_runs')).toEqual([2, 3]); // one that has no end stays
 });
 
 test('slots of more than a year ago go, with plans of backfills', async () => {

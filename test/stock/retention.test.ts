@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { retention } from '#tasks/retention.ts';
 import { freshDb } from '../support/db/db.ts';
-import { runTask } from '../support/run.ts';
+import { runRetention } from '../support/rows/retention.ts';
 import { aStore, sold } from '../support/stock.ts';
 
 test('readings of more than a year ago are rolled up into an opening level, by months', async () => {
@@ -29,7 +28,7 @@ test('readings of more than a year ago are rolled up into an opening level, by m
     { sku: 'SKU-8', available: 3, movements: 3 },
   ]);
 
-  const run = () => runTask(retention, { now: '2026-03-15T12:00:00Z' }, db);
+  const run = () => runRetention(db, '2026-03-15T12:00:00Z');
   expect(await run()).toMatchObject({ history: 2 }); // of each brand the one of January 10th
   expect(await run()).toMatchObject({ history: 0 });
   const marked = "select count(*)::int from ops.marks where subject = 'stock' and brand_id = $1";

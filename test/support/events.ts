@@ -107,3 +107,13 @@ export async function aFile(name: string, text: string) {
   await writeFile(path, text);
   return { path, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }
+
+/** For how many days brands keep events, or one of them does. */
+export async function keepEvents(db: TestDb, days: number, brandId?: string): Promise<void> {
+  await db.query(
+    `insert into app.retention (brand_id, rule, kept)
+     select id, 'events', $1 from app.brands where $2::uuid is null or id = $2
+     on conflict (brand_id, rule) do update set kept = excluded.kept`,
+    [days, brandId ?? null],
+  );
+}

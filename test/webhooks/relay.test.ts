@@ -1,7 +1,7 @@
 /** What is verified reaches the consumer of the customer as it came, sooner or later. */
 import Stripe from 'stripe';
 import { expect, test } from 'vitest';
-import { deleteOthers } from '#sql/queue/retention.ts';
+import { deleteRecords } from '#sql/queue/retention.ts';
 import { readUnrelayed, setRelay } from '#sql/webhooks/relays.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { relayDeliveries } from '#tasks/webhooks/relay_deliveries.ts';
@@ -232,7 +232,7 @@ test('a batch has few bytes, and what waited for two weeks is deleted with the o
   const old = (days: number) =>
     db.query('update ops.webhook_deliveries set received_at = now() - make_interval(days => $1)', [days]);
   const deleted = async () =>
-    (await db.transaction((tx) => deleteOthers(tx, 'webhook_deliveries', new Date()))).deleted;
+    (await db.transaction((tx) => deleteRecords(tx, 'webhook_deliveries', new Date()))).deleted;
   await old(13);
   expect(await deleted()).toBe(0);
   await old(15);

@@ -1,7 +1,6 @@
 import type { Noun } from '../shared/noun.ts';
 import { addCodes } from './codes.ts';
 import { addImport } from './import.ts';
-import { addKeep } from './keep.ts';
 import { addKeys } from './keys.ts';
 
 export const noun: Noun = (command, cli) => {
@@ -11,5 +10,4 @@ export const noun: Noun = (command, cli) => {
   addImport(command, cli);
   addKeys(command, cli);
   addCodes(command, cli);
-  addKeep(command, cli);
 };

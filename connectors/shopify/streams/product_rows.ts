@@ -134,7 +134,7 @@ export const stockReadings = recordTable<Stock>({
   rootColumn: 'product_id',
   personal: null,
   keeps: 'history',
-  rolledUp: { afterDays: 365, marks: 'stock' },
+  rolledUp: { rule: 'stock_history', marks: 'stock' },
   columns: {
     id: variantId,
     valid_from: column('timestamptz', (_, { readAt }: Stock) => readAt),

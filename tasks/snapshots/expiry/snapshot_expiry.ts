@@ -26,8 +26,8 @@ export const snapshotExpiry = defineTask({
   timeoutSeconds: TIMEOUT_SECONDS,
   priority: 'bulk',
   schedules: [
-    { name: 'snapshot_expiry', of: 'brand', expression: '0 5 * * *' },
-    { name: 'snapshot_expiry', of: 'platform', expression: '0 5 * * *' },
+    { name: 'snapshot-expiry', of: 'brand', expression: '0 5 * * *' },
+    { name: 'snapshot-expiry', of: 'platform', expression: '0 5 * * *' },
   ],
   async run({ brandId }, { db, job, signal, now, services }): Promise<Tally> {
     const { snapshots, sealer } = services;
