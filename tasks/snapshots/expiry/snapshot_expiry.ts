@@ -7,9 +7,13 @@ import { openDb } from '#sql/db/pool.ts';
 import { listBrands } from '#sql/tenants/brands.ts';
 import { NoStore } from '../../snapshot.ts';
 import { defineTask, type Tally } from '../../task.ts';
+import { ifAllowed } from '../store.ts';
 import { expireSnapshots } from './expire.ts';
 import { removeRemoved } from './removed.ts';
 import { graceFor } from './sweep.ts';
+
+/** Someone with another key does it then: docs/operations.md. */
+const MAY_ONLY_PUT = { skipped: 'the key of the store may not list, read or delete what is in it' };
 
 const TIMEOUT_SECONDS = 6 * 3_600;
 
@@ -35,9 +39,11 @@ export const snapshotExpiry = defineTask({
     const { url, store, minutes } = snapshots;
     await using locking = openDb(url, { applicationName: 'nightshift snapshot', max: 1 });
     const work = { db, locking, store, jobId: job, signal };
-    if (brandId === undefined) return await removeRemoved(work); // before the session goes
+    const swept = <T>(sweep: () => Promise<T>) => ifAllowed(sweep).then((tally) => tally ?? MAY_ONLY_PUT);
+    if (brandId === undefined) return await swept(() => removeRemoved(work));
     const brand = (await listBrands(db)).find(({ id }) => id === brandId);
     if (brand === undefined || brand.removingAt !== null) return { skipped: 'the brand is gone, or going' };
-    return await expireSnapshots({ ...work, sealer, brandId, graceSeconds: graceFor(minutes), now: now() });
+    const graceSeconds = graceFor(minutes);
+    return await swept(() => expireSnapshots({ ...work, sealer, brandId, graceSeconds, now: now() }));
   },
 });
