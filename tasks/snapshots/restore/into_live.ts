@@ -7,6 +7,7 @@ import type { Db, Tx } from '#sql/db/pool.ts';
 import { EVENT_IDS, EVENTS } from '#sql/events/marks.ts';
 import type { Table } from '#sql/load/table.ts';
 import { bookUnbooked } from '#sql/periods/book.ts';
+import { beginLogAnew } from '#sql/restatements/final_days.ts';
 import { erasedSince } from '#sql/snapshots/erased_since.ts';
 import {
   addMarksOf,
@@ -99,6 +100,8 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const touched = replaced.filter((one) => hasRows || !STATE_OF_ROWS.includes(nameOf(one)));
   refuseChanged(options, touched);
   const tables = await replace(tx, { ...options, timeZone: brand?.timeZone ?? 'UTC' }, touched);
+  if (touched.some((one) => IS_FIGURES.test(nameOf(one)) || STATE_OF_FIGURES.includes(nameOf(one))))
+    await beginLogAnew(tx, brandId);
   await bookUnbooked(tx, { brandId, now: options.now, cause: 'changed_definition' }); // closed figures stand still
   const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
   await dropScratch(tx, scratch);
