@@ -120,12 +120,12 @@ export async function partsOf(db: Reader, { brandId, id }: Which): Promise<Store
 /** Of a brand, and of one store if it is given. */
 type Stored = { brandId: string; store: string | undefined };
 
-/** Those of the latest snapshot of each scope, and of those that were broken off since. */
+/** Those of the latest snapshot of each scope, and of those that were broken off since, but none that is damaged. */
 export async function recentParts(db: Reader, { brandId, store }: Stored): Promise<StoredPart[]> {
   const { rows } = await db.query<StoredPart>(
     `with snapshots as (select * from ops.snapshots where brand_id = $1 and ($2::text is null or store = $2))
      select ${PART} from ops.snapshot_parts
-     where brand_id = $1 and snapshot_id = any (array(
+     where brand_id = $1 and damaged_at is null and snapshot_id = any (array(
        select id from (select distinct on (scope) id from snapshots where state <> 'creating'
                        order by scope, created_at desc, id) latest
        union all select id from snapshots where state = 'creating'))
@@ -143,7 +143,7 @@ export async function partNamed(
 ): Promise<StoredPart | undefined> {
   const { rows } = await db.query<StoredPart>(
     `select ${PART} from ops.snapshot_parts p
-     where brand_id = $1 and name = $2
+     where brand_id = $1 and name = $2 and damaged_at is null
        and ($3::text is null or exists (
          select from ops.snapshots s where s.brand_id = $1 and s.id = p.snapshot_id and s.store = $3))
      order by snapshot_id limit 1`,
@@ -256,11 +256,16 @@ export async function moveSnapshots(
   ]);
 }
 
+type Verified = { level: number; damage?: string | undefined; damagedParts: readonly StoredPart[] };
+
+/** From here on the bytes of all files are read. */
+const LEVEL_OF_BYTES = 1;
+
 /** `damage` undefined: all was found as it should be, at this level. */
 export async function recordVerified(
   tx: Tx,
   { brandId, id }: Which,
-  { level, damage }: { level: number; damage?: string | undefined },
+  { level, damage, damagedParts }: Verified,
 ): Promise<void> {
   await tx.query(
     `update ops.snapshots
@@ -270,4 +275,20 @@ export async function recordVerified(
      where brand_id = $1 and id = $2`,
     [brandId, id, level, damage ?? null],
   );
+  // Of each snapshot that has the file.
+  if (damagedParts.length > 0)
+    await tx.query(
+      `update ops.snapshot_parts p set damaged_at = now()
+       from jsonb_to_recordset($2::jsonb) as d (name text, "keyId" uuid)
+       where p.brand_id = $1 and p.name = d.name and p.key_id = d."keyId" and p.damaged_at is null`,
+      [brandId, JSON.stringify(damagedParts)],
+    );
+  if (damage === undefined && level >= LEVEL_OF_BYTES)
+    await tx.query(
+      `update ops.snapshot_parts p set damaged_at = null
+       from ops.snapshot_parts w
+       where w.brand_id = $1 and w.snapshot_id = $2 and w.damaged_at is not null
+         and p.brand_id = $1 and p.name = w.name and p.key_id = w.key_id`,
+      [brandId, id],
+    );
 }

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
+import { NightshiftError } from '#runtime/errors.ts';
 import type { Db } from '#sql/db/pool.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
@@ -35,6 +36,8 @@ export type Verified = {
   rows: number;
   /** What is wrong, a sentence each; nothing if all is as it was. */
   damages: string[];
+  /** Whose files these are, as far as they are of parts. */
+  damagedParts: StoredPart[];
 };
 
 const AT_ONCE = 2;
@@ -42,9 +45,10 @@ const AT_ONCE = 2;
 export async function verifySnapshot(options: VerifyOptions): Promise<Verified> {
   const { store, sealer, snapshot, level, signal } = options;
   const damages: string[] = [];
-  const note = (error: unknown) => damages.push(damageSaid(error));
+  const damagedParts: StoredPart[] = [];
+  const note = (error: unknown) => void damages.push(damageSaid(error));
   const content = await readWhole(options).catch(note);
-  if (content === undefined || typeof content === 'number') return { level, parts: 0, rows: 0, damages };
+  if (content === undefined) return { level, parts: 0, rows: 0, damages, damagedParts };
   const parts = partsOfManifest(content);
   const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
   const keyOf = dataKeys(store, sealer, snapshot.brandId);
@@ -68,6 +72,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
             );
         } catch (error) {
           note(error);
+          if (isOfFile(error)) damagedParts.push(part);
         }
         options.progress?.({ parts: ++done, of: parts.length });
       }),
@@ -75,7 +80,12 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
   );
   if (level >= 3 && damages.length === 0) await restoreTo(options, content).catch(note);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  return { level, parts: parts.length, rows, damages: damages.sort() };
+  return { level, parts: parts.length, rows, damages: damages.sort(), damagedParts };
+}
+
+/** A sealing key that this process lacks says nothing of a file. */
+function isOfFile(error: unknown): boolean {
+  return error instanceof NightshiftError && error.code === 'NS_SNAPSHOT_DAMAGED';
 }
 
 /** To restore reads each file as levels 1 and 2 do. */

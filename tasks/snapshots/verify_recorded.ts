@@ -28,10 +28,10 @@ export async function verifyRecorded(options: Options): Promise<Verified> {
   );
   try {
     const verified = await verifySnapshot({ ...options, scratch: { db, limitSeconds } });
-    const { damages, ...tally } = verified;
+    const { damages, damagedParts, ...tally } = verified;
     const error = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
     await db.transaction(async (tx) => {
-      await recordVerified(tx, snapshot, { level, damage: error?.message });
+      await recordVerified(tx, snapshot, { level, damage: error?.message, damagedParts });
       await endSnapshotRun(tx, { brandId, run, error, tally: { ...tally, damages: damages.length } });
     });
     if (error) throw error;

@@ -9,6 +9,7 @@ import { verifySnapshot } from '#tasks/snapshots/verify.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { type Shop, TEST_KEYS, testSealer, twoShops } from '../support/rows/factory.ts';
+import { makeOlder } from '../support/snapshots/expiry.ts';
 import { aBucket, type Bucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
 import { aStore, fileOfTable, fillYear, makeSnapshot, runSnapshot } from '../support/snapshots/snapshots.ts';
 
@@ -132,6 +133,28 @@ test('a database that was lost, and a key that may only put: no file of an earli
     expect(synced.json()).toMatchObject([{ snapshot: first.id, found: 'taken in' }]);
   });
   expect(await listSnapshots(db, { brandId: brand.id })).toHaveLength(2);
+});
+
+test('where workers may only put, what expires goes by a command with another key', async () => {
+  await using bucket = await aBucket();
+  const [{ brand }] = shops as [Shop];
+  const make = () => withKey(PUT_KEY, () => makeSnapshot(db, bucket.store(), brand, { scope: 'aggregates' }));
+  const old = await make();
+  await db.query('update app.brands set name = $2 where id = $1', [brand.id, `another than ${old.id}`]);
+  const young = await make();
+  await makeOlder(db, old.id, 91);
+  const expire = () => run(bucket, `snapshots expire --brand ${brand.slug} --here`);
+  const refused = await withKey(PUT_KEY, expire);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('may not do ListObjectsV2') });
+  await withKey(FULL_KEY, async () => {
+    expect((await expire()).json()).toMatchObject([{ brand: brand.slug, expired: 1, kept: 1, files: 1 }]);
+    await db.query("update ops.snapshot_garbage set marked_at = now() - interval '2 days'");
+    expect((await expire()).json()).toMatchObject([{ expired: 0, files: 1 }]); // its own row of app.brands
+    expect(await wholeAt(bucket, { brandId: brand.id, id: young.id })).toEqual([]);
+    expect((await wholeAt(bucket, { brandId: brand.id, id: old.id })).join()).toMatch(
+      /manifests\/.* missing/,
+    );
+  });
 });
 
 test('an object that was cut off or altered is found, and the next snapshot is said to need it', () =>

@@ -1,33 +1,46 @@
 /** `snapshots expire` */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { exitCodes } from '#runtime/exit_codes.ts';
+import { openDb } from '#sql/db/pool.ts';
 import { planSnapshots } from '#sql/snapshots/retention.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
+import type { Brand } from '#sql/tenants/brands.ts';
 import { enqueue } from '#tasks/enqueue.ts';
+import { expireSnapshots } from '#tasks/snapshots/expiry/expire.ts';
+import { removeRemoved } from '#tasks/snapshots/expiry/removed.ts';
 import { snapshotExpiry } from '#tasks/snapshots/expiry/snapshot_expiry.ts';
+import { graceFor } from '#tasks/snapshots/expiry/sweep.ts';
 import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
+import { openSnapshots } from '../shared/snapshots.ts';
 import { finish, sayQueued } from '../shared/work.ts';
 import { brandsOf } from './which.ts';
 
-type Options = WaitOptions & { brand?: string; dryRun?: boolean; now?: string };
+type Options = WaitOptions & { brand?: string; dryRun?: boolean; here?: boolean; now?: string };
 
 export function addExpire(command: Command, cli: Cli): void {
   const verb = command
     .command('expire')
     .description('delete the snapshots that no rule keeps, and the files that no snapshot needs')
     .option('--brand <brand>', 'only this brand (default: all brands)')
+    .addOption(
+      new Option('--here', 'in this process, whose key may list, read and delete in the store').conflicts(
+        'wait',
+      ),
+    )
     .option('--dry-run', 'list each snapshot with what becomes of it and why, and delete nothing');
   waitOptions(verb)
     .addOption(nowOption('act as of this instant, or as of now if that is earlier'))
     .action((options: Options) => expire(cli, options));
 }
 
-async function expire(cli: Cli, { brand, dryRun, now, wait, timeout }: Options): Promise<void> {
+async function expire(cli: Cli, { brand, dryRun, here, now, wait, timeout }: Options): Promise<void> {
   await using session = await openSession(cli);
   const brands = await brandsOf(session, brand);
   if (dryRun)
     return await showPlan(cli, session, { brands, now: now === undefined ? new Date() : new Date(now) });
+  if (here) return await expireHere(cli, session, { brands, areAll: brand === undefined, now });
   const jobs = [];
   for (const { id: brandId, slug } of brands) {
     const id = await session.db.transaction(async (tx) => {
@@ -50,6 +63,31 @@ async function expire(cli: Cli, { brand, dryRun, now, wait, timeout }: Options):
     error: states[at]?.error_message,
   }));
   cli.out.list(done, ['brand', 'state', 'expired', 'kept', 'files', 'bytes', 'error']);
+}
+
+/** As long as the job may take. */
+const HERE_MS_MAX = 6 * 3_600_000;
+
+type Here = { brands: readonly Brand[]; areAll: boolean; now: string | undefined };
+
+/** Where the key of the workers may only put. */
+async function expireHere(cli: Cli, session: Session, { brands, areAll, now: given }: Here): Promise<void> {
+  const { db } = session;
+  const { url, store, sealer, minutes } = await openSnapshots(cli, session);
+  await using locking = openDb(url, { applicationName: 'nightshift snapshot', max: 1 });
+  const work = { db, locking, store, signal: AbortSignal.timeout(HERE_MS_MAX) };
+  const now = given === undefined ? new Date() : new Date(given);
+  const rows = [];
+  for (const { id: brandId, slug } of brands) {
+    await db.transaction((tx) =>
+      recordAction(tx, { action: 'snapshots.expire', brandId, target: slug, details: { now: given } }),
+    );
+    const done = await expireSnapshots({ ...work, sealer, brandId, graceSeconds: graceFor(minutes), now });
+    if (done.incomplete !== undefined) cli.exitCode = exitCodes.partial;
+    rows.push({ brand: slug, ...done });
+  }
+  if (areAll) rows.push({ brand: 'removed brands', expired: 0, kept: 0, ...(await removeRemoved(work)) });
+  cli.out.list(rows, ['brand', 'expired', 'kept', 'files', 'bytes', 'incomplete']);
 }
 
 async function showPlan(

@@ -1,0 +1,100 @@
+/** What a verification found damaged, the next snapshot stores anew; what came back is used again. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { findSnapshot } from '#sql/snapshots/catalogue.ts';
+import { sealer as makeSealer } from '#sql/tenants/secrets.ts';
+import { verifyRecorded } from '#tasks/snapshots/verify_recorded.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { type Shop, testSealer, twoShops } from '../support/rows/factory.ts';
+import { aBucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
+import { aStore, fileOfTable, makeSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+
+let db: TestDb;
+let shops: [Shop, Shop];
+
+beforeAll(async () => {
+  db = await freshDb();
+  shops = (await twoShops(db)) as [Shop, Shop];
+  return () => db[Symbol.asyncDispose]();
+});
+beforeEach(() => db.query('delete from ops.snapshots'));
+
+const TABLE = 'app.connections';
+const make = ({ store }: Pick<StoreDir, 'store'>, { brand }: Shop) =>
+  makeSnapshot(db, store, brand, { scope: 'aggregates' });
+const fresh = ({ parts }: Awaited<ReturnType<typeof make>>) =>
+  parts.filter(({ isNew }) => isNew).map(({ table }) => table);
+const damaged = () =>
+  db.column('select distinct table_name from ops.snapshot_parts where damaged_at is not null');
+
+async function verify({ store }: Pick<StoreDir, 'store'>, id: string, level: number, sealer = testSealer) {
+  const snapshot = await findSnapshot(db, id);
+  return verifyRecorded({ db, store, sealer, snapshot, level, limitSeconds: 60 }).catch(
+    (error) => error.code,
+  );
+}
+
+test('a changed file is stored anew by the next snapshot, of its brand only; once it is back it is used again', async () => {
+  await using place = await aStore();
+  const [acme, brio] = shops;
+  const first = await make(place, acme);
+  const foreign = await make(place, brio);
+  const path = join(place.dir, await fileOfTable(db, { brandId: acme.brand.id, id: first.id }, TABLE));
+  const content = await readFile(path);
+  const changed = Buffer.from(content);
+  changed[100] = (changed[100] ?? 0) ^ 1;
+  await writeFile(path, changed);
+
+  expect(await verify(place, first.id, 0)).toMatchObject({ damages: [] }); // it is as large as it was
+  expect(await verify(place, first.id, 1)).toBe('NS_SNAPSHOT_DAMAGED');
+  expect(await damaged()).toEqual([TABLE]);
+  expect(await verify(place, foreign.id, 1)).toMatchObject({ damages: [] });
+  const second = await make(place, acme);
+  expect(fresh(second)).toEqual([TABLE]);
+  expect(await verify(place, second.id, 2)).toMatchObject({ damages: [] });
+  expect(fresh(await make(place, brio))).toEqual([]);
+
+  await writeFile(path, content);
+  await verify(place, first.id, 0); // says nothing of its bytes
+  expect(await damaged()).toEqual([TABLE]);
+  expect(await verify(place, first.id, 1)).toMatchObject({ damages: [] });
+  expect(await damaged()).toEqual([]);
+});
+
+test('a missing file, and a lost key with all that it opens, are stored anew by a key that may only put', async () => {
+  await using bucket = await aBucket();
+  const [acme] = shops;
+  const which = async () => ({ store: bucket.store() });
+  const making = () => withKey(PUT_KEY, async () => make(await which(), acme));
+  const checking = (id: string) => withKey(FULL_KEY, async () => verify(await which(), id, 2));
+  const first = await making();
+  const lose = (name: string) => withKey(FULL_KEY, () => bucket.store().remove(name));
+  await lose(await fileOfTable(db, { brandId: acme.brand.id, id: first.id }, TABLE));
+  expect(fresh(await making())).toEqual([]); // nobody has looked yet
+  expect(await checking(first.id)).toBe('NS_SNAPSHOT_DAMAGED');
+  const second = await making();
+  expect(fresh(second)).toEqual([TABLE]);
+  expect(await checking(second.id)).toMatchObject({ damages: [] });
+
+  await lose(`${acme.brand.id}/keys/${first.id}.json`);
+  expect(await checking(second.id)).toBe('NS_SNAPSHOT_DAMAGED');
+  const third = await making();
+  expect(fresh(third).sort()).toEqual(
+    first.parts
+      .map(({ table }) => table)
+      .filter((table) => table !== TABLE)
+      .sort(),
+  );
+  expect(await checking(third.id)).toMatchObject({ damages: [] });
+});
+
+test('a process with other keys finds that it cannot read, and no file damaged', async () => {
+  await using place = await aStore();
+  const { id } = await make(place, shops[0]);
+  const other = makeSealer([{ id: 'other', key: Buffer.alloc(32, 8) }]);
+  expect(await verify(place, id, 2, other)).toBe('NS_SNAPSHOT_DAMAGED');
+  expect(await damaged()).toEqual([]);
+  expect(fresh(await make(place, shops[0]))).toEqual([]);
+  await rm(place.dir, { recursive: true });
+});
