@@ -28,6 +28,7 @@ await runProcess('worker', async ({ config, log, stop, report }) => {
     ecbUrl,
     alerts: { webhook: alertWebhook, capture: report },
     pings,
+    url: server.url,
     snapshots: snapshotServices(config, server.url),
   };
   const options = { url: server.url, concurrency, drainSeconds, stallSeconds, log, tasks, services, report };

@@ -7,6 +7,7 @@ import { fxFanOut } from './fx/fx_fan_out.ts';
 import { fxRates } from './fx/fx_rates.ts';
 import { sendDigest } from './mail/send_digest.ts';
 import { sendEmail } from './mail/send_email.ts';
+import { maintenance } from './maintenance.ts';
 import { nightly } from './nightly.ts';
 import { privacyErase } from './privacy/erase.ts';
 import { privacyPurge } from './privacy/purge.ts';
@@ -45,4 +46,5 @@ export const tasks: readonly Task[] = [
   sendDigest,
   snapshot,
   snapshotExpiry,
+  maintenance,
 ];

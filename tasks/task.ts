@@ -29,6 +29,8 @@ export type Services = ProviderKeyring & {
   alerts?: AlertChannels;
   /** Who is told that the nights of all brands were kept; nobody by default. */
   pings?: { nights: string | undefined };
+  /** The database, for statements that cannot be in a transaction of a job. */
+  url?: string;
   /** Where snapshots go; a process without cannot make any. */
   snapshots?: SnapshotServices;
 };

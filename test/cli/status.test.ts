@@ -117,7 +117,10 @@ test('where nothing is wrong, it is said that no worker runs and that no schedul
   expect(told(worked)).toMatchObject({
     well: false,
     attention: [],
-    warnings: [expect.stringMatching(/^No schedule syncs 2 connections/)],
+    warnings: [
+      expect.stringMatching(/^No schedule syncs 2 connections/),
+      expect.stringMatching(/^The write-ahead log is not archived/),
+    ],
   });
 });
 

@@ -1,9 +1,10 @@
 /** Each check of the doctor sees what it is for, with evidence and the command that mends it. */
 import { expect, test } from 'vitest';
 import { readConfig } from '#runtime/config.ts';
+import { judgeArchiving } from '../../bin/cli/doctor/archiving.ts';
 import type { Context, Result } from '../../bin/cli/doctor/check.ts';
 import { exitCodeOf } from '../../bin/cli/doctor/index.ts';
-import { transactionsOver } from '../../bin/cli/doctor/tables.ts';
+import { judgeAge, transactionsOver } from '../../bin/cli/doctor/tables.ts';
 import { freshDb } from '../support/db/db.ts';
 import { examine, wrongOf } from '../support/doctor.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
@@ -21,10 +22,10 @@ test('a database that is fit passes each check of what is in it', async () => {
     'jit of readers',
     'oldest waiting job',
     'retirements of providers',
-    'max_connections',
+    ...['max_connections', 'archiving'],
   ];
   expect(checks.filter(({ check, severity }) => severity !== 'ok' && !elsewhere.includes(check))).toEqual([]);
-  expect(new Set(checks.map(({ check }) => check)).size).toBe(31);
+  expect(new Set(checks.map(({ check }) => check)).size).toBe(34);
   expect(code).toBe(exitCodeOf(checks));
 });
 
@@ -57,6 +58,28 @@ test('a check that cannot be carried out is a failure with its error, and the ot
     { severity: 'failure', evidence: expect.stringContaining('ops.stale_locks') },
   ]);
   expect(checks.at(-1)?.check).toBe('unusual gaps');
+});
+
+test('a log that is not archived matters once a connection is to a real provider', async () => {
+  await using db = await freshDb();
+  const { connection } = await aShop(db);
+  const found = async () => (await examine(db)).checks.filter(({ check }) => check === 'archiving');
+  expect(await found()).toMatchObject([
+    { severity: 'warning', evidence: expect.stringContaining('with 1 connection to real providers') },
+  ]);
+  await db.query("update app.connections set base_url = 'http://127.0.0.1:4000/shop' where id = $1", [
+    connection.id,
+  ]);
+  expect(await found()).toMatchObject([{ severity: 'ok' }]);
+  const on = { isOn: true, realConnections: 1, failing: null };
+  expect(judgeArchiving(on)).toMatchObject({ severity: 'ok' });
+  expect(judgeArchiving({ ...on, failing: new Date(0) })).toMatchObject({ severity: 'failure' });
+});
+
+test('transaction ids are a warning once autovacuum is late, and a failure before the server stops', () => {
+  const freeze = 200_000_000;
+  const of = (xid: number) => judgeAge(xid, freeze).severity;
+  expect([of(freeze), of(2 * freeze), of(8 * freeze)]).toEqual(['ok', 'warning', 'failure']);
 });
 
 test('a pooler that drops our settings, and jit for readers, are seen', async () => {

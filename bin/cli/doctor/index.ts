@@ -4,24 +4,26 @@ import type { Noun } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { green, red, yellow } from '../ui/output.ts';
+import { archiving } from './archiving.ts';
 import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { deliveries } from './deliveries.ts';
 import { sums } from './figures.ts';
 import { gaps } from './gaps.ts';
+import { unused } from './indexes.ts';
 import { mail } from './mail.ts';
 import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
 import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
-import { bloat, transactions } from './tables.ts';
+import { bloat, transactionIds, transactions } from './tables.ts';
 import { zones } from './zones.ts';
 
 const CHECKS = [
   ...[version, settings, sessions, jit, room, clock, disk, zones],
-  ...[schema, invalid, transactions, bloat],
+  ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
   ...[held, keys, tokens, sealing, retirements, privacy, deliveries, mail, sums, gaps],

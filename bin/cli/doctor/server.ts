@@ -22,7 +22,7 @@ export const version: Check = {
 
 /** What must be so for data to be safe and for tables not to grow for ever. */
 const MUST_BE_ON: Readonly<Record<string, string>> = {
-  autovacuum: 'nobody removes what is deleted and replaced, so tables only grow',
+  autovacuum: 'what is deleted and replaced is only removed once an hour, by the schedule maintenance',
   track_counts: 'autovacuum knows of no change',
   fsync: 'a crash of the machine destroys the database',
   full_page_writes: 'a crash of the machine destroys pages',

@@ -1,6 +1,7 @@
 /** Checks of what keeps PostgreSQL from removing old rows, and of what that has led to. */
-import { count, span } from '../ui/format.ts';
-import { type Check, failure, NAMED_MAX, named, ok, warning } from './check.ts';
+import { readAge } from '#sql/maintenance/tables.ts';
+import { count, grouped, span } from '../ui/format.ts';
+import { type Check, type Finding, failure, NAMED_MAX, named, ok, warning } from './check.ts';
 
 const WARNING_SECONDS = 15 * 60;
 const FAILURE_SECONDS = 60 * 60;
@@ -37,6 +38,32 @@ const HOLDERS = `
   from pg_prepared_xacts
   where database = current_database() and prepared < now() - make_interval(secs => $1)
   ) holders order by seconds desc limit ${NAMED_MAX}`;
+
+const FREEZES_MISSED = 2;
+/** As `vacuum_failsafe_age`: from there on vacuum does nothing else. The server refuses to write at 2.1 billion. */
+const XID_FAILURE = 1_600_000_000;
+
+/** PostgreSQL counts transactions in 32 bits: old rows are frozen in time by vacuum, or it stops. */
+export const transactionIds: Check = {
+  name: 'transaction ids',
+  anySchema: true,
+  async run({ db }) {
+    const { rows } = await db.query<{ freeze: number }>(
+      "select current_setting('autovacuum_freeze_max_age')::int as freeze",
+    );
+    const { xid } = await readAge(db);
+    return judgeAge(xid, rows[0]?.freeze ?? 0);
+  },
+};
+
+export function judgeAge(xid: number, freeze: number): Finding {
+  const said = `the oldest row that is not frozen is ${count(xid, 'transaction')} old`;
+  const mend = 'end what holds vacuum back (long transactions), then in psql: vacuum (freeze)';
+  if (xid >= XID_FAILURE) return failure(`${said}; at 2,100,000,000 the server writes nothing more.`, mend);
+  return xid >= FREEZES_MISSED * freeze
+    ? warning(`${said}; autovacuum freezes at ${grouped(freeze)}.`, mend)
+    : ok(said);
+}
 
 const DEAD_MIN = 10_000;
 

@@ -29,7 +29,7 @@ export async function startLocalWorker(
   const alerts = { webhook: config.alertWebhook, ...(options.report && { capture: options.report }) };
   const services = {
     ...(await keyringOf(cli, session)),
-    ...{ ecbUrl: config.ecbUrl, alerts, pings: config.pings, snapshots: snapshotServices(config, url) },
+    ...{ ecbUrl: config.ecbUrl, alerts, pings: config.pings, url, snapshots: snapshotServices(config, url) },
   };
   // Who is told of promises, a command does not know: that is for the workers that stay.
   const told: readonly Task[] = [deliverAlert, sendPing, pingNights];

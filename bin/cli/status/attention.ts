@@ -32,7 +32,8 @@ export function attentionOf(findings: Findings): string[] {
 }
 
 /** What will go wrong if nobody acts. */
-export function warningsOf({ workers, jobs, unscheduled_connections: unscheduled, fx }: Findings): string[] {
+export function warningsOf(findings: Findings): string[] {
+  const { workers, jobs, unscheduled_connections: unscheduled, archiving, fx } = findings;
   const lines: string[] = [];
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
     lines.push('No worker runs: queued jobs will wait. Next: npx nightshift up');
@@ -43,6 +44,10 @@ export function warningsOf({ workers, jobs, unscheduled_connections: unscheduled
   if (fx.newest_day !== null && fx.newest_day < fx.expected_day)
     lines.push(
       `Exchange rates end on ${fx.newest_day}; the ECB has published ${fx.expected_day}. Next: npx nightshift fx sync --wait`,
+    );
+  if (!archiving.isOn && archiving.realConnections > 0)
+    lines.push(
+      'The write-ahead log is not archived: what came since the last snapshot is lost with the server. Next: npx nightshift doctor',
     );
   return lines;
 }

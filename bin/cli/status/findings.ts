@@ -1,8 +1,10 @@
 /** What `status` reads: the state of database, workers, queue, connections and figures. */
+
 import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
+import { type Archiving, readArchiving } from '#sql/maintenance/archiving.ts';
 import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
 import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
 import { type LiveWorker, liveWorkers } from '../shared/queue_state.ts';
@@ -40,6 +42,8 @@ export type Findings = {
   rejected_records: number;
   /** Checks whose newest result is a failure. */
   failed_checks: FailedCheck[];
+  /** Whether the server archives its write-ahead log, and how many connections have something to lose. */
+  archiving: Archiving;
   /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
   fx: { newest_day: string | null; expected_day: string };
 };
@@ -89,6 +93,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     rejected,
     checks,
     rates,
+    archiving,
   ] = await Promise.all([
     liveWorkers(db),
     db.query<{ n: number }>(CRASHES),
@@ -101,6 +106,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
     db.query<FailedCheck>(FAILED_CHECKS),
     db.query<{ day: string | null }>(NEWEST_RATES),
+    readArchiving(db),
   ]);
   return {
     database,
@@ -119,6 +125,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
+    archiving,
     fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
   };
 }
@@ -146,6 +153,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   dirty_days: { days: 0, objects: 0, of_brands: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
+  archiving: { isOn: false, realConnections: 0, failing: null },
 };
 
 const CRASHES = `
