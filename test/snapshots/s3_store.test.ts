@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Store } from '#tasks/snapshots/store.ts';
+import { fakeProvider, json } from '../support/providers/provider.ts';
 import {
   type Asked,
   aBucket,
@@ -172,6 +173,25 @@ test.for(wrongs)('%s is said, with what to do, and never with a key', ([, key, p
     for (const one of [FULL_KEY, unknown, { id: unknown.id, secret: 'wrong-secret' }])
       for (const text of [one.id, one.secret]) expect(all).not.toContain(text);
     expect(typeof failed.cause).toBe('string'); // the error of the SDK has them in its fields
+  }),
+);
+
+test.for([
+  [200, '<html>a console</html>', /does not speak S3/, /NIGHTSHIFT_SNAPSHOT_ENDPOINT/],
+  [200, '<html><p>half', /does not speak S3/, /NIGHTSHIFT_SNAPSHOT_ENDPOINT/],
+  [405, '', /does not speak S3/, /NIGHTSHIFT_SNAPSHOT_ENDPOINT/],
+  [301, 'PermanentRedirect', /in another region/, /NIGHTSHIFT_SNAPSHOT_REGION/],
+  [403, 'RequestTimeTooSkewed', /clock of this host/, /clock/],
+  [507, 'InsufficientStorage', /PutObject failed \(InsufficientStorage: as it says\)/, /tried again/],
+] as const)('an answer of %i %s is no success, and said', ([code, body, said, hint]) =>
+  asFull(async () => {
+    const text = `<?xml version="1.0"?><Error><Code>${body}</Code><Message>as it says</Message></Error>`;
+    await using server = await fakeProvider(json(/^\w+$/.test(body) ? text : body, { status: code }));
+    const store = bucket.store({ endpoint: server.url }, { attempts: 1 });
+    await expect(put(store, 'x')).rejects.toMatchObject({
+      ...{ code: 'NS_SNAPSHOT_STORE', message: expect.stringMatching(said) },
+      hint: expect.stringMatching(hint),
+    });
   }),
 );
 

@@ -3,6 +3,13 @@ import { messageOf } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
 import { StoreFailed, StoreRefused } from '../store.ts';
 
+/** A success that names no tag of what was put: consoles and proxies answer anything so, and store nothing. */
+export class NoTag extends Error {
+  constructor() {
+    super('its answer has no tag');
+  }
+}
+
 type Where = { place: string; bucket: string; doing: string };
 
 const KEYS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role that gives the keys';
@@ -75,6 +82,12 @@ export function failureOf(error: unknown, where: Where): StoreFailed {
       place,
       `the key of this process may not do ${doing} (${said})`,
       `Allow it in the policy of the bucket or of the key: ${READ_MORE}.`,
+    );
+  if (error instanceof NoTag || names.includes('Unknown') || said.includes('Deserialization error'))
+    return new StoreFailed(
+      place,
+      `what answers there does not speak S3 (${doing})`,
+      'Correct NIGHTSHIFT_SNAPSHOT_ENDPOINT: it may be the address of a console or of a proxy.',
     );
   if (said.includes('Region is missing'))
     return new StoreFailed(place, 'its region is not known', 'Set NIGHTSHIFT_SNAPSHOT_REGION.');

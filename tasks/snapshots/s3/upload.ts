@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import type { S3 } from './client.ts';
+import { NoTag } from './failures.ts';
 import type { S3Limits } from './place.ts';
 
 /** S3 takes no more of one file. */
@@ -23,7 +24,8 @@ async function putWhole({ sdk, client, bucket, failing }: S3, key: string, body:
     Body: body,
     ChecksumSHA256: hashOf(body),
   });
-  await client.send(put).catch(failing('PutObject'));
+  const { ETag } = await client.send(put).catch(failing('PutObject'));
+  if (ETag === undefined) failing('PutObject')(new NoTag());
 }
 
 type Large = { file: FileHandle; size: number; partBytes: number; atOnce: number };
@@ -37,7 +39,8 @@ async function putInParts(s3: S3, key: string, large: Large): Promise<void> {
   try {
     const Parts = await putParts(s3, upload, large);
     const complete = new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
-    await client.send(complete).catch(failing('CompleteMultipartUpload'));
+    const { ETag } = await client.send(complete).catch(failing('CompleteMultipartUpload'));
+    if (ETag === undefined) failing('CompleteMultipartUpload')(new NoTag());
   } catch (error) {
     // What a server keeps all the same, the rule of the bucket for unfinished uploads removes.
     await client.send(new sdk.AbortMultipartUploadCommand(upload)).catch(() => {});
