@@ -20,8 +20,7 @@ export async function replaceRows(
   const { scratch, table, brandId, only } = compared;
   const source = scratchName(scratch, table.name);
   const columns = table.columns.map(({ name }) => name);
-  // Scratch tables have no statistics: a nested loop over them could be planned for millions of rows.
-  await tx.query("select set_config('enable_nestloop', 'off', true)");
+  await setLoops(tx, 'off');
   const { rowCount: deleted } = await tx.query(
     `delete from ${table.name} l
      where ${isOf(table, brandId)} and ${only}
@@ -36,8 +35,16 @@ export async function replaceRows(
      select ${columns.join(', ')} from ${source} s
      where not exists (select from ${table.name} l where l.brand_id = s.brand_id and ${sameKey(table)})`,
   );
-  await tx.query("select set_config('enable_nestloop', 'on', true)");
+  await setLoops(tx, 'on');
   return { deleted: deleted ?? 0, inserted: inserted ?? 0 };
+}
+
+/**
+ * Without them rows are matched by hashes of the whole key. Scratch tables have no statistics: a nested loop, or a merge by the
+ * brand alone, would be planned for a handful of rows and compare each row with each.
+ */
+async function setLoops(tx: Tx, to: 'on' | 'off'): Promise<void> {
+  await tx.query("select set_config('enable_nestloop', $1, true), set_config('enable_mergejoin', $1, true)", [to]);
 }
 
 /** An id of an event stays as long as the event does, which comes first. */

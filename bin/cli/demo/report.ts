@@ -4,6 +4,7 @@ import { count, grouped, span } from '../ui/format.ts';
 import { bold, green, red } from '../ui/output.ts';
 import type { Figures, Ranked } from './figures.ts';
 import { type ForecastOfRetailer, forecastLines } from './forecast.ts';
+import { type Loss, lossLines } from './loss.ts';
 import type { Money } from './money.ts';
 import type { Reached } from './reach.ts';
 import { moneyLines } from './report_money.ts';
@@ -23,6 +24,7 @@ export type Report = Figures & {
   reach: Reached[];
   verdicts: Verdicts;
   forecast: ForecastOfRetailer[];
+  loss: Loss;
   exact: boolean;
   steps: Step[];
   work: Work;
@@ -33,7 +35,7 @@ const BAR_WIDTH = 36;
 const NAME_WIDTH = 36;
 
 export function reportLines(report: Report): string[] {
-  const { totals, exact, months, products, countries, money, reach, verdicts, forecast } = report;
+  const { totals, exact, months, products, countries, money, reach, verdicts, forecast, loss } = report;
   return [
     '',
     bold('A year of giftware'),
@@ -48,6 +50,7 @@ export function reportLines(report: Report): string[] {
     ...reachLines(reach),
     ...verdictLines(verdicts, totals.currency),
     ...forecastLines(forecast, totals.currency),
+    ...lossLines(loss),
     ...workLines(report),
     '',
     ...ATTRIBUTIONS,

@@ -8,6 +8,7 @@ import { openSession, type Session } from '../shared/session.ts';
 import { DemoDiffers } from '../ui/errors.ts';
 import { differences, KNOWN_TOTALS, readFigures } from './figures.ts';
 import { readForecast, wrongForecast } from './forecast.ts';
+import { loseAndRestore, wrongLoss } from './loss.ts';
 import { readMoney, wrongMoney } from './money.ts';
 import { readReach, wrongReach } from './reach.ts';
 import { ATTRIBUTIONS, reportLines } from './report.ts';
@@ -30,7 +31,8 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
   const sandbox = await steps.run('sandbox: the providers and the ECB', () => comingUp);
   const giftware = await setUp(db, await keyringOf(cli, session), sandbox.places);
   await using worker = await startLocalWorker(cli, withFeed(session, sandbox), { concurrency: CONCURRENCY });
-  const work = await syncAndRollUp(steps, { db, worker, giftware, now: sandbox.now });
+  const place = { db, worker, giftware, now: sandbox.now };
+  const work = await syncAndRollUp(steps, place);
   const { id } = giftware.brand;
   const [figures, money, reach, forecast, verdicts] = await steps.run('figures: read from bi', () =>
     Promise.all([
@@ -41,15 +43,16 @@ export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> })
       readVerdicts(db, id),
     ]),
   );
+  const loss = await loseAndRestore(cli, session, { steps, place });
   const wrong = differences(figures.totals);
   const exact = wrong.length === 0;
-  const shown = { ...figures, exact, money, reach, verdicts, forecast, work, steps: steps.done };
+  const shown = { ...figures, exact, money, reach, verdicts, forecast, loss, work, steps: steps.done };
   const where = { database: placeOf(session.url), attribution: ATTRIBUTIONS };
   cli.out.record({ ...shown, known_totals: KNOWN_TOTALS, ...where }, () =>
     reportLines({ ...shown, embedded }),
   );
   wrong.push(...wrongMoney(money), ...wrongReach(reach), ...wrongForecast(forecast));
-  wrong.push(...wrongVerdicts(verdicts));
+  wrong.push(...wrongVerdicts(verdicts), ...wrongLoss(loss));
   if (wrong.length > 0) throw new DemoDiffers(wrong);
   await keep();
 }

@@ -60,7 +60,7 @@ async function enqueueRates({ db, now }: Place): Promise<Followed> {
   return { id, label: 'exchange rates' };
 }
 
-async function untilDone({ db, worker }: Place, jobs: readonly Followed[]): Promise<void> {
+export async function untilDone({ db, worker }: Place, jobs: readonly Followed[]): Promise<void> {
   using progress = startProgress();
   const options = { db, progress, patience: patience(TIMEOUT_SECONDS), broken: worker.stopped };
   const states = await follow(jobs, options);

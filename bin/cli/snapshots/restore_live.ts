@@ -1,10 +1,9 @@
 /** `snapshots restore --into live`: a report, a typed confirmation, a snapshot of the present, one transaction. */
 import { builtIn } from '#connectors/providers.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
-import { atRest, keepPresent } from '#tasks/snapshots/restore/before.ts';
+import { bringBack } from '#tasks/snapshots/restore/bring_back.ts';
 import { compareLive } from '#tasks/snapshots/restore/compare.ts';
-import { isRestored, restoreIntoLive } from '#tasks/snapshots/restore/into_live.ts';
-import { restoreRecorded } from '#tasks/snapshots/restore/recorded.ts';
+import { isRestored } from '#tasks/snapshots/restore/into_live.ts';
 import { readWhole } from '#tasks/snapshots/verify.ts';
 import type { Cli } from '../shared/noun.ts';
 import type { Session } from '../shared/session.ts';
@@ -45,20 +44,8 @@ export async function restoreLive(
   );
   const streams = (cli.io.providers ?? builtIn).streams;
   const brand = { id: brandId, slug };
-  const { before, tables, rollups } = await restoreRecorded(db, snapshot, async () => {
-    await using _ = await atRest(db, brand, limitSeconds);
-    const signal = AbortSignal.timeout(limitSeconds * 1_000);
-    const kept = await keepPresent({ db, url, store, sealer, minutes, brand, scope: content.scope, signal });
-    const restored = await restoreIntoLive({
-      ...{ ...restoring, only, before: kept, now: new Date() },
-      tables: streams.flatMap((stream) => [...stream.tables]),
-      onceOnly: new Set(
-        streams.flatMap(({ deliver, tables: of }) =>
-          of.filter(({ keeps }) => deliver !== undefined || keeps !== undefined).map(({ name }) => name),
-        ),
-      ),
-    });
-    return { before: kept.id, ...restored };
+  const { before, tables, rollups } = await bringBack({
+    ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },
   });
   const undo = `npx nightshift snapshots restore ${before} --brand ${slug} --into live`;
   const sum = (of: 'deleted' | 'inserted') =>

@@ -1,0 +1,129 @@
+/**
+ * The loss of the demo: a snapshot is made, then the orders and figures of one retailer are deleted by SQL, as a person may by
+ * mistake. A restore brings back exactly those; they are computed again, and must come out as they were.
+ */
+import { streams } from '#connectors/providers.ts';
+import { latestSnapshot } from '#sql/snapshots/catalogue.ts';
+import { enqueue } from '#tasks/enqueue.ts';
+import { snapshot as snapshotTask } from '#tasks/snapshot.ts';
+import { bringBack } from '#tasks/snapshots/restore/bring_back.ts';
+import { compareLive, type TableDifference } from '#tasks/snapshots/restore/compare.ts';
+import { readWhole } from '#tasks/snapshots/verify.ts';
+import type { Cli } from '../shared/noun.ts';
+import { pendingRollups } from '../shared/rollups_pending.ts';
+import type { Session } from '../shared/session.ts';
+import { openSnapshots } from '../shared/snapshots.ts';
+import { DemoFailed } from '../ui/errors.ts';
+import { count, grouped, span } from '../ui/format.ts';
+import { bold, green, red } from '../ui/output.ts';
+import { BRAND } from './accounts.ts';
+import type { Steps } from './steps.ts';
+import { type Place, untilDone } from './work.ts';
+
+export type Loss = {
+  retailer: string;
+  snapshot: string;
+  command: string;
+  rows_deleted: number;
+  rows_brought_back: number;
+  restored_ms: number;
+  /** Tables of the brand that differ from the snapshot once all is back and computed again. */
+  differing_tables: string[];
+};
+
+const RETAILER = 'eire';
+const LOST_RAW = ['orders', 'order_lines', 'agreements', 'sales', 'refunds', 'transactions'].map(
+  (name) => `raw.shopify_${name}`,
+);
+
+export async function loseAndRestore(
+  cli: Cli,
+  session: Session,
+  { steps, place }: { steps: Steps; place: Place },
+): Promise<Loss> {
+  const { db, giftware } = place;
+  const brandId = giftware.brand.id;
+  await steps.run('snapshot: all of the brand', async () => {
+    const id = await db.transaction((tx) => enqueue(tx, snapshotTask, { brandId }, { keyMode: 'replace' }));
+    await untilDone(place, [{ id, label: 'snapshot' }]);
+  });
+  const rowsDeleted = await lose(place);
+  const snapshot = await latestSnapshot(db, brandId);
+  if (snapshot === undefined) throw new DemoFailed(['there is no snapshot']);
+  const { url, store, sealer, minutes } = await openSnapshots(cli, session);
+  const content = await readWhole({ store, sealer, snapshot });
+  const comparing = { db, store, sealer, brandId, content, limitSeconds: minutes * 60 };
+  const begun = performance.now();
+  const { tables } = await steps.run(
+    `restore: ${count(rowsDeleted, 'row')} of ${RETAILER} were deleted`,
+    () =>
+      bringBack({
+        ...{ ...comparing, url, minutes, snapshot, streams, now: new Date() },
+        brand: { id: brandId, slug: BRAND },
+      }),
+  );
+  const restoredMs = Math.round(performance.now() - begun);
+  const differing = await steps.run('rebuild: what was restored, computed again', async () => {
+    for (;;) {
+      const pending = await pendingRollups(db, brandId, giftware.retailers);
+      if (pending.length === 0) break;
+      await untilDone(place, pending);
+    }
+    return compareLive({ ...comparing, isWanted: (name) => /^(raw|agg)\./.test(name) });
+  });
+  return {
+    ...{ retailer: RETAILER, snapshot: snapshot.id, rows_deleted: rowsDeleted, restored_ms: restoredMs },
+    command: `npx nightshift snapshots restore --latest --brand ${BRAND} --into live`,
+    rows_brought_back: Object.values(tables).reduce((sum, { inserted }) => sum + inserted, 0),
+    differing_tables: differing.map(({ compared }: TableDifference) => compared.table.name),
+  };
+}
+
+/** Its orders and all its figures. */
+async function lose({ db, giftware: { brand, retailers } }: Place): Promise<number> {
+  const retailerId = retailers.find(({ slug }) => slug === RETAILER)?.id;
+  const { rows: figures } = await db.query<{ name: string }>(
+    `select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+     where c.relnamespace = 'agg'::regnamespace and c.relkind in ('r', 'p') and a.attname = 'retailer_id' and not c.relispartition
+     order by 1`,
+  );
+  return db.transaction(async (tx) => {
+    let deleted = 0;
+    for (const name of LOST_RAW) {
+      const { rowCount } = await tx.query(
+        `delete from ${name} where brand_id = $1 and connection_id in (
+           select id from app.connections where brand_id = $1 and retailer_id = $2)`,
+        [brand.id, retailerId],
+      );
+      deleted += rowCount ?? 0;
+    }
+    for (const { name } of figures) {
+      const { rowCount } = await tx.query(`delete from ${name} where brand_id = $1 and retailer_id = $2`, [
+        ...[brand.id, retailerId],
+      ]);
+      deleted += rowCount ?? 0;
+    }
+    return deleted;
+  });
+}
+
+/** What is wrong with it: not all is back, or something comes out differently. */
+export function wrongLoss({ rows_deleted, rows_brought_back, differing_tables }: Loss): string[] {
+  return [
+    ...(rows_brought_back === rows_deleted
+      ? []
+      : [`${grouped(rows_deleted)} rows were deleted and ${grouped(rows_brought_back)} restored`]),
+    ...differing_tables.map((name) => `${name} is not what it was before the loss`),
+  ];
+}
+
+export function lossLines(loss: Loss): string[] {
+  const wrong = wrongLoss(loss);
+  return [
+    '',
+    bold(`Orders and figures of ${loss.retailer} deleted by SQL, and brought back`),
+    `  ${grouped(loss.rows_deleted)} rows deleted, ${grouped(loss.rows_brought_back)} restored in ${span(loss.restored_ms)} from ${loss.snapshot}`,
+    `  ${wrong.length === 0 ? green('each row and figure as before, also when computed again') : red(wrong.join('; '))}`,
+    `  ${loss.command}`,
+  ];
+}
