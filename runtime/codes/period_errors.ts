@@ -2,6 +2,11 @@
 import type { Entry } from '../error_entry.ts';
 
 export const periodErrors = {
+  NS_PERIOD_BUSY: {
+    exit: 'conflict',
+    when: 'figures of the brand are being computed for longer than a closing waits',
+    next: 'try again; `jobs list` shows what runs',
+  },
   NS_PERIOD_NOT_CLOSED: {
     exit: 'notFound',
     when: 'the month is not closed',

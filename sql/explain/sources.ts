@@ -1,5 +1,6 @@
-/** Where the parts of a figure come from: the versions of stored objects, the rates, and what was restated. */
+/** Where the parts of a figure come from: the versions of stored objects, the rates; what was restated, and what was closed. */
 import type { Reader } from '../db/reader.ts';
+import { isRestated } from '../rollups/restate.ts';
 import type { Rollup } from '../rollups/rollup.ts';
 import type { Cell, PartRow } from './cells.ts';
 import { keyOf } from './statement.ts';
@@ -115,4 +116,32 @@ export async function restatementsOf(
     [brandId, rollup.name, day, retailerId, JSON.stringify(rest)],
   );
   return rows;
+}
+
+export type ClosedRow = {
+  /** First day of the month. */
+  period: string;
+  closed_at: Date;
+  /** The columns of then, as text; null if there was no such row. */
+  figures: Record<string, string | null> | null;
+};
+
+/** What the figure was when its month was closed; null if it is not. */
+export async function closedRowOf(
+  db: Reader,
+  rollup: Rollup,
+  { brandId, retailerId }: { brandId: string; retailerId: string | null },
+  { day, retailer_id: _, ...rest }: Cell['key'],
+): Promise<ClosedRow | null> {
+  if (day === undefined || !isRestated(rollup)) return null;
+  const { rows } = await db.query<ClosedRow>(
+    `select c.period::text, c.closed_at,
+            (select jsonb_object_agg(v.key, v.value) from jsonb_each_text(f.figures) v) as figures
+     from ops.period_closings c
+     left join ops.closed_figures f on f.brand_id = $1 and f.closing_id = c.id and f.rollup = $2 and f.day = $3
+      and f.retailer_id is not distinct from $4 and f.key = $5
+     where c.brand_id = $1 and c.reopened_at is null and c.period = date_trunc('month', $3::date::timestamp)::date`,
+    [brandId, rollup.name, day, retailerId, JSON.stringify(rest)],
+  );
+  return rows[0] ?? null;
 }

@@ -2,6 +2,7 @@
  * Closes a month of a brand, and reopens it. Closing is one transaction: from its lock on no rollup of the brand is under way,
  * so each change of a figure is either in the rows that are frozen, or sees the closing and books an adjustment.
  */
+import pg from 'pg';
 import type { Tx } from '../db/pool.ts';
 import { lockFigures } from '../dirty/marks.ts';
 import { freezeStatement } from '../rollups/closed.ts';
@@ -16,6 +17,7 @@ import { type Closing, findClosing, lastClosed } from './closings.ts';
 import {
   monthOf,
   type NotFinal,
+  PeriodBusy,
   PeriodNotClosed,
   PeriodNotFinal,
   PeriodNotOver,
@@ -30,12 +32,14 @@ export type ToClose = Period & {
   /** Closes it although not all of it is final, for this reason. */
   anyway?: string | undefined;
   rollups?: readonly Rollup[];
+  /** For rollups that are under way. */
+  waitSeconds?: number;
 };
 
 /** `isNew` is false if it was closed before: then nothing has changed. */
 export async function closePeriod(tx: Tx, asked: ToClose): Promise<{ closing: Closing; isNew: boolean }> {
   const { brandId, period, note, anyway, rollups = ours } = asked;
-  await lockFigures(tx, brandId);
+  await holdFigures(tx, asked);
   const brand = await keepBrand(tx, brandId);
   const known = await findClosing(tx, brandId, period);
   if (known !== undefined) return { closing: known, isNew: false };
@@ -76,7 +80,7 @@ export async function reopenPeriod(
   tx: Tx,
   { brandId, period, reason, actor = currentAccount() }: Period & { reason: string },
 ): Promise<void> {
-  await lockFigures(tx, brandId);
+  await holdFigures(tx, { brandId, period });
   const brand = await keepBrand(tx, brandId);
   const which = { brand, period };
   const closing = await findClosing(tx, brandId, period);
@@ -97,6 +101,22 @@ export async function reopenPeriod(
     ...{ action: 'periods.reopen', brandId, target: monthOf(period), actor },
     ...{ before: { closed: true, rows: closing.rows }, after: { closed: false }, details: { reason } },
   });
+}
+
+const WAIT_SECONDS_MAX = 60;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Rollups that begin meanwhile wait too, so this must not take long. */
+async function holdFigures(
+  tx: Tx,
+  { brandId, period, waitSeconds = WAIT_SECONDS_MAX }: ToClose,
+): Promise<void> {
+  await tx.query("select set_config('lock_timeout', $1, true)", [`${waitSeconds}s`]);
+  await lockFigures(tx, brandId).catch((error) => {
+    const isBusy = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
+    throw isBusy ? new PeriodBusy(period) : error;
+  });
+  await tx.query("select set_config('lock_timeout', '0', true)");
 }
 
 type Named = Period & { brand: string };

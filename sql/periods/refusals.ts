@@ -5,6 +5,15 @@ type Which = { brand: string; period: string };
 
 export const monthOf = (period: string): string => period.slice(0, 7);
 
+export class PeriodBusy extends coded('NS_PERIOD_BUSY') {
+  constructor(period: string) {
+    super(`Figures are being computed, and have not come to an end: ${monthOf(period)} stays as it is.`, {
+      hint: 'See what runs, and try again: npx nightshift jobs list',
+      context: { period },
+    });
+  }
+}
+
 export class PeriodNotOver extends coded('NS_PERIOD_NOT_OVER') {
   constructor({ brand, period }: Which, timeZone: string, endsAt: Date) {
     const until = endsAt.toISOString().replace('.000', '');

@@ -104,6 +104,11 @@ test('a month is closed by the command once it is over and final; twice changes 
       }),
     ]),
   });
+  const explained = await nightshift(
+    ['explain', 'daily_sales', '--brand', slug, '--retailer', shop.retailer.slug, '--day', MAY],
+    { env },
+  );
+  expect(explained.stdout).toMatch(/when 2024-05 was closed at \S+: orders 1, .*gross_sales 10/);
   expect((await cli('show', '2024-05')).stdout).toContain('daily_sales gross_sales of');
   expect(await db.rows('select net_sales::text, booked_in::text from bi.sales_adjustments')).toEqual([
     { net_sales: '2.5', booked_in: `${thisMonth}-01` },
@@ -225,7 +230,11 @@ test('a rollup and a closing wait for each other, so a change is frozen or booke
   const target = { brandId, retailerId: shop.retailer.id, now: new Date('2024-07-01T00:00:00Z') };
   const marks = await claimMarks(rolling.tx, brandId, shop.retailer.id, { days: 60, objects: 60 });
   await runMarked(rolling.tx, rollups, { ...target, marks });
-  const closed = closeAnyway(db, { brandId, period: '2024-06-01' });
+  const june = { brandId, period: '2024-06-01' };
+  await expect(closeAnyway(db, { ...june, waitSeconds: 1 })).rejects.toMatchObject({
+    code: 'NS_PERIOD_BUSY',
+  });
+  const closed = closeAnyway(db, june);
   await untilSomebodyWaitsFor(db, rolling);
   await rolling.commit();
   await closed;

@@ -25,7 +25,16 @@ export function linesOf(figure: Figure, asked: Asked): string[] {
       ({ column: of, old_value: old, new_value: now, cause, restated_at: at, cells }) =>
         `restated at ${instant(at)}: ${of} from ${old ?? 'unknown'} to ${now ?? 'unknown'} (${cause})${cells > 1 ? `, sum of ${cells} figures` : ''}`,
     ),
+    ...closedLines(figure, asked),
   ];
+}
+
+function closedLines({ closed }: Figure, { rollup, column }: Asked): string[] {
+  if (closed === null) return [];
+  const { period, closed_at: at, figures } = closed;
+  const shown = column ? [column] : rollup.measures.filter((one) => (figures?.[one] ?? '0') !== '0');
+  const was = figures && (shown.map((one) => `${one} ${figures[one] ?? 'unknown'}`).join(', ') || 'nothing');
+  return [`when ${period.slice(0, 7)} was closed at ${instant(at)}: ${was ?? 'there was no such row'}`];
 }
 
 function headLines(

@@ -12,6 +12,8 @@ import {
 } from '#sql/explain/cells.ts';
 import { carriedTo, periodsWith, type Waiting, waitingMarks } from '#sql/explain/find.ts';
 import {
+  type ClosedRow,
+  closedRowOf,
   objectOf,
   type Rates,
   type Restated,
@@ -64,6 +66,7 @@ export type Figure = {
   rates: Rates | null;
   waiting: Waiting[];
   restatements: Restated[];
+  closed: ClosedRow | null;
 };
 
 export async function explained(db: Db, asked: Asked): Promise<Figure[]> {
@@ -138,6 +141,7 @@ async function figureOf(
     rates: await ratesOf(tx, rollup, brandId, cell),
     waiting: await waitingMarks(tx, rollup, { brandId, retailerId: owner, day: day ?? null }),
     restatements: await restatementsOf(tx, rollup, { brandId, retailerId: owner }, cell.key),
+    closed: await closedRowOf(tx, rollup, { brandId, retailerId: owner }, cell.key),
   };
 }
 
