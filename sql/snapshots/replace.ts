@@ -44,7 +44,9 @@ export async function replaceRows(
  * brand alone, would be planned for a handful of rows and compare each row with each.
  */
 async function setLoops(tx: Tx, to: 'on' | 'off'): Promise<void> {
-  await tx.query("select set_config('enable_nestloop', $1, true), set_config('enable_mergejoin', $1, true)", [to]);
+  await tx.query("select set_config('enable_nestloop', $1, true), set_config('enable_mergejoin', $1, true)", [
+    to,
+  ]);
 }
 
 /** An id of an event stays as long as the event does, which comes first. */
