@@ -7,7 +7,7 @@ import { latestSnapshot } from '#sql/snapshots/catalogue.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { snapshot as snapshotTask } from '#tasks/snapshot.ts';
 import { bringBack } from '#tasks/snapshots/restore/bring_back.ts';
-import { compareLive, type TableDifference } from '#tasks/snapshots/restore/compare.ts';
+import { compareLive } from '#tasks/snapshots/restore/compare.ts';
 import { readWhole } from '#tasks/snapshots/verify.ts';
 import type { Cli } from '../shared/noun.ts';
 import { pendingRollups } from '../shared/rollups_pending.ts';
@@ -75,7 +75,7 @@ export async function loseAndRestore(
     ...{ retailer: RETAILER, snapshot: snapshot.id, rows_deleted: rowsDeleted, restored_ms: restoredMs },
     command: `npx nightshift snapshots restore --latest --brand ${BRAND} --into live`,
     rows_brought_back: Object.values(tables).reduce((sum, { inserted }) => sum + inserted, 0),
-    differing_tables: differing.map(({ compared }: TableDifference) => compared.table.name),
+    differing_tables: differing.map(({ compared }) => compared.table.name),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import {
   compareLive,
   compareTwo,
+  type Reported,
   type TableDifference,
   type TwoDifference,
 } from '#tasks/snapshots/restore/compare.ts';
@@ -80,14 +81,20 @@ async function diffTwo(cli: Cli, session: Session, [first, second]: [Snapshot, S
 }
 
 /** JSON has the sums; a person reads them. */
-export function sayDifferences({ out }: Cli, differences: readonly TableDifference[]): void {
+export function sayDifferences({ out }: Cli, differences: readonly Reported<TableDifference>[]): void {
   out.list(
     differences.map((one) => ({ ...differenceRow(one), ...(!out.json && { money: moneySaid(one) }) })),
     DIFFERENCE_COLUMNS,
   );
 }
 
-export function differenceRow({ compared, onlyOne, onlyOther, changed, money }: TableDifference): Row {
+export function differenceRow({
+  compared,
+  onlyOne,
+  onlyOther,
+  changed,
+  money,
+}: Reported<TableDifference>): Row {
   return {
     ...{ table: compared.table.name, only_snapshot: onlyOne, only_live: onlyOther, changed },
     money: money.map(({ column, currency, one, other }) => ({
@@ -99,7 +106,7 @@ export function differenceRow({ compared, onlyOne, onlyOther, changed, money }: 
   };
 }
 
-function moneySaid({ money }: TableDifference): string {
+function moneySaid({ money }: Reported<TableDifference>): string {
   return money
     .map(({ column, currency, one, other }) => `${column} ${one} instead of ${other} ${currency}`)
     .join('; ');

@@ -11,7 +11,6 @@ import {
   differenceOf,
   type MoneyDifference,
   moneyOf,
-  type Sides,
 } from '#sql/snapshots/differences.ts';
 import { type Part, readParts } from '#sql/snapshots/parts.ts';
 import { dropScratch, makePassing, type Scratch, withScratch } from '#sql/snapshots/scratch.ts';
@@ -19,10 +18,10 @@ import type { Manifest, ManifestTable } from '../manifest.ts';
 import { type Filling, fill } from './fill.ts';
 import { fitting, type Held } from './fitting.ts';
 
-type Differing = Difference & { money: MoneyDifference[] };
 /** The one is the snapshot, the other what is live. */
-export type TableDifference = Differing & { compared: Compared; live: Part[] };
-export type TwoDifference = Differing & { table: string };
+export type TableDifference = Difference & { compared: Compared; live: Part[] };
+export type Reported<T> = T & { money: MoneyDifference[] };
+export type TwoDifference = Reported<Difference & { table: string }>;
 
 export type Comparing = Filling & {
   db: Pick<Db, 'transaction'>;
@@ -33,16 +32,15 @@ export type Comparing = Filling & {
 };
 
 /** At one instant; changes nothing. */
-export function compareLive(options: Comparing): Promise<TableDifference[]> {
+export function compareLive(options: Comparing): Promise<Reported<TableDifference>[]> {
   const { db, content, limitSeconds, isWanted = () => true } = options;
-  return withScratch(db, limitSeconds, async (tx, scratch) =>
-    compare(
-      tx,
-      scratch,
-      (await fitting(tx, content)).filter(({ table }) => isWanted(table.name)),
-      options,
-    ),
-  );
+  return withScratch(db, limitSeconds, async (tx, scratch) => {
+    const held = (await fitting(tx, content)).filter(({ table }) => isWanted(table.name));
+    const reported: Reported<TableDifference>[] = [];
+    for (const one of await compare(tx, scratch, held, options))
+      reported.push({ ...one, money: await moneyOf(tx, besideLive(one.compared)) });
+    return reported;
+  });
 }
 
 /** Tables that differ; their rows that may differ are in the scratch tables then. */
@@ -63,15 +61,11 @@ export async function compare(
     if (theirs.length + ours.length > 0) {
       await fill(tx, scratch, [{ table, parts: theirs }], { ...options, progress: undefined });
       const compared = { scratch, table, brandId, only: live.condition(ours) };
-      found.push({ ...(await differ(tx, besideLive(compared))), compared, live: live.parts });
+      found.push({ ...(await differenceOf(tx, besideLive(compared))), compared, live: live.parts });
     }
     progress?.({ parts: ++done, of: held.length });
   }
   return found;
-}
-
-async function differ(tx: Tx, sides: Sides): Promise<Differing> {
-  return { ...(await differenceOf(tx, sides)), money: await moneyOf(tx, sides) };
 }
 
 export type ComparingTwo = Filling & {
@@ -96,7 +90,10 @@ export function compareTwo(options: ComparingTwo): Promise<TwoDifference[]> {
       await fill(tx, scratch, [{ table, parts }], quiet);
       await fill(tx, beside, [{ table, parts: ofOther.get(table.name) ?? [] }], quiet);
       const sides = besideEachOther(table, scratch, beside);
-      found.push({ table: table.name, ...(await differ(tx, sides)) });
+      found.push({
+        ...{ table: table.name, ...(await differenceOf(tx, sides)) },
+        money: await moneyOf(tx, sides),
+      });
       progress?.({ parts: at + 1, of: held.length });
     }
     await dropScratch(tx, beside);
