@@ -13,7 +13,7 @@ import { defineTask, type Tally, type TaskContext } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 3_600;
 const STATEMENT_MS = 5 * 3_600_000;
-const LOCK_SECONDS = 2;
+const LOCK_SECONDS = 1;
 const TABLES_MAX = 50;
 const INDEXES_MAX = 10;
 /** A build waits for each transaction that began before it, and would not get that far. */

@@ -13,7 +13,7 @@ const BEHIND = 3;
 
 export type DueTable = { name: string; dead: number; live: number; xidAge: number };
 
-/** The worst first. */
+/** The worst first, of ours and of the catalogue: each restore makes and drops tables. */
 export async function tablesToVacuum(db: Reader, max: number): Promise<DueTable[]> {
   const { rows } = await db.query<DueTable>(
     `with due as (
@@ -24,8 +24,11 @@ export async function tablesToVacuum(db: Reader, max: number): Promise<DueTable[
                                    where o.option_name = 'autovacuum_enabled'), true)
                    then ${BEHIND} else 1 end as patience
        from pg_class t
-       join pg_stat_user_tables s on s.relid = t.oid
-       where t.relkind = 'r' and t.relpersistence = 'p' and s.schemaname = any ($1)
+       join pg_stat_all_tables s on s.relid = t.oid
+       where t.relkind = 'r' and t.relpersistence = 'p' and not t.relisshared
+         and (s.schemaname = any ($1) or s.schemaname = 'pg_catalog')
+         and (pg_has_role(t.relowner, 'usage') or exists (
+           select from pg_database d where d.datname = current_database() and pg_has_role(d.datdba, 'usage')))
      )
      select oid::regclass::text as name, dead, rows as live, xid_age as "xidAge" from due
      where dead > patience * (current_setting('autovacuum_vacuum_threshold')::float8

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { listSnapshots } from '#sql/snapshots/catalogue.ts';
+import { snapshotExpiry } from '#tasks/snapshots/expiry/snapshot_expiry.ts';
 import { fileOf } from '#tasks/snapshots/store.ts';
 import { verifySnapshot } from '#tasks/snapshots/verify.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { type Shop, TEST_KEYS, testSealer, twoShops } from '../support/rows/factory.ts';
+import { runTask } from '../support/run.ts';
 import { makeOlder } from '../support/snapshots/expiry.ts';
 import { aBucket, type Bucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
 import { aStore, fileOfTable, fillYear, makeSnapshot, runSnapshot } from '../support/snapshots/snapshots.ts';
@@ -146,6 +148,9 @@ test('where workers may only put, what expires goes by a command with another ke
   const expire = () => run(bucket, `snapshots expire --brand ${brand.slug} --here`);
   const refused = await withKey(PUT_KEY, expire);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('may not do ListObjectsV2') });
+  const services = { snapshots: { url: db.url, store: bucket.store(), minutes: 10, rate: 0 } };
+  const asJob = () => runTask(snapshotExpiry, { brandId: brand.id }, db, { services });
+  expect(await withKey(PUT_KEY, asJob)).toEqual({ skipped: expect.stringContaining('may not list') });
   await withKey(FULL_KEY, async () => {
     expect((await expire()).json()).toMatchObject([{ brand: brand.slug, expired: 1, kept: 1, files: 1 }]);
     await db.query("update ops.snapshot_garbage set marked_at = now() - interval '2 days'");
