@@ -38,5 +38,5 @@ export async function tellNextOwner(tx: Tx, brandId: string, from: string | null
 
 /** Figures have changed without the log, which is whole from now on only. */
 export async function beginLogAnew(tx: Tx, brandId: string): Promise<void> {
-  await tx.query('update ops.days_told set told_at = clock_timestamp() where brand_id = $1', [brandId]);
+  await tx.query('update ops.days_told set whole_from = clock_timestamp() where brand_id = $1', [brandId]);
 }

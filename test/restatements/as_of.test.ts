@@ -51,7 +51,10 @@ const statesOn = (db: TestDb, brandId: string, daysAgo: number) =>
 /** Lets a day go by: what was, was a day earlier. */
 async function age(db: TestDb, days = 1): Promise<void> {
   await db.query("update ops.restatements set restated_at = restated_at - $1 * interval '1 day'", [days]);
-  await db.query("update ops.days_told set told_at = told_at - $1 * interval '1 day'", [days]);
+  await db.query(
+    "update ops.days_told set told_at = told_at - $1 * interval '1 day', whole_from = whole_from - $1 * interval '1 day'",
+    [days],
+  );
 }
 
 async function roll(db: TestDb, { brand, retailer }: Shop, range = {}): Promise<void> {
@@ -179,9 +182,6 @@ test('a day that was not final then, a change that is only known as a sum, and w
   expect(await statesOn(db, brandId, 11)).toEqual([
     { day, state: 'not_final', cause: expect.stringContaining('not final at that time'), net: null },
   ]);
-  expect(await statesOn(db, brandId, 367)).toEqual([
-    { day, state: 'unknown', cause: 'changes are kept for 365 days', net: null },
-  ]);
   expect(await statesOn(db, brandId, 3_000)).toEqual([]); // before the day
 
   await age(db, 2);
@@ -203,7 +203,7 @@ test('figures that changed without the log are not known before that; days that 
   const [shop, other] = await twoFinal(db);
   const { id: brandId } = shop.brand;
   await db.transaction((tx) => beginLogAnew(tx, brandId));
-  expect(await statesOn(db, brandId, 1)).toMatchObject([{ state: 'not_final', net: null }]);
+  expect(await statesOn(db, brandId, 1)).toMatchObject([{ state: 'unknown', net: null }]);
   expect(await statesOn(db, brandId, 0)).toMatchObject([{ state: 'final' }]);
   expect(await statesOn(db, other.brand.id, 1)).toMatchObject([{ state: 'final' }]);
   await db.query(
@@ -213,4 +213,28 @@ test('figures that changed without the log are not known before that; days that 
   expect(await statesOn(db, other.brand.id, 1)).toMatchObject([{ state: 'not_final' }]);
   await db.query('delete from ops.final_days where brand_id = $1', [brandId]);
   expect(await db.column('select count(*) from ops.days_told where brand_id = $1', [brandId])).toEqual([0]);
+});
+
+test('what the log had and keeps no more is not known; what it still has is', async () => {
+  await using db = await freshDb();
+  const [shop, other] = await twoFinal(db);
+  for (const total of ['12', '15']) {
+    for (const one of [shop, other]) {
+      await edit(db, one, total);
+      await roll(db, one);
+    }
+    await age(db, 2);
+  }
+  const { id: brandId } = shop.brand;
+  expect(await statesOn(db, brandId, 5)).toMatchObject([{ state: 'final', net: '10' }]);
+  await db.query(
+    "delete from ops.restatements where brand_id = $1 and restated_at < now() - interval '3 days'",
+    [brandId],
+  );
+  expect(await statesOn(db, brandId, 5)).toMatchObject([
+    { state: 'unknown', cause: expect.stringContaining('kept no more'), net: null },
+  ]);
+  expect(await statesOn(db, brandId, 3)).toMatchObject([{ state: 'final', net: '12' }]);
+  expect(await statesOn(db, brandId, 0)).toMatchObject([{ state: 'final', net: '15' }]);
+  expect(await statesOn(db, other.brand.id, 5)).toMatchObject([{ state: 'final', net: '10' }]);
 });
