@@ -203,7 +203,7 @@ test('each brand keeps by its own rules, whatever ids others have', async () => 
   const [acme] = await listBrands(db);
   const rules = new Map([
     ['job_runs', 60],
-    ['restatements', 100],
+    ['restatements', 500],
     ['webhook_bodies', 30],
   ] as const);
   if (acme) await db.transaction((tx) => setRules(tx, acme, rules));
@@ -215,7 +215,7 @@ test('each brand keeps by its own rules, whatever ids others have', async () => 
   await db.query(
     `insert into ops.restatements (brand_id, rollup, day, last_day, key, column_name, old_value, new_value, cause, cells, restated_at)
      select b.id, 'daily_sales', '2026-01-01', '2026-01-01', '{}', 'orders', 1, 2, 'late_order', 1, $1::timestamptz - d * interval '1 day'
-     from app.brands b cross join unnest('{400,200,50}'::int[]) d`,
+     from app.brands b cross join unnest('{600,400,50}'::int[]) d`,
     [NOW],
   );
   await db.query(
@@ -258,7 +258,7 @@ test('each brand keeps by its own rules, whatever ids others have', async () => 
       usual.brandId,
     ]),
   ).toEqual([3]);
-  expect(await kept('restatements')).toEqual([1, 2]);
+  expect(await kept('restatements')).toEqual([2, 1]);
   expect(await kept('webhook_deliveries')).toEqual([2, 1]);
   expect(await kept('snapshot_runs')).toEqual([2, 3]); // one that has no end stays
 });
