@@ -1,6 +1,6 @@
 /**
- * The loss of the demo: a snapshot is made, then the orders and figures of one retailer are deleted by SQL, as a person may by
- * mistake. A restore brings back exactly those; they are computed again, and must come out as they were.
+ * The loss of the demo: a snapshot is made, then the best month of a retailer, orders and figures, is deleted by SQL, as a
+ * person may by mistake. A restore brings back exactly that; it is computed again, and must come out as it was.
  */
 import { streams } from '#connectors/providers.ts';
 import { latestSnapshot } from '#sql/snapshots/catalogue.ts';
@@ -22,6 +22,7 @@ import { type Place, untilDone } from './work.ts';
 
 export type Loss = {
   retailer: string;
+  month: string;
   snapshot: string;
   command: string;
   rows_deleted: number;
@@ -32,9 +33,8 @@ export type Loss = {
 };
 
 const RETAILER = 'eire';
-const LOST_RAW = ['orders', 'order_lines', 'agreements', 'sales', 'refunds', 'transactions'].map(
-  (name) => `raw.shopify_${name}`,
-);
+const MONTH = '2011-11';
+const OF_ORDERS = ['order_lines', 'agreements', 'sales', 'refunds', 'transactions'];
 
 export async function loseAndRestore(
   cli: Cli,
@@ -72,37 +72,46 @@ export async function loseAndRestore(
     return compareLive({ ...comparing, isWanted: (name) => /^(raw|agg)\./.test(name) });
   });
   return {
-    ...{ retailer: RETAILER, snapshot: snapshot.id, rows_deleted: rowsDeleted, restored_ms: restoredMs },
+    ...{
+      retailer: RETAILER,
+      month: MONTH,
+      snapshot: snapshot.id,
+      rows_deleted: rowsDeleted,
+      restored_ms: restoredMs,
+    },
     command: `npx nightshift snapshots restore --latest --brand ${BRAND} --into live`,
     rows_brought_back: Object.values(tables).reduce((sum, { inserted }) => sum + inserted, 0),
     differing_tables: differing.map(({ compared }) => compared.table.name),
   };
 }
 
-/** Its orders and all its figures. */
+/** Its orders of the month and all that hangs on them, and its figures of the days. */
 async function lose({ db, giftware: { brand, retailers } }: Place): Promise<number> {
   const retailerId = retailers.find(({ slug }) => slug === RETAILER)?.id;
   const { rows: figures } = await db.query<{ name: string }>(
-    `select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid
-     where c.relnamespace = 'agg'::regnamespace and c.relkind in ('r', 'p') and a.attname = 'retailer_id' and not c.relispartition
+    `select c.oid::regclass::text as name from pg_class c
+     where c.relnamespace = 'agg'::regnamespace and c.relkind = 'r'
+       and (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attname in ('retailer_id', 'day')) = 2
      order by 1`,
   );
+  const lost = `select o.connection_id, o.id from raw.shopify_orders o
+    join app.connections c on c.brand_id = o.brand_id and c.id = o.connection_id and c.retailer_id = $2
+    where o.brand_id = $1 and o.processed_at >= $3::date and o.processed_at < $3::date + interval '1 month'`;
+  const statements = [
+    ...OF_ORDERS.map(
+      (name) =>
+        `delete from raw.shopify_${name} where brand_id = $1 and (connection_id, order_id) in (${lost})`,
+    ),
+    `delete from raw.shopify_orders where brand_id = $1 and (connection_id, id) in (${lost})`,
+    ...figures.map(
+      ({ name }) => `delete from ${name} where brand_id = $1 and retailer_id = $2
+        and day >= $3::date and day < $3::date + interval '1 month'`,
+    ),
+  ];
   return db.transaction(async (tx) => {
     let deleted = 0;
-    for (const name of LOST_RAW) {
-      const { rowCount } = await tx.query(
-        `delete from ${name} where brand_id = $1 and connection_id in (
-           select id from app.connections where brand_id = $1 and retailer_id = $2)`,
-        [brand.id, retailerId],
-      );
-      deleted += rowCount ?? 0;
-    }
-    for (const { name } of figures) {
-      const { rowCount } = await tx.query(`delete from ${name} where brand_id = $1 and retailer_id = $2`, [
-        ...[brand.id, retailerId],
-      ]);
-      deleted += rowCount ?? 0;
-    }
+    for (const statement of statements)
+      deleted += (await tx.query(statement, [brand.id, retailerId, `${MONTH}-01`])).rowCount ?? 0;
     return deleted;
   });
 }
@@ -121,7 +130,7 @@ export function lossLines(loss: Loss): string[] {
   const wrong = wrongLoss(loss);
   return [
     '',
-    bold(`Orders and figures of ${loss.retailer} deleted by SQL, and brought back`),
+    bold(`Orders and figures of ${loss.retailer} in ${loss.month} deleted by SQL, and brought back`),
     `  ${grouped(loss.rows_deleted)} rows deleted, ${grouped(loss.rows_brought_back)} restored in ${span(loss.restored_ms)} from ${loss.snapshot}`,
     `  ${wrong.length === 0 ? green('each row and figure as before, also when computed again') : red(wrong.join('; '))}`,
     `  ${loss.command}`,

@@ -18,7 +18,7 @@ import { makeSteps } from './steps.ts';
 import { readVerdicts, wrongVerdicts } from './verdicts.ts';
 import { syncAndRollUp } from './work.ts';
 
-const CONCURRENCY = 6; // accounts side by side: enough to keep two cores busy while some wait for their provider
+const CONCURRENCY = 4; // accounts side by side: enough to keep two cores busy while some wait for their provider
 
 /** `keep` resolves when everything may stop. */
 export async function runDemo(cli: Cli, { keep }: { keep: () => Promise<void> }): Promise<void> {
