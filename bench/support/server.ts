@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { makeLog } from '../../runtime/log.ts';
 import { migrate } from '../../sql/db/migrate.ts';
 import { type Db, openDb } from '../../sql/db/pool.ts';
@@ -16,8 +17,8 @@ import { embeddedHome } from '../../test/support/db/embedded_home.ts';
 export type BenchServer = AsyncDisposable & {
   /** What the server calls itself, such as 18.4. */
   version: string;
-  /** A migrated database; the server drops it at its end. */
-  freshDatabase(): Promise<BenchDb>;
+  /** A migrated database, or a copy of one that is; the server drops it at its end. */
+  freshDatabase(copied?: string): Promise<BenchDb>;
 };
 
 export type BenchDb = Db & { url: string };
@@ -43,9 +44,9 @@ export async function openBenchServer(env: NodeJS.ProcessEnv): Promise<BenchServ
 
   return {
     version: rows[0]?.version,
-    async freshDatabase() {
+    async freshDatabase(copied = 'template0') {
       const name = `nightshift_bench_${process.pid}_${randomBytes(4).toString('hex')}`;
-      await admin.query(`create database ${name} template template0 encoding 'UTF8'`);
+      await admin.query(`create database ${name} template ${pg.escapeIdentifier(copied)} encoding 'UTF8'`);
       opened.defer(async () => void (await admin.query(`drop database if exists ${name} with (force)`)));
       const db = opened.use(openBenchDb(server.url, name));
       await migrate(db);
