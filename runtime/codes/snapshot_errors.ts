@@ -4,7 +4,7 @@ import type { Entry } from '../error_entry.ts';
 export const snapshotErrors = {
   NS_RESTORE_REFUSED: {
     exit: 'conflict',
-    when: 'a snapshot must not be restored so, such as one that has rows of persons who were erased since',
+    when: 'a snapshot must not be restored so, such as one of a person who was erased since and is not known any more',
     next: 'see what the message names: [restore](operations.md#restore)',
   },
   NS_SNAPSHOT_AMBIGUOUS: {

@@ -17,6 +17,19 @@ export async function countMailOf(db: Reader, brandId: string, hash: string): Pr
   ];
 }
 
+/** The same in copies of these tables, of which nothing is sent. */
+export async function deleteMailIn(
+  tx: Tx,
+  brandId: string,
+  { hashes, tables }: { hashes: readonly string[]; tables: readonly string[] },
+): Promise<void> {
+  for (const table of tables)
+    await tx.query(`delete from ${table} where brand_id = $1 and recipient_hash = any ($2)`, [
+      brandId,
+      hashes,
+    ]);
+}
+
 /**
  * Deletes all letters of a person (`hash`: the digest of the address), those that wait too, and keeps the digest from being sent to it. The job of a letter
  * that is gone ends by itself. What was handed to the provider is with the provider. `resolved`: alerts that are over.

@@ -31,7 +31,7 @@ export function findTexts(
     {
       ...key,
       table,
-      condition: `not coalesce(o.payload ${IS_ERASED}, false) and not ${isOfPerson(tables, table.name)} and exists (
+      condition: `not coalesce(o.payload ${IS_ERASED}, false) and not coalesce(${isOfPerson(tables, table.name)}, false) and exists (
         select from (select lower(concat_ws(E'\\n', ${texts.join(', ')})) as said) t
         cross join unnest($6::text[], $7::text[]) as f (text, pattern)
         where strpos(t.said, f.text) > 0 and t.said ~* f.pattern)`,

@@ -16,10 +16,26 @@ export const identitySchema = z.strictObject({
 
 export type Identity = z.output<typeof identitySchema>;
 
+/** What is kept of an erased person: also objects that named it in a text, by connection, as `objectKey` names them. */
+const rememberedSchema = z.strictObject({
+  person: identitySchema,
+  objects: z.record(z.string(), z.array(z.string())),
+});
+
+export type Remembered = z.output<typeof rememberedSchema>;
+
 const place = (brandId: string) => ({ brandId, connectionId: '', use: 'person' }) as const;
 
 export function sealIdentity(sealer: Sealer, brandId: string, identity: Identity): Sealed {
   return sealer.seal(JSON.stringify(identitySchema.parse(identity)), place(brandId));
+}
+
+export function sealRemembered(sealer: Sealer, brandId: string, remembered: Remembered): Sealed {
+  return sealer.seal(JSON.stringify(rememberedSchema.parse(remembered)), place(brandId));
+}
+
+export function openRemembered(sealer: Sealer, brandId: string, sealed: Sealed): Remembered {
+  return rememberedSchema.parse(JSON.parse(sealer.open(sealed, place(brandId))));
 }
 
 export function openIdentity(sealer: Sealer, brandId: string, sealed: Sealed): Identity {

@@ -15,8 +15,8 @@ export type Sweeping = { brandId: string; forms: readonly Form[]; table: TextTab
 /** Schemas whose rows are changed so. `app` is what people have entered: what is there is reported, not changed. */
 const SWEPT: ReadonlySet<string> = new Set(['ops', 'agg']);
 
-export function isSwept({ schema, name }: TextTable): boolean {
-  return SWEPT.has(schema) || OF_EVENTS.has(name);
+export function isSwept({ schema, name, live = name }: TextTable): boolean {
+  return SWEPT.has(schema) || OF_EVENTS.has(live);
 }
 
 /** Under another name its letter would still be sent: one that is stored meanwhile is found by the proof, and deleted. */
@@ -26,28 +26,33 @@ const RECIPIENT = 'ops.mail.recipient_hash';
 export async function sweepRows(tx: Tx, sweeping: Sweeping, keys: readonly string[][]): Promise<void> {
   if (keys.length === 0) return;
   const { brandId, table, forms } = sweeping;
+  const live = table.live ?? table.name;
   const which = whichRows(table);
   const values = [brandId, ...table.key.map((_, index) => keys.map((one) => one[index]))];
-  if (table.name === REJECTED) return sweepRejected(tx, sweeping, values);
-  const special = SPECIAL[table.name];
-  if (special !== undefined) return void (await tx.query(special(which), values));
+  if (live === REJECTED) return sweepRejected(tx, sweeping, values);
+  const special = SPECIAL[live];
+  if (special !== undefined) return void (await tx.query(special(table.name, which), values));
   const changed = table.texts.filter(
     ({ type, name }) => type !== 'bytea' && RECIPIENT !== `${table.name}.${name}`,
   );
   if (changed.length === 0) return;
-  if (table.schema === 'agg' || table.name === PAST_EXPOSURES) await dropDoubles(tx, sweeping, values);
+  if (table.schema === 'agg' || live === PAST_EXPOSURES) await dropDoubles(tx, sweeping, values);
   const at = values.length + 1;
   const sets = changed.map(({ name, type }) => `${name} = ${replaced(`o.${name}`, type, forms, at)}`);
   const ofNumbers = [forms.map(numberOf), forms.map(({ by }) => `\\1"${by}"`)];
   const update = `update ${table.name} o set ${sets.join(', ')} ${which}`;
-  await tx.query(
-    table.name === EVENTS || table.name === PAST_EXPOSURES ? markSwept(update) : markingNamed(table, update),
-    [
-      ...values,
-      ...[forms.map(patternOf), forms.map(({ by }) => by)],
-      ...(changed.some(isJson) ? ofNumbers : []),
-    ],
-  );
+  await tx.query(markingSwept(table, update), [
+    ...values,
+    ...[forms.map(patternOf), forms.map(({ by }) => by)],
+    ...(changed.some(isJson) ? ofNumbers : []),
+  ]);
+}
+
+function markingSwept(table: TextTable, update: string): string {
+  if (table.live !== undefined) return update;
+  return table.name === EVENTS || table.name === PAST_EXPOSURES
+    ? markSwept(update)
+    : markingNamed(table, update);
 }
 
 type Values = readonly (string | (string | undefined)[])[];
@@ -88,14 +93,18 @@ function markingNamed({ name }: TextTable, update: string): string {
  * part of it cannot be taken out of signed bytes. One that is not loaded yet stays: it is redacted as it is loaded.
  * A deletion of what was never stored, and a hint at what changed, are of no use without the id.
  */
-const SPECIAL: Readonly<Record<string, (which: string) => string>> = {
-  'ops.webhook_deliveries': (which) => `update ops.webhook_deliveries o
+const SPECIAL: Readonly<Record<string, (name: string, which: string) => string>> = {
+  'ops.webhook_deliveries': (name, which) => `update ${name} o
     set body = '', relay = case when o.relay = 'waiting' then 'refused' else o.relay end,
         relay_error = case when o.relay = 'waiting' then 'a person in it was erased' else o.relay_error end ${which}
       and (o.rows_of is null or o.loaded_at is not null)`,
-  'ops.webhook_hints': (which) => `delete from ops.webhook_hints o ${which.replace(' from ', ' using ')}`,
-  'ops.early_deletions': (which) => `delete from ops.early_deletions o ${which.replace(' from ', ' using ')}`,
+  'ops.webhook_hints': deleteRows,
+  'ops.early_deletions': deleteRows,
 };
+
+function deleteRows(name: string, which: string): string {
+  return `delete from ${name} o ${which.replace(' from ', ' using ')}`;
+}
 
 const REJECTED = 'ops.rejected_rows';
 
@@ -106,7 +115,7 @@ async function sweepRejected(tx: Tx, sweeping: Sweeping, values: Values): Promis
   const which = whichRows(table);
   const key = replaced('o.row_key', 'text', forms, at);
   await tx.query(
-    `update ${REJECTED} o set row_key = ${key}, payload = $${at + 2}, reason = $${at + 3} ${which}`,
+    `update ${table.name} o set row_key = ${key}, payload = $${at + 2}, reason = $${at + 3} ${which}`,
     [
       ...values,
       ...[forms.map(patternOf), forms.map(({ by }) => by), JSON.stringify(ERASED), REASON_OF_ERASED],

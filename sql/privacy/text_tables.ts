@@ -8,6 +8,8 @@ export type TextTable = {
   name: string;
   key: readonly TextColumn[];
   texts: readonly TextColumn[];
+  /** The table that this one is a copy of: nothing is sent, computed or marked by its rows. */
+  live?: string;
 };
 
 const TABLES = `
@@ -25,7 +27,7 @@ const TABLES = `
   from pg_class t join pg_namespace n on n.oid = t.relnamespace
   where t.relkind in ('r', 'p') and not t.relispartition and n.nspname in ('app', 'raw', 'agg', 'ops')
     and exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = 'brand_id' and not a.attisdropped)
-    and t.oid <> all (array['ops.erased_identifiers', 'ops.privacy_requests']::regclass[])
+    and t.oid <> all (array['ops.erased_identifiers', 'ops.erased_persons', 'ops.privacy_requests']::regclass[])
   order by 2`;
 
 export async function textTablesOf(db: Reader): Promise<TextTable[]> {

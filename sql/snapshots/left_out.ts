@@ -4,6 +4,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   'ops.alerts': 'they tell of what is wrong at present',
   'ops.backfill_slots': 'they name jobs of the queue',
   'ops.backfills': 'they name jobs of the queue',
+  'ops.erased_persons': 'they are forgotten on a stated day, and would live on in a snapshot',
   'ops.failure_triage': 'failures are of jobs of the queue',
   'ops.failures': 'they are of jobs of the queue',
   'ops.job_runs': 'they are of jobs of the queue',

@@ -35,8 +35,8 @@ export async function resealAll(db: ResealDb, keys: Sealer): Promise<Resealed> {
   return {
     connections: rows.length,
     pings: await resealColumn(db, keys, PINGS),
-    persons: (await resealColumn(db, keys, PERSONS)) + (await resealColumn(db, keys, REQUESTS)),
-    mail: (await resealColumn(db, keys, LETTERS)) + (await resealColumn(db, keys, DIGESTS)),
+    persons: await resealColumns(db, keys, [PERSONS, REQUESTS, ERASED]),
+    mail: await resealColumns(db, keys, [LETTERS, DIGESTS]),
     events: await resealColumn(db, keys, EVENT_KEYS),
   };
 }
@@ -61,6 +61,9 @@ const EVENT_KEYS: Column = {
 const REQUESTS: Column = {
   ...{ table: 'ops.privacy_requests', brand: 'brand_id', id: 'id', sealed: 'person', use: 'person' },
 };
+const ERASED: Column = {
+  ...{ table: 'ops.erased_persons', brand: 'brand_id', id: 'request', sealed: 'person', use: 'person' },
+};
 const ofConnection = { brand: 'brand_id', connection: 'connection_id' };
 const LETTERS: Column = { ...ofConnection, table: 'ops.mail', id: 'id', sealed: 'content', use: 'mail' };
 const DIGESTS: Column = {
@@ -70,6 +73,12 @@ const DIGESTS: Column = {
 const BATCH_MAX = 1_000;
 
 type Found = { brandId: string; connectionId: string; id: string; sealed: Buffer; keyId: string };
+
+async function resealColumns(db: ResealDb, keys: Sealer, columns: readonly Column[]): Promise<number> {
+  let resealed = 0;
+  for (const column of columns) resealed += await resealColumn(db, keys, column);
+  return resealed;
+}
 
 async function resealColumn(db: ResealDb, keys: Sealer, column: Column): Promise<number> {
   const { table, brand, connection = "''", id = "''", sealed, use } = column;

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import { rememberErased } from '#sql/load/redact/erased.ts';
+import { keepPerson } from '#sql/privacy/remembered.ts';
 import {
   finishRequest,
   type Progress,
@@ -72,6 +73,8 @@ export const privacyErase = defineTask({
     }
     return db.finish(async (tx) => {
       await saveProof(tx, { brandId, id }, proof);
+      const remembered = { person: identity, objects: progress.objects ?? {} };
+      await keepPerson(tx, services.sealer, { brandId, id }, remembered);
       const redacted = progress.redacted ?? {};
       await finishRequest(tx, { brandId, id, by: ACTOR, details: { redacted, found: 0 } });
       return { redacted: sum(redacted), searched: sum(proof.searched), tables: textTables.length };

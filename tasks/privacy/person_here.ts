@@ -67,14 +67,16 @@ export function hereOf(known: Known, connectionId: string, more: readonly string
   };
 }
 
-/** The connections of the brand, each with the tables of its provider that name persons. */
+/** The connections of the brand, each with the tables of its provider that name persons; `also`: those of a copy of the table. */
 export async function placesOf(
   db: Reader,
   brandId: string,
   providers: readonly Provider[],
+  also?: string,
 ): Promise<Place[]> {
+  const more = also === undefined ? '' : ` union select id, provider from ${also} where brand_id = $1`;
   const { rows } = await db.query<{ id: string; provider: string }>(
-    'select id, provider from app.connections where brand_id = $1 and removing_at is null order by id',
+    `select id, provider from app.connections where brand_id = $1 and removing_at is null${more} order by id`,
     [brandId],
   );
   const tables = new Map(providers.map(({ name, streams }) => [name, personTablesOf(streams)]));

@@ -2,7 +2,7 @@
  * The loss of the demo: a snapshot is made, then the best month of a retailer, orders and figures, is deleted by SQL, as a
  * person may by mistake. A restore brings back exactly that; it is computed again, and must come out as it was.
  */
-import { streams } from '#connectors/providers.ts';
+import { providers, streams } from '#connectors/providers.ts';
 import { latestSnapshot } from '#sql/snapshots/catalogue.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { snapshot as snapshotTask } from '#tasks/snapshot.ts';
@@ -52,7 +52,7 @@ export async function loseAndRestore(
   if (snapshot === undefined) throw new DemoFailed(['there is no snapshot']);
   const { url, store, sealer, minutes } = await openSnapshots(cli, session);
   const content = await readWhole({ store, sealer, snapshot });
-  const comparing = { db, store, sealer, brandId, content, limitSeconds: minutes * 60 };
+  const comparing = { db, store, sealer, brandId, content, providers, limitSeconds: minutes * 60 };
   const begun = performance.now();
   const { tables } = await steps.run(
     `restore: ${count(rowsDeleted, 'row')} of ${RETAILER} were deleted`,

@@ -15,6 +15,7 @@ import { unused } from './indexes.ts';
 import { mail } from './mail.ts';
 import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
+import { restored } from './restored.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
 import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
@@ -26,7 +27,7 @@ const CHECKS = [
   ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, deliveries, mail, sums, gaps],
+  ...[held, keys, tokens, sealing, retirements, privacy, restored, deliveries, mail, sums, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {

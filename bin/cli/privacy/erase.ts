@@ -13,6 +13,7 @@ import { finish, sayQueued } from '../shared/work.ts';
 import { confirmName } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
+import { sayRestored } from './restored.ts';
 import { type Who, type WhoOptions, whoIs, whoOptions } from './who.ts';
 
 /** The law says a month. */
@@ -51,6 +52,7 @@ async function erase(cli: Cli, options: Options): Promise<void> {
   cli.out.record({ ...shown, ...queued, ...(state && { state: state.state }) }, () => [
     `Request ${queued.request}: ${state?.state ?? 'queued'}. See npx nightshift privacy show ${queued.request} --brand ${brand.slug}`,
   ]);
+  await sayRestored(cli, session, brand);
 }
 
 /** Also for one who is not stored: what comes of the person later is redacted. */

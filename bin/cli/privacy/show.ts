@@ -1,12 +1,14 @@
 /** `privacy show` */
 import type { Command } from 'commander';
 import { readRequest, type StoredRequest } from '#sql/privacy/requests.ts';
+import { type Holding, holdingSince } from '#sql/snapshots/holding.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 import { shownRequest, stateOf } from './requests.ts';
+import { sayRestored } from './restored.ts';
 import { numberOf, RequestNotFound } from './who.ts';
 
 export function addShow(command: Command, cli: Cli): void {
@@ -24,9 +26,26 @@ async function show(cli: Cli, number: string, slug: string): Promise<void> {
   const brand = await findBrand(session.db, slug);
   const request = await readRequest(session.db, { brandId: brand.id, id });
   if (request === undefined) throw new RequestNotFound(id, brand.slug);
-  const { progress, proof } = request;
-  const record = { ...shownRequest(request), erased: progress?.redacted ?? {}, proof };
-  cli.out.record(record, () => linesOf(request));
+  const { progress, proof, doneAt, kind } = request;
+  const holding =
+    doneAt === null || kind === 'export'
+      ? undefined
+      : await holdingSince(session.db, { brandId: brand.id, erasedAt: doneAt });
+  const held = holding && { snapshots: holding.snapshots, snapshots_until: holding.until };
+  const record = { ...shownRequest(request), erased: progress?.redacted ?? {}, proof, ...held };
+  cli.out.record(record, () => [
+    ...linesOf(request),
+    ...(holding === undefined ? [] : holdingLines(holding)),
+  ]);
+  if (kind !== 'export') await sayRestored(cli, session, brand);
+}
+
+function holdingLines({ snapshots, until }: Holding): string[] {
+  if (snapshots === 0) return ['No snapshot is from before it.'];
+  const last = until === null ? 'has no end' : `expires on ${instant(until).slice(0, 10)}`;
+  return [
+    `${count(snapshots, 'snapshot')} from before it may hold the person; the last of them ${last}. What is restored of one is without the person.`,
+  ];
 }
 
 function linesOf(request: StoredRequest): string[] {

@@ -1,5 +1,6 @@
 /** `snapshots diff` */
 import type { Command } from 'commander';
+import { builtIn } from '#connectors/providers.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import {
   compareLive,
@@ -54,6 +55,7 @@ async function diffLive(cli: Cli, session: Session, snapshot: Snapshot): Promise
   using progress = startProgress(cli.io.stderr);
   const differences = await compareLive({
     ...{ db: session.db, store, sealer, brandId, content, limitSeconds: minutes * 60 },
+    providers: (cli.io.providers ?? builtIn).providers,
     progress: ({ parts, of }) => progress.show([`${brand} ${id}: ${parts} of ${of} tables`]),
   });
   progress.show([]);

@@ -1,6 +1,8 @@
 /** `snapshots restore` */
 import { type Command, Option } from 'commander';
+import { builtIn } from '#connectors/providers.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
+import { dropStatement } from '#sql/snapshots/holding.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { restoreIntoSchema } from '#tasks/snapshots/restore/into_schema.ts';
 import { restoreRecorded } from '#tasks/snapshots/restore/recorded.ts';
@@ -53,13 +55,14 @@ async function restoreSchema(cli: Cli, session: Session, snapshot: Snapshot): Pr
   const { store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, id: found, brand } = snapshot;
   const content = await readWhole({ store, sealer, snapshot });
+  const { providers } = cli.io.providers ?? builtIn;
   using progress = startProgress(cli.io.stderr);
   const { schema, tables } = await restoreRecorded(db, snapshot, async () => {
     await db.transaction((tx) =>
       recordAction(tx, { action: 'snapshots.restore', brandId, target: found, details: { into: 'schema' } }),
     );
     return restoreIntoSchema({
-      ...{ db, store, sealer, brandId, content, limitSeconds: minutes * 60 },
+      ...{ db, store, sealer, brandId, content, providers, limitSeconds: minutes * 60 },
       progress: ({ parts, of }) => progress.show([`${brand} ${found}: ${parts} of ${of} files`]),
     });
   });
@@ -69,6 +72,6 @@ async function restoreSchema(cli: Cli, session: Session, snapshot: Snapshot): Pr
     `${found} of ${brand} is restored in schema ${schema}: ${grouped(rows)} rows in ${tables} tables, such as ${schema}.agg_daily_sales`,
   ]);
   cli.out.say(
-    `It has personal data, and no snapshot holds it. Once you have seen enough: drop schema ${schema} cascade`,
+    `It has personal data, and no snapshot holds it. Once you have seen enough: ${dropStatement({ schema })}`,
   );
 }

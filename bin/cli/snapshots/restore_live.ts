@@ -30,7 +30,8 @@ export async function restoreLive(
     content.tables.map(({ name }) => name),
     only,
   );
-  const restoring = { db, store, sealer, brandId, content, limitSeconds };
+  const { streams, providers } = cli.io.providers ?? builtIn;
+  const restoring = { db, store, sealer, brandId, content, providers, limitSeconds };
   const found = await compareLive({ ...restoring, isWanted: (name) => isRestored(name, only) });
   if (!cli.out.json || dryRun) sayDifferences(cli, found);
   if (found.length === 0) return cli.out.say(`Nothing differs from ${id}, so there is nothing to restore.`);
@@ -42,7 +43,6 @@ export async function restoreLive(
       ...{ name: slug, given: yes },
     },
   );
-  const streams = (cli.io.providers ?? builtIn).streams;
   const brand = { id: brandId, slug };
   const { before, tables, rollups } = await bringBack({
     ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },

@@ -1,5 +1,6 @@
 /** Lets the snapshots of a brand go that no rule keeps, and sweeps its store. A run may end anywhere: the next one goes on. */
 import type { Db } from '#sql/db/pool.ts';
+import { forgetPersons } from '#sql/privacy/remembered.ts';
 import { alone } from '#sql/snapshots/moment.ts';
 import { expire, planSnapshots } from '#sql/snapshots/retention.ts';
 import { beginSnapshotRun, endBrokenOff, endSnapshotRun, noteInRun } from '#sql/snapshots/runs.ts';
@@ -49,6 +50,7 @@ export async function expireSnapshots(options: ExpireOptions): Promise<Expired> 
       note({ snapshots });
       await removing.save();
     }
+    await db.transaction((tx) => forgetPersons(tx, brandId));
     await removeManifests(sweeping);
     // Nobody knows which files a manifest names that cannot be read.
     if (damages[0] === undefined) await sweepFiles(sweeping);

@@ -13,23 +13,27 @@ import {
   moneyOf,
 } from '#sql/snapshots/differences.ts';
 import { type Part, readParts } from '#sql/snapshots/parts.ts';
-import { dropScratch, makePassing, type Scratch, withScratch } from '#sql/snapshots/scratch.ts';
+import { dropScratch, makePassing, type Scratch, sumOf, withScratch } from '#sql/snapshots/scratch.ts';
 import type { Manifest, ManifestTable } from '../manifest.ts';
+import { type ErasingAgain, eraseAgain, movesParts, readErasures, type Since } from './erase_again.ts';
 import { type Filling, fill } from './fill.ts';
 import { fitting, type Held } from './fitting.ts';
 
-/** The one is the snapshot, the other what is live. */
-export type TableDifference = Difference & { compared: Compared; live: Part[] };
+/** What a table has, in whatever parts. */
+export type Sum = Pick<Part, 'rows' | 'rowHash'>;
+/** The one is the snapshot, the other what is live. `wanted`: the snapshot without whom the brand has erased since. */
+export type TableDifference = Difference & { compared: Compared; live: Part[]; wanted: Sum };
 export type Reported<T> = T & { money: MoneyDifference[] };
 export type TwoDifference = Reported<Difference & { table: string }>;
 
-export type Comparing = Filling & {
-  db: Pick<Db, 'transaction'>;
-  content: Manifest;
-  limitSeconds: number;
-  /** Only some of its tables. */
-  isWanted?: (table: string) => boolean;
-};
+export type Comparing = Filling &
+  ErasingAgain & {
+    db: Pick<Db, 'transaction'>;
+    content: Manifest;
+    limitSeconds: number;
+    /** Only some of its tables. */
+    isWanted?: (table: string) => boolean;
+  };
 
 /** At one instant; changes nothing. */
 export function compareLive(options: Comparing): Promise<Reported<TableDifference>[]> {
@@ -37,35 +41,69 @@ export function compareLive(options: Comparing): Promise<Reported<TableDifferenc
   return withScratch(db, limitSeconds, async (tx, scratch) => {
     const held = (await fitting(tx, content)).filter(({ table }) => isWanted(table.name));
     const reported: Reported<TableDifference>[] = [];
-    for (const one of await compare(tx, scratch, held, options))
+    const since = await readErasures(tx, options, new Date(content.created_at));
+    for (const one of await compare(tx, scratch, held, { ...options, ...since }))
       reported.push({ ...one, money: await moneyOf(tx, besideLive(one.compared)) });
     return reported;
   });
 }
 
-/** Tables that differ; their rows that may differ are in the scratch tables then. */
+type Filled = Held & Pick<TableDifference, 'compared' | 'live'> & { equal: readonly Part[] };
+
+/**
+ * Tables that differ; their rows that may differ are in the scratch tables then. Whom the brand has erased since is erased
+ * from these first: a person does not come back, and is no difference.
+ */
 export async function compare(
   tx: Tx,
   scratch: Scratch,
   held: readonly Held[],
-  options: Filling,
+  options: Filling & ErasingAgain & Pick<Since, 'erasures'>,
 ): Promise<TableDifference[]> {
-  const { brandId, signal, progress } = options;
+  const filled: Filled[] = [];
+  for (const one of held) {
+    const differing = await fillDiffering(tx, scratch, one, options);
+    if (differing !== undefined) filled.push(differing);
+    options.progress?.({ parts: filled.length, of: held.length });
+  }
+  const names = filled.map(({ table }) => table.name);
+  await eraseAgain(tx, scratch, names, options);
   const found: TableDifference[] = [];
-  let done = 0;
-  for (const { table, parts } of held) {
-    signal?.throwIfAborted();
-    const live = await readParts(tx, table, brandId);
-    const theirs = without(parts, live.parts);
-    const ours = without(live.parts, parts);
-    if (theirs.length + ours.length > 0) {
-      await fill(tx, scratch, [{ table, parts: theirs }], { ...options, progress: undefined });
-      const compared = { scratch, table, brandId, only: live.condition(ours) };
-      found.push({ ...(await differenceOf(tx, besideLive(compared))), compared, live: live.parts });
-    }
-    progress?.({ parts: ++done, of: held.length });
+  for (const { compared, live, equal, parts } of filled) {
+    const difference = await differenceOf(tx, besideLive(compared));
+    const { onlyOne, onlyOther, changed } = difference;
+    if (onlyOne + onlyOther + changed === 0) continue;
+    const kept = options.erasures.length > 0 ? [await sumOf(tx, scratch, compared.table)] : parts;
+    found.push({ ...difference, compared, live, wanted: summed([...kept, ...equal]) });
   }
   return found;
+}
+
+async function fillDiffering(
+  tx: Tx,
+  scratch: Scratch,
+  { table, parts }: Held,
+  options: Filling & ErasingAgain & Pick<Since, 'erasures'>,
+): Promise<Filled | undefined> {
+  const { brandId, providers, erasures, signal } = options;
+  signal?.throwIfAborted();
+  const live = await readParts(tx, table, brandId);
+  const theirs = without(parts, live.parts);
+  const ours = without(live.parts, parts);
+  if (theirs.length + ours.length === 0) return undefined;
+  const isWhole = erasures.length > 0 && movesParts(table, providers);
+  const read = isWhole ? parts : theirs;
+  await fill(tx, scratch, [{ table, parts: read }], { ...options, progress: undefined });
+  const only = isWhole ? 'true' : live.condition(ours);
+  const equal = isWhole ? [] : parts.filter((part) => !theirs.includes(part));
+  return { table, parts: read, live: live.parts, equal, compared: { scratch, table, brandId, only } };
+}
+
+export function summed(parts: readonly Sum[]): Sum {
+  return {
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    rowHash: String(parts.reduce((sum, { rowHash }) => sum + BigInt(rowHash), 0n)),
+  };
 }
 
 export type ComparingTwo = Filling & {

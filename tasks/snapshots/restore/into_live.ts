@@ -8,7 +8,6 @@ import { EVENT_IDS, EVENTS } from '#sql/events/marks.ts';
 import type { Table } from '#sql/load/table.ts';
 import { bookUnbooked } from '#sql/periods/book.ts';
 import { beginLogAnew } from '#sql/restatements/final_days.ts';
-import { erasedSince } from '#sql/snapshots/erased_since.ts';
 import {
   addMarksOf,
   goneOwners,
@@ -28,7 +27,8 @@ import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '../../enqueue.ts';
 import { rollup } from '../../rollup.ts';
 import type { Manifest } from '../manifest.ts';
-import { type Comparing, compare, type TableDifference } from './compare.ts';
+import { type Comparing, compare, type Sum, summed, type TableDifference } from './compare.ts';
+import { readErasures } from './erase_again.ts';
 import { fitting } from './fitting.ts';
 import { RestoreRefused, refuseErased } from './into_schema.ts';
 
@@ -77,12 +77,16 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const { content, limitSeconds, brandId, only } = options;
   await readAlike(tx, limitSeconds);
   const brand = await holdBrand(tx, brandId);
-  await refuseUnfit(tx, options, brand);
+  refuseUnfit(options, brand);
+  const { erasures, isKnown } = await readErasures(tx, options, new Date(content.created_at));
+  if (!isKnown) throw refuseErased(content);
   const scratch = await makePassing(tx);
+  const hasErased = erasures.length > 0; // whose a row is, rows of other tables may say
   const wanted = (await fitting(tx, content)).filter(
-    ({ table: { name } }) => isRestored(name, only) || name === MARKS || OWNERS.includes(name),
+    ({ table: { name } }) =>
+      isRestored(name, only) || name === MARKS || OWNERS.includes(name) || (hasErased && IS_ROWS.test(name)),
   );
-  const found = await compare(tx, scratch, wanted, options);
+  const found = await compare(tx, scratch, wanted, { ...options, erasures });
   const differs = new Set(found.map(nameOf));
   const gone = await goneOwners(
     tx,
@@ -122,23 +126,22 @@ function refuseBusy(brand: string, why: string): RestoreRefused {
   );
 }
 
-async function refuseUnfit(tx: Tx, { content }: LiveOptions, brand: HeldBrand | undefined): Promise<void> {
-  const { brand: slug, brand_id, created_at } = content;
+function refuseUnfit({ content }: LiveOptions, brand: HeldBrand | undefined): void {
+  const { brand: slug } = content;
   if (brand === undefined || brand.isGoing)
     throw new RestoreRefused(
       `Brand ${slug} is gone, or going.`,
       'Restore into a schema instead: --into schema',
     );
   if (brand.running.length > 0) throw refuseBusy(slug, `${brand.running.join(', ')} runs`);
-  if (await erasedSince(tx, brand_id, new Date(created_at))) throw refuseErased(content);
 }
 
 /** Otherwise the snapshot of the present would not undo it. */
 function refuseChanged({ content, before, onceOnly }: LiveOptions, found: readonly TableDifference[]): void {
-  const known = new Map(before.tables.map(({ name, parts }) => [name, sumOf(parts.map(fromManifest))]));
+  const known = new Map(before.tables.map(({ name, parts }) => [name, textOf(parts.map(fromManifest))]));
   for (const one of found) {
     const name = nameOf(one);
-    if (!isKept(onceOnly, name) && known.get(name) !== sumOf(one.live))
+    if (!isKept(onceOnly, name) && known.get(name) !== textOf(one.live))
       throw refuseBusy(content.brand, `${name} has changed since it was kept`);
   }
 }
@@ -157,13 +160,12 @@ async function replace(
   const marking = { brandId, timeZone, connections, hasEvents, tables, now };
   await markConnections(tx, marking);
   const done: Record<string, Replaced> = {};
-  for (const { compared } of found) {
+  for (const { compared, wanted } of found) {
     const { table } = compared;
     const keeps = isKept(onceOnly, table.name);
     done[table.name] = await replaceRows(tx, compared, keeps ? new Date(content.created_at) : undefined);
-    const wanted = content.tables.find(({ name }) => name === table.name)?.parts.map(fromManifest) ?? [];
     const { parts } = await readParts(tx, table, brandId);
-    if (!keeps && sumOf(parts) !== sumOf(wanted))
+    if (!keeps && textOf(parts) !== textOf([wanted]))
       throw new TypeError(`${table.name} is not what the snapshot says, after its rows were replaced`);
   }
   await markConnections(tx, marking);
@@ -195,7 +197,7 @@ function fromManifest({ part, rows, row_hash }: Manifest['tables'][number]['part
   return { part, rows, rowHash: row_hash };
 }
 
-function sumOf(parts: readonly Part[]): string {
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  return `${rows} ${parts.reduce((sum, part) => sum + BigInt(part.rowHash), 0n)}`;
+function textOf(parts: readonly Sum[]): string {
+  const { rows, rowHash } = summed(parts);
+  return `${rows} ${rowHash}`;
 }
