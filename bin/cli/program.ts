@@ -106,12 +106,13 @@ export async function run(
   const noun = first !== undefined && Object.hasOwn(nouns, first) ? first : undefined;
   const out = makeOutput(argv.includes('--json'), io.stdout, io.stderr);
   const cli: Cli = { out, io, env, exitCode: exitCodes.ok };
+  let program: Command | undefined;
   try {
-    const program = await buildProgram(cli, noun);
+    program = await buildProgram(cli, noun);
     await program.parseAsync([...argv], { from: 'user' });
     return cli.exitCode;
   } catch (error) {
-    return explain(databaseRefusal(firstCause(error)), cli, argv, noun);
+    return explain(databaseRefusal(firstCause(error)), cli, argv, program);
   }
 }
 
@@ -135,11 +136,23 @@ async function buildProgram(cli: Cli, noun: string | undefined): Promise<Command
   return program;
 }
 
-function explain(error: unknown, cli: Cli, argv: readonly string[], noun: string | undefined): number {
+/** The commands that a line names, up to the first word that is none. */
+function verbsOf(program: Command | undefined, argv: readonly string[]): string[] {
+  const verbs: string[] = [];
+  let command = program;
+  for (const word of argv.filter((one) => !one.startsWith('-'))) {
+    command = command?.commands.find((one) => one.name() === word);
+    if (command === undefined) break;
+    verbs.push(word);
+  }
+  return verbs;
+}
+
+function explain(error: unknown, cli: Cli, argv: readonly string[], program: Command | undefined): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.ok; // --help and --version end this way
     if (error.code === 'commander.help') return exitCodes.usage; // a noun without a verb: help was shown
-    return explain(usageError(error, argv, noun), cli, argv, noun);
+    return explain(usageError(error, argv, verbsOf(program, argv)), cli, argv, program);
   }
   for (const line of reportLines(error, cli.out.json)) cli.out.say(line);
   return exitCodeOf(error);

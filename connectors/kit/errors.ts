@@ -95,7 +95,7 @@ export class AccountNotFound extends coded('NS_ACCOUNT_NOT_FOUND') {
     super(
       `${provider} does not know the account ${account} at the address of connection ${connection.name}.`,
       {
-        hint: 'Check its name and address: npx nightshift connections list. A renamed account needs a new connection.',
+        hint: 'Check its name and address: npx nightshift connections list; a renamed account needs a new connection.',
         context: { provider, account, connectionId: connection.id },
       },
     );

@@ -197,7 +197,9 @@ export type Rules = {
 };
 
 export function readEvent(record: unknown, said: Rules): Event | Fault[] {
-  const given = Object(record) as Record<string, unknown>;
+  if (typeof record !== 'object' || record === null || Array.isArray(record))
+    return [{ field: '', message: 'is no object with id, kind and happened_at' }];
+  const given = record as Record<string, unknown>;
   const rule = rules.get(given.kind);
   if (rule === undefined) {
     const message = `is none of ${Object.keys(kinds).join(', ')}`;

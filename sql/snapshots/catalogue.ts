@@ -96,6 +96,16 @@ export async function latestSnapshot(db: Reader, brandId: string): Promise<Snaps
   return (await listSnapshots(db, { brandId, max: 1 }))[0];
 }
 
+/** What a restore begins with: the latest of everything, or of figures alone where there is no other. */
+export async function latestToRestore(db: Reader, brandId: string): Promise<Snapshot | undefined> {
+  const { rows } = await db.query<Snapshot>(
+    `select ${SNAPSHOT} from ops.snapshots where state <> 'creating' and brand_id = $1
+     order by scope = 'all' desc, created_at desc, id limit 1`,
+    [brandId],
+  );
+  return rows[0];
+}
+
 /** By its id or the beginning of it. */
 export async function findSnapshot(db: Reader, id: string, brandId?: string): Promise<Snapshot> {
   const { rows } = await db.query<Snapshot>(

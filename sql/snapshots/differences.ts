@@ -118,8 +118,14 @@ function columnsOf({ columns }: SnapshotTable): string {
   return columns.map(({ name }) => name).join(', ');
 }
 
+/** Nobody asks for the sum of these. */
+const NO_AMOUNTS = /(^|_)(rate|percentage|percent_off|coverage|error|score|growth|quantity)$/;
+
+/** What the amounts of rows that may differ come to, by currency. */
 export async function moneyOf(tx: Tx, { table, all }: Sides): Promise<MoneyDifference[]> {
-  const amounts = table.columns.filter(({ type }) => type.startsWith('numeric')).map(({ name }) => name);
+  const amounts = table.columns
+    .filter(({ name, type }) => type.startsWith('numeric') && !NO_AMOUNTS.test(name))
+    .map(({ name }) => name);
   if (amounts.length === 0 || !table.columns.some(({ name }) => name === 'currency')) return [];
   const sum = (name: string, not: string) => `coalesce(sum(${name}) filter (where side <> '${not}'), 0)`;
   const { rows } = await tx.query<MoneyDifference>(`

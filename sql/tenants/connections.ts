@@ -89,7 +89,7 @@ export class AccountTaken extends coded('NS_ACCOUNT_TAKEN') {
     super(
       `The brand has a connection to ${account} of ${provider} already: two would count its sales twice.`,
       {
-        hint: 'See it: npx nightshift connections list; give it to another retailer: npx nightshift connections move',
+        hint: 'See it: npx nightshift connections list; give it to another retailer: npx nightshift connections move NAME --brand BRAND --retailer RETAILER',
         context: { provider, account },
       },
     );

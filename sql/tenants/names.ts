@@ -4,11 +4,18 @@ import { coded } from '#runtime/errors.ts';
 
 export type Kind = 'brand' | 'retailer' | 'connection' | 'campaign' | 'events key' | 'events code';
 
+/** Lists of these are of one brand. */
+const OF_A_BRAND: ReadonlySet<Kind> = new Set(['campaign', 'events key', 'events code']);
+
+function listOf(kind: Kind): string {
+  return `npx nightshift ${kind}s list${OF_A_BRAND.has(kind) ? ' --brand BRAND' : ''}`;
+}
+
 export class NameNotFound extends coded('NS_NAME_NOT_FOUND') {
   constructor(kind: Kind, name: string, known: readonly string[]) {
     const others = known.length === 0 ? 'There is none yet.' : `There are: ${known.join(', ')}.`;
     super(`There is no ${kind} ${name}. ${others}`, {
-      hint: `npx nightshift ${kind}s ${known.length === 0 ? 'add' : 'list'}`,
+      hint: known.length === 0 ? `npx nightshift ${kind}s add --help` : listOf(kind),
       context: { kind, name },
     });
   }
@@ -24,7 +31,7 @@ export function named<T>(kind: Kind, name: string, all: readonly T[], nameOf: (o
 export class NameTaken extends coded('NS_NAME_TAKEN') {
   constructor(kind: Kind, name: string) {
     super(`There is a ${kind} ${name} already.`, {
-      hint: `Use another name, or see it: npx nightshift ${kind}s list`,
+      hint: `Use another name, or see it: ${listOf(kind)}`,
       context: { kind, name },
     });
   }

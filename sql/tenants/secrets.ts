@@ -32,7 +32,7 @@ export type SecretPlace = {
 
 function said({ brandId, connectionId, use, name }: SecretPlace): { what: string; anew: string } {
   if (use === 'ping')
-    return { what: `ping address of brand ${name ?? brandId}`, anew: 'npx nightshift brands set-ping' };
+    return { what: `ping address of brand ${name ?? brandId}`, anew: 'npx nightshift brands set-ping BRAND' };
   if (use === 'persons')
     return {
       what: `key of the persons of brand ${name ?? brandId}`,
@@ -41,7 +41,7 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
   if (use === 'person')
     return {
       what: `person of a privacy request of brand ${name ?? brandId}`,
-      anew: 'npx nightshift privacy erase',
+      anew: 'npx nightshift privacy erase --brand BRAND',
     };
   if (use === 'snapshot')
     return {
@@ -51,14 +51,20 @@ function said({ brandId, connectionId, use, name }: SecretPlace): { what: string
   if (use === 'webhook')
     return {
       what: `webhook secret of connection ${name ?? connectionId}`,
-      anew: 'npx nightshift connections webhooks secret',
+      anew: 'npx nightshift connections webhooks secret NAME --brand BRAND',
     };
   if (use === 'mail')
-    return { what: `letter of connection ${name ?? connectionId}`, anew: 'npx nightshift mail send' };
+    return { what: `letter of connection ${name ?? connectionId}`, anew: 'npx nightshift mail send --help' };
   if (use === 'events')
-    return { what: `key of the events of brand ${name ?? brandId}`, anew: 'npx nightshift events keys add' };
+    return {
+      what: `key of the events of brand ${name ?? brandId}`,
+      anew: 'npx nightshift events keys add NAME --brand BRAND',
+    };
   if (use === 'digest')
-    return { what: `address of a digest of brand ${name ?? brandId}`, anew: 'npx nightshift mail digest' };
+    return {
+      what: `address of a digest of brand ${name ?? brandId}`,
+      anew: 'npx nightshift mail digest --brand BRAND',
+    };
   return { what: `secret of connection ${name ?? connectionId}`, anew: 'npx nightshift connections key' };
 }
 

@@ -4,7 +4,7 @@ import { coded, messageOf, NightshiftError } from '#runtime/errors.ts';
 export class SnapshotDamaged extends coded('NS_SNAPSHOT_DAMAGED') {
   constructor(what: string, context: Record<string, unknown> = {}, cause?: unknown) {
     super(what, {
-      hint: 'Bring the file back from a copy of the store, or make another snapshot: npx nightshift snapshots create',
+      hint: 'Bring the file back from a copy of the store, or the key back into NIGHTSHIFT_SECRET_KEYS; else make another snapshot: npx nightshift snapshots create',
       context,
       cause,
     });

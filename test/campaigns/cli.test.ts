@@ -46,7 +46,9 @@ test('a file of spend is taken as a whole or not at all, names every fault, and 
 
   const right =
     '\uFEFFday,campaign,currency,amount\n2026-03-01,spring,GBP,12.50\n\n2026-03-02,spring,GBP,7\n';
-  expect((await cli('campaigns spend --file -', right)).stdout).toContain('2 rows of 2 stored');
+  expect((await cli('campaigns spend --file -', right)).stdout).toContain(
+    'Stored 2 lines of standard input.',
+  );
   expect((await cli('campaigns spend --file -', right)).stdout).toContain('nothing changes');
   await cli('campaigns spend spring --day 2026-03-01 --amount 3 --currency GBP --source print');
   expect(

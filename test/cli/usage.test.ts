@@ -68,6 +68,16 @@ test('with --json an error is one line of JSON on stderr with its code and its h
   expect(error.hint).toContain('npx nightshift rollup run --help');
 });
 
+test('the help that is named is that of the command, however deep it is', async () => {
+  for (const [line, help] of [
+    ['stock reorder set MUG -5 --brand acme', 'stock reorder set --help'],
+    ['rankings weights set --brand acme', 'rankings weights set --help'],
+    ['stock low', 'stock --help'],
+    ['--json stock low', 'stock --help'],
+  ] as const)
+    expect((await nightshift(line.split(' '))).stderr).toContain(`npx nightshift ${help}`);
+});
+
 test.each([
   ['sync run --brand a --since 2026-02-01T00:00:00Z --until 2026-01-01T00:00:00Z', 'before it begins'],
   ['rollup run --brand a --from 2026-02-01 --to 2026-01-01', 'before it begins'],

@@ -109,7 +109,7 @@ test('a month is closed by the command once it is over and final; twice changes 
     { env },
   );
   expect(explained.stdout).toMatch(/when 2024-05 was closed at \S+: orders 1, .*gross_sales 10/);
-  expect((await cli('show', '2024-05')).stdout).toContain('daily_sales gross_sales of');
+  expect((await cli('show', '2024-05')).stdout).toContain('daily_sales gross_sales (GBP) of');
   expect(await db.rows('select net_sales::text, booked_in::text from bi.sales_adjustments')).toEqual([
     { net_sales: '2.5', booked_in: `${thisMonth}-01` },
   ]);

@@ -20,12 +20,22 @@ test('reorder points come from a file as a whole or not at all, and decide what 
     expect(refused.stderr).toContain(said);
   const named = await cli('stock reorder import -', [wrong[0], wrong[1], wrong[4], wrong[5]].join('\r\n'));
   expect(named.stderr).toMatch(/line 3, sku: says the same .* as line 2.*line 4, retailer .?mars/s);
+  for (const [file, said] of [
+    ['', 'standard input cannot be taken: it is empty.'],
+    ['\u0000\uFFFFsku', 'column'],
+    ['sku;quantity\nSKU-7;5', 'with commas between them: sku,quantity,retailer'],
+    ['sku,quantity\n,5', 'line 2, sku: is needed.\n'],
+  ] as const)
+    expect(await cli('stock reorder import -', file)).toMatchObject({
+      ...{ code: 2, stderr: expect.stringContaining(said) },
+    });
+  expect((await cli('stock reorder import -', 'sku,quantity\n')).stdout).toContain('no lines below');
   expect(await db.column('select * from app.reorder_points')).toEqual([]);
 
   const right = '\uFEFFquantity,sku,retailer\n5,SKU-7,uk\n\n20,SKU-7,\n3,SKU-8,\n';
-  expect((await cli('stock reorder import -', right)).stdout).toContain('3 rows of 3 stored');
+  expect((await cli('stock reorder import -', right)).stdout).toContain('Stored 3 lines of standard input.');
   expect((await cli('stock reorder import -', right)).stdout).toContain('nothing changes');
-  expect((await cli('stock reorder set SKU-8 4')).stdout).toContain('1 row of 1 stored');
+  expect((await cli('stock reorder set SKU-8 4')).stdout).toContain('SKU-8 is low at 4 or fewer.');
   const lines = async (words: string) =>
     (await cli(`${words} --json`)).stdout
       .trim()

@@ -7,12 +7,11 @@ import { listCampaigns } from '#sql/campaigns/campaigns.ts';
 import { type Spend, storeSpend } from '#sql/campaigns/spend.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { named } from '#sql/tenants/names.ts';
-import { columnsHint, FileInvalid, type Line, readCsv } from '../shared/csv.ts';
+import { FileInvalid, LINES_HINT, type Line, linesStored, readCsv } from '../shared/csv.ts';
 import type { Cli } from '../shared/noun.ts';
 import { readFileOf } from '../shared/read_file.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { amount, currency, day } from '../ui/arguments.ts';
-import { count } from '../ui/format.ts';
 import { change, ofBrand } from './change.ts';
 
 const BYTES_MAX = 50_000_000;
@@ -82,10 +81,13 @@ async function store(cli: Cli, name: string | undefined, options: Options): Prom
   const target = read?.name ?? String(name);
   const changed = await change(session, brandId, (tx) => storeSpend(tx, { brandId, target }, spend));
   cli.out.record({ brand, rows: spend.length, changed }, () => [
-    changed === 0
-      ? `${count(spend.length, 'row')}, all stored before: nothing changes.`
-      : `${count(changed, 'row')} of ${spend.length} stored.`,
+    read === undefined ? daySaid(options, target, changed) : linesStored(read.name, spend.length, changed),
   ]);
+}
+
+function daySaid({ amount, currency, day, source }: Options, campaign: string, changed: number): string {
+  const what = `Spend of ${campaign} on ${day}, said by ${source}`;
+  return changed === 0 ? `${what}, is ${amount} ${currency} already.` : `${what}: ${amount} ${currency}.`;
 }
 
 async function ofOptions(session: Session, brandId: string, name: string, options: Options): Promise<Spend> {
@@ -116,7 +118,7 @@ async function ofFile(
         : [`line ${line}: says the same day, currency and source as line ${before}`]),
     ];
   });
-  if (faults.length > 0) throw new FileInvalid(file, faults, columnsHint(Object.keys(shape.shape)));
+  if (faults.length > 0) throw new FileInvalid(file, faults, LINES_HINT);
   return lines.map(({ campaign, line: _, ...row }) => ({
     ...row,
     campaignId: campaigns.get(campaign) ?? '',

@@ -92,8 +92,10 @@ function report(cli: Cli, done: Imported & { brand: string; file: string; dry_ru
   for (const one of conflicting)
     cli.out.say(`${quote(one, 2 * VALUE_CHARS_MAX)}: is stored with other content, which stays`);
   cli.out.record({ ...done }, () => [
-    `${count(stored, 'event')} of ${events} ${dry_run ? 'would be stored' : 'stored'}, ${known} known already` +
-      `${conflicts > 0 ? ` (${conflicts} with other content)` : ''}${invalid > 0 ? `, ${invalid} left out` : ''}.`,
+    events === 0
+      ? `${done.file} has no events: nothing changes.`
+      : `${count(stored, 'event')} of ${events} ${dry_run ? 'would be stored' : 'stored'}, ${known} known already` +
+        `${conflicts > 0 ? ` (${conflicts} with other content)` : ''}${invalid > 0 ? `, ${invalid} left out` : ''}.`,
   ]);
   if (invalid > 0) cli.exitCode = exitCodes.partial;
 }

@@ -5,7 +5,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { messageOf } from '#runtime/errors.ts';
 import { COLUMNS } from '#sql/events/event.ts';
-import { FileMissing, FileUnreadable } from '../shared/read_file.ts';
+import { FileMissing, FileUnreadable, reasonOf } from '../shared/read_file.ts';
 
 export const FORMATS = ['ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -16,6 +16,7 @@ export type Line = { line: number; record?: unknown; fault?: string };
 const LINE_CHARS_MAX = 64 * 1024;
 const LINES_AT_ONCE = 500;
 const KIND = 'a file of events';
+const MEND_HINT = 'Mend the file and give it again. Nothing was stored.';
 
 export function formatOf(path: string): Format {
   return path.toLowerCase().endsWith('.csv') ? 'csv' : 'ndjson';
@@ -28,9 +29,10 @@ export async function* linesOf(path: string, stdin: Readable, format: Format): A
     yield* format === 'csv' ? csvLines(input) : jsonLines(input);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileMissing(path, KIND);
-    const isOfFile = error instanceof CsvError || error instanceof Unreadable || isSystemError(error);
-    if (!isOfFile) throw error;
-    throw new FileUnreadable(path === '-' ? 'standard input' : basename(path), messageOf(error), KIND, error);
+    const isOfText = error instanceof CsvError || error instanceof Unreadable;
+    if (!isOfText && !isSystemError(error)) throw error;
+    const name = path === '-' ? 'standard input' : basename(path);
+    throw new FileUnreadable(name, reasonOf(error), KIND, error, isOfText ? MEND_HINT : undefined);
   }
 }
 
@@ -100,7 +102,9 @@ async function* csvLines(input: Readable): AsyncGenerator<Line[]> {
       header = record;
       const strange = record.filter((name, at) => !COLUMNS.includes(name) || record.indexOf(name) !== at);
       if (strange.length > 0)
-        throw new Unreadable(`line 1: these columns are not known, or twice: ${strange.join(', ')}`);
+        throw new Unreadable(
+          `line 1: these columns are not known, or twice: ${strange.join(', ')}; there are ${COLUMNS.join(', ')}, with commas between them`,
+        );
       continue;
     }
     lines.push(csvLine(header, record, info.lines));

@@ -160,12 +160,8 @@ function commandOf(
   const { day = ofCell, retailer_id: owner, ...others } = key;
   const slug = owner === undefined ? retailer?.slug : retailers.find(({ id }) => id === owner)?.slug;
   const where = Object.entries(others).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`);
-  return [
-    'npx nightshift explain',
-    explain,
-    optionWords({ brand: brand.slug, retailer: slug, day }),
-    ...where,
-  ].join(' ');
+  const words = [explain, optionWords({ brand: brand.slug, retailer: slug, day }), ...where];
+  return `npx nightshift explain ${words.join(' ')}`;
 }
 
 /** For a shell. */

@@ -17,8 +17,7 @@ export class JobNotDead extends coded('NS_JOB_NOT_DEAD') {
   }
 }
 
-const ANEW =
-  'npx nightshift sync run, rollup run or schedules run; npx nightshift jobs show tells what it was';
+const ANEW = 'sync run, rollup run or schedules run; npx nightshift jobs show tells what it was';
 const WHAT_INSTEAD: Record<string, string> = {
   held: 'Release its connection, which puts it back: npx nightshift connections release NAME --brand B',
   cancelled: `It is off the queue for good. Queue the work anew: ${ANEW}`,

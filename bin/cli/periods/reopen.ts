@@ -21,5 +21,6 @@ export function addReopen(command: Command, cli: Cli): void {
       cli.out.record({ brand, period: monthOf(period), state: 'reopened', reason }, () => [
         `Reopened ${monthOf(period)} of ${brand}.`,
       ]);
+      cli.out.say(`Once it is right: npx nightshift periods close ${monthOf(period)} --brand ${brand}`);
     });
 }

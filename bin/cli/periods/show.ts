@@ -47,6 +47,11 @@ export function addShow(command: Command, cli: Cli): void {
     });
 }
 
+/** Orders of a currency are no money, so it does not stand behind the number. */
+function of(currency: string | null): string {
+  return currency === null ? '' : ` (${currency})`;
+}
+
 function linesOf(closing: Closing, sums: readonly Sum[], adjustments: readonly Adjustment[]): string[] {
   const { brand, period, closed_at: at, closed_by: by, note, reason, rows } = closing;
   return [
@@ -56,12 +61,12 @@ function linesOf(closing: Closing, sums: readonly Sum[], adjustments: readonly A
     ...(sums.length === 0 ? ['  No figure has changed since.'] : ['', '  closed, adjustments, now:']),
     ...sums.map(
       ({ figure, retailer, column_name: column, currency, closed, adjusted, present, adds_up: addsUp }) =>
-        `    ${figure} ${column} of ${retailer ?? 'the brand'}: ${closed} + ${adjusted} = ${present}${currency === null ? '' : ` ${currency}`}${addsUp ? '' : '  does not add up'}`,
+        `    ${figure} ${column}${of(currency)} of ${retailer ?? 'the brand'}: ${closed} + ${adjusted} = ${present}${addsUp ? '' : '  does not add up'}`,
     ),
     ...(adjustments.length === 0 ? [] : ['', '  adjustments by month of booking:']),
     ...adjustments.map(
       ({ booked_in: month, figure, column_name: column, retailer, difference, currency, cause }) =>
-        `    ${monthOf(month)}  ${figure} ${column} of ${retailer ?? 'the brand'}: ${difference}${currency === null ? '' : ` ${currency}`} (${cause})`,
+        `    ${monthOf(month)}  ${figure} ${column}${of(currency)} of ${retailer ?? 'the brand'}: ${difference} (${cause})`,
     ),
   ];
 }

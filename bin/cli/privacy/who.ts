@@ -109,7 +109,7 @@ async function requested(
   if (foreign !== undefined)
     throw new UsageError(
       `Request ${id} is of ${foreign}, and brand ${brand.slug} has no connection to it: its ids are of somebody else here.`,
-      'name the person by --email, then npx nightshift privacy done',
+      'name the person by --email, then npx nightshift privacy done NUMBER --brand BRAND',
     );
   return { connectionId: request.connectionId, identity, request };
 }

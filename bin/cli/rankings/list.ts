@@ -44,7 +44,11 @@ export function addList(command: Command, cli: Cli): void {
       [id, period, start ?? null],
     );
     const [first] = rows;
-    if (first) {
+    if (first === undefined)
+      cli.out.say(
+        `No ${period} of ${brand}${start ? ` with ${start}` : ''} has a rank. Ranks come with the sales: npx nightshift why rankings --brand ${brand} --day DAY`,
+      );
+    else {
       const state = first.is_complete ? '' : ', under way: compared with as many days of the one before';
       cli.out.say(
         `${brand}, ${period} ${first.period_start} to ${first.period_end}, ${first.currency}${state}`,

@@ -4,7 +4,7 @@ import { readThreshold, setThreshold } from '#sql/restatements/threshold.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli, Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { amount, day, exactInstant } from '../ui/arguments.ts';
+import { day, exactInstant, percentage } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
 
 const ROWS_MAX = 500;
@@ -46,7 +46,7 @@ function addList(command: Command, cli: Cli): void {
         cli.out.say(`No figure of a final day of ${brand} has changed${since || of ? ' there' : ''}.`);
       else if (rows.length === ROWS_MAX) cli.out.say('There may be more: narrow it with --since or --day.');
       else if (last.job_id !== null)
-        cli.out.say(`What computed the latest: npx nightshift why job ${last.job_id}`);
+        cli.out.say(`What computed the latest: npx nightshift jobs why ${last.job_id}`);
     });
 }
 
@@ -62,7 +62,7 @@ function addAlert(command: Command, cli: Cli): void {
     .description(
       'set, or show, by how many percent net sales of a final day may change within 24 hours before it is alerted',
     )
-    .argument('[percent]', 'such as 5; of what the day and currency came to before', amount)
+    .argument('[percent]', 'such as 5; of what the day and currency came to before', percentage)
     .requiredOption('--brand <brand>', 'brand whose figures they are')
     .option('--none', 'nobody is told any more')
     .action(async (given: string | undefined, { brand, none }: AlertOptions) => {

@@ -5,9 +5,15 @@ import type { Readable } from 'node:stream';
 import { coded, messageOf } from '#runtime/errors.ts';
 
 export class FileUnreadable extends coded('NS_FILE_UNREADABLE') {
-  constructor(name: string, reason: string, kind: string, cause?: unknown) {
+  constructor(
+    name: string,
+    reason: string,
+    kind: string,
+    cause?: unknown,
+    hint = `Give the name of ${kind}, or - for standard input`,
+  ) {
     super(`${name} cannot be read: ${reason}.`, {
-      hint: `Give the name of ${kind}, or - for standard input`,
+      hint,
       context: { name },
       cause,
     });
@@ -21,6 +27,11 @@ export class FileMissing extends coded('NS_FILE_MISSING') {
       context: { path },
     });
   }
+}
+
+/** In words, where Node's own are not. */
+export function reasonOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : messageOf(error);
 }
 
 export type ReadFile = { name: string; bytes: Buffer };
@@ -43,7 +54,7 @@ export async function readFileOf(
   } catch (error) {
     if (error instanceof FileUnreadable) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileMissing(path, kind);
-    throw new FileUnreadable(path, messageOf(error), kind, error);
+    throw new FileUnreadable(path, reasonOf(error), kind, error);
   }
   return { name, bytes: Buffer.concat(pieces) };
 }

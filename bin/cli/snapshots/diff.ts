@@ -30,7 +30,7 @@ export function addDiff(command: Command, cli: Cli): void {
     )
     .argument('[id]', 'id of the snapshot, or the beginning of it')
     .argument('[other]', 'id of the one to compare it with (default: what is live)')
-    .option('--latest', 'the latest snapshot of the brand')
+    .option('--latest', 'the latest snapshot of the brand, of everything if there is one')
     .requiredOption('--brand <brand>', 'whose snapshot')
     .action((id: string | undefined, other: string | undefined, options: Options) =>
       diff(cli, { id, other }, options),

@@ -23,7 +23,7 @@ export function addRestore(command: Command, cli: Cli): void {
     .command('restore')
     .description('restore a snapshot of a brand: into a schema of its own, or in place of what is live')
     .argument('[id]', 'id of the snapshot, or the beginning of it')
-    .option('--latest', 'the latest snapshot of the brand')
+    .option('--latest', 'the latest snapshot of the brand, of everything if there is one')
     .requiredOption('--brand <brand>', 'whose snapshot')
     .addOption(
       new Option('--into <where>', 'schema: new tables beside the live ones; live: in their place')

@@ -27,6 +27,7 @@ export async function restoreLive(
   const limitSeconds = minutes * 60;
   const content = await readWhole({ store, sealer, snapshot });
   assertTables(
+    id,
     content.tables.map(({ name }) => name),
     only,
   );
@@ -71,12 +72,12 @@ export async function restoreLive(
   else cli.out.say('Figures stay as they were then, until rows change or rollup run computes them.');
 }
 
-function assertTables(known: readonly string[], only: readonly string[] | undefined): void {
+function assertTables(id: string, known: readonly string[], only: readonly string[] | undefined): void {
   const choice = known.filter((name) => /^(agg|raw)\./.test(name));
   const wrong = only?.filter((name) => !choice.includes(name)) ?? [];
   if (wrong.length > 0)
     throw new UsageError(
       `The snapshot has no table ${wrong.join(', ')} that is restored by itself.`,
-      `some of ${choice.join(', ')}`,
+      `Those of agg and raw can be named: npx nightshift snapshots show ${id} lists what it has`,
     );
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { findSnapshot, partsOf, type StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
-import { grouped } from '../ui/format.ts';
+import { count, grouped } from '../ui/format.ts';
 import { cellOf } from '../ui/output.ts';
 import { planById, rowOf } from './list.ts';
 
@@ -22,14 +22,18 @@ async function show(cli: Cli, id: string): Promise<void> {
   const row = rowOf(snapshot, await planById(session.db, snapshot.brandId));
   cli.out.record({ ...row, tables }, () => [
     ...Object.entries(row).flatMap(([name, value]) =>
-      value === null ? [] : [`${name.replaceAll('_', ' ').padEnd(LABEL_WIDTH)} ${cellOf(value)}`],
+      value === null ? [] : [`${name.replaceAll('_', ' ').padEnd(LABEL_WIDTH)} ${shown(value)}`],
     ),
     '',
     ...tables.map(
       ({ table, rows, parts, stored_bytes }) =>
-        `  ${table.padEnd(TABLE_WIDTH)} ${grouped(rows)} rows in ${parts} parts, ${grouped(stored_bytes)} bytes`,
+        `  ${table.padEnd(TABLE_WIDTH)} ${count(rows, 'row')} in ${count(parts, 'file')}, ${count(stored_bytes, 'byte')}`,
     ),
   ]);
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' ? grouped(value) : cellOf(value);
 }
 
 const LABEL_WIDTH = 16;

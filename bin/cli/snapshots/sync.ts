@@ -21,6 +21,8 @@ export function addSync(command: Command, cli: Cli): void {
     .action(() => sync(cli));
 }
 
+const MISSING = 'missing in the store';
+
 async function sync(cli: Cli): Promise<void> {
   await using session = await openSession(cli);
   const { db } = session;
@@ -45,7 +47,7 @@ async function sync(cli: Cli): Promise<void> {
       created_at: one.createdAt.toISOString(),
       found,
     });
-    rows.push(...moved.map(say('moved here')), ...missing.map(say('missing in the store')));
+    rows.push(...moved.map(say('moved here')), ...missing.map(say(MISSING)));
     if (adopted.length + moved.length > 0) {
       const details = { snapshots: adopted.length, moved: moved.length };
       await db.transaction(async (tx) => {
@@ -57,6 +59,12 @@ async function sync(cli: Cli): Promise<void> {
     if (missing.length > 0 || damages.length > 0) cli.exitCode = exitCodes.partial;
   }
   cli.out.list(rows, ['snapshot', 'brand', 'created_at', 'found']);
+  if (rows.length === 0 && cli.exitCode === exitCodes.ok)
+    cli.out.say(`This database knows each snapshot in ${store.place}, and each one that it knows is there.`);
+  if (rows.some(({ found }) => found === MISSING))
+    cli.out.say(
+      `Bring back what ${store.place} has lost, or name the right store: NIGHTSHIFT_SNAPSHOT_DIR, NIGHTSHIFT_SNAPSHOT_STORE.`,
+    );
 }
 
 export function addRekey(command: Command, cli: Cli): void {

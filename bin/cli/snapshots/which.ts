@@ -1,5 +1,5 @@
 /** Which snapshot of a brand is meant, or which brands. */
-import { findSnapshot, latestSnapshot, type Snapshot, SnapshotNotFound } from '#sql/snapshots/catalogue.ts';
+import { findSnapshot, latestToRestore, type Snapshot, SnapshotNotFound } from '#sql/snapshots/catalogue.ts';
 import { type Brand, findBrand, listBrands } from '#sql/tenants/brands.ts';
 import type { Session } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
@@ -9,13 +9,17 @@ export async function ofBrand(
   id: string | undefined,
   { brand, latest }: { brand: string; latest?: boolean },
 ): Promise<Snapshot> {
-  if ((id === undefined) !== (latest === true))
-    throw new UsageError('Which snapshot?', 'give its id, or --latest');
+  if ((id === undefined) !== (latest === true)) throw whichSnapshot(id);
   const { id: brandId } = await findBrand(db, brand);
   if (id !== undefined) return findSnapshot(db, id, brandId);
-  const found = await latestSnapshot(db, brandId);
+  const found = await latestToRestore(db, brandId);
   if (found === undefined) throw new SnapshotNotFound(`snapshot of ${brand}`);
   return found;
+}
+
+/** Neither was given, or both. */
+export function whichSnapshot(id: string | undefined): UsageError {
+  return new UsageError('Which snapshot?', `give its id or --latest${id === undefined ? '' : ', not both'}`);
 }
 
 /** One that is being removed has nothing to keep. */

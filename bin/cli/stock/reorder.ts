@@ -10,12 +10,11 @@ import {
 } from '#sql/stock/reorder_points.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findRetailer, listRetailers } from '#sql/tenants/retailers.ts';
-import { columnsHint, FileInvalid, type Line, readCsv } from '../shared/csv.ts';
+import { FileInvalid, LINES_HINT, type Line, linesStored, readCsv } from '../shared/csv.ts';
 import type { Cli } from '../shared/noun.ts';
 import { readFileOf } from '../shared/read_file.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { wholeNumber } from '../ui/arguments.ts';
-import { count } from '../ui/format.ts';
 
 const BYTES_MAX = 50_000_000;
 const QUANTITY_MAX = 999_999_999;
@@ -61,9 +60,14 @@ function addSet(command: Command, cli: Cli): void {
       verb.error('error: a SKU is 1 to 500 characters without control characters');
     await using session = await openSession(cli);
     const { brandId, retailerId } = await found(session, which);
-    await store(cli, session, { brandId, target: given, brand: which.brand }, [
-      { retailerId, sku: given, quantity },
-    ]);
+    const at = which.retailer === undefined ? '' : ` at ${which.retailer}`;
+    await store(
+      cli,
+      session,
+      { brandId, target: given, brand: which.brand },
+      [{ retailerId, sku: given, quantity }],
+      (changed) => `${given} is low${at} at ${quantity} or fewer${changed === 0 ? ' already' : ''}.`,
+    );
   });
 }
 
@@ -78,7 +82,9 @@ function addImport(command: Command, cli: Cli): void {
       await using session = await openSession(cli);
       const { id: brandId } = await findBrand(session.db, brand);
       const points = await pointsOf(session, brandId, read.name, lines);
-      await store(cli, session, { brandId, target: read.name, brand }, points);
+      await store(cli, session, { brandId, target: read.name, brand }, points, (changed) =>
+        linesStored(read.name, points.length, changed),
+      );
     });
 }
 
@@ -103,7 +109,7 @@ async function pointsOf(
         : [`line ${line}, sku: says the same SKU and retailer as line ${before}`]),
     ];
   });
-  if (faults.length > 0) throw new FileInvalid(file, faults, columnsHint(Object.keys(shape.shape)));
+  if (faults.length > 0) throw new FileInvalid(file, faults, LINES_HINT);
   return lines.map(({ sku, quantity, retailer }) => ({
     ...{ sku, quantity },
     retailerId: (retailer !== undefined && retailers.get(retailer)) || null,
@@ -117,14 +123,10 @@ async function store(
   { db }: Session,
   { brand, ...target }: Target,
   points: readonly ReorderPoint[],
+  said: (changed: number) => string,
 ): Promise<void> {
   const changed = await db.transaction((tx) => storeReorderPoints(tx, target, points));
-  const rows = points.length;
-  cli.out.record({ brand, rows, changed }, () => [
-    changed === 0
-      ? `${count(rows, 'row')}, all stored before: nothing changes.`
-      : `${count(changed, 'row')} of ${rows} stored.`,
-  ]);
+  cli.out.record({ brand, rows: points.length, changed }, () => [said(changed)]);
   cli.out.say(`Next: npx nightshift stock list --brand ${brand} --low`);
 }
 

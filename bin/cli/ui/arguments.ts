@@ -71,6 +71,12 @@ export function amount(text: string): string {
   throw new InvalidArgumentError('It must be a decimal amount like 1250.50');
 }
 
+/** A decimal number, not negative, as text. */
+export function percentage(text: string): string {
+  if (/^\d{1,15}(\.\d{1,6})?$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be a percentage like 5 or 0.5');
+}
+
 export function currency(text: string): string {
   if (isCurrency(text)) return text;
   throw new InvalidArgumentError('It must be an ISO 4217 code like GBP');

@@ -1,7 +1,7 @@
 /** Asks for confirmation before a change that people may regret. */
 import { createInterface } from 'node:readline/promises';
 import type { Io } from '../shared/noun.ts';
-import { UsageError } from './errors.ts';
+import { Interrupted, UsageError } from './errors.ts';
 import { printable } from './printable.ts';
 
 /** For an irreversible change: returns once the person has typed the name, or has given it with --yes. */
@@ -29,7 +29,14 @@ export async function confirm(io: Io, question: string, yes: boolean | undefined
 async function answerTo({ stdin, stderr }: Io, question: string): Promise<string> {
   const reader = createInterface({ input: stdin, output: stderr as NodeJS.WriteStream });
   try {
-    return (await reader.question(printable(question)).catch(() => '')).trim(); // Ctrl-C, Ctrl-D
+    return (await reader.question(printable(question))).trim();
+  } catch {
+    stderr.write('\n'); // the cursor stands behind the question
+    throw new Interrupted(
+      'Ctrl-C or Ctrl-D',
+      'Nothing was changed.',
+      'run it again, and answer the question',
+    );
   } finally {
     reader.close();
   }

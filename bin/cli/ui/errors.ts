@@ -50,10 +50,12 @@ export class WaitTimedOut extends coded('NS_WAIT_TIMED_OUT') {
 }
 
 export class Interrupted extends coded('NS_INTERRUPTED') {
-  constructor(signal: string) {
-    super(`Stopped by ${signal}. What is committed stays, and queued jobs stay queued.`, {
-      hint: 'npx nightshift status shows what is left to do',
-    });
+  constructor(
+    signal: string,
+    left = 'What is committed stays, and queued jobs stay queued.',
+    hint = 'npx nightshift status shows what is left to do',
+  ) {
+    super(`Stopped by ${signal}. ${left}`, { hint });
   }
 }
 

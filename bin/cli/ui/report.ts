@@ -25,18 +25,15 @@ function stackOf(error: unknown): string[] {
   ];
 }
 
-/** Turns an error of commander into one of ours: its "Did you mean" becomes the hint. */
+/** Turns an error of commander into one of ours, with the help of the command that `verbs` name: its "Did you mean" becomes the hint. */
 export function usageError(
   error: CommanderError,
   argv: readonly string[],
-  noun: string | undefined,
+  verbs: readonly string[],
 ): UsageError {
   const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const message = `${withoutValues(what).replace(/\.$/, '')}.`;
-  const isUnknownVerb = error.code === 'commander.unknownCommand';
-  const verb =
-    argv[0] === noun && !isUnknownVerb && /^[a-z][a-z-]*$/.test(argv[1] ?? '') ? `${argv[1]} ` : '';
-  const help = `npx nightshift ${noun === undefined ? '' : `${noun} ${verb}`}--help lists what there is`;
+  const help = `npx nightshift ${[...verbs, '--help'].join(' ')} lists what there is`;
   const meant = suggestion?.match(/\((?:Did you mean )(.+)\?\)/)?.[1] ?? mistyped(error, argv);
   return new UsageError(message, meant === undefined ? help : `Did you mean ${meant}? Else ${help}`);
 }

@@ -8,6 +8,6 @@ export const revenueForecast = defineRollup(import.meta.url, {
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'for_day'],
   measures: ['predicted', 'lower', 'upper', 'confidence', 'method'],
   changesWith: [],
-  explains: 'it is an estimate: `npx nightshift forecast show` says how it was made',
+  explains: 'it is an estimate: `npx nightshift forecast show --brand BRAND` says how it was made',
   isIntermediate: true,
 });

@@ -58,7 +58,7 @@ export function webhookOf(cli: Cli, { provider, name }: Connection): Webhook {
   if (webhook === undefined)
     throw new UsageError(
       `${title} delivers nothing to ${name}.`,
-      'it is only asked: npx nightshift sync run',
+      'it is only asked: npx nightshift sync run --brand BRAND',
     );
   return webhook;
 }
