@@ -1,7 +1,7 @@
 /** What a restore into the live tables needs to know, to hold and to mark. */
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { lockRollup, markAllDays, type Owner } from '../dirty/marks.ts';
+import { lockFigures, markAllDays, type Owner } from '../dirty/marks.ts';
 import { markEvents } from '../events/marks.ts';
 import type { Table } from '../load/table.ts';
 import { type Scratch, scratchName } from './scratch.ts';
@@ -10,16 +10,11 @@ export type HeldBrand = { slug: string; timeZone: string; isGoing: boolean; runn
 
 /**
  * Until the transaction ends no load of the brand commits, and no rollup: loads hold the row of the brand, which is locked for
- * update here, and rollups the lock of their owner, which comes first, as in a rollup. A job that has read its position
+ * update here, and rollups share the lock of figures, which comes first, as in a rollup. A job that has read its position
  * before would still write a later one: none may be running.
  */
 export async function holdBrand(tx: Tx, brandId: string): Promise<HeldBrand | undefined> {
-  const retailers = await tx.query<{ id: string }>(
-    'select id from app.retailers where brand_id = $1 order by id',
-    [brandId],
-  );
-  const owners: Owner[] = [null, ...retailers.rows.map(({ id }) => id)];
-  for (const owner of owners) await lockRollup(tx, brandId, owner);
+  await lockFigures(tx, brandId);
   const { rows } = await tx.query<Omit<HeldBrand, 'running'>>(
     `select slug, time_zone as "timeZone", removing_at is not null as "isGoing" from app.brands where id = $1 for update`,
     [brandId],

@@ -126,8 +126,8 @@ export function rowHashOf({ columns }: SnapshotTable): string {
   return `hash_record_extended(row(${columns.map(({ name }) => name)}), 0)`;
 }
 
-export function isOf({ of }: SnapshotTable, brandId: string): string {
-  return of === 'everybody' ? 'true' : `${of} = ${pg.escapeLiteral(brandId)}`;
+export function isOf({ of }: SnapshotTable, brandId: string, row?: string): string {
+  return of === 'everybody' ? 'true' : `${row ? `${row}.` : ''}${of} = ${pg.escapeLiteral(brandId)}`;
 }
 
 /** In the order of the key, byte by byte where it is text: the same on each server, whatever its language. */

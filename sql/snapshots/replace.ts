@@ -2,6 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import { EVENT_IDS, EVENTS } from '../events/marks.ts';
 import { type Compared, differingName, isNoted } from './differences.ts';
+import { isOf } from './parts.ts';
 import { scratchName } from './scratch.ts';
 
 export type Replaced = { deleted: number; inserted: number };
@@ -15,7 +16,7 @@ const KEPT_BEFORE = '1 minute';
  */
 export async function replaceRows(
   tx: Tx,
-  { scratch, table }: Compared,
+  { scratch, table, brandId }: Compared,
   keepsFrom: Date | undefined,
 ): Promise<Replaced> {
   const source = scratchName(scratch, table.name);
@@ -26,7 +27,7 @@ export async function replaceRows(
   await setLoops(tx, 'off');
   const { rowCount: deleted } = await tx.query(
     `delete from ${table.name} l using ${differing} d
-     where ${isNoted(table, 'l')} ${keepsFrom === undefined ? '' : `and not ${stays}`}`,
+     where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')} ${keepsFrom === undefined ? '' : `and not ${stays}`}`,
     given,
   );
   if (table.name === EVENTS)
@@ -34,7 +35,7 @@ export async function replaceRows(
   const { rowCount: inserted } = await tx.query(
     `insert into ${table.name} (${columns}) overriding system value
      select ${table.columns.map(({ name }) => `s.${name}`).join(', ')} from ${source} s join ${differing} d on ${isNoted(table, 's')}
-     ${keepsFrom === undefined ? '' : `where not exists (select from ${table.name} l where l.brand_id = s.brand_id and ${isNoted(table, 'l')})`}`,
+     ${keepsFrom === undefined ? '' : `where not exists (select from ${table.name} l where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')})`}`,
   );
   await setLoops(tx, 'on');
   return { deleted: deleted ?? 0, inserted: inserted ?? 0 };

@@ -1,6 +1,6 @@
 /** The steps of an erasure, each a stretch of a table in a transaction of its own, in an order that is always the same. */
 import type { Tx } from '#sql/db/pool.ts';
-import { lockRollup } from '#sql/dirty/marks.ts';
+import { lockFigures } from '#sql/dirty/marks.ts';
 import { ConnectionGone, type LoadScope, lockConnection } from '#sql/load/load_lock.ts';
 import { rememberErased } from '#sql/load/redact/erased.ts';
 import { erasePersonFromMail } from '#sql/mail/persons.ts';
@@ -157,6 +157,7 @@ function sweepStep({ known, progress }: Erasing, table: TextTable): Step {
     async run(tx, after) {
       if (forms.length === 0) return OVER;
       const { hits, next } = await searchNext(tx, { brandId, forms }, table, after);
+      // A rollup may write the same rows, in another order.
       if (table.schema === 'agg' && hits.length > 0) await lockFigures(tx, brandId);
       await sweepRows(tx, { brandId, forms, table }, hits);
       if (hits.length > 0) {
@@ -166,16 +167,6 @@ function sweepStep({ known, progress }: Erasing, table: TextTable): Step {
       return { next };
     },
   };
-}
-
-/** A rollup may write the same rows, in another order. */
-async function lockFigures(tx: Tx, brandId: string): Promise<void> {
-  const { rows } = await tx.query<{ id: string }>(
-    'select id from app.retailers where brand_id = $1 order by id',
-    [brandId],
-  );
-  for (const { id } of rows) await lockRollup(tx, brandId, id);
-  await lockRollup(tx, brandId, null);
 }
 
 function markStep(erasing: Erasing, { connectionId, tables }: Place, target: PersonTable): Step {
