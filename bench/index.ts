@@ -20,6 +20,7 @@ import { benchRecovery } from './recovery.ts';
 import { benchRollup } from './rollup.ts';
 import { benchScheduler } from './scheduler.ts';
 import { benchSnapshots } from './snapshots/create.ts';
+import { benchRestores } from './snapshots/restore.ts';
 import { benchSoak } from './soak.ts';
 import { benchStripe } from './stripe.ts';
 import { benchStripeSync } from './stripe_sync.ts';
@@ -41,6 +42,7 @@ const benches: readonly Bench[] = [
   { name: 'dashboards', limitMs: 30 * MINUTE_MS, run: benchDashboards },
   { name: 'forecast', limitMs: 10 * MINUTE_MS, run: benchForecast },
   { name: 'snapshots', limitMs: 15 * MINUTE_MS, run: benchSnapshots },
+  { name: 'restores', limitMs: 15 * MINUTE_MS, run: benchRestores },
   { name: 'subscriptions', limitMs: 5 * MINUTE_MS, run: benchSubscriptions },
   { name: 'events', limitMs: 15 * MINUTE_MS, run: benchEvents },
   { name: 'fleet', limitMs: 20 * MINUTE_MS, run: benchFleet },

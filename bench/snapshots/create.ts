@@ -2,33 +2,24 @@
  * A snapshot of the year beside pg_dump of the same database on the same server, and the snapshot of the day after. Without a
  * pg_dump of the server's version there is nothing to compare with, and only our own figures are given.
  */
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { openDb } from '../../sql/db/pool.ts';
-import { sealer } from '../../sql/tenants/secrets.ts';
-import { type Created, createSnapshot } from '../../tasks/snapshots/create.ts';
+import type { Created } from '../../tasks/snapshots/create.ts';
 import { localStore } from '../../tasks/snapshots/local_store.ts';
 import { verifySnapshot } from '../../tasks/snapshots/verify.ts';
 import type { Figure } from '../support/bench.ts';
 import { compare, median, timed } from '../support/measure.ts';
 import type { BenchDb, BenchServer } from '../support/server.ts';
+import { canDump, DUMP_LIMIT_MS, fillYear, keys, run, snapshot } from './year.ts';
 
 const ROUNDS = 3;
-const READERS = 2;
-const DUMP_LIMIT_MS = 10 * 60_000;
 const RSS_EVERY_MS = 20;
 const MB = 1_000_000;
-const keys = sealer([{ id: 'bench', key: Buffer.alloc(32, 1) }]);
-const run = promisify(execFile);
 
 export async function benchSnapshots(server: BenchServer): Promise<Figure[]> {
   const db = await server.freshDatabase();
-  await db.query(readFileSync(new URL('../support/year.sql', import.meta.url), 'utf8'));
-  await db.query('vacuum analyze');
+  await fillYear(db);
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'nightshift-bench-snapshots-'));
   opened.defer(() => rm(dir, { recursive: true, force: true }));
@@ -135,24 +126,6 @@ function changeLast(db: BenchDb) {
       from latest l where s.brand_id = l.brand_id and s.connection_id = l.connection_id and s.order_id = l.id returning 1
     )
     select (select count(*) from sales) + (select count(*) from lines) as n`);
-}
-
-async function snapshot(db: BenchDb, dir: string): Promise<Created> {
-  const { rows } = await db.query<{ id: string; slug: string }>('select id, slug from app.brands');
-  const [brand] = rows;
-  if (brand === undefined) throw new Error('There is no brand.');
-  await using reading = openDb(db.url, { applicationName: 'nightshift bench snapshot', max: READERS + 1 });
-  const made = await createSnapshot({
-    ...{ db, reading, readers: READERS, store: localStore(dir), sealer: keys, brand, scope: 'all' as const },
-    ...{ signal: new AbortController().signal, limitSeconds: 600, bytesPerSecond: 0, progress: () => {} },
-  });
-  await db.transaction(made.complete);
-  return made;
-}
-
-async function canDump(serverVersion: string): Promise<boolean> {
-  const { stdout } = await run('pg_dump', ['--version']).catch(() => ({ stdout: '' }));
-  return Number.parseInt(/ (\d+)/.exec(stdout)?.[1] ?? '0', 10) >= Number.parseInt(serverVersion, 10);
 }
 
 function watchMemory() {
