@@ -1,6 +1,6 @@
 /**
- * Deletes what is older than it is kept. Of a brand: records of what was done for it, and history of its objects, by its rules
- * (`brands keep`), once a month. Of the platform, each day: records of its own work, and what must not stay a day longer than
+ * Deletes what is older than it is kept. Of a brand: records of what was done for it, history of its objects, and what these say
+ * of persons, by its rules (`brands keep`), once a month. Of the platform, each day: records of its own work, and what must not stay a day longer than
  * the rule of its brand says, because it is of persons: bodies of deliveries and events.
  */
 import { z } from 'zod';
@@ -16,6 +16,7 @@ import {
 } from '#sql/queue/retention.ts';
 import { brandRecords, deleteOfBrand, deleteRuns, readOldRuns } from '#sql/retention/brand_records.ts';
 import { enqueue } from './enqueue.ts';
+import { redactOldPersons } from './privacy/old_persons.ts';
 import { rollup } from './rollup.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
 
@@ -60,6 +61,7 @@ async function ofBrand(context: TaskContext, brandId: string, now: Date): Promis
   for (const name of brandRecords)
     counts[name] = await batches(context, (tx) => deleteOfBrand(tx, name, { brandId, now }));
   counts.history = await oldHistory(context, brandId, now);
+  counts.persons = await oldPersons(context, brandId, now);
   return counts;
 }
 
@@ -85,6 +87,12 @@ async function oldHistory(context: TaskContext, brandId: string, now: Date): Pro
         return batch;
       });
   return deleted;
+}
+
+/** To the end of each table, in stretches: what was redacted before is looked at again. */
+function oldPersons({ db, services, signal }: TaskContext, brandId: string, now: Date): Promise<number> {
+  const { sealer, providers } = services;
+  return redactOldPersons({ db, sealer, providers: providers.providers, brandId, now, signal });
 }
 
 /** Brand by brand, for the same reason. */

@@ -8,7 +8,7 @@ import { IS_ERASED, type Names, redactionOf } from '../load/redact/row.ts';
 import type { ConnectionKey } from '../load/stream_key.ts';
 import type { Table } from '../load/table.ts';
 import { isOfPerson, type PersonHere, type PersonTables } from './person_tables.ts';
-import { type Place, type Stretch, walkOn } from './walk.ts';
+import { type Place, type Stretch, type Walk, walkOn } from './walk.ts';
 
 type Cells = Record<string, string | null>;
 
@@ -19,34 +19,48 @@ export type Redacting = ConnectionKey & {
   names: Names;
 };
 
+/** Where the next stretch begins, and how many rows of this one were redacted. */
+export type Redacted = Pick<Stretch<unknown>, 'next'> & { redacted: number };
+
 /** Those of the next stretch; the caller holds the lock of the loads of the connection. */
-export async function redactNext(
+export function redactNext(
   tx: Tx,
   { tables, table, person, names, ...key }: Redacting,
   after: Place | null,
-): Promise<Pick<Stretch<unknown>, 'next'> & { redacted: number }> {
-  const { columns, redact } = redactionOf(table);
-  const read = [...new Set([...table.key, ...columns])];
+): Promise<Redacted> {
   const named = (table.personal?.of ?? []).map(({ column }) => ` or o.${column} = any ($6::text[])`);
   // One that was redacted as a single object, or by another name, may still have this one.
-  const isLeft = `(not coalesce(o.payload ${IS_ERASED}, false)${named.join('')})`;
-  const { rows, next } = await walkOn<Cells>(
+  const isLeft = `(${IS_LEFT}${named.join('')})`;
+  return redactWhere(
     tx,
     {
-      ...key,
-      table,
+      ...{ ...key, table, names },
       condition: `${isLeft} and ${isOfPerson(tables, table.name)}`,
       values: [person.customers, person.emails, person.objects, [...names.keys()]],
-      wanted: `jsonb_build_object(${read.map((column) => `'${column}', o.${column}::text`).join(', ')})`,
     },
     after,
   );
+}
+
+export const IS_LEFT = `not coalesce(o.payload ${IS_ERASED}, false)`;
+
+/** The same of rows `o` that a condition selects. */
+export async function redactWhere(
+  tx: Tx,
+  { names, ...walk }: Omit<Walk, 'wanted'> & { names: Names },
+  after: Place | null,
+): Promise<Redacted> {
+  const { table, brandId, connectionId } = walk;
+  const { columns, redact } = redactionOf(table);
+  const read = [...new Set([...table.key, ...columns])];
+  const wanted = `jsonb_build_object(${read.map((column) => `'${column}', o.${column}::text`).join(', ')})`;
+  const { rows, next } = await walkOn<Cells>(tx, { ...walk, wanted }, after);
   if (rows.length > 0) {
     const redacted = rows.map(
       (row): Cells =>
         Object.fromEntries(columns.map((column) => [column, redact(column, row[column] ?? null, names)])),
     );
-    await write(tx, { ...key, table, columns }, rows, redacted);
+    await write(tx, { brandId, connectionId, table, columns }, rows, redacted);
   }
   return { next, redacted: rows.length };
 }

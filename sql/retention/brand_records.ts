@@ -19,7 +19,7 @@ export const brandRecords = Object.keys(RECORDS) as BrandRecord[];
 type Owner = { brandId: string | null };
 
 /** Never ahead of the clock of the database, which would delete recent records. */
-async function cutoffOf(db: Reader, { brandId }: Owner, rule: string, now: Date): Promise<Date> {
+export async function cutoffOf(db: Reader, { brandId }: Owner, rule: string, now: Date): Promise<Date> {
   const { rows } = await db.query<{ at: Date }>(
     `select least($3::timestamptz, now()) - make_interval(days => coalesce(
        (select kept from ops.retention where brand_id = $1 and rule = $2),

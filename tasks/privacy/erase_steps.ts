@@ -117,7 +117,7 @@ function redactStep(erasing: Erasing, { connectionId, tables }: Place, { table }
 }
 
 /** Undefined for a connection that was removed meanwhile, with all its rows. */
-function scopeOf(tx: Tx, brandId: string, connectionId: string): Promise<LoadScope | undefined> {
+export function scopeOf(tx: Tx, brandId: string, connectionId: string): Promise<LoadScope | undefined> {
   return lockConnection(tx, { brandId, connectionId }).catch((error: unknown) => {
     if (error instanceof ConnectionGone) return undefined;
     throw error;

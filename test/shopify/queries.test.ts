@@ -60,9 +60,9 @@ const all: [string, queries.Query, readonly string[]][] = [
   ['orders count', queries.ordersCount, orders],
   ['bulk orders', bulk(queries.bulkOrders(false)(filter)), orders],
   ['all orders', bulk(queries.bulkOrders(false)('')), orders],
-  ['customers page', queries.customersPage, customers],
+  ['customers page', queries.customersPage(true), customers],
   ['customers count', queries.customersCount, customers],
-  ['bulk customers', bulk(queries.bulkCustomers('')), customers],
+  ['bulk customers', bulk(queries.bulkCustomers(true)('')), customers],
   ['products page', queries.productsPage(true), products],
   [
     'products page without locations',
@@ -72,7 +72,7 @@ const all: [string, queries.Query, readonly string[]][] = [
   ['product variants', queries.productVariants(true), products],
   ['items page', queries.itemsPage, products],
   ['orders by id', queries.ordersById(false), orders],
-  ['customers by id', queries.customersById, customers],
+  ['customers by id', queries.customersById(true), customers],
   ['products by id', queries.productsById(true), products],
   ['item levels', queries.itemLevels(true), products],
   ['products count', queries.productsCount, products],
@@ -89,7 +89,12 @@ const all: [string, queries.Query, readonly string[]][] = [
     'look',
     lookQuery(
       [
-        ...[queries.ordersPage(false), queries.ordersCount, queries.customersPage, queries.customersCount],
+        ...[
+          queries.ordersPage(false),
+          queries.ordersCount,
+          queries.customersPage(false),
+          queries.customersCount,
+        ],
         ...[queries.productsPage(false), queries.productsCount, queries.itemsPage],
         ...[queries.eventsPage, queries.eventsCount],
       ].map((query) => ({
@@ -177,7 +182,11 @@ test.each(all.filter(([, { name }]) => name === 'bulk'))(
 );
 
 test('a page is sorted by the field that it is filtered by', () => {
-  for (const { text } of [queries.ordersPage(false), queries.customersPage, queries.productsPage(true)]) {
+  for (const { text } of [
+    queries.ordersPage(false),
+    queries.customersPage(true),
+    queries.productsPage(true),
+  ]) {
     expect(text).toContain('sortKey: UPDATED_AT');
   }
   expect(queries.eventsPage.text).toContain('sortKey: CREATED_AT');
@@ -185,6 +194,15 @@ test('a page is sorted by the field that it is filtered by', () => {
 
 test('an address is asked for where persons are read, and nothing else of them', () => {
   const { ordersPage, ordersById, bulkOrders } = queries;
+  for (const consent of [false, true])
+    for (const text of [
+      queries.customersPage(consent).text,
+      queries.customersById(consent).text,
+      queries.bulkCustomers(consent)(''),
+    ]) {
+      expect(text).not.toContain('emailAddress');
+      expect(text.includes('defaultEmailAddress { marketingState')).toBe(consent);
+    }
   for (const [plain, whole] of [
     [ordersPage(false).text, ordersPage(true).text],
     [ordersById(false).text, ordersById(true).text],

@@ -146,7 +146,9 @@ test('snapshots from before an erasure go on a stated day, pinned or not, and wh
     `update ops.snapshots set created_at = created_at - interval '70 days' where brand_id = $1 and id = $2`,
     [brandId, ids.one],
   );
+  await db.query('create schema restored_0000000a'); // by an earlier version, which did not say whose it is
   const warned = (await run('doctor')).stdout;
+  expect(warned).toContain('drop schema restored_0000000a cascade');
   expect(warned).toMatch(new RegExp(`${ids.one}.*pinned.*erased`));
   await runExpiry(db, place.store, brandId);
   expect(await db.column('select id from ops.snapshots where id = $1', [ids.one])).toEqual([ids.one]);

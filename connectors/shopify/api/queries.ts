@@ -59,8 +59,11 @@ const SALE = `id actionType lineType quantity
   totalAmount ${MONEY} totalTaxAmount ${MONEY} totalDiscountAmountBeforeTaxes ${MONEY}
   ... on ProductSale { lineItem { id } } ... on GiftCardSale { lineItem { id } } ... on TipSale { lineItem { id } }`;
 
-const CUSTOMER =
-  'id createdAt updatedAt state locale tags numberOfOrders amountSpent { amount currencyCode }';
+/** The address itself is not asked for, only whether it may be written to; that is personal data all the same. */
+const customer = (consent: boolean) =>
+  `id createdAt updatedAt state locale tags numberOfOrders amountSpent { amount currencyCode }${
+    consent ? ' defaultEmailAddress { marketingState marketingOptInLevel marketingUpdatedAt }' : ''
+  }`;
 
 const PRODUCT =
   'id title handle status vendor productType category { id fullName } tags isGiftCard createdAt updatedAt';
@@ -162,8 +165,10 @@ export const orderLedger: Query = {
 
 export const ordersCount = countQuery('OrdersCount', 'ordersCount', WITHOUT_LIMIT);
 
-export const customersPage = pageQuery('CustomersPage', { root: 'customers', cost: 50, node: CUSTOMER });
-export const customersById = byIdQuery('CustomersById', { type: 'Customer', cost: 50, node: CUSTOMER });
+export const customersPage = (consent: boolean) =>
+  pageQuery('CustomersPage', { root: 'customers', cost: 50, node: customer(consent) });
+export const customersById = (consent: boolean) =>
+  byIdQuery('CustomersById', { type: 'Customer', cost: 50, node: customer(consent) });
 
 export const customersCount = countQuery('CustomersCount', 'customersCount', WITHOUT_LIMIT);
 
@@ -287,8 +292,10 @@ export const bulkOrders =
     lineItems ${edges(LINE)}
     agreements ${edges(`${AGREEMENT} sales ${edges(SALE)}`)}`)} }`;
 
-export const bulkCustomers = (filter: string): string =>
-  `{ customers${argument(filter)} ${edges(CUSTOMER)} }`;
+export const bulkCustomers =
+  (consent: boolean) =>
+  (filter: string): string =>
+    `{ customers${argument(filter)} ${edges(customer(consent))} }`;
 
 export const bulkProducts =
   (names: boolean) =>

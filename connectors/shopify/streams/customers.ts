@@ -1,4 +1,7 @@
-/** Customers, without names or addresses: so that no approval for personal data is needed. */
+/**
+ * Customers, without names or addresses: so that no approval for personal data is needed. Where the connection reads persons,
+ * also whether they have agreed to mail.
+ */
 import type { Item } from '#sql/load/table.ts';
 import { recordTable, rest } from '../../kit/columns.ts';
 import { type Fields, instant as instantOf } from '../../kit/fields.ts';
@@ -8,11 +11,16 @@ import { bulkCustomers, customersById, customersCount, customersPage } from '../
 import { collectionStream } from '../stream.ts';
 import type { Collection } from '../sync/collection.ts';
 
+const CONSENT = ['marketingState', 'marketingOptInLevel', 'marketingUpdatedAt'];
+
 export const customers = recordTable({
   name: 'raw.shopify_customers',
   key: ['id'],
   digested: true,
-  personal: { of: [{ column: 'id', as: 'customer' }] },
+  personal: {
+    of: [{ column: 'id', as: 'customer' }],
+    keeps: CONSENT.map((field) => `defaultEmailAddress.${field}`),
+  },
   columns: {
     id,
     created_at: instant('createdAt'),
@@ -24,21 +32,23 @@ export const customers = recordTable({
   },
 });
 
-const collection: Collection = {
+const target = { tables: [customers] };
+
+const collection = (consent: boolean): Collection => ({
   name: 'customers',
-  target: { tables: [customers] },
-  page: customersPage,
+  target,
+  page: customersPage(consent),
   count: customersCount,
-  byIds: customersById,
+  byIds: customersById(consent),
   type: 'Customer',
   pageSize: 250,
-  bulk: bulkCustomers,
+  bulk: bulkCustomers(consent),
   createdFilter: 'customer_date',
   filtersWholeDays: true,
   shape: [],
   complete: async (_, node) => ({ ...node }),
   toItem,
-};
+});
 
 export function toItem(node: Fields): Item {
   const rows = { [customers.name]: [customers.rowOf(node)] };
@@ -48,6 +58,6 @@ export function toItem(node: Fields): Item {
 export const customersStream = collectionStream({
   name: 'shopify.customers',
   scopes: ['read_customers'],
-  target: collection.target,
-  collectionFor: () => collection,
+  target,
+  collectionFor: ({ personOf }) => collection(personOf !== undefined),
 });

@@ -57,6 +57,15 @@ export async function rememberErased(
   );
 }
 
+/** Whether anything of the brand may be redacted. */
+export async function hasErased(db: Reader, brandId: string): Promise<boolean> {
+  const { rows } = await db.query<{ erased: boolean }>(
+    'select has_erased as erased from app.brands where id = $1',
+    [brandId],
+  );
+  return rows[0]?.erased ?? false;
+}
+
 /** The pseudonyms of addresses that are erased by now. */
 export async function erasedAddresses(db: Reader, brandId: string): Promise<ReadonlySet<string>> {
   const { rows } = await db.query<{ pseudonym: string }>(

@@ -43,6 +43,10 @@ export const shopRows = (more: object = {}) => ({
   'customers.ndjson': [CUSTOMER, OTHER].map((id) => ({
     ...{ id: Number(id), createdAt: '2026-11-01T00:00:00Z', updatedAt: '2026-11-02T00:00:00Z' },
     ...{ tags: [id === CUSTOMER ? 'anna.berg@example.com' : 'vip'], locale: 'sv' },
+    defaultEmailAddress: {
+      ...{ emailAddress: EMAIL, marketingState: 'SUBSCRIBED', marketingOptInLevel: 'SINGLE_OPT_IN' },
+      marketingUpdatedAt: '2026-11-01T00:00:00Z',
+    },
   })),
 });
 
