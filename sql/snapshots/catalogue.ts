@@ -271,7 +271,7 @@ type Verified = { level: number; damage?: string | undefined; damagedParts: read
 /** From here on the bytes of all files are read. */
 const LEVEL_OF_BYTES = 1;
 
-/** `damage` undefined: all was found as it should be, at this level. */
+/** `damage` undefined: all was found as it should be, at this level. A lower one later takes no proof away. */
 export async function recordVerified(
   tx: Tx,
   { brandId, id }: Which,
@@ -280,8 +280,8 @@ export async function recordVerified(
   await tx.query(
     `update ops.snapshots
      set state = case when $4::text is null then 'complete' else 'damaged' end, damage = $4,
-         verified_level = case when $4::text is null then $3::smallint end,
-         verified_at = case when $4::text is null then now() end
+         verified_level = case when $4::text is null then greatest(verified_level, $3::smallint) end,
+         verified_at = case when $4::text is not null then null when $3 >= coalesce(verified_level, 0) then now() else verified_at end
      where brand_id = $1 and id = $2`,
     [brandId, id, level, damage ?? null],
   );

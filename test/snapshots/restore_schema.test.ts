@@ -31,9 +31,13 @@ const run = (line: string) =>
 const schemas = () => db.column("select nspname from pg_namespace where nspname ~ '^restor' order by 1");
 const restore = () => run(`snapshots restore ${id} --brand ${shop.brand.slug} --into schema`);
 
-test('level 3 restores it where nobody sees it, and is recorded', async () => {
+test('level 3 restores it where nobody sees it, and stays recorded when a lower one follows', async () => {
+  const proofs = () => db.rows('select verified_level, verified_at from bi.snapshots');
   expect(await run('snapshots verify --latest --level 3')).toMatchObject({ code: 0 });
-  expect(await db.column('select verified_level from bi.snapshots')).toEqual([3]);
+  const proof = await proofs();
+  expect(proof).toMatchObject([{ verified_level: 3 }]);
+  expect(await run('snapshots verify --latest --level 0')).toMatchObject({ code: 0 });
+  expect(await proofs()).toEqual(proof);
   expect(await schemas()).toEqual([]);
 });
 

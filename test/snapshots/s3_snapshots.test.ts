@@ -148,11 +148,27 @@ test('where workers may only put, what expires goes by a command with another ke
   const expire = () => run(bucket, `snapshots expire --brand ${brand.slug} --here`);
   const refused = await withKey(PUT_KEY, expire);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('may not do ListObjectsV2') });
-  const services = { snapshots: { url: db.url, store: bucket.store(), minutes: 10, rate: 0 } };
-  const asJob = () => runTask(snapshotExpiry, { brandId: brand.id }, db, { services });
+  const asJob = () => {
+    const services = { snapshots: { url: db.url, store: bucket.store(), minutes: 10, rate: 0 } };
+    return runTask(snapshotExpiry, { brandId: brand.id }, db, { services });
+  };
   expect(await withKey(PUT_KEY, asJob)).toEqual({ skipped: expect.stringContaining('may not list') });
+  const outcomes = () =>
+    db.column("select outcome from ops.snapshot_runs where kind = 'expire' and brand_id = $1 order by id", [
+      brand.id,
+    ]);
+  expect(await outcomes()).toEqual(['failed']); // of the command
   await withKey(FULL_KEY, async () => {
-    expect((await expire()).json()).toMatchObject([{ brand: brand.slug, expired: 1, kept: 1, files: 1 }]);
+    // One that may read but not delete says so each time, and no more goes than once.
+    bucket.gate(({ method }) => (method === 'DELETE' ? 'refuse' : undefined));
+    for (let count = 0; count < 2; count++)
+      await expect(asJob()).rejects.toMatchObject({
+        ...{ code: 'NS_SNAPSHOT_STORE', message: expect.stringContaining('may not do DeleteObject') },
+        hint: expect.stringContaining('policy'),
+      });
+    expect(await outcomes()).toEqual(['failed', 'failed', 'failed']);
+    bucket.gate(() => undefined);
+    expect((await expire()).json()).toMatchObject([{ brand: brand.slug, expired: 0, kept: 1, files: 1 }]);
     await db.query("update ops.snapshot_garbage set marked_at = now() - interval '2 days'");
     expect((await expire()).json()).toMatchObject([{ expired: 0, files: 1 }]); // its own row of app.brands
     expect(await wholeAt(bucket, { brandId: brand.id, id: young.id })).toEqual([]);

@@ -43,15 +43,16 @@ export async function expireSnapshots(options: ExpireOptions): Promise<Expired> 
     const plan = await planSnapshots(db, { brandId, now });
     const due = plan.filter(({ expires }) => expires).map(({ id }) => id);
     const snapshots: string[] = [];
+    await removeManifests(sweeping); // where nothing can be removed, nothing more leaves the catalogue
     for (let at = 0; at < due.length; at += EXPIRED_AT_ONCE) {
       await prove();
       const ids = due.slice(at, at + EXPIRED_AT_ONCE);
       snapshots.push(...(await db.transaction((tx) => expire(tx, { brandId, ids, now }))));
       note({ snapshots });
       await removing.save();
+      await removeManifests(sweeping);
     }
     await db.transaction((tx) => forgetPersons(tx, brandId));
-    await removeManifests(sweeping);
     // Nobody knows which files a manifest names that cannot be read.
     if (damages[0] === undefined) await sweepFiles(sweeping);
     const { files, bytes } = removing.removed;

@@ -7,7 +7,7 @@ import { openDb } from '#sql/db/pool.ts';
 import { listBrands } from '#sql/tenants/brands.ts';
 import { NoStore } from '../../snapshot.ts';
 import { defineTask, type Tally } from '../../task.ts';
-import { ifAllowed } from '../store.ts';
+import { fileOf, ifAllowed, type Store } from '../store.ts';
 import { expireSnapshots } from './expire.ts';
 import { removeRemoved } from './removed.ts';
 import { graceFor } from './sweep.ts';
@@ -39,11 +39,22 @@ export const snapshotExpiry = defineTask({
     const { url, store, minutes } = snapshots;
     await using locking = openDb(url, { applicationName: 'nightshift snapshot', max: 1 });
     const work = { db, locking, store, jobId: job, signal };
-    const swept = <T>(sweep: () => Promise<T>) => ifAllowed(sweep).then((tally) => tally ?? MAY_ONLY_PUT);
-    if (brandId === undefined) return await swept(() => removeRemoved(work));
+    if (brandId === undefined)
+      return (await mayRead(() => store.brands())) ? await removeRemoved(work) : MAY_ONLY_PUT;
     const brand = (await listBrands(db)).find(({ id }) => id === brandId);
     if (brand === undefined || brand.removingAt !== null) return { skipped: 'the brand is gone, or going' };
+    if (!(await mayRead(() => anyManifest(store, brandId)))) return MAY_ONLY_PUT;
     const graceSeconds = graceFor(minutes);
-    return await swept(() => expireSnapshots({ ...work, sealer, brandId, graceSeconds, now: now() }));
+    return await expireSnapshots({ ...work, sealer, brandId, graceSeconds, now: now() });
   },
 });
+
+/** Asked before anything is done: a key that may read but not delete has to be mended, so a later refusal fails the run. */
+async function mayRead(lists: () => Promise<unknown>): Promise<boolean> {
+  return (await ifAllowed(() => lists().then(() => true))) === true;
+}
+
+async function anyManifest(store: Store, brandId: string): Promise<boolean> {
+  for await (const _ of store.list(fileOf.manifests(brandId))) return true;
+  return false;
+}

@@ -23,7 +23,7 @@ export const PUT_KEY: Key = { id: 'NIGHTSHIFTPUT', secret: 'put-only-secret-key-
 
 export type Asked = { method: string; path: string; headers: IncomingMessage['headers']; body: Buffer };
 /** `cutAt`, `stallAt`: the answer breaks off, or no more of it comes, behind so many bytes. */
-export type Fault = 'slow down' | 'hang up' | 'silence' | { cutAt: number } | { stallAt: number };
+export type Fault = 'slow down' | 'hang up' | 'silence' | 'refuse' | { cutAt: number } | { stallAt: number };
 
 export type Bucket = AsyncDisposable & {
   place: S3Place;
@@ -117,6 +117,7 @@ async function pass(
   if (fault === 'silence') return;
   if (fault === 'hang up') return void to.socket?.resetAndDestroy();
   if (fault === 'slow down') return refuse(to, 503, 'SlowDown', 'Please reduce your request rate.');
+  if (fault === 'refuse') return refuse(to, 403, 'AccessDenied', 'Access Denied');
   const key = [FULL_KEY, PUT_KEY].find(({ id }) => one.headers.authorization?.includes(`Credential=${id}/`));
   if (key === undefined)
     return refuse(to, 403, 'InvalidAccessKeyId', 'The key does not exist in our records.');
