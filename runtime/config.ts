@@ -18,10 +18,10 @@ export type Config = {
   databaseUrl: string | undefined;
   dataDir: string;
   /**
-   * The directory of snapshots, or of what is not yet in their bucket; how long their transactions may last, and how many MB
-   * a second they read at most.
+   * The directory of snapshots, or of what is not yet in their bucket; how long their transactions may last, how many MB
+   * a second they read at most, and another server to prove them on.
    */
-  snapshots: { dir: string; bucket: Bucket | undefined; minutes: number; rate: number };
+  snapshots: { dir: string; bucket: Bucket | undefined; minutes: number; rate: number; drillUrl?: string };
   /** The first key seals; each key opens what it has sealed. */
   secretKeys: SecretKey[] | undefined;
   /** Hosts besides the providers' own that a connection may point to. */
@@ -105,6 +105,11 @@ const environment = z.object({
   NIGHTSHIFT_SNAPSHOT_RATE: wholeNumber(0, SNAPSHOT_RATE_MAX)
     .prefault('0')
     .describe('Megabytes a second that a snapshot reads at most; 0 for no limit.'),
+  NIGHTSHIFT_DRILL_URL: address('postgres:', 'postgresql:')
+    .optional()
+    .describe(
+      'A PostgreSQL server of another major version, with a database to connect to: the weekly drill restores there. If unset, beside the live database.',
+    ),
   NIGHTSHIFT_SECRET_KEYS: z
     .string()
     .transform(secretKeys)
@@ -203,6 +208,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       bucket: snapshotBucketOf(data),
       minutes: data.NIGHTSHIFT_SNAPSHOT_MINUTES,
       rate: data.NIGHTSHIFT_SNAPSHOT_RATE,
+      ...(data.NIGHTSHIFT_DRILL_URL && { drillUrl: data.NIGHTSHIFT_DRILL_URL }),
     },
     allowedHosts: data.NIGHTSHIFT_ALLOWED_HOSTS,
     ecbUrl: data.NIGHTSHIFT_ECB_URL,

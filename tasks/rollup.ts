@@ -95,9 +95,10 @@ export const rollup = defineTask({
 
 type Transaction = <T>(fn: (tx: Tx) => Promise<T>) => Promise<T>;
 
-type Which = Payload & { rollups: readonly Rollup[]; instant: Date; job: string; loggedMax: number };
+type Which = Payload & { rollups: readonly Rollup[]; instant: Date; job?: string; loggedMax: number };
 
-async function* batches(which: Which, transaction: Transaction, signal: AbortSignal) {
+/** What a job of it does, a transaction each; `from` and `to` as in its payload. */
+export async function* batches(which: Which, transaction: Transaction, signal: AbortSignal) {
   const ranges = chunksOf(daysBetween(which.from, which.to), BATCH_DAYS_MAX);
   for (const days of ranges) {
     signal.throwIfAborted();

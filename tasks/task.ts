@@ -43,6 +43,8 @@ export type SnapshotServices = {
   minutes: number;
   /** Megabytes a second that are read at most; 0 is no limit. */
   rate: number;
+  /** Another server to prove them on. */
+  drillUrl?: string | undefined;
 };
 
 export type AlertChannels = {

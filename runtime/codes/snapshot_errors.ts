@@ -22,6 +22,14 @@ export const snapshotErrors = {
     when: 'a file of a snapshot is missing, cut, exchanged or changed, or its key does not open it',
     next: 'bring the file back from a copy of the store, or make another snapshot: `snapshots create`',
   },
+  NS_SNAPSHOT_DATABASE: {
+    when: 'a snapshot was to be restored into a database of its own, and the account must not make one',
+    next: '`alter role NAME createdb`, or name another server: `--server`, `NIGHTSHIFT_DRILL_URL`',
+  },
+  NS_SNAPSHOT_FIGURES: {
+    when: 'figures of a snapshot are not what its own rows give; each cell is named',
+    next: '`rollup run` computes these days again; if they differ again, report it as a fault',
+  },
   NS_SNAPSHOT_NOT_FOUND: {
     exit: 'notFound',
     when: 'there is no such snapshot',

@@ -1,24 +1,30 @@
 /**
  * Tables that take rows of a snapshot, in a schema of their own: nothing of the product reads them. They have the columns,
- * constraints and primary keys of the live ones, and get the keys once they are filled.
+ * constraints and primary keys of the live ones, and get the keys once they are filled. Or the tables themselves, of a
+ * database that is made for them.
  */
 import type { Db, Tx } from '../db/pool.ts';
+import { EVENTS } from '../events/marks.ts';
 import { readAlike } from './moment.ts';
 import { rowHashOf } from './parts.ts';
 import type { SnapshotTable } from './tables.ts';
 
 export type Scratch = {
-  schema: string;
+  /** Null for the tables themselves. */
+  schema: string | null;
   /** Whether it outlasts the transaction, and so a crash of the server. */
   isKept: boolean;
 };
+
+/** The empty tables of a database of its own. */
+export const IN_PLACE: Scratch = { schema: null, isKept: true };
 
 const LIVE_NAME = /^[a-z]+\.[a-z0-9_]+$/;
 
 /** `agg.daily_sales` is `agg_daily_sales` there. */
 export function scratchName({ schema }: Scratch, live: string): string {
   if (!LIVE_NAME.test(live)) throw new TypeError(`${live} is no name of a table of ours`);
-  return `${schema}.${live.replace('.', '_')}`;
+  return schema === null ? live : `${schema}.${live.replace('.', '_')}`;
 }
 
 /** One that is gone when the transaction ends, in any way: nobody else ever sees it. All live tables are of one instant. */
@@ -62,16 +68,31 @@ export async function schemaExists(tx: Tx, schema: string): Promise<boolean> {
 }
 
 export async function addTable(tx: Tx, scratch: Scratch, { name }: SnapshotTable): Promise<void> {
+  if (scratch.schema === null) {
+    if (name === EVENTS) await tx.query(`create temporary table ${ARRIVED} (like ${EVENTS}) on commit drop`);
+    return;
+  }
   await tx.query(`
     create ${scratch.isKept ? '' : 'unlogged'} table ${scratchName(scratch, name)}
       (like ${name} including defaults including constraints including generated including comments)`);
 }
 
+/** A month of events has a table of its own, and which months there are, only the rows say. */
+const ARRIVED = 'pg_temp.arrived_events';
+
 export function fillStatement(scratch: Scratch, { name, columns }: SnapshotTable): string {
-  return `copy ${scratchName(scratch, name)} (${columns.map((column) => column.name).join(', ')}) from stdin`;
+  const table = scratch.schema === null && name === EVENTS ? ARRIVED : scratchName(scratch, name);
+  return `copy ${table} (${columns.map((column) => column.name).join(', ')}) from stdin`;
 }
 
-export async function addKey(tx: Tx, scratch: Scratch, { name, key }: SnapshotTable): Promise<void> {
+export async function addKey(tx: Tx, scratch: Scratch, { name, key, columns }: SnapshotTable): Promise<void> {
+  if (scratch.schema === null) {
+    if (name !== EVENTS) return;
+    const all = columns.map((column) => column.name).join(', ');
+    await tx.query(`select ops.make_event_months(array(select distinct happened_at::date from ${ARRIVED}))`);
+    await tx.query(`insert into ${EVENTS} (${all}) select ${all} from ${ARRIVED}`);
+    return;
+  }
   if (key.length === 0) return;
   await tx.query(
     `alter table ${scratchName(scratch, name)} add primary key (${key.map((column) => column.name).join(', ')})`,

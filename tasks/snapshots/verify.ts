@@ -1,22 +1,28 @@
 /**
  * Proves a snapshot in levels, up to the second by its files alone: 0 all are there and as large as they were; 1 they have the hashes that the
  * manifest names; 2 they open, decompress, and are the rows that were written, each with all its columns. At level 3 they
- * are restored too, where nobody sees it. Each level includes those below it.
+ * are restored too, where nobody sees it; 4 its figures are what its rows give; 5 the same on another major version of
+ * PostgreSQL. Each level includes those below it.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { NightshiftError } from '#runtime/errors.ts';
-import type { Db } from '#sql/db/pool.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { damageSaid, SnapshotDamaged } from './damage.ts';
 import { dataKeys } from './data_key.ts';
+import {
+  LEVEL_OF_RESTORE,
+  LEVEL_OF_VERSIONS,
+  type Proved,
+  type ProvingPlace,
+  proveRestored,
+} from './drill/prove.ts';
 import { type Manifest, partsOfManifest, readManifest } from './manifest.ts';
 import { readPart } from './part_file.ts';
-import { proveRestore } from './restore/into_schema.ts';
 import { fileOf, type Store, StoreFileMissing, sizesIn } from './store.ts';
 
-export const VERIFY_LEVEL_MAX = 3;
+export const VERIFY_LEVEL_MAX = LEVEL_OF_VERSIONS;
 
 export type VerifyOptions = {
   store: Store;
@@ -24,8 +30,10 @@ export type VerifyOptions = {
   /** `manifestSha256` as the catalogue has it: one that was exchanged for another one of ours is signed too. */
   snapshot: { brandId: string; id: string; manifestSha256?: string | null };
   level: number;
-  /** Where level 3 restores it, and how long that may last. */
-  scratch?: { db: Pick<Db, 'transaction'>; limitSeconds: number };
+  /** Only some of its files, up to level 2. */
+  isWanted?: (part: StoredPart) => boolean;
+  /** From level 3 on. */
+  place?: ProvingPlace;
   signal?: AbortSignal;
   progress?(state: { parts: number; of: number }): void;
 };
@@ -38,6 +46,8 @@ export type Verified = {
   damages: string[];
   /** Whose files these are, as far as they are of parts. */
   damagedParts: StoredPart[];
+  /** From level 3 on, if nothing is damaged. */
+  proved?: Proved | undefined;
 };
 
 const AT_ONCE = 2;
@@ -49,7 +59,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
   const note = (error: unknown) => void damages.push(damageSaid(error));
   const content = await readWhole(options).catch(note);
   if (content === undefined) return { level, parts: 0, rows: 0, damages, damagedParts };
-  const parts = partsOfManifest(content);
+  const parts = partsOfManifest(content).filter(options.isWanted ?? (() => true));
   const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
   const keyOf = dataKeys(store, sealer, snapshot.brandId);
   const sizes = await sizesIn(store, fileOf.parts(snapshot.brandId));
@@ -78,9 +88,10 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
       }),
     ),
   );
-  if (level >= 3 && damages.length === 0) await restoreTo(options, content).catch(note);
+  const isProved = level >= LEVEL_OF_RESTORE && damages.length === 0;
+  const proved = isProved ? (await prove(options, content).catch(note)) || undefined : undefined;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  return { level, parts: parts.length, rows, damages: damages.sort(), damagedParts };
+  return { level, parts: parts.length, rows, damages: damages.sort(), damagedParts, proved };
 }
 
 /** A sealing key that this process lacks says nothing of a file. */
@@ -89,9 +100,9 @@ function isOfFile(error: unknown): boolean {
 }
 
 /** To restore reads each file as levels 1 and 2 do. */
-function restoreTo({ scratch, store, sealer, signal, progress }: VerifyOptions, content: Manifest) {
-  if (scratch === undefined) throw new TypeError('level 3 needs a database to restore into');
-  return proveRestore({ ...scratch, store, sealer, brandId: content.brand_id, content, signal, progress });
+function prove({ place, store, sealer, level, signal, progress }: VerifyOptions, content: Manifest) {
+  if (place === undefined) throw new TypeError(`level ${level} needs a database to restore into`);
+  return proveRestored({ store, sealer, brandId: content.brand_id, content, level, place, signal, progress });
 }
 
 /** Throws NS_SNAPSHOT_DAMAGED for a manifest that is not the one that the catalogue knows. */

@@ -4,35 +4,42 @@ import { recordVerified, type Snapshot } from '#sql/snapshots/catalogue.ts';
 import { beginSnapshotRun, endSnapshotRun } from '#sql/snapshots/runs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { SnapshotDamaged } from './damage.ts';
+import { FiguresWrong } from './drill/figures.ts';
+import { LEVEL_OF_RESTORE, type ProvingPlace } from './drill/prove.ts';
 import type { Store } from './store.ts';
 import { type Verified, verifySnapshot } from './verify.ts';
 
 const DAMAGES_SAID_MAX = 5;
 
-type Options = {
+export type VerifyRecorded = {
   db: Pick<Db, 'transaction'>;
   store: Store;
   sealer: Sealer;
   snapshot: Snapshot;
   level: number;
-  limitSeconds: number;
+  place: ProvingPlace;
+  jobId?: string;
+  signal?: AbortSignal;
   progress?(state: { parts: number; of: number }): void;
 };
 
-/** Throws NS_SNAPSHOT_DAMAGED, which names the first damages. */
-export async function verifyRecorded(options: Options): Promise<Verified> {
-  const { db, snapshot, level, limitSeconds } = options;
+/** Throws NS_SNAPSHOT_DAMAGED, which names the first damages, or NS_SNAPSHOT_FIGURES: then it restores, but with wrong figures. */
+export async function verifyRecorded(options: VerifyRecorded): Promise<Verified> {
+  const { db, snapshot, level, jobId } = options;
   const { brandId, id } = snapshot;
   const run = await db.transaction((tx) =>
-    beginSnapshotRun(tx, { brandId, kind: 'verify', snapshotId: id, level }),
+    beginSnapshotRun(tx, { brandId, kind: 'verify', snapshotId: id, level, jobId }),
   );
   try {
-    const verified = await verifySnapshot({ ...options, scratch: { db, limitSeconds } });
-    const { damages, damagedParts, ...tally } = verified;
-    const error = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
+    const verified = await verifySnapshot(options);
+    const { damages, damagedParts } = verified;
+    const damage = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
+    const differing = verified.proved?.figures?.differing ?? [];
+    const error = damage ?? (differing.length > 0 ? new FiguresWrong(snapshot, differing) : undefined);
+    const reached = differing.length > 0 ? LEVEL_OF_RESTORE : level;
     await db.transaction(async (tx) => {
-      await recordVerified(tx, snapshot, { level, damage: error?.message, damagedParts });
-      await endSnapshotRun(tx, { brandId, run, error, tally: { ...tally, damages: damages.length } });
+      await recordVerified(tx, snapshot, { level: reached, damage: damage?.message, damagedParts });
+      await endSnapshotRun(tx, { brandId, run, error, tally: tallyOf(verified, snapshot) });
     });
     if (error) throw error;
     return verified;
@@ -40,6 +47,19 @@ export async function verifyRecorded(options: Options): Promise<Verified> {
     await db.transaction((tx) => endSnapshotRun(tx, { brandId, run, error })).catch(() => {}); // the error says it too
     throw error;
   }
+}
+
+/** Of what a drill has shown, `bi.snapshot_drills` reads the first two. */
+function tallyOf({ parts, rows, damages, proved }: Verified, { createdAt }: Snapshot) {
+  const { recoverySeconds, serverVersion, figures } = proved ?? {};
+  return {
+    ...{ recovery_seconds: recoverySeconds, snapshot_at: createdAt, parts, rows, damages: damages.length },
+    ...{ server_version: serverVersion, figures: figures?.tables, waiting: figures?.waiting },
+    differing: figures?.differing.reduce(
+      (sum, one) => sum + one.onlyStored + one.onlyRecomputed + one.changed,
+      0,
+    ),
+  };
 }
 
 function damageOf({ id, brand }: Snapshot, damages: readonly string[]): SnapshotDamaged {

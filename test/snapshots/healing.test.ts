@@ -30,9 +30,8 @@ const damaged = () =>
 
 async function verify({ store }: Pick<StoreDir, 'store'>, id: string, level: number, sealer = testSealer) {
   const snapshot = await findSnapshot(db, id);
-  return verifyRecorded({ db, store, sealer, snapshot, level, limitSeconds: 60 }).catch(
-    (error) => error.code,
-  );
+  const place = { db, url: db.url, streams: [], limitSeconds: 60 };
+  return verifyRecorded({ db, store, sealer, snapshot, level, place }).catch((error) => error.code);
 }
 
 test('a changed file is stored anew by the next snapshot, of its brand only; once it is back it is used again', async () => {

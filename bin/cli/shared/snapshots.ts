@@ -9,11 +9,11 @@ import type { Cli } from './noun.ts';
 import type { Session } from './session.ts';
 
 export function snapshotServices(
-  { snapshots: { dir, bucket, minutes, rate } }: Config,
+  { snapshots: { dir, bucket, minutes, rate, drillUrl } }: Config,
   url: string,
 ): SnapshotServices {
   const store = bucket === undefined ? localStore(dir) : s3Store({ ...bucket, draftsDir: dir });
-  return { url, store, minutes, rate };
+  return { url, store, minutes, rate, drillUrl };
 }
 
 /** The store as a command uses it, with what opens its keys. */

@@ -104,3 +104,19 @@ export function wholeNumber(min: number, max: number) {
     throw new InvalidArgumentError(`It should be a whole number from ${min} to ${max}`);
   };
 }
+
+/** Of PostgreSQL. A password in an argument would be seen by everybody on the machine. */
+export function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['postgres:', 'postgresql:'].includes(url.protocol))
+    throw new InvalidArgumentError('It must look like postgres://account@host:5432/postgres');
+  if (url.password !== '' || url.searchParams.has('password'))
+    throw new InvalidArgumentError('It must have no password: put that into PGPASSWORD or ~/.pgpass');
+  return text;
+}
+
+/** A new database, without quotes. */
+export function databaseName(text: string): string {
+  if (/^[a-z][a-z0-9_]{0,62}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be small letters, digits and _, like acme_in_march');
+}

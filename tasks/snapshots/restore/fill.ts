@@ -64,7 +64,7 @@ async function fillTable(
 }
 
 /** What a constraint or a type refuses is damage: it was read from a table that has them. */
-function unfit(what: string) {
+export function unfit(what: string) {
   return (error: unknown): never => {
     if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) throw error;
     throw new SnapshotDamaged(`${what} does not restore: ${messageOf(error)}`, {}, error);

@@ -32,12 +32,16 @@ export function refuseErased({ id, brand, created_at }: Manifest): RestoreRefuse
 
 const ID_CHARS = 8;
 
+export function restoredName({ id }: Pick<Manifest, 'id'>): string {
+  return `restored_${id.slice(0, ID_CHARS)}`;
+}
+
 /** Of a snapshot that was restored once, its schema has to be dropped before it is restored again. */
 export async function restoreIntoSchema(
   options: Restoring & ErasingAgain,
 ): Promise<{ schema: string; tables: number }> {
   const { db, content, limitSeconds, brandId } = options;
-  const schema = `restored_${content.id.slice(0, ID_CHARS)}`;
+  const schema = restoredName(content);
   return db.transaction(async (tx) => {
     if (await schemaExists(tx, schema))
       throw new RestoreRefused(
