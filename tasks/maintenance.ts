@@ -1,7 +1,8 @@
 /**
  * Vacuums tables that need it and that autovacuum leaves (`sql/maintenance/tables.ts`), builds bloated indexes again beside the
  * old ones, and removes what broken builds left. One table at a time, in a session of its own: none of it can be in a
- * transaction. Nothing waits for a lock longer than `LOCK_SECONDS`, so nobody waits behind it: it is tried again the next time.
+ * transaction. Nothing waits for a lock longer than a second, but a build, which waits for the end of transactions: nobody who
+ * reads or writes waits behind it. What is busy or takes too long is left for the next time, and named in the tally.
  */
 import pg from 'pg';
 import { z } from 'zod';
@@ -12,22 +13,19 @@ import { readAge, tablesToVacuum } from '#sql/maintenance/tables.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
 
 const TIMEOUT_SECONDS = 6 * 3_600;
-const STATEMENT_MS = 5 * 3_600_000;
-const LOCK_SECONDS = 1;
+/** One table that takes longer leaves time for others. */
+const STATEMENT_MS = 2 * 3_600_000;
 const TABLES_MAX = 50;
 const INDEXES_MAX = 10;
 /** A build waits for each transaction that began before it, and would not get that far. */
 const TRANSACTION_SECONDS_MAX = 60;
+const LOCK_SECONDS = { usual: 1, build: TRANSACTION_SECONDS_MAX };
 
 /** No harder on the disk than autovacuum; a build may use some memory for its sort. */
-const SETTINGS = [
-  `set lock_timeout = '${LOCK_SECONDS}s'`,
-  "set vacuum_cost_delay = '2ms'",
-  "set maintenance_work_mem = '64MB'",
-];
+const SETTINGS = ["set vacuum_cost_delay = '2ms'", "set maintenance_work_mem = '64MB'"];
 
-/** Locks that others hold, and what is gone meanwhile. */
-const PASSING = ['55P03', '42P01', '42704', '40P01'];
+/** Locks that others hold, what is gone meanwhile, and what took too long or was cancelled. */
+const PASSING = ['55P03', '42P01', '42704', '40P01', '57014'];
 
 export const maintenance = defineTask({
   name: 'maintenance',
@@ -45,6 +43,7 @@ export const maintenance = defineTask({
       ...{ applicationName: 'nightshift maintenance', max: 1, statementTimeoutMs: STATEMENT_MS },
     });
     for (const statement of SETTINGS) await own.query(statement);
+    using _cancelling = await cancelledWith(own, context);
     const vacuumed = await vacuumTables(own, context);
     const age = await readAge(own);
     const dropped = await dropLeftOvers(own, context);
@@ -61,34 +60,51 @@ export const maintenance = defineTask({
       ...{ xid_age: age.xid, oldest_transaction_seconds: Math.round(age.transactionSeconds) },
       ...(vacuumed.done.length > 0 && { tables: vacuumed.done.join(', ') }),
       ...(rebuilt.done.length > 0 && { indexes: rebuilt.done.join(', ') }),
+      ...(busy.length > 0 && { left: busy.join(', ') }),
     };
   },
 });
+
+/** A statement hears no signal: until this is disposed of, the server ends the one that runs. */
+async function cancelledWith(own: Db, { db, signal }: TaskContext): Promise<Disposable> {
+  const { rows } = await own.query<{ pid: number }>('select pg_backend_pid() as pid');
+  // Should it fail, the session ends with the process.
+  const cancel = () => void db.query('select pg_cancel_backend($1)', [rows[0]?.pid]).catch(() => {});
+  signal.addEventListener('abort', cancel);
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', cancel) };
+}
 
 type Outcome = { done: string[]; busy: string[] };
 
 async function vacuumTables(own: Db, context: TaskContext): Promise<Outcome> {
   const names = (await tablesToVacuum(own, TABLES_MAX)).map(({ name }) => name);
-  return each(own, context, { names, statement: (name) => `vacuum (analyze) ${name}` });
+  return each(own, context, { names, lock: 'usual', statement: (name) => `vacuum (analyze) ${name}` });
 }
 
 async function rebuildIndexes(own: Db, context: TaskContext): Promise<Outcome> {
   const names = (await bloatedIndexes(own, INDEXES_MAX)).map(({ name }) => name);
-  return each(own, context, { names, statement: (name) => `reindex index concurrently ${name}` });
+  return each(own, context, {
+    names,
+    lock: 'build',
+    statement: (name) => `reindex index concurrently ${name}`,
+  });
 }
 
 async function dropLeftOvers(own: Db, context: TaskContext): Promise<string[]> {
   const names = await leftOverIndexes(own);
   const statement = (name: string) => `drop index concurrently if exists ${name}`;
-  return (await each(own, context, { names, statement })).done;
+  return (await each(own, context, { names, lock: 'usual', statement })).done;
 }
+
+type Each = { names: readonly string[]; lock: keyof typeof LOCK_SECONDS; statement(name: string): string };
 
 /** Names come from the catalogue, quoted by PostgreSQL. */
 async function each(
   own: Db,
   { signal, progress }: TaskContext,
-  { names, statement }: { names: readonly string[]; statement(name: string): string },
+  { names, lock, statement }: Each,
 ): Promise<Outcome> {
+  await own.query(`set lock_timeout = '${LOCK_SECONDS[lock]}s'`);
   const outcome: Outcome = { done: [], busy: [] };
   for (const name of names) {
     signal.throwIfAborted();
@@ -97,6 +113,7 @@ async function each(
       await own.query(statement(name));
       outcome.done.push(name);
     } catch (error) {
+      signal.throwIfAborted();
       if (!(error instanceof pg.DatabaseError) || !PASSING.includes(error.code ?? '')) throw error;
       outcome.busy.push(name);
     }

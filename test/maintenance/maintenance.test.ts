@@ -4,13 +4,15 @@ import { bloatedIndexes, leftOverIndexes, PAGES_MIN } from '#sql/maintenance/ind
 import { tablesToVacuum } from '#sql/maintenance/tables.ts';
 import { maintenance } from '#tasks/maintenance.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { eventually } from '../support/eventually.ts';
 import { aShop } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 import { fillYear } from '../support/snapshots/snapshots.ts';
 
 const TABLE = 'raw.shopify_sales';
 const INDEX = 'raw.shopify_sales_pkey';
-const run = (db: TestDb) => runTask(maintenance, {}, db, { services: { url: db.url } });
+const run = (db: TestDb, stop = new AbortController().signal) =>
+  runTask(maintenance, {}, db, { services: { url: db.url }, stop });
 
 /** What sessions have counted is known to others once they tell it. */
 const told = (db: TestDb, ...statements: string[]) =>
@@ -75,14 +77,39 @@ test('what somebody holds is left for the next time, and nothing is left over', 
     expect(Number(tally.busy)).toBeGreaterThan(0);
     expect(await leftOverIndexes(db)).toEqual([]);
   });
-  // A reader stops a build when the new index is there already.
+  const building =
+    "application_name = 'nightshift maintenance' and query like 'reindex%' and wait_event_type = 'Lock'";
+  const waits = () =>
+    eventually(async () => {
+      const [pid] = await db.column(`select pid from pg_stat_activity where ${building}`);
+      expect(pid).toBeDefined();
+      return pid;
+    });
+  const stopped = new AbortController();
+  // The new index is there already, and the build waits for a reader of the old one.
   await db.transaction(async (tx) => {
     await tx.query('set transaction isolation level repeatable read');
     await tx.query(`select count(*) from ${TABLE}`);
-    expect(await run(db)).toMatchObject({ reindexed: 0, vacuumed: expect.any(Number) });
+    const cancelled = run(db);
+    await db.query('select pg_cancel_backend($1)', [await waits()]);
+    expect(await cancelled).toMatchObject({ reindexed: 0, busy: 1, left: INDEX });
+    const ended = run(db, stopped.signal);
+    const outcome = expect(ended).rejects.toThrow('stopping');
+    await waits();
+    stopped.abort();
+    await outcome;
     expect((await leftOverIndexes(db)).length).toBeGreaterThan(0);
   });
-  const after = await run(db);
+  // One that ends later than any lock is waited for costs no build.
+  const built = await db.transaction(async (tx) => {
+    await tx.query('set transaction isolation level repeatable read');
+    await tx.query(`select count(*) from ${TABLE}`);
+    const running = run(db);
+    await waits();
+    await tx.query('select pg_sleep(1.5)');
+    return { running };
+  });
+  const after = await built.running;
   expect(after).toMatchObject({ busy: 0, indexes: expect.stringContaining(INDEX) });
   expect(Number(after.dropped)).toBeGreaterThan(0);
   expect(await leftOverIndexes(db)).toEqual([]);
