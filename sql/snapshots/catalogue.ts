@@ -96,11 +96,14 @@ export async function latestSnapshot(db: Reader, brandId: string): Promise<Snaps
   return (await listSnapshots(db, { brandId, max: 1 }))[0];
 }
 
-/** What a restore begins with: the latest of everything, or of figures alone where there is no other. */
+/**
+ * What a restore begins with: the latest of everything, of figures alone where there is no other. One that undoes a restore
+ * comes last: it has what somebody wanted to be rid of, and the same command given twice must not bring that back.
+ */
 export async function latestToRestore(db: Reader, brandId: string): Promise<Snapshot | undefined> {
   const { rows } = await db.query<Snapshot>(
     `select ${SNAPSHOT} from ops.snapshots where state <> 'creating' and brand_id = $1
-     order by scope = 'all' desc, created_at desc, id limit 1`,
+     order by scope = 'all' desc, needed_for is not distinct from 'undoes a restore', created_at desc, id limit 1`,
     [brandId],
   );
   return rows[0];

@@ -21,7 +21,7 @@ function commandsIn(text: string): string[] {
     before = plain;
     plain = plain.replace(/\$\{[^{}]*\}/g, VALUE);
   }
-  return [...plain.matchAll(/npx nightshift ([^`'"\n;,()|]*)/g)].map(([, words = '']) => words);
+  return [...plain.matchAll(/npx nightshift ([^`'"\n;,()|&]*)/g)].map(([, words = '']) => words);
 }
 
 /** What is wrong with it, if anything. */

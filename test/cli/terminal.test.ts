@@ -3,9 +3,12 @@ import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_p
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { count, counted } from '#runtime/wording.ts';
+import type { Io } from '../../bin/cli/shared/noun.ts';
+import { confirmName } from '../../bin/cli/ui/confirm.ts';
 import { ago, span } from '../../bin/cli/ui/format.ts';
 import { makeOutput } from '../../bin/cli/ui/output.ts';
 import { wrapped } from '../../bin/cli/ui/wrap.ts';
@@ -47,6 +50,18 @@ const rows = [
     cause: 'one two three four five six seven eight nine ten',
   },
 ];
+
+test.each(['\u0003', '\u0004'])('who leaves a question without an answer changes nothing', async (key) => {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
+  const io = { stdin, stderr, stdout: new PassThrough() } as unknown as Io;
+  const asked = confirmName(io, 'Type acme: ', { name: 'acme', given: undefined });
+  stdin.write(key);
+  await expect(asked).rejects.toMatchObject({
+    code: 'NS_INTERRUPTED',
+    message: expect.stringContaining('Nothing was changed'),
+  });
+});
 
 test.each([100, 60, 30])('a list on a terminal of %i columns fits it, and nothing is left out', (columns) => {
   const stdout = terminal(columns);

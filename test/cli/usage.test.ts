@@ -113,9 +113,11 @@ test('a port that is taken is said to be taken', async () => {
 
 test('a database that does not answer ends with 69, says where and what to do', async () => {
   const env = { DATABASE_URL: 'postgres://someone:hunter2hunter2@127.0.0.1:1/nothing' };
-  const { code, stdout, stderr } = await nightshift(['status'], { env });
-  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
-  expect(stderr).toContain('127.0.0.1:1/nothing');
-  expect(stderr).toMatch(/next: .*DATABASE_URL/);
-  expect(stderr).not.toContain('hunter2hunter2');
+  for (const verb of ['status', 'doctor']) {
+    const { code, stdout, stderr } = await nightshift([verb], { env });
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toContain('127.0.0.1:1/nothing');
+    expect(stderr).toMatch(/next: .*DATABASE_URL/);
+    expect(stderr).not.toContain('hunter2hunter2');
+  }
 });

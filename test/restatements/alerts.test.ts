@@ -59,7 +59,7 @@ test('net sales of a final day that move too far are alerted once, listed, in th
       cause: 'edited_order',
     }),
   );
-  expect((await cli('list')).stderr).toMatch(/npx nightshift why job \d+/);
+  expect((await cli('list')).stderr).toMatch(/npx nightshift jobs why \d+/);
   expect((await cli('list', '--since', '2199-01-01T00:00:00Z', '--json')).json()).toEqual([]);
   if (night === undefined) throw new Error('It began.');
   const lines = digestLines(await readDigest(db, night, now)).join('\n');

@@ -107,6 +107,7 @@ test('what was lost comes back, a rebuild equals it, and one command undoes it',
     only_snapshot: 3,
     only_live: 0,
     changed: 0,
+    money: [{ column: 'gross_sales' }, { column: 'ordered_sales' }], // and no sum of rates
   });
 
   const line = `snapshots restore ${id} --brand ${acme.brand.slug} --into live`;
@@ -142,6 +143,12 @@ test('what was lost comes back, a rebuild equals it, and one command undoes it',
   ).toEqual(['succeeded', 'succeeded']);
   await restore(id);
   await db.query('delete from ops.marks');
+});
+
+test('the latest is neither one that undoes a restore nor one of figures alone', async () => {
+  await runSnapshot(db, place, acme.brand.id, 'aggregates');
+  const latest = await run(`snapshots verify --latest --level 0 --brand ${acme.brand.slug}`);
+  expect(latest.json()).toMatchObject([{ snapshot: id }]);
 });
 
 test('figures alone: nothing is read or computed again', async () => {

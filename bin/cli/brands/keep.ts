@@ -23,7 +23,7 @@ export function addKeep(command: Command, cli: Cli): void {
         const isNew = await db.transaction((tx) => setRules(tx, brand, changes));
         cli.out.say(
           isNew
-            ? `What is older goes when it is next looked for; see it first: npx nightshift snapshots expire --brand ${slug} --dry-run`
+            ? `What is older goes when it is next looked for.${seenBy(slug, [...changes.keys()])}`
             : 'These rules hold already.',
         );
       }
@@ -34,6 +34,19 @@ export function addKeep(command: Command, cli: Cli): void {
       );
     });
 }
+
+/** The commands that show what would go: snapshots one by one, records by their number. */
+function seenBy(brand: string, rules: readonly string[]): string {
+  const ofSnapshots = (rule: string) => rule.startsWith('snapshots_');
+  const commands = [
+    ...(rules.some(ofSnapshots) ? [`npx nightshift snapshots expire --brand ${brand} --dry-run`] : []),
+    ...(rules.some((rule) => COUNTED.has(rule)) ? ['npx nightshift jobs prune --dry-run'] : []),
+  ];
+  return commands.length > 0 ? ` See it first: ${commands.join(' and ')}` : '';
+}
+
+/** Rules of records that `jobs prune` counts. */
+const COUNTED: ReadonlySet<string> = new Set(['job_runs', 'restatements']);
 
 /** Adds `snapshots_daily=30` to those that stand before it. */
 function change(text: string, before: RuleChanges = new Map()): RuleChanges {

@@ -1,4 +1,5 @@
 import { type ExitCode, exitCodes } from '#runtime/exit_codes.ts';
+import { DatabaseUnreachable } from '#sql/db/faults.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession, type Session } from '../shared/session.ts';
@@ -63,11 +64,14 @@ export function exitCodeOf(results: readonly Pick<Result, 'severity'>[]): ExitCo
   return numberOf(results, 'warning') > 0 ? exitCodes.partial : exitCodes.ok;
 }
 
-/** Why it does not, the check of the schema says. */
+/** Why it does not, the check of the schema says. Where no database answers nothing can be examined. */
 function fits({ db }: Session): Promise<boolean> {
   return assertSchema(db).then(
     () => true,
-    () => false,
+    (error) => {
+      if (error instanceof DatabaseUnreachable) throw error;
+      return false;
+    },
   );
 }
 

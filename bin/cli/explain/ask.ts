@@ -16,7 +16,7 @@ export type Options = {
   day?: string;
   currency?: string;
   campaign?: string;
-  where: readonly string[];
+  where?: readonly string[];
   column?: string;
   limit: number;
 };
@@ -83,7 +83,7 @@ function findFigure(name: string): Explained {
 }
 
 /** What --where and --currency say, by column of the key. */
-function keyOfOptions(rollup: Rollup, { where, currency }: Options): Record<string, string> {
+function keyOfOptions(rollup: Rollup, { where = [], currency }: Options): Record<string, string> {
   const key: Record<string, string> = {};
   for (const pair of where) {
     const [column = '', ...value] = pair.split('=');

@@ -20,7 +20,7 @@ export const noun: Noun = (command, cli) => {
     .option('--day <day>', 'day in the brand’s time zone, or any day of its period', day)
     .option('--currency <currency>', 'figures of this currency', currency)
     .option('--campaign <campaign>', 'figures of this campaign')
-    .option('--where <column=value>', 'figures with this value in their key; may be repeated', collected, [])
+    .option('--where <column=value>', 'figures with this value in their key; may be repeated', collected)
     .option('--column <column>', 'only what adds to this column')
     .option(
       '--limit <n>',
@@ -38,6 +38,6 @@ export const noun: Noun = (command, cli) => {
     });
 };
 
-function collected(value: string, before: readonly string[]): string[] {
+function collected(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

@@ -42,7 +42,7 @@ function headLines(
   { rollup }: Asked,
 ): string[] {
   const whose = retailer === null ? brand : `${retailer} of ${brand}`;
-  const { retailer_id: _, ...own } = key;
+  const { retailer_id: _, owner_id: __, ...own } = key;
   const which = Object.entries(own).map(([column, value]) =>
     column === 'day' ? value : `${column} ${value}`,
   );

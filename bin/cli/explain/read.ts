@@ -129,7 +129,11 @@ async function figureOf(
   const sums = cell.sums.filter((sum) => column === undefined || sum.column === column);
   const others = column === undefined ? cell.others : [];
   return {
-    ...{ figure: rollup.name, brand: brand.slug, retailer: retailer?.slug ?? null },
+    ...{
+      figure: rollup.name,
+      brand: brand.slug,
+      retailer: (retailer ?? ownerOf(cell, retailers))?.slug ?? null,
+    },
     ...{ key: cell.key, row: cell.row, computed_at: cell.computedAt },
     ...{ adds_up: [...sums, ...others].every(({ agrees }) => agrees), sums, others },
     parts: rows.map((part) => ({
@@ -143,6 +147,11 @@ async function figureOf(
     restatements: await restatementsOf(tx, rollup, { brandId, retailerId: owner }, cell.key),
     closed: await closedRowOf(tx, rollup, { brandId, retailerId: owner }, cell.key),
   };
+}
+
+/** Of figures of a brand that are told apart by retailer, or by a retailer and the brand itself. */
+function ownerOf({ key }: Cell, retailers: readonly Retailer[]): Retailer | undefined {
+  return retailers.find(({ id }) => id === key.retailer_id || id === key.owner_id);
 }
 
 type Around = {

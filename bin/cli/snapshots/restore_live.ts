@@ -44,6 +44,9 @@ export async function restoreLive(
       ...{ name: slug, given: yes },
     },
   );
+  cli.out.say(
+    `Jobs of ${slug} wait until this is done. If it is broken off: npx nightshift jobs resume --brand ${slug}`,
+  );
   const brand = { id: brandId, slug };
   const { before, tables, rollups } = await bringBack({
     ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },
