@@ -1,12 +1,14 @@
 /** Whom a brand has erased since a snapshot is in nothing that is restored of it, beside the live tables or in their place. */
 import { beforeAll, expect, test } from 'vitest';
+import { storeRequest } from '#sql/privacy/requests.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
+import { privacyPurge } from '#tasks/privacy/purge.ts';
 import { nightshift } from '../support/cli.ts';
 import { aroundTransactions } from '../support/db/around.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { askErasure, tracesOf } from '../support/privacy/ask.ts';
 import { aWorld, CUSTOMER, EMAIL, STRIPE_CUSTOMER, type World } from '../support/privacy/world.ts';
-import { TEST_KEYS } from '../support/rows/factory.ts';
+import { TEST_KEYS, testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
 import { runExpiry } from '../support/snapshots/expiry.ts';
 import { aStore, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
@@ -120,6 +122,28 @@ test('one whose erasure has begun is not restored either, and one whom nobody kn
   await db.query('delete from ops.erased_persons where brand_id = $1', [brandId]);
   for (const where of ['schema', 'live'])
     expect((await into(where, id, begun)).stderr).toMatch(/NS_RESTORE_REFUSED.*forgotten/s);
+});
+
+test('an account that was purged since is in no restored schema, and its figures do not come back', async () => {
+  await using closed = await aWorld(db);
+  await closed.sync(false);
+  await closed.roll();
+  const id = await keep(closed);
+  const { brandId, shop } = closed;
+  const { id: request } = await db.transaction((tx) =>
+    storeRequest(tx, testSealer, {
+      ...{ brandId, connectionId: shop.connectionId, kind: 'erase_account', subject: {}, source: 'operator' },
+      dueDays: 30,
+    }),
+  );
+  await db.query("update ops.positions set last_success_at = '2020-01-01Z' where brand_id = $1", [brandId]);
+  expect(await runTask(privacyPurge, { brandId, request }, db)).toMatchObject({ purged: expect.any(Number) });
+  const [{ schema = '' } = {}] = (await into('schema', id, closed)).json() as { schema: string }[];
+  const left = (await tracesOf(db, brandId, [shop.connectionId])).filter((row) => row.startsWith(schema));
+  expect(left.map((row) => row.split(':')[0])).toEqual([]);
+  expect(await db.column(`select count(*) > 0 from ${schema}.raw_stripe_charges`)).toEqual([true]);
+  await db.query(`drop schema ${schema} cascade`);
+  expect((await into('live', id, closed)).stderr).toMatch(/NS_RESTORE_REFUSED.*purged/s);
 });
 
 test('snapshots from before an erasure go on a stated day, pinned or not, and whom they hold is forgotten then', async () => {

@@ -80,6 +80,8 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   refuseUnfit(options, brand);
   const { erasures, isKnown } = await readErasures(tx, options, new Date(content.created_at));
   if (!isKnown) throw refuseErased(content);
+  if (erasures.some(({ purged }) => purged !== null))
+    throw refuseLost(content, 'an account that was purged, which its figures still count');
   const scratch = await makePassing(tx);
   const hasErased = erasures.length > 0; // whose a row is, rows of other tables may say
   const wanted = (await fitting(tx, content)).filter(
@@ -93,11 +95,7 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
     scratch,
     OWNERS.filter((name) => differs.has(name)),
   );
-  if (gone.length > 0)
-    throw new RestoreRefused(
-      `Since snapshot ${content.id} brand ${content.brand} has lost ${gone.join(', ')}, whose rows would be nobody's.`,
-      'Restore into a schema instead: --into schema',
-    );
+  if (gone.length > 0) throw refuseLost(content, `${gone.join(', ')}, whose rows would be nobody's`);
   const replaced = eventsFirst(found.filter((one) => isRestored(nameOf(one), only)));
   // Where no row of a provider differs, nothing has to be read again.
   const hasRows = replaced.some((one) => IS_ROWS.test(nameOf(one)));
@@ -116,6 +114,13 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
   });
   return { tables, rollups };
+}
+
+function refuseLost({ id, brand }: Manifest, what: string): RestoreRefused {
+  return new RestoreRefused(
+    `Since snapshot ${id} brand ${brand} has lost ${what}.`,
+    'Restore into a schema instead: --into schema',
+  );
 }
 
 function refuseBusy(brand: string, why: string): RestoreRefused {
