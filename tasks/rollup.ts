@@ -78,10 +78,12 @@ export const rollup = defineTask({
     }
     if (total.written + total.deleted > 0) await db.transaction(analyzeChanged);
     const { brandId, retailerId } = which;
-    const own = rollups.filter(({ of }) => (of === 'brand') === (retailerId === null));
-    const booking = { brandId, now: which.instant, cause: 'changed_definition', rollups: own } as const;
-    // Who rebuilds may have deleted rows before.
-    if (which.from !== undefined) await db.transaction((tx) => bookUnbooked(tx, booking));
+    const { from, to } = which;
+    if (from !== undefined && to !== undefined) {
+      // Who rebuilds may have deleted rows before.
+      const booking = { brandId, owner: retailerId, days: { from, to }, now: which.instant, rollups };
+      await db.transaction((tx) => bookUnbooked(tx, { ...booking, cause: 'changed_definition' }));
+    }
     if (restated + wrong > 0 || which.from !== undefined)
       await db.transaction((tx) => watchFigures(tx, { brandId, now: which.instant }));
     for (const { as, warning } of counting)

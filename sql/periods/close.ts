@@ -1,10 +1,10 @@
 /**
- * Closes a month of a brand, and reopens it. Closing is one transaction: from its lock on no rollup of the brand is under way,
+ * Closes a month of a brand, and reopens it. Freezing is one transaction: from its lock on no rollup of the brand is under way,
  * so each change of a figure is either in the rows that are frozen, or sees the closing and books an adjustment.
  */
 import pg from 'pg';
-import type { Tx } from '../db/pool.ts';
-import { lockFigures } from '../dirty/marks.ts';
+import type { Db, Tx } from '../db/pool.ts';
+import { lockFigures, lockRollup } from '../dirty/marks.ts';
 import { freezeStatement } from '../rollups/closed.ts';
 import { rollups as ours } from '../rollups/index.ts';
 import { isRestated } from '../rollups/restate.ts';
@@ -37,19 +37,32 @@ export type ToClose = Period & {
 };
 
 /** `isNew` is false if it was closed before: then nothing has changed. */
-export async function closePeriod(tx: Tx, asked: ToClose): Promise<{ closing: Closing; isNew: boolean }> {
-  const { brandId, period, note, anyway, rollups = ours } = asked;
-  await holdFigures(tx, asked);
-  const brand = await keepBrand(tx, brandId);
-  const known = await findClosing(tx, brandId, period);
-  if (known !== undefined) return { closing: known, isNew: false };
-  await refuseOutOfOrder(tx, { brandId, brand, period });
-  const now = await refuseUnlessOver(tx, { brandId, brand, period });
-  const notFinal = await readNotFinal(tx, { brandId, period });
-  if (notFinal.length > 0 && anyway === undefined) throw new PeriodNotFinal({ brand, period }, notFinal);
-  const reason = notFinal.length > 0 ? anyway : undefined;
+type Closed = { closing: Closing; isNew: boolean };
+
+/**
+ * First, in a transaction of its own, it books what was changed past the rollups, in the month that is open until now: no rollup
+ * of a retailer waits for that. What the rollups change between is booked by themselves.
+ */
+export async function closePeriod(db: Pick<Db, 'transaction'>, asked: ToClose): Promise<Closed> {
+  const { brandId, rollups = ours } = asked;
+  const known = await db.transaction(async (tx) => {
+    await keepWithin(tx, asked, () => lockRollup(tx, brandId, null));
+    const { known, now } = await judge(tx, asked);
+    if (now) await bookUnbooked(tx, { brandId, now, cause: 'changed_definition', rollups });
+    return known;
+  });
+  if (known) return { closing: known, isNew: false };
+  return db.transaction((tx) => freezePeriod(tx, asked));
+}
+
+/** The closing itself. */
+export async function freezePeriod(tx: Tx, asked: ToClose): Promise<Closed> {
+  const { brandId, period, note, rollups = ours } = asked;
+  await keepWithin(tx, asked, () => lockFigures(tx, brandId));
+  const judged = await judge(tx, asked);
+  if (judged.known) return { closing: judged.known, isNew: false };
+  const { reason, notFinal } = judged;
   const actor = asked.actor ?? currentAccount();
-  await bookUnbooked(tx, { brandId, now, cause: 'changed_definition', rollups });
   const { rows } = await tx.query<{ id: number; last_day: string }>(
     `insert into ops.period_closings (brand_id, period, closed_at, closed_by, note, reason, not_final)
      values ($1, $2, clock_timestamp(), $3, $4, $5, $6)
@@ -75,13 +88,29 @@ export async function closePeriod(tx: Tx, asked: ToClose): Promise<{ closing: Cl
   return { closing, isNew: true };
 }
 
+type Judged =
+  | { known: Closing; now?: never }
+  | { known?: never; now: Date; notFinal: NotFinal[]; reason?: string };
+
+/** Refuses what cannot be closed. `known` is the closing of what is closed already. */
+async function judge(tx: Tx, { brandId, period, anyway }: ToClose): Promise<Judged> {
+  const brand = await keepBrand(tx, brandId);
+  const known = await findClosing(tx, brandId, period);
+  if (known !== undefined) return { known };
+  await refuseOutOfOrder(tx, { brandId, brand, period });
+  const now = await refuseUnlessOver(tx, { brandId, brand, period });
+  const notFinal = await readNotFinal(tx, { brandId, period });
+  if (notFinal.length === 0) return { now, notFinal };
+  if (anyway === undefined) throw new PeriodNotFinal({ brand, period }, notFinal);
+  return { now, notFinal, reason: anyway };
+}
+
 /** What was booked of it since, and what was frozen, stays stored, but counts no more. */
 export async function reopenPeriod(
   tx: Tx,
   { brandId, period, reason, actor = currentAccount() }: Period & { reason: string },
 ): Promise<void> {
-  await holdFigures(tx, { brandId, period });
-  const brand = await keepBrand(tx, brandId);
+  const brand = await keepWithin(tx, { brandId, period }, () => lockFigures(tx, brandId));
   const which = { brand, period };
   const closing = await findClosing(tx, brandId, period);
   if (closing === undefined) throw new PeriodNotClosed(which);
@@ -106,17 +135,21 @@ export async function reopenPeriod(
 const WAIT_SECONDS_MAX = 60;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Rollups that begin meanwhile wait too, so this must not take long. */
-async function holdFigures(
+/** Takes the lock, then the brand: rollups that begin meanwhile wait too, so neither must take long. */
+async function keepWithin(
   tx: Tx,
   { brandId, period, waitSeconds = WAIT_SECONDS_MAX }: ToClose,
-): Promise<void> {
+  lock: () => Promise<void>,
+): Promise<string> {
   await tx.query("select set_config('lock_timeout', $1, true)", [`${waitSeconds}s`]);
-  await lockFigures(tx, brandId).catch((error) => {
-    const isBusy = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
-    throw isBusy ? new PeriodBusy(period) : error;
-  });
+  const brand = await lock()
+    .then(() => keepBrand(tx, brandId))
+    .catch((error) => {
+      const isBusy = error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
+      throw isBusy ? new PeriodBusy(period) : error;
+    });
   await tx.query("select set_config('lock_timeout', '0', true)");
+  return brand;
 }
 
 type Named = Period & { brand: string };

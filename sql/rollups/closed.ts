@@ -21,9 +21,9 @@ export function closedPeriods(instant: string): string {
   where c.brand_id = $1 and c.reopened_at is null`;
 }
 
-/** Joins the closed periods with a row whose partition ends in one. */
+/** Joins the closed periods with a row whose partition ends in one: by equality, so many rows are hashed. */
 export function isClosed(rollup: Restating): string {
-  return `${lastDay(rollup)} between k.closed_from and k.closed_to`;
+  return `date_trunc('month', ${lastDay(rollup)}::timestamp)::date = k.closed_from`;
 }
 
 const TARGET = `insert into ops.period_adjustments as a (brand_id, closing_id, rollup, retailer_id, column_name, currency, booked_in,
@@ -59,58 +59,94 @@ from ${writes} a
 where a.brand_id = $1 and ${lastDay(rollup)} between $3::date and $4::date`;
 }
 
-/** The columns that add up. */
-function addedUp(rollup: Restating): string[] {
-  return numbersOf(rollup).filter((column) => column !== RATE);
+/** Its columns that add up. `numbers`: those of its table that are numbers. */
+export function addedUp(rollup: Restating, numbers: readonly string[]): string[] {
+  return numbersOf(rollup).filter((column) => column !== RATE && numbers.includes(column));
 }
 
-/** By closed period, owner, currency and column: what was frozen, what was booked, and what is. $2 is the instant. */
-function sumsOf(rollup: Closable): string {
+type Summed = {
+  /** Those of `addedUp`. */
+  columns: readonly string[];
+  /** Which closed periods, as SQL. */
+  periods: string;
+  /** Whether an owner counts, as SQL. */
+  isOf?: (owner: string) => string;
+};
+
+/**
+ * By closed period, owner, currency and column: what was frozen, what was booked, and what is. $2 is the instant. Rows are
+ * added up before their columns become rows, of which there are some twenty times as many.
+ */
+function sumsOf(rollup: Closable, { columns, periods, isOf = () => 'true' }: Summed): string {
   const { name, writes } = rollup;
-  const columns = addedUp(rollup);
-  const [none, value] = ['0::numeric', "(m.value #>> '{}')::numeric"];
-  return `with closed as materialized (${closedPeriods('$2')}
+  const owner = ownerOf(rollup, 'a');
+  const sums = (row: string) => columns.map((one) => `sum(${row}.${one}) as ${one}`).join(', ');
+  const cells = `cross join lateral (values ${columns.map((one) => `('${one}', s.${one})`).join(', ')}) m (column_name, value)`;
+  const period = 'closing_id, booked_in, retailer_id, currency';
+  return `with closed as materialized (
+  select k.* from (${closedPeriods('$2')}
+  ) k where ${periods}
 ), sums as materialized (
-  select closing_id, booked_in, retailer_id, currency, column_name, sum(closed) as closed, sum(adjusted) as adjusted,
-         sum(present) as present
+  select ${period}, column_name, coalesce(sum(closed), 0) as closed, coalesce(sum(adjusted), 0) as adjusted,
+         coalesce(sum(present), 0) as present
   from (
-    select k.closing_id, k.booked_in, ${ownerOf(rollup, 'a')} as retailer_id, ${currencyOf(rollup, 'a')} as currency,
-           m.key as column_name, ${none} as closed, ${none} as adjusted, ${value} as present
-    from closed k
-    join ${writes} a on a.brand_id = $1 and ${isClosed(rollup)}
-    cross join lateral jsonb_each((select to_jsonb(n) from (select ${columns.map((one) => `a.${one}`)}) n)) m
-    where jsonb_typeof(m.value) = 'number'
+    select ${period}, m.column_name, null::numeric as closed, null::numeric as adjusted, m.value as present
+    from (
+      select k.closing_id, k.booked_in, ${owner} as retailer_id, ${currencyOf(rollup, 'a')} as currency, ${sums('a')}
+      from closed k
+      join ${writes} a on ${isClosed(rollup)}
+      where a.brand_id = $1 and ${isOf(owner)}
+        and a.day between (select min(closed_from) - ${WEEK_BEGINS_BEFORE} from closed) and (select max(closed_to) from closed)
+      group by 1, 2, 3, 4
+    ) s ${cells}
     union all
-    select k.closing_id, k.booked_in, f.retailer_id, f.currency, m.key, ${value}, ${none}, ${none}
-    from closed k
-    join ops.closed_figures f on f.brand_id = $1 and f.closing_id = k.closing_id and f.rollup = '${name}'
-    cross join lateral jsonb_each(f.figures) m
-    where m.key in ('${columns.join("', '")}') and jsonb_typeof(m.value) = 'number'
+    select ${period}, m.column_name, m.value, null, null
+    from (
+      select k.closing_id, k.booked_in, f.retailer_id, f.currency, ${sums('n')}
+      from closed k
+      join ops.closed_figures f on f.brand_id = $1 and f.closing_id = k.closing_id and f.rollup = '${name}'
+      cross join lateral jsonb_to_record(f.figures) as n (${columns.map((one) => `${one} numeric`).join(', ')})
+      where ${isOf('f.retailer_id')}
+      group by 1, 2, 3, 4
+    ) s ${cells}
     union all
-    select k.closing_id, k.booked_in, a.retailer_id, a.currency, a.column_name, ${none}, a.difference, ${none}
+    select k.closing_id, k.booked_in, a.retailer_id, a.currency, a.column_name, null, a.difference, null
     from closed k
     join ops.period_adjustments a on a.brand_id = $1 and a.closing_id = k.closing_id and a.rollup = '${name}'
+    where ${isOf('a.retailer_id')}
   ) u
-  group by closing_id, booked_in, retailer_id, currency, column_name
+  group by ${period}, column_name
 )`;
 }
 
+/** No partition that ends in a month begins earlier: days, ISO weeks, months. */
+const WEEK_BEGINS_BEFORE = 6;
+
 /** Parameters: $1 brand, $2 instant, $3 closing. */
-export function sumsStatement(rollup: Closable): string {
-  return `${sumsOf(rollup)}
+export function sumsStatement(rollup: Closable, columns: readonly string[]): string {
+  return `${sumsOf(rollup, { columns, periods: 'closing_id = $3' })}
 select '${rollup.name}' as figure, r.slug as retailer, s.currency, s.column_name, trim_scale(s.closed)::text as closed,
        trim_scale(s.adjusted)::text as adjusted, trim_scale(s.present)::text as present, s.closed + s.adjusted = s.present as adds_up
 from sums s
 left join app.retailers r on r.brand_id = $1 and r.id = s.retailer_id
-where s.closing_id = $3 and (s.adjusted <> 0 or s.closed + s.adjusted <> s.present)
+where s.adjusted <> 0 or s.closed + s.adjusted <> s.present
 order by r.slug nulls first, s.currency, s.column_name`;
 }
 
-/** Books what no merge has: rows that were deleted or replaced otherwise. $1 brand, $2 instant, $3 cause. */
-export function bookStatement(rollup: Closable): string {
-  return `${sumsOf(rollup)}
+/**
+ * Books what no merge has: rows that were deleted or replaced otherwise. $1 brand, $2 instant, $3 cause, $4 the owner or
+ * null for all, $5 and $6 the first and the last day or null. With days, of the months that these touch, and of those in
+ * which a merge of this instant has booked something: what it reached besides.
+ */
+export function bookStatement(rollup: Closable, columns: readonly string[]): string {
+  const { name } = rollup;
+  const periods = `($5::date is null or closed_to >= $5::date and closed_from <= $6::date or exists (
+    select from ops.period_adjustments p
+    where p.brand_id = $1 and p.closing_id = k.closing_id and p.rollup = '${name}' and p.booked_at >= $2))`;
+  const isOf = (owner: string) => `($4::uuid is null or ${owner} = $4::uuid)`;
+  return `${sumsOf(rollup, { columns, periods, isOf })}
 ${TARGET}
-select $1, closing_id, '${rollup.name}', retailer_id, column_name, currency, booked_in, $3 as cause,
+select $1, closing_id, '${name}', retailer_id, column_name, currency, booked_in, $3 as cause,
        trim_scale(present - closed - adjusted), 1, $2::timestamptz
 from sums where present <> closed + adjusted
 ${ADDS}`;

@@ -91,9 +91,10 @@ export function restOfKey({ grain }: Restating, row: string): string {
   return `jsonb_build_object(${rest.map((column) => `'${column}', ${row}.${column}`).join(', ')})`;
 }
 
-/** Owner and currency of a row, where it has them. */
+/** The retailer of a row of brand $1, where it has one: `owner_id` may be the brand itself. */
 export function ownerOf({ grain }: Restating, row: string): string {
-  return grain.includes('retailer_id') ? `${row}.retailer_id` : 'null::uuid';
+  if (grain.includes('retailer_id')) return `${row}.retailer_id`;
+  return grain.includes('owner_id') ? `nullif(${row}.owner_id, $1::uuid)` : 'null::uuid';
 }
 
 export function currencyOf({ grain, measures }: Restating, row: string): string {

@@ -136,15 +136,11 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
   for (const table of await tablesOf(tx, kind))
     await tx.query(`delete from ${table} where ${isOf(owner)}`, [brandId, id]);
-  // Their days are computed no more, so no mark deletes their rows.
+  // No merge that comes later can book or log a change of theirs, so these rows go with what was frozen of them.
   if (kind === 'retailer')
-    for (const { keptFrom, writes, grain } of rollups)
-      if (keptFrom && grain.includes('owner_id'))
-        await tx.query(
-          `delete from ${writes} a using app.brands b
-           where a.brand_id = $1 and a.owner_id = $2 and b.id = $1 and a.day < fact.first_day_from(b.${keptFrom}, b.time_zone)`,
-          [brandId, id],
-        );
+    for (const { writes, grain } of rollups)
+      if (grain.includes('owner_id'))
+        await tx.query(`delete from ${writes} where brand_id = $1 and owner_id = $2`, [brandId, id]);
   if (kind !== 'brand')
     await bookUnbooked(tx, { brandId, now: new Date(), cause: 'mapping', rollups: ofBrand });
   if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });

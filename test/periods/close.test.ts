@@ -1,7 +1,7 @@
 /** Closing and reopening months: when it is refused, what it keeps, and that it is done once. */
 import { expect, test } from 'vitest';
 import { claimMarks } from '#sql/dirty/claim.ts';
-import { closePeriod } from '#sql/periods/close.ts';
+import { closePeriod, freezePeriod } from '#sql/periods/close.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runMarked } from '#sql/rollups/run.ts';
 import { nightshift } from '../support/cli.ts';
@@ -175,7 +175,7 @@ test('a month before the first data is final once its sources are read, and not 
   await using db = await freshDb();
   const shop = { ...(await aShop(db)), db };
   const { id: brandId } = shop.brand;
-  const close = () => db.transaction((tx) => closePeriod(tx, { brandId, period: MAY }));
+  const close = () => closePeriod(db, { brandId, period: MAY });
   await expect(close()).rejects.toThrow(
     /sales \(31 days from 2024-05-01, .*: shopify\..* was never read to its end\)/,
   );
@@ -186,7 +186,7 @@ test('a month before the first data is final once its sources are read, and not 
 test('a month without anything can be closed, and one of a brand without connections', async () => {
   await using db = await freshDb();
   const { id: brandId } = await aBrand(db);
-  const { closing } = await db.transaction((tx) => closePeriod(tx, { brandId, period: MAY }));
+  const { closing } = await closePeriod(db, { brandId, period: MAY });
   expect(closing).toMatchObject({ rows: 0, reason: null });
 });
 
@@ -195,7 +195,7 @@ test('of two that close at once one does; a closing that breaks off leaves nothi
   const shop = await aSeller(db);
   const { id: brandId } = shop.brand;
   const broken = db.transaction(async (tx) => {
-    await closePeriod(tx, { brandId, period: MAY, anyway: 'the year ends' });
+    await freezePeriod(tx, { brandId, period: MAY, anyway: 'the year ends' });
     throw new Error('the process is gone');
   });
   await expect(broken).rejects.toThrow('gone');
@@ -217,7 +217,7 @@ test('a rollup and a closing wait for each other, so a change is frozen or booke
 
   await using closing = await openTransaction(db);
   await change('11.00', '2024-07-01T00:00:00Z');
-  await closePeriod(closing.tx, { brandId, period: MAY, anyway: 'now' });
+  await freezePeriod(closing.tx, { brandId, period: MAY, anyway: 'now' });
   const rolled = rollDirty(shop);
   await untilSomebodyWaitsFor(db, closing);
   await closing.commit();

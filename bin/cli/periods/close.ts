@@ -22,9 +22,7 @@ export function addClose(command: Command, cli: Cli): void {
     .action(async (period: string, { brand, note, anyway }: Options) => {
       await using session = await openSession(cli);
       const { id: brandId } = await findBrand(session.db, brand);
-      const { closing, isNew } = await session.db.transaction((tx) =>
-        closePeriod(tx, { brandId, period, note, anyway }),
-      );
+      const { closing, isNew } = await closePeriod(session.db, { brandId, period, note, anyway });
       const { closed_at: at, closed_by: by, rows } = closing;
       cli.out.record({ ...closing, period: monthOf(period), is_new: isNew }, () => [
         isNew

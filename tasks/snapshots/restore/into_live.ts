@@ -8,6 +8,7 @@ import { EVENT_IDS, EVENTS } from '#sql/events/marks.ts';
 import type { Table } from '#sql/load/table.ts';
 import { bookUnbooked } from '#sql/periods/book.ts';
 import { beginLogAnew } from '#sql/restatements/final_days.ts';
+import { rollups as ours } from '#sql/rollups/index.ts';
 import {
   addMarksOf,
   goneOwners,
@@ -104,7 +105,9 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const tables = await replace(tx, { ...options, timeZone: brand?.timeZone ?? 'UTC' }, touched);
   if (touched.some((one) => IS_FIGURES.test(nameOf(one)) || STATE_OF_FIGURES.includes(nameOf(one))))
     await beginLogAnew(tx, brandId);
-  await bookUnbooked(tx, { brandId, now: options.now, cause: 'changed_definition' }); // closed figures stand still
+  const ofReplaced = ours.filter(({ writes }) => writes in tables);
+  const booking = { brandId, now: options.now, rollups: ofReplaced };
+  await bookUnbooked(tx, { ...booking, cause: 'changed_definition' }); // closed figures stand still
   const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
   await dropScratch(tx, scratch);
   const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
