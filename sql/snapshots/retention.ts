@@ -10,6 +10,7 @@ export type Planned = {
   id: string;
   brand: string;
   scope: Scope;
+  store: string;
   createdAt: Date;
   /** Null if it is kept without an end. */
   expiresAt: Date | null;
@@ -24,7 +25,7 @@ export async function planSnapshots(
   { brandId, now }: { brandId?: string | undefined; now: Date },
 ): Promise<Planned[]> {
   const { rows } = await db.query<Planned>(
-    `select s.brand_id as "brandId", s.id, s.brand_slug as brand, s.scope, s.created_at as "createdAt",
+    `select s.brand_id as "brandId", s.id, s.brand_slug as brand, s.scope, s.store, s.created_at as "createdAt",
             nullif(coalesce(k.until, s.created_at), 'infinity') as "expiresAt", k.holding is null as expires,
             coalesce(k.holding, k.held, '{}') as rules
      from ops.snapshots s

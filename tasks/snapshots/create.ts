@@ -119,7 +119,7 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
     ...{ id: which.id, content, parts, damages: adopted?.damages ?? [] },
     async complete(writing) {
       await completeSnapshot(writing, completed);
-      await forgetBrokenOff(writing, brand.id);
+      await forgetBrokenOff(writing, which);
     },
   };
 }

@@ -55,6 +55,23 @@ test('only one process makes a snapshot of a brand, and a run that failed has it
   ]);
 });
 
+test('one that ends late forgets those that were broken off before, and none that has begun since', async () => {
+  await using db = await freshDb();
+  await using place = await aStore();
+  const { brand } = await aShop(db);
+  const begin = (id: string, from: string) =>
+    db.query(
+      `insert into ops.snapshots (brand_id, id, brand_slug, scope, state, store, created_at)
+       values ($1, $2, 'acme', 'all', 'creating', 'here', now() + $3::interval)`,
+      [brand.id, id, from],
+    );
+  const [before, since] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+  await begin(before, '-1 hour');
+  await begin(since, '1 hour');
+  await makeSnapshot(db, place.store, brand, { scope: 'aggregates' });
+  expect(await db.column("select id from ops.snapshots where state = 'creating'")).toEqual([since]);
+});
+
 test('one that takes longer than its transactions may last says so', async () => {
   await using db = await freshDb();
   await using place = await aStore();

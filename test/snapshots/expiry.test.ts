@@ -77,6 +77,23 @@ test('a snapshot that no rule keeps goes at once, its files after the time of gr
   expect(result.bytes).toBeGreaterThan(0);
 });
 
+test('after a move, what is due in the old store is named, and goes by who reaches that one', async () => {
+  await using world = await aWorld();
+  await using other = await aStore();
+  const { db, place, brand } = world;
+  const old = await changed(world);
+  await makeOlder(db, old.id, 91);
+  const moved = { ...world, place: other };
+  const young = await changed(moved);
+  expect(await runExpiry(db, other.store, brand.id)).toEqual({
+    ...{ expired: 0, kept: 2, files: 0, bytes: 0, incomplete: expect.stringContaining(place.store.place) },
+  });
+  expect(await listed(world)).toEqual([young.id, old.id]);
+  expect(await runExpiry(db, place.store, brand.id)).toMatchObject({ expired: 1, kept: 1 });
+  expect(await filesOf(world)).not.toContain(`${brand.id}/manifests/${old.id}.json`);
+  expect(await damagesOf(db, other.store, brand.id)).toEqual([]);
+});
+
 test('keys, drafts and files that were broken off go once nothing needs them', async () => {
   await using world = await aWorld();
   const { db, place, brand } = world;

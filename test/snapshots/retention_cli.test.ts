@@ -99,6 +99,7 @@ test('the job of a brand deletes what the plan says, of that brand only', async 
     await makeSnapshot(db, place.store, { id: brandId, slug: 'acme' }, { scope: 'aggregates' });
   await days(db, 100);
   const services = { snapshots: { url: db.url, store: place.store, minutes: 10, rate: 0 } };
+  await db.query('update ops.snapshots set store = $1', [place.store.place]);
   const run = (brandId: string) => runTask(snapshotExpiry, { brandId }, db, { services });
   expect(await run(acme.brandId)).toMatchObject({ expired: 10, kept: 91, files: 10 });
   expect(await run(acme.brandId)).toMatchObject({ expired: 0, kept: 91, files: 0 });

@@ -41,7 +41,9 @@ export async function expireSnapshots(options: ExpireOptions): Promise<Expired> 
     const { damages } = await adoptManifests({ db, store, sealer, brandId });
     const sweeping: Sweeping = { ...options, prove, removing };
     const plan = await planSnapshots(db, { brandId, now });
-    const due = plan.filter(({ expires }) => expires).map(({ id }) => id);
+    const over = plan.filter(({ expires }) => expires);
+    const due = over.filter((one) => one.store === store.place).map(({ id }) => id);
+    const elsewhere = over.find((one) => one.store !== store.place)?.store;
     const snapshots: string[] = [];
     await removeManifests(sweeping); // where nothing can be removed, nothing more leaves the catalogue
     for (let at = 0; at < due.length; at += EXPIRED_AT_ONCE) {
@@ -57,9 +59,17 @@ export async function expireSnapshots(options: ExpireOptions): Promise<Expired> 
     if (damages[0] === undefined) await sweepFiles(sweeping);
     const { files, bytes } = removing.removed;
     const tally = { expired: snapshots.length, kept: plan.length - snapshots.length, files, bytes };
-    if (damages[0] === undefined) return tally;
-    return { ...tally, incomplete: `no part is removed, because a manifest cannot be read: ${damages[0]}` };
+    const incomplete = whyIncomplete({ damage: damages[0], elsewhere });
+    return { ...tally, ...(incomplete !== undefined && { incomplete }) };
   });
+}
+
+type Left = { damage: string | undefined; elsewhere: string | undefined };
+
+function whyIncomplete({ damage, elsewhere }: Left): string | undefined {
+  if (damage !== undefined) return `no part is removed, because a manifest cannot be read: ${damage}`;
+  if (elsewhere === undefined) return undefined;
+  return `snapshots that no rule keeps are still in ${elsewhere}: npx nightshift snapshots expire --here, with that store set, removes them`;
 }
 
 type Note = (more: object) => void;
