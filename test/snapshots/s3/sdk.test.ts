@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import project from '../../package.json' with { type: 'json' };
+import project from '../../../package.json' with { type: 'json' };
 
 const CODE = `
   const { registerHooks } = await import('node:module');
@@ -20,7 +20,7 @@ const CODE = `
 
 test('the SDK is a dependency of the product, and loaded when a bucket is first used', async () => {
   expect(project.dependencies).toHaveProperty('@aws-sdk/client-s3');
-  const cwd = join(import.meta.dirname, '../..');
+  const cwd = join(import.meta.dirname, '../../..');
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', CODE], {
     cwd,
   });

@@ -7,13 +7,19 @@ import { listSnapshots } from '#sql/snapshots/catalogue.ts';
 import { snapshotExpiry } from '#tasks/snapshots/expiry/snapshot_expiry.ts';
 import { fileOf } from '#tasks/snapshots/store.ts';
 import { verifySnapshot } from '#tasks/snapshots/verify.ts';
-import { nightshift } from '../support/cli.ts';
-import { freshDb, type TestDb } from '../support/db/db.ts';
-import { type Shop, TEST_KEYS, testSealer, twoShops } from '../support/rows/factory.ts';
-import { runTask } from '../support/run.ts';
-import { makeOlder } from '../support/snapshots/expiry.ts';
-import { aBucket, type Bucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
-import { aStore, fileOfTable, fillYear, makeSnapshot, runSnapshot } from '../support/snapshots/snapshots.ts';
+import { nightshift } from '../../support/cli.ts';
+import { freshDb, type TestDb } from '../../support/db/db.ts';
+import { type Shop, TEST_KEYS, testSealer, twoShops } from '../../support/rows/factory.ts';
+import { runTask } from '../../support/run.ts';
+import { makeOlder } from '../../support/snapshots/expiry.ts';
+import { aBucket, type Bucket, FULL_KEY, PUT_KEY, withKey } from '../../support/snapshots/s3.ts';
+import {
+  aStore,
+  fileOfTable,
+  fillYear,
+  makeSnapshot,
+  runSnapshot,
+} from '../../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let shops: Shop[];

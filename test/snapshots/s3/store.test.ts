@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Store } from '#tasks/snapshots/store.ts';
-import { fakeProvider, json } from '../support/providers/provider.ts';
+import { fakeProvider, json } from '../../support/providers/provider.ts';
 import {
   type Asked,
   aBucket,
@@ -15,7 +15,7 @@ import {
   PART_BYTES,
   PUT_KEY,
   withKey,
-} from '../support/snapshots/s3.ts';
+} from '../../support/snapshots/s3.ts';
 
 const ACME = '11111111-1111-4111-8111-111111111111';
 const NAME = `${ACME}/parts/one`;
