@@ -16,6 +16,8 @@ import { reconcile } from './reconcile.ts';
 import { retention } from './retention.ts';
 import { rollup } from './rollup.ts';
 import { snapshot } from './snapshot.ts';
+import { snapshotDrill } from './snapshots/drill/snapshot_drill.ts';
+import { snapshotWatch } from './snapshots/drill/watch.ts';
 import { snapshotExpiry } from './snapshots/expiry/snapshot_expiry.ts';
 import { syncConnection } from './sync_connection.ts';
 import { syncStream } from './sync_stream.ts';
@@ -46,5 +48,7 @@ export const tasks: readonly Task[] = [
   sendDigest,
   snapshot,
   snapshotExpiry,
+  snapshotDrill,
+  snapshotWatch,
   maintenance,
 ];

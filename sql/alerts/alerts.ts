@@ -2,8 +2,16 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
-/** What is broken: a night, the way to a provider, that of its deliveries, the term of a request, what is known of letters, what figures were. */
-export type AlertKind = 'night' | 'breaker' | 'webhooks' | 'privacy' | 'mail' | 'restatement' | 'figures';
+/** What is broken: a night, the way to a provider, that of its deliveries, the term of a request, what is known of letters, what figures were, snapshots. */
+export type AlertKind =
+  | 'night'
+  | 'breaker'
+  | 'webhooks'
+  | 'privacy'
+  | 'mail'
+  | 'restatement'
+  | 'figures'
+  | 'snapshots';
 
 export type Broken = {
   brandId: string | null;

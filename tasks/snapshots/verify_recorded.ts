@@ -62,7 +62,7 @@ function tallyOf({ parts, rows, damages, proved }: Verified, { createdAt }: Snap
   };
 }
 
-function damageOf({ id, brand }: Snapshot, damages: readonly string[]): SnapshotDamaged {
+export function damageOf({ id, brand }: Snapshot, damages: readonly string[]): SnapshotDamaged {
   const more = damages.length - DAMAGES_SAID_MAX;
   const said = [...damages.slice(0, DAMAGES_SAID_MAX), ...(more > 0 ? [`And ${more} more.`] : [])];
   return new SnapshotDamaged(`Snapshot ${id} of ${brand} is damaged. ${said.join(' ')}`, {

@@ -1,4 +1,5 @@
 /** The sentences of `status`: what is wrong, what will be wrong, and what to type. */
+import { promisesOf } from '#sql/snapshots/promises.ts';
 import { removeCommand } from '#sql/tenants/removing.ts';
 import { count, span } from '../ui/format.ts';
 import type { ConnectionHealth, Findings } from './findings.ts';
@@ -28,6 +29,12 @@ export function attentionOf(findings: Findings): string[] {
     lines.push(
       `${connection} fails its check '${check}': ${cause}. Next: npx nightshift sync status --brand ${brand} --checks`,
     );
+  for (const state of findings.snapshots)
+    for (const { promise, broken } of promisesOf(state))
+      if (broken)
+        lines.push(
+          `${state.brand}: not kept: ${promise}: ${broken.cause.replace(/\.$/, '')}. Next: ${broken.hint}`,
+        );
   return lines;
 }
 

@@ -6,6 +6,7 @@ import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
 import { type Archiving, readArchiving } from '#sql/maintenance/archiving.ts';
 import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
+import { type SnapshotState, snapshotStates } from '#sql/snapshots/promises.ts';
 import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
 import { type LiveWorker, liveWorkers } from '../shared/queue_state.ts';
 
@@ -44,6 +45,8 @@ export type Findings = {
   failed_checks: FailedCheck[];
   /** Whether the server archives its write-ahead log, and how many connections have something to lose. */
   archiving: Archiving;
+  /** Of each brand, what is promised of its snapshots. */
+  snapshots: SnapshotState[];
   /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
   fx: { newest_day: string | null; expected_day: string };
 };
@@ -66,6 +69,7 @@ export type ConnectionHealth = {
 };
 
 const PAUSES_MAX = 20;
+const BRANDS_MAX = 1_000;
 
 /** The value of `database.schema` if the schema fits this release. */
 export const CURRENT = 'current';
@@ -94,6 +98,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     checks,
     rates,
     archiving,
+    snapshots,
   ] = await Promise.all([
     liveWorkers(db),
     db.query<{ n: number }>(CRASHES),
@@ -107,6 +112,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     db.query<FailedCheck>(FAILED_CHECKS),
     db.query<{ day: string | null }>(NEWEST_RATES),
     readArchiving(db),
+    snapshotStates(db, { now: new Date(), max: BRANDS_MAX }),
   ]);
   return {
     database,
@@ -126,6 +132,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
     archiving,
+    snapshots,
     fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
   };
 }
@@ -154,6 +161,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   rejected_records: 0,
   failed_checks: [],
   archiving: { isOn: false, realConnections: 0, failing: null },
+  snapshots: [],
 };
 
 const CRASHES = `

@@ -1,6 +1,7 @@
 import { providers } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { PauseRow } from '#sql/queue/pauses.ts';
+import type { SnapshotState } from '#sql/snapshots/promises.ts';
 import type { Noun } from '../shared/noun.ts';
 import { pauseTarget } from '../shared/pause_target.ts';
 import { openSession } from '../shared/session.ts';
@@ -35,6 +36,7 @@ function screen({
   more_pauses,
   connections,
   dirty_days,
+  snapshots,
   attention,
   warnings,
   well,
@@ -53,6 +55,7 @@ function screen({
     ...pauses.map(pauseLine),
     ...(more_pauses > 0 ? [`             and ${grouped(more_pauses)} more: npx nightshift jobs pauses`] : []),
     `days         ${dirty_days.days}${objects} to recompute${ofBrands}${marked}`,
+    ...snapshotLines(snapshots),
     `connections  ${connections.length}`,
     ...connections.map((one) => connectionLine(one, widest(connections))),
     ...attention.map((line) => red(`! ${line}`)),
@@ -60,6 +63,21 @@ function screen({
     ...(well ? [green('All is well.')] : []),
   ];
 }
+
+/** The brands whose proof is oldest. */
+function snapshotLines(states: readonly SnapshotState[]): string[] {
+  const made = states.filter(({ snapshotAt }) => snapshotAt !== null);
+  const age = (at: Date | null) => (at === null ? 'never' : ago((Date.now() - at.getTime()) / 1_000));
+  const oldest = made.toSorted((a, b) => Number(a.provenAt ?? 0) - Number(b.provenAt ?? 0));
+  return oldest
+    .slice(0, SNAPSHOTS_SHOWN)
+    .map(
+      ({ brand, snapshotAt, provenAt, provenLevel, recoverySeconds }, at) =>
+        `${at === 0 ? 'snapshots  ' : '           '}  ${brand}: last ${age(snapshotAt)}, proved ${age(provenAt)}${provenLevel === null ? '' : ` at level ${provenLevel}`}${recoverySeconds === null ? '' : `, restored in ${recoverySeconds} s`}`,
+    );
+}
+
+const SNAPSHOTS_SHOWN = 3;
 
 function pauseLine(pause: PauseRow): string {
   const { paused_by, until, reason } = pause;

@@ -3,10 +3,10 @@ import { beforeAll, expect, test } from 'vitest';
 import { openDb } from '#sql/db/pool.ts';
 import { markEvents } from '#sql/events/marks.ts';
 import { urlOf, withDatabase } from '#sql/snapshots/databases.ts';
-import { nightshift } from '../support/cli.ts';
-import { freshDb, type TestDb } from '../support/db/db.ts';
-import { type Shop, TEST_KEYS, twoShops } from '../support/rows/factory.ts';
-import { aStore, fillYear, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+import { nightshift } from '../../support/cli.ts';
+import { freshDb, type TestDb } from '../../support/db/db.ts';
+import { type Shop, TEST_KEYS, twoShops } from '../../support/rows/factory.ts';
+import { aStore, fillYear, runSnapshot, type StoreDir } from '../../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let shop: Shop;

@@ -6,11 +6,11 @@ import { findSnapshot } from '#sql/snapshots/catalogue.ts';
 import { FiguresWrong, proveFigures } from '#tasks/snapshots/drill/figures.ts';
 import { fillDatabase } from '#tasks/snapshots/restore/into_database.ts';
 import { readWhole, verifySnapshot } from '#tasks/snapshots/verify.ts';
-import { freshDb, type TestDb } from '../support/db/db.ts';
-import { aBrand, testSealer } from '../support/rows/factory.ts';
-import type { Seller } from '../support/rows/history.ts';
-import { someFigures } from '../support/snapshots/figures.ts';
-import { aStore, runSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
+import { freshDb, type TestDb } from '../../support/db/db.ts';
+import { aBrand, testSealer } from '../../support/rows/factory.ts';
+import type { Seller } from '../../support/rows/history.ts';
+import { someFigures } from '../../support/snapshots/figures.ts';
+import { aStore, runSnapshot, type StoreDir } from '../../support/snapshots/snapshots.ts';
 
 let db: TestDb;
 let place: StoreDir;
