@@ -38,5 +38,11 @@ export async function tellNextOwner(tx: Tx, brandId: string, from: string | null
 
 /** Figures have changed without the log, which is whole from now on only. */
 export async function beginLogAnew(tx: Tx, brandId: string): Promise<void> {
-  await tx.query('update ops.days_told set whole_from = clock_timestamp() where brand_id = $1', [brandId]);
+  await tx.query(
+    `insert into ops.log_whole_from (brand_id, retailer_id, whole_from)
+     select t.brand_id, t.retailer_id, clock_timestamp() from ops.days_told t where t.brand_id = $1
+     group by t.brand_id, t.retailer_id order by t.retailer_id
+     on conflict (brand_id, retailer_id) do update set whole_from = excluded.whole_from`,
+    [brandId],
+  );
 }

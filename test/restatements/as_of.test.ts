@@ -51,10 +51,8 @@ const statesOn = (db: TestDb, brandId: string, daysAgo: number) =>
 /** Lets a day go by: what was, was a day earlier. */
 async function age(db: TestDb, days = 1): Promise<void> {
   await db.query("update ops.restatements set restated_at = restated_at - $1 * interval '1 day'", [days]);
-  await db.query(
-    "update ops.days_told set told_at = told_at - $1 * interval '1 day', whole_from = whole_from - $1 * interval '1 day'",
-    [days],
-  );
+  await db.query("update ops.days_told set told_at = told_at - $1 * interval '1 day'", [days]);
+  await db.query("update ops.log_whole_from set whole_from = whole_from - $1 * interval '1 day'", [days]);
 }
 
 async function roll(db: TestDb, { brand, retailer }: Shop, range = {}): Promise<void> {
@@ -226,11 +224,15 @@ test('what the log had and keeps no more is not known; what it still has is', as
     await age(db, 2);
   }
   const { id: brandId } = shop.brand;
+  const told = () => db.rows('select xmin::text, t.* from ops.days_told t order by told_at, retailer_id');
+  const before = await told();
   expect(await statesOn(db, brandId, 5)).toMatchObject([{ state: 'final', net: '10' }]);
   await db.query(
     "delete from ops.restatements where brand_id = $1 and restated_at < now() - interval '3 days'",
     [brandId],
   );
+  expect(await told()).toEqual(before); // however many batches are deleted, nothing else is written
+  expect(await db.column('select retailer_id from ops.log_whole_from')).toEqual([shop.retailer.id]);
   expect(await statesOn(db, brandId, 5)).toMatchObject([
     { state: 'unknown', cause: expect.stringContaining('kept no more'), net: null },
   ]);
