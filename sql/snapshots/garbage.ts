@@ -68,7 +68,10 @@ export async function forgetLongBrokenOff(tx: Tx, brandId: string, seconds: numb
   );
 }
 
-/** Of these brands those that were removed here so long ago. One that this database never knew is not among them. */
+/**
+ * Of these brands those that were removed here so long ago. One that this database never knew is not among them, nor one of
+ * which a snapshot is pinned.
+ */
 export async function removedBrands(
   db: Reader,
   brandIds: readonly string[],
@@ -78,6 +81,7 @@ export async function removedBrands(
     `select distinct a.brand_id as id from ops.audit_log a
      where a.action = 'brands.remove' and a.brand_id = any ($1) and a.at < now() - make_interval(days => $2)
        and not exists (select from app.brands b where b.id = a.brand_id)
+       and not exists (select from ops.snapshots s where s.brand_id = a.brand_id and s.pinned_at is not null)
      order by 1`,
     [brandIds, days],
   );

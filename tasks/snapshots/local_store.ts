@@ -81,10 +81,14 @@ async function* filesIn(path: string, folder: string, place: string): AsyncGener
     if (error.code === 'ENOENT') return undefined;
     throw new StoreFailed(place, error);
   });
-  for await (const entry of found ?? []) {
-    if (!entry.isFile()) continue;
-    const { size } = await stat(join(path, entry.name));
-    yield { name: `${folder}/${entry.name}`, bytes: size };
+  try {
+    for await (const entry of found ?? []) {
+      if (!entry.isFile()) continue;
+      const { size } = await stat(join(path, entry.name));
+      yield { name: `${folder}/${entry.name}`, bytes: size };
+    }
+  } catch (error) {
+    throw new StoreFailed(place, error);
   }
 }
 

@@ -248,6 +248,18 @@ test('what a removed brand left goes a month later, and what this database never
 
   expect(await run()).toEqual({ brands: 0, files: 0, bytes: 0 });
   await db.query("update ops.audit_log set at = at - interval '31 days' where action = 'brands.remove'");
+  // One that was taken in again, and pinned, stays.
+  expect(
+    await nightshift(['snapshots', 'sync'], { env: { ...env, NIGHTSHIFT_SNAPSHOT_DIR: place.dir } }),
+  ).toMatchObject({
+    code: 0,
+  });
+  await db.query(
+    `update ops.snapshots set pinned_at = now(), pinned_by = 'ops', pinned_reason = 'audit' where brand_id = $1`,
+    [other.id],
+  );
+  expect(await run()).toMatchObject({ brands: 0 });
+  await db.query('update ops.snapshots set pinned_at = null, pinned_by = null, pinned_reason = null');
   expect(await run()).toMatchObject({ brands: 1, files: expect.any(Number) });
   const files = await filesOf(world);
   expect(files.filter((name) => name.startsWith(other.id))).toEqual([]);

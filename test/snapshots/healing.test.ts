@@ -5,8 +5,9 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { findSnapshot } from '#sql/snapshots/catalogue.ts';
 import { sealer as makeSealer } from '#sql/tenants/secrets.ts';
 import { verifyRecorded } from '#tasks/snapshots/verify_recorded.ts';
+import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { type Shop, testSealer, twoShops } from '../support/rows/factory.ts';
+import { type Shop, TEST_KEYS, testSealer, twoShops } from '../support/rows/factory.ts';
 import { aBucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
 import { aStore, fileOfTable, makeSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
 
@@ -86,6 +87,23 @@ test('a missing file, and a lost key with all that it opens, are stored anew by 
       .sort(),
   );
   expect(await checking(third.id)).toMatchObject({ damages: [] });
+});
+
+test('files that an older copy of the database still names are stored anew once sync has missed them', async () => {
+  await using bucket = await aBucket();
+  const [acme, brio] = shops;
+  const making = (shop: Shop) => withKey(PUT_KEY, () => make({ store: bucket.store() }, shop));
+  const [first] = [await making(acme), await making(brio)];
+  const env = { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS, ...bucket.env };
+  const sync = () => withKey(FULL_KEY, () => nightshift(['snapshots', 'sync', '--json'], { env }));
+  expect((await sync()).json()).toEqual([]);
+  const lost = await fileOfTable(db, { brandId: acme.brand.id, id: first.id }, TABLE);
+  await withKey(FULL_KEY, () => bucket.store().remove(lost));
+  const synced = await sync();
+  expect(synced.json()).toMatchObject([{ snapshot: first.id, found: 'lacks files' }]);
+  expect(synced).toMatchObject({ code: 6 });
+  expect(fresh(await making(acme))).toEqual([TABLE]);
+  expect(fresh(await making(brio))).toEqual([]);
 });
 
 test('a process with other keys finds that it cannot read, and no file damaged', async () => {

@@ -124,3 +124,14 @@ describe.each(kinds)('%s', (_, open) => {
     await expect(stat(other.path)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
+
+test('a directory whose listing breaks in the middle says which store it is', async () => {
+  await using place = await aStore();
+  for (const name of ['a', 'b']) await put(place.store, `${ACME}/parts/${name}`, name);
+  const listing = place.store.list(`${ACME}/parts`)[Symbol.asyncIterator]();
+  await listing.next();
+  for (const name of ['a', 'b']) await place.store.remove(`${ACME}/parts/${name}`);
+  await expect(listing.next()).rejects.toMatchObject({
+    ...{ code: 'NS_SNAPSHOT_STORE', message: expect.stringContaining(place.dir) },
+  });
+});

@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { listSnapshots, moveSnapshots, type Snapshot } from '#sql/snapshots/catalogue.ts';
-import { lockAlone } from '#sql/snapshots/moment.ts';
+import { noteMissingParts } from '#sql/snapshots/missing.ts';
+import { alone, lockAlone } from '#sql/snapshots/moment.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { adoptManifests } from '#tasks/snapshots/adopt.ts';
 import { resealDataKey } from '#tasks/snapshots/data_key.ts';
-import { keysIn, manifestsIn } from '#tasks/snapshots/store.ts';
+import { fileOf, keysIn, manifestsIn, type Store, sizesIn } from '#tasks/snapshots/store.ts';
 import type { Cli } from '../shared/noun.ts';
-import { openSession } from '../shared/session.ts';
+import { openSession, type Session } from '../shared/session.ts';
 import { openSnapshots } from '../shared/snapshots.ts';
 import { count } from '../ui/format.ts';
 
@@ -55,8 +56,10 @@ async function sync(cli: Cli): Promise<void> {
         await recordAction(tx, { action: 'snapshots.sync', brandId, target: store.place, details });
       });
     }
+    const lacking = await lackingParts(session, store, brandId);
+    rows.push(...listed.filter(({ id }) => there.has(id) && lacking.has(id)).map(say('lacks files')));
     for (const damage of damages) cli.out.say(damage);
-    if (missing.length > 0 || damages.length > 0) cli.exitCode = exitCodes.partial;
+    if (missing.length + lacking.size + damages.length > 0) cli.exitCode = exitCodes.partial;
   }
   cli.out.list(rows, ['snapshot', 'brand', 'created_at', 'found']);
   if (rows.length === 0 && cli.exitCode === exitCodes.ok)
@@ -65,6 +68,17 @@ async function sync(cli: Cli): Promise<void> {
     cli.out.say(
       `Bring back what ${store.place} has lost, or name the right store: NIGHTSHIFT_SNAPSHOT_DIR, NIGHTSHIFT_SNAPSHOT_STORE.`,
     );
+}
+
+/** While nobody else puts parts, or removes some. */
+async function lackingParts({ db }: Session, store: Store, brandId: string): Promise<ReadonlySet<string>> {
+  const ids = await alone(db, brandId, async (prove) => {
+    const sizes = await sizesIn(store, fileOf.parts(brandId));
+    const files = new Map([...sizes].map(([name, bytes]) => [name.slice(brandId.length + 1), bytes]));
+    await prove();
+    return db.transaction((tx) => noteMissingParts(tx, { brandId, store: store.place, files }));
+  });
+  return new Set(ids);
 }
 
 export function addRekey(command: Command, cli: Cli): void {

@@ -3,6 +3,13 @@ import { Readable } from 'node:stream';
 import type { S3 } from './client.ts';
 import type { S3Limits } from './place.ts';
 
+/** Some proxies drop what asks for a part of a file, and answer all of it. */
+class NotTheRest extends Error {
+  constructor() {
+    super('an answer that broke off was not gone on with where it ended');
+  }
+}
+
 const READ_BYTES = 256 * 1024;
 
 type Which = { Bucket: string; Key: string };
@@ -28,10 +35,13 @@ export async function download(s3: S3, key: string, { resumes }: S3Limits): Prom
         next = await from.next();
       } catch (error) {
         body.destroy();
+        if (at === first?.ContentLength) return;
         if (left-- === 0) failing('GetObject')(error);
         // With the tag of the file, so that its rest is not one of another file.
         const rest = { Range: `bytes=${at}-`, ...(first?.ETag !== undefined && { IfMatch: first.ETag }) };
-        body = (await get(rest).catch(failing('GetObject'))).Body as Readable;
+        const more = await get(rest).catch(failing('GetObject'));
+        body = more.Body as Readable;
+        if (!more.ContentRange?.startsWith(`bytes ${at}-`)) failing('GetObject')(new NotTheRest());
         from = body[Symbol.asyncIterator]();
         continue;
       }

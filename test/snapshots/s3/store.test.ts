@@ -114,6 +114,12 @@ test.for([{ cutAt: 300_000 }, { stallAt: 300_000 }])(
       const ranges = bucket.asked.map(({ headers }) => headers.range).filter(Boolean);
       expect(ranges).toEqual(['bytes=300000-', 'bytes=600000-']);
 
+      // What begins anew is not the rest.
+      let asked = 0;
+      bucket.gate(() => (asked++ === 0 ? { cutAt: 300_000 } : 'no range'));
+      const anew = await store.read(NAME);
+      await expect(buffer(anew)).rejects.toMatchObject({ message: expect.stringContaining('gone on with') });
+
       faulty({ cutAt: 10 }, Number.POSITIVE_INFINITY);
       const reading = await store.read(NAME);
       await expect(buffer(reading)).rejects.toMatchObject({ code: 'NS_SNAPSHOT_STORE' });

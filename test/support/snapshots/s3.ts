@@ -23,7 +23,14 @@ export const PUT_KEY: Key = { id: 'NIGHTSHIFTPUT', secret: 'put-only-secret-key-
 
 export type Asked = { method: string; path: string; headers: IncomingMessage['headers']; body: Buffer };
 /** `cutAt`, `stallAt`: the answer breaks off, or no more of it comes, behind so many bytes. */
-export type Fault = 'slow down' | 'hang up' | 'silence' | 'refuse' | { cutAt: number } | { stallAt: number };
+export type Fault =
+  | 'slow down'
+  | 'hang up'
+  | 'silence'
+  | 'refuse'
+  | 'no range'
+  | { cutAt: number }
+  | { stallAt: number };
 
 export type Bucket = AsyncDisposable & {
   place: S3Place;
@@ -124,10 +131,12 @@ async function pass(
   if (!isSigned(one, key)) return refuse(to, 403, 'SignatureDoesNotMatch', 'The signature does not match.');
   if (key === PUT_KEY && !isPut(one)) return refuse(to, 403, 'AccessDenied', 'Access Denied');
   if (!isHashed(one)) return refuse(to, 400, 'BadDigest', 'The hash of the body is missing, or another one.');
-  const { method, path, headers } = one;
+  const { method, path } = one;
+  const { range, ...others } = one.headers;
+  const headers = fault === 'no range' ? others : one.headers;
   const on = request({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
     to.writeHead(answer.statusCode ?? 500, answer.headers);
-    if (fault === undefined) return void answer.pipe(to);
+    if (fault === undefined || fault === 'no range') return void answer.pipe(to);
     const [at, then] = 'cutAt' in fault ? [fault.cutAt, () => to.destroy()] : [fault.stallAt, () => {}];
     buffer(answer).then((all) => to.write(all.subarray(0, at), then));
   });
