@@ -186,8 +186,7 @@ function compareStatement(table: Table, isRoot: boolean): NamedStatement {
     full join ${storedRows(table)}
     left join lateral (
       select * from ${name} m where m.brand_id = $1 and m.connection_id = $2 and o.brand_id is null
-        and (${listOf('m', key)}) >= (${listOf('s', key)}) and (${listOf('m', key)}) <= (${listOf('s', key)})
-      order by ${listOf('m', key)} limit 1
+        and (${listOf('m', key)}) >= (${listOf('s', key)}) and (${listOf('m', key)}) <= (${listOf('s', key)}) order by ${listOf('m', key)} limit 1
     ) m on true
     where case when s.${root} is null then o.deleted_at is null else ${differs(table, isRoot)} end
     group by 1, 4`);
@@ -212,10 +211,7 @@ function rowsOfRoots(table: Table): string {
     `;
 }
 
-/**
- * For dated rows, the newest one that is not later than the staged one. Bounded at both ends: without a lower one a lookup
- * for a thing that is new walks back over every row that the same statement has just written.
- */
+/** For dated rows, the newest one that is not later than the staged one. Without a lower bound it walks over rows just written. */
 export function earlierRow({ name, key }: Table): string {
   const thing = key.slice(0, -1);
   return `lateral (

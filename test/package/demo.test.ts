@@ -41,14 +41,14 @@ test('each retailer gets its accounts, the brand its mail, and a second time not
      from app.connections c left join app.retailers r on r.id = c.retailer_id order by c.created_at`,
   );
   expect(stored).toEqual([
-    'uk shopify giftware-uk.myshopify.com true',
-    'eire shopify giftware-eire.myshopify.com true',
-    'uk stripe acct_giftwareuk true',
-    'eire stripe acct_giftwareeire true',
-    'club stripe acct_giftwareclub true',
     'brand sendgrid giftware true',
+    'uk shopify giftware-uk.myshopify.com true',
+    'uk stripe acct_giftwareuk true',
     'brand ayrshare giftware-uk true',
+    'eire shopify giftware-eire.myshopify.com true',
+    'eire stripe acct_giftwareeire true',
     'brand ayrshare giftware-eire true',
+    'club stripe acct_giftwareclub true',
   ]);
   expect(
     await db.column(
