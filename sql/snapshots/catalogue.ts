@@ -215,15 +215,6 @@ export async function completeSnapshot(tx: Tx, snapshot: Completed): Promise<voi
   );
 }
 
-/** What was broken off has no use any more once a later one is complete: its files were taken over. One begun since goes on. */
-export async function forgetBrokenOff(tx: Tx, { brandId, id }: Which): Promise<void> {
-  await tx.query(
-    `delete from ops.snapshots o using ops.snapshots s
-     where s.brand_id = $1 and s.id = $2 and o.brand_id = $1 and o.state = 'creating' and o.created_at < s.created_at`,
-    [brandId, id],
-  );
-}
-
 /** Of complete ones, and of those that are gone but whose manifest is still there. */
 export async function knownIds(db: Reader, brandId: string): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(

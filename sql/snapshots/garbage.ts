@@ -59,6 +59,18 @@ export async function forgetFiles(tx: Tx, brandId: string, files: readonly strin
   ]);
 }
 
+/** What was broken off has no use any more once a later one is complete: its files were taken over. One begun since goes on. */
+export async function forgetBrokenOff(
+  tx: Tx,
+  { brandId, id }: { brandId: string; id: string },
+): Promise<void> {
+  await tx.query(
+    `delete from ops.snapshots o using ops.snapshots s
+     where s.brand_id = $1 and s.id = $2 and o.brand_id = $1 and o.state = 'creating' and o.created_at < s.created_at`,
+    [brandId, id],
+  );
+}
+
 /** Those that were broken off so long ago are gone on with by nobody: for one who knows that no other is under way. */
 export async function forgetLongBrokenOff(tx: Tx, brandId: string, seconds: number): Promise<void> {
   await tx.query(

@@ -9,10 +9,10 @@ import {
   beginSnapshot,
   type Completed,
   completeSnapshot,
-  forgetBrokenOff,
   latestSnapshot,
   recordParts,
 } from '#sql/snapshots/catalogue.ts';
+import { forgetBrokenOff } from '#sql/snapshots/garbage.ts';
 import { atOneMoment, type Moment, proveSession, within } from '#sql/snapshots/moment.ts';
 import { type Scope, type SnapshotTable, snapshotTables } from '#sql/snapshots/tables.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
