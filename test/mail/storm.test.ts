@@ -80,7 +80,7 @@ test(
     const to = Array.from({ length: LETTERS / 2 }, (_, n) => `r${n}@example.com`);
     const ids = [...(await sender.queue({ to })), ...(await other.queue({ to }))];
     const random = randomFrom(FIXED_SEED);
-    await setFaults(box, { kind: 'slow', ms: 60, on: 'sendgrid', match: 'mail/send', count: 0 });
+    await setFaults(box, { kind: 'slow', ms: 250, on: 'sendgrid', match: 'mail/send', count: 0 });
     let asked = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       await using worker = runProgram('mail_worker.ts', [db.url]);
@@ -90,10 +90,10 @@ test(
         asked = await slowed(box);
         if (asked < wanted) throw new Error(`The provider was asked ${asked} times.`);
       });
-      await sleep(random() * 90);
+      await sleep(random() * 200); // mostly while the provider is at work on it
       worker.child.kill('SIGKILL');
     }
-    await sleep(100); // what the last one has sent is taken, though nobody waits for the answer
+    await sleep(300); // what the last one has sent is taken, though nobody waits for the answer
     await setFaults(box);
     for (const one of [sender, other]) await one.age(121);
     await using worker = runProgram('mail_worker.ts', [db.url]);

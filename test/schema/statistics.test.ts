@@ -17,10 +17,14 @@ const fill = (from: number, to: number) =>
   `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
    select 'USD', date '1000-01-01' + n, 1, 'test', now() from generate_series(${from}, ${to - 1}) n`;
 
+/** A database that another test has used before may have other tables to analyze. */
+const analyzedRates = async (db: TestDb) =>
+  (await db.transaction(analyzeChanged)).filter((name) => name === 'app.fx_rates');
+
 test('a table is analyzed when it has no statistics or has doubled, and not again before', async () => {
   await using db = await freshDb();
   await keepStatisticsAsTheyAre(db);
-  const analyzed = () => db.transaction(analyzeChanged);
+  const analyzed = () => analyzedRates(db);
   const known = () => db.column("select reltuples::int from pg_class where oid = 'app.fx_rates'::regclass");
   await change(db, fill(0, 10)); // however small, reports are joined with tables of app
   expect(await analyzed()).toEqual(['app.fx_rates']);
@@ -41,7 +45,7 @@ test('a table is analyzed when it has no statistics or has doubled, and not agai
 test('a table whose rows are all gone is analyzed once, not after every run', async () => {
   await using db = await freshDb();
   await keepStatisticsAsTheyAre(db);
-  const analyzed = () => db.transaction(analyzeChanged);
+  const analyzed = () => analyzedRates(db);
   await change(db, fill(0, 10_000));
   await change(db, 'delete from app.fx_rates');
   expect(await analyzed()).toEqual(['app.fx_rates']);
