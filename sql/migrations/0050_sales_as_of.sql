@@ -10,8 +10,8 @@ create table ops.days_told (
   told_at timestamptz not null
 );
 create index days_told_by_owner on ops.days_told (brand_id, retailer_id, figures, told_at);
-comment on table ops.days_told is 'since when all changes of final days are in the log of restatements; of each owner one row a day, for as long as the log is kept';
-comment on column ops.days_told.told_at is 'when these days were final for the first time, or when their log began anew, as after a restore';
+comment on table ops.days_told is 'since when days are final; a row an owner and day';
+comment on column ops.days_told.told_at is 'when these days were final for the first time';
 
 -- Days that are final no more are logged no more: what was told of them is void.
 create function ops.note_told() returns trigger
@@ -30,7 +30,8 @@ begin
   where t.brand_id = new.brand_id and t.retailer_id = new.retailer_id and t.figures = new.figures and t.told_at < (
     select max(o.told_at) from ops.days_told o
     where o.brand_id = new.brand_id and o.retailer_id = new.retailer_id and o.figures = new.figures
-      and o.told_at < now() - interval '365 days');
+      and o.told_at < now() - make_interval(days => (
+        select r.kept from ops.retention r where r.brand_id = new.brand_id and r.rule = 'restatements')));
   insert into ops.days_told (brand_id, retailer_id, figures, final_from, final_to, told_at)
   values (new.brand_id, new.retailer_id, new.figures, new.final_from, new.final_to, clock_timestamp());
   return null;
@@ -47,6 +48,33 @@ insert into ops.days_told (brand_id, retailer_id, figures, final_from, final_to,
 select d.brand_id, d.retailer_id, d.figures, d.final_from, d.final_to, now()
 from ops.final_days d
 where d.figures = 'sales' and d.retailer_id is not null;
+
+-- The log is kept as long as its brand says, so what it lacks is noted by whoever deletes of it: one row a retailer.
+
+create table ops.log_whole_from (
+  brand_id uuid not null,
+  retailer_id uuid not null,
+  whole_from timestamptz not null,
+  primary key (brand_id, retailer_id)
+);
+comment on table ops.log_whole_from is 'retailers whose log of sales lacks changes of days that were told final; of others it has all';
+comment on column ops.log_whole_from.whole_from is 'changes up to here are not all in the log: they were deleted, or figures were replaced as by a restore';
+
+-- Of whom nothing is told, such as of one that is being removed, nothing is noted.
+create function ops.note_deleted_log() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into ops.log_whole_from as w (brand_id, retailer_id, whole_from)
+  select g.brand_id, g.retailer_id, max(g.restated_at) from gone g
+  where g.rollup = 'daily_sales' and exists (
+    select from ops.days_told t where t.brand_id = g.brand_id and t.retailer_id = g.retailer_id and t.figures = 'sales')
+  group by 1, 2 order by 1, 2
+  on conflict (brand_id, retailer_id) do update set whole_from = excluded.whole_from where w.whole_from < excluded.whole_from;
+  return null;
+end $$;
+comment on function ops.note_deleted_log is 'notes up to when the log of sales lacks changes';
+create trigger note_deleted_log after delete on ops.restatements referencing old table as gone
+  for each statement execute function ops.note_deleted_log();
 
 create function bi.daily_sales_as_of(brand uuid, as_of date)
 returns table (retailer_id uuid, retailer text, day date, currency text, state text, cause text, orders bigint, units bigint,
@@ -69,10 +97,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     join ops.restatements r on r.brand_id = $1 and r.restated_at >= m.ends_at
     where r.rollup = 'daily_sales' and r.key is null and r.column_name <> 'fx_rate'
   ), told as materialized (
-    select t.retailer_id, min(t.final_from) as final_from, max(t.final_to) as final_to
+    select t.retailer_id, min(t.final_from) as final_from, max(t.final_to) as final_to,
+           coalesce(max(w.whole_from) >= m.ends_at, false) as is_deleted
     from moment m
     join ops.days_told t on t.brand_id = $1 and t.figures = 'sales' and t.told_at < m.ends_at
-    group by t.retailer_id
+    left join ops.log_whole_from w on w.brand_id = $1 and w.retailer_id = t.retailer_id
+    group by t.retailer_id, m.ends_at
   ), changed as materialized (
     select l.retailer_id, l.day, l.currency, jsonb_object_agg(l.column_name, l.old_value) as old_values
     from later l group by l.retailer_id, l.day, l.currency
@@ -90,14 +120,13 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     join app.retailers r on r.brand_id = $1 and r.id = s.retailer_id
     left join told t on t.retailer_id = s.retailer_id and s.day between t.final_from and t.final_to
     cross join lateral (
-      select m.ends_at < now() - interval '365 days' as is_too_old,
-             exists (select from summed u where u.retailer_id = s.retailer_id and u.currency = s.currency
+      select exists (select from summed u where u.retailer_id = s.retailer_id and u.currency = s.currency
                        and s.day between u.from_day and u.to_day) as is_summed
     ) k
     cross join lateral (
-      select k.is_too_old or t.retailer_id is not null and k.is_summed as is_unknown,
-             case when k.is_too_old then 'changes are kept for 365 days'
-                  when t.retailer_id is null then 'the day was not final at that time, or it is not known that it was'
+      select t.retailer_id is not null and (t.is_deleted or k.is_summed) as is_unknown,
+             case when t.retailer_id is null then 'the day was not final at that time, or it is not known that it was'
+                  when t.is_deleted then 'changes since are not all known: they are kept no more, or figures were replaced'
                   when k.is_summed then 'very many figures have changed at once, and only their sum is known' end as cause
     ) j
   )

@@ -20,7 +20,9 @@ insert into ops.retention_rules (rule, position, unit, usual, least, most, keeps
   ('snapshots_weekly', 3, 'weeks', 0, 0, 520, 'the newest snapshot of each week, which begins on Monday'),
   ('snapshots_monthly', 4, 'months', 0, 0, 240, 'the newest snapshot of each month'),
   ('snapshots_yearly', 5, 'years', 0, 0, 50, 'the newest snapshot of each year'),
-  ('snapshots_undo', 6, 'days', 30, 1, 365, 'the snapshot that undoes a restore, counted from the restore');
+  ('snapshots_undo', 6, 'days', 30, 1, 365, 'the snapshot that undoes a restore, counted from the restore'),
+  ('snapshots_erased', 7, 'days', 90, 1, 365,
+   'at most, whatever else keeps it: a snapshot that holds a person who was erased, counted from the erasure');
 
 create table app.retention (
   brand_id uuid not null references app.brands (id),
@@ -61,9 +63,15 @@ comment on table ops.snapshot_garbage is 'files of a store that no snapshot need
 comment on column ops.snapshot_garbage.file is 'its name without the brand';
 comment on column ops.snapshot_garbage.marked_at is 'since when no snapshot needs it';
 
--- Of each period the newest whole one counts; a damaged one only where none is whole. All days are those of the brand.
+-- Of each period the newest whole one counts; a damaged one only where none is whole. None is kept longer than the rule of erased
+-- persons lets it. All days are those of the brand.
 create view ops.snapshot_keeps as
-with rules as (
+with erased as (
+  select p.brand_id, p.done_at, p.done_at + make_interval(days => r.kept) as until
+  from ops.privacy_requests p
+  join ops.retention r on r.brand_id = p.brand_id and r.rule = 'snapshots_erased'
+  where p.done_at is not null and p.kind <> 'export' and p.proof is not null
+), rules as (
   select brand_id, time_zone, max(kept) filter (where rule = 'snapshots_within') as within,
          max(kept) filter (where rule = 'snapshots_daily') as daily,
          max(kept) filter (where rule = 'snapshots_weekly') as weekly,
@@ -89,7 +97,7 @@ with rules as (
                                    rows between unbounded preceding and 1 preceding) as younger_level
   from dated d
 )
-select r.brand_id, r.id as snapshot_id, k.position, k.rule, k.until
+select r.brand_id, r.id as snapshot_id, k.position, k.rule, least(k.until, e.until) as until
 from ranked r
 cross join lateral (values
   (1, 'pinned', case when r.pinned_at is not null then 'infinity' end::timestamptz),
@@ -106,7 +114,10 @@ cross join lateral (values
   (10, 'yearly', case when r.of_year = 1 then
      fact.day_start((r.year + make_interval(years => r.yearly))::date, r.time_zone) end)
 ) as k (position, rule, until)
-where k.until > r.created_at;
+left join lateral (
+  select min(e.until) as until from erased e where e.brand_id = r.brand_id and e.done_at >= r.created_at
+) e on true
+where least(k.until, e.until) > r.created_at;
 comment on view ops.snapshot_keeps is 'what keeps a snapshot, and until when; one that no row keeps any longer expires';
 
 create or replace view bi.snapshots as
@@ -118,6 +129,6 @@ left join app.brands b on b.id = s.brand_id
 left join (select brand_id, snapshot_id, max(until) as until from ops.snapshot_keeps group by 1, 2) k
   on k.brand_id = s.brand_id and k.snapshot_id = s.id
 where s.state <> 'creating';
-comment on column bi.snapshots.expires_at is 'from when on it is deleted, as things are now: a newer one of the same day, week, month or year may take its place earlier; null if it is kept without an end (pinned, the newest of its scope, or the newest that was verified so far)';
+comment on column bi.snapshots.expires_at is 'from when on it is deleted, as things are now: a newer one of the same day, week, month or year may take its place earlier, and so may an erasure, whose person it holds; null if it is kept without an end (pinned, the newest of its scope, or the newest that was verified so far)';
 comment on column bi.snapshots.pinned_at is 'since when a person keeps it; null if nobody does';
 alter table ops.snapshots drop column expires_at;

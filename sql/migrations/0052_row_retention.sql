@@ -2,7 +2,7 @@
 
 insert into ops.retention_rules (rule, position, unit, usual, least, most, keeps) values
   ('job_runs', 11, 'days', 365, 30, 3650, 'runs of jobs and of snapshots, since their end'),
-  ('restatements', 12, 'days', 365, 90, 3650, 'the log of final figures that have changed'),
+  ('restatements', 12, 'days', 365, 365, 3650, 'the log of final figures that have changed'),
   ('stock_history', 13, 'days', 365, 90, 3650, 'each reading of stock; of months before, the last one of each variant'),
   ('webhook_bodies', 14, 'days', 7, 4, 30, 'what providers delivered, once it is loaded'),
   ('events', 15, 'days', 400, 1, 3650, 'events of senders; their figures stay, and older ones are refused');
