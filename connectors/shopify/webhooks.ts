@@ -10,14 +10,8 @@ import type { RequestContext } from '../kit/provider.ts';
 import type { Subscribing, Subscription } from '../kit/subscriptions.ts';
 import { PROVIDER } from './api/answers.ts';
 import { openShopify, type Variables } from './api/client.ts';
-import {
-  API_VERSION,
-  type Query,
-  webhookCreate,
-  webhookDelete,
-  webhookSubscriptions,
-  webhookUpdate,
-} from './api/queries.ts';
+import { API_VERSION, type Query } from './api/queries.ts';
+import { webhookCreate, webhookDelete, webhookSubscriptions, webhookUpdate } from './api/webhook_queries.ts';
 
 /**
  * What the streams take as hints, with the scope that each needs. An order is updated by whatever concerns it, so topics

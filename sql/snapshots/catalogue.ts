@@ -238,10 +238,8 @@ export async function adoptSnapshot(
   parts: readonly (StoredPart & { isNew: boolean })[],
 ): Promise<void> {
   const { brandId, id } = snapshot;
-  await tx.query("delete from ops.snapshots where brand_id = $1 and id = $2 and state = 'creating'", [
-    brandId,
-    id,
-  ]);
+  const creating = "delete from ops.snapshots where brand_id = $1 and id = $2 and state = 'creating'";
+  await tx.query(creating, [brandId, id]);
   await beginSnapshot(tx, snapshot);
   await recordParts(tx, snapshot, parts);
   await completeSnapshot(tx, snapshot);
@@ -257,11 +255,8 @@ export async function moveSnapshots(
   tx: Tx,
   { brandId, ids, store }: { brandId: string; ids: readonly string[]; store: string },
 ): Promise<void> {
-  await tx.query('update ops.snapshots set store = $3 where brand_id = $1 and id = any ($2)', [
-    brandId,
-    ids,
-    store,
-  ]);
+  const moved = 'update ops.snapshots set store = $3 where brand_id = $1 and id = any ($2)';
+  await tx.query(moved, [brandId, ids, store]);
 }
 
 type Verified = { level: number; damage?: string | undefined; damagedParts: readonly StoredPart[] };

@@ -15,7 +15,8 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
-import * as queries from '#connectors/shopify/api/queries.ts';
+import * as ofStreams from '#connectors/shopify/api/queries.ts';
+import * as ofWebhooks from '#connectors/shopify/api/webhook_queries.ts';
 import { lookQuery } from '#connectors/shopify/sync/look.ts';
 
 type Access = {
@@ -30,6 +31,7 @@ type Access = {
   >;
 };
 
+const queries = { ...ofStreams, ...ofWebhooks };
 const contracts = join(import.meta.dirname, '../../sandbox/shopify/graphql');
 const contract = (file: string) => gunzipSync(readFileSync(join(contracts, file))).toString();
 const schema = buildSchema(contract('admin-2026-10.graphql.gz'), { assumeValidSDL: true });
@@ -47,7 +49,7 @@ const bulk = (text: string) => ({ name: 'bulk', text, cost: 0 });
 const filter = "created_at:>='2026-01-01T00:00:00Z'";
 
 /** Every query, with the scopes of the stream that asks it. */
-const all: [string, queries.Query, readonly string[]][] = [
+const all: [string, ofStreams.Query, readonly string[]][] = [
   ['access', queries.accessQuery, []],
   ['shop', queries.shopQuery, []],
   ['webhook subscriptions', queries.webhookSubscriptions, []],
@@ -132,7 +134,7 @@ function oneOf(access: string | undefined): string[] {
 
 test('the list of queries is whole', () => {
   const texts = new Set(all.map(([, { text }]) => text));
-  const exported = Object.values(queries).filter((one) => typeof one === 'object') as queries.Query[];
+  const exported = Object.values(queries).filter((one) => typeof one === 'object') as ofStreams.Query[];
   expect(exported.filter(({ text }) => !texts.has(text)).map(({ name }) => name)).toEqual([]);
 });
 

@@ -47,12 +47,14 @@ export async function loseAndRestore(
     const id = await db.transaction((tx) => enqueue(tx, snapshotTask, { brandId }, { keyMode: 'replace' }));
     await untilDone(place, [{ id, label: 'snapshot' }]);
   });
-  const rowsDeleted = await lose(place);
   const snapshot = await latestSnapshot(db, brandId);
-  if (snapshot === undefined) throw new DemoFailed(['there is no snapshot']);
+  if (snapshot === undefined) throw new DemoFailed(['no snapshot was made']);
   const { url, store, sealer, minutes } = await openSnapshots(cli, session);
-  const content = await readWhole({ store, sealer, snapshot });
+  const content = await readWhole({ store, sealer, snapshot }); // before anything is deleted
   const comparing = { db, store, sealer, brandId, content, providers, limitSeconds: minutes * 60 };
+  const restore = (which: string) => `npx nightshift snapshots restore ${which} --brand ${BRAND} --into live`;
+  cli.out.say(`  If the next step is interrupted, this brings back what it deletes: ${restore(snapshot.id)}`);
+  const rowsDeleted = await lose(place);
   const begun = performance.now();
   const { tables } = await steps.run(
     `restore: ${count(rowsDeleted, 'row')} of ${RETAILER} were deleted`,
@@ -79,7 +81,7 @@ export async function loseAndRestore(
       rows_deleted: rowsDeleted,
       restored_ms: restoredMs,
     },
-    command: `npx nightshift snapshots restore --latest --brand ${BRAND} --into live`,
+    command: restore('--latest'),
     rows_brought_back: Object.values(tables).reduce((sum, { inserted }) => sum + inserted, 0),
     differing_tables: differing.map(({ compared }) => compared.table.name),
   };

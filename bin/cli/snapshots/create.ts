@@ -7,8 +7,8 @@ import { RATE_MAX, snapshot } from '#tasks/snapshot.ts';
 import type { Cli } from '../shared/noun.ts';
 import { type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession } from '../shared/session.ts';
-import { finish, sayQueued } from '../shared/work.ts';
 import { wholeNumber } from '../ui/arguments.ts';
+import { endJobs } from './jobs.ts';
 import { brandsOf } from './which.ts';
 
 type Options = WaitOptions & { brand?: string; scope: Scope; rate?: number };
@@ -37,18 +37,9 @@ async function create(cli: Cli, { brand, scope, rate, wait, timeout }: Options):
     });
     jobs.push({ id, label: `snapshot of ${slug}`, brand: slug });
   }
-  if (!wait) {
-    await sayQueued(cli, session, jobs);
-    return cli.out.list(
-      jobs.map((job) => ({ job_id: job.id, brand: job.brand })),
-      ['job_id', 'brand'],
-    );
-  }
-  const states = await finish(cli, session, jobs, { timeout });
-  const done = jobs.map(({ id, brand: of }, at) => ({
-    ...{ job_id: id, brand: of, state: states[at]?.state },
-    ...states[at]?.tally,
-    error: states[at]?.error_message,
-  }));
-  cli.out.list(done, ['brand', 'state', 'snapshot', 'rows', 'parts', 'new_parts', 'new_bytes', 'error']);
+  await endJobs(cli, session, jobs, {
+    wait,
+    timeout,
+    columns: ['snapshot', 'rows', 'parts', 'new_parts', 'new_bytes'],
+  });
 }

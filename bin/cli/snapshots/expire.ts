@@ -14,7 +14,7 @@ import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
 import { openSnapshots } from '../shared/snapshots.ts';
-import { finish, sayQueued } from '../shared/work.ts';
+import { endJobs } from './jobs.ts';
 import { brandsOf } from './which.ts';
 
 type Options = WaitOptions & { brand?: string; dryRun?: boolean; here?: boolean; now?: string };
@@ -49,20 +49,7 @@ async function expire(cli: Cli, { brand, dryRun, here, now, wait, timeout }: Opt
     });
     jobs.push({ id, label: `expired snapshots of ${slug}`, brand: slug });
   }
-  if (!wait) {
-    await sayQueued(cli, session, jobs);
-    return cli.out.list(
-      jobs.map((job) => ({ job_id: job.id, brand: job.brand })),
-      ['job_id', 'brand'],
-    );
-  }
-  const states = await finish(cli, session, jobs, { timeout });
-  const done = jobs.map(({ id, brand: of }, at) => ({
-    ...{ job_id: id, brand: of, state: states[at]?.state },
-    ...states[at]?.tally,
-    error: states[at]?.error_message,
-  }));
-  cli.out.list(done, ['brand', 'state', 'expired', 'kept', 'files', 'bytes', 'error']);
+  await endJobs(cli, session, jobs, { wait, timeout, columns: ['expired', 'kept', 'files', 'bytes'] });
 }
 
 /** As long as the job may take. */

@@ -25,7 +25,7 @@ const BOTH_MONIES = '{ shopMoney { amount currencyCode } presentmentMoney { amou
 
 const PAGE_ARGUMENTS = '$first: Int!, $after: String, $query: String!';
 const PAGE = 'first: $first, after: $after, query: $query';
-const PAGE_INFO = 'pageInfo { hasNextPage endCursor }';
+export const PAGE_INFO = 'pageInfo { hasNextPage endCursor }';
 
 // How many children come with their parent; the rest of a longer list is requested separately.
 const LINES_FIRST = 25;
@@ -243,43 +243,6 @@ export const bulkOperations: Query = {
   cost: 25,
   text: `query BulkOperations { bulkOperations(first: 20, query: "operation_type:query") {
     nodes { id status createdAt query } } }`,
-};
-
-/** Of this app and this shop; there is one at most for a topic and an address. */
-export const webhookSubscriptions: Query = {
-  name: 'WebhookSubscriptions',
-  cost: 50,
-  text: `query WebhookSubscriptions($after: String) {
-    currentAppInstallation { accessScopes { handle } }
-    webhookSubscriptions(first: 100, after: $after) { ${PAGE_INFO} nodes { id topic uri apiVersion { handle } } } }`,
-};
-
-const subscriptionChange = (name: string, mutation: string, types: string, given: string): Query => ({
-  name,
-  cost: 10,
-  text: `mutation ${name}(${types}) { done: ${mutation}(${given}) {
-    webhookSubscription { id } userErrors { field message } } }`,
-});
-
-export const webhookCreate = subscriptionChange(
-  'WebhookCreate',
-  'webhookSubscriptionCreate',
-  '$topic: WebhookSubscriptionTopic!, $uri: String!',
-  'topic: $topic, webhookSubscription: { uri: $uri, format: JSON }',
-);
-
-export const webhookUpdate = subscriptionChange(
-  'WebhookUpdate',
-  'webhookSubscriptionUpdate',
-  '$id: ID!, $uri: String!',
-  'id: $id, webhookSubscription: { uri: $uri }',
-);
-
-export const webhookDelete: Query = {
-  name: 'WebhookDelete',
-  cost: 10,
-  text: `mutation WebhookDelete($id: ID!) { done: webhookSubscriptionDelete(id: $id) {
-    deletedWebhookSubscriptionId userErrors { field message } } }`,
 };
 
 const argument = (filter: string) => (filter === '' ? '' : `(query: ${JSON.stringify(filter)})`);

@@ -74,13 +74,13 @@ export async function proveFigures(options: Computing): Promise<Figures> {
   const brandId = content.brand_id;
   const instants = await instantsOf(made, content);
   const waiting = await countMarks(made, brandId);
-  await settle(options, instants);
+  await computeMarked(options, instants);
   await made.transaction((tx) => setAside(tx, rollups, brandId));
   await markEverything(options);
   const ranges = await rangesKnown(made, rollups, { brandId, daysMax: RANGE_DAYS_MAX });
   for (const owner of instants.keys())
     for (const range of ranges) await work(options, { ...whichOf(options, instants, owner), ...range });
-  await settle(options, instants);
+  await computeMarked(options, instants);
   const tables = new Map((await snapshotTables(made, 'aggregates')).map((table) => [table.name, table]));
   const differing: FiguresDiffer[] = [];
   for (const rollup of rollups) {
@@ -114,7 +114,7 @@ async function countMarks(made: Db, brandId: string): Promise<number> {
 }
 
 /** Until no mark is left. */
-async function settle(options: Computing, instants: Instants): Promise<void> {
+async function computeMarked(options: Computing, instants: Instants): Promise<void> {
   const { made, content } = options;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const owners = await made.transaction((tx) => markedOwners(tx, content.brand_id));
