@@ -1,6 +1,7 @@
 /**
  * A million events from a file: checked, with digests of their visitors, ids that are stored once and marks of their days,
- * beside a plain COPY of the same events, as CSV, into a plain table of the same columns and partitions.
+ * beside a plain COPY of the same events, as CSV, into a plain table of the same columns and partitions, and beside one into
+ * the very tables, with their keys and the ids.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
 import { linesOf } from '../../bin/cli/events/lines.ts';
 import { type Imported, storeLines } from '../../bin/cli/events/store_lines.ts';
+import type { Tx } from '../../sql/db/pool.ts';
 import { aBrand, aRetailer, testSealer } from '../../test/support/rows/factory.ts';
 import type { Figure } from '../support/bench.ts';
 import { median, timed } from '../support/measure.ts';
@@ -73,7 +75,8 @@ export async function benchEvents(server: BenchServer): Promise<Figure[]> {
     await write(json, (event) => JSON.stringify(event));
     const copied = (brandId: string) => (event: Record<string, string | undefined>) =>
       [brandId, ...COLUMNS.map((column) => event[column] ?? '')].join(',');
-    const [ours, plain, keyed]: [number[], number[], number[]] = [[], [], []];
+    const ids = join(dir, 'ids.csv');
+    const [ours, plain, keyed, same]: [number[], number[], number[], number[]] = [[], [], [], []];
     let [again, repeats, peak] = [0, 0, 0];
     for (let round = 0; round < ROUNDS; round++) {
       const db = await server.freshDatabase();
@@ -88,6 +91,9 @@ export async function benchEvents(server: BenchServer): Promise<Figure[]> {
         await makeTable(db, name, key);
         into.push(await timed(() => copyFile(db, name, csv)));
       }
+      await write(ids, ({ id, happened_at }) => [brandId, id, happened_at].join(','));
+      same.push(await timed(() => copyAsOurs(db, csv, ids)));
+      await db.query('truncate raw.events, raw.event_ids');
       const watch = setInterval(() => {
         peak = Math.max(peak, process.memoryUsage.rss());
       }, 100);
@@ -114,6 +120,7 @@ export async function benchEvents(server: BenchServer): Promise<Figure[]> {
         unit: 'x',
         bar: { atLeast: 0.5 },
       },
+      { name: 'beside COPY into the same tables', value: ratio(same), unit: 'x', bar: { atLeast: 0.5 } },
       { name: 'the same file again', value: perSecond(again), unit: 'events/s' },
       { name: 'a file of which 1 % is known', value: perSecond(repeats), unit: 'events/s' },
       { name: 'memory of the process', value: peak / 1e6, unit: 'MB' },
@@ -162,10 +169,18 @@ async function makeTable(db: BenchDb, name: string, key: string): Promise<void> 
 }
 
 function copyFile(db: BenchDb, name: string, path: string): Promise<void> {
-  return db.transaction((tx) =>
-    pipeline(
-      createReadStream(path),
-      tx.query(copyFrom(`copy public.${name} (brand_id, ${COLUMNS.join(', ')}) from stdin (format csv)`)),
-    ),
-  );
+  return db.transaction((tx) => copyInto(tx, `public.${name} (brand_id, ${COLUMNS.join(', ')})`, path));
+}
+
+/** What a COPY would take that checks nothing and marks nothing. */
+async function copyAsOurs(db: BenchDb, events: string, ids: string): Promise<void> {
+  await db.query('select ops.make_event_months($1)', [MONTHS]);
+  await db.transaction(async (tx) => {
+    await copyInto(tx, 'raw.event_ids (brand_id, id, happened_at)', ids);
+    await copyInto(tx, `raw.events (brand_id, ${COLUMNS.join(', ')})`, events);
+  });
+}
+
+function copyInto(tx: Tx, target: string, path: string): Promise<void> {
+  return pipeline(createReadStream(path), tx.query(copyFrom(`copy ${target} from stdin (format csv)`)));
 }

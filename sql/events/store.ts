@@ -19,6 +19,8 @@ export const BATCH_MAX = 10_000;
 const QUARTER_MS = 900_000;
 /** Of coordinates: about a hundred metres, so that they name no house. */
 const PLACES = 3;
+/** Of pairs that are remembered; others are looked up again. */
+const MARKED_MAX = 100_000;
 const UNIQUE_VIOLATION = '23505';
 
 /** One brand whose events are being stored. */
@@ -29,7 +31,12 @@ export type Storing = Rules & {
   visitorOf(visitor: string): string;
   /** Those that stay until the transaction ends. */
   kept: Set<string>;
+  /** Visitors and experiments whose exposures of before are marked. */
+  marked: Set<string>;
 };
+
+/** A batch as PostgreSQL takes it. */
+export type Batch = { events: readonly Event[]; lines: readonly string[]; ids: readonly string[] };
 
 export type Stored = {
   stored: number;
@@ -60,7 +67,7 @@ export async function openEvents(tx: Tx, sealer: Sealer, brandId: string, now: D
     ...{ brandId, brand, ...row, now },
     retailers: new Map(retailers.map(({ id, slug }) => [slug, id])),
     visitorOf: await visitorsOf(tx, sealer, brandId),
-    kept: new Set(),
+    ...{ kept: new Set(), marked: new Set() },
   };
 }
 
@@ -82,15 +89,27 @@ export async function makeMonths(
   for (const month of months) made.add(month);
 }
 
-/** Stores a batch of at most `BATCH_MAX` events, whose months are there. */
-export async function storeEvents(tx: Tx, storing: Storing, events: readonly Event[]): Promise<Stored> {
+/** Makes the lines of at most `BATCH_MAX` events: PostgreSQL takes the batch before meanwhile. */
+export function batchOf(storing: Storing, events: readonly Event[]): Batch {
+  const lines = events.map((event) => lineOf(storing, event));
+  // In the order of the index: neighbours are on one page of it, and two loads never wait for each other in a circle.
+  const ids = events
+    .map(
+      ({ id, happened_at }) => `${storing.brandId}\t${escaped(id)}\t${new Date(happened_at).toISOString()}`,
+    )
+    .sort();
+  return { events, lines, ids };
+}
+
+/** Stores a batch, whose months are there. */
+export async function storeEvents(tx: Tx, storing: Storing, batch: Batch): Promise<Stored> {
+  const { events, lines } = batch;
   const retailers = new Set(events.flatMap(({ retailer }) => (retailer == null ? [] : [retailer])));
   for (const slug of [...retailers].filter((one) => !storing.kept.has(one)).sort()) {
     await keepRetailer(tx, storing.brandId, storing.retailers.get(slug) ?? '');
     storing.kept.add(slug);
   }
-  const lines = events.map((event) => lineOf(storing, event));
-  if (await storeNew(tx, storing, events, lines)) {
+  if (await storeNew(tx, batch)) {
     await mark(tx, storing, events);
     return { stored: events.length, known: 0, conflicts: [] };
   }
@@ -130,18 +149,9 @@ function degrees(value: number | null | undefined): string {
 }
 
 /** Whether none of them was there: then they need no staging, which halves the time. */
-async function storeNew(
-  tx: Tx,
-  { brandId }: Storing,
-  events: readonly Event[],
-  lines: readonly string[],
-): Promise<boolean> {
+async function storeNew(tx: Tx, { ids, lines }: Batch): Promise<boolean> {
   await tx.query('savepoint new_events');
   try {
-    // In the order of the index: neighbours are on one page of it, and two loads never wait for each other in a circle.
-    const ids = events
-      .map(({ id, happened_at }) => `${brandId}\t${escaped(id)}\t${new Date(happened_at).toISOString()}`)
-      .sort();
     await copyLines(tx, 'copy raw.event_ids (brand_id, id, happened_at) from stdin', ids);
     await copyLines(tx, `copy raw.events (${COLUMNS}) from stdin`, lines);
     await tx.query('release savepoint new_events');
@@ -209,12 +219,23 @@ async function storeStaged(
 }
 
 async function mark(tx: Tx, storing: Storing, events: readonly Event[]): Promise<void> {
-  const { brandId, timeZone, visitorOf, now } = storing;
-  const quarters = new Set(events.map(({ happened_at: ms }) => ms - (ms % QUARTER_MS)));
-  const target = { brandId, owners: [null], timeZone, now };
-  await markPartitions(tx, target, { instants: new Map([['events', quarters]]) });
-  const pairs = events.flatMap(({ visitor, experiment }) =>
-    visitor != null && experiment != null ? [{ visitor: visitorOf(visitor), experiment }] : [],
-  );
-  await markExposures(tx, storing, pairs);
+  const { brandId, timeZone, visitorOf, marked, now } = storing;
+  const quarterOf = ({ happened_at: ms }: Event) => ms - (ms % QUARTER_MS);
+  const exposures = new Set<number>();
+  const pairs = new Map<string, { visitor: string; experiment: string }>();
+  for (const event of events) {
+    if (event.visitor == null || event.experiment == null) continue;
+    const pair = { visitor: visitorOf(event.visitor), experiment: event.experiment };
+    const name = `${pair.visitor} ${pair.experiment}`;
+    if (!marked.has(name)) pairs.set(name, pair);
+    else if (event.kind === 'exposure') exposures.add(quarterOf(event));
+  }
+  const instants = new Map([
+    ['events', new Set(events.map(quarterOf))],
+    ['exposures', exposures],
+  ] as const);
+  await markPartitions(tx, { brandId, owners: [null], timeZone, now }, { instants });
+  await markExposures(tx, storing, [...pairs.values()]);
+  if (marked.size >= MARKED_MAX) marked.clear();
+  for (const name of pairs.keys()) marked.add(name);
 }

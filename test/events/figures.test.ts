@@ -39,6 +39,13 @@ test('a visitor counts once, for the variant seen first, if a conversion follows
     { variant: 'control', is_control: true, exposed: 2, converted: 1, mixed: 0, first_day: '2026-05-31' },
   ]);
   await sender.assertRebuilt();
+  // A file of several batches marks each exposure, also of a visitor whom it has named before.
+  await sender.sendBatches([[saw('v6', 'b', 6)], [did('v6', 7), saw('v6', 'control', -30)], [did('v6', 60)]]);
+  expect(await db.column("select day from ops.marks where subject = 'exposures' order by day")).toEqual([
+    ...['2026-05-30', '2026-06-01'],
+  ]);
+  await sender.roll();
+  await sender.assertRebuilt();
 });
 
 // Agresti, An Introduction to Categorical Data Analysis, table 2.3 (Physicians' Health Study): 189 of 11,034 with placebo and

@@ -156,7 +156,10 @@ test('whatever comes in whatever order, figures are as if they were made from no
   await using db = await freshDb();
   const steps = fc.array(
     fc.oneof(
-      { weight: 4, arbitrary: fc.array(sent, { minLength: 1, maxLength: 6 }) },
+      {
+        weight: 4,
+        arbitrary: fc.array(fc.array(sent, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
+      },
       { weight: 2, arbitrary: fc.constant('roll' as const) },
     ),
     { maxLength: 10 },
@@ -168,9 +171,9 @@ test('whatever comes in whatever order, figures are as if they were made from no
       for (const step of [...steps, 'roll' as const]) {
         if (step === 'roll') await sender.roll();
         else {
-          const events = step.map(made);
-          await sender.send(events);
-          for (const event of events) if (!first.has(event.id)) first.set(event.id, event);
+          const batches = step.map((batch) => batch.map(made));
+          await sender.sendBatches(batches);
+          for (const event of batches.flat()) if (!first.has(event.id)) first.set(event.id, event);
         }
       }
       await sender.assertRebuilt();

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { readEvent } from '#sql/events/event.ts';
-import { makeMonths, openEvents, type Stored, storeEvents } from '#sql/events/store.ts';
+import { batchOf, makeMonths, openEvents, type Stored, storeEvents } from '#sql/events/store.ts';
 import { rollups } from '#sql/rollups/index.ts';
 import { runRollups } from '#sql/rollups/run.ts';
+import { only } from '#sql/tenants/brands.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from './db/db.ts';
 import { aggregatesOf } from './db/rebuild.ts';
@@ -28,17 +29,10 @@ export async function aSender(db: TestDb, zone = 'Europe/London') {
   const ie = await aRetailer(db, { brandId, slug: 'ie' });
   return {
     ...{ db, brand, brandId, uk, ie },
-    send: async (given: readonly Given[], now = NOW): Promise<Stored> =>
-      db.transaction(async (tx) => {
-        const storing = await openEvents(tx, testSealer, brandId, now);
-        const events = given.map((one) => {
-          const event = readEvent(one, storing);
-          if (Array.isArray(event)) throw new Error(JSON.stringify(event));
-          return event;
-        });
-        await makeMonths(db, events, new Set());
-        return storeEvents(tx, storing, events);
-      }),
+    send: async (given: readonly Given[], now?: Date): Promise<Stored> =>
+      only(await storeBatches(db, brandId, [given], now)),
+    /** In one transaction, as a file of many events. */
+    sendBatches: (batches: readonly (readonly Given[])[]) => storeBatches(db, brandId, batches),
     async roll() {
       const tally = await runTask(rollup, { brandId, retailerId: null }, db);
       await assertExplained(db, brandId, { rollups: ofEvents });
@@ -73,6 +67,28 @@ export async function aSender(db: TestDb, zone = 'Europe/London') {
         });
     },
   };
+}
+
+function storeBatches(
+  db: TestDb,
+  brandId: string,
+  batches: readonly (readonly Given[])[],
+  now = NOW,
+): Promise<Stored[]> {
+  return db.transaction(async (tx) => {
+    const storing = await openEvents(tx, testSealer, brandId, now);
+    const stored: Stored[] = [];
+    for (const given of batches) {
+      const events = given.map((one) => {
+        const event = readEvent(one, storing);
+        if (Array.isArray(event)) throw new Error(JSON.stringify(event));
+        return event;
+      });
+      await makeMonths(db, events, new Set());
+      stored.push(await storeEvents(tx, storing, batchOf(storing, events)));
+    }
+    return stored;
+  });
 }
 
 let made = 0;

@@ -12,7 +12,7 @@ import type { Db, Tx } from '#sql/db/pool.ts';
 import { type Event, type Rules, readEvent, saidOf } from '#sql/events/event.ts';
 import { senderOf } from '#sql/events/keys.ts';
 import { tryShareEvents } from '#sql/events/lock.ts';
-import { makeMonths, monthsOf, openEvents, type Stored, storeEvents } from '#sql/events/store.ts';
+import { batchOf, makeMonths, monthsOf, openEvents, type Stored, storeEvents } from '#sql/events/store.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { enqueue, SOON_SECONDS } from '#tasks/enqueue.ts';
 import { rollup } from '#tasks/rollup.ts';
@@ -235,7 +235,7 @@ function makeStore({ db, sealer }: EventDoor): (brandId: string, body: Buffer) =
     const { events, faults } = eventsOf(records, storing);
     if (faults.length > 0) return { faults };
     if (monthsOf(events).difference(months).size > 0) return { missing: events };
-    const done = await storeEvents(tx, storing, events);
+    const done = await storeEvents(tx, storing, batchOf(storing, events));
     if (done.stored > 0)
       await enqueue(tx, rollup, { brandId, retailerId: null }, { delaySeconds: SOON_SECONDS });
     return done;

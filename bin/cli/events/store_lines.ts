@@ -1,11 +1,19 @@
 /**
  * Stores the events of a file in one transaction, so that a file that is interrupted, or has a fault, leaves nothing. While
- * PostgreSQL takes a batch the next one is read.
+ * PostgreSQL takes a batch the next one is read and made ready.
  */
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { type Event, readEvent, saidOf } from '#sql/events/event.ts';
 import { lockEvents } from '#sql/events/lock.ts';
-import { BATCH_MAX, makeMonths, openEvents, type Storing, storeEvents } from '#sql/events/store.ts';
+import {
+  BATCH_MAX,
+  type Batch,
+  batchOf,
+  makeMonths,
+  openEvents,
+  type Storing,
+  storeEvents,
+} from '#sql/events/store.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { FileInvalid, NAMED_MAX } from '../shared/csv.ts';
 import type { Line } from './lines.ts';
@@ -37,8 +45,8 @@ export type Importing = {
   onProgress?(so: Imported): void;
 };
 
-/** A batch that is being filled. */
-type Batch = { events: Event[]; lines: number[] };
+/** A batch that is being filled; `at`: the line of each event. */
+type Filling = { events: Event[]; at: number[] };
 
 /** With a fault nothing is stored of what follows it; the caller rolls back what was. */
 export async function storeLines(
@@ -61,23 +69,25 @@ export async function storeLines(
   };
   const made = new Set<string>();
   let under_way: Promise<void> = Promise.resolve();
-  const flush = async (batch: Batch) => {
+  const flush = async ({ events, at }: Filling) => {
+    const isWanted = events.length > 0 && (so.invalid === 0 || skipsInvalid);
+    const batch = isWanted && batchOf(storing, events);
     await under_way;
-    if (batch.events.length === 0 || (so.invalid > 0 && !skipsInvalid)) return;
-    under_way = store(db, tx, { storing, batch, so, made });
+    if (!batch) return;
+    under_way = store(db, tx, { storing, batch, at, so, made });
     under_way.catch(() => {}); // awaited with the next batch
   };
-  let batch: Batch = { events: [], lines: [] };
+  let filling: Filling = { events: [], at: [] };
   try {
     for await (const page of pages) {
       for (const line of page) {
         const event = eventOf(line, storing, so, retailer);
         if (event === undefined) continue;
-        batch.events.push(event);
-        batch.lines.push(line.line);
-        if (batch.events.length < BATCH_MAX) continue;
-        await flush(batch);
-        batch = { events: [], lines: [] };
+        filling.events.push(event);
+        filling.at.push(line.line);
+        if (filling.events.length < BATCH_MAX) continue;
+        await flush(filling);
+        filling = { events: [], at: [] };
         onProgress?.(so);
       }
       if (so.events > LINES_MAX)
@@ -87,7 +97,7 @@ export async function storeLines(
     await under_way.catch(() => {}); // what it writes behind a rollback would stay
     throw error;
   }
-  await flush(batch);
+  await flush(filling);
   await under_way;
   return so;
 }
@@ -112,13 +122,19 @@ function eventOf(
 async function store(
   db: Pick<Db, 'transaction'>,
   tx: Tx,
-  { storing, batch, so, made }: { storing: Storing; batch: Batch; so: Imported; made: Set<string> },
+  {
+    storing,
+    batch,
+    at,
+    so,
+    made,
+  }: { storing: Storing; batch: Batch; at: readonly number[]; so: Imported; made: Set<string> },
 ): Promise<void> {
   await makeMonths(db, batch.events, made);
-  const { stored, known, conflicts } = await storeEvents(tx, storing, batch.events);
+  const { stored, known, conflicts } = await storeEvents(tx, storing, batch);
   so.stored += stored;
   so.known += known;
   so.conflicts += conflicts.length;
   for (const { index, id } of conflicts)
-    if (so.conflicting.length < NAMED_MAX) so.conflicting.push(`line ${batch.lines[index]}, event ${id}`);
+    if (so.conflicting.length < NAMED_MAX) so.conflicting.push(`line ${at[index]}, event ${id}`);
 }
