@@ -12,6 +12,8 @@ import { type Settings, shape } from './settings.ts';
 export const MAILER = 'giftware';
 export const MAILER_KEY = 'SG.sandbox_giftware.key';
 const RECIPIENTS = { uk: 120, germany: 40, france: 30, eire: 20, rest: 40 };
+/** Real accounts allow some hundreds a minute, and say so. */
+const LIMIT = { count: 1_000, seconds: 60 };
 const FIRST_THURSDAY = Date.UTC(2010, 11, 2);
 const WEEKS = 54;
 const DAY_MS = 86_400_000;
@@ -19,7 +21,7 @@ const GROUP = { id: 101, name: 'Newsletter', description: 'made up', is_default:
 
 /** Its rows are made when they are first asked for. */
 export function giftwareMailer(zone: string): Account<Settings> {
-  const settings = shape.parse({ [MAILER]: { key: MAILER_KEY, zone } })[MAILER] as Settings;
+  const settings = shape.parse({ [MAILER]: { key: MAILER_KEY, zone, limit: LIMIT } })[MAILER] as Settings;
   let made: Account<Settings> | undefined;
   const account = () => {
     made ??= accountOf(MAILER, settings, filesOf(zone));

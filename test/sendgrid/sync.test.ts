@@ -269,6 +269,28 @@ test('limits that answers report are kept, whatever unit they are in', async () 
   });
 });
 
+test('what answers allow is used at once, within bounds, and without such answers a pace is kept', async () => {
+  const singlesends = Array.from({ length: 30 }, (_, n) => send(`s${n}`));
+  for (const [count, maximum] of [
+    [500, 500],
+    [1_000_000, 1_000],
+    [undefined, 10],
+  ] as const) {
+    const limit = count && { count, seconds: 3_600 };
+    await using sandbox = await sendgridSandbox(
+      { singlesends },
+      { accounts: { [ACCOUNT]: { zone: 'America/New_York', ...(limit && { limit }) } } },
+    );
+    await using db = await freshDb();
+    const one = await connectSendGrid(db, sandbox);
+    const tally = await one.sync('single_sends');
+    if (limit) expect(tally.waited_ms ?? 0).toBe(0);
+    expect(
+      await db.column("select maximum::int from ops.rate_budgets where account like '%/singlesends/{id}'"),
+    ).toEqual([maximum]);
+  }
+});
+
 test('an outage longer than the days that are read again leaves no hole', async () => {
   await using sandbox = await sendgridSandbox(files);
   await using db = await freshDb();

@@ -19,14 +19,14 @@ export type Account = Omit<NewConnection, 'brandId' | 'retailerId' | 'actor' | '
 };
 
 const ACCOUNT_PREFIX = 'acct_giftware';
-/** With the providers' own limits a year of one account would take half a minute; the sandbox has none. */
+/** With Stripe's own limit a year of one account would take half a minute; the sandbox has none. */
 const REQUESTS_PER_SECOND = 500;
 
 // The keys are the sandbox's own, docs/sandbox.md.
 
 /**
- * In the order in which they are read: first the mail, which waits for its provider's limit most of the time, then one
- * retailer after the other, so that the figures of the first and largest are computed while others are still read.
+ * In the order in which they are read: first the mail, of which each letter is a request, then one retailer after the other, so
+ * that the figures of the first and largest are computed while others are still read.
  */
 export function accountsOf(places: SandboxPlaces): Account[] {
   const shops = shopsOf(places);
@@ -61,7 +61,6 @@ function mailOf({ sendgrid }: SandboxPlaces, retailers: readonly string[]): Acco
   return sendgrid.map(({ account, baseUrls: [baseUrl = ''] }) => ({
     ...{ owner: null, parts, name: 'mail', provider: 'sendgrid', account, baseUrl },
     ...{ auth: 'key', secret: 'SG.sandbox_giftware.key', accountZone: TIME_ZONE },
-    requestsPerSecond: REQUESTS_PER_SECOND,
   }));
 }
 

@@ -70,6 +70,20 @@ export function waitMsOf(headers: IncomingHttpHeaders, now = Date.now()): number
   return Math.min(RESET_MS_MAX, Math.max(RESET_MS_MIN, ms));
 }
 
+/** Bounds what an answer may claim. */
+const ALLOWED_MAX = 1_000;
+
+/** How many requests the endpoint allows within its window, and how many of them are left; undefined if it says neither. */
+export function allowedBy(headers: IncomingHttpHeaders): { maximum: number; left: number } | undefined {
+  const [limit, remaining] = [
+    numberIn(headers, 'x-ratelimit-limit'),
+    numberIn(headers, 'x-ratelimit-remaining'),
+  ];
+  if (!limit || remaining === undefined) return undefined;
+  const maximum = Math.min(limit, ALLOWED_MAX);
+  return { maximum, left: Math.min(remaining, maximum) };
+}
+
 /** Whether this was the last request that the limit allows for now. */
 export function isUsedUp(headers: IncomingHttpHeaders): boolean {
   return numberIn(headers, 'x-ratelimit-remaining') === 0;

@@ -4,16 +4,17 @@
  */
 import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
 import { type HttpAnswer, type HttpRequest, makeHttp } from '../../kit/http/http.ts';
-import { type Bucket, makeBudget } from '../../kit/http/rate_limit.ts';
+import { type Bucket, makeBudget, type Reading } from '../../kit/http/rate_limit.ts';
 import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import { problemOf } from '../../kit/key_form.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { keyForm, PROVIDER } from '../key.ts';
-import { bodyOf, isUsedUp, waitMsOf } from './answers.ts';
+import { allowedBy, bodyOf, isUsedUp, waitMsOf } from './answers.ts';
 
 export const API_VERSION = 'v3';
 
-// Limits differ by endpoint and are not published; answers report them, and block the bucket when they are used up.
+// Limits differ by endpoint and are not published. What answers say of them may be used up at once, and blocks the bucket when it
+// is; until they do, and beyond it, this is the pace.
 const USUAL: Bucket = { maximum: 10, restorePerSecond: 10 };
 const LIMITED_PAUSE_MS = 2_000;
 
@@ -80,8 +81,11 @@ export function openSendGrid(
     await turn(path);
     const sentAt = now();
     const answer = await request(path, params, body, method);
-    if (isUsedUp(answer.headers) && answer.status < 300)
-      await budget.block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS);
+    if (answer.status < 300) {
+      const allowed = allowedBy(answer.headers);
+      if (allowed) await budget.correct(readingOf(allowed));
+      if (isUsedUp(answer.headers)) await budget.block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS);
+    }
     return { answer, sentAt, block: (ms) => budget.block(ms) };
   };
 
@@ -129,6 +133,10 @@ export function openSendGrid(
 }
 
 type Sent = { answer: HttpAnswer; sentAt: Date; block(ms: number): Promise<void> };
+
+function readingOf({ maximum, left }: { maximum: number; left: number }): Reading {
+  return { ...USUAL, maximum, available: left, reserved: 1, actual: 1 };
+}
 
 function behalfOf({ account }: Named & { account: string }, auth: string): Record<string, string> {
   if (auth === 'key') return {};
