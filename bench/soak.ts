@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeKeyring } from '../connectors/providers.ts';
 import { recordNames } from '../sql/queue/retention.ts';
+import { brandRecords } from '../sql/retention/brand_records.ts';
 import { sealer } from '../sql/tenants/secrets.ts';
 import type { Figure } from './support/bench.ts';
 import { median } from './support/measure.ts';
@@ -25,7 +26,7 @@ const WARM_SHARE = 1 / 4;
 /** A table this small may take another page of rows and indexes. */
 const SMALL_BYTES = 256 * 1024;
 const HISTORY: ReadonlySet<string> = new Set([
-  ...['job_runs', 'restatements', ...recordNames].map((name) => `ops.${name}`),
+  ...['job_runs', ...brandRecords, ...recordNames].map((name) => `ops.${name}`),
   ...['ops.night_jobs', 'ops.backfill_slots'],
 ]);
 

@@ -14,7 +14,15 @@ import {
   deleteWordsOfNoFailure,
   recordNames,
 } from '#sql/queue/retention.ts';
-import { brandRecords, deleteOfBrand, deleteRuns, readOldRuns } from '#sql/retention/brand_records.ts';
+import {
+  type BrandRecord,
+  brandRecords,
+  dailyRecords,
+  deleteOfBrand,
+  deleteRuns,
+  readOldRuns,
+} from '#sql/retention/brand_records.ts';
+import { listBrands } from '#sql/tenants/brands.ts';
 import { enqueue } from './enqueue.ts';
 import { redactOldPersons } from './privacy/old_persons.ts';
 import { rollup } from './rollup.ts';
@@ -50,6 +58,12 @@ export const retention = defineTask({
 async function ofPlatform(context: TaskContext, now: Date): Promise<Tally> {
   const counts: Record<string, number> = { job_runs: await oldRuns(context, null, now) };
   for (const name of recordNames) counts[name] = await batches(context, (tx) => deleteRecords(tx, name, now));
+  const brands = await listBrands(context.db);
+  for (const name of dailyRecords) {
+    let deleted = 0;
+    for (const { id } of brands) deleted += await oldRecords(context, name, id, now);
+    counts[name] = deleted;
+  }
   counts.events = await oldEvents(context, now);
   await context.db.transaction(deleteSlotsOfNoBackfill);
   await context.db.transaction(deleteWordsOfNoFailure);
@@ -58,11 +72,14 @@ async function ofPlatform(context: TaskContext, now: Date): Promise<Tally> {
 
 async function ofBrand(context: TaskContext, brandId: string, now: Date): Promise<Tally> {
   const counts: Record<string, number> = { job_runs: await oldRuns(context, brandId, now) };
-  for (const name of brandRecords)
-    counts[name] = await batches(context, (tx) => deleteOfBrand(tx, name, { brandId, now }));
+  for (const name of brandRecords) counts[name] = await oldRecords(context, name, brandId, now);
   counts.history = await oldHistory(context, brandId, now);
   counts.persons = await oldPersons(context, brandId, now);
   return counts;
+}
+
+function oldRecords(context: TaskContext, name: BrandRecord, brandId: string, now: Date): Promise<number> {
+  return batches(context, (tx, after) => deleteOfBrand(tx, name, { brandId, now, after }));
 }
 
 async function oldRuns(context: TaskContext, brandId: string | null, now: Date): Promise<number> {

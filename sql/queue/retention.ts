@@ -17,8 +17,8 @@ export const KEPT_DAYS = {
   mail: 90,
 } as const;
 
-export type RecordName = keyof typeof KEPT_DAYS | 'webhook_deliveries';
-export const recordNames = [...Object.keys(KEPT_DAYS), 'webhook_deliveries'] as RecordName[];
+export type RecordName = keyof typeof KEPT_DAYS;
+export const recordNames = Object.keys(KEPT_DAYS) as RecordName[];
 
 /** How many records one transaction reads or deletes. */
 export const BATCH_MAX = 5_000;
@@ -26,14 +26,9 @@ export const BATCH_MAX = 5_000;
 /** Before the instant `$1`, but never ahead of the clock of the database, which would delete recent records. */
 const AT = 'least($1::timestamptz, now())';
 
-function cutoff(name: keyof typeof KEPT_DAYS): string {
+function cutoff(name: RecordName): string {
   return `${AT} - interval '${KEPT_DAYS[name]} days'`;
 }
-
-/** By the rule of the brand: no shorter than any provider repeats a delivery, and no longer, for they contain personal data. */
-const bodiesKept = (which: string) =>
-  `(select make_interval(days => min(k.kept)) from ops.retention k where k.rule = 'webhook_bodies' ${which})`;
-const BODIES_OVER = `${AT} - ${bodiesKept('and k.brand_id = r.brand_id')}`;
 
 // $1 is the instant.
 const EXPIRED: Record<RecordName, string> = {
@@ -47,10 +42,6 @@ const EXPIRED: Record<RecordName, string> = {
     and not exists (
       select from ops.failures n where n.failure_group = r.failure_group and n.last_at >= ${cutoff('failures')})
     and r.failure_group <> all (array(select failure_group from ops.jobs where failure_group is not null))`,
-  // The shortest rule of all leads through the index.
-  webhook_deliveries: `r.received_at < ${AT} - ${bodiesKept('')} and r.received_at < ${BODIES_OVER}
-    and (r.rows_of is null or r.loaded_at is not null)
-    and (r.relay is distinct from 'waiting' or r.received_at < ${BODIES_OVER} - interval '7 days')`,
   // Nobody knows yet of those without an end.
   mail: `r.ended_at < ${cutoff('mail')}`,
   backfills: `r.planned_at < ${cutoff('backfills')} and (r.started_at is null or r.ended_at is not null)`,

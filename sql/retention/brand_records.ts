@@ -7,14 +7,31 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { BATCH_MAX, type Batch } from '../queue/retention.ts';
 
-/** The records with the rule that they follow, and what their age is. */
+type RecordRule = {
+  rule: string;
+  /** What their age is counted from; an index leads to those of a brand in this order. */
+  since: string;
+  /** They are of persons, so none stays a day longer than its rule says. */
+  isDaily?: boolean;
+  /** Without it a record is still needed, at any age. */
+  isDone?: string;
+};
+
 const RECORDS = {
   restatements: { rule: 'restatements', since: 'restated_at' },
   snapshot_runs: { rule: 'job_runs', since: 'finished_at' },
-} as const;
+  webhook_deliveries: {
+    ...{ rule: 'webhook_bodies', since: 'received_at', isDaily: true },
+    // The first condition is that of the index `deliveries_by_age`.
+    isDone: `(r.rows_of is null or r.loaded_at is not null)
+      and (r.relay is distinct from 'waiting' or r.received_at < $2 - interval '7 days')`,
+  },
+} as const satisfies Record<string, RecordRule>;
 
 export type BrandRecord = keyof typeof RECORDS;
 export const brandRecords = Object.keys(RECORDS) as BrandRecord[];
+const ruleOf = (name: BrandRecord): RecordRule => RECORDS[name];
+export const dailyRecords = brandRecords.filter((name) => ruleOf(name).isDaily);
 
 type Owner = { brandId: string | null };
 
@@ -31,21 +48,30 @@ export async function cutoffOf(db: Reader, { brandId }: Owner, rule: string, now
   return row.at;
 }
 
-const EXPIRED = ({ since }: { since: string }) => `r.brand_id = $1 and r.${since} < $2`;
+/** `$1` is the brand, `$2` the cutoff. */
+const EXPIRED = ({ since, isDone = 'true' }: RecordRule) =>
+  `r.brand_id = $1 and r.${since} < $2 and ${isDone}`;
 
+/** The next batch, oldest first: `after` is the instant in ms up to which all were looked at, so that none is read twice. */
 export async function deleteOfBrand(
   tx: Tx,
   name: BrandRecord,
-  { brandId, now }: Owner & { now: Date },
+  { brandId, now, after }: Owner & { now: Date; after: number },
 ): Promise<Batch> {
-  const record = RECORDS[name];
-  const { rowCount } = await tx.query(
-    `delete from ops.${name} where ctid = any (array(
-       select ctid from ops.${name} r where ${EXPIRED(record)} limit ${BATCH_MAX} for update skip locked))`,
-    [brandId, await cutoffOf(tx, { brandId }, record.rule, now)],
+  const record = ruleOf(name);
+  const { rows } = await tx.query<{ deleted: number; last: number | null }>(
+    `with gone as (
+       delete from ops.${name} where ctid = any (array(
+         select ctid from ops.${name} r
+         where ${EXPIRED(record)} and r.${record.since} >= to_timestamp($3::float8 / 1000)
+         order by r.${record.since} limit ${BATCH_MAX} for update skip locked))
+       returning ${record.since} as since
+     )
+     select count(*) as deleted, floor(extract(epoch from max(since)) * 1000)::float8 as last from gone`,
+    [brandId, await cutoffOf(tx, { brandId }, record.rule, now), after],
   );
-  const deleted = rowCount ?? 0;
-  return { deleted, isLast: deleted < BATCH_MAX, after: 0 };
+  const { deleted = 0, last = null } = rows[0] ?? {};
+  return { deleted, isLast: deleted < BATCH_MAX, after: last ?? after };
 }
 
 /** `$1` is the brand, `$2` the cutoff, `$3` the runs that stay. */
@@ -124,10 +150,12 @@ export async function countExpiredOf(
     ]),
     restatements: 0,
     snapshot_runs: 0,
+    webhook_deliveries: 0,
   };
   for (const name of brandRecords) {
-    const values = [brandId, await cutoffOf(db, { brandId }, RECORDS[name].rule, now)];
-    counts[name] = await countOf(db, `ops.${name} r where ${EXPIRED(RECORDS[name])}`, values);
+    const record = ruleOf(name);
+    const values = [brandId, await cutoffOf(db, { brandId }, record.rule, now)];
+    counts[name] = await countOf(db, `ops.${name} r where ${EXPIRED(record)}`, values);
   }
   return counts;
 }

@@ -1,7 +1,7 @@
 /** What is verified reaches the consumer of the customer as it came, sooner or later. */
 import Stripe from 'stripe';
 import { expect, test } from 'vitest';
-import { deleteRecords } from '#sql/queue/retention.ts';
+import { deleteOfBrand } from '#sql/retention/brand_records.ts';
 import { readUnrelayed, setRelay } from '#sql/webhooks/relays.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { relayDeliveries } from '#tasks/webhooks/relay_deliveries.ts';
@@ -224,15 +224,16 @@ test('a held connection, a breaker and a pause of the connection stop no relay; 
 
 test('a batch has few bytes, and what waited for two weeks is deleted with the others', async () => {
   await using db = await freshDb();
-  const which = await relayed(db, 'http://127.0.0.1:9/');
+  const relay = await relayed(db, 'http://127.0.0.1:9/');
   await using door = await aDoor(db);
-  for (const id of ['one', 'two']) await ping(which, door, id);
-  expect(await readUnrelayed(db, which, { max: 10, bytesMax: 1 })).toHaveLength(1);
-  expect(await readUnrelayed(db, which, { max: 10, bytesMax: 10_000 })).toHaveLength(2);
+  for (const id of ['one', 'two']) await ping(relay, door, id);
+  expect(await readUnrelayed(db, relay, { max: 10, bytesMax: 1 })).toHaveLength(1);
+  expect(await readUnrelayed(db, relay, { max: 10, bytesMax: 10_000 })).toHaveLength(2);
   const old = (days: number) =>
     db.query('update ops.webhook_deliveries set received_at = now() - make_interval(days => $1)', [days]);
+  const which = { brandId: relay.brandId, now: new Date(), after: 0 };
   const deleted = async () =>
-    (await db.transaction((tx) => deleteRecords(tx, 'webhook_deliveries', new Date()))).deleted;
+    (await db.transaction((tx) => deleteOfBrand(tx, 'webhook_deliveries', which))).deleted;
   await old(13);
   expect(await deleted()).toBe(0);
   await old(15);
