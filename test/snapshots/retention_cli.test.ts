@@ -11,21 +11,28 @@ import { aStore, makeSnapshot } from '../support/snapshots/snapshots.ts';
 
 const idAt = (at: number) => `${String(at).padStart(8, '0')}-1111-4111-8111-111111111111`;
 
+const DIR = '/srv/snapshots';
+
 /** One of each day at noon, the first today: of both brands with the same ids. */
 async function days(db: TestDb, count: number): Promise<void> {
   await db.query(
     `insert into ops.snapshots (brand_id, id, brand_slug, scope, state, store, created_at, manifest_sha256)
-     select b.id, (lpad(n::text, 8, '0') || '-1111-4111-8111-111111111111')::uuid, b.slug, 'all', 'complete', 'here',
+     select b.id, (lpad(n::text, 8, '0') || '-1111-4111-8111-111111111111')::uuid, b.slug, 'all', 'complete', $2,
             fact.day_start((now() at time zone b.time_zone)::date - n, b.time_zone), repeat('0', 64)
      from app.brands b cross join generate_series(0, $1::int - 1) n`,
-    [count],
+    [count, DIR],
   );
 }
 
-const cliOf = (db: TestDb) => (line: string) =>
-  nightshift([...line.split(' '), '--json'], {
-    env: { DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS },
-  });
+const cliOf =
+  (db: TestDb, more: Record<string, string> = {}) =>
+  (line: string) =>
+    nightshift([...line.split(' '), '--json'], {
+      env: {
+        ...{ DATABASE_URL: db.url, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS, NIGHTSHIFT_SNAPSHOT_DIR: DIR },
+        ...more,
+      },
+    });
 
 test('each day is kept for 90 days unless the brand says otherwise, and the plan says why', async () => {
   await using db = await freshDb();
@@ -107,4 +114,39 @@ test('the job of a brand deletes what the plan says, of that brand only', async 
     await db.column('select count(*)::int from ops.snapshots where brand_id = $1', [brio.brandId]),
   ).toEqual([101]);
   expect(await run(brio.brandId)).toMatchObject({ expired: 10 });
+});
+
+test('the plan says of each that is due in another store where it is, and who removes it', async () => {
+  await using db = await freshDb();
+  const [acme] = await twoBrands(db);
+  await days(db, 93);
+  await db.query('update ops.snapshots set store = $1 where brand_id = $2 and id = $3', [
+    ...['s3://backups/old', acme.brandId, idAt(92)],
+  ]);
+  const planOf = async (more?: Record<string, string>) => {
+    const rows = (await cliOf(db, more)('snapshots expire --brand acme --dry-run')).json() as {
+      snapshot: string;
+      plan: string;
+      reason: string;
+    }[];
+    return [91, 92].map((n) => rows.find(({ snapshot }) => snapshot === idAt(n)));
+  };
+  expect(await planOf()).toMatchObject([
+    { plan: 'expires', store: DIR, reason: 'over: within 7 days, daily' },
+    {
+      ...{ plan: 'elsewhere', store: 's3://backups/old' },
+      reason: expect.stringMatching(
+        /^over: .*expire --here, with NIGHTSHIFT_SNAPSHOT_STORE=s3:\/\/backups\/old/,
+      ),
+    },
+  ]);
+  expect(await planOf({ NIGHTSHIFT_SNAPSHOT_STORE: 's3://backups/old' })).toMatchObject([
+    {
+      plan: 'elsewhere',
+      reason: expect.stringContaining(
+        `with NIGHTSHIFT_SNAPSHOT_DIR=${DIR} and without NIGHTSHIFT_SNAPSHOT_STORE`,
+      ),
+    },
+    { plan: 'expires' },
+  ]);
 });

@@ -2,10 +2,11 @@
 import { type Command, Option } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { openDb } from '#sql/db/pool.ts';
-import { planSnapshots } from '#sql/snapshots/retention.ts';
+import { type Planned, planSnapshots } from '#sql/snapshots/retention.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import { enqueue } from '#tasks/enqueue.ts';
+import { elsewhereSaid } from '#tasks/snapshots/expiry/elsewhere.ts';
 import { expireSnapshots } from '#tasks/snapshots/expiry/expire.ts';
 import { removeRemoved } from '#tasks/snapshots/expiry/removed.ts';
 import { snapshotExpiry } from '#tasks/snapshots/expiry/snapshot_expiry.ts';
@@ -13,7 +14,7 @@ import { graceFor } from '#tasks/snapshots/expiry/sweep.ts';
 import type { Cli } from '../shared/noun.ts';
 import { nowOption, type WaitOptions, waitOptions } from '../shared/options/options.ts';
 import { openSession, type Session } from '../shared/session.ts';
-import { openSnapshots } from '../shared/snapshots.ts';
+import { openSnapshots, snapshotServices } from '../shared/snapshots.ts';
 import { endJobs } from './jobs.ts';
 import { brandsOf } from './which.ts';
 
@@ -77,25 +78,28 @@ async function expireHere(cli: Cli, session: Session, { brands, areAll, now: giv
   cli.out.list(rows, ['brand', 'expired', 'kept', 'files', 'bytes', 'incomplete']);
 }
 
+/** A store is only named here, not asked. */
 async function showPlan(
   cli: Cli,
-  { db }: Session,
+  { db, config, url }: Session,
   { brands, now }: { brands: readonly { id: string; slug: string }[]; now: Date },
 ): Promise<void> {
+  const { place } = snapshotServices(config, url).store;
   const rows = [];
   for (const { id: brandId, slug } of brands)
-    for (const { id, scope, createdAt, expires, expiresAt, rules } of await planSnapshots(db, {
-      brandId,
-      now,
-    }))
+    for (const planned of await planSnapshots(db, { brandId, now })) {
+      const { id, scope, createdAt, expiresAt, store } = planned;
       rows.push({
-        ...{ snapshot: id, brand: slug, scope, created_at: createdAt, plan: expires ? 'expires' : 'kept' },
-        ...{ expires_at: expiresAt, reason: reasonOf(rules, expires) },
+        ...{ snapshot: id, brand: slug, scope, created_at: createdAt, store, ...planOf(planned, place) },
+        expires_at: expiresAt,
       });
+    }
   cli.out.list(rows, ['snapshot', 'brand', 'scope', 'created_at', 'plan', 'reason', 'expires_at']);
 }
 
-function reasonOf(rules: readonly string[], expires: boolean): string {
-  if (!expires) return rules.join(', ');
-  return rules.length === 0 ? 'no rule keeps it' : `over: ${rules.join(', ')}`;
+function planOf({ rules, expires, store }: Planned, place: string): { plan: string; reason: string } {
+  if (!expires) return { plan: 'kept', reason: rules.join(', ') };
+  const over = rules.length === 0 ? 'no rule keeps it' : `over: ${rules.join(', ')}`;
+  if (store === place) return { plan: 'expires', reason: over };
+  return { plan: 'elsewhere', reason: `${over}; it ${elsewhereSaid(store)}` };
 }

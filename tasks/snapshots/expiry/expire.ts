@@ -7,6 +7,7 @@ import { beginSnapshotRun, endBrokenOff, endSnapshotRun, noteInRun } from '#sql/
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { adoptManifests } from '../adopt.ts';
 import type { Store } from '../store.ts';
+import { elsewhereSaid } from './elsewhere.ts';
 import { type Removed, type Removing, removeManifests, type Sweeping, sweepFiles } from './sweep.ts';
 
 export const KIND = 'expire';
@@ -69,7 +70,7 @@ type Left = { damage: string | undefined; elsewhere: string | undefined };
 function whyIncomplete({ damage, elsewhere }: Left): string | undefined {
   if (damage !== undefined) return `no part is removed, because a manifest cannot be read: ${damage}`;
   if (elsewhere === undefined) return undefined;
-  return `snapshots that no rule keeps are still in ${elsewhere}: npx nightshift snapshots expire --here, with that store set, removes them`;
+  return `what no rule keeps ${elsewhereSaid(elsewhere)}`;
 }
 
 type Note = (more: object) => void;
