@@ -77,7 +77,7 @@ const SNAPSHOT = `brand_id as "brandId", id, brand_slug as brand, scope, state, 
 const PART = `table_name as table, part, name, key_id as "keyId", header_sha256 as "headerSha256", rows,
   row_hash::text as "rowHash", bytes, stored_bytes as "storedBytes", stored_sha256 as "storedSha256"`;
 
-type Which = { brandId: string; id: string };
+export type Which = { brandId: string; id: string };
 
 /** Complete ones, the latest first. */
 export async function listSnapshots(
@@ -257,41 +257,4 @@ export async function moveSnapshots(
 ): Promise<void> {
   const moved = 'update ops.snapshots set store = $3 where brand_id = $1 and id = any ($2)';
   await tx.query(moved, [brandId, ids, store]);
-}
-
-type Verified = { level: number; damage?: string | undefined; damagedParts: readonly StoredPart[] };
-
-/** From here on the bytes of all files are read. */
-const LEVEL_OF_BYTES = 1;
-
-/** `damage` undefined: all was found as it should be, at this level. A lower one later takes no proof away. */
-export async function recordVerified(
-  tx: Tx,
-  { brandId, id }: Which,
-  { level, damage, damagedParts }: Verified,
-): Promise<void> {
-  await tx.query(
-    `update ops.snapshots
-     set state = case when $4::text is null then 'complete' else 'damaged' end, damage = $4,
-         verified_level = case when $4::text is null then greatest(verified_level, $3::smallint) end,
-         verified_at = case when $4::text is not null then null when $3 >= coalesce(verified_level, 0) then now() else verified_at end
-     where brand_id = $1 and id = $2`,
-    [brandId, id, level, damage ?? null],
-  );
-  // Of each snapshot that has the file.
-  if (damagedParts.length > 0)
-    await tx.query(
-      `update ops.snapshot_parts p set damaged_at = now()
-       from jsonb_to_recordset($2::jsonb) as d (name text, "keyId" uuid)
-       where p.brand_id = $1 and p.name = d.name and p.key_id = d."keyId" and p.damaged_at is null`,
-      [brandId, JSON.stringify(damagedParts)],
-    );
-  if (damage === undefined && level >= LEVEL_OF_BYTES)
-    await tx.query(
-      `update ops.snapshot_parts p set damaged_at = null
-       from ops.snapshot_parts w
-       where w.brand_id = $1 and w.snapshot_id = $2 and w.damaged_at is not null
-         and p.brand_id = $1 and p.name = w.name and p.key_id = w.key_id`,
-      [brandId, id],
-    );
 }

@@ -62,7 +62,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
   const parts = partsOfManifest(content).filter(options.isWanted ?? (() => true));
   const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
   const keyOf = dataKeys(store, sealer, snapshot.brandId);
-  const sizes = await sizesIn(store, fileOf.parts(snapshot.brandId));
+  const sizes = parts.length > 0 ? await sizesIn(store, fileOf.parts(snapshot.brandId)) : new Map();
   const limit = pLimit(AT_ONCE);
   let done = 0;
   await Promise.all(

@@ -1,6 +1,7 @@
 /** Verifies a snapshot and keeps what came of it, also that it could not be verified. */
 import type { Db } from '#sql/db/pool.ts';
-import { recordVerified, type Snapshot } from '#sql/snapshots/catalogue.ts';
+import type { Snapshot } from '#sql/snapshots/catalogue.ts';
+import { recordVerified } from '#sql/snapshots/proofs.ts';
 import { beginSnapshotRun, endSnapshotRun } from '#sql/snapshots/runs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { SnapshotDamaged } from './damage.ts';

@@ -1,17 +1,17 @@
 /**
- * Proves each night that the newest snapshot of a brand restores, and reads a sample of the files of older ones: each file has
- * its night, by its name, so that all are read once a quarter.
+ * Proves each night that the newest snapshot of a brand restores, and reads some of the files of older ones, those first whose
+ * last proof is oldest: all are read once a quarter, whatever nights there were.
  */
 import { z } from 'zod';
 import { openDb } from '#sql/db/pool.ts';
+import { latestToRestore, listSnapshots, type Snapshot } from '#sql/snapshots/catalogue.ts';
 import {
-  latestToRestore,
-  listSnapshots,
-  partsOf,
+  filesToProve,
+  LEVEL_OF_ROWS,
+  type ProvedFile,
+  recordProved,
   recordVerified,
-  type Snapshot,
-  type StoredPart,
-} from '#sql/snapshots/catalogue.ts';
+} from '#sql/snapshots/proofs.ts';
 import { NoStore } from '../../snapshot.ts';
 import { defineTask, type Tally, type TaskContext } from '../../task.ts';
 import { verifySnapshot } from '../verify.ts';
@@ -19,16 +19,10 @@ import { damageOf, verifyRecorded } from '../verify_recorded.ts';
 import { LEVEL_OF_FIGURES, LEVEL_OF_RESTORE, LEVEL_OF_VERSIONS } from './prove.ts';
 
 const TIMEOUT_SECONDS = 6 * 3_600;
-/** Nights until each file was read. */
-export const QUARTER = 91;
-const DAY_MS = 86_400_000;
-const PREFIX_CHARS = 8;
-const LEVEL_OF_SAMPLE = 2;
 
 const payload = z.strictObject({
   brandId: z.uuid(),
   level: z.int().min(LEVEL_OF_RESTORE).max(LEVEL_OF_FIGURES).default(LEVEL_OF_RESTORE),
-  now: z.iso.datetime({ offset: true }).optional(),
 });
 
 export const snapshotDrill = defineTask({
@@ -81,39 +75,37 @@ export const snapshotDrill = defineTask({
   },
 });
 
-/** Of so many nights in a row, a file has one. */
-export function isOfNight({ name }: Pick<StoredPart, 'name'>, now: Date): boolean {
-  const night = Math.floor(now.getTime() / DAY_MS) % QUARTER;
-  return Number.parseInt(name.slice(0, PREFIX_CHARS), 16) % QUARTER === night;
-}
-
 /** Files that the newest one has too were read just now. Throws NS_SNAPSHOT_DAMAGED once it has read all. */
-async function sample(context: TaskContext, newest: Snapshot, brandId: string): Promise<number> {
-  const { db, services, signal, now } = context;
+async function sample(
+  { db, services, signal }: TaskContext,
+  newest: Snapshot,
+  brandId: string,
+): Promise<number> {
   const { snapshots, sealer } = services;
   if (snapshots === undefined) throw new NoStore();
-  const fileOf = ({ name, keyId }: StoredPart) => `${keyId} ${name}`;
-  const seen = new Set((await partsOf(db, newest)).map(fileOf));
+  const fileOf = ({ name, keyId }: ProvedFile) => `${keyId} ${name}`;
+  const waiting = new Set((await filesToProve(db, { brandId, newest: newest.id })).map(fileOf));
   let first: Error | undefined;
   let sampled = 0;
   for (const snapshot of await listSnapshots(db, { brandId })) {
     if (snapshot.id === newest.id || snapshot.state === 'damaged') continue;
     signal.throwIfAborted();
-    const { damages, damagedParts, parts } = await verifySnapshot({
-      ...{ store: snapshots.store, sealer, snapshot, level: LEVEL_OF_SAMPLE, signal },
+    const read: ProvedFile[] = [];
+    const { damages, damagedParts } = await verifySnapshot({
+      ...{ store: snapshots.store, sealer, snapshot, level: LEVEL_OF_ROWS, signal },
       isWanted(part) {
-        const isNew = !seen.has(fileOf(part));
-        seen.add(fileOf(part));
-        return isNew && isOfNight(part, now());
+        const isNext = waiting.delete(fileOf(part));
+        if (isNext) read.push(part);
+        return isNext;
       },
     });
-    sampled += parts;
-    if (damages.length === 0) continue;
-    const damage = damageOf(snapshot, damages);
+    sampled += read.length;
+    const damage = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
     first ??= damage;
-    await db.transaction((tx) =>
-      recordVerified(tx, snapshot, { level: LEVEL_OF_SAMPLE, damage: damage.message, damagedParts }),
-    );
+    await db.transaction(async (tx) => {
+      if (damage === undefined) return recordProved(tx, brandId, read);
+      await recordVerified(tx, snapshot, { level: LEVEL_OF_ROWS, damage: damage.message, damagedParts });
+    });
   }
   if (first) throw first;
   return sampled;
