@@ -160,6 +160,24 @@ test('figures alone: nothing is read or computed again', async () => {
   expect(await restore(id, ' --tables app.brands')).toMatchObject({ code: 2 });
 });
 
+test('rows that do not become what the snapshot has are not kept', async () => {
+  await db.query(`
+    create function public.round_off() returns trigger language plpgsql as $$
+    begin new.gross_sales := round(new.gross_sales); return new; end $$;
+    create trigger round_off before insert on agg.daily_sales for each row execute function public.round_off()`);
+  await db.query('delete from agg.daily_sales where brand_id = $1', [acme.brand.id]);
+  const lost = await hashes(acme);
+  expect(await restore(id)).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('agg.daily_sales did not become'),
+  });
+  expect(await hashes(acme)).toEqual(lost);
+  await db.query('drop function public.round_off cascade');
+  expect(await restore(id)).toMatchObject({ code: 0 });
+  expect(await hashes(acme)).toEqual(whole);
+  await db.query('delete from ops.marks');
+});
+
 test('events that came since stay, because no provider has them', async () => {
   await db.query("select ops.make_event_months(array['2026-11-01'::date])");
   for (const table of [

@@ -20,10 +20,10 @@ import { bulkOperation, bulkOperations, bulkRun } from '../api/queries.ts';
 import type { ResultFile } from './reader.ts';
 
 /**
- * Polls after a quarter of the time waited so far: small results are fetched at once, long operations are polled
- * rarely, and no result is ready for longer than a quarter of its duration.
+ * Polls after an eighth of the time waited so far: small results are fetched at once, long operations are polled
+ * rarely, and no result is ready for longer than an eighth of its duration.
  */
-const POLL_PART = 1 / 4;
+const POLL_PART = 1 / 8;
 const POLL_MS_MIN = 200;
 const POLL_MS_MAX = 30_000;
 /** After this time the job releases its worker and polls again later. */
