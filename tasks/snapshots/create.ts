@@ -88,14 +88,14 @@ export async function createSnapshot(options: CreateOptions): Promise<Created> {
 }
 
 async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<Created> {
-  const { db, store, sealer, brand, scope } = options;
+  const { db, store, sealer, brand, scope, signal } = options;
   await options.onAlone?.();
   await store.clearDrafts(brand.id);
   const adopted = await ifAllowed(() => adoptManifests({ db, store, sealer, brandId: brand.id }));
   const which = { brandId: brand.id, id: randomUUID() };
   const known = await knownParts(db, store, brand.id);
   const previous = await latestSnapshot(db, brand.id);
-  const key = await makeDataKey(store, sealer, which);
+  const key = await makeDataKey(store, sealer, { ...which, signal });
   const begun = { ...which, brand: brand.slug, scope, store: store.place, createdAt: moment.at };
   await db.transaction((writing) => beginSnapshot(writing, begun));
   const tables = await snapshotTables(tx, scope);
@@ -103,8 +103,8 @@ async function create(options: CreateOptions, tx: Tx, moment: Moment): Promise<C
   const content = manifestOf({ options, moment, id: which.id, tables, parts, previous });
   const text = manifestFile(content, key);
   await store.settle(); // a manifest never names what a crash could still take back
-  await proveAlone(tx, options.signal);
-  await putText(store, brand.id, fileOf.manifest(brand.id, which.id), text);
+  await proveAlone(tx, signal);
+  await putText(store, brand.id, { name: fileOf.manifest(brand.id, which.id), text, signal });
   await store.settle();
   const completed: Completed = {
     ...{

@@ -9,7 +9,7 @@ import { parsed } from './damage.ts';
 import { fileOf, putText, readText, type Store } from './store.ts';
 
 export type DataKey = { id: string; key: Buffer };
-type Which = { brandId: string; id: string };
+type Which = { brandId: string; id: string; signal?: AbortSignal };
 
 const KEY_BYTES = 32;
 const keyFile = z.strictObject({
@@ -62,7 +62,8 @@ export function signatureOf({ key }: DataKey, text: string): string {
 async function putKey(store: Store, sealer: Sealer, which: Which, key: Buffer): Promise<void> {
   const { sealed, keyId } = sealer.seal(key.toString('base64'), placeOf(which));
   const text = JSON.stringify({ format: 1, sealed: sealed.toString('base64'), key_id: keyId });
-  await putText(store, which.brandId, fileOf.key(which.brandId, which.id), `${text}\n`);
+  const { brandId, id, signal } = which;
+  await putText(store, brandId, { name: fileOf.key(brandId, id), text: `${text}\n`, signal });
 }
 
 async function readSealed(store: Store, { brandId, id }: Which): Promise<{ sealed: Buffer; keyId: string }> {

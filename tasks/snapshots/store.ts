@@ -21,8 +21,8 @@ export type Store = {
   draft(brandId: string): Promise<Draft>;
   /** Drafts that were left behind. */
   clearDrafts(brandId: string): Promise<void>;
-  /** Replaces what has the name. */
-  put(name: string, draft: Draft): Promise<void>;
+  /** Replaces what has the name. Where that takes requests, the signal ends them. */
+  put(name: string, draft: Draft, signal?: AbortSignal): Promise<void>;
   /** What was put outlasts a crash of the machine from here on. */
   settle(): Promise<void>;
   /** Throws `StoreFileMissing`. */
@@ -94,12 +94,16 @@ export const fileOf = {
 const TEXT_BYTES_MAX = 64 * 1024 * 1024;
 const OWNER_ONLY = 0o600;
 
-export async function putText(store: Store, brandId: string, name: string, text: string): Promise<void> {
+export async function putText(
+  store: Store,
+  brandId: string,
+  { name, text, signal }: { name: string; text: string; signal?: AbortSignal | undefined },
+): Promise<void> {
   await using draft = await store.draft(brandId);
   await writeFile(draft.path, text, { mode: OWNER_ONLY, flag: 'wx', flush: true }).catch((error) => {
     throw new StoreFailed(store.place, error);
   });
-  await store.put(name, draft);
+  await store.put(name, draft, signal);
 }
 
 export async function readText(store: Store, name: string): Promise<string> {

@@ -110,11 +110,11 @@ function takeRows(open: OpenPart, chunk: Buffer, from: number): number {
 
 /** A file that some snapshot has is left as it is: its manifest knows that one. */
 async function endPart({ stored, draft, writer }: OpenPart, work: TableWork): Promise<void> {
-  const { brandId, store, known, onPart } = work;
+  const { brandId, store, known, onPart, signal } = work;
   await using _ = draft;
   const written = await writer.end();
   const same = await known.named(written.name);
   if (same) return onPart({ ...stored, ...same, rowHash: stored.rowHash, isNew: false });
-  await store.put(fileOf.part(brandId, { ...written, keyId: stored.keyId }), draft);
+  await store.put(fileOf.part(brandId, { ...written, keyId: stored.keyId }), draft, signal);
   await onPart({ ...stored, ...written, isNew: true });
 }

@@ -47,7 +47,7 @@ export function s3Store(at: S3Place, limits: S3Limits = usual): Store {
   return {
     place,
     ...drafts({ place: draftsDir, folder, failing }),
-    put: async (name, { path }) => upload(await open(), keyOf(name), path, limits),
+    put: async (name, { path }, signal) => upload(await open(), keyOf(name), path, { limits, signal }),
     /** What was put outlasts everything once it is answered. */
     async settle() {},
     async read(name) {

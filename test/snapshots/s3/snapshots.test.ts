@@ -94,6 +94,23 @@ test('a key that may only put makes snapshots; what the catalogue knows is not s
   });
 });
 
+test.for(['keys', 'parts', 'manifests'])('who is stopped waits for no upload: one of %s', (folder) =>
+  withKey(FULL_KEY, async () => {
+    await using bucket = await aBucket();
+    const [{ brand }] = shops as [Shop];
+    const stopping = new AbortController();
+    const stopped = new Error('the worker stops');
+    bucket.gate(({ method, path }) => {
+      if (method !== 'PUT' || !path.includes(`/${folder}/`)) return undefined;
+      stopping.abort(stopped);
+      return 'silence';
+    });
+    // Nothing but the signal ends the requests.
+    const store = bucket.store({}, { requestMs: 3_600_000, idleMs: 3_600_000 });
+    await expect(makeSnapshot(db, store, brand, { signal: stopping.signal })).rejects.toBe(stopped);
+  }),
+);
+
 test('with another bucket everything is stored anew, whatever the catalogue knows of the first', async () => {
   await using one = await aBucket();
   const [{ brand }] = shops as [Shop];

@@ -33,10 +33,10 @@ beforeEach(() => {
   bucket.asked.length = 0;
 });
 
-async function put(store: Store, content: Buffer | string): Promise<void> {
+async function put(store: Store, content: Buffer | string, signal?: AbortSignal): Promise<void> {
   await using draft = await store.draft(ACME);
   await writeFile(draft.path, content, { flag: 'wx' });
-  await store.put(NAME, draft);
+  await store.put(NAME, draft, signal);
 }
 
 const asFull = <T>(work: () => Promise<T>) => withKey(FULL_KEY, work);
@@ -93,6 +93,36 @@ test('a large file goes in parts; one that fails is sent again, and a server tha
     expect(methods().filter((method) => method === 'POST')).toHaveLength(1); // begun, and not completed
     expect((await buffer(await store.read(NAME))).equals(content)).toBe(true);
   }));
+
+test.for([
+  ['a small file', 10, ({ method }: Asked) => method === 'PUT'],
+  ['a part of a large one', 2 * PART_BYTES, isPart],
+  ['the begin of a large one', 2 * PART_BYTES, ({ path }: Asked) => /[?&]uploads(=|&|$)/.test(path)],
+  [
+    'the end of a large one',
+    2 * PART_BYTES,
+    ({ method, path }: Asked) => method === 'POST' && path.includes('uploadId='),
+  ],
+] as const)('who is stopped ends the upload at once: %s', ([what, bytes, isMet]) =>
+  asFull(async () => {
+    // Nothing but the signal ends it.
+    const store = bucket.store({}, { requestMs: 3_600_000, idleMs: 3_600_000 });
+    const stopping = new AbortController();
+    const stopped = new Error('the worker stops');
+    bucket.gate((asked) => {
+      if (!isMet(asked)) return undefined;
+      stopping.abort(stopped);
+      return 'silence';
+    });
+    await expect(put(store, randomBytes(bytes), stopping.signal)).rejects.toBe(stopped);
+    const begun = what.endsWith('large one') && !what.startsWith('the begin');
+    const forgotten = bucket.asked.filter(({ method }) => method === 'DELETE');
+    expect(forgotten).toHaveLength(begun ? 1 : 0);
+    bucket.asked.length = 0;
+    await expect(put(store, 'late', stopping.signal)).rejects.toBe(stopped);
+    expect(bucket.asked).toEqual([]);
+  }),
+);
 
 test('no more parts are in memory than may be', () =>
   asFull(async () => {

@@ -20,7 +20,7 @@ export function mortal(steps: number, how: 'before' | 'after') {
   const inStore = (store: Store): Store => ({
     ...store,
     draft: (brandId) => step(() => store.draft(brandId)),
-    put: (name, draft) => step(() => store.put(name, draft)),
+    put: (name, draft, signal) => step(() => store.put(name, draft, signal)),
     settle: () => step(() => store.settle()),
     remove: (name) => step(() => store.remove(name)),
     clearDrafts: (brandId) => step(() => store.clearDrafts(brandId)),
