@@ -4,6 +4,7 @@ import { analyzeChanged } from '#sql/db/statistics.ts';
 import { claimMarks, dropMarks } from '#sql/dirty/claim.ts';
 import { rollForward } from '#sql/dirty/roll_forward.ts';
 import { bookUnbooked } from '#sql/periods/book.ts';
+import { type Lost, lostText } from '#sql/periods/lost.ts';
 import { tellFinal } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import type { Rollup } from '#sql/rollups/rollup.ts';
@@ -64,6 +65,7 @@ export const rollup = defineTask({
     let objects = 0;
     let wrong = 0;
     let restated = 0;
+    let lost: Lost[] = [];
     const counted = Object.fromEntries(counting.map(({ as }) => [as, 0]));
     for await (const batch of batches(which, db.transaction, signal)) {
       total.days += batch.days;
@@ -82,7 +84,7 @@ export const rollup = defineTask({
     if (from !== undefined && to !== undefined) {
       // Who rebuilds may have deleted rows before.
       const booking = { brandId, owner: retailerId, days: { from, to }, now: which.instant, rollups };
-      await db.transaction((tx) => bookUnbooked(tx, { ...booking, cause: 'changed_definition' }));
+      lost = await db.transaction((tx) => bookUnbooked(tx, { ...booking, cause: 'changed_definition' }));
     }
     if (restated + wrong > 0 || which.from !== undefined)
       await db.transaction((tx) => watchFigures(tx, { brandId, now: which.instant }));
@@ -90,7 +92,8 @@ export const rollup = defineTask({
       if (counted[as]) log.warn({ brandId, retailerId, rows: counted[as] }, warning);
     if (wrong > 0)
       log.error({ brandId, retailerId, sums: wrong }, 'sums differ from those that they must equal');
-    const rare = { objects, wrong, restated };
+    for (const one of lost) log.error({ brandId, retailerId, ...one }, `nothing is booked: ${lostText(one)}`);
+    const rare = { objects, wrong, restated, unbooked: lost.length };
     return { ...total, ...Object.fromEntries(Object.entries(rare).filter(([, n]) => n > 0)), ...counted };
   },
 });

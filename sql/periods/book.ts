@@ -6,6 +6,7 @@ import { addedUp, type BookedCause, bookStatement, sumsStatement } from '../roll
 import { rollups as ours } from '../rollups/index.ts';
 import { isRestated } from '../rollups/restate.ts';
 import type { Rollup } from '../rollups/rollup.ts';
+import type { Lost } from './lost.ts';
 
 export type Sum = {
   figure: string;
@@ -46,26 +47,25 @@ type Booking = {
  * Books what has changed of closed figures past the merge, which books its own changes: rows that a removal deletes, a
  * restore replaces, or a person has deleted. Of those who do it one at a time does, by the lock of the brand's own rollup,
  * which comes before that of a retailer; merges need not wait, because each statement sees theirs as a whole or not at all.
- * Returns the number of sums that did not add up.
+ * Returns whose frozen rows are lost: of these nothing is booked.
  */
 export async function bookUnbooked(
   tx: Tx,
   { brandId, now, cause, rollups = ours, owner, days }: Booking,
-): Promise<number> {
+): Promise<Lost[]> {
   const { rows } = await tx.query(
     'select from ops.period_closings where brand_id = $1 and reopened_at is null limit 1',
     [brandId],
   );
-  if (rows.length === 0) return 0;
+  if (rows.length === 0) return [];
   await lockRollup(tx, brandId, null);
   const own = rollups.filter(({ of }) => owner === undefined || (of === 'brand') === (owner === null));
-  let booked = 0;
+  const lost: Lost[] = [];
   for (const { rollup, columns } of await addable(tx, own)) {
     const values = [brandId, now, cause, owner ?? null, days?.from ?? null, days?.to ?? null];
-    const { rowCount } = await tx.query(bookStatement(rollup, columns), values);
-    booked += rowCount ?? 0;
+    lost.push(...(await tx.query<Lost>(bookStatement(rollup, columns), values)).rows);
   }
-  return booked;
+  return lost;
 }
 
 /** Rollups with the columns that add up: which are numbers, the catalogue says. */

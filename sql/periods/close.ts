@@ -14,6 +14,7 @@ import { only } from '../tenants/brands.ts';
 import { keepBrand } from '../tenants/removing.ts';
 import { bookUnbooked } from './book.ts';
 import { type Closing, findClosing, lastClosed } from './closings.ts';
+import type { Lost } from './lost.ts';
 import {
   monthOf,
   type NotFinal,
@@ -41,18 +42,21 @@ type Closed = { closing: Closing; isNew: boolean };
 
 /**
  * First, in a transaction of its own, it books what was changed past the rollups, in the month that is open until now: no rollup
- * of a retailer waits for that. What the rollups change between is booked by themselves.
+ * of a retailer waits for that. What the rollups change between is booked by themselves. `lost` is what it could not book.
  */
-export async function closePeriod(db: Pick<Db, 'transaction'>, asked: ToClose): Promise<Closed> {
+export async function closePeriod(
+  db: Pick<Db, 'transaction'>,
+  asked: ToClose,
+): Promise<Closed & { lost: Lost[] }> {
   const { brandId, rollups = ours } = asked;
-  const known = await db.transaction(async (tx) => {
+  const { known, lost } = await db.transaction(async (tx) => {
     await keepWithin(tx, asked, () => lockRollup(tx, brandId, null));
     const { known, now } = await judge(tx, asked);
-    if (now) await bookUnbooked(tx, { brandId, now, cause: 'changed_definition', rollups });
-    return known;
+    const booking = { brandId, cause: 'changed_definition', rollups } as const;
+    return { known, lost: now ? await bookUnbooked(tx, { ...booking, now }) : [] };
   });
-  if (known) return { closing: known, isNew: false };
-  return db.transaction((tx) => freezePeriod(tx, asked));
+  if (known) return { closing: known, isNew: false, lost };
+  return { ...(await db.transaction((tx) => freezePeriod(tx, asked))), lost };
 }
 
 /** The closing itself. */
@@ -72,8 +76,8 @@ export async function freezePeriod(tx: Tx, asked: ToClose): Promise<Closed> {
   const { id, last_day: lastDay } = only(rows);
   let frozen = 0;
   for (const rollup of rollups.filter(isRestated)) {
-    const { rowCount } = await tx.query(freezeStatement(rollup), [brandId, id, period, lastDay]);
-    frozen += rowCount ?? 0;
+    const counts = await tx.query<{ rows: number }>(freezeStatement(rollup), [brandId, id, period, lastDay]);
+    frozen += counts.rows.reduce((sum, { rows }) => sum + rows, 0);
   }
   await tx.query('update ops.period_closings set rows = $3 where brand_id = $1 and id = $2', [
     ...[brandId, id, frozen],

@@ -13,7 +13,7 @@ type Closable = Restating & Pick<Rollup, 'writes'>;
 /** Of brand $1, with the month in which a change of this instant is booked: never one that is closed. */
 export function closedPeriods(instant: string): string {
   return `
-  select c.id as closing_id, c.period as closed_from, (c.period + interval '1 month')::date - 1 as closed_to,
+  select c.brand_id, c.id as closing_id, c.period as closed_from, (c.period + interval '1 month')::date - 1 as closed_to,
          greatest(date_trunc('month', ${instant}::timestamptz at time zone b.time_zone)::date,
                   (max(c.period) over () + interval '1 month')::date) as booked_in
   from ops.period_closings c
@@ -48,15 +48,55 @@ export function adjustmentsOf({ name, keepsRates }: Restating): string {
 )`;
 }
 
-/** Parameters: $1 brand, $2 closing, $3 and $4 the first and the last day of its period. */
+/**
+ * Freezes the rows and counts them by owner, and returns the counts. Parameters: $1 brand, $2 closing, $3 and $4 the first
+ * and the last day of its period.
+ */
 export function freezeStatement(rollup: Closable): string {
   const { name, writes, measures } = rollup;
   return `
-insert into ops.closed_figures (brand_id, closing_id, rollup, day, retailer_id, key, currency, figures)
-select $1, $2, '${name}', a.day, ${ownerOf(rollup, 'a')}, ${restOfKey(rollup, 'a')}, ${currencyOf(rollup, 'a')},
-       (select to_jsonb(m) from (select ${measures.map((one) => `a.${one}`)}) m)
-from ${writes} a
-where a.brand_id = $1 and ${lastDay(rollup)} between $3::date and $4::date`;
+with frozen as (
+  insert into ops.closed_figures (brand_id, closing_id, rollup, day, retailer_id, key, currency, figures)
+  select $1, $2, '${name}', a.day, ${ownerOf(rollup, 'a')}, ${restOfKey(rollup, 'a')}, ${currencyOf(rollup, 'a')},
+         (select to_jsonb(m) from (select ${measures.map((one) => `a.${one}`)}) m)
+  from ${writes} a
+  where a.brand_id = $1 and ${lastDay(rollup)} between $3::date and $4::date
+  returning retailer_id
+)
+insert into ops.closed_counts (brand_id, closing_id, rollup, retailer_id, rows)
+select $1, $2, '${name}', retailer_id, count(*) from frozen group by retailer_id
+returning rows`;
+}
+
+/**
+ * Selects the owners whose frozen rows are not as many as were counted, of the closings that the relation `closings` has
+ * (brand_id, closing_id), of one rollup or all.
+ */
+export function lostOf(closings: string, rollup?: string): string {
+  const isOf = (row: string) => (rollup === undefined ? '' : ` and ${row}.rollup = '${rollup}'`);
+  return `
+  select n.brand_id, n.closing_id, n.rollup, n.retailer_id, n.rows as frozen, coalesce(f.rows, 0) as rows
+  from ${closings} k
+  join ops.closed_counts n on n.brand_id = k.brand_id and n.closing_id = k.closing_id${isOf('n')}
+  left join (
+    select f.brand_id, f.closing_id, f.rollup, coalesce(f.retailer_id, f.brand_id) as owner, count(*) as rows
+    from ${closings} k
+    join ops.closed_figures f on f.brand_id = k.brand_id and f.closing_id = k.closing_id${isOf('f')}
+    group by 1, 2, 3, 4
+  ) f on f.brand_id = n.brand_id and f.closing_id = n.closing_id and f.rollup = n.rollup
+     and f.owner = coalesce(n.retailer_id, n.brand_id)
+  where n.rows <> coalesce(f.rows, 0)`;
+}
+
+/** What `lostOf` selects, by names. */
+export function named(lost: string): string {
+  return `
+select b.slug as brand, c.period::text, l.rollup as figure, r.slug as retailer, l.frozen, l.rows
+from ${lost} l
+join app.brands b on b.id = l.brand_id
+join ops.period_closings c on c.brand_id = l.brand_id and c.id = l.closing_id
+left join app.retailers r on r.brand_id = l.brand_id and r.id = l.retailer_id
+order by b.slug, c.period, l.rollup, r.slug nulls first`;
 }
 
 /** Its columns that add up. `numbers`: those of its table that are numbers. */
@@ -136,7 +176,8 @@ order by r.slug nulls first, s.currency, s.column_name`;
 /**
  * Books what no merge has: rows that were deleted or replaced otherwise. $1 brand, $2 instant, $3 cause, $4 the owner or
  * null for all, $5 and $6 the first and the last day or null. With days, of the months that these touch, and of those in
- * which a merge of this instant has booked something: what it reached besides.
+ * which a merge of this instant has booked something: what it reached besides. Where frozen rows are lost it books nothing,
+ * because the sums would take the loss for a change; it returns whose.
  */
 export function bookStatement(rollup: Closable, columns: readonly string[]): string {
   const { name } = rollup;
@@ -144,12 +185,17 @@ export function bookStatement(rollup: Closable, columns: readonly string[]): str
     select from ops.period_adjustments p
     where p.brand_id = $1 and p.closing_id = k.closing_id and p.rollup = '${name}' and p.booked_at >= $2))`;
   const isOf = (owner: string) => `($4::uuid is null or ${owner} = $4::uuid)`;
-  return `${sumsOf(rollup, { columns, periods, isOf })}
-${TARGET}
-select $1, closing_id, '${name}', retailer_id, column_name, currency, booked_in, $3 as cause,
-       trim_scale(present - closed - adjusted), 1, $2::timestamptz
-from sums where present <> closed + adjusted
-${ADDS}`;
+  return `${sumsOf(rollup, { columns, periods, isOf })}, lost as materialized (${lostOf('closed', name)}
+    and ${isOf('n.retailer_id')}
+), booked as (
+  ${TARGET}
+  select $1, closing_id, '${name}', retailer_id, column_name, currency, booked_in, $3 as cause,
+         trim_scale(present - closed - adjusted), 1, $2::timestamptz
+  from sums s
+  where present <> closed + adjusted and not exists (
+    select from lost l where l.closing_id = s.closing_id and l.retailer_id is not distinct from s.retailer_id)
+  ${ADDS}
+)${named('lost')}`;
 }
 
 /** Of those who change figures past the merge. */

@@ -13,6 +13,7 @@ import { lockRollup, markAllDays } from '../dirty/marks.ts';
 import { ConnectionGone, ownersOf } from '../load/load_lock.ts';
 import type { Table } from '../load/table.ts';
 import { bookUnbooked } from '../periods/book.ts';
+import type { Lost } from '../periods/lost.ts';
 import { rememberAccount } from '../privacy/erased_accounts.ts';
 import { detachRequests } from '../privacy/requests.ts';
 import { rollups } from '../rollups/index.ts';
@@ -112,8 +113,11 @@ export async function removeJobs(db: Pick<Db, 'transaction'>, { id }: Owner): Pr
   await db.transaction((tx) => tx.query('select ops.remove_jobs($1)', [id]));
 }
 
-/** Deletes the row itself, once its tables are empty, with any job that was queued meanwhile. */
-export async function endRemoval(db: Pick<Db, 'transaction'>, owner: Owner, actor?: string): Promise<void> {
+/**
+ * Deletes the row itself, once its tables are empty, with any job that was queued meanwhile. Returns of whom it could not
+ * book what it changed of closed months.
+ */
+export async function endRemoval(db: Pick<Db, 'transaction'>, owner: Owner, actor?: string): Promise<Lost[]> {
   for (let tries = 1; ; tries++) {
     await removeJobs(db, owner);
     try {
@@ -125,12 +129,12 @@ export async function endRemoval(db: Pick<Db, 'transaction'>, owner: Owner, acto
   }
 }
 
-async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<void> {
+async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<Lost[]> {
   const { kind, brandId, id } = owner;
   if (kind !== 'brand') await lockRollup(tx, brandId, null); // adjustments of closed figures are booked under it
   if (kind === 'retailer') await lockRollup(tx, brandId, id);
   const named = await lockOwner(tx, owner);
-  if (named === undefined) return; // another process has finished the removal
+  if (named === undefined) return []; // another process has finished the removal
   // Whoever queues a job holds the row of its owner, which is locked here, so no new job can come.
   const { rows } = await tx.query('select from ops.jobs_naming($1) limit 1', [id]);
   if (rows.length > 0) throw new RemovalDisturbed(kind, named, 'a job of it was queued at this moment');
@@ -141,8 +145,8 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
     for (const { writes, grain } of rollups)
       if (grain.includes('owner_id'))
         await tx.query(`delete from ${writes} where brand_id = $1 and owner_id = $2`, [brandId, id]);
-  if (kind !== 'brand')
-    await bookUnbooked(tx, { brandId, now: new Date(), cause: 'mapping', rollups: ofBrand });
+  const booking = { brandId, now: new Date(), cause: 'mapping', rollups: ofBrand } as const;
+  const lost = kind === 'brand' ? [] : await bookUnbooked(tx, booking);
   if (kind === 'connection') await rememberAccount(tx, { brandId, connectionId: id });
   const parts = await partsOf(tx, owner);
   if (parts.length > 0) {
@@ -151,6 +155,7 @@ async function end(tx: Tx, owner: Owner, actor: string | undefined): Promise<voi
   }
   await tx.query(`delete from app.${kind}s where ${KEYS[kind]}`, [brandId, id]);
   await recordAction(tx, { action: `${kind}s.remove`, brandId, target: named.name, before: { id }, actor });
+  return lost;
 }
 
 /** Rows of theirs were deleted by their connection or retailer; those of a retailer go by their merge, or with all of it. */

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { Reader } from '#sql/db/reader.ts';
+import { lostText } from '#sql/periods/lost.ts';
 import { finishRequest, lastSuccessOf, readRequest, saveProgress, saveProof } from '#sql/privacy/requests.ts';
 import { beginRemoval, endRemoval, removeJobs } from '#sql/tenants/removal.ts';
 import { emptyTable, type Owner, rowsOf, tablesOf } from '#sql/tenants/removal_tables.ts';
@@ -25,7 +26,7 @@ export const privacyPurge = defineTask({
   attempts: 20,
   timeoutSeconds: TIMEOUT_SECONDS,
   async run({ brandId, request: id }, context): Promise<Tally> {
-    const { db } = context;
+    const { db, log } = context;
     const request = await readRequest(db, { brandId, id });
     if (request === undefined || request.doneAt !== null || request.kind !== 'erase_account')
       return { skipped: 'there is no such open request' };
@@ -42,7 +43,8 @@ export const privacyPurge = defineTask({
     if (request.progress?.purging === undefined) await begin(context, { brandId, id }, connectionId);
     const isThere = await isBeingRemoved(db, owner);
     const purged = isThere ? await empty(context, owner) : {};
-    if (isThere) await endRemoval(db, owner, ACTOR);
+    const lost = isThere ? await endRemoval(db, owner, ACTOR) : [];
+    for (const one of lost) log.error({ brandId, ...one }, `nothing is booked: ${lostText(one)}`);
     const found = isThere ? await rowsOf(db, [owner]) : {};
     return db.finish(async (tx) => {
       await saveProof(tx, { brandId, id }, { searchedAt: new Date().toISOString(), searched: purged, found });

@@ -118,7 +118,7 @@ test('a connection that is removed takes its sales along as an adjustment, a ret
   ).toMatchObject({
     code: 0,
   });
-  for (const table of ['period_closings', 'closed_figures', 'period_adjustments'])
+  for (const table of ['period_closings', 'closed_figures', 'closed_counts', 'period_adjustments'])
     expect(
       await db.column(`select distinct brand_id from ops.${table} where brand_id <> $1`, [other.brand.id]),
     ).toEqual([]);

@@ -49,7 +49,7 @@ test('figures with an owner are closed and adjusted as those of the retailer, an
 
   const remove = ['retailers', 'remove', 'uk', '--brand', sender.brand.slug, '--yes', 'uk'];
   expect(await nightshift(remove, { env: env(db) })).toMatchObject({ code: 0 });
-  for (const table of ['closed_figures', 'period_adjustments', 'restatements'])
+  for (const table of ['closed_figures', 'closed_counts', 'period_adjustments', 'restatements'])
     expect(
       await db.column(
         `select count(*) from ops.${table} o where brand_id = $1 and o::text like '%' || $2 || '%'`,

@@ -1,9 +1,11 @@
-/** Whether figures add up to what they must equal; a rollup stores both sums of each day that it computes. */
+/** Whether figures add up to what they must equal, and what was frozen of closed months is there. */
+import { lostFigures, lostText, mendLost } from '#sql/periods/lost.ts';
 import { count } from '../ui/format.ts';
-import { type Check, failure, NAMED_MAX } from './check.ts';
+import { type Check, failure, NAMED_MAX, named } from './check.ts';
 
 type Row = { brand: string; rollup: string; days: number; first: string; last: string };
 
+/** A rollup stores both sums of each day that it computes. */
 export const sums: Check = {
   name: 'sums of figures',
   async run({ db }) {
@@ -17,6 +19,18 @@ export const sums: Check = {
         `${rollup} of ${brand} does not add up on ${count(days, 'day')} from ${first} to ${last}.`,
         `npx nightshift rollup run --brand ${brand} --from ${first} --to ${last} --wait; if it stays, report it as a fault`,
       ),
+    );
+  },
+};
+
+const LOST_MAX = 1_000;
+
+export const closed: Check = {
+  name: 'closed periods',
+  async run({ db }) {
+    const lost = await lostFigures(db, { max: LOST_MAX });
+    return named(lost, lost.length, (one) =>
+      failure(`${lostText(one)}: nothing is booked of these`, mendLost(one)),
     );
   },
 };

@@ -10,7 +10,7 @@ import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
 import { held, keys, sealing, tokens } from './connections.ts';
 import { deliveries } from './deliveries.ts';
-import { sums } from './figures.ts';
+import { closed, sums } from './figures.ts';
 import { gaps } from './gaps.ts';
 import { unused } from './indexes.ts';
 import { mail } from './mail.ts';
@@ -29,7 +29,7 @@ const CHECKS = [
   ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving, snapshots],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, restored, deliveries, mail, sums, gaps],
+  ...[held, keys, tokens, sealing, retirements, privacy, restored, deliveries, mail, sums, closed, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {

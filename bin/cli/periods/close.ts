@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { closePeriod } from '#sql/periods/close.ts';
 import { monthOf } from '#sql/periods/refusals.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
+import { sayLost } from '../shared/lost.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { month, title } from '../ui/arguments.ts';
@@ -22,14 +23,15 @@ export function addClose(command: Command, cli: Cli): void {
     .action(async (period: string, { brand, note, anyway }: Options) => {
       await using session = await openSession(cli);
       const { id: brandId } = await findBrand(session.db, brand);
-      const { closing, isNew } = await closePeriod(session.db, { brandId, period, note, anyway });
+      const { closing, isNew, lost } = await closePeriod(session.db, { brandId, period, note, anyway });
       const { closed_at: at, closed_by: by, rows } = closing;
-      cli.out.record({ ...closing, period: monthOf(period), is_new: isNew }, () => [
+      cli.out.record({ ...closing, period: monthOf(period), is_new: isNew, lost }, () => [
         isNew
           ? `Closed ${monthOf(period)} of ${brand}: ${count(rows, 'row')} of figures stand still from now on.`
           : `${monthOf(period)} of ${brand} is closed already, since ${instant(at)} by ${by}. Nothing has changed.`,
       ]);
       for (const { source, day, days, cause } of (isNew && closing.not_final) || [])
         cli.out.say(`Not final: ${source}, ${count(days, 'day')} from ${day}${cause ? `: ${cause}` : ''}.`);
+      sayLost(cli, lost);
     });
 }

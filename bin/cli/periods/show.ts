@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import { adjustedSums, type Sum } from '#sql/periods/book.ts';
 import { type Adjustment, type Closing, findClosing, listAdjustments } from '#sql/periods/closings.ts';
+import { lostFigures } from '#sql/periods/lost.ts';
 import { monthOf, PeriodNotClosed } from '#sql/periods/refusals.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
+import { sayLost } from '../shared/lost.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { month } from '../ui/arguments.ts';
@@ -25,24 +27,41 @@ export function addShow(command: Command, cli: Cli): void {
     .action(async (period: string, { brand }: { brand: string }) => {
       await using session = await openSession(cli);
       const { id: brandId } = await findBrand(session.db, brand);
-      const { closing, sums, adjustments } = await session.db.transaction(async (tx) => {
+      const { closing, sums, lost, adjustments } = await session.db.transaction(async (tx) => {
         await tx.query('set transaction isolation level repeatable read, read only'); // one state for all of them
         const closing = await findClosing(tx, brandId, period);
         if (closing === undefined) throw new PeriodNotClosed({ brand, period });
         const sums = await adjustedSums(tx, { brandId, closingId: closing.id });
-        return { closing, sums, adjustments: await listAdjustments(tx, { brandId, period, max: ROWS_MAX }) };
+        const lost = await lostFigures(tx, { brandId, closingId: closing.id, max: ROWS_MAX });
+        return {
+          closing,
+          sums,
+          lost,
+          adjustments: await listAdjustments(tx, { brandId, period, max: ROWS_MAX }),
+        };
       });
       const wrong = sums.filter((sum) => !sum.adds_up);
       const shown = sums.slice(0, ROWS_MAX);
       cli.out.record(
-        { ...closing, period: monthOf(period), adds_up: wrong.length === 0, columns: shown, adjustments },
+        {
+          ...closing,
+          period: monthOf(period),
+          adds_up: wrong.length === 0,
+          lost,
+          columns: shown,
+          adjustments,
+        },
         () => linesOf(closing, shown, adjustments),
       );
-      if (wrong.length === 0) return;
-      cli.exitCode = exitCodes.failed;
-      const [{ figure, column_name: column } = { figure: '', column_name: '' }] = wrong;
+      sayLost(cli, lost);
+      if (wrong.length + lost.length > 0) cli.exitCode = exitCodes.failed;
+      const isLost = ({ figure, retailer }: Sum) =>
+        lost.some((one) => one.figure === figure && one.retailer === retailer);
+      const unbooked = wrong.filter((sum) => !isLost(sum));
+      if (unbooked.length === 0) return;
+      const [{ figure, column_name: column } = { figure: '', column_name: '' }] = unbooked;
       cli.out.say(
-        `${count(wrong.length, 'column')} do not add up, such as ${column} of ${figure}: rows were changed past the rollups. The next closing books the difference.`,
+        `${count(unbooked.length, 'column')} do not add up, such as ${column} of ${figure}: rows were changed past the rollups. The next closing books the difference.`,
       );
     });
 }

@@ -10,6 +10,7 @@ import { keepBrand } from '#sql/tenants/removing.ts';
 import { rename } from '#sql/tenants/rename.ts';
 import { confirmName } from '../ui/confirm.ts';
 import { count } from '../ui/format.ts';
+import { sayLost } from './lost.ts';
 import type { Cli } from './noun.ts';
 import { recompute } from './recompute.ts';
 import { type Found, inventory, linesOf, shownParts } from './removal_inventory.ts';
@@ -60,7 +61,7 @@ export async function remove(
 async function removeAlone(cli: Cli, session: Session, { owner }: Found): Promise<void> {
   await begin(session, owner);
   await empty(cli, session.db, owner);
-  await endRemoval(session.db, owner);
+  sayLost(cli, await endRemoval(session.db, owner));
 }
 
 /**
@@ -80,11 +81,11 @@ async function removeWhole(cli: Cli, session: Session, { owner }: Found): Promis
   for (const one of owner.kind === 'retailer' ? [owner] : retailers) await empty(cli, db, one);
   for (const one of [...connections, ...retailers]) {
     await empty(cli, db, one);
-    await endRemoval(db, one);
+    sayLost(cli, await endRemoval(db, one));
     cli.out.say(`Removed ${one.kind} ${one.name}.`);
   }
   await empty(cli, db, owner);
-  await endRemoval(db, owner);
+  sayLost(cli, await endRemoval(db, owner));
   if (owner.kind === 'retailer') await recomputeBrand(session, owner.brandId);
 }
 

@@ -5,6 +5,7 @@ import { bringBack } from '#tasks/snapshots/restore/bring_back.ts';
 import { compareLive } from '#tasks/snapshots/restore/compare.ts';
 import { isRestored } from '#tasks/snapshots/restore/into_live.ts';
 import { readWhole } from '#tasks/snapshots/verify.ts';
+import { sayLost } from '../shared/lost.ts';
 import type { Cli } from '../shared/noun.ts';
 import type { Session } from '../shared/session.ts';
 import { openSnapshots } from '../shared/snapshots.ts';
@@ -48,7 +49,7 @@ export async function restoreLive(
     `Jobs of ${slug} wait until this is done. If it is broken off: npx nightshift jobs resume --brand ${slug}`,
   );
   const brand = { id: brandId, slug };
-  const { before, tables, rollups } = await bringBack({
+  const { before, tables, rollups, lost } = await bringBack({
     ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },
   });
   const undo = `npx nightshift snapshots restore ${before} --brand ${slug} --into live`;
@@ -63,6 +64,7 @@ export async function restoreLive(
       undo,
       tables,
       rollups,
+      lost,
       differences: found.map(differenceRow),
     },
     () => [
@@ -70,6 +72,7 @@ export async function restoreLive(
     ],
   );
   cli.out.say(`What was there before is snapshot ${before}. To undo this: ${undo}`);
+  sayLost(cli, lost);
   if (rollups > 0)
     cli.out.say(`Figures are computed again by ${count(rollups, 'job')}: npx nightshift jobs list`);
   else cli.out.say('Figures stay as they were then, until rows change or rollup run computes them.');

@@ -7,6 +7,7 @@ import type { Db, Tx } from '#sql/db/pool.ts';
 import { EVENT_IDS, EVENTS } from '#sql/events/marks.ts';
 import type { Table } from '#sql/load/table.ts';
 import { bookUnbooked } from '#sql/periods/book.ts';
+import type { Lost } from '#sql/periods/lost.ts';
 import { beginLogAnew } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
 import {
@@ -46,7 +47,8 @@ export type LiveOptions = Comparing & {
   now: Date;
 };
 
-export type RestoredLive = { tables: Record<string, Replaced>; rollups: number };
+/** `lost`: of whom it could not book what it changed of closed months. */
+export type RestoredLive = { tables: Record<string, Replaced>; rollups: number; lost: Lost[] };
 
 const IS_ROWS = /^raw\./;
 const IS_FIGURES = /^agg\./;
@@ -107,7 +109,7 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
     await beginLogAnew(tx, brandId);
   const ofReplaced = ours.filter(({ writes }) => writes in tables);
   const booking = { brandId, now: options.now, rollups: ofReplaced };
-  await bookUnbooked(tx, { ...booking, cause: 'changed_definition' }); // closed figures stand still
+  const lost = await bookUnbooked(tx, { ...booking, cause: 'changed_definition' }); // closed figures stand still
   const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
   await dropScratch(tx, scratch);
   const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
@@ -116,7 +118,7 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
     ...{ action: 'snapshots.restore', brandId, target: content.id },
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
   });
-  return { tables, rollups };
+  return { tables, rollups, lost };
 }
 
 function refuseLost({ id, brand }: Manifest, what: string): RestoreRefused {

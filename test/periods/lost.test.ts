@@ -1,0 +1,127 @@
+/** Frozen rows that are lost are no change of figures: nothing is booked of them, and it is said until they are back. */
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { rollup } from '#tasks/rollup.ts';
+import { nightshift } from '../support/cli.ts';
+import { freshDb, type TestDb } from '../support/db/db.ts';
+import { env } from '../support/db/removal.ts';
+import { examine, wrongOf } from '../support/doctor.ts';
+import { anEvent, aSender } from '../support/events.ts';
+import { aConnection, aRetailer, type Shop, twoShops } from '../support/rows/factory.ts';
+import { bookedSums, closeAnyway, frozen, presentSums } from '../support/rows/periods.ts';
+import { anOrder } from '../support/rows/raw_orders.ts';
+import { roll, rollBrand } from '../support/rows/rolled.ts';
+import { runTask } from '../support/run.ts';
+import { aStore, runSnapshot } from '../support/snapshots/snapshots.ts';
+
+const MAY = '2024-05-01';
+const order = (id: string) =>
+  anOrder({
+    id,
+    at: `${MAY}T12:00:00Z`,
+    version: '2024-05-02T00:00:00Z',
+    sales: [{ total: '5.00', quantity: 1 }],
+  });
+
+/** Two brands with two retailers each, of which May is closed. */
+async function twoClosed(db: TestDb): Promise<{ shop: Shop; second: Shop; other: Shop }> {
+  const [shop, other] = await twoShops(db);
+  const retailer = await aRetailer(db, { brandId: shop.brand.id });
+  const connection = await aConnection(db, { brandId: shop.brand.id, retailerId: retailer.id });
+  const second = { ...shop, retailer, connection };
+  for (const one of [shop, second, other]) await roll({ ...one, db }, { orders: [order('1')] });
+  for (const one of [shop, other]) {
+    await rollBrand({ ...one, db });
+    await closeAnyway(db, { brandId: one.brand.id, period: MAY });
+  }
+  return { shop, second, other };
+}
+
+const counts = (db: TestDb) => db.column('select c::text from ops.closed_counts c order by 1');
+const booked = (db: TestDb, brandId: string) =>
+  db.rows(
+    `select retailer, difference::text from bi.period_adjustments
+     where brand_id = $1 and figure = 'daily_sales' and column_name = 'gross_sales' order by 1`,
+    [brandId],
+  );
+
+test('what is lost of closed figures is booked as no change, is named, and comes back from a snapshot', async () => {
+  await using db = await freshDb();
+  await using place = await aStore();
+  const { shop, second, other } = await twoClosed(db);
+  const { id: brandId, slug } = shop.brand;
+  const cli = (...args: string[]) =>
+    nightshift([...args, '--brand', slug], { env: { ...env(db), NIGHTSHIFT_SNAPSHOT_DIR: place.dir } });
+  const { snapshot } = await runSnapshot(db, place, brandId);
+  const stood = await frozen(db, brandId);
+  const lost = 'delete from ops.closed_figures where brand_id = $1 and retailer_id = $2';
+  await db.query(`${lost} and rollup = 'daily_sales'`, [brandId, shop.retailer.id]);
+  await db.query('delete from agg.daily_sales where brand_id = $1 and retailer_id = $2', [
+    brandId,
+    second.retailer.id,
+  ]);
+  await db.query('delete from raw.shopify_sales where brand_id = $1 and connection_id = $2', [
+    brandId,
+    second.connection.id,
+  ]);
+
+  const range = { brandId, from: '2024-05-01', to: '2024-05-31' };
+  const said = `2024-05 of ${slug} was closed with 1 rows of daily_sales of ${shop.retailer.slug}, and 0 are there`;
+  expect(await runTask(rollup, { ...range, retailerId: shop.retailer.id }, db)).toMatchObject({
+    unbooked: 1,
+  });
+  expect(await runTask(rollup, { ...range, retailerId: second.retailer.id }, db)).not.toHaveProperty(
+    'unbooked',
+  );
+  const closing = await cli('periods', 'close', '2024-06', '--anyway', 'now');
+  expect(closing).toMatchObject({ code: 0, stderr: expect.stringContaining(`Nothing is booked: ${said}.`) });
+  expect(await booked(db, brandId)).toEqual([{ retailer: second.retailer.slug, difference: '-5' }]);
+
+  const shown = await cli('periods', 'show', '2024-05');
+  expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining(said) });
+  expect(shown.stderr).not.toContain('do not add up');
+  const mend = expect.stringContaining(`npx nightshift periods reopen 2024-05 --brand ${slug} --reason`);
+  const wrong = async () => wrongOf((await examine(db)).checks, 'closed periods');
+  expect(await wrong()).toEqual([
+    { severity: 'failure', evidence: `${said}: nothing is booked of these`, mend },
+  ]);
+
+  expect(await cli('snapshots', 'restore', String(snapshot), '--into', 'schema')).toMatchObject({ code: 0 });
+  const docs = await readFile('docs/operations.md', 'utf8');
+  const statement = docs.match(/insert into ops\.closed_figures [^;]+;/)?.[0] ?? '';
+  await db.query(statement.replaceAll('restored_4f0c1a2b', `restored_${String(snapshot).slice(0, 8)}`));
+  expect(await frozen(db, brandId)).toEqual(stood);
+  expect(await wrong()).toEqual([]);
+  expect(await cli('periods', 'show', '2024-05')).toMatchObject({ code: 0 });
+  for (const id of [brandId, other.brand.id])
+    expect(await bookedSums(db, id)).toEqual(await presentSums(db, id));
+});
+
+test('a removal says that it cannot book what it takes of closed months whose rows are lost', async () => {
+  await using db = await freshDb();
+  const { brand, brandId, send, roll } = await aSender(db);
+  const at = { happened_at: '2026-04-10T12:00:00Z' };
+  await send([
+    anEvent('download', { id: '1', retailer: 'uk', ...at }),
+    anEvent('download', { id: '2', ...at }),
+  ]);
+  await roll();
+  await closeAnyway(db, { brandId, period: '2026-04-01' });
+  await db.query("delete from ops.closed_figures where rollup = 'daily_assets' and retailer_id is null");
+  const remove = ['retailers', 'remove', 'uk', '--brand', brand.slug, '--yes', 'uk'];
+  expect(await nightshift(remove, { env: env(db) })).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('daily_assets of the brand, and 0 are there'),
+  });
+  expect(await db.column('select count(*) from ops.period_adjustments')).toEqual([0]);
+});
+
+test('closings of before get their counts by the migration', async () => {
+  await using db = await freshDb();
+  await twoClosed(db);
+  const counted = await counts(db);
+  expect(counted.length).toBeGreaterThan(0);
+  await db.query('drop table ops.closed_counts');
+  await db.query(await readFile('sql/migrations/0065_closed_counts.sql', 'utf8'));
+  expect(await counts(db)).toEqual(counted);
+});
