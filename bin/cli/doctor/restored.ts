@@ -1,5 +1,5 @@
-/** Whether copies of persons stay longer than they should: restored schemas, and snapshots that are kept against the rules. */
-import { dropStatement, restoredSchemas } from '#sql/snapshots/holding.ts';
+/** Whether copies of persons stay longer than they should: restored schemas and databases, and snapshots that are kept against the rules. */
+import { type Copy, dropStatement, restoredCopies } from '#sql/snapshots/holding.ts';
 import { type Check, NAMED_MAX, named, warning } from './check.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,17 +18,10 @@ const GOING = `
 export const restored: Check = {
   name: 'copies of persons',
   async run({ db }) {
-    const old = (await restoredSchemas(db)).filter(
-      ({ restoredAt }) => restoredAt === null || restoredAt.getTime() < Date.now() - DAY_MS,
-    );
+    const old = (await restoredCopies(db)).filter(isOld);
     const { rows } = await db.query<Going>(GOING);
     return [
-      ...named(old.slice(0, NAMED_MAX), old.length, ({ schema, brand }) =>
-        warning(
-          `schema ${schema} has been there for more than a day, with rows of a snapshot${brand === null ? '' : ` of ${brand}`}: no erasure reaches it`,
-          dropStatement({ schema }),
-        ),
-      ),
+      ...named(old, old.length, (copy) => warning(whatIs(copy), dropCommand(copy))),
       ...named(rows, rows[0]?.total, ({ id, brand, until, isPinned }) =>
         warning(
           `snapshot ${id} of ${brand}, ${isPinned ? 'which is pinned' : 'the newest or the newest verified one'}, holds a person who was erased, and expires on ${until.toISOString().slice(0, 10)}`,
@@ -40,3 +33,21 @@ export const restored: Check = {
     ];
   },
 };
+
+/** A schema is to look at for a day; a database may stay, as long as nobody is erased. */
+function isOld({ kind, restoredAt, erasedAt }: Copy): boolean {
+  if (restoredAt === null) return true;
+  if (kind === 'schema') return restoredAt.getTime() < Date.now() - DAY_MS;
+  return erasedAt !== null && restoredAt.getTime() <= erasedAt.getTime();
+}
+
+function whatIs({ kind, name, brand, restoredAt, erasedAt }: Copy): string {
+  const of = `rows of a snapshot${brand === null ? '' : ` of ${brand}`}`;
+  if (kind === 'schema')
+    return `schema ${name} has been there for more than a day, with ${of}: no erasure reaches it`;
+  return `database ${name} has ${of}, restored at ${restoredAt?.toISOString()}, and somebody was erased at ${erasedAt?.toISOString()}: it holds that person`;
+}
+
+function dropCommand(copy: Copy): string {
+  return copy.kind === 'schema' ? dropStatement(copy) : `in psql: ${dropStatement(copy)}`;
+}

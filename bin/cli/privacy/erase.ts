@@ -1,6 +1,7 @@
 /** `privacy erase`: queues a job that erases a person, and proves it. */
 import type { Command } from 'commander';
 import { storeRequest } from '#sql/privacy/requests.ts';
+import { restoredCopies } from '#sql/snapshots/holding.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import { enqueue } from '#tasks/enqueue.ts';
 import { privacyErase } from '#tasks/privacy/erase.ts';
@@ -13,7 +14,7 @@ import { finish, sayQueued } from '../shared/work.ts';
 import { confirmName } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
-import { sayRestored } from './restored.ts';
+import { sayCopies, shownCopy } from './restored.ts';
 import { type Who, type WhoOptions, whoIs, whoOptions } from './who.ts';
 
 /** The law says a month. */
@@ -39,9 +40,12 @@ async function erase(cli: Cli, options: Options): Promise<void> {
   for await (const { table, rows: found } of rowsOfPerson(session.db, reading))
     rows[table] = (rows[table] ?? 0) + found.length;
   const lines = Object.entries(rows).map(([table, n]) => `${table}: ${count(n, 'row')}`);
-  const shown = { brand: brand.slug, rows, dry_run: options.dryRun === true };
-  if (options.dryRun)
-    return cli.out.record(shown, () => (lines.length > 0 ? lines : ['Nothing is stored of this person.']));
+  const copies = await restoredCopies(session.db, brand.id);
+  const shown = { brand: brand.slug, rows, copies: copies.map(shownCopy), dry_run: options.dryRun === true };
+  if (options.dryRun) {
+    cli.out.record(shown, () => (lines.length > 0 ? lines : ['Nothing is stored of this person.']));
+    return sayCopies(cli, copies);
+  }
   if (options.yes === undefined) for (const line of lines) cli.out.say(line);
   const question = `It cannot be undone. Type ${brand.slug} to erase the person: `;
   await confirmName(cli.io, question, { name: brand.slug, given: options.yes });
@@ -52,7 +56,7 @@ async function erase(cli: Cli, options: Options): Promise<void> {
   cli.out.record({ ...shown, ...queued, ...(state && { state: state.state }) }, () => [
     `Request ${queued.request}: ${state?.state ?? 'queued'}. See npx nightshift privacy show ${queued.request} --brand ${brand.slug}`,
   ]);
-  await sayRestored(cli, session, brand);
+  sayCopies(cli, copies);
 }
 
 /** Also for one who is not stored: what comes of the person later is redacted. */

@@ -1,16 +1,20 @@
-/** Schemas that a snapshot was restored into, which an erasure does not reach. */
-import { dropStatement, restoredSchemas } from '#sql/snapshots/holding.ts';
-import type { Brand } from '#sql/tenants/brands.ts';
+/** Schemas and databases that a snapshot was restored into: no erasure reaches them. */
+import { type Copy, dropStatement } from '#sql/snapshots/holding.ts';
 import type { Cli } from '../shared/noun.ts';
-import type { Session } from '../shared/session.ts';
+import { instant } from '../ui/output.ts';
 
-export async function sayRestored(
-  cli: Cli,
-  { db }: Session,
-  { id, slug }: Pick<Brand, 'id' | 'slug'>,
-): Promise<void> {
-  for (const { schema, brandId } of await restoredSchemas(db, id))
+export function shownCopy(copy: Copy) {
+  const { kind, name, brand, restoredAt } = copy;
+  return { kind, name, brand, restored_at: restoredAt, drop: dropStatement(copy) };
+}
+
+export function sayCopies(cli: Cli, copies: readonly Copy[]): void {
+  for (const copy of copies) {
+    const { kind, name, brand, restoredAt } = copy;
+    const of = brand === null ? '' : ` of ${brand}`;
+    const since = restoredAt === null ? '' : `, restored at ${instant(restoredAt)}`;
     cli.out.say(
-      `Schema ${schema} has rows of a snapshot${brandId === null ? '' : ` of ${slug}`}, which no erasure reaches: ${dropStatement({ schema })}`,
+      `${kind === 'schema' ? 'Schema' : 'Database'} ${name} has rows of a snapshot${of}${since}. No erasure reaches it, and it may hold the person until it is dropped, in psql: ${dropStatement(copy)}`,
     );
+  }
 }

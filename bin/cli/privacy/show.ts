@@ -1,14 +1,14 @@
 /** `privacy show` */
 import type { Command } from 'commander';
 import { readRequest, type StoredRequest } from '#sql/privacy/requests.ts';
-import { type Holding, holdingSince } from '#sql/snapshots/holding.ts';
+import { type Copy, type Holding, holdingSince, restoredCopies } from '#sql/snapshots/holding.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import type { Cli } from '../shared/noun.ts';
-import { openSession } from '../shared/session.ts';
+import { openSession, type Session } from '../shared/session.ts';
 import { count } from '../ui/format.ts';
 import { instant } from '../ui/output.ts';
 import { shownRequest, stateOf } from './requests.ts';
-import { sayRestored } from './restored.ts';
+import { sayCopies, shownCopy } from './restored.ts';
 import { numberOf, RequestNotFound } from './who.ts';
 
 export function addShow(command: Command, cli: Cli): void {
@@ -32,12 +32,24 @@ async function show(cli: Cli, number: string, slug: string): Promise<void> {
       ? undefined
       : await holdingSince(session.db, { brandId: brand.id, erasedAt: doneAt });
   const held = holding && { snapshots: holding.snapshots, snapshots_until: holding.until };
-  const record = { ...shownRequest(request), erased: progress?.redacted ?? {}, proof, ...held };
+  const copies = kind === 'export' ? [] : await copiesFrom(session, brand.id, doneAt);
+  const record = {
+    ...{ ...shownRequest(request), erased: progress?.redacted ?? {}, proof, ...held },
+    copies: copies.map(shownCopy),
+  };
   cli.out.record(record, () => [
     ...linesOf(request),
     ...(holding === undefined ? [] : holdingLines(holding)),
   ]);
-  if (kind !== 'export') await sayRestored(cli, session, brand);
+  sayCopies(cli, copies);
+}
+
+/** What is restored after an erasure is without the person. */
+async function copiesFrom({ db }: Session, brandId: string, before: Date | null): Promise<Copy[]> {
+  const copies = await restoredCopies(db, brandId);
+  return copies.filter(
+    ({ restoredAt }) => before === null || restoredAt === null || restoredAt.getTime() <= before.getTime(),
+  );
 }
 
 function holdingLines({ snapshots, until }: Holding): string[] {

@@ -84,7 +84,7 @@ async function restoreSchema(cli: Cli, session: Session, snapshot: Snapshot): Pr
     `${found} of ${brand} is restored in schema ${schema}: ${grouped(rows)} rows in ${tables} tables, such as ${schema}.agg_daily_sales`,
   ]);
   cli.out.say(
-    `It has personal data, and no snapshot holds it. Once you have seen enough: ${dropStatement({ schema })}`,
+    `It has personal data, and no snapshot holds it. Once you have seen enough: ${dropStatement({ kind: 'schema', name: schema })}`,
   );
 }
 
@@ -116,6 +116,6 @@ async function restoreDatabase(
     `${found} of ${brand} is restored in database ${database}: ${grouped(rows)} rows in ${tables} tables, with its keys and views, such as bi.daily_sales`,
   ]);
   cli.out.say(
-    `It has personal data, and no snapshot holds it. Once you have seen enough, in psql: drop database ${database}`,
+    `It has personal data, and no snapshot holds it. Once you have seen enough, in psql: ${dropStatement({ kind: 'database', name: database })}`,
   );
 }

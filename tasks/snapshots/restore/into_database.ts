@@ -4,7 +4,7 @@ import { migrate } from '#sql/db/migrate.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
 import { bare, dress } from '#sql/snapshots/bare.ts';
 import { databaseExists, type Servers, withDatabase } from '#sql/snapshots/databases.ts';
-import { restoredComment } from '#sql/snapshots/holding.ts';
+import { dropStatement, restoredComment } from '#sql/snapshots/holding.ts';
 import { readAlike } from '#sql/snapshots/moment.ts';
 import { IN_PLACE } from '#sql/snapshots/scratch.ts';
 import type { Manifest } from '../manifest.ts';
@@ -20,16 +20,20 @@ export async function restoreIntoDatabase(
   options: IntoDatabase & { name: string },
 ): Promise<{ database: string; tables: number }> {
   const { db, content, name, url, server = url, brandId } = options;
-  await db.transaction((tx) => refuseIfErased(tx, options));
+  const at = await db.transaction(async (tx) => {
+    await refuseIfErased(tx, options);
+    return (await tx.query<{ at: Date }>('select now() as at')).rows[0]?.at;
+  });
+  if (at === undefined) throw new TypeError('a select without from gives a row');
   if (await databaseExists(server, name))
     throw new RestoreRefused(
       `There is a database ${name} already.`,
-      `Choose another name with --name; or, once nobody needs it, in psql: drop database ${name}`,
+      `Choose another name with --name; or, once nobody needs it, in psql: ${dropStatement({ kind: 'database', name })}`,
       { database: name },
     );
   const tables = await withDatabase(options, async (made) => {
     const filled = await fillDatabase(made.db, options);
-    const said = restoredComment({ snapshot: content.id, brandId, at: new Date() });
+    const said = restoredComment({ snapshot: content.id, brandId, at });
     await made.db.query(`comment on database ${made.name} is '${said}'`);
     await db.transaction(async (tx) => {
       await refuseIfErased(tx, options);

@@ -46,7 +46,7 @@ export async function restoreIntoSchema(
     if (await schemaExists(tx, schema))
       throw new RestoreRefused(
         `There is a schema ${schema} already.`,
-        `Look at it, or drop it and restore again: ${dropStatement({ schema })}`,
+        `Look at it, or drop it and restore again: ${dropStatement({ kind: 'schema', name: schema })}`,
         { schema },
       );
     await readAlike(tx, limitSeconds);
