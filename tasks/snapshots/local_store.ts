@@ -1,6 +1,7 @@
 /** A store in a directory of this machine, or of one that is mounted. Only the account that writes it can read it. */
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { drafts } from './drafts.ts';
@@ -14,6 +15,7 @@ import {
   storePath,
 } from './store.ts';
 
+const OWNER_ONLY = 0o600;
 const READ_BYTES = 256 * 1024;
 
 export function localStore(dir: string): Store {
@@ -54,6 +56,11 @@ export function localStore(dir: string): Store {
         .filter((entry) => entry.isDirectory() && BRAND.test(entry.name))
         .map(({ name }) => name)
         .sort();
+    },
+    async tryWrite(signal) {
+      const path = join(place, `.${randomUUID()}`);
+      await writeFile(path, 'x', { flag: 'wx', mode: OWNER_ONLY, flush: true, signal }).catch(failing);
+      await rm(path).catch(failing);
     },
     async remove(name) {
       const path = pathOf(name);

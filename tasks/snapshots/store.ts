@@ -30,7 +30,9 @@ export type Store = {
   /** The files of a folder, not those of folders in it. */
   list(folder: string): AsyncIterable<StoredFile>;
   /** The brands that it has files of. */
-  brands(): Promise<string[]>;
+  brands(signal?: AbortSignal): Promise<string[]>;
+  /** Does what a put needs, makes nothing that was not there, and leaves nothing. */
+  tryWrite(signal: AbortSignal): Promise<void>;
   remove(name: string): Promise<void>;
 };
 

@@ -20,13 +20,14 @@ import { restored } from './restored.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
 import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
+import { snapshotStore } from './snapshot_store.ts';
 import { snapshots } from './snapshots.ts';
 import { bloat, transactionIds, transactions } from './tables.ts';
 import { zones } from './zones.ts';
 
 const CHECKS = [
   ...[version, settings, sessions, jit, room, clock, disk, zones],
-  ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving, snapshots],
+  ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving, snapshots, snapshotStore],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
   ...[held, keys, tokens, sealing, retirements, privacy, restored, deliveries, mail, sums, closed, gaps],

@@ -2,6 +2,7 @@
  * A store in a bucket of S3 or of what speaks like it. To make snapshots a key only needs to put objects; listing, reading
  * and deleting are for who verifies, restores and cleans up.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { drafts } from '../drafts.ts';
@@ -17,7 +18,7 @@ import {
 import { opener } from './client.ts';
 import { download } from './download.ts';
 import { frontOf, nameOf, type S3Limits, type S3Place, limits as usual } from './place.ts';
-import { upload } from './upload.ts';
+import { ending, tryUpload, upload } from './upload.ts';
 
 export function s3Store(at: S3Place, limits: S3Limits = usual): Store {
   const open = opener(at, limits);
@@ -31,11 +32,12 @@ export function s3Store(at: S3Place, limits: S3Limits = usual): Store {
   const folder = async (path: string) => {
     await mkdir(path, { recursive: true, mode: FOLDER_MODE }).catch(failing);
   };
-  const pages = async function* (Prefix: string) {
+  const pages = async function* (Prefix: string, signal?: AbortSignal) {
     const { sdk, client, bucket, failing: saying } = await open();
     const found = sdk.paginateListObjectsV2(
       { client, pageSize: limits.pageKeys },
       { Bucket: bucket, Prefix, Delimiter: '/' },
+      ending(signal),
     );
     try {
       yield* found;
@@ -59,12 +61,13 @@ export function s3Store(at: S3Place, limits: S3Limits = usual): Store {
       for await (const { Contents = [] } of pages(`${keyOf(name)}/`))
         for (const { Key = '', Size = 0 } of Contents) yield { name: Key.slice(front.length), bytes: Size };
     },
-    async brands() {
+    async brands(signal) {
       const found: string[] = [];
-      for await (const { CommonPrefixes = [] } of pages(front))
+      for await (const { CommonPrefixes = [] } of pages(front, signal))
         for (const { Prefix = '' } of CommonPrefixes) found.push(Prefix.slice(front.length, -1));
       return found.filter((name) => BRAND.test(name)).sort();
     },
+    tryWrite: async (signal) => tryUpload(await open(), front + randomUUID(), signal),
     async remove(name) {
       const { sdk, client, bucket, failing: saying } = await open();
       const gone = new sdk.DeleteObjectCommand({ Bucket: bucket, Key: keyOf(name) });

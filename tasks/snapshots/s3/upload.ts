@@ -72,7 +72,18 @@ async function putInParts(s3: S3, key: string, large: Large): Promise<void> {
   }
 }
 
-function ending(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+/** Begins an upload and has the server forget it, for which a key needs what it needs to put files. */
+export async function tryUpload(s3: S3, key: string, signal: AbortSignal): Promise<void> {
+  const { sdk, client, bucket, failing } = s3;
+  const which = { Bucket: bucket, Key: key };
+  const begin = new sdk.CreateMultipartUploadCommand(which);
+  const { UploadId } = await client.send(begin, ending(signal)).catch(failing('CreateMultipartUpload'));
+  const forget = new sdk.AbortMultipartUploadCommand({ ...which, UploadId });
+  await client.send(forget, ending(signal)).catch(failing('AbortMultipartUpload'));
+}
+
+/** What a request is given, so that the signal ends it. */
+export function ending(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
   return signal === undefined ? {} : { abortSignal: signal };
 }
 
