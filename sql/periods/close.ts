@@ -83,7 +83,8 @@ export async function freezePeriod(tx: Tx, asked: ToClose): Promise<Closed> {
     ...[brandId, id, frozen],
   ]);
   await recordAction(tx, {
-    ...{ action: 'periods.close', brandId, target: monthOf(period), actor },
+    action: 'periods.close',
+    ...{ brandId, target: monthOf(period), actor },
     ...{ before: { closed: false }, after: { closed: true, rows: frozen } },
     details: { ...(note && { note }), ...(reason && { anyway: reason, not_final: notFinal }) },
   });
@@ -131,7 +132,8 @@ export async function reopenPeriod(
     [brandId, closing.id, actor, reason],
   );
   await recordAction(tx, {
-    ...{ action: 'periods.reopen', brandId, target: monthOf(period), actor },
+    action: 'periods.reopen',
+    ...{ brandId, target: monthOf(period), actor },
     ...{ before: { closed: true, rows: closing.rows }, after: { closed: false }, details: { reason } },
   });
 }

@@ -58,7 +58,8 @@ export async function storeRequest(
   const [made] = rows;
   if (made === undefined) throw new TypeError(`brand ${brandId} is gone`);
   await recordAction(tx, {
-    ...{ action: 'privacy.request', brandId, target: made.name },
+    action: 'privacy.request',
+    ...{ brandId, target: made.name },
     ...(source === 'provider' && { actor: 'webhook' }),
     after: { request: made.id, kind, due: made.due },
   });
@@ -232,7 +233,8 @@ export async function finishRequest(tx: Tx, { brandId, id, by, details }: Done):
   const [done] = rows;
   if (done === undefined) return false;
   await recordAction(tx, {
-    ...{ action: 'privacy.done', brandId, target: done.name, actor: who },
+    action: 'privacy.done',
+    ...{ brandId, target: done.name, actor: who },
     ...{
       before: { request: id, done: false },
       after: { request: id, done: true },

@@ -1,7 +1,7 @@
 /** Facts about the account of a connection: its limits, the owner of its key and the permissions of the key. */
 import type { Tx } from '../db/pool.ts';
 import { ConnectionGone } from '../load/load_lock.ts';
-import { recordAction } from './audit.ts';
+import { type ActionName, recordAction } from './audit.ts';
 import { assertTimeZone } from './brands.ts';
 import type { OpenConnection, Which } from './connections.ts';
 
@@ -32,7 +32,7 @@ export async function setReadsPersons(tx: Tx, which: Which, readsPersons: boolea
 type Fact = {
   column: 'requests_per_second' | 'account_zone' | 'reads_persons';
   field: string;
-  action: `connections.${string}`;
+  action: ActionName;
 };
 
 async function setFact(

@@ -10,7 +10,7 @@ import { markRatedOfBrand } from '../fx/days.ts';
 import type { Table } from '../load/table.ts';
 import { moveFinalDays } from '../restatements/final_days.ts';
 import type { Rollup } from '../rollups/rollup.ts';
-import { recordAction } from './audit.ts';
+import { type ActionName, recordAction } from './audit.ts';
 import { NameNotFound, named, taking } from './names.ts';
 
 export type Brand = {
@@ -108,7 +108,7 @@ export async function changeReportingCurrency(
   const before = await lockBrand(tx, change.brandId);
   if (before.reportingCurrency === currency) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set reporting_currency = $2 where id = $1', [before.id, currency]);
-  const changed = { action: 'brands.reporting_currency', after: { reportingCurrency: currency } };
+  const changed = { action: 'brands.reporting_currency', after: { reportingCurrency: currency } } as const;
   return markChange(tx, before, change, changed, [before.timeZone]);
 }
 
@@ -116,7 +116,7 @@ async function markChange(
   tx: Tx,
   brand: Brand,
   { tables, now, actor, rollups }: BrandChange,
-  { action, after }: { action: string; after: Partial<Brand> },
+  { action, after }: { action: ActionName; after: Partial<Brand> },
   timeZones: readonly string[],
 ): Promise<Marked> {
   const days = await markAllDays(tx, {

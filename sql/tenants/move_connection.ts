@@ -26,7 +26,8 @@ export async function moveConnection(tx: Tx, move: Move): Promise<{ days: number
   const moved = { brandId, connectionId, alsoRetailers, timeZones: [before.time_zone], tables, now };
   const days = await markAllDays(tx, { ...moved, cause: 'mapping' });
   await recordAction(tx, {
-    ...{ action: 'connections.move', brandId, target: before.name, actor },
+    action: 'connections.move',
+    ...{ brandId, target: before.name, actor },
     ...{ before: { retailerId: from }, after: { retailerId } },
   });
   return { days, retailerIds: [...alsoRetailers, retailerId] };

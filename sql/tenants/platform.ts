@@ -28,7 +28,8 @@ async function changeCurrency(tx: Tx, before: string | undefined, currency: stri
     [currency, now],
   );
   await recordAction(tx, {
-    ...{ action: 'platform.currency', target: 'platform', after: { currency } },
+    action: 'platform.currency',
+    ...{ target: 'platform', after: { currency } },
     ...(before !== undefined && { before: { currency: before } }),
   });
 }

@@ -16,7 +16,8 @@ export async function resetRateBudgets(tx: Tx, connection: Connection, actor?: s
   );
   const buckets = rowCount ?? 0;
   await recordAction(tx, {
-    ...{ action: 'connections.limits_reset', brandId, target: name, actor },
+    action: 'connections.limits_reset',
+    ...{ brandId, target: name, actor },
     ...{ before: { buckets }, after: { buckets: 0 }, details: { provider, account } },
   });
   return buckets;

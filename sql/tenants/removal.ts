@@ -44,7 +44,8 @@ export async function announceRemoval(tx: Tx, owner: Owner, now: Date, actor?: s
   await tx.query(`update app.${kind}s set removing_at = $3 where ${KEYS[kind]}`, [brandId, id, now]);
   if (kind === 'retailer') await releaseCampaigns(tx, brandId, id);
   await recordAction(tx, {
-    ...{ action: `${kind}s.remove_begin`, brandId, target: named.name, actor },
+    action: `${kind}s.remove_begin`,
+    ...{ brandId, target: named.name, actor },
     ...{ before: { removing: false }, after: { removing: true } },
   });
 }

@@ -3,7 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import { scrub } from '#runtime/scrub.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
-import { recordAction } from '../tenants/audit.ts';
+import { recordAction, type VerbOf } from '../tenants/audit.ts';
 import { keepBrand } from '../tenants/removing.ts';
 import { FailureNotFound } from './failures.ts';
 
@@ -71,7 +71,7 @@ type Words = {
   connections_then: string[] | null;
 };
 
-async function say(tx: Tx, id: string, verb: string, given: Partial<Words>): Promise<void> {
+async function say(tx: Tx, id: string, verb: VerbOf<'failures'>, given: Partial<Words>): Promise<void> {
   const before = await lockWords(tx, id);
   const names = Object.keys(given) as (keyof Words)[];
   await tx.query(
@@ -82,7 +82,8 @@ async function say(tx: Tx, id: string, verb: string, given: Partial<Words>): Pro
   const of = (words: Partial<Words>) =>
     Object.fromEntries(names.filter((name) => !name.endsWith('_then')).map((name) => [name, words[name]]));
   await recordAction(tx, {
-    ...{ action: `failures.${verb}`, target: id, before: of(before), after: of(given) },
+    action: `failures.${verb}`,
+    ...{ target: id, before: of(before), after: of(given) },
     ...(before.brandId && { brandId: before.brandId }),
   });
 }

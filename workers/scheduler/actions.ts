@@ -22,7 +22,7 @@ import {
   type Schedule,
   updatePolicy,
 } from '#sql/schedules/schedules.ts';
-import { type Action, recordAction } from '#sql/tenants/audit.ts';
+import { type Action, recordAction, type VerbOf } from '#sql/tenants/audit.ts';
 import { assertTimeZone } from '#sql/tenants/brands.ts';
 import { keepBrand } from '#sql/tenants/removing.ts';
 import type { Task } from '#tasks/task.ts';
@@ -75,7 +75,7 @@ export async function onSchedule<T>(
   return askingFirst(db, () => db.transaction(work));
 }
 
-function audit(tx: Tx, verb: string, { id, name, brandId }: Named, what: Pick<Action, Said>) {
+function audit(tx: Tx, verb: VerbOf<'schedules'>, { id, name, brandId }: Named, what: Pick<Action, Said>) {
   const target = `${id} ${name}`;
   return recordAction(tx, { action: `schedules.${verb}`, target, ...what, ...(brandId && { brandId }) });
 }

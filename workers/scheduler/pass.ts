@@ -92,7 +92,8 @@ async function pauseIfFailing(tx: Tx, schedule: Schedule): Promise<Date | null> 
   const target = `${id} ${name}`;
   const after = { paused: { reason } };
   await recordAction(tx, {
-    ...{ action: 'schedules.pause', target, before: { paused: null }, after, actor: 'scheduler' },
+    action: 'schedules.pause',
+    ...{ target, before: { paused: null }, after, actor: 'scheduler' },
     ...(brandId && { brandId }),
   });
   return decidedTo;

@@ -1,7 +1,9 @@
+import { actions } from '#sql/tenants/audit.ts';
 import { type AuditFilter, type AuditRow, readAudit } from '#sql/tenants/audit_log.ts';
 import type { Noun } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { exactInstant } from '../ui/arguments.ts';
+import { UsageError } from '../ui/errors.ts';
 
 const ROWS_MAX = 200;
 const LIST_MAX = 10;
@@ -24,12 +26,27 @@ export const noun: Noun = (command, cli) => {
     .action(async (filter: AuditFilter) => {
       await using session = await openSession(cli);
       const { rows, next, stoppedAt } = await readAudit(session.db, filter, ROWS_MAX);
+      if (rows.length === 0 && filter.action !== undefined) assertAction(filter.action);
       cli.out.list(cli.out.json ? rows : rows.map(shortened), COLUMNS);
       if (next) cli.out.say(`There are more. Earlier ones: add --until ${next}`);
       if (stoppedAt)
         cli.out.say(`Earlier rows were not looked at: to look further back, add --until ${stoppedAt}`);
     });
 };
+
+/** What an earlier version did is in the log under the name of then, so only what is not found is refused. */
+function assertAction(action: string): void {
+  if (actions.some((one) => one === action || one.startsWith(`${action}.`))) return;
+  const [noun = ''] = action.split('.');
+  const ofNoun = actions.filter((one) => one.startsWith(`${noun}.`));
+  const nouns = new Set(actions.map((one) => one.split('.')[0]));
+  throw new UsageError(
+    `There is no action ${action}.`,
+    ofNoun.length > 0
+      ? `one of ${ofNoun.join(', ')}`
+      : `an action such as connections.hold, or one of ${[...nouns].join(', ')}`,
+  );
+}
 
 /** A row may name a thousand jobs; JSON has them all. */
 function shortened({ details, ...row }: AuditRow): AuditRow {

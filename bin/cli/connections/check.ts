@@ -72,7 +72,8 @@ async function ask(cli: Cli, session: Session, { connection }: Found, now: Date)
   await db.transaction(async (tx) => {
     await saveScopes(tx, which, result.scopes, now);
     await recordAction(tx, {
-      ...{ action: 'connections.check', brandId: connection.brandId, target: connection.name },
+      action: 'connections.check',
+      ...{ brandId: connection.brandId, target: connection.name },
       ...{ before: { scopes: connection.grantedScopes }, after: { scopes: result.scopes } },
     });
   });

@@ -58,7 +58,8 @@ export function addReseal(command: Command, cli: Cli): void {
       const { connections, pings, persons, mail, events } = await resealAll(session.db, sealer);
       await session.db.transaction((tx) =>
         recordAction(tx, {
-          ...{ action: 'connections.reseal', target: 'connections' },
+          action: 'connections.reseal',
+          ...{ target: 'connections' },
           ...{ after: { keyId: sealer.keyId }, details: { connections, pings, persons, mail, events } },
         }),
       );

@@ -90,7 +90,8 @@ async function actOnOne(cli: Cli, verb: Verb, id: string, { reason, dryRun }: Ac
       const [one = 'left'] = await verb.apply(tx, [id], reason);
       if (isNews(one))
         await recordAction(tx, {
-          ...{ action: `jobs.${verb.name}`, target: id, details: { task: before?.task, reason } },
+          action: `jobs.${verb.name}`,
+          ...{ target: id, details: { task: before?.task, reason } },
           before: { state: one === 'asked' ? 'running' : before?.state },
           after: { state: one === 'asked' ? CANCELLING : verb.state },
           ...(before?.brandId && { brandId: before.brandId }),
@@ -180,7 +181,8 @@ async function act(db: Db, verb: Verb, ids: string[], { reason, filter, given }:
       const cancelling = meant.filter((_, at) => applied[at] === 'asked');
       if (done.length > 0)
         await recordAction(tx, {
-          ...{ action: `jobs.${verb.name}`, target: count(done.length, 'job'), brandId: filter.brandId },
+          action: `jobs.${verb.name}`,
+          ...{ target: count(done.length, 'job'), brandId: filter.brandId },
           details: {
             filter: given,
             jobs: done.length,

@@ -156,7 +156,8 @@ function decide(
     if (applied === undefined) return { before, after: undefined };
     const after = applied === 'told' ? 'sent' : applied === 'looked' ? before : verb.to;
     await recordAction(tx, {
-      ...{ action: `mail.${verb.name}`, brandId: key.brandId, target: key.mailId, details: { reason } },
+      action: `mail.${verb.name}`,
+      ...{ brandId: key.brandId, target: key.mailId, details: { reason } },
       ...{ before: { state: before }, after: { state: after } },
     });
     const alert = before === 'uncertain' ? await resolveUncertain(tx, key) : undefined;

@@ -120,7 +120,8 @@ async function plan(
   }
   const details = { template: what.template, language: what.language, campaign: what.campaign };
   await recordAction(tx, {
-    ...{ action: 'mail.send', brandId: key.brandId, target: connection.name },
+    action: 'mail.send',
+    ...{ brandId: key.brandId, target: connection.name },
     details: { ...details, recipients: recipients.length },
   });
   // Of who is erased not even an address that waits is kept.

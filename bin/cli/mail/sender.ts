@@ -41,7 +41,8 @@ async function sender(cli: Cli, name: string, { brand, from, name: shown, group 
   await session.db.transaction(async (tx) => {
     await setSender(tx, key, after);
     await recordAction(tx, {
-      ...{ action: 'mail.sender', brandId: key.brandId, target: connection.name },
+      action: 'mail.sender',
+      ...{ brandId: key.brandId, target: connection.name },
       ...{ ...(before && { before }), after },
     });
   });

@@ -26,7 +26,8 @@ async function exportPerson(cli: Cli, options: WhoOptions & { output?: string })
   // Before anything goes out: one that breaks off has handed out something too.
   await session.db.transaction((tx) =>
     recordAction(tx, {
-      ...{ action: 'privacy.export', brandId: brand.id, target: brand.slug },
+      action: 'privacy.export',
+      ...{ brandId: brand.id, target: brand.slug },
       ...(request && { details: { request: request.id } }),
     }),
   );

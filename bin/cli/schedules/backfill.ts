@@ -65,7 +65,8 @@ async function backfill(cli: Cli, said: string, options: Options): Promise<void>
     const started = await start(tx, id, plan);
     const details = { plan, slots: slots.length };
     await recordAction(tx, {
-      ...{ action: 'schedules.backfill', target, details },
+      action: 'schedules.backfill',
+      ...{ target, details },
       ...(brandId && { brandId }),
     });
     return started.concurrency;

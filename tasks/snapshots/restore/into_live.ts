@@ -115,7 +115,8 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
   await keepForUndo(tx, brandId, options.before.id);
   await recordAction(tx, {
-    ...{ action: 'snapshots.restore', brandId, target: content.id },
+    action: 'snapshots.restore',
+    ...{ brandId, target: content.id },
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
   });
   return { tables, rollups, lost };

@@ -36,7 +36,8 @@ async function relay(cli: Cli, name: string, { brand, to, off = false }: Options
     const before = await relayOf(tx, which);
     await setRelay(tx, which, url);
     await recordAction(tx, {
-      ...{ action: 'connections.webhooks_relay', brandId: which.brandId, target: connection.name },
+      action: 'connections.webhooks_relay',
+      ...{ brandId: which.brandId, target: connection.name },
       ...{ before: { to: hostOf(before) }, after: { to: hostOf(url) } },
     });
     if (url === null) await stopRelay(tx, which);

@@ -41,7 +41,8 @@ async function storeSecret(cli: Cli, name: string, { brand, keyEnv, only = false
     const added = { brandId, connectionId, name: connection.name, secret, only };
     const there = await addSecret(tx, sealer, added);
     await recordAction(tx, {
-      ...{ action: 'connections.webhooks_secret', brandId, target: connection.name },
+      action: 'connections.webhooks_secret',
+      ...{ brandId, target: connection.name },
       after: { secrets: there },
     });
     return there;
