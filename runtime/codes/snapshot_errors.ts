@@ -30,6 +30,10 @@ export const snapshotErrors = {
     when: 'figures of a snapshot are not what its own rows give; each cell is named',
     next: '`rollup run` computes these days again; if they differ again, report it as a fault',
   },
+  NS_SNAPSHOT_KEYS: {
+    when: 'the keys of this process open no snapshot of the brand; nothing is said of the snapshots',
+    next: 'bring the key that sealed them back into `NIGHTSHIFT_SECRET_KEYS`',
+  },
   NS_SNAPSHOT_NOT_FOUND: {
     exit: 'notFound',
     when: 'there is no such snapshot',
@@ -47,7 +51,7 @@ export const snapshotErrors = {
   },
   NS_SNAPSHOT_STORE: {
     verdict: 'retry',
-    when: 'the store of snapshots cannot be read or written, such as a full disk',
+    when: 'the store of snapshots cannot be read or written, such as a full disk, or has nothing of the snapshot',
     next: 'see what the message names: [snapshots](operations.md#snapshots)',
   },
   NS_SNAPSHOT_TOO_LONG: {

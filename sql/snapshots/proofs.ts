@@ -66,18 +66,18 @@ export const QUARTER = 91;
 const SHARE_LEAST = 13;
 
 /**
- * The files to read now, of those that whole snapshots have and `newest` has not: never proved ones first, then those whose proof
+ * The files to read now, of those that whole snapshots of a store have and `newest` has not: never proved ones first, then those whose proof
  * is oldest. So many that the one with the least time for those before it is read in time, if it goes on like this each day.
  */
 export async function filesToProve(
   db: Reader,
-  { brandId, newest }: { brandId: string; newest: string },
+  { brandId, newest, store }: { brandId: string; newest: string; store: string },
 ): Promise<ProvedFile[]> {
   const { rows } = await db.query<ProvedFile>(
     `with files as (
        select p.name, p.key_id, max(p.proved_at) as proved_at, min(s.created_at) as since
        from ops.snapshot_parts p
-       join ops.snapshots s on s.brand_id = $1 and s.id = p.snapshot_id and s.state = 'complete'
+       join ops.snapshots s on s.brand_id = $1 and s.id = p.snapshot_id and s.state = 'complete' and s.store = $3
        where p.brand_id = $1 and p.damaged_at is null and not exists (
          select from ops.snapshot_parts n
          where n.brand_id = $1 and n.snapshot_id = $2 and n.name = p.name and n.key_id = p.key_id)
@@ -90,7 +90,7 @@ export async function filesToProve(
        select *, least(max(ceil(place / days_left)) over (), ceil(n / ${SHARE_LEAST}.0)) as pace from ordered
      )
      select name, key_id as "keyId" from paced where place <= pace order by place`,
-    [brandId, newest],
+    [brandId, newest, store],
   );
   return rows;
 }

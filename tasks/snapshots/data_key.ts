@@ -43,6 +43,11 @@ export async function resealDataKey(store: Store, sealer: Sealer, which: Which):
   return true;
 }
 
+/** The id of the key that sealed it. */
+export async function sealingKeyOf(store: Store, which: Which): Promise<string> {
+  return (await readSealed(store, which)).keyId;
+}
+
 /** Opens each key once. */
 export function dataKeys(store: Store, sealer: Sealer, brandId: string): (id: string) => Promise<DataKey> {
   const open = new Map<string, Promise<DataKey>>();

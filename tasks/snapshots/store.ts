@@ -71,6 +71,15 @@ export class StoreFileMissing extends coded('NS_SNAPSHOT_DAMAGED') {
   }
 }
 
+const OBJECT_STORAGE = /^s3:\/\//;
+
+/** With which a process has the store of this name. */
+export function settingOf(place: string): string {
+  return OBJECT_STORAGE.test(place)
+    ? `NIGHTSHIFT_SNAPSHOT_STORE=${place}`
+    : `NIGHTSHIFT_SNAPSHOT_DIR=${place} and without NIGHTSHIFT_SNAPSHOT_STORE`;
+}
+
 export const FOLDER_MODE = 0o700;
 export const BRAND = /^[0-9a-f-]{36}$/;
 const NAME = /^[0-9a-z][0-9a-z._-]*(\/[0-9a-z][0-9a-z._-]*){0,4}$/;

@@ -19,6 +19,7 @@ import {
   proveRestored,
 } from './drill/prove.ts';
 import { type Manifest, partsOfManifest, readManifest } from './manifest.ts';
+import { assertOurs } from './misconfigured.ts';
 import { readPart } from './part_file.ts';
 import { fileOf, type Store, StoreFileMissing, sizesIn } from './store.ts';
 
@@ -28,7 +29,7 @@ export type VerifyOptions = {
   store: Store;
   sealer: Sealer;
   /** `manifestSha256` as the catalogue has it: one that was exchanged for another one of ours is signed too. */
-  snapshot: { brandId: string; id: string; manifestSha256?: string | null };
+  snapshot: { brandId: string; id: string; manifestSha256?: string | null; store?: string };
   level: number;
   /** Only some of its files, up to level 2. */
   isWanted?: (part: StoredPart) => boolean;
@@ -56,7 +57,11 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
   const { store, sealer, snapshot, level, signal } = options;
   const damages: string[] = [];
   const damagedParts: StoredPart[] = [];
-  const note = (error: unknown) => void damages.push(damageSaid(error));
+  const note = async (error: unknown) => {
+    await assertOurs(error, options);
+    damages.push(damageSaid(error));
+    return undefined;
+  };
   const content = await readWhole(options).catch(note);
   if (content === undefined) return { level, parts: 0, rows: 0, damages, damagedParts };
   const parts = partsOfManifest(content).filter(options.isWanted ?? (() => true));
@@ -81,7 +86,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
               columns.get(part.table) ?? 0,
             );
         } catch (error) {
-          note(error);
+          await note(error);
           if (isOfFile(error)) damagedParts.push(part);
         }
         options.progress?.({ parts: ++done, of: parts.length });
@@ -89,7 +94,7 @@ export async function verifySnapshot(options: VerifyOptions): Promise<Verified> 
     ),
   );
   const isProved = level >= LEVEL_OF_RESTORE && damages.length === 0;
-  const proved = isProved ? (await prove(options, content).catch(note)) || undefined : undefined;
+  const proved = isProved ? await prove(options, content).catch(note) : undefined;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   return { level, parts: parts.length, rows, damages: damages.sort(), damagedParts, proved };
 }
@@ -105,13 +110,16 @@ function prove({ place, store, sealer, level, signal, progress }: VerifyOptions,
   return proveRestored({ store, sealer, brandId: content.brand_id, content, level, place, signal, progress });
 }
 
-/** Throws NS_SNAPSHOT_DAMAGED for a manifest that is not the one that the catalogue knows. */
+/** Throws NS_SNAPSHOT_DAMAGED for a manifest that is not the one that the catalogue knows, else what keeps this process from reading it. */
 export async function readWhole({
   store,
   sealer,
   snapshot,
 }: Pick<VerifyOptions, 'store' | 'sealer' | 'snapshot'>): Promise<Manifest> {
-  const { content, sha256 } = await readManifest(store, sealer, snapshot);
+  const { content, sha256 } = await readManifest(store, sealer, snapshot).catch(async (error) => {
+    await assertOurs(error, { store, sealer, snapshot });
+    throw error;
+  });
   const known = snapshot.manifestSha256;
   if (known && known !== sha256)
     throw new SnapshotDamaged(

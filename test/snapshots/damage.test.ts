@@ -1,10 +1,12 @@
 /** Whatever happens to the files of a snapshot, verifying it says so and names the file; a whole one is never blamed. */
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { findSnapshot } from '#sql/snapshots/catalogue.ts';
 import { sealer as makeSealer } from '#sql/tenants/secrets.ts';
+import { makeDataKey } from '#tasks/snapshots/data_key.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
 import { verifySnapshot } from '#tasks/snapshots/verify.ts';
 import { nightshift } from '../support/cli.ts';
@@ -143,7 +145,12 @@ const cases: [name: string, level: number, damage: (files: Files) => Promise<unk
   [
     'two swapped key files',
     2,
-    ({ keys }) => swap(join(keys, `${ids[0]}.json`), join(keys, `${ids[1]}.json`)),
+    async ({ keys }) => {
+      await swap(join(keys, `${ids[0]}.json`), join(keys, `${ids[1]}.json`));
+      // Another one opens, so the key of this process is the right one.
+      const which = { brandId: shop.brand.id, id: randomUUID() };
+      await makeDataKey(localStore(join(keys, '../..')), testSealer, which);
+    },
     /data key of snapshot .* damaged/,
   ],
   [
@@ -158,15 +165,28 @@ test.for(cases)('%s is found at level %i', async ([, level, damage, said]) => {
   expect((await found(level, damage)).join('\n')).toMatch(said);
 });
 
-test('without the sealing key, or with another one of its name, no snapshot opens', async () => {
+test('keys that open nothing, and a store that has nothing of it, are no damage of a snapshot', async () => {
   const other = makeSealer([{ id: 'other', key: Buffer.alloc(32, 8) }]);
-  expect(await found(0, async () => {}, other)).toEqual([
-    expect.stringContaining('key test, which is not configured'),
-  ]);
+  await expect(found(2, async () => {}, other)).rejects.toMatchObject({
+    code: 'NS_SNAPSHOT_KEYS',
+    message: expect.stringMatching(
+      /^Snapshot .* sealed with key test, which is not in NIGHTSHIFT_SECRET_KEYS/,
+    ),
+    hint: expect.stringContaining('Bring key test into NIGHTSHIFT_SECRET_KEYS'),
+  });
   const namesake = makeSealer([{ id: 'test', key: Buffer.alloc(32, 8) }]);
-  expect(await found(0, async () => {}, namesake)).toEqual([
-    expect.stringContaining('is damaged, or key test is not'),
-  ]);
+  await expect(found(0, async () => {}, namesake)).rejects.toMatchObject({
+    code: 'NS_SNAPSHOT_KEYS',
+    message: expect.stringMatching(
+      /^Key test of NIGHTSHIFT_SECRET_KEYS opens none of 2 data keys in .*keys of/,
+    ),
+  });
+  const emptied = ({ keys }: Files) => rm(join(keys, '..'), { recursive: true });
+  await expect(found(0, emptied)).rejects.toMatchObject({
+    code: 'NS_SNAPSHOT_STORE',
+    message: expect.stringContaining(`it has nothing of snapshot ${ids[0]}`),
+    hint: expect.stringContaining(`NIGHTSHIFT_SNAPSHOT_DIR=${place.dir}`),
+  });
 });
 
 test('the commands verify, keep what they found, and seal keys anew', async () => {

@@ -1,5 +1,5 @@
 /** What a verification found damaged, the next snapshot stores anew; what came back is used again. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { findSnapshot } from '#sql/snapshots/catalogue.ts';
@@ -106,12 +106,43 @@ test('files that an older copy of the database still names are stored anew once 
   expect(fresh(await making(brio))).toEqual([]);
 });
 
-test('a process with other keys finds that it cannot read, and no file damaged', async () => {
+test('what is wrong with a process is recorded of its run, and nothing of the snapshot', async () => {
   await using place = await aStore();
-  const { id } = await make(place, shops[0]);
+  await using elsewhere = await aStore();
+  const [acme, brio] = shops;
+  const { id } = await make(place, acme);
+  await make(place, brio);
+  await verify(place, id, 2);
+  const states = () =>
+    db.rows('select id, state, verified_level, verified_at, damage from ops.snapshots order by 1');
+  const before = await states();
   const other = makeSealer([{ id: 'other', key: Buffer.alloc(32, 8) }]);
-  expect(await verify(place, id, 2, other)).toBe('NS_SNAPSHOT_DAMAGED');
+  const namesake = makeSealer([{ id: testSealer.keyId ?? '', key: Buffer.alloc(32, 8) }]);
+  for (const level of [0, 2, 3]) {
+    expect(await verify(place, id, level, other)).toBe('NS_SNAPSHOT_KEYS');
+    expect(await verify(place, id, level, namesake)).toBe('NS_SNAPSHOT_KEYS');
+    expect(await verify(elsewhere, id, level)).toBe('NS_SNAPSHOT_STORE');
+  }
+  expect(await states()).toEqual(before);
   expect(await damaged()).toEqual([]);
-  expect(fresh(await make(place, shops[0]))).toEqual([]);
-  await rm(place.dir, { recursive: true });
+  expect(
+    await db.column(
+      `select distinct outcome || ' ' || error_code from ops.snapshot_runs
+       where snapshot_id = $1 and level <> 2 order by 1`,
+      [id],
+    ),
+  ).toEqual(['failed NS_SNAPSHOT_KEYS', 'failed NS_SNAPSHOT_STORE']);
+  expect(fresh(await make(place, acme))).toEqual([]);
+});
+
+// A key that was rotated and taken away opens what is new, and no file of before.
+test('a key that is lacking for older files alone is no damage either', async () => {
+  await using place = await aStore();
+  const [acme] = shops;
+  await make(place, acme);
+  const newer = makeSealer([{ id: 'newer', key: Buffer.alloc(32, 9) }]);
+  const { id } = await makeSnapshot(db, place.store, acme.brand, { scope: 'aggregates', sealer: newer });
+  for (const level of [2, 3]) expect(await verify(place, id, level, newer)).toBe('NS_SNAPSHOT_KEYS');
+  expect(await verify(place, id, 1, newer)).toMatchObject({ damages: [] }); // needs no other key
+  expect(await damaged()).toEqual([]);
 });

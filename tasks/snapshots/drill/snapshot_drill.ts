@@ -84,15 +84,17 @@ async function sample(
   const { snapshots, sealer } = services;
   if (snapshots === undefined) throw new NoStore();
   const fileOf = ({ name, keyId }: ProvedFile) => `${keyId} ${name}`;
-  const waiting = new Set((await filesToProve(db, { brandId, newest: newest.id })).map(fileOf));
+  const { store } = snapshots;
+  const next = await filesToProve(db, { brandId, newest: newest.id, store: store.place });
+  const waiting = new Set(next.map(fileOf));
   let first: Error | undefined;
   let sampled = 0;
   for (const snapshot of await listSnapshots(db, { brandId })) {
-    if (snapshot.id === newest.id || snapshot.state === 'damaged') continue;
+    if (snapshot.id === newest.id || snapshot.state === 'damaged' || snapshot.store !== store.place) continue;
     signal.throwIfAborted();
     const read: ProvedFile[] = [];
     const { damages, damagedParts } = await verifySnapshot({
-      ...{ store: snapshots.store, sealer, snapshot, level: LEVEL_OF_ROWS, signal },
+      ...{ store, sealer, snapshot, level: LEVEL_OF_ROWS, signal },
       isWanted(part) {
         const isNext = waiting.delete(fileOf(part));
         if (isNext) read.push(part);

@@ -6,8 +6,7 @@ import { expire, planSnapshots } from '#sql/snapshots/retention.ts';
 import { beginSnapshotRun, endBrokenOff, endSnapshotRun, noteInRun } from '#sql/snapshots/runs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { adoptManifests } from '../adopt.ts';
-import type { Store } from '../store.ts';
-import { elsewhereSaid } from './elsewhere.ts';
+import { type Store, settingOf } from '../store.ts';
 import { type Removed, type Removing, removeManifests, type Sweeping, sweepFiles } from './sweep.ts';
 
 export const KIND = 'expire';
@@ -71,6 +70,11 @@ function whyIncomplete({ damage, elsewhere }: Left): string | undefined {
   if (damage !== undefined) return `no part is removed, because a manifest cannot be read: ${damage}`;
   if (elsewhere === undefined) return undefined;
   return `what no rule keeps ${elsewhereSaid(elsewhere)}`;
+}
+
+/** What is due in another store than that of this process, and who removes it. */
+export function elsewhereSaid(place: string): string {
+  return `is in ${place}: npx nightshift snapshots expire --here, with ${settingOf(place)}, removes it`;
 }
 
 type Note = (more: object) => void;

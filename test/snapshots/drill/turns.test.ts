@@ -38,7 +38,7 @@ beforeEach(async () => {
   );
 });
 
-const toProve = ({ brandId }: Place) => filesToProve(db, { brandId, newest: NEWEST });
+const toProve = ({ brandId }: Place) => filesToProve(db, { brandId, newest: NEWEST, store: 'here' });
 const read = ({ brandId }: Place, files: readonly ProvedFile[]) =>
   db.transaction((tx) => recordProved(tx, brandId, files));
 const aDayPasses = () =>
@@ -92,6 +92,8 @@ test('never proved ones come first, then the oldest proof; the same question has
   // The one that the newest has too is proved with it.
   expect(named).toEqual([7, 299, 298, 297]);
   expect(await toProve(acme)).toEqual(files);
+  const elsewhere = { brandId: acme.brandId, newest: NEWEST, store: 'elsewhere' };
+  expect(await filesToProve(db, elsewhere)).toEqual([]);
   await db.query('update ops.snapshot_parts set damaged_at = now() where brand_id = $1 and part = $2', [
     ...[acme.brandId, '299'],
   ]);
