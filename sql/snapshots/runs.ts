@@ -20,15 +20,15 @@ export async function beginSnapshotRun(tx: Tx, run: SnapshotRun): Promise<number
   return rows[0]?.id ?? 0;
 }
 
-/** Runs that have no end: for one who knows that no other is under way. */
+/** Runs that have no end, of a job or of all: for one who knows that no other is under way. */
 export async function endBrokenOff(
   tx: Tx,
-  { brandId, kind, but }: { brandId: string; kind: string; but: number },
+  { brandId, kind, but, jobId }: { brandId: string; kind: string; but: number; jobId?: string },
 ): Promise<void> {
   await tx.query(
     `update ops.snapshot_runs set finished_at = now(), outcome = 'broken_off'
-     where brand_id = $1 and kind = $2 and id <> $3 and outcome is null`,
-    [brandId, kind, but],
+     where brand_id = $1 and kind = $2 and id <> $3 and outcome is null and ($4::bigint is null or job_id = $4)`,
+    [brandId, kind, but, jobId ?? null],
   );
 }
 

@@ -2,7 +2,7 @@
 import type { Db } from '#sql/db/pool.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import { recordVerified } from '#sql/snapshots/proofs.ts';
-import { beginSnapshotRun, endSnapshotRun } from '#sql/snapshots/runs.ts';
+import { beginSnapshotRun, endBrokenOff, endSnapshotRun } from '#sql/snapshots/runs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { SnapshotDamaged } from './damage.ts';
 import { FiguresWrong } from './drill/figures.ts';
@@ -10,6 +10,7 @@ import { LEVEL_OF_RESTORE, type ProvingPlace } from './drill/prove.ts';
 import type { Store } from './store.ts';
 import { type Verified, verifySnapshot } from './verify.ts';
 
+const KIND = 'verify';
 const DAMAGES_SAID_MAX = 5;
 
 export type VerifyRecorded = {
@@ -28,9 +29,12 @@ export type VerifyRecorded = {
 export async function verifyRecorded(options: VerifyRecorded): Promise<Verified> {
   const { db, snapshot, level, jobId } = options;
   const { brandId, id } = snapshot;
-  const run = await db.transaction((tx) =>
-    beginSnapshotRun(tx, { brandId, kind: 'verify', snapshotId: id, level, jobId }),
-  );
+  const run = await db.transaction(async (tx) => {
+    const begun = await beginSnapshotRun(tx, { brandId, kind: KIND, snapshotId: id, level, jobId });
+    // A job runs once at a time; commands verify beside it.
+    if (jobId !== undefined) await endBrokenOff(tx, { brandId, kind: KIND, but: begun, jobId });
+    return begun;
+  });
   try {
     const verified = await verifySnapshot(options);
     const { damages, damagedParts } = verified;
