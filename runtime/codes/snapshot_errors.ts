@@ -15,8 +15,8 @@ export const snapshotErrors = {
   NS_SNAPSHOT_BUSY: {
     verdict: 'retry',
     exit: 'conflict',
-    when: 'another process makes a snapshot of the brand, or removes files of its snapshots',
-    next: 'nothing: it is tried again',
+    when: 'another process makes a snapshot of the brand, or removes files of its snapshots; the message says which',
+    next: 'nothing: a job is tried again; a command is given again once that has ended',
   },
   NS_SNAPSHOT_DAMAGED: {
     when: 'a file of a snapshot is missing, cut, exchanged or changed, or its key does not open it',

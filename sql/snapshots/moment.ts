@@ -14,11 +14,27 @@ export type Moment = {
   schemaVersion: string;
 };
 
+/** The session that works on the snapshots of a brand; null what its role may not see, or what has just ended. */
+type Holder = {
+  brand: string;
+  pid: number | null;
+  application: string | null;
+  since: Date | null;
+  kind: string | null;
+  jobId: string | null;
+};
+
 export class SnapshotBusy extends coded('NS_SNAPSHOT_BUSY') {
-  constructor(brandId: string) {
-    super(`Another process works on the snapshots of brand ${brandId} now.`, {
-      hint: 'It is tried again by itself. See what runs: npx nightshift jobs list',
-      context: { brandId },
+  constructor({ brand, pid, application, since, kind, jobId }: Holder) {
+    const run = kind === null ? '' : `, ${kind}${jobId === null ? '' : ` of job ${jobId}`}`;
+    const who =
+      pid === null
+        ? 'it has just ended'
+        : `${application || 'a session'}${run}, process ${pid} of the server`;
+    const from = since === null ? '' : `, since ${since.toISOString()}`;
+    super(`Another process works on the snapshots of brand ${brand} now: ${who}${from}.`, {
+      hint: `A job tries again by itself; give a command again once that has ended. See what runs: npx nightshift jobs list --brand ${brand}`,
+      context: { brand, pid, job: jobId },
     });
   }
 }
@@ -65,7 +81,30 @@ export async function lockAlone(tx: Tx, brandId: string): Promise<void> {
     "select pg_try_advisory_xact_lock(hashtextextended('snapshot ' || $1, 0)) as ours",
     [brandId],
   );
-  if (!rows[0]?.ours) throw new SnapshotBusy(brandId);
+  if (!rows[0]?.ours) throw new SnapshotBusy(await holderOf(tx, brandId));
+}
+
+// A run begins just before it takes the lock; one without an end that is older was broken off.
+const HOLDER = `
+  select coalesce(b.slug, $1::text) as brand, a.pid, a.application_name as application, a.xact_start as since, r.kind, r.job_id::text as "jobId"
+  from (select hashtextextended('snapshot ' || $1, 0) as key) k
+  left join app.brands b on b.id = $1::uuid
+  left join pg_locks l on l.locktype = 'advisory' and l.granted and l.objsubid = 1
+    and l.database = (select oid from pg_database where datname = current_database())
+    and (l.classid::bigint << 32) | l.objid::bigint = k.key
+  left join pg_stat_activity a on a.pid = l.pid
+  left join lateral (
+    select kind, job_id from ops.snapshot_runs
+    where brand_id = $1::uuid and outcome is null and kind in ('create', 'expire')
+      and started_at between a.xact_start - interval '1 minute' and a.xact_start
+    order by started_at desc limit 1) r on true
+  limit 1`;
+
+async function holderOf(tx: Tx, brandId: string): Promise<Holder> {
+  const { rows } = await tx.query<Holder>(HOLDER, [brandId]);
+  const [holder] = rows;
+  if (holder === undefined) throw new TypeError('an outer join of one row returned none');
+  return holder;
 }
 
 const IDLE_MINUTES_MAX = 15;

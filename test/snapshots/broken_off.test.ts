@@ -1,10 +1,12 @@
 /** A process that makes a snapshot ends at each of its steps; the next one makes a whole one of what is left. */
 import { expect, test } from 'vitest';
 import { listSnapshots } from '#sql/snapshots/catalogue.ts';
+import { beginSnapshotRun } from '#sql/snapshots/runs.ts';
 import { localStore } from '#tasks/snapshots/local_store.ts';
-import { fileOf } from '#tasks/snapshots/store.ts';
+import { fileOf, type Store } from '#tasks/snapshots/store.ts';
+import { nightshift } from '../support/cli.ts';
 import { freshDb } from '../support/db/db.ts';
-import { aShop } from '../support/rows/factory.ts';
+import { aShop, TEST_KEYS } from '../support/rows/factory.ts';
 import { mortal } from '../support/snapshots/mortal.ts';
 import { aStore, fillYear, makeSnapshot, runSnapshot } from '../support/snapshots/snapshots.ts';
 
@@ -53,6 +55,33 @@ test('only one process makes a snapshot of a brand, and a run that failed has it
     { outcome: 'failed', error_code: 'NS_SNAPSHOT_BUSY' },
     { outcome: 'succeeded', error_code: null },
   ]);
+});
+
+test('a command that meets another run of the brand says who it is, and what to do', async () => {
+  await using db = await freshDb();
+  await using place = await aStore();
+  const { brand } = await aShop(db);
+  const env = { DATABASE_URL: db.url, NIGHTSHIFT_SNAPSHOT_DIR: place.dir, NIGHTSHIFT_SECRET_KEYS: TEST_KEYS };
+  const brokenOff = { brandId: brand.id, kind: 'create', jobId: '3' };
+  await db.transaction((tx) => beginSnapshotRun(tx, brokenOff));
+  await db.query("update ops.snapshot_runs set started_at = now() - interval '1 day'");
+  let said = '';
+  const store: Store = {
+    ...place.store,
+    async settle() {
+      await place.store.settle();
+      ({ stderr: said } = await nightshift(['snapshots', 'sync'], { env }));
+    },
+  };
+  const who = `Another process works on the snapshots of brand ${brand.slug} now: nightshift`;
+  const next = `npx nightshift jobs list --brand ${brand.slug}`;
+  await makeSnapshot(db, store, brand, { scope: 'aggregates' }); // as the CLI does it, of which there is no run
+  expect(said).toMatch(new RegExp(`${who} test snapshot, process \\d+ of the server, since .*${next}`, 's'));
+  await runSnapshot(db, { store }, brand.id, 'aggregates');
+  expect(said).toMatch(
+    new RegExp(`${who} snapshot, create of job \\d+, process \\d+ of the server, since .*${next}`, 's'),
+  );
+  expect(said).not.toContain('job 3,');
 });
 
 test('one that ends late forgets those that were broken off before, and none that has begun since', async () => {
