@@ -5,11 +5,13 @@ insert into public.plain_daily_product_sales
 with sold as (
   select s.retailer_id, (s.booked_at at time zone b.time_zone)::date as day, s.currency, s.connection_id,
          s.product_key, b.time_zone,
-         count(distinct s.order_id) filter (where s.is_order_of_product) as orders,
+         count(distinct s.order_id) filter (where o.counted and s.is_ordered) as orders,
          coalesce(sum(s.units), 0) as units, coalesce(sum(s.units_returned), 0) as units_returned,
          coalesce(sum(s.gross_sales), 0) as gross_sales, coalesce(sum(s.discounts), 0) as discounts,
          coalesce(sum(s.returns), 0) as returns
-  from fact.product_sales s join app.brands b on b.id = s.brand_id
+  from fact.product_ledger s
+  join fact.real_orders o on o.brand_id = s.brand_id and o.connection_id = s.connection_id and o.order_id = s.order_id
+  join app.brands b on b.id = s.brand_id
   where s.brand_id = $1
   group by 1, 2, 3, 4, 5, 6
 )

@@ -1,19 +1,34 @@
 -- One row per retailer, brand-local day, currency, connection and product with goods sold, returned or adjusted.
 with booked as (
-  -- One row per order and product. Each day is summed up by itself: its rows are many, and so are its products.
+  -- One row per order and product. Each day is summed up by itself: its rows are many, and so are its products. An order is
+  -- looked up once, and its rows from there. `offset 0` keeps each search to the index of its order.
   select p.retailer_id, p.day, p.ends_at, p.connection_id, s.*
   from spans p
   cross join lateral (
-    select f.currency, f.product_key, f.order_id, min(f.booked_at) as booked_at,
-           bool_or(f.is_order_of_product) as is_order_of_product,
+    select f.currency, f.product_key, o.order_id, min(f.booked_at) as booked_at,
+           bool_or(o.counted and f.is_ordered) as is_order_of_product,
            sum(f.units) as units, sum(f.units_returned) as units_returned, sum(f.gross_sales) as gross_sales,
            sum(f.discounts) as discounts, sum(f.returns) as returns
     from (
-      select * from fact.product_sales
-      where brand_id = $1 and connection_id = p.connection_id and booked_at >= p.starts_at and booked_at < p.ends_at
-      order by booked_at
+      select distinct order_id
+      from (
+        select order_id from fact.ledger
+        where brand_id = $1 and connection_id = p.connection_id and booked_at >= p.starts_at and booked_at < p.ends_at
+        order by booked_at offset 0
+      ) l
+    ) d
+    cross join lateral (
+      select order_id, counted from fact.real_orders
+      where brand_id = $1 and connection_id = p.connection_id and order_id >= d.order_id and order_id <= d.order_id
+      order by order_id
+    ) o
+    cross join lateral (
+      select * from fact.product_ledger
+      where brand_id = $1 and connection_id = p.connection_id and order_id >= o.order_id and order_id <= o.order_id
+      order by order_id offset 0
     ) f
-    group by f.currency, f.product_key, f.order_id
+    where f.booked_at >= p.starts_at and f.booked_at < p.ends_at
+    group by f.currency, f.product_key, o.order_id
   ) s
 ), sold as (
   select retailer_id, day, ends_at, connection_id, currency, product_key,

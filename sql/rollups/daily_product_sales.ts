@@ -4,7 +4,7 @@ import { defineRollup } from './define.ts';
 
 export const dailyProductSales = defineRollup(import.meta.url, {
   name: 'daily_product_sales',
-  reads: ['fact.product_sales', 'fact.product_costs'],
+  reads: ['fact.ledger', 'fact.real_orders', 'fact.product_ledger', 'fact.product_costs'],
   writes: 'agg.daily_product_sales',
   grain: ['brand_id', 'retailer_id', 'day', 'currency', 'connection_id', 'product_key'],
   measures: [

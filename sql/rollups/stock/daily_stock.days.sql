@@ -10,7 +10,7 @@ from (
     order by day limit 1
   ) moved
   cross join lateral (
-    select product_key from fact.product_sales
+    select product_key from fact.product_ledger
     where brand_id = $1 and connection_id = p.connection_id and booked_at >= p.starts_at and booked_at < p.ends_at
     order by booked_at
   ) f

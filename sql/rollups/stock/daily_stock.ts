@@ -4,7 +4,7 @@ import { defineRollup } from '../define.ts';
 export const dailyStock = defineRollup(import.meta.url, {
   name: 'daily_stock',
   object: 'variant_id',
-  reads: ['fact.stock_readings', 'fact.stock_ends', 'fact.stock_sales', 'fact.product_sales'],
+  reads: ['fact.stock_readings', 'fact.stock_ends', 'fact.stock_sales', 'fact.product_ledger'],
   writes: 'agg.daily_stock',
   grain: ['brand_id', 'retailer_id', 'connection_id', 'variant_id', 'day'],
   measures: [
