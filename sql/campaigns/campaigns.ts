@@ -82,12 +82,13 @@ export async function editCampaign(
     await markSpend(tx, brandId, id);
   }
   const given = [changes.name, changes.startsOn, changes.endsOn, changes.budget, changes.budgetCurrency];
-  await tx.query(
+  const { rowCount } = await tx.query(
     `update app.campaigns set name = coalesce($3, name), starts_on = coalesce($4, starts_on), ends_on = coalesce($5, ends_on),
        budget = coalesce($6, budget), budget_currency = coalesce($7, budget_currency), retailer_id = $8
      where brand_id = $1 and id = $2`,
     [brandId, id, ...given.map((value) => value ?? null), after.retailerId],
   );
+  if (rowCount === 0) throw new CampaignGone(brandId, [id]);
   await recordAction(tx, { action: 'campaigns.edit', brandId, target, before, after, actor });
 }
 
@@ -99,7 +100,11 @@ export async function removeCampaign(
 ): Promise<void> {
   const which = [brandId, id];
   await lockCampaigns(tx, brandId);
-  await tx.query('select from app.campaigns where brand_id = $1 and id = $2 for update', which); // for keepCampaigns
+  const { rowCount } = await tx.query(
+    'select from app.campaigns where brand_id = $1 and id = $2 for update', // for keepCampaigns
+    which,
+  );
+  if (rowCount === 0) throw new CampaignGone(brandId, [id]);
   await markLinks(tx, brandId, { campaignId: id });
   await tx.query('delete from app.campaign_links where brand_id = $1 and campaign_id = $2', which);
   await tx.query(

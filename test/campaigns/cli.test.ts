@@ -1,12 +1,13 @@
 /** The command line of campaigns: what a person types, wrong things included. */
 import { expect, test } from 'vitest';
-import { removeCampaign } from '#sql/campaigns/campaigns.ts';
+import { type Campaign, editCampaign, removeCampaign } from '#sql/campaigns/campaigns.ts';
 import { addLink } from '#sql/campaigns/links.ts';
 import { storeSpend } from '#sql/campaigns/spend.ts';
+import type { Tx } from '#sql/db/pool.ts';
 import { aSeller } from '../support/campaigns.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { eventually } from '../support/eventually.ts';
+import { openTransaction, untilSomebodyWaitsFor } from '../support/db/sessions.ts';
 import { TEST_KEYS } from '../support/rows/factory.ts';
 
 const run = (db: TestDb, brand: string, words: string, input?: string) =>
@@ -85,33 +86,31 @@ test('each mistake gets one answer that says what to do', async () => {
   expect((await cli('campaigns list')).stdout).toContain('summer');
 });
 
-test('a link or spend that comes beside the removal of its campaign waits, and is then told that there is none', async () => {
+test('whatever comes beside the removal of its campaign waits, and is then told that there is none', async () => {
   await using db = await freshDb();
   const seller = await aSeller(db);
   const { brandId } = seller;
-  for (const late of ['link', 'spend'] as const) {
+  const actor = { actor: 'test' };
+  const spend = { day: '2026-03-01', currency: 'GBP', source: 'ads', amount: '1' };
+  const late: ((tx: Tx, campaign: Campaign) => Promise<unknown>)[] = [
+    (tx, campaign) => addLink(tx, campaign, { kind: 'hashtag', value: 'x' }, actor),
+    (tx, { id }) => storeSpend(tx, { brandId, target: 'spring', ...actor }, [{ ...spend, campaignId: id }]),
+    (tx, campaign) => editCampaign(tx, campaign, { name: 'Spring' }, actor),
+    (tx, campaign) => removeCampaign(tx, campaign, actor),
+  ];
+  for (const comesLate of late) {
     const campaign = await seller.campaign('spring');
-    let stored: Promise<unknown> = Promise.resolve();
-    await db.transaction(async (tx) => {
-      await removeCampaign(tx, campaign, { actor: 'test' });
-      const spend = {
-        campaignId: campaign.id,
-        day: '2026-03-01',
-        currency: 'GBP',
-        source: 'ads',
-        amount: '1',
-      };
-      stored = db.transaction<unknown>((other) =>
-        late === 'link'
-          ? addLink(other, campaign, { kind: 'hashtag', value: 'x' }, { actor: 'test' })
-          : storeSpend(other, { brandId, target: 'spring', actor: 'test' }, [spend]),
-      );
-      stored.catch(() => {});
-      await eventually(async () =>
-        expect(await db.column('select count(*) from pg_locks where not granted')).not.toEqual([0]),
-      );
-    });
+    await using removing = await openTransaction(db);
+    await removeCampaign(removing.tx, campaign, actor);
+    const stored = db.transaction((tx) => comesLate(tx, campaign));
+    stored.catch(() => {});
+    await untilSomebodyWaitsFor(db, removing);
+    await removing.commit();
     await expect(stored).rejects.toMatchObject({ code: 'NS_CAMPAIGN_GONE', verdict: 'give_up' });
   }
   expect(await db.column('select value from app.campaign_links')).toEqual([]);
+  const said = await db.column(
+    "select action from ops.audit_log where action like 'campaigns.%' order by id",
+  );
+  expect(said).toEqual(late.flatMap(() => ['campaigns.add', 'campaigns.remove']));
 });
