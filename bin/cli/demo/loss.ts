@@ -53,16 +53,21 @@ export async function loseAndRestore(
   const content = await readWhole({ store, sealer, snapshot }); // before anything is deleted
   const comparing = { db, store, sealer, brandId, content, providers, limitSeconds: minutes * 60 };
   const restore = (which: string) => `npx nightshift snapshots restore ${which} --brand ${BRAND} --into live`;
-  cli.out.say(`  If the next step is interrupted, this brings back what it deletes: ${restore(snapshot.id)}`);
+  cli.out.say(`  If the next step is killed, this brings back what it deletes: ${restore(snapshot.id)}`);
+  steps.signal.throwIfAborted();
   const rowsDeleted = await lose(place);
   const begun = performance.now();
   const { tables } = await steps.run(
     `restore: ${count(rowsDeleted, 'row')} of ${RETAILER} were deleted`,
     () =>
       bringBack({
-        ...{ ...comparing, url, minutes, snapshot, streams, now: new Date() },
+        ...{ ...comparing, url, minutes, snapshot, streams, now: new Date(), signal: steps.signal },
         brand: { id: brandId, slug: BRAND },
       }),
+    {
+      left: `What was deleted of ${RETAILER} may not be back.`,
+      hint: `Bring it back: ${restore(snapshot.id)}`,
+    },
   );
   const restoredMs = Math.round(performance.now() - begun);
   const differing = await steps.run('rebuild: what was restored, computed again', async () => {

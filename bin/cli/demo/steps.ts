@@ -5,24 +5,39 @@ import { span } from '../ui/format.ts';
 
 export type Step = { step: string; ms: number };
 
+/** What a step leaves when it is broken off, and what to do then. */
+export type Unfinished = { left: string; hint: string };
+
 export type Steps = {
   done: Step[];
-  run<T>(step: string, work: () => Promise<T>): Promise<T>;
+  /** Aborted by a stop signal. */
+  signal: AbortSignal;
+  run<T>(step: string, work: () => Promise<T>, unfinished?: Unfinished): Promise<T>;
 };
 
-export function makeSteps(say: (line: string) => void): Steps {
+/** Whatever fails after a stop signal was broken off by it: Ctrl-C may reach the server of the database too. */
+export function makeSteps(say: (line: string) => void, stop: Promise<string> = stopSignal()): Steps {
   let stoppedBy: string | undefined;
-  void stopSignal().then((signal) => {
+  const stopping = new AbortController();
+  void stop.then((signal) => {
     stoppedBy = signal;
+    stopping.abort(new Interrupted(signal));
   });
   const done: Step[] = [];
   return {
     done,
-    async run(step, work) {
-      if (stoppedBy !== undefined) throw new Interrupted(stoppedBy);
+    signal: stopping.signal,
+    async run(step, work, { left, hint }: Partial<Unfinished> = {}) {
+      const refuseStopped = () => {
+        if (stoppedBy !== undefined) throw new Interrupted(stoppedBy, left, hint);
+      };
+      refuseStopped();
       say(`- ${step} …`);
       const startedAt = performance.now();
-      const result = await work();
+      const result = await work().catch((error) => {
+        refuseStopped();
+        throw error;
+      });
       const ms = Math.round(performance.now() - startedAt);
       done.push({ step, ms });
       say(`  done in ${span(ms)}`);

@@ -1,5 +1,6 @@
 /** `snapshots restore --into live`: a report, a typed confirmation, a snapshot of the present, one transaction. */
 import { builtIn } from '#connectors/providers.ts';
+import { stopSignal } from '#runtime/shutdown.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import { bringBack } from '#tasks/snapshots/restore/bring_back.ts';
 import { compareLive } from '#tasks/snapshots/restore/compare.ts';
@@ -10,7 +11,7 @@ import type { Cli } from '../shared/noun.ts';
 import type { Session } from '../shared/session.ts';
 import { openSnapshots } from '../shared/snapshots.ts';
 import { confirmName } from '../ui/confirm.ts';
-import { UsageError } from '../ui/errors.ts';
+import { Interrupted, UsageError } from '../ui/errors.ts';
 import { count, grouped } from '../ui/format.ts';
 import { differenceRow, sayDifferences } from './diff.ts';
 
@@ -46,11 +47,17 @@ export async function restoreLive(
     },
   );
   cli.out.say(
-    `Jobs of ${slug} wait until this is done. If it is broken off: npx nightshift jobs resume --brand ${slug}`,
+    `Jobs of ${slug} wait until this is done. If it is killed: npx nightshift jobs resume --brand ${slug}`,
   );
   const brand = { id: brandId, slug };
+  const stopping = new AbortController();
+  const again = `npx nightshift snapshots restore ${id} --brand ${slug} --into live`;
+  void stopSignal().then((signal) =>
+    stopping.abort(new Interrupted(signal, 'All of it was restored or nothing.', again)),
+  );
   const { before, tables, rollups, lost } = await bringBack({
     ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },
+    signal: stopping.signal,
   });
   const undo = `npx nightshift snapshots restore ${before} --brand ${slug} --into live`;
   const sum = (of: 'deleted' | 'inserted') =>

@@ -23,14 +23,19 @@ const LOOK_MS = 250;
 const PAUSE_MORE_MS = 10 * 60_000;
 
 /** Leaving the scope lets the jobs of the brand go on, unless a person had paused them before. */
-export async function atRest(db: Db, brand: Brand, limitSeconds: number): Promise<AsyncDisposable> {
+export async function atRest(
+  db: Db,
+  brand: Brand,
+  { limitSeconds, signal }: { limitSeconds: number; signal: AbortSignal },
+): Promise<AsyncDisposable> {
+  signal.throwIfAborted();
   const { rows } = await db.query<{ paused: boolean }>(
     `select exists (select from ops.current_pauses
        where flag = ops.pause_flag(null, null, $1, null) and not by_breaker) as paused`,
     [brand.id],
   );
   if (rows[0]?.paused) {
-    await awaitRest(db, brand);
+    await awaitRest(db, brand, signal);
     return { async [Symbol.asyncDispose]() {} };
   }
   const until = new Date(Date.now() + 2 * limitSeconds * 1_000 + PAUSE_MORE_MS).toISOString();
@@ -41,8 +46,8 @@ export async function atRest(db: Db, brand: Brand, limitSeconds: number): Promis
       if (!(error instanceof NotPaused)) throw error; // somebody was faster
     });
   try {
-    await sleep(KNOWN_MS);
-    await awaitRest(db, brand);
+    await sleep(KNOWN_MS, undefined, { signal });
+    await awaitRest(db, brand, signal);
   } catch (error) {
     await goOn();
     throw error;
@@ -50,7 +55,7 @@ export async function atRest(db: Db, brand: Brand, limitSeconds: number): Promis
   return { [Symbol.asyncDispose]: goOn };
 }
 
-async function awaitRest(db: Db, { id, slug }: Brand): Promise<void> {
+async function awaitRest(db: Db, { id, slug }: Brand, signal: AbortSignal): Promise<void> {
   for (const began = performance.now(); ; ) {
     const running = await runningJobs(db, id);
     if (running.length === 0) return;
@@ -59,7 +64,7 @@ async function awaitRest(db: Db, { id, slug }: Brand): Promise<void> {
         `Brand ${slug} is at work: ${running.join(', ')} has not ended for ${REST_MS_MAX / 1_000} seconds. Nothing was changed.`,
         `Pause it, and restore once nothing runs: npx nightshift jobs pause --brand ${slug} --reason restore`,
       );
-    await sleep(LOOK_MS);
+    await sleep(LOOK_MS, undefined, { signal });
   }
 }
 

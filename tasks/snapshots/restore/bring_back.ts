@@ -14,31 +14,33 @@ export type BringBackOptions = Omit<LiveOptions, 'before' | 'tables' | 'onceOnly
     streams: readonly Stream[];
   };
 
-/** `before` is the snapshot that undoes it. */
+/** `before` is the snapshot that undoes it. The signal ends it as long as nothing is committed, and then nothing is changed. */
 export function bringBack(options: BringBackOptions): Promise<RestoredLive & { before: string }> {
-  const { db, url, store, sealer, minutes, snapshot, brand, content, limitSeconds, streams } = options;
-  return restoreRecorded(db, snapshot, async () => {
-    await using _ = await atRest(db, brand, limitSeconds);
-    const signal = AbortSignal.timeout(limitSeconds * 1_000);
-    const before = await keepPresent({
-      db,
-      url,
-      store,
-      sealer,
-      minutes,
-      brand,
-      scope: content.scope,
-      signal,
-    });
-    const restored = await restoreIntoLive({
-      ...{ ...options, before },
-      tables: streams.flatMap((stream) => [...stream.tables]),
-      onceOnly: new Set(
-        streams.flatMap(({ deliver, tables }) =>
-          tables.filter(({ keeps }) => deliver !== undefined || keeps !== undefined).map(({ name }) => name),
-        ),
-      ),
-    });
-    return { before: before.id, ...restored };
+  const { db, snapshot, signal } = options;
+  return restoreRecorded(db, snapshot, () =>
+    work(options).catch((error) => {
+      signal?.throwIfAborted(); // what it breaks off has errors of its own
+      throw error;
+    }),
+  );
+}
+
+async function work(options: BringBackOptions): Promise<RestoredLive & { before: string }> {
+  const { db, url, store, sealer, minutes, brand, content, limitSeconds, streams, signal } = options;
+  const limit = AbortSignal.timeout(limitSeconds * 1_000);
+  const ending = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  await using _ = await atRest(db, brand, { limitSeconds, signal: ending });
+  const before = await keepPresent({
+    ...{ db, url, store, sealer, minutes, brand, scope: content.scope, signal: ending },
   });
+  const restored = await restoreIntoLive({
+    ...{ ...options, before },
+    tables: streams.flatMap((stream) => [...stream.tables]),
+    onceOnly: new Set(
+      streams.flatMap(({ deliver, tables }) =>
+        tables.filter(({ keeps }) => deliver !== undefined || keeps !== undefined).map(({ name }) => name),
+      ),
+    ),
+  });
+  return { before: before.id, ...restored };
 }

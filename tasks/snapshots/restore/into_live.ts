@@ -172,7 +172,7 @@ async function replace(
   options: Replacing,
   found: readonly TableDifference[],
 ): Promise<Record<string, Replaced>> {
-  const { brandId, content, timeZone, tables, onceOnly, now } = options;
+  const { brandId, content, timeZone, tables, onceOnly, now, signal } = options;
   const rows = found.filter((one) => IS_ROWS.test(nameOf(one)));
   const connections = [...new Set(rows.flatMap((one) => one.connections))].sort();
   const hasEvents = rows.some((one) => nameOf(one) === EVENTS);
@@ -180,6 +180,7 @@ async function replace(
   await markConnections(tx, marking);
   const done: Record<string, Replaced> = {};
   for (const { compared, live, wanted } of found) {
+    signal?.throwIfAborted();
     const { name } = compared.table;
     const keeps = isKept(onceOnly, name);
     const keepsFrom = keeps ? new Date(content.created_at) : undefined;
