@@ -115,7 +115,7 @@ export const errorList = {
   },
   NS_CAMPAIGN_GONE: {
     exit: 'notFound',
-    when: 'a campaign was removed while a link or spend of it was stored',
+    when: 'a campaign was removed while it, or a link or spend of it, was changed',
     next: 'see which there are: `campaigns list`',
   },
   NS_LINK_TAKEN: {
