@@ -122,8 +122,8 @@ function groupOf({ datedBy, key, columns }: SnapshotTable): string {
 }
 
 /** Numbers are hashed by their value, as they are compared everywhere: 1.5 and 1.50 are equal. */
-export function rowHashOf({ columns }: SnapshotTable, row?: string): string {
-  return `hash_record_extended(row(${columns.map(({ name }) => (row ? `${row}.${name}` : name))}), 0)`;
+export function rowHashOf({ columns }: SnapshotTable): string {
+  return `hash_record_extended(row(${columns.map(({ name }) => name)}), 0)`;
 }
 
 export function isOf({ of }: SnapshotTable, brandId: string, row?: string): string {

@@ -2,13 +2,10 @@
 import type { Tx } from '../db/pool.ts';
 import { EVENT_IDS, EVENTS } from '../events/marks.ts';
 import { type Compared, differingName, isNoted } from './differences.ts';
-import { isOf, rowHashOf } from './parts.ts';
+import { isOf } from './parts.ts';
 import { scratchName } from './scratch.ts';
 
 export type Replaced = { deleted: number; inserted: number };
-
-/** `hashChange`: the sum of the hashes of its rows has changed by so much. */
-type Done = Replaced & { hashChange: bigint };
 
 /** A load that committed after the instant of the snapshot began at most so long before it, as a rule. */
 const KEPT_BEFORE = '1 minute';
@@ -21,45 +18,27 @@ export async function replaceRows(
   tx: Tx,
   { scratch, table, brandId }: Compared,
   keepsFrom: Date | undefined,
-): Promise<Done> {
+): Promise<Replaced> {
   const source = scratchName(scratch, table.name);
   const differing = differingName(scratch, table);
   const columns = table.columns.map(({ name }) => name).join(', ');
   const stays = table.name === EVENT_IDS ? OF_AN_EVENT : SEEN_SINCE;
   const given = keepsFrom === undefined || table.name === EVENT_IDS ? [] : [keepsFrom];
   await setLoops(tx, 'off');
-  const deleted = await counted(
-    tx,
+  const { rowCount: deleted } = await tx.query(
     `delete from ${table.name} l using ${differing} d
-     where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')} ${keepsFrom === undefined ? '' : `and not ${stays}`}
-     returning ${rowHashOf(table, 'l')}`,
+     where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')} ${keepsFrom === undefined ? '' : `and not ${stays}`}`,
     given,
   );
   if (table.name === EVENTS)
     await tx.query(`select ops.make_event_months(array(select distinct happened_at::date from ${source}))`);
-  const inserted = await counted(
-    tx,
+  const { rowCount: inserted } = await tx.query(
     `insert into ${table.name} (${columns}) overriding system value
      select ${table.columns.map(({ name }) => `s.${name}`).join(', ')} from ${source} s join ${differing} d on ${isNoted(table, 's')}
-     ${keepsFrom === undefined ? '' : `where not exists (select from ${table.name} l where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')})`}
-     returning ${rowHashOf(table)}`,
+     ${keepsFrom === undefined ? '' : `where not exists (select from ${table.name} l where ${isOf(table, brandId, 'l')} and ${isNoted(table, 'l')})`}`,
   );
   await setLoops(tx, 'on');
-  return { deleted: deleted.rows, inserted: inserted.rows, hashChange: inserted.hash - deleted.hash };
-}
-
-/** Counts what a statement returns the hashes of, as rows are stored. */
-async function counted(
-  tx: Tx,
-  statement: string,
-  values: readonly unknown[] = [],
-): Promise<{ rows: number; hash: bigint }> {
-  const { rows: sums } = await tx.query<{ rows: number; hash: string }>(
-    `with changed (hash) as (${statement}) select count(*) as rows, coalesce(sum(hash), 0)::text as hash from changed`,
-    [...values],
-  );
-  const { rows = 0, hash = '0' } = sums[0] ?? {};
-  return { rows, hash: BigInt(hash) };
+  return { deleted: deleted ?? 0, inserted: inserted ?? 0 };
 }
 
 const SEEN_SINCE = `(d.ones = 0 and l.seen_at >= $1::timestamptz - interval '${KEPT_BEFORE}')`;

@@ -21,7 +21,7 @@ import {
   OWNERS,
 } from '#sql/snapshots/live.ts';
 import { readAlike } from '#sql/snapshots/moment.ts';
-import type { Part } from '#sql/snapshots/parts.ts';
+import { type Part, readParts } from '#sql/snapshots/parts.ts';
 import { type Replaced, replaceRows } from '#sql/snapshots/replace.ts';
 import { keepForUndo } from '#sql/snapshots/retention.ts';
 import { dropScratch, makePassing } from '#sql/snapshots/scratch.ts';
@@ -131,8 +131,8 @@ function refuseLost({ id, brand }: Manifest, what: string): RestoreRefused {
 
 function refuseOther({ id, brand }: Manifest, table: string): RestoreRefused {
   return new RestoreRefused(
-    `Rows of ${table} did not become those of snapshot ${id}: the database itself changes what is written. Nothing was changed.`,
-    `Look for triggers and rules (\\d ${table} in psql) and drop them, or restore into a schema: --into schema`,
+    `Rows of ${table} did not become those of snapshot ${id}: somebody or something else writes to it. Nothing was changed.`,
+    `Look for triggers and rules (\\d ${table} in psql) and for who writes past Nightshift, and try again; or restore into a schema: --into schema`,
     { brand, table },
   );
 }
@@ -179,15 +179,14 @@ async function replace(
   const marking = { brandId, timeZone, connections, hasEvents, tables, now };
   await markConnections(tx, marking);
   const done: Record<string, Replaced> = {};
-  for (const { compared, live, wanted } of found) {
+  for (const { compared, wanted } of found) {
     signal?.throwIfAborted();
-    const { name } = compared.table;
-    const keeps = isKept(onceOnly, name);
-    const keepsFrom = keeps ? new Date(content.created_at) : undefined;
-    const { hashChange, deleted, inserted } = await replaceRows(tx, compared, keepsFrom);
-    done[name] = { deleted, inserted };
-    const change = { rows: inserted - deleted, rowHash: String(hashChange) };
-    if (!keeps && textOf([...live, change]) !== textOf([wanted])) throw refuseOther(content, name);
+    const { table } = compared;
+    const keeps = isKept(onceOnly, table.name);
+    done[table.name] = await replaceRows(tx, compared, keeps ? new Date(content.created_at) : undefined);
+    // Read once more as a whole: what somebody changes by SQL meanwhile passes by the locks.
+    const { parts } = await readParts(tx, table, brandId);
+    if (!keeps && textOf(parts) !== textOf([wanted])) throw refuseOther(content, table.name);
   }
   await markConnections(tx, marking);
   return done;
