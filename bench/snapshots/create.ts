@@ -11,9 +11,8 @@ import { verifySnapshot } from '../../tasks/snapshots/verify.ts';
 import type { Figure } from '../support/bench.ts';
 import { compare, median, timed } from '../support/measure.ts';
 import type { BenchDb, BenchServer } from '../support/server.ts';
-import { canDump, DUMP_LIMIT_MS, fillYear, keys, run, snapshot } from './year.ts';
+import { canDump, DUMP_LIMIT_MS, fillYear, keys, ROUNDS, run, snapshot } from './year.ts';
 
-const ROUNDS = 3;
 const RSS_EVERY_MS = 20;
 const MB = 1_000_000;
 

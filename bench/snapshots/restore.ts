@@ -14,9 +14,8 @@ import { restoreIntoSchema } from '../../tasks/snapshots/restore/into_schema.ts'
 import type { Figure } from '../support/bench.ts';
 import { compare, timed } from '../support/measure.ts';
 import type { BenchDb, BenchServer } from '../support/server.ts';
-import { canDump, DUMP_LIMIT_MS, fillYear, keys, run, snapshot } from './year.ts';
+import { canDump, DUMP_LIMIT_MS, fillYear, keys, ROUNDS, run, snapshot } from './year.ts';
 
-const ROUNDS = 3;
 const LIMIT_SECONDS = 600;
 const LOST = ['orders', 'order_lines', 'sales', 'agreements', 'transactions', 'refunds'];
 
