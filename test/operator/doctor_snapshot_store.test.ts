@@ -3,7 +3,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '#runtime/config.ts';
 import { runChecks } from '../../bin/cli/doctor/check.ts';
-import { storeWithin } from '../../bin/cli/doctor/snapshot_store.ts';
+import { storeWithin } from '../../bin/cli/doctor/snapshots/store.ts';
 import type { Session } from '../../bin/cli/shared/session.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { examine } from '../support/doctor.ts';

@@ -16,12 +16,12 @@ import { unused } from './indexes.ts';
 import { mail } from './mail.ts';
 import { privacy } from './privacy.ts';
 import { dead, pauses, quarantine, staleLocks, waiting } from './queue.ts';
-import { restored } from './restored.ts';
 import { retirements } from './retirements.ts';
 import { invalid, schema } from './schema.ts';
 import { clock, disk, jit, room, sessions, settings, version } from './server.ts';
-import { snapshotStore } from './snapshot_store.ts';
-import { snapshots } from './snapshots.ts';
+import { snapshots } from './snapshots/promises.ts';
+import { restored } from './snapshots/restored.ts';
+import { snapshotStore } from './snapshots/store.ts';
 import { bloat, transactionIds, transactions } from './tables.ts';
 import { zones } from './zones.ts';
 

@@ -1,6 +1,6 @@
 /** Whether copies of persons stay longer than they should: restored schemas and databases, and snapshots that are kept against the rules. */
 import { type Copy, dropStatement, restoredCopies } from '#sql/snapshots/holding.ts';
-import { type Check, NAMED_MAX, named, warning } from './check.ts';
+import { type Check, NAMED_MAX, named, warning } from '../check.ts';
 
 const DAY_MS = 86_400_000;
 

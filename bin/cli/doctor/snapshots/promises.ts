@@ -1,7 +1,7 @@
 /** Whether what is promised of snapshots is kept, also where no job looks. */
 import { promisesOf, snapshotStates } from '#sql/snapshots/promises.ts';
-import { count } from '../ui/format.ts';
-import { type Check, named, ok, warning } from './check.ts';
+import { count } from '../../ui/format.ts';
+import { type Check, named, ok, warning } from '../check.ts';
 
 const BRANDS_MAX = 1_000;
 

@@ -2,9 +2,9 @@
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import { ifAllowed, type Store } from '#tasks/snapshots/store.ts';
-import { snapshotServices } from '../shared/snapshots.ts';
-import { count, span } from '../ui/format.ts';
-import { type Check, type Finding, failure, NAMED_MAX, ok, warning } from './check.ts';
+import { snapshotServices } from '../../shared/snapshots.ts';
+import { count, span } from '../../ui/format.ts';
+import { type Check, type Finding, failure, NAMED_MAX, ok, warning } from '../check.ts';
 
 const ANSWER_MS = 10_000;
 
