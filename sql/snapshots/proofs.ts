@@ -66,8 +66,9 @@ export const QUARTER = 91;
 const SHARE_LEAST = 13;
 
 /**
- * The files to read now, of those that whole snapshots of a store have and `newest` has not: never proved ones first, then those whose proof
- * is oldest. So many that the one with the least time for those before it is read in time, if it goes on like this each day.
+ * The files to read now, of those that whole snapshots of a store have and `newest` has not: those first that were not proved for longest, a
+ * file that never was since its oldest snapshot. So none that comes later is read before them, however many come. So many that the one with
+ * the least time for those before it is read in time, if it goes on like this each day.
  */
 export async function filesToProve(
   db: Reader,
@@ -75,7 +76,7 @@ export async function filesToProve(
 ): Promise<ProvedFile[]> {
   const { rows } = await db.query<ProvedFile>(
     `with files as (
-       select p.name, p.key_id, max(p.proved_at) as proved_at, min(s.created_at) as since
+       select p.name, p.key_id, coalesce(max(p.proved_at), min(s.created_at)) as since
        from ops.snapshot_parts p
        join ops.snapshots s on s.brand_id = $1 and s.id = p.snapshot_id and s.state = 'complete' and s.store = $3
        where p.brand_id = $1 and p.damaged_at is null and not exists (
@@ -83,8 +84,8 @@ export async function filesToProve(
          where n.brand_id = $1 and n.snapshot_id = $2 and n.name = p.name and n.key_id = p.key_id)
        group by p.name, p.key_id
      ), ordered as (
-       select name, key_id, row_number() over (order by proved_at nulls first, name, key_id) as place, count(*) over () as n,
-              greatest(1, ${QUARTER} - extract(day from now() - coalesce(proved_at, since))) as days_left
+       select name, key_id, row_number() over (order by since, name, key_id) as place, count(*) over () as n,
+              greatest(1, ${QUARTER} - extract(day from now() - since)) as days_left
        from files
      ), paced as (
        select *, least(max(ceil(place / days_left)) over (), ceil(n / ${SHARE_LEAST}.0)) as pace from ordered

@@ -7,6 +7,7 @@ import { type Place, twoBrands } from '../../support/rows/two_brands.ts';
 const OLD = '00000001-1111-4111-8111-111111111111';
 const ALSO_OLD = '00000002-1111-4111-8111-111111111111';
 const NEWEST = '00000003-1111-4111-8111-111111111111';
+const HOURLY = '00000004-1111-4111-8111-111111111111';
 const FILES = 300;
 
 let db: TestDb;
@@ -81,16 +82,49 @@ test.each([
   ).toEqual(before);
 });
 
-test('never proved ones come first, then the oldest proof; the same question has the same answer', async () => {
+/** A snapshot of today in the place of that of yesterday, with files of its own: more than are read in a day. */
+async function othersCome(day: number): Promise<void> {
+  await db.query('delete from ops.snapshots where brand_id = $1 and id = $2', [acme.brandId, HOURLY]);
+  await db.query(
+    `insert into ops.snapshots (brand_id, id, brand_slug, scope, state, store, created_at, manifest_sha256)
+     values ($1, $2, 'acme', 'all', 'complete', 'here', now(), repeat('0', 64))`,
+    [acme.brandId, HOURLY],
+  );
+  await db.query(
+    `insert into ops.snapshot_parts (brand_id, snapshot_id, table_name, part, name, key_id, header_sha256, rows, row_hash, bytes,
+       stored_bytes, stored_sha256, is_new)
+     select $1, $2, 'raw.y', 10000 + n, md5($3 || ' ' || n) || md5(''), $2, '', 1, 1, 1, 1, '', true
+     from generate_series(1, 60) n`,
+    [acme.brandId, HOURLY, String(day)],
+  );
+}
+
+test('each file is read once a quarter, also where more new ones come each day than are read', async () => {
+  await db.query('update ops.snapshot_parts set proved_at = now()');
+  for (let day = 0; day <= QUARTER; day++) {
+    await othersCome(day);
+    await read(acme, await toProve(acme));
+    await aDayPasses();
+  }
+  expect(await lastProofs(`count(*) filter (where at < now() - interval '${QUARTER} days')::int`)).toEqual([
+    0,
+  ]);
+});
+
+test('what was not proved for longest comes first; the same question has the same answer', async () => {
   await db.query(
     `update ops.snapshot_parts set proved_at = now() - part::int * interval '1 hour'
      where brand_id = $1 and snapshot_id = $2 and part::int <> 7`,
     [acme.brandId, ALSO_OLD],
   );
+  await db.query(
+    `update ops.snapshots set created_at = now() - 299 * interval '1 hour' + interval '1 minute' where id = $1`,
+    [OLD],
+  );
   const files = await toProve(acme);
   const named = files.map(({ name }) => Number.parseInt(name, 16));
-  // The one that the newest has too is proved with it.
-  expect(named).toEqual([7, 299, 298, 297]);
+  // One that was never proved waits since its oldest snapshot. The one that the newest has too is proved with it.
+  expect(named).toEqual([299, 7, 298, 297]);
   expect(await toProve(acme)).toEqual(files);
   const elsewhere = { brandId: acme.brandId, newest: NEWEST, store: 'elsewhere' };
   expect(await filesToProve(db, elsewhere)).toEqual([]);
