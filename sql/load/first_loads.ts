@@ -5,7 +5,7 @@
  */
 import type { Tx } from '../db/pool.ts';
 import type { Owner } from '../dirty/marks.ts';
-import { OWNERS, ownersOf } from './load_lock.ts';
+import { ownersOf } from './load_lock.ts';
 import type { StreamKey } from './stream_key.ts';
 
 /**
@@ -40,8 +40,9 @@ const IS_LOADING = `
 
 /**
  * The owners whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first
- * load itself, or the stream has not been whole until now. While other streams of the same owner are being read for the
- * first time, the last of them does it.
+ * load itself, or the stream has not been whole until now. While other streams of connections of the same owner are being read
+ * for the first time, the last of them does it. A retailer waits for none of the whole brand, even if a part of it is its own:
+ * what these bring is in figures of the brand.
  */
 export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
@@ -64,7 +65,7 @@ export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boo
          select from app.connections c
          join ops.positions p on p.brand_id = $1 and p.connection_id = c.id and p.state = 'never'
          where c.brand_id = $1 and c.held_at is null and (c.id, p.stream) <> ($2, $3)
-           and ${IS_LOADING} and array_position(${OWNERS}, o.owner) is not null)
+           and ${IS_LOADING} and case c.level when 'brand' then o.owner is null else c.retailer_id = o.owner end)
      order by o.number`,
     [brandId, connectionId, stream, isFirstLoad, owners],
   );

@@ -19,7 +19,7 @@ export type LoadScope = {
 };
 
 /** The owners of the days of connection `c`, as SQL: the brand first. */
-export const OWNERS = `
+const OWNERS = `
   case when c.level = 'retailer' then array_remove(array[c.retailer_id], null)
        else array[null::uuid] || array(
          select distinct p.retailer_id from app.connection_parts p

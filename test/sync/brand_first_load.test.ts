@@ -1,5 +1,7 @@
 /** The first load of a connection of a whole brand makes the rollups of all whose days it marks due when it ends. */
 import { expect, test } from 'vitest';
+import { markPartitions } from '#sql/dirty/marks.ts';
+import { endedFirstLoads } from '#sql/load/first_loads.ts';
 import { requestSync } from '#tasks/request_sync.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { type AcornBench, STREAMS, twoBrands } from '../support/acorn/bench.ts';
@@ -39,15 +41,17 @@ test('the last of its streams makes the rollup of the brand due', async () => {
   expect(await db.column('select distinct brand_id from ops.marks')).toEqual([other.brandId]);
 });
 
+async function aPart({ db }: AcornBench, { brandId, connectionId, retailerId }: Account): Promise<void> {
+  await db.query("insert into app.connection_parts values ($1, $2, 'c1', $3)", [
+    ...[brandId, connectionId, retailerId],
+  ]);
+}
+
 test('a retailer that has a part waits for first loads of its own, the brand does not', async () => {
   await using bench = await twoBrands();
   const { db, one } = bench;
-  const { brandId, connectionId, retailerId } = one;
-  await db.query("insert into app.connection_parts values ($1, $2, 'c1', $3)", [
-    brandId,
-    connectionId,
-    retailerId,
-  ]);
+  const { brandId, retailerId } = one;
+  await aPart(bench, one);
   const shop = await aConnection(db, { brandId, retailerId });
   await db.transaction((tx) => requestSync(tx, { brandId, connectionId: shop.id, stream: 'shopify.orders' }));
   await want(bench, one);
@@ -56,4 +60,24 @@ test('a retailer that has a part waits for first loads of its own, the brand doe
     { of: 'brand', due: true },
     { of: retailerId, due: false },
   ]);
+});
+
+test('a retailer does not wait for a first load of the whole brand, though a part of that is its own', async () => {
+  await using bench = await twoBrands();
+  const { db, one } = bench;
+  const { brandId, connectionId, retailerId } = one;
+  await aPart(bench, one);
+  await want(bench, one);
+  const shop = await aConnection(db, { brandId, retailerId });
+  const key = { brandId, connectionId: shop.id, stream: 'shopify.orders' };
+  const marks = { marks: [{ subject: 'sales', day: '2026-03-01' }] } as const;
+  const ended = await db.transaction(async (tx) => {
+    const target = { brandId, owners: [retailerId], timeZone: 'UTC', now: new Date() };
+    await markPartitions(tx, target, marks);
+    return [
+      await endedFirstLoads(tx, key, true),
+      await endedFirstLoads(tx, { ...key, connectionId, stream: `acorn.${STREAMS[0]}` }, true),
+    ];
+  });
+  expect(ended).toEqual([[retailerId], [retailerId]]); // of the brand other streams are still being read
 });
