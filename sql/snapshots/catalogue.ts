@@ -122,6 +122,19 @@ export async function findSnapshot(db: Reader, id: string, brandId?: string): Pr
   return found;
 }
 
+/** Those of these that are complete and still there, the latest first. */
+export async function snapshotsOf(
+  db: Reader,
+  { brandId, ids }: { brandId: string; ids: readonly string[] },
+): Promise<Snapshot[]> {
+  const { rows } = await db.query<Snapshot>(
+    `select ${SNAPSHOT} from ops.snapshots where state <> 'creating' and brand_id = $1 and id = any ($2)
+     order by created_at desc, id`,
+    [brandId, ids],
+  );
+  return rows;
+}
+
 export async function partsOf(db: Reader, { brandId, id }: Which): Promise<StoredPart[]> {
   const { rows } = await db.query<StoredPart>(
     `select ${PART} from ops.snapshot_parts where brand_id = $1 and snapshot_id = $2 order by table_name, part`,

@@ -68,15 +68,16 @@ const SHARE_LEAST = 13;
 /**
  * The files to read now, of those that whole snapshots of a store have and `newest` has not: those first that were not proved for longest, a
  * file that never was since its oldest snapshot. So none that comes later is read before them, however many come. So many that the one with
- * the least time for those before it is read in time, if it goes on like this each day.
+ * the least time for those before it is read in time, if it goes on like this each day. `snapshot`: the latest that has the file.
  */
 export async function filesToProve(
   db: Reader,
   { brandId, newest, store }: { brandId: string; newest: string; store: string },
-): Promise<ProvedFile[]> {
-  const { rows } = await db.query<ProvedFile>(
+): Promise<(ProvedFile & { snapshot: string })[]> {
+  const { rows } = await db.query<ProvedFile & { snapshot: string }>(
     `with files as (
-       select p.name, p.key_id, coalesce(max(p.proved_at), min(s.created_at)) as since
+       select p.name, p.key_id, coalesce(max(p.proved_at), min(s.created_at)) as since,
+              (array_agg(s.id order by s.created_at desc, s.id))[1] as snapshot
        from ops.snapshot_parts p
        join ops.snapshots s on s.brand_id = $1 and s.id = p.snapshot_id and s.state = 'complete' and s.store = $3
        where p.brand_id = $1 and p.damaged_at is null and not exists (
@@ -84,13 +85,13 @@ export async function filesToProve(
          where n.brand_id = $1 and n.snapshot_id = $2 and n.name = p.name and n.key_id = p.key_id)
        group by p.name, p.key_id
      ), ordered as (
-       select name, key_id, row_number() over (order by since, name, key_id) as place, count(*) over () as n,
+       select name, key_id, snapshot, row_number() over (order by since, name, key_id) as place, count(*) over () as n,
               greatest(1, ${QUARTER} - extract(day from now() - since)) as days_left
        from files
      ), paced as (
        select *, least(max(ceil(place / days_left)) over (), ceil(n / ${SHARE_LEAST}.0)) as pace from ordered
      )
-     select name, key_id as "keyId" from paced where place <= pace order by place`,
+     select name, key_id as "keyId", snapshot from paced where place <= pace order by place`,
     [brandId, newest, store],
   );
   return rows;

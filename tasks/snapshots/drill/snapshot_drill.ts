@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { openDb } from '#sql/db/pool.ts';
-import { latestToRestore, listSnapshots, type Snapshot } from '#sql/snapshots/catalogue.ts';
+import { latestToRestore, type Snapshot, snapshotsOf } from '#sql/snapshots/catalogue.ts';
 import {
   filesToProve,
   LEVEL_OF_ROWS,
@@ -87,10 +87,10 @@ async function sample(
   const { store } = snapshots;
   const next = await filesToProve(db, { brandId, newest: newest.id, store: store.place });
   const waiting = new Set(next.map(fileOf));
+  const ids = [...new Set(next.map(({ snapshot }) => snapshot))];
   let first: Error | undefined;
   let sampled = 0;
-  for (const snapshot of await listSnapshots(db, { brandId })) {
-    if (snapshot.id === newest.id || snapshot.state === 'damaged' || snapshot.store !== store.place) continue;
+  for (const snapshot of await snapshotsOf(db, { brandId, ids })) {
     signal.throwIfAborted();
     const read: ProvedFile[] = [];
     const { damages, damagedParts } = await verifySnapshot({

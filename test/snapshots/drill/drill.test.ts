@@ -81,6 +81,26 @@ test('once a week its figures are computed again, and what that took is a series
   ).toEqual([3, 4].map((level) => ({ level, outcome: 'succeeded', timed: true, aged: true })));
 });
 
+// As hourly snapshots of many weeks: more than are listed at once.
+test('a file that only a very old snapshot has is read, and no snapshot is opened that has nothing to be read', async () => {
+  const brandId = acme.brand.id;
+  const old = String((await runSnapshot(db, place, brandId)).snapshot);
+  await db.query('update raw.shopify_sales set quantity = 7 where brand_id = $1', [brandId]);
+  const newest = String((await runSnapshot(db, place, brandId)).snapshot);
+  await db.query(
+    `update ops.snapshots set created_at = now() - interval '60 days' where brand_id = $1 and id = $2`,
+    [brandId, old],
+  );
+  await db.query(
+    `insert into ops.snapshots (brand_id, id, brand_slug, scope, state, store, created_at, manifest_sha256)
+     select brand_id, gen_random_uuid(), brand_slug, scope, state, store, created_at - n * interval '1 hour', manifest_sha256
+     from ops.snapshots cross join generate_series(1, 1000) n where brand_id = $1 and id = $2`,
+    [brandId, newest],
+  );
+  expect(await drill(acme)).toMatchObject({ sampled: 1 });
+  await db.query('delete from ops.snapshots where brand_id = $1 and parts = 0', [brandId]);
+});
+
 test('damage of an older file is found when its turn comes, and is told', async () => {
   const old = String((await runSnapshot(db, place, brio.brand.id)).snapshot);
   const which = { brandId: brio.brand.id, id: old };
