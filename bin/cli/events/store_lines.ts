@@ -93,11 +93,11 @@ export async function storeLines(
       if (so.events > LINES_MAX)
         throw new FileInvalid('The file', [`it has more than ${LINES_MAX} events`], SPLIT_HINT);
     }
+    await flush(filling);
   } catch (error) {
     await under_way.catch(() => {}); // what it writes behind a rollback would stay
     throw error;
   }
-  await flush(filling);
   await under_way;
   return so;
 }
