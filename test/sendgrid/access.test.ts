@@ -1,12 +1,15 @@
 /** What keys may read, plans, regions, accounts and their zones. */
 import { expect, test } from 'vitest';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { checkConnection } from '#connectors/providers.ts';
 import { acceptCheck } from '#sql/load/checks.ts';
 import { setAccountZone } from '#sql/tenants/account_facts.ts';
 import { openConnection, replaceSecret } from '#sql/tenants/connections.ts';
 import { rollup } from '#tasks/rollup.ts';
+import { openSendGrid } from '../../connectors/sendgrid/api/client.ts';
 import { SCOPES } from '../../sandbox/sendgrid/sendgrid.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { fakeProvider, json } from '../support/providers/provider.ts';
 import { setFaults } from '../support/providers/sandbox.ts';
 import {
   ACCOUNT,
@@ -226,4 +229,22 @@ test('what a key is not to read holds no final day back once that is accepted, a
   await db.transaction((tx) => acceptCheck(tx, denied, 'permission'));
   expect(await states('0')).toEqual(['settling']);
   expect(await states('7')).toEqual(['final']);
+});
+
+test('a change that was made is not taken for failed because its limit cannot be written down', async () => {
+  await using db = await freshDb();
+  const limits = { 'x-ratelimit-limit': '600', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' };
+  await using provider = await fakeProvider(async (response, request) => {
+    await db.query('alter table ops.rate_budgets rename to rate_budgets_elsewhere');
+    json({ id: 'made' }, { headers: limits })(response, request);
+  });
+  const connection = await openConnection(db, await connectSendGrid(db, provider), testKeyring);
+  const signal = AbortSignal.timeout(30_000);
+  const context = { connection, db, signal, stats: newRequestStats(), now: () => new Date(NOW) };
+  const sendgrid = openSendGrid(context);
+  for (const method of ['POST', 'PATCH', 'DELETE'] as const) {
+    expect(await sendgrid.change(method, `/v3/${method}`, {})).toEqual({ id: 'made' });
+    await db.query('alter table ops.rate_budgets_elsewhere rename to rate_budgets');
+  }
+  await expect(sendgrid.get('/v3/scopes', [], (body) => body)).rejects.toMatchObject({ code: '42P01' });
 });

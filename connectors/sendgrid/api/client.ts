@@ -2,10 +2,10 @@
  * Client of SendGrid's v3 API. Every request waits for its turn among those of all workers, and is retried if that can
  * help. A key works on the host of its own region only, which is the address of the connection.
  */
-import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
+import { KeyUnfit, type Named } from '../../kit/errors.ts';
 import { type HttpAnswer, type HttpRequest, makeHttp } from '../../kit/http/http.ts';
 import { type Bucket, makeBudget, type Reading } from '../../kit/http/rate_limit.ts';
-import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
+import { type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import { problemOf } from '../../kit/key_form.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { keyForm, PROVIDER } from '../key.ts';
@@ -71,22 +71,17 @@ export function openSendGrid(
     return http.once({ method, url, headers, secrets: [secret], ...(body !== undefined && { body }) });
   };
 
-  const once = async (
-    path: string,
-    params: Params,
-    body: string | undefined,
-    method?: HttpRequest['method'],
-  ): Promise<Sent> => {
+  /** Writes down what an answer says of the limit. What a change did counts, and is not forgotten where that fails. */
+  const noteLimits = async (path: string, { status, headers }: HttpAnswer, of: 'read' | 'change') => {
     const budget = budgetOf(path);
-    await turn(path);
-    const sentAt = now();
-    const answer = await request(path, params, body, method);
-    if (answer.status < 300) {
-      const allowed = allowedBy(answer.headers);
+    const allowed = status < 300 ? allowedBy(headers) : undefined;
+    const note = async () => {
       if (allowed) await budget.correct(readingOf(allowed));
-      if (isUsedUp(answer.headers)) await budget.block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS);
-    }
-    return { answer, sentAt, block: (ms) => budget.block(ms) };
+      if (status === 429 || isUsedUp(headers)) await budget.block(waitMsOf(headers) ?? LIMITED_PAUSE_MS);
+    };
+    await note().catch((error) => {
+      if (of === 'read') throw error;
+    });
   };
 
   const ask = <T>(
@@ -95,14 +90,11 @@ export function openSendGrid(
     read: (body: unknown, sentAt: Date) => T,
   ): Promise<T> =>
     withRetry(async () => {
-      const { answer, sentAt, block } = await once(path, params, body);
-      try {
-        return read(bodyOf(answer, { connection, account, path }), sentAt);
-      } catch (error) {
-        const isLimited = error instanceof RetryableError && error.failure instanceof RateLimited;
-        if (isLimited) await block(error.waitMs ?? LIMITED_PAUSE_MS);
-        throw error;
-      }
+      await turn(path);
+      const sentAt = now();
+      const answer = await request(path, params, body);
+      await noteLimits(path, answer, 'read');
+      return read(bodyOf(answer, { connection, account, path }), sentAt);
     }, persistence);
 
   return {
@@ -112,7 +104,9 @@ export function openSendGrid(
     change: (method, path, body) =>
       withRetry(
         async () => {
-          const { answer } = await once(path, [], body && JSON.stringify(body), method);
+          await turn(path);
+          const answer = await request(path, [], body && JSON.stringify(body), method);
+          await noteLimits(path, answer, 'change');
           const isDone = answer.status < 300 && answer.text === '';
           return isDone ? undefined : bodyOf(answer, { connection, account, path });
         },
@@ -121,18 +115,11 @@ export function openSendGrid(
     turn,
     async postOnce(path, body) {
       const answer = await request(path, [], JSON.stringify(body));
-      const isOver = answer.status === 429 || isUsedUp(answer.headers);
-      // What it did counts, and is not forgotten because the limit cannot be written down.
-      if (isOver)
-        await budgetOf(path)
-          .block(waitMsOf(answer.headers) ?? LIMITED_PAUSE_MS)
-          .catch(() => {});
+      await noteLimits(path, answer, 'change');
       return answer;
     },
   };
 }
-
-type Sent = { answer: HttpAnswer; sentAt: Date; block(ms: number): Promise<void> };
 
 function readingOf({ maximum, left }: { maximum: number; left: number }): Reading {
   return { ...USUAL, maximum, available: left, reserved: 1, actual: 1 };
