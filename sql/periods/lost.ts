@@ -21,7 +21,7 @@ export async function lostFigures(db: Reader, { brandId, closingId, max }: Which
     `with closings as materialized (
        select brand_id, id as closing_id from ops.period_closings
        where reopened_at is null and ($1::uuid is null or brand_id = $1) and ($2::bigint is null or id = $2)
-     ), lost as materialized (${lostOf('closings')}
+     ), lost as materialized (${lostOf({ closings: 'closings' })}
      )${named('lost')} limit $3`,
     [brandId ?? null, closingId ?? null, max],
   );

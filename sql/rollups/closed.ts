@@ -68,20 +68,31 @@ select $1, $2, '${name}', retailer_id, count(*) from frozen group by retailer_id
 returning rows`;
 }
 
+type Counted = {
+  /** A relation with (brand_id, closing_id). */
+  closings: string;
+  /** All if undefined. */
+  rollup?: string;
+  /** As in `Summed`. */
+  isOf?: (owner: string) => string;
+};
+
 /**
- * Selects the owners whose frozen rows are not as many as were counted, of the closings that the relation `closings` has
- * (brand_id, closing_id), of one rollup or all.
+ * Selects the owners whose frozen rows are not as many as were counted. Whose rows are counted is said within, or one owner
+ * costs the rows of all.
  */
-export function lostOf(closings: string, rollup?: string): string {
-  const isOf = (row: string) => (rollup === undefined ? '' : ` and ${row}.rollup = '${rollup}'`);
+export function lostOf({ closings, rollup, isOf = () => 'true' }: Counted): string {
+  const ofThese = (row: string) =>
+    `${row}.brand_id = k.brand_id and ${row}.closing_id = k.closing_id
+      ${rollup === undefined ? '' : `and ${row}.rollup = '${rollup}'`} and ${isOf(`${row}.retailer_id`)}`;
   return `
   select n.brand_id, n.closing_id, n.rollup, n.retailer_id, n.rows as frozen, coalesce(f.rows, 0) as rows
   from ${closings} k
-  join ops.closed_counts n on n.brand_id = k.brand_id and n.closing_id = k.closing_id${isOf('n')}
+  join ops.closed_counts n on ${ofThese('n')}
   left join (
     select f.brand_id, f.closing_id, f.rollup, coalesce(f.retailer_id, f.brand_id) as owner, count(*) as rows
     from ${closings} k
-    join ops.closed_figures f on f.brand_id = k.brand_id and f.closing_id = k.closing_id${isOf('f')}
+    join ops.closed_figures f on ${ofThese('f')}
     group by 1, 2, 3, 4
   ) f on f.brand_id = n.brand_id and f.closing_id = n.closing_id and f.rollup = n.rollup
      and f.owner = coalesce(n.retailer_id, n.brand_id)
@@ -185,8 +196,7 @@ export function bookStatement(rollup: Closable, columns: readonly string[]): str
     select from ops.period_adjustments p
     where p.brand_id = $1 and p.closing_id = k.closing_id and p.rollup = '${name}' and p.booked_at >= $2))`;
   const isOf = (owner: string) => `($4::uuid is null or ${owner} = $4::uuid)`;
-  return `${sumsOf(rollup, { columns, periods, isOf })}, lost as materialized (${lostOf('closed', name)}
-    and ${isOf('n.retailer_id')}
+  return `${sumsOf(rollup, { columns, periods, isOf })}, lost as materialized (${lostOf({ closings: 'closed', rollup: name, isOf })}
 ), booked as (
   ${TARGET}
   select $1, closing_id, '${name}', retailer_id, column_name, currency, booked_in, $3 as cause,

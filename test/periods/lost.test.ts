@@ -1,10 +1,12 @@
 /** Frozen rows that are lost are no change of figures: nothing is booked of them, and it is said until they are back. */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { bookUnbooked } from '#sql/periods/book.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { env } from '../support/db/removal.ts';
+import { visitsOf } from '../support/db/visits.ts';
 import { examine, wrongOf } from '../support/doctor.ts';
 import { anEvent, aSender } from '../support/events.ts';
 import { aConnection, aRetailer, type Shop, twoShops } from '../support/rows/factory.ts';
@@ -95,6 +97,34 @@ test('what is lost of closed figures is booked as no change, is named, and comes
   expect(await cli('periods', 'show', '2024-05')).toMatchObject({ code: 0 });
   for (const id of [brandId, other.brand.id])
     expect(await bookedSums(db, id)).toEqual(await presentSums(db, id));
+});
+
+test('what is booked of one retailer counts no frozen rows of the others', async () => {
+  await using db = await freshDb();
+  const { shop } = await twoClosed(db);
+  const { id: brandId } = shop.brand;
+  await db.query(
+    `with others as materialized (select gen_random_uuid() as id from generate_series(1, 100)), frozen as (
+       insert into ops.closed_figures (brand_id, closing_id, rollup, day, retailer_id, key, currency, figures)
+       select f.brand_id, f.closing_id, f.rollup, f.day, o.id, f.key, f.currency, f.figures
+       from ops.closed_figures f, others o, generate_series(1, 200)
+       where f.brand_id = $1 and f.retailer_id = $2 and f.rollup = 'daily_sales')
+     insert into ops.closed_counts
+     select c.brand_id, c.closing_id, c.rollup, o.id, c.rows * 200 from ops.closed_counts c, others o
+     where c.brand_id = $1 and c.retailer_id = $2 and c.rollup = 'daily_sales'`,
+    [brandId, shop.retailer.id],
+  );
+  const booking = {
+    brandId,
+    owner: shop.retailer.id,
+    days: { from: MAY, to: '2024-05-31' },
+    now: new Date(),
+  };
+  for (const known of ['nothing', 'all']) {
+    if (known === 'all') await db.query('analyze ops.closed_figures, ops.closed_counts');
+    const visits = await visitsOf(db, (tx) => bookUnbooked(tx, { ...booking, cause: 'changed_definition' }));
+    expect(visits, `where PostgreSQL knows ${known}`).toBeLessThan(10_000);
+  }
 });
 
 test('a removal says that it cannot book what it takes of closed months whose rows are lost', async () => {
