@@ -94,7 +94,7 @@ async function nextDays(db: BenchDb, store: string, firstMs: number, firstBytes:
   const spreadBytes = fresh();
   const { id, brand_id: brandId } = made?.content ?? { id: '', brand_id: '' };
   const verified = await timed(() =>
-    verifySnapshot({ store: localStore(store), sealer: keys, snapshot: { brandId, id }, level: 2 }),
+    verifySnapshot({ db, store: localStore(store), sealer: keys, snapshot: { brandId, id }, level: 2 }),
   );
   return [
     { name: 'nothing changed, time of the first', value: still / firstMs, unit: 'x' },

@@ -51,7 +51,7 @@ export const snapshotErrors = {
   },
   NS_SNAPSHOT_STORE: {
     verdict: 'retry',
-    when: 'the store of snapshots cannot be read or written, such as a full disk, or has nothing of the snapshot',
+    when: 'the store of snapshots cannot be read or written, such as a full disk, or has nothing of the snapshot and no other of its brand',
     next: 'see what the message names: [snapshots](operations.md#snapshots)',
   },
   NS_SNAPSHOT_TOO_LONG: {

@@ -14,7 +14,7 @@ export type SnapshotState = {
   isUnproven: boolean;
   /** The newest that is damaged. */
   damaged: string | null;
-  /** Why the last drill failed, and of which snapshot; null if it did not. */
+  /** Why the last drill failed, or the last reading of older files, and of which snapshot; null if neither did. */
   failure: string | null;
   failedSnapshot: string | null;
 };
@@ -29,8 +29,8 @@ const STATES = `
            and coalesce(l.at, '-infinity') < $2::timestamptz - interval '${SNAPSHOT_HOURS} hours' as "isMissing",
          coalesce(v.since, 'infinity') < $2::timestamptz - interval '${PROOF_HOURS} hours'
            and coalesce(p.at, '-infinity') < $2::timestamptz - interval '${PROOF_HOURS} hours' as "isUnproven",
-         case when f.outcome <> 'succeeded' then coalesce(f.error_message, 'its process ended before it') end as failure,
-         case when f.outcome <> 'succeeded' then f.snapshot_id end as "failedSnapshot"
+         case when f.outcome is not null then coalesce(f.error_message, 'its process ended before it') end as failure,
+         f.snapshot_id as "failedSnapshot"
   from app.brands b
   left join lateral (
     select min(created_at) as since from ops.schedules
@@ -45,8 +45,11 @@ const STATES = `
   left join lateral (
     select id from ops.snapshots where brand_id = b.id and state = 'damaged' order by created_at desc, id limit 1) d on true
   left join lateral (
-    select outcome, error_message, snapshot_id from ops.snapshot_runs
-    where brand_id = b.id and kind = 'verify' and level >= 3 and finished_at is not null order by started_at desc limit 1) f on true
+    select * from (
+      select distinct on (kind) kind, outcome, error_message, snapshot_id from ops.snapshot_runs
+      where brand_id = b.id and (kind = 'verify' and level >= 3 or kind = 'sample') and finished_at is not null
+      order by kind, started_at desc) l
+    where outcome <> 'succeeded' order by kind desc limit 1) f on true
   left join lateral (
     select tally ->> 'recovery_seconds' as seconds from ops.snapshot_runs
     where brand_id = b.id and kind = 'verify' and level >= 3 and outcome = 'succeeded' order by started_at desc limit 1) t on true

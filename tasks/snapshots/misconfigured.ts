@@ -1,16 +1,26 @@
 /**
- * Tells what is wrong with this process from damage of a snapshot: keys that open nothing, and a store that has nothing of it.
+ * Tells what is wrong with this process from damage of a snapshot: keys that open nothing, and a store that has neither it nor another one.
  * Such a fault says nothing of the files, so nothing may be recorded of them.
  */
 import { coded, NightshiftError } from '#runtime/errors.ts';
+import type { Reader } from '#sql/db/reader.ts';
+import { knownIds } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { damageSaid } from './damage.ts';
 import { openDataKey, sealingKeyOf } from './data_key.ts';
-import { fileOf, keysIn, type Store, StoreFailed, StoreFileMissing, settingOf } from './store.ts';
+import {
+  fileOf,
+  keysIn,
+  manifestsIn,
+  type Store,
+  StoreFailed,
+  StoreFileMissing,
+  settingOf,
+} from './store.ts';
 
 /** `store`: where the catalogue has it. */
 export type Which = { brandId: string; id: string; store?: string };
-type Options = { store: Store; sealer: Sealer; snapshot: Which };
+type Options = { db: Reader; store: Store; sealer: Sealer; snapshot: Which };
 
 /** So many other keys are tried: one that opens is enough. */
 const KEYS_TRIED_MAX = 50;
@@ -26,7 +36,7 @@ export class SnapshotKeysWrong extends coded('NS_SNAPSHOT_KEYS') {
 
 /** Throws what is wrong with the configuration; returns if `error` says something of the snapshot, or nothing of either. */
 export async function assertOurs(error: unknown, options: Options): Promise<void> {
-  if (error instanceof StoreFileMissing) return await assertAnyOfIt(options);
+  if (error instanceof StoreFileMissing) return await assertIsTheStore(options);
   if (!(error instanceof NightshiftError)) return;
   const { store } = options;
   const keyId = String(error.context.keyId);
@@ -73,17 +83,25 @@ async function opens(
   }
 }
 
-/** Of manifest, key and files that it wrote one at least is there. */
-async function assertAnyOfIt({ store, snapshot: { brandId, id, store: known } }: Options): Promise<void> {
+/** Of manifest, key and files that it wrote one at least is there; or all of it is lost, and the manifest of another one is there. */
+async function assertIsTheStore({
+  db,
+  store,
+  snapshot: { brandId, id, store: known },
+}: Options): Promise<void> {
   for (const folder of [fileOf.manifests(brandId), fileOf.keys(brandId), fileOf.parts(brandId)])
     for await (const { name } of store.list(folder)) if (name.includes(id)) return;
-  const right =
-    known === undefined || known === store.place
-      ? 'Mount the directory, or correct NIGHTSHIFT_SNAPSHOT_DIR or NIGHTSHIFT_SNAPSHOT_STORE'
-      : `It was made in ${known}: set ${settingOf(known)}`;
+  const isNamedSo = known === undefined || known === store.place;
+  if (isNamedSo) {
+    const ids = new Set(await knownIds(db, brandId));
+    if ((await manifestsIn(store, brandId)).some((other) => ids.has(other))) return;
+  }
+  const right = isNamedSo
+    ? 'Mount the directory, or correct NIGHTSHIFT_SNAPSHOT_DIR or NIGHTSHIFT_SNAPSHOT_STORE'
+    : `It was made in ${known}: set ${settingOf(known)}`;
   throw new StoreFailed(
     store.place,
-    `it has nothing of snapshot ${id}, neither manifest nor key nor a file that it wrote`,
+    `it has nothing of snapshot ${id}, neither manifest nor key nor a file that it wrote, and no other snapshot of its brand that is known`,
     `${right}. What was moved: npx nightshift snapshots sync; what is lost: npx nightshift snapshots create`,
   );
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { NightshiftError } from '#runtime/errors.ts';
+import type { Reader } from '#sql/db/reader.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { damageSaid, SnapshotDamaged } from './damage.ts';
@@ -26,6 +27,8 @@ import { fileOf, type Store, StoreFileMissing, sizesIn } from './store.ts';
 export const VERIFY_LEVEL_MAX = LEVEL_OF_VERSIONS;
 
 export type VerifyOptions = {
+  /** Of the catalogue. */
+  db: Reader;
   store: Store;
   sealer: Sealer;
   /** `manifestSha256` as the catalogue has it: one that was exchanged for another one of ours is signed too. */
@@ -111,13 +114,12 @@ function prove({ place, store, sealer, level, signal, progress }: VerifyOptions,
 }
 
 /** Throws NS_SNAPSHOT_DAMAGED for a manifest that is not the one that the catalogue knows, else what keeps this process from reading it. */
-export async function readWhole({
-  store,
-  sealer,
-  snapshot,
-}: Pick<VerifyOptions, 'store' | 'sealer' | 'snapshot'>): Promise<Manifest> {
+export async function readWhole(
+  options: Pick<VerifyOptions, 'db' | 'store' | 'sealer' | 'snapshot'>,
+): Promise<Manifest> {
+  const { store, sealer, snapshot } = options;
   const { content, sha256 } = await readManifest(store, sealer, snapshot).catch(async (error) => {
-    await assertOurs(error, { store, sealer, snapshot });
+    await assertOurs(error, options);
     throw error;
   });
   const known = snapshot.manifestSha256;

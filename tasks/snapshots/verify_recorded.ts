@@ -14,7 +14,7 @@ const KIND = 'verify';
 const DAMAGES_SAID_MAX = 5;
 
 export type VerifyRecorded = {
-  db: Pick<Db, 'transaction'>;
+  db: Pick<Db, 'query' | 'transaction'>;
   store: Store;
   sealer: Sealer;
   snapshot: Snapshot;

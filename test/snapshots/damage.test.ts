@@ -50,7 +50,7 @@ async function found(
     const of = async (table: string) => join(dir, await fileOfTable(db, { brandId, id: ids[0] }, table));
     await damage({ parts: folder('parts'), manifests: folder('manifests'), keys: folder('keys'), of });
     const snapshot = await findSnapshot(db, ids[0]);
-    const { damages } = await verifySnapshot({ store: localStore(dir), sealer, snapshot, level });
+    const { damages } = await verifySnapshot({ db, store: localStore(dir), sealer, snapshot, level });
     return damages.map((said) => said.replaceAll(dir, ''));
   } finally {
     await rm(dir, { recursive: true });

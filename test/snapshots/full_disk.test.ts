@@ -29,6 +29,7 @@ test('a full disk is said, and once there is room the next snapshot goes on', as
   const { id } = await makeSnapshot(db, localStore(disk.path), brand, { scope: 'aggregates' });
   const snapshot = { brandId: brand.id, id };
   const { damages } = await verifySnapshot({
+    db,
     store: localStore(disk.path),
     sealer: testSealer,
     snapshot,

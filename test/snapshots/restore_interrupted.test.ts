@@ -33,7 +33,7 @@ beforeAll(async () => {
 async function restore(more: Partial<BringBackOptions>) {
   const { store } = place;
   const snapshot = await findSnapshot(db, id);
-  const content = await readWhole({ store, sealer: testSealer, snapshot });
+  const content = await readWhole({ db, store, sealer: testSealer, snapshot });
   return bringBack({
     ...{ db, url: db.url, store, sealer: testSealer, minutes: 5, limitSeconds: 300, snapshot, content },
     ...{ brand: shop.brand, brandId: shop.brand.id, providers, streams, now: new Date() },

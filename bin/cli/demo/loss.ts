@@ -50,7 +50,7 @@ export async function loseAndRestore(
   const snapshot = await latestSnapshot(db, brandId);
   if (snapshot === undefined) throw new DemoFailed(['no snapshot was made']);
   const { url, store, sealer, minutes } = await openSnapshots(cli, session);
-  const content = await readWhole({ store, sealer, snapshot }); // before anything is deleted
+  const content = await readWhole({ db, store, sealer, snapshot }); // before anything is deleted
   const comparing = { db, store, sealer, brandId, content, providers, limitSeconds: minutes * 60 };
   const restore = (which: string) => `npx nightshift snapshots restore ${which} --brand ${BRAND} --into live`;
   cli.out.say(`  If the next step is killed, this brings back what it deletes: ${restore(snapshot.id)}`);

@@ -51,7 +51,7 @@ async function diff(
 async function diffLive(cli: Cli, session: Session, snapshot: Snapshot): Promise<void> {
   const { store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, id, brand } = snapshot;
-  const content = await readWhole({ store, sealer, snapshot });
+  const content = await readWhole({ db: session.db, store, sealer, snapshot });
   using progress = startProgress(cli.io.stderr);
   const differences = await compareLive({
     ...{ db: session.db, store, sealer, brandId, content, limitSeconds: minutes * 60 },
@@ -66,8 +66,8 @@ async function diffLive(cli: Cli, session: Session, snapshot: Snapshot): Promise
 async function diffTwo(cli: Cli, session: Session, [first, second]: [Snapshot, Snapshot]): Promise<void> {
   const { store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, brand } = first;
-  const one = await readWhole({ store, sealer, snapshot: first });
-  const other = await readWhole({ store, sealer, snapshot: second });
+  const one = await readWhole({ db: session.db, store, sealer, snapshot: first });
+  const other = await readWhole({ db: session.db, store, sealer, snapshot: second });
   using progress = startProgress(cli.io.stderr);
   const differences = await compareTwo({
     ...{ db: session.db, store, sealer, brandId, one, other, limitSeconds: minutes * 60 },

@@ -66,7 +66,7 @@ async function restoreSchema(cli: Cli, session: Session, snapshot: Snapshot): Pr
   const { db } = session;
   const { store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, id: found, brand } = snapshot;
-  const content = await readWhole({ store, sealer, snapshot });
+  const content = await readWhole({ db, store, sealer, snapshot });
   const { providers } = cli.io.providers ?? builtIn;
   using progress = startProgress(cli.io.stderr);
   const { schema, tables } = await restoreRecorded(db, snapshot, async () => {
@@ -97,7 +97,7 @@ async function restoreDatabase(
   const { db } = session;
   const { url, store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, id: found, brand } = snapshot;
-  const content = await readWhole({ store, sealer, snapshot });
+  const content = await readWhole({ db, store, sealer, snapshot });
   const name = given ?? restoredName(content);
   using progress = startProgress(cli.io.stderr);
   const { database, tables } = await restoreRecorded(db, snapshot, async () => {

@@ -27,7 +27,7 @@ export async function restoreLive(
   const { url, store, sealer, minutes } = await openSnapshots(cli, session);
   const { brandId, id } = snapshot;
   const limitSeconds = minutes * 60;
-  const content = await readWhole({ store, sealer, snapshot });
+  const content = await readWhole({ db, store, sealer, snapshot });
   assertTables(
     id,
     content.tables.map(({ name }) => name),

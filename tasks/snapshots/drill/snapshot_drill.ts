@@ -1,22 +1,15 @@
 /**
- * Proves each night that the newest snapshot of a brand restores, and reads some of the files of older ones, those first whose
- * last proof is oldest: all are read once a quarter, whatever nights there were.
+ * Proves each night that the newest snapshot of a brand restores, and reads some of the files of older ones
+ * (`sample.ts`).
  */
 import { z } from 'zod';
 import { openDb } from '#sql/db/pool.ts';
-import { latestToRestore, type Snapshot, snapshotsOf } from '#sql/snapshots/catalogue.ts';
-import {
-  filesToProve,
-  LEVEL_OF_ROWS,
-  type ProvedFile,
-  recordProved,
-  recordVerified,
-} from '#sql/snapshots/proofs.ts';
+import { latestToRestore } from '#sql/snapshots/catalogue.ts';
 import { NoStore } from '../../snapshot.ts';
-import { defineTask, type Tally, type TaskContext } from '../../task.ts';
-import { verifySnapshot } from '../verify.ts';
-import { damageOf, verifyRecorded } from '../verify_recorded.ts';
+import { defineTask, type Tally } from '../../task.ts';
+import { verifyRecorded } from '../verify_recorded.ts';
 import { LEVEL_OF_FIGURES, LEVEL_OF_RESTORE, LEVEL_OF_VERSIONS } from './prove.ts';
+import { sample } from './sample.ts';
 
 const TIMEOUT_SECONDS = 6 * 3_600;
 
@@ -67,48 +60,10 @@ export const snapshotDrill = defineTask({
     const { parts, rows, proved } = await verifyRecorded({
       ...{ db, store, sealer, snapshot, level: reached, place, signal, jobId: job, progress },
     });
-    const sampled = await sample(context, snapshot, brandId);
+    const sampled = await sample({ db, job, signal, store, sealer, newest: snapshot });
     return {
       ...{ snapshot: snapshot.id, level: reached, parts, rows, recovery_seconds: proved?.recoverySeconds },
       sampled,
     };
   },
 });
-
-/** Files that the newest one has too were read just now. Throws NS_SNAPSHOT_DAMAGED once it has read all. */
-async function sample(
-  { db, services, signal }: TaskContext,
-  newest: Snapshot,
-  brandId: string,
-): Promise<number> {
-  const { snapshots, sealer } = services;
-  if (snapshots === undefined) throw new NoStore();
-  const fileOf = ({ name, keyId }: ProvedFile) => `${keyId} ${name}`;
-  const { store } = snapshots;
-  const next = await filesToProve(db, { brandId, newest: newest.id, store: store.place });
-  const waiting = new Set(next.map(fileOf));
-  const ids = [...new Set(next.map(({ snapshot }) => snapshot))];
-  let first: Error | undefined;
-  let sampled = 0;
-  for (const snapshot of await snapshotsOf(db, { brandId, ids })) {
-    signal.throwIfAborted();
-    const read: ProvedFile[] = [];
-    const { damages, damagedParts } = await verifySnapshot({
-      ...{ store, sealer, snapshot, level: LEVEL_OF_ROWS, signal },
-      isWanted(part) {
-        const isNext = waiting.delete(fileOf(part));
-        if (isNext) read.push(part);
-        return isNext;
-      },
-    });
-    sampled += read.length;
-    const damage = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
-    first ??= damage;
-    await db.transaction(async (tx) => {
-      if (damage === undefined) return recordProved(tx, brandId, read);
-      await recordVerified(tx, snapshot, { level: LEVEL_OF_ROWS, damage: damage.message, damagedParts });
-    });
-  }
-  if (first) throw first;
-  return sampled;
-}

@@ -119,7 +119,7 @@ test('damage of an older file is found when its turn comes, and is told', async 
   bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
   await writeFile(file, bytes);
   await expect(drill(brio)).rejects.toMatchObject({ code: 'NS_SNAPSHOT_DAMAGED' });
-  expect(await watch(brio)).toMatchObject({ raised: 1 });
+  expect(await watch(brio)).toMatchObject({ raised: 2 });
   expect(await db.column("select hint from ops.alerts where promise = 'no snapshot is damaged'")).toEqual([
     expect.stringContaining(`snapshots verify ${old}`),
   ]);

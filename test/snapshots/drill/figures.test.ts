@@ -33,7 +33,7 @@ beforeAll(async () => {
 async function prove(brandId: string) {
   const id = String((await runSnapshot(db, place, brandId)).snapshot);
   const snapshot = await findSnapshot(db, id);
-  const files = { store: place.store, sealer: testSealer, snapshot };
+  const files = { db, store: place.store, sealer: testSealer, snapshot };
   const content = await readWhole(files);
   const scratch = { db, url: db.url, streams: [], limitSeconds: 60 };
   const { damages } = await verifySnapshot({ ...files, level: 3, place: scratch });

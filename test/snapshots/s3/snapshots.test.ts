@@ -39,7 +39,7 @@ const run = (bucket: Bucket, line: string, env: Record<string, string> = {}) =>
 
 async function wholeAt(bucket: Bucket, which: { brandId: string; id: string }, level = 2): Promise<string[]> {
   const store = bucket.store();
-  const { damages } = await verifySnapshot({ store, sealer: testSealer, snapshot: which, level });
+  const { damages } = await verifySnapshot({ db, store, sealer: testSealer, snapshot: which, level });
   return damages;
 }
 

@@ -34,7 +34,7 @@ export async function makeOlder(db: TestDb, id: string, days: number): Promise<v
 export async function damagesOf(db: TestDb, store: Store, brandId: string): Promise<string[]> {
   const found: string[] = [];
   for (const snapshot of await listSnapshots(db, { brandId }))
-    found.push(...(await verifySnapshot({ store, sealer: testSealer, snapshot, level: 1 })).damages);
+    found.push(...(await verifySnapshot({ db, store, sealer: testSealer, snapshot, level: 1 })).damages);
   return found;
 }
 
