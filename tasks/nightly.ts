@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { messageOf } from '#runtime/errors.ts';
 import { beginNight, busyJobs, lockNight, type Night, noteStep } from '#sql/nights/nights.ts';
 import { databaseTime } from '#sql/schedules/schedules.ts';
+import { countFrozen } from './night/count_frozen.ts';
 import { judge } from './night/judge.ts';
 import { alertIfDue } from './night/promise.ts';
 import { requestFigures, requestReading } from './night/request.ts';
@@ -47,13 +48,16 @@ export const nightly = defineTask({
     });
     if (night === undefined) return { skipped: 'the brand is gone, or going' };
     if (night.state === 'complete') return { step: 'complete', day: night.day };
+    let tally: Tally;
     try {
-      return await advance(context, night, now);
+      tally = await advance(context, night, now);
     } catch (error) {
       // Whoever relies on the deadline must hear of it although nobody can judge the day.
       await db.transaction((tx) => alertIfDue(tx, night, { cause: messageOf(error), now })).catch(() => {});
       throw error;
     }
+    // The verdict does not wait for it, nor fall with it.
+    return tally.step === 'judged' ? { ...tally, ...(await countFrozen(context, night, now)) } : tally;
   },
 });
 

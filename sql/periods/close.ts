@@ -68,8 +68,8 @@ export async function freezePeriod(tx: Tx, asked: ToClose): Promise<Closed> {
   const { reason, notFinal } = judged;
   const actor = asked.actor ?? currentAccount();
   const { rows } = await tx.query<{ id: number; last_day: string }>(
-    `insert into ops.period_closings (brand_id, period, closed_at, closed_by, note, reason, not_final)
-     values ($1, $2, clock_timestamp(), $3, $4, $5, $6)
+    `insert into ops.period_closings (brand_id, period, closed_at, counted_at, closed_by, note, reason, not_final)
+     select $1, $2, t.at, t.at, $3, $4, $5, $6 from (select clock_timestamp() as at offset 0) t
      returning id, ((period + interval '1 month')::date - 1)::text as last_day`,
     [brandId, period, actor, note ?? null, reason ?? null, reason ? JSON.stringify(notFinal) : null],
   );

@@ -1,5 +1,6 @@
-/** Frozen rows that are not there any more: their closing counted them (`ops.closed_counts`). */
+/** Frozen rows that are not there any more: their closing counted them (`ops.closed_counts`), and each night of the brand does. */
 import type { Reader } from '../db/reader.ts';
+import type { Owner } from '../dirty/marks.ts';
 import { lostOf, named } from '../rollups/closed.ts';
 import { monthOf } from './refusals.ts';
 
@@ -13,17 +14,25 @@ export type Lost = {
   rows: number;
 };
 
-type Which = { brandId?: string; closingId?: number; max: number };
+type Which = {
+  brandId: string;
+  /** All that are closed if undefined. */
+  closingId?: number;
+  /** All if undefined. */
+  owner?: Owner;
+  max: number;
+};
 
-/** Of months that are closed: of one of them, of a brand, or of all. */
-export async function lostFigures(db: Reader, { brandId, closingId, max }: Which): Promise<Lost[]> {
+/** Of months of a brand that are closed. */
+export async function lostFigures(db: Reader, { brandId, closingId, owner, max }: Which): Promise<Lost[]> {
+  const isOf = (row: string) => (owner === null ? `${row} is null` : `${row} = $4::uuid`);
   const { rows } = await db.query<Lost>(
     `with closings as materialized (
        select brand_id, id as closing_id from ops.period_closings
-       where reopened_at is null and ($1::uuid is null or brand_id = $1) and ($2::bigint is null or id = $2)
-     ), lost as materialized (${lostOf({ closings: 'closings' })}
+       where brand_id = $1 and reopened_at is null and ($2::bigint is null or id = $2)
+     ), lost as materialized (${lostOf({ closings: 'closings', ...(owner !== undefined && { isOf }) })}
      )${named('lost')} limit $3`,
-    [brandId ?? null, closingId ?? null, max],
+    [brandId, closingId ?? null, max, ...(owner ? [owner] : [])],
   );
   return rows;
 }

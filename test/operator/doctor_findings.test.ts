@@ -146,6 +146,16 @@ const CASES: Case[] = [
   },
   {
     ...{
+      check: 'closed periods',
+      severity: 'warning',
+      evidence: /frozen rows of 2026-01 of acme were last counted at 20/,
+      mend: /nights list --brand acme/,
+    },
+    breaks: `insert into ops.period_closings (brand_id, period, closed_at, closed_by, counted_at)
+             values (:brand, '2026-01-01', now(), 'test', now() - interval '3 days')`,
+  },
+  {
+    ...{
       check: 'open alerts',
       severity: 'failure',
       evidence: /Broken for acme: a promise. a cause/,

@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { bookUnbooked } from '#sql/periods/book.ts';
+import { lostFigures } from '#sql/periods/lost.ts';
+import { nightly } from '#tasks/nightly.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
@@ -37,6 +39,16 @@ async function twoClosed(db: TestDb): Promise<{ shop: Shop; second: Shop; other:
     await closeAnyway(db, { brandId: one.brand.id, period: MAY });
   }
   return { shop, second, other };
+}
+
+/** One that has only to be judged. */
+async function aNight(db: TestDb, brandId: string) {
+  const [localDay] = await db.column(
+    `insert into ops.nights (brand_id, day, state, begun_at, patience_until, deadline_at, look_at)
+     values ($1, current_date - 1, 'provisional', now(), now(), now() + interval '1 day', now()) returning (day + 1)::text`,
+    [brandId],
+  );
+  return { brandId, localDay: String(localDay) };
 }
 
 const counts = (db: TestDb) => db.column('select c::text from ops.closed_counts c order by 1');
@@ -84,6 +96,9 @@ test('what is lost of closed figures is booked as no change, is named, and comes
   expect(shown.stderr).not.toContain('do not add up');
   const mend = expect.stringContaining(`npx nightshift periods reopen 2024-05 --brand ${slug} --reason`);
   const wrong = async () => wrongOf((await examine(db)).checks, 'closed periods');
+  expect(await wrong()).toEqual([]);
+  expect(await runTask(nightly, await aNight(db, brandId), db)).toMatchObject({ lost_figures: 1 });
+  expect(await runTask(nightly, await aNight(db, other.brand.id), db)).not.toHaveProperty('lost_figures');
   expect(await wrong()).toEqual([
     { severity: 'failure', evidence: `${said}: nothing is booked of these`, mend },
   ]);
@@ -94,12 +109,15 @@ test('what is lost of closed figures is booked as no change, is named, and comes
   await db.query(statement.replaceAll('restored_4f0c1a2b', `restored_${String(snapshot).slice(0, 8)}`));
   expect(await frozen(db, brandId)).toEqual(stood);
   expect(await wrong()).toEqual([]);
+  await db.query('delete from ops.nights');
+  expect(await runTask(nightly, await aNight(db, brandId), db)).not.toHaveProperty('lost_figures');
+  expect(await db.column('select lost from ops.period_closings')).toEqual([0, 0, 0]);
   expect(await cli('periods', 'show', '2024-05')).toMatchObject({ code: 0 });
   for (const id of [brandId, other.brand.id])
     expect(await bookedSums(db, id)).toEqual(await presentSums(db, id));
 });
 
-test('what is booked of one retailer counts no frozen rows of the others', async () => {
+test('what is booked or looked for of one owner counts no frozen rows of the others', async () => {
   await using db = await freshDb();
   const { shop } = await twoClosed(db);
   const { id: brandId } = shop.brand;
@@ -124,6 +142,10 @@ test('what is booked of one retailer counts no frozen rows of the others', async
     if (known === 'all') await db.query('analyze ops.closed_figures, ops.closed_counts');
     const visits = await visitsOf(db, (tx) => bookUnbooked(tx, { ...booking, cause: 'changed_definition' }));
     expect(visits, `where PostgreSQL knows ${known}`).toBeLessThan(10_000);
+    const found = await visitsOf(db, async (tx) => {
+      for (const owner of [shop.retailer.id, null]) await lostFigures(tx, { brandId, owner, max: 1 });
+    });
+    expect(found, `where PostgreSQL knows ${known}`).toBeLessThan(10_000);
   }
 });
 
@@ -151,7 +173,9 @@ test('closings of before get their counts by the migration', async () => {
   await twoClosed(db);
   const counted = await counts(db);
   expect(counted.length).toBeGreaterThan(0);
-  await db.query('drop table ops.closed_counts');
+  await db.query(
+    'drop table ops.closed_counts; alter table ops.period_closings drop column counted_at, drop column lost',
+  );
   await db.query(await readFile('sql/migrations/0065_closed_counts.sql', 'utf8'));
   expect(await counts(db)).toEqual(counted);
 });

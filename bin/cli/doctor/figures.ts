@@ -1,7 +1,9 @@
 /** Whether figures add up to what they must equal, and what was frozen of closed months is there. */
-import { lostFigures, lostText, mendLost } from '#sql/periods/lost.ts';
+import { countedSince, type DoubtfulClosing, doubtfulClosings } from '#sql/periods/counted.ts';
+import { type Lost, lostFigures, lostText, mendLost } from '#sql/periods/lost.ts';
+import { monthOf } from '#sql/periods/refusals.ts';
 import { count } from '../ui/format.ts';
-import { type Check, failure, NAMED_MAX, named } from './check.ts';
+import { type Check, type Finding, failure, NAMED_MAX, named, ok, warning } from './check.ts';
 
 type Row = { brand: string; rollup: string; days: number; first: string; last: string };
 
@@ -25,12 +27,32 @@ export const sums: Check = {
 
 const LOST_MAX = 1_000;
 
+/** By what the nights found: frozen rows are kept for good, and too many to count all here. What was lost may be back since. */
 export const closed: Check = {
   name: 'closed periods',
   async run({ db }) {
-    const lost = await lostFigures(db, { max: LOST_MAX });
-    return named(lost, lost.length, (one) =>
-      failure(`${lostText(one)}: nothing is booked of these`, mendLost(one)),
-    );
+    const { months, since } = await countedSince(db);
+    if (since === null) return ok('no month is closed');
+    const doubtful = await doubtfulClosings(db, NAMED_MAX);
+    const lost: Lost[] = [];
+    for (const { brandId, closingId, lost: found } of doubtful)
+      if (found > 0) lost.push(...(await lostFigures(db, { brandId, closingId, max: LOST_MAX })));
+    const uncounted = doubtful.filter(({ lost: found }) => found === 0);
+    const findings = [
+      ...named(lost, lost.length, (one) =>
+        failure(`${lostText(one)}: nothing is booked of these`, mendLost(one)),
+      ),
+      ...named(uncounted, (doubtful[0]?.total ?? 0) - doubtful.length + uncounted.length, uncountedOf),
+    ];
+    return findings.length > 0
+      ? findings
+      : ok(`${count(months, 'closed month')}, all counted since ${since.toISOString()}`);
   },
 };
+
+function uncountedOf({ brand, period, countedAt }: DoubtfulClosing): Finding {
+  return warning(
+    `The frozen rows of ${monthOf(period)} of ${brand} were last counted at ${countedAt.toISOString()}: its nights do.`,
+    `npx nightshift nights list --brand ${brand}`,
+  );
+}
