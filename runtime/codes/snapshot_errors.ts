@@ -31,7 +31,7 @@ export const snapshotErrors = {
     next: '`rollup run` computes these days again; if they differ again, report it as a fault',
   },
   NS_SNAPSHOT_KEYS: {
-    when: 'the keys of this process open no snapshot of the brand; nothing is said of the snapshots',
+    when: 'a key is not in `NIGHTSHIFT_SECRET_KEYS`, or is another one than that of its name, so that it opens nothing it should: no data key of a snapshot and no secret of the brand; nothing is said of the snapshots',
     next: 'bring the key that sealed them back into `NIGHTSHIFT_SECRET_KEYS`',
   },
   NS_SNAPSHOT_NOT_FOUND: {

@@ -3,18 +3,22 @@ import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import type { StoredPart, Which } from './catalogue.ts';
 
-type Verified = { level: number; damage?: string | undefined; damagedParts: readonly StoredPart[] };
+type Verified = {
+  level: number;
+  damage?: string | undefined;
+  damagedParts: readonly StoredPart[];
+  /** Snapshots whose data key is damaged, and with it all that it opens. */
+  damagedKeys: readonly string[];
+};
 
-/** From here on the bytes of all files are read. */
-const LEVEL_OF_BYTES = 1;
-/** From here on they are opened too, and their rows read. */
+/** From here on all files are read and opened, and so are their keys. */
 export const LEVEL_OF_ROWS = 2;
 
 /** `damage` undefined: all was found as it should be, at this level. A lower one later takes no proof away. */
 export async function recordVerified(
   tx: Tx,
   { brandId, id }: Which,
-  { level, damage, damagedParts }: Verified,
+  { level, damage, damagedParts, damagedKeys }: Verified,
 ): Promise<void> {
   await tx.query(
     `update ops.snapshots
@@ -32,12 +36,18 @@ export async function recordVerified(
        where p.brand_id = $1 and p.name = d.name and p.key_id = d."keyId" and p.damaged_at is null`,
       [brandId, JSON.stringify(damagedParts)],
     );
+  if (damagedKeys.length > 0)
+    await tx.query(
+      `update ops.snapshot_parts set damaged_at = now()
+       where brand_id = $1 and key_id = any ($2) and damaged_at is null`,
+      [brandId, damagedKeys],
+    );
   if (damage === undefined && level >= LEVEL_OF_ROWS)
     await tx.query(
       'update ops.snapshot_parts set proved_at = now() where brand_id = $1 and snapshot_id = $2',
       [brandId, id],
     );
-  if (damage === undefined && level >= LEVEL_OF_BYTES)
+  if (damage === undefined && level >= LEVEL_OF_ROWS)
     await tx.query(
       `update ops.snapshot_parts p set damaged_at = null
        from ops.snapshot_parts w

@@ -5,6 +5,7 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import type { StoredSecret } from '#sql/tenants/stored_secrets.ts';
 import { parsed } from './damage.ts';
 import { fileOf, putText, readText, type Store } from './store.ts';
 
@@ -43,9 +44,9 @@ export async function resealDataKey(store: Store, sealer: Sealer, which: Which):
   return true;
 }
 
-/** The id of the key that sealed it. */
-export async function sealingKeyOf(store: Store, which: Which): Promise<string> {
-  return (await readSealed(store, which)).keyId;
+/** As it stands in its file. */
+export async function sealedDataKey(store: Store, which: Which): Promise<StoredSecret> {
+  return { ...(await readSealed(store, which)), place: placeOf(which) };
 }
 
 /** Opens each key once. */

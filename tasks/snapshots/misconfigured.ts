@@ -6,8 +6,9 @@ import { coded, NightshiftError } from '#runtime/errors.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import { knownIds } from '#sql/snapshots/catalogue.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import { type StoredSecret, storedSecrets } from '#sql/tenants/stored_secrets.ts';
 import { damageSaid } from './damage.ts';
-import { openDataKey, sealingKeyOf } from './data_key.ts';
+import { sealedDataKey } from './data_key.ts';
 import {
   fileOf,
   keysIn,
@@ -34,52 +35,65 @@ export class SnapshotKeysWrong extends coded('NS_SNAPSHOT_KEYS') {
   }
 }
 
+const OF_KEYS = ['NS_SECRET_KEY_UNKNOWN', 'NS_SECRET_UNREADABLE'];
+/** An error of a key is that of each file under it, and is judged once. */
+const judged = new WeakMap<NightshiftError, Promise<void>>();
+
 /** Throws what is wrong with the configuration; returns if `error` says something of the snapshot, or nothing of either. */
 export async function assertOurs(error: unknown, options: Options): Promise<void> {
   if (error instanceof StoreFileMissing) return await assertIsTheStore(options);
-  if (!(error instanceof NightshiftError)) return;
-  const { store } = options;
-  const keyId = String(error.context.keyId);
-  if (error.code === 'NS_SECRET_KEY_UNKNOWN')
-    throw new SnapshotKeysWrong(
-      `Snapshot ${options.snapshot.id} in ${store.place} is sealed with key ${keyId}, which is not in NIGHTSHIFT_SECRET_KEYS.`,
-      { keyId, place: store.place },
-    );
-  if (error.code === 'NS_SECRET_UNREADABLE') await assertOpensAny(options, keyId);
+  if (!(error instanceof NightshiftError) || !OF_KEYS.includes(error.code)) return;
+  const verdict = judged.get(error) ?? assertKeysOurs(error, options);
+  judged.set(error, verdict);
+  await verdict;
 }
 
-/** The file of one key can be damaged, those of all that a key has sealed are not. */
-async function assertOpensAny(
-  { store, sealer, snapshot: { brandId } }: Options,
-  keyId: string,
-): Promise<void> {
-  let tried = 0;
-  for (const id of await keysIn(store, brandId)) {
-    const which = { brandId, id };
-    const isOpen = await opens(store, sealer, which, keyId);
-    if (isOpen) return;
-    if (isOpen !== undefined && ++tried === KEYS_TRIED_MAX) break;
+/**
+ * The file of one data key can be damaged, all that a key has sealed is not: so its own key decides if that has sealed anything
+ * else, be it a secret of the database. Where it has not, any of our keys that opens something does.
+ */
+async function assertKeysOurs(error: NightshiftError, options: Options): Promise<void> {
+  const { store, sealer, snapshot } = options;
+  const keyId = String(error.context.keyId);
+  const isKnown = sealer.has(keyId);
+  let [alike, isOneOpen] = [0, false];
+  for await (const other of otherSecrets(options, { keyId, but: String(error.context.connectionId) })) {
+    if (other.keyId !== keyId) {
+      isOneOpen ||= opens(sealer, other);
+      continue;
+    }
+    if (opens(sealer, other)) return;
+    if (++alike === KEYS_TRIED_MAX || !isKnown) break;
   }
+  if (alike === 0 && isOneOpen) return;
+  const { place } = store;
   throw new SnapshotKeysWrong(
-    `Key ${keyId} of NIGHTSHIFT_SECRET_KEYS opens none of ${tried} data keys in ${fileOf.keys(brandId)} of ${store.place}: it is another one than the key of this name that sealed them.`,
-    { keyId, place: store.place },
+    isKnown
+      ? `Key ${keyId} of NIGHTSHIFT_SECRET_KEYS opens nothing that it should: ${alike + 1} of the data keys in ${fileOf.keys(snapshot.brandId)} of ${place} and of the secrets of the brand were tried. It is another one than the key of this name that sealed them.`
+      : `Snapshot ${snapshot.id} in ${place} is sealed with key ${keyId}, which is not in NIGHTSHIFT_SECRET_KEYS.`,
+    { keyId, place },
   );
 }
 
-/** Undefined if another key has sealed it, or nobody can say which. */
-async function opens(
-  store: Store,
-  sealer: Sealer,
-  which: { brandId: string; id: string },
-  keyId: string,
-): Promise<boolean | undefined> {
+/** Those of the database and the data keys in the store, without that of one snapshot. */
+async function* otherSecrets(
+  { db, store, snapshot: { brandId } }: Options,
+  { keyId, but }: { keyId: string; but: string },
+): AsyncGenerator<StoredSecret> {
+  yield* await storedSecrets(db, brandId, keyId);
+  for (const id of await keysIn(store, brandId)) {
+    if (id === but) continue;
+    const found = await sealedDataKey(store, { brandId, id }).catch(damageSaid);
+    if (typeof found === 'object') yield found;
+  }
+}
+
+function opens(sealer: Sealer, { place, ...sealed }: StoredSecret): boolean {
   try {
-    if ((await sealingKeyOf(store, which)) !== keyId) return undefined;
-    await openDataKey(store, sealer, which);
+    sealer.open(sealed, place);
     return true;
-  } catch (error) {
-    damageSaid(error); // throws what is none
-    return error instanceof NightshiftError && error.code === 'NS_SECRET_UNREADABLE' ? false : undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -6,12 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
-import { NightshiftError } from '#runtime/errors.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
+import { LEVEL_OF_ROWS } from '#sql/snapshots/proofs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { damageSaid, SnapshotDamaged } from './damage.ts';
-import { dataKeys } from './data_key.ts';
+import { dataKeys, openDataKey } from './data_key.ts';
 import {
   LEVEL_OF_RESTORE,
   LEVEL_OF_VERSIONS,
@@ -50,6 +50,8 @@ export type Verified = {
   damages: string[];
   /** Whose files these are, as far as they are of parts. */
   damagedParts: StoredPart[];
+  /** Snapshots whose data key nobody can open, and with it all that they wrote. */
+  damagedKeys: string[];
   /** From level 3 on, if nothing is damaged. */
   proved?: Proved | undefined;
 };
@@ -57,54 +59,82 @@ export type Verified = {
 const AT_ONCE = 2;
 
 export async function verifySnapshot(options: VerifyOptions): Promise<Verified> {
-  const { store, sealer, snapshot, level, signal } = options;
-  const damages: string[] = [];
-  const damagedParts: StoredPart[] = [];
-  const note = async (error: unknown) => {
+  const { store, sealer, snapshot, level } = options;
+  const found: Found = { damages: [], damagedParts: [], damagedKeys: new Set() };
+  const said = async (error: unknown) => {
     await assertOurs(error, options);
-    damages.push(damageSaid(error));
-    return undefined;
+    return damageSaid(error);
   };
-  const content = await readWhole(options).catch(note);
-  if (content === undefined) return { level, parts: 0, rows: 0, damages, damagedParts };
+  const content = await readWhole(options).catch(async (error) => {
+    found.damages.push(await said(error));
+  });
+  if (content === undefined) {
+    // What it wrote is lost with its key, whatever became of the manifest.
+    await openDataKey(store, sealer, snapshot).catch(async (error) => {
+      await said(error);
+      found.damagedKeys.add(snapshot.id);
+    });
+    return { level, parts: 0, rows: 0, ...found, damagedKeys: [...found.damagedKeys] };
+  }
   const parts = partsOfManifest(content).filter(options.isWanted ?? (() => true));
-  const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
-  const keyOf = dataKeys(store, sealer, snapshot.brandId);
-  const sizes = parts.length > 0 ? await sizesIn(store, fileOf.parts(snapshot.brandId)) : new Map();
-  const limit = pLimit(AT_ONCE);
-  let done = 0;
-  await Promise.all(
-    parts.map((part) =>
-      limit(async () => {
-        signal?.throwIfAborted();
-        try {
-          checkPresent(store, sizes, snapshot.brandId, part);
-          if (level === 1) await checkHash(store, snapshot.brandId, part);
-          if (level === 2)
-            await checkRows(
-              store,
-              await keyOf(part.keyId),
-              snapshot.brandId,
-              part,
-              columns.get(part.table) ?? 0,
-            );
-        } catch (error) {
-          await note(error);
-          if (isOfFile(error)) damagedParts.push(part);
-        }
-        options.progress?.({ parts: ++done, of: parts.length });
-      }),
-    ),
-  );
-  const isProved = level >= LEVEL_OF_RESTORE && damages.length === 0;
-  const proved = isProved ? await prove(options, content).catch(note) : undefined;
+  const check = (reached: number) =>
+    checkParts({ ...options, level: reached }, { content, parts, found, said });
+  await check(level);
+  const isProved = level >= LEVEL_OF_RESTORE && found.damages.length === 0;
+  const proved = isProved
+    ? await prove(options, content).catch(async (error) => {
+        const why = await said(error);
+        await check(LEVEL_OF_ROWS); // says which files it is
+        if (found.damages.length === 0) found.damages.push(why);
+      })
+    : undefined;
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  return { level, parts: parts.length, rows, damages: damages.sort(), damagedParts, proved };
+  const { damages, damagedParts, damagedKeys } = found;
+  return {
+    ...{ level, parts: parts.length, rows, damages: damages.sort(), damagedParts },
+    ...{ damagedKeys: [...damagedKeys], proved: proved ?? undefined },
+  };
 }
 
-/** A sealing key that this process lacks says nothing of a file. */
-function isOfFile(error: unknown): boolean {
-  return error instanceof NightshiftError && error.code === 'NS_SNAPSHOT_DAMAGED';
+type Found = { damages: string[]; damagedParts: StoredPart[]; damagedKeys: Set<string> };
+type Checking = {
+  content: Manifest;
+  parts: readonly StoredPart[];
+  found: Found;
+  /** Throws what is no damage. */
+  said(error: unknown): Promise<string>;
+};
+
+async function checkParts(
+  { store, sealer, snapshot: { brandId }, level, signal, progress }: VerifyOptions,
+  { content, parts, found: { damages, damagedParts, damagedKeys }, said }: Checking,
+): Promise<void> {
+  const columns = new Map(content.tables.map((table) => [table.name, table.columns.length]));
+  const keyOf = dataKeys(store, sealer, brandId);
+  const sizes = parts.length > 0 ? await sizesIn(store, fileOf.parts(brandId)) : new Map();
+  const checkRead = async (part: StoredPart) => {
+    const key = await keyOf(part.keyId).catch(async (error) => {
+      const why = await said(error);
+      if (!damagedKeys.has(part.keyId)) damages.push(why);
+      damagedKeys.add(part.keyId);
+    });
+    if (key) await checkRows(store, key, brandId, part, columns.get(part.table) ?? 0);
+  };
+  const limit = pLimit(AT_ONCE);
+  let done = 0;
+  const checkPart = async (part: StoredPart) => {
+    signal?.throwIfAborted();
+    try {
+      checkPresent(store, sizes, brandId, part);
+      if (level === 1) await checkHash(store, brandId, part);
+      if (level === LEVEL_OF_ROWS) await checkRead(part);
+    } catch (error) {
+      damages.push(await said(error));
+      damagedParts.push(part);
+    }
+    progress?.({ parts: ++done, of: parts.length });
+  };
+  await Promise.all(parts.map((part) => limit(() => checkPart(part))));
 }
 
 /** To restore reads each file as levels 1 and 2 do. */

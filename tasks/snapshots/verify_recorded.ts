@@ -37,13 +37,18 @@ export async function verifyRecorded(options: VerifyRecorded): Promise<Verified>
   });
   try {
     const verified = await verifySnapshot(options);
-    const { damages, damagedParts } = verified;
+    const { damages, damagedParts, damagedKeys } = verified;
     const damage = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
     const differing = verified.proved?.figures?.differing ?? [];
     const error = damage ?? (differing.length > 0 ? new FiguresWrong(snapshot, differing) : undefined);
     const reached = differing.length > 0 ? LEVEL_OF_RESTORE : level;
     await db.transaction(async (tx) => {
-      await recordVerified(tx, snapshot, { level: reached, damage: damage?.message, damagedParts });
+      await recordVerified(tx, snapshot, {
+        level: reached,
+        damage: damage?.message,
+        damagedParts,
+        damagedKeys,
+      });
       await endSnapshotRun(tx, { brandId, run, error, tally: tallyOf(verified, snapshot) });
     });
     if (error) throw error;

@@ -3,11 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { findSnapshot } from '#sql/snapshots/catalogue.ts';
+import { resealAll } from '#sql/tenants/reseal.ts';
 import { sealer as makeSealer } from '#sql/tenants/secrets.ts';
 import { verifyRecorded } from '#tasks/snapshots/verify_recorded.ts';
 import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
-import { type Shop, TEST_KEYS, testSealer, twoShops } from '../support/rows/factory.ts';
+import { type Shop, TEST_KEYS, testKey, testSealer, twoShops } from '../support/rows/factory.ts';
 import { aBucket, FULL_KEY, PUT_KEY, withKey } from '../support/snapshots/s3.ts';
 import { aStore, fileOfTable, makeSnapshot, type StoreDir } from '../support/snapshots/snapshots.ts';
 
@@ -58,8 +59,86 @@ test('a changed file is stored anew by the next snapshot, of its brand only; onc
   await writeFile(path, content);
   await verify(place, first.id, 0); // says nothing of its bytes
   expect(await damaged()).toEqual([TABLE]);
-  expect(await verify(place, first.id, 1)).toMatchObject({ damages: [] });
+  await verify(place, first.id, 1); // nor whether their keys open them
+  expect(await damaged()).toEqual([TABLE]);
+  expect(await verify(place, first.id, 2)).toMatchObject({ damages: [] });
   expect(await damaged()).toEqual([]);
+});
+
+type KeyFile = { format: number; sealed: string; key_id: string };
+
+async function changeKey(place: StoreDir, shop: Shop, id: string, change: (file: KeyFile) => KeyFile) {
+  const path = join(place.dir, shop.brand.id, 'keys', `${id}.json`);
+  await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')))));
+}
+
+const withChangedBit = (file: KeyFile): KeyFile => {
+  const bytes = Buffer.from(file.sealed, 'base64');
+  bytes[40] = (bytes[40] ?? 0) ^ 1;
+  return { ...file, sealed: bytes.toString('base64') };
+};
+const withOtherName = (file: KeyFile): KeyFile => ({ ...file, key_id: 'tesu' });
+const newer = { id: 'newer', key: Buffer.alloc(32, 9) };
+const tables = ({ parts }: Awaited<ReturnType<typeof make>>) => parts.map(({ table }) => table).sort();
+
+test.for([
+  ['a changed bit', withChangedBit],
+  ['another name of its key', withOtherName],
+] as const)(
+  '%s in the key file of the only snapshot is damage, and the next one has a fresh key',
+  async ([, change]) => {
+    await using place = await aStore();
+    const [acme, brio] = shops;
+    const first = await make(place, acme);
+    const foreign = await make(place, brio);
+    const namesake = makeSealer([{ id: testSealer.keyId ?? '', key: Buffer.alloc(32, 8) }]);
+    expect(await verify(place, first.id, 2, namesake)).toBe('NS_SNAPSHOT_KEYS'); // it opens no secret either
+    await changeKey(place, acme, first.id, change);
+    for (const level of [0, 2, 3]) expect(await verify(place, first.id, level)).toBe('NS_SNAPSHOT_DAMAGED');
+    const second = await make(place, acme);
+    expect(fresh(second).sort()).toEqual(tables(first));
+    for (const level of [2, 3]) expect(await verify(place, second.id, level)).toMatchObject({ damages: [] });
+    expect(await verify(place, foreign.id, 2)).toMatchObject({ damages: [] });
+    expect(fresh(await make(place, brio))).toEqual([]);
+  },
+);
+
+test.for([2, 3])(
+  'at level %i: the key file of an older snapshot, the last one that an older key has sealed',
+  async (level) => {
+    await using place = await aStore();
+    const [acme] = shops;
+    const rotated = makeSealer([newer, testKey]);
+    const first = await make(place, acme);
+    const second = await makeSnapshot(db, place.store, acme.brand, { scope: 'aggregates', sealer: rotated });
+    expect(fresh(second)).toEqual([]);
+    await resealAll(db, rotated);
+    try {
+      await changeKey(place, acme, first.id, withChangedBit);
+      expect(await verify(place, second.id, 1, rotated)).toMatchObject({ damages: [] }); // opens no other key
+      expect(await verify(place, second.id, level, rotated)).toBe('NS_SNAPSHOT_DAMAGED');
+      const whole = { scope: 'aggregates' as const, sealer: rotated };
+      expect(await verify(place, second.id, 1, rotated)).toMatchObject({ damages: [] });
+      const third = await makeSnapshot(db, place.store, acme.brand, whole);
+      expect(fresh(third).sort()).toEqual(tables(first));
+      expect(await verify(place, third.id, level, rotated)).toMatchObject({ damages: [] });
+    } finally {
+      await resealAll(db, makeSealer([testKey, newer]));
+    }
+  },
+);
+
+// A drill restores, and reads no file for itself.
+test('what a restore finds changed is stored anew too', async () => {
+  await using place = await aStore();
+  const [acme] = shops;
+  const first = await make(place, acme);
+  const path = join(place.dir, await fileOfTable(db, { brandId: acme.brand.id, id: first.id }, TABLE));
+  const changed = await readFile(path);
+  changed[100] = (changed[100] ?? 0) ^ 1;
+  await writeFile(path, changed);
+  expect(await verify(place, first.id, 3)).toBe('NS_SNAPSHOT_DAMAGED');
+  expect(fresh(await make(place, acme))).toEqual([TABLE]);
 });
 
 test('a missing file, and a lost key with all that it opens, are stored anew by a key that may only put', async () => {
@@ -140,9 +219,9 @@ test('a key that is lacking for older files alone is no damage either', async ()
   await using place = await aStore();
   const [acme] = shops;
   await make(place, acme);
-  const newer = makeSealer([{ id: 'newer', key: Buffer.alloc(32, 9) }]);
-  const { id } = await makeSnapshot(db, place.store, acme.brand, { scope: 'aggregates', sealer: newer });
-  for (const level of [2, 3]) expect(await verify(place, id, level, newer)).toBe('NS_SNAPSHOT_KEYS');
-  expect(await verify(place, id, 1, newer)).toMatchObject({ damages: [] }); // needs no other key
+  const sealer = makeSealer([newer]);
+  const { id } = await makeSnapshot(db, place.store, acme.brand, { scope: 'aggregates', sealer });
+  for (const level of [2, 3]) expect(await verify(place, id, level, sealer)).toBe('NS_SNAPSHOT_KEYS');
+  expect(await verify(place, id, 1, sealer)).toMatchObject({ damages: [] }); // needs no other key
   expect(await damaged()).toEqual([]);
 });

@@ -74,7 +74,7 @@ async function sampleOne(
 ): Promise<number> {
   const { brandId } = snapshot;
   const read: ProvedFile[] = [];
-  const { damages, damagedParts } = await verifySnapshot({
+  const { damages, damagedParts, damagedKeys } = await verifySnapshot({
     ...{ db, store, sealer, snapshot, level: LEVEL_OF_ROWS, signal },
     isWanted(part) {
       const isNext = waiting.delete(fileOf(part));
@@ -85,7 +85,9 @@ async function sampleOne(
   const damage = damages.length > 0 ? damageOf(snapshot, damages) : undefined;
   await db.transaction(async (tx) => {
     if (damage === undefined) return recordProved(tx, brandId, read);
-    await recordVerified(tx, snapshot, { level: LEVEL_OF_ROWS, damage: damage.message, damagedParts });
+    await recordVerified(tx, snapshot, {
+      ...{ level: LEVEL_OF_ROWS, damage: damage.message, damagedParts, damagedKeys },
+    });
   });
   if (damage) throw damage;
   return read.length;

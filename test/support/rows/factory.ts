@@ -13,7 +13,7 @@ import { addRetailer, type NewRetailer, type Retailer } from '#sql/tenants/retai
 import { sealer } from '#sql/tenants/secrets.ts';
 
 /** Opens what the factory has sealed. */
-const testKey = { id: 'test', key: Buffer.alloc(32, 7) };
+export const testKey = { id: 'test', key: Buffer.alloc(32, 7) };
 export const testSealer = sealer([testKey]);
 /** The same for NIGHTSHIFT_SECRET_KEYS. */
 export const TEST_KEYS = `${testKey.id}:${testKey.key.toString('base64')}`;
