@@ -32,6 +32,22 @@ export async function endBrokenOff(
   );
 }
 
+/** As long as a job that verifies may last. */
+export const VERIFY_JOB_SECONDS_MAX = 6 * 3_600;
+/** A command that verifies has no limit; one that ends after this still says how. */
+const VERIFY_COMMAND_SECONDS = 24 * 3_600;
+
+/** Verifications whose process is gone for good: nobody else would end them, and without an end they are kept for ever. */
+export async function endLostVerifications(tx: Tx, brandId: string): Promise<void> {
+  await tx.query(
+    `update ops.snapshot_runs r set finished_at = now(), outcome = 'broken_off'
+     where brand_id = $1 and kind in ('verify', 'sample') and outcome is null
+       and started_at < now() - make_interval(secs => case when job_id is null then $3::int else $2 end)
+       and not exists (select from ops.jobs j where j.brand_id = $1 and j.job_id = r.job_id and j.state = 'running')`,
+    [brandId, VERIFY_JOB_SECONDS_MAX, VERIFY_COMMAND_SECONDS],
+  );
+}
+
 /** What a run is about to do, for the case that it does not come back. */
 export async function noteInRun(
   tx: Tx,
@@ -43,6 +59,7 @@ export async function noteInRun(
   );
 }
 
+/** One that was taken for lost, and comes to an end after all, says which. */
 export async function endSnapshotRun(
   tx: Tx,
   end: { brandId: string; run: number; snapshotId?: string; error?: unknown; tally?: object },
@@ -53,7 +70,7 @@ export async function endSnapshotRun(
     `update ops.snapshot_runs
      set finished_at = now(), outcome = $3, error_code = $4, error_message = $5, tally = $6,
          snapshot_id = coalesce($7, snapshot_id)
-     where brand_id = $1 and id = $2 and outcome is null`,
+     where brand_id = $1 and id = $2 and (outcome is null or outcome = 'broken_off')`,
     [
       brandId,
       run,

@@ -4,8 +4,8 @@
  */
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { StoredSecret } from '#sql/snapshots/stored_secrets.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import type { StoredSecret } from '#sql/tenants/stored_secrets.ts';
 import { parsed } from './damage.ts';
 import { fileOf, putText, readText, type Store } from './store.ts';
 

@@ -5,8 +5,8 @@
 import { coded, NightshiftError } from '#runtime/errors.ts';
 import type { Reader } from '#sql/db/reader.ts';
 import { knownIds } from '#sql/snapshots/catalogue.ts';
+import { type StoredSecret, storedSecrets } from '#sql/snapshots/stored_secrets.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import { type StoredSecret, storedSecrets } from '#sql/tenants/stored_secrets.ts';
 import { damageSaid } from './damage.ts';
 import { sealedDataKey } from './data_key.ts';
 import {

@@ -5,13 +5,12 @@
 import { z } from 'zod';
 import { openDb } from '#sql/db/pool.ts';
 import { latestToRestore } from '#sql/snapshots/catalogue.ts';
+import { VERIFY_JOB_SECONDS_MAX } from '#sql/snapshots/runs.ts';
 import { NoStore } from '../../snapshot.ts';
 import { defineTask, type Tally } from '../../task.ts';
 import { verifyRecorded } from '../verify_recorded.ts';
 import { LEVEL_OF_FIGURES, LEVEL_OF_RESTORE, LEVEL_OF_VERSIONS } from './prove.ts';
 import { sample } from './sample.ts';
-
-const TIMEOUT_SECONDS = 6 * 3_600;
 
 const payload = z.strictObject({
   brandId: z.uuid(),
@@ -25,7 +24,7 @@ export const snapshotDrill = defineTask({
   lane: ({ brandId }) => `snapshot:${brandId}`,
   key: ({ brandId, level }) => `${brandId}:${level}`,
   attempts: 3,
-  timeoutSeconds: TIMEOUT_SECONDS,
+  timeoutSeconds: VERIFY_JOB_SECONDS_MAX,
   priority: 'bulk',
   schedules: [
     { name: 'snapshot-drill', of: 'brand', expression: '30 4 * * 1-6' },

@@ -1,6 +1,6 @@
 /** Secrets of a brand that are in the database: whether keys open them says whether they are the keys of this database. */
 import type { Reader } from '../db/reader.ts';
-import type { Sealed, SecretPlace } from './secrets.ts';
+import type { Sealed, SecretPlace } from '../tenants/secrets.ts';
 
 export type StoredSecret = Sealed & { place: SecretPlace };
 
