@@ -89,6 +89,12 @@ test('a snapshot that is lost with all that it wrote is damaged, and the others 
   expect(await db.rows("select id, brand_id from ops.snapshots where state = 'damaged'")).toEqual([
     { id: lost, brand_id: acme.brand.id },
   ]);
+  // Also for one that only puts files, and cannot see that they are gone.
+  expect(
+    await db.column('select bool_and(damaged_at is not null) from ops.snapshot_parts where key_id = $1', [
+      lost,
+    ]),
+  ).toEqual([true]);
   await watch(acme);
   expect(await watch(brio)).toMatchObject({ raised: 0 });
   expect(await alerts()).toEqual(['no snapshot is damaged', 'the last drill of a snapshot succeeded']);
