@@ -42,19 +42,18 @@ export async function recordVerified(
        where brand_id = $1 and key_id = any ($2) and damaged_at is null`,
       [brandId, damagedKeys],
     );
-  if (damage === undefined && level >= LEVEL_OF_ROWS)
-    await tx.query(
-      'update ops.snapshot_parts set proved_at = now() where brand_id = $1 and snapshot_id = $2',
-      [brandId, id],
-    );
-  if (damage === undefined && level >= LEVEL_OF_ROWS)
-    await tx.query(
-      `update ops.snapshot_parts p set damaged_at = null
-       from ops.snapshot_parts w
-       where w.brand_id = $1 and w.snapshot_id = $2 and w.damaged_at is not null
-         and p.brand_id = $1 and p.name = w.name and p.key_id = w.key_id`,
-      [brandId, id],
-    );
+  if (damage !== undefined || level < LEVEL_OF_ROWS) return;
+  await tx.query('update ops.snapshot_parts set proved_at = now() where brand_id = $1 and snapshot_id = $2', [
+    brandId,
+    id,
+  ]);
+  await tx.query(
+    `update ops.snapshot_parts p set damaged_at = null
+     from ops.snapshot_parts w
+     where w.brand_id = $1 and w.snapshot_id = $2 and w.damaged_at is not null
+       and p.brand_id = $1 and p.name = w.name and p.key_id = w.key_id`,
+    [brandId, id],
+  );
 }
 
 /** A file, by which it is told from others of a brand. */
