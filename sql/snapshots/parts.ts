@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import type { Tx } from '../db/pool.ts';
-import type { SnapshotTable } from './tables.ts';
+import { partColumns, type SnapshotTable } from './tables.ts';
 
 export type Part = {
   part: string;
@@ -61,7 +61,7 @@ function months(table: SnapshotTable, brandId: string, groups: readonly Group[])
       : 'true';
   return {
     ...{ parts, condition },
-    copyStatement: (some) => copyOf(table, brandId, { order: monthOf(table), only: condition(some) }),
+    copyStatement: (some) => copyOf(table, brandId, { order: table.datedBy, only: condition(some) }),
   };
 }
 
@@ -130,18 +130,21 @@ export function isOf({ of }: SnapshotTable, brandId: string, row?: string): stri
   return of === 'everybody' ? 'true' : `${row ? `${row}.` : ''}${of} = ${pg.escapeLiteral(brandId)}`;
 }
 
-/** In the order of the key, byte by byte where it is text: the same on each server, whatever its language. */
+/**
+ * In the order of the key, byte by byte where it is text: the same on each server, whatever its language. Months come first
+ * by what dates a row, whose order is about the one in which rows were stored, so that there is little to sort.
+ */
 function copyOf(
   table: SnapshotTable,
   brandId: string,
-  { order, only = 'true' }: { order?: string; only?: string } = {},
+  { order, only = 'true' }: { order?: string | null; only?: string } = {},
 ): string {
   const { name, columns, key } = table;
   const byKey = key.map((column) => (column.isText ? `${column.name} collate "C"` : column.name));
   const all = `row(${columns.map((column) => column.name)})::text collate "C"`;
   const last = byKey.length > 0 ? byKey : [all];
   return `copy (
-    select ${columns.map((column) => column.name).join(', ')} from ${name}
+    select ${partColumns(table).map((column) => column.name)} from ${name}
     where ${isOf(table, brandId)} and ${only}
     order by ${[...(order ? [order] : []), ...last].join(', ')}) to stdout`;
 }

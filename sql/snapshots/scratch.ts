@@ -3,11 +3,12 @@
  * constraints and primary keys of the live ones, and get the keys once they are filled. Or the tables themselves, of a
  * database that is made for them.
  */
+import pg from 'pg';
 import type { Db, Tx } from '../db/pool.ts';
 import { EVENTS } from '../events/marks.ts';
 import { readAlike } from './moment.ts';
 import { rowHashOf } from './parts.ts';
-import type { SnapshotTable } from './tables.ts';
+import { partColumns, type SnapshotTable } from './tables.ts';
 
 export type Scratch = {
   /** Null for the tables themselves. */
@@ -67,25 +68,41 @@ export async function schemaExists(tx: Tx, schema: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-export async function addTable(tx: Tx, scratch: Scratch, { name }: SnapshotTable): Promise<void> {
-  if (scratch.schema === null) {
-    if (name === EVENTS) await tx.query(`create temporary table ${ARRIVED} (like ${EVENTS}) on commit drop`);
-    return;
-  }
-  await tx.query(`
-    create ${scratch.isKept ? '' : 'unlogged'} table ${scratchName(scratch, name)}
-      (like ${name} including defaults including constraints including generated including comments)`);
+/** The rows that it takes become those of the brand. */
+export async function addTable(
+  tx: Tx,
+  scratch: Scratch,
+  table: SnapshotTable,
+  brandId: string,
+): Promise<void> {
+  const { name, of } = table;
+  const filled = filledTable(scratch, table);
+  if (scratch.schema !== null)
+    await tx.query(`
+      create ${scratch.isKept ? '' : 'unlogged'} table ${filled}
+        (like ${name} including defaults including constraints including generated including comments)`);
+  else if (name === EVENTS)
+    await tx.query(`create temporary table ${ARRIVED} (like ${EVENTS}) on commit drop`);
+  if (of === 'brand_id')
+    await tx.query(`alter table ${filled} alter brand_id set default ${pg.escapeLiteral(brandId)}`);
 }
 
 /** A month of events has a table of its own, and which months there are, only the rows say. */
 const ARRIVED = 'pg_temp.arrived_events';
 
-export function fillStatement(scratch: Scratch, { name, columns }: SnapshotTable): string {
-  const table = scratch.schema === null && name === EVENTS ? ARRIVED : scratchName(scratch, name);
-  return `copy ${table} (${columns.map((column) => column.name).join(', ')}) from stdin`;
+function filledTable(scratch: Scratch, { name }: SnapshotTable): string {
+  return scratch.schema === null && name === EVENTS ? ARRIVED : scratchName(scratch, name);
 }
 
-export async function addKey(tx: Tx, scratch: Scratch, { name, key, columns }: SnapshotTable): Promise<void> {
+export function fillStatement(scratch: Scratch, table: SnapshotTable): string {
+  return `copy ${filledTable(scratch, table)} (${partColumns(table).map(({ name }) => name)}) from stdin`;
+}
+
+/** Once it is filled. */
+export async function addKey(tx: Tx, scratch: Scratch, table: SnapshotTable): Promise<void> {
+  const { name, key, columns, of } = table;
+  if (of === 'brand_id')
+    await tx.query(`alter table ${filledTable(scratch, table)} alter brand_id drop default`);
   if (scratch.schema === null) {
     if (name !== EVENTS) return;
     const all = columns.map((column) => column.name).join(', ');

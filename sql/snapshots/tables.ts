@@ -21,6 +21,11 @@ export type SnapshotTable = {
   of: 'brand_id' | 'id' | 'everybody';
 };
 
+/** Those whose values a part holds. The brand is that of all its rows: its first line names it once. */
+export function partColumns({ columns }: SnapshotTable): SnapshotTable['columns'] {
+  return columns.filter(({ name }) => name !== 'brand_id');
+}
+
 const SCHEMAS: Record<Scope, string[]> = { aggregates: ['app', 'agg'], all: ['app', 'raw', 'agg', 'ops'] };
 
 /** Tables without brand_id. Rates are of all brands: figures in the reporting currency cannot be made without. */

@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
-import { type SnapshotTable, scopes } from '#sql/snapshots/tables.ts';
+import { partColumns, type SnapshotTable, scopes } from '#sql/snapshots/tables.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { parsed, SnapshotDamaged } from './damage.ts';
 import { type DataKey, openDataKey, signatureOf } from './data_key.ts';
@@ -90,13 +90,11 @@ export async function readManifest(
   return { content, sha256: hashOf(text) };
 }
 
-export function manifestTable(
-  { name, columns, key, datedBy }: SnapshotTable,
-  parts: readonly StoredPart[],
-): ManifestTable {
+export function manifestTable(table: SnapshotTable, parts: readonly StoredPart[]): ManifestTable {
+  const { name, key, datedBy } = table;
   return {
     name,
-    columns: columns.map((column) => [column.name, column.type]),
+    columns: namedColumns(table),
     key: key.map((column) => column.name),
     dated_by: datedBy,
     parts: parts.map((stored) => ({
@@ -144,7 +142,12 @@ export function totalsOf(tables: readonly ManifestTable[]): Manifest['totals'] {
 }
 
 /** The first line of a part, by which it says itself what it is. */
-export function headerOf(brandId: string, { name: of, columns }: SnapshotTable, which: string): string {
-  const named = columns.map((column) => [column.name, column.type]);
-  return `${JSON.stringify({ format: FORMAT, brand_id: brandId, table: of, part: which, columns: named })}\n`;
+export function headerOf(brandId: string, table: SnapshotTable, which: string): string {
+  const columns = namedColumns(table);
+  return `${JSON.stringify({ format: FORMAT, brand_id: brandId, table: table.name, part: which, columns })}\n`;
+}
+
+/** Those of a part, with their types. */
+export function namedColumns(table: SnapshotTable): [string, string][] {
+  return partColumns(table).map(({ name: column, type }) => [column, type]);
 }

@@ -26,7 +26,7 @@ export async function fill(tx: Tx, scratch: Scratch, held: readonly Held[], opti
   const of = held.reduce((sum, { parts }) => sum + parts.length, 0);
   let parts = 0;
   for (const one of held) {
-    await addTable(tx, scratch, one.table);
+    await addTable(tx, scratch, one.table, options.brandId);
     await fillTable(tx, scratch, one, {
       ...options,
       keyOf,

@@ -3,7 +3,7 @@ import { coded } from '#runtime/errors.ts';
 import type { Tx } from '#sql/db/pool.ts';
 import type { StoredPart } from '#sql/snapshots/catalogue.ts';
 import { type SnapshotTable, snapshotTables } from '#sql/snapshots/tables.ts';
-import { type Manifest, partsOfManifest } from '../manifest.ts';
+import { type Manifest, namedColumns, partsOfManifest } from '../manifest.ts';
 
 export type Held = { table: SnapshotTable; parts: StoredPart[] };
 
@@ -24,8 +24,7 @@ export async function fitting(tx: Tx, content: Manifest): Promise<Held[]> {
   return content.tables.map(({ name, columns }) => {
     const table = byName.get(name);
     if (table === undefined) throw new OtherSchema(content, `there is no ${name} here`);
-    const now = table.columns.map((column) => [column.name, column.type]);
-    if (JSON.stringify(now) !== JSON.stringify(columns))
+    if (JSON.stringify(namedColumns(table)) !== JSON.stringify(columns))
       throw new OtherSchema(content, `${name} has other columns here`);
     return { table, parts: parts.get(name) ?? [] };
   });
