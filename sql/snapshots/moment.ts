@@ -57,7 +57,7 @@ const settings = (limitSeconds: number) => ({
  * Of sessions that read beside each other, whose cores are enough: workers of their own would take those of others. Rows come about
  * in order, so a sort that goes through files in small pieces is faster than one in memory that no cache holds.
  */
-const READING = { max_parallel_workers_per_gather: '0', work_mem: '16MB' };
+const READING = { max_parallel_workers_per_gather: '0', work_mem: '32MB' };
 
 const FACTS = `
   select pg_export_snapshot() as exported, transaction_timestamp() as at,
