@@ -22,7 +22,7 @@ import {
   deleteRuns,
   readOldRuns,
 } from '#sql/retention/brand_records.ts';
-import { endLostVerifications } from '#sql/snapshots/runs.ts';
+import { endLostRuns } from '#sql/snapshots/runs.ts';
 import { listBrands } from '#sql/tenants/brands.ts';
 import { enqueue } from './enqueue.ts';
 import { redactOldPersons } from './privacy/old_persons.ts';
@@ -72,7 +72,7 @@ async function ofPlatform(context: TaskContext, now: Date): Promise<Tally> {
 }
 
 async function ofBrand(context: TaskContext, brandId: string, now: Date): Promise<Tally> {
-  await context.db.transaction((tx) => endLostVerifications(tx, brandId));
+  await context.db.transaction((tx) => endLostRuns(tx, brandId));
   const counts: Record<string, number> = { job_runs: await oldRuns(context, brandId, now) };
   for (const name of brandRecords) counts[name] = await oldRecords(context, name, brandId, now);
   counts.history = await oldHistory(context, brandId, now);

@@ -34,17 +34,17 @@ export async function endBrokenOff(
 
 /** As long as a job that verifies may last. */
 export const VERIFY_JOB_SECONDS_MAX = 6 * 3_600;
-/** A command that verifies has no limit; one that ends after this still says how. */
-const VERIFY_COMMAND_SECONDS = 24 * 3_600;
+/** A command has no limit; one that ends after this still says how. */
+const COMMAND_SECONDS = 24 * 3_600;
 
-/** Verifications whose process is gone for good: nobody else would end them, and without an end they are kept for ever. */
-export async function endLostVerifications(tx: Tx, brandId: string): Promise<void> {
+/** Verifications and restores whose process is gone for good: nobody else would end them, and without an end they are kept for ever. */
+export async function endLostRuns(tx: Tx, brandId: string): Promise<void> {
   await tx.query(
     `update ops.snapshot_runs r set finished_at = now(), outcome = 'broken_off'
-     where brand_id = $1 and kind in ('verify', 'sample') and outcome is null
+     where brand_id = $1 and kind in ('verify', 'sample', 'restore') and outcome is null
        and started_at < now() - make_interval(secs => case when job_id is null then $3::int else $2 end)
        and not exists (select from ops.jobs j where j.brand_id = $1 and j.job_id = r.job_id and j.state = 'running')`,
-    [brandId, VERIFY_JOB_SECONDS_MAX, VERIFY_COMMAND_SECONDS],
+    [brandId, VERIFY_JOB_SECONDS_MAX, COMMAND_SECONDS],
   );
 }
 

@@ -2,7 +2,7 @@
 import type { Db } from '#sql/db/pool.ts';
 import type { Snapshot } from '#sql/snapshots/catalogue.ts';
 import { recordVerified } from '#sql/snapshots/proofs.ts';
-import { beginSnapshotRun, endBrokenOff, endLostVerifications, endSnapshotRun } from '#sql/snapshots/runs.ts';
+import { beginSnapshotRun, endBrokenOff, endLostRuns, endSnapshotRun } from '#sql/snapshots/runs.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
 import { SnapshotDamaged } from './damage.ts';
 import { FiguresWrong } from './drill/figures.ts';
@@ -30,7 +30,7 @@ export async function verifyRecorded(options: VerifyRecorded): Promise<Verified>
   const { db, snapshot, level, jobId } = options;
   const { brandId, id } = snapshot;
   const run = await db.transaction(async (tx) => {
-    await endLostVerifications(tx, brandId);
+    await endLostRuns(tx, brandId);
     const begun = await beginSnapshotRun(tx, { brandId, kind: KIND, snapshotId: id, level, jobId });
     // A job runs once at a time; commands verify beside it.
     if (jobId !== undefined) await endBrokenOff(tx, { brandId, kind: KIND, but: begun, jobId });

@@ -1,4 +1,4 @@
-/** Verifications whose process is gone come to an end, so that they are not kept for ever. */
+/** Verifications and restores whose process is gone come to an end, so that they are not kept for ever. */
 import { beforeEach, expect, test } from 'vitest';
 import { endSnapshotRun } from '#sql/snapshots/runs.ts';
 import { enqueue } from '#tasks/enqueue.ts';
@@ -64,12 +64,13 @@ test.for(['a verification', 'retention'])('%s ends those of its brand that are l
     { kind: 'verify', byCommand: true },
     { kind: 'verify', byCommand: false },
     { kind: 'sample', byCommand: false },
+    { kind: 'restore', byCommand: true },
   ]);
   expect(
     await db.column('select count(*)::int from ops.snapshot_runs where brand_id = $1 and outcome is null', [
       acme.brand.id,
     ]),
-  ).toEqual([4]);
+  ).toEqual([3]);
   expect(
     await db.column('select distinct outcome from ops.snapshot_runs where brand_id = $1', [brio.brand.id]),
   ).toEqual([null]);
