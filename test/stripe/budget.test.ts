@@ -109,6 +109,23 @@ test('a refusal without a time to wait, a lock and an answer that asks to be tri
   expect(faulty.map(({ status }) => status).sort()).toEqual([400, 429, 429, 429]);
 });
 
+test.for([500, 409, 429])(
+  'a %i that would come again is asked for once, and left to the queue',
+  async (status) => {
+    await using db = await freshDb();
+    await using account = await anAccountOf(db, { charges: files.charges.slice(0, 150) });
+    const fault = { kind: 'status', on: 'stripe', status, match: '/v1/charges', count: 0 };
+    await setFaults(account.sandbox, { ...fault, shouldRetry: false });
+    const code = status === 429 ? 'NS_RATE_LIMITED' : 'NS_PROVIDER_UNAVAILABLE';
+    await expect(account.sync('charges')).rejects.toMatchObject({ code, verdict: 'retry' });
+    const faulty = (await answersOf(account.sandbox)).filter(({ status }) => status >= 400);
+    expect(faulty).toHaveLength(1);
+    await setFaults(account.sandbox);
+    await account.sync('charges');
+    expect(await db.column('select count(*)::int from raw.stripe_charges')).toEqual([150]);
+  },
+);
+
 /** The same account as several workers see it, each through connections of its own. */
 async function paced(db: TestDb) {
   const { brandId, id: connectionId } = await aConnection(db, {

@@ -9,16 +9,22 @@ import {
   CredentialsRejected,
   type Named,
   ProviderUnavailable,
+  RateLimited,
   RequestRefused,
   ScopeMissing,
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
-import type { HttpAnswer } from '../../kit/http/http.ts';
+import { type HttpAnswer, retryAfterMs } from '../../kit/http/http.ts';
 import { RetryableError } from '../../kit/http/retry.ts';
 
 export const PROVIDER = 'Stripe';
 
 export type Requested = { connection: Named; account: string; path: string };
+
+/** For how long a 429 holds where it does not say so itself, which it never does today. */
+const LIMITED_PAUSE_MS = 1_000;
+/** Statuses below 500 that pass by themselves: a timeout, a conflict, something behind Stripe that failed. */
+const PASSING = new Set([408, 409, 424]);
 
 /** Stripe has no such object; `param` says whether the requested one or the one in a cursor is missing. */
 export class ObjectMissing extends Error {
@@ -47,9 +53,16 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, re
   const said = [status, code, message].flatMap((part) => (part === undefined ? [] : quote(part))).join(' ');
   const answer = request === undefined ? said : `${said} (${quote(request)})`;
   const { connection, account, path } = requested;
-  const mayPass = status === 409 || status === 424 || headers['stripe-should-retry'] === 'true';
-  if (mayPass)
-    return new RetryableError(new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status }));
+  const shouldRetry = headers['stripe-should-retry'];
+  const waitMs = retryAfterMs(headers['retry-after']);
+  const isLimited = status === 429;
+  if (isLimited || status >= 500 || PASSING.has(status) || shouldRetry === 'true') {
+    const failure = isLimited
+      ? new RateLimited(PROVIDER, account, waitMs ?? LIMITED_PAUSE_MS)
+      : new ProviderUnavailable(PROVIDER, `${answer} at ${path}`, { status, retryAfterMs: waitMs });
+    // Stripe knows when the same request would fail alike. A later run of the job is another one.
+    return shouldRetry === 'false' ? failure : new RetryableError(failure, { waitMs });
+  }
   if (code === 'resource_missing') return new ObjectMissing(answer, quote(param ?? 'id'));
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
   if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);

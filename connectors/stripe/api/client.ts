@@ -4,10 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { quote } from '#runtime/scrub.ts';
-import { KeyUnfit, type Named, RateLimited } from '../../kit/errors.ts';
+import { KeyUnfit, type Named } from '../../kit/errors.ts';
 import type { Fields } from '../../kit/fields.ts';
-import { type HttpAnswer, makeHttp } from '../../kit/http/http.ts';
-import { RetryableError, type RetryOptions, withRetry } from '../../kit/http/retry.ts';
+import { type HttpAnswer, makeHttp, retryAfterMs } from '../../kit/http/http.ts';
+import { type RetryOptions, withRetry } from '../../kit/http/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { bodyOf, PROVIDER } from './answers.ts';
 import { keyForm, readKey, SECRET_KEY_WARNING } from './key.ts';
@@ -43,7 +43,7 @@ export function openStripe(context: StripeContext): Stripe {
     throw new KeyUnfit(PROVIDER, `'${auth}' is not a way to use a key of Stripe`, keyForm.hint);
   const { livemode, isRestricted } = readKey(secret);
   if (!isRestricted) warn(SECRET_KEY_WARNING);
-  const http = makeHttp({ provider: PROVIDER, account, signal, stats });
+  const http = makeHttp({ provider: PROVIDER, account, signal, stats, judgesStatuses: false });
   const pace = makePace(db, { brandId: connection.brandId, connectionId, account, livemode });
   const headers: Record<string, string> = {
     authorization: `Bearer ${secret}`,
@@ -69,11 +69,9 @@ export function openStripe(context: StripeContext): Stripe {
           method: 'GET' as const,
           ...{ url: `${baseUrl}${path}${form.size > 0 ? `?${form}` : ''}`, headers },
         };
-    const answer = await http.once({ ...request, secrets: [secret] }).catch(async (error: unknown) => {
-      if (error instanceof RetryableError && error.failure instanceof RateLimited)
-        await pace.block(error.waitMs ?? LIMITED_PAUSE_MS);
-      throw error;
-    });
+    const answer = await http.once({ ...request, secrets: [secret] });
+    if (answer.status === 429)
+      await pace.block(retryAfterMs(answer.headers['retry-after']) ?? LIMITED_PAUSE_MS);
     noteVersion(answer);
     return { body: bodyOf(answer, { connection, account, path }), sentAt };
   };
