@@ -47,6 +47,8 @@ test('a file of spend is taken as a whole or not at all, names every fault, and 
 
   const right =
     '\uFEFFday,campaign,currency,amount\n2026-03-01,spring,GBP,12.50\n\n2026-03-02,spring,GBP,7\n';
+  expect((await cli('campaigns spend --dry-run --file -', right)).stdout).toContain('Would store 2 lines');
+  expect(await db.column('select * from app.campaign_spend')).toEqual([]);
   expect((await cli('campaigns spend --file -', right)).stdout).toContain(
     'Stored 2 lines of standard input.',
   );

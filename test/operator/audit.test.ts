@@ -110,7 +110,7 @@ const CHANGES: [line: string, action: string, kept: object][] = [
     { before: { percent: null }, after: { percent: '5' } },
   ],
   ['events keys add web --brand acme', 'events.keys_add', { after: { key: true } }],
-  ['events keys remove web --brand acme', 'events.keys_remove', { before: { key: true } }],
+  ['events keys remove web --brand acme --yes', 'events.keys_remove', { before: { key: true } }],
   ['events codes add box --per-device 3 --brand acme', 'events.codes_add', { after: { perDevice: 3 } }],
   ['events codes remove box --brand acme', 'events.codes_remove', { before: { perDevice: 3 } }],
   ['campaigns window 24 --brand acme', 'campaigns.window', { before: { hours: 168 }, after: { hours: 24 } }],

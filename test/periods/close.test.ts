@@ -63,6 +63,9 @@ test('a month is closed by the command once it is over and final; twice changes 
       stderr: expect.stringContaining('is not over'),
     });
 
+  const tried = await cli('close', '2024-05', '--dry-run');
+  expect(tried).toMatchObject({ code: 0, stdout: expect.stringMatching(/Would close 2024-05 .* \d+ rows/) });
+  expect(await frozen(db, brandId)).toEqual([]);
   const closed = await cli(
     'close',
     '2024-05',

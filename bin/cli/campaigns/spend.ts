@@ -35,6 +35,7 @@ type Options = {
   currency?: string;
   source: string;
   file?: string;
+  dryRun?: boolean;
 };
 
 export function addSpend(command: Command, cli: Cli): void {
@@ -54,7 +55,8 @@ export function addSpend(command: Command, cli: Cli): void {
       'who says so: a day has one amount for each source, and their sum counts',
       'manual',
     )
-    .option('--file <file>', 'a CSV file with a header, or - for standard input: all of it, or nothing');
+    .option('--file <file>', 'a CSV file with a header, or - for standard input: all of it, or nothing')
+    .option('--dry-run', 'check all and store nothing');
   verb.action(async (name: string | undefined, options: Options) => {
     const isFile = options.file !== undefined;
     if (isFile === (name !== undefined)) verb.error('error: name a campaign, or give a --file');
@@ -67,7 +69,7 @@ export function addSpend(command: Command, cli: Cli): void {
 }
 
 async function store(cli: Cli, name: string | undefined, options: Options): Promise<void> {
-  const { brand, file } = options;
+  const { brand, file, dryRun } = options;
   const kind = 'a CSV file';
   const read =
     file === undefined ? undefined : await readFileOf(file, cli.io.stdin, { kind, bytesMax: BYTES_MAX });
@@ -79,15 +81,24 @@ async function store(cli: Cli, name: string | undefined, options: Options): Prom
       ? await ofFile(session, brandId, read.name, lines)
       : [await ofOptions(session, brandId, String(name), options)];
   const target = read?.name ?? String(name);
-  const changed = await change(session, brandId, (tx) => storeSpend(tx, { brandId, target }, spend));
-  cli.out.record({ brand, rows: spend.length, changed }, () => [
-    read === undefined ? daySaid(options, target, changed) : linesStored(read.name, spend.length, changed),
+  const changed = await change(session, brandId, (tx) => storeSpend(tx, { brandId, target }, spend), {
+    dryRun,
+  });
+  cli.out.record({ brand, rows: spend.length, changed, dry_run: dryRun }, () => [
+    read === undefined
+      ? daySaid(options, target, changed)
+      : linesStored(read.name, { lines: spend.length, changed, dryRun }),
   ]);
 }
 
-function daySaid({ amount, currency, day, source }: Options, campaign: string, changed: number): string {
+function daySaid(
+  { amount, currency, day, source, dryRun }: Options,
+  campaign: string,
+  changed: number,
+): string {
   const what = `Spend of ${campaign} on ${day}, said by ${source}`;
-  return changed === 0 ? `${what}, is ${amount} ${currency} already.` : `${what}: ${amount} ${currency}.`;
+  if (changed === 0) return `${what}, is ${amount} ${currency} already.`;
+  return `${what}${dryRun ? ', would be' : ':'} ${amount} ${currency}.`;
 }
 
 async function ofOptions(session: Session, brandId: string, name: string, options: Options): Promise<Spend> {

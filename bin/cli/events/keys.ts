@@ -7,6 +7,7 @@ import { keyringOf } from '../shared/keyring.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { slug } from '../ui/arguments.ts';
+import { confirm } from '../ui/confirm.ts';
 import { UsageError } from '../ui/errors.ts';
 import { readKey } from '../ui/secret_input.ts';
 
@@ -32,9 +33,11 @@ export function addKeys(command: Command, cli: Cli): void {
   });
   ofBrand(keys.command('remove').description('take nothing more that is signed with this secret'))
     .argument('<name>', 'the sender')
-    .action(async (name: string, { brand }: OfBrand) => {
+    .option('--yes', 'do not ask for confirmation')
+    .action(async (name: string, { brand, yes }: OfBrand & { yes?: boolean }) => {
       await using session = await openSession(cli);
       const { id } = await findBrand(session.db, brand);
+      await confirm(cli.io, `Refuse from now on what ${name} of ${brand} signs?`, yes);
       await session.db.transaction((tx) => removeKey(tx, id, name));
       cli.out.record({ brand, key: name, removed: true }, () => [
         `Removed key ${name}, within seconds everywhere.`,

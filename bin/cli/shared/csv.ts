@@ -36,12 +36,15 @@ export function columnsHint(columns: readonly string[]): string {
 }
 
 /** What came of a file that was taken. */
-export function linesStored(name: string, lines: number, changed: number): string {
+export function linesStored(
+  name: string,
+  { lines, changed, dryRun }: { lines: number; changed: number; dryRun?: boolean | undefined },
+): string {
   if (lines === 0) return `${name} has no lines below its first one: nothing changes.`;
   const unchanged = lines - changed;
   if (changed === 0) return `${count(lines, 'line')} of ${name}, all stored before: nothing changes.`;
   const rest = unchanged > 0 ? `; ${count(unchanged, 'line')} stored before` : '';
-  return `Stored ${count(changed, 'line')} of ${name}${rest}.`;
+  return `${dryRun ? 'Would store' : 'Stored'} ${count(changed, 'line')} of ${name}${rest}.`;
 }
 
 /** A row of the file, with the number of its line. */

@@ -83,7 +83,7 @@ function addImport(command: Command, cli: Cli): void {
       const { id: brandId } = await findBrand(session.db, brand);
       const points = await pointsOf(session, brandId, read.name, lines);
       await store(cli, session, { brandId, target: read.name, brand }, points, (changed) =>
-        linesStored(read.name, points.length, changed),
+        linesStored(read.name, { lines: points.length, changed }),
       );
     });
 }
