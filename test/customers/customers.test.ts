@@ -292,11 +292,51 @@ test('top customers are ranked by retailer and currency, ties sharing a place; g
       { country: 'GB', month: '2024-01-01', orders: 2, net_sales: '80', before: '0', growth: null },
       { country: 'DE', month: '2024-02-01', orders: 1, net_sales: '20', before: '0', growth: null },
       { country: 'GB', month: '2024-02-01', orders: 1, net_sales: '30', before: '80', growth: '-62.50' },
+      { country: 'DE', month: '2024-03-01', orders: 0, net_sales: '0', before: '20', growth: '-100.00' },
+      { country: 'GB', month: '2024-03-01', orders: 0, net_sales: '0', before: '30', growth: '-100.00' },
     ].map((row) => ({ currency: 'GBP', ...row })),
     {
       ...{ country: 'GB', month: '2024-04-01', currency: 'EUR', orders: 1, net_sales: '1' },
       ...{ before: '0', growth: null },
     },
+  ]);
+});
+
+test('sums of growth by country have every country of the month before, of each retailer and brand its own', async () => {
+  await using shop = await aRolledShop();
+  const { db } = shop;
+  const elsewhere = { ...(await aShop(db)), db };
+  const sold = (id: string, at: string, total: string, country: string) =>
+    ofCustomer(id, null, at, total, { country });
+  // Both sell under the same ids: the one brand nothing to DE in February, the other nothing to FR.
+  await roll(shop, {
+    orders: [
+      sold('1', '2024-01-10', '60.00', 'DE'),
+      sold('2', '2024-01-11', '40.00', 'FR'),
+      sold('3', '2024-02-01', '50.00', 'FR'),
+    ],
+  });
+  await roll(elsewhere, {
+    orders: [
+      sold('1', '2024-01-10', '7.00', 'DE'),
+      sold('2', '2024-01-11', '1.00', 'FR'),
+      sold('3', '2024-02-01', '6.00', 'DE'),
+    ],
+  });
+  const growth = (brandId: string) =>
+    db.rows(
+      `select month, sum(net_sales) as net_sales, sum(previous_net_sales) as before, count(*)::int as countries
+       from bi.country_growth where brand_id = $1 group by month order by month`,
+      [brandId],
+    );
+  // No row of March: nobody knows of a sale of it.
+  expect(await growth(shop.brand.id)).toEqual([
+    { month: '2024-01-01', net_sales: '100', before: '0', countries: 2 },
+    { month: '2024-02-01', net_sales: '50', before: '100', countries: 2 },
+  ]);
+  expect(await growth(elsewhere.brand.id)).toEqual([
+    { month: '2024-01-01', net_sales: '8', before: '0', countries: 2 },
+    { month: '2024-02-01', net_sales: '6', before: '8', countries: 2 },
   ]);
 });
 
