@@ -1,5 +1,6 @@
 /** What names a campaign: words in addresses, codes, letters and posts. */
 import { coded } from '#runtime/errors.ts';
+import { indexable, KEY_CHARS_MAX } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
@@ -18,14 +19,13 @@ export const LINK_KINDS = {
 export type LinkKind = keyof typeof LINK_KINDS;
 export type Link = { kind: LinkKind; value: string };
 
-const VALUE_CHARS_MAX = 200;
 /** People write these in any case. */
 const CASELESS: ReadonlySet<LinkKind> = new Set(['utm_campaign', 'discount_code', 'hashtag']);
 
 export class LinkUnfit extends coded('NS_LINK_UNFIT') {
   constructor({ kind, value }: Link) {
     super(`'${value}' cannot be a ${LINK_KINDS[kind]}.`, {
-      hint: `Use 1 to ${VALUE_CHARS_MAX} characters without control characters.`,
+      hint: `Use 1 to ${KEY_CHARS_MAX} characters without control characters.`,
       context: { kind, value },
     });
   }
@@ -57,13 +57,14 @@ async function storedLink(tx: Tx, given: Link): Promise<Link> {
   return { kind, value: rows[0]?.name ?? value };
 }
 
-/** Checked, without outer blanks. */
+/** Checked, without outer blanks. A `utm_campaign` is cut like those of orders and posts, so that it still names them. */
 export function linkOf({ kind, value }: Link): Link {
-  const plain = kind === 'hashtag' ? value.trim().replace(/^#/, '') : value.trim();
-  const shown = { kind, value };
-  if (plain.length === 0 || plain.length > VALUE_CHARS_MAX || /\p{Cc}/u.test(plain))
-    throw new LinkUnfit(shown);
-  return { kind, value: plain };
+  const trimmed = value.trim();
+  const plain = kind === 'hashtag' ? trimmed.replace(/^#/, '') : trimmed;
+  const name = kind === 'utm_campaign' ? indexable(plain) : plain;
+  if (name.length === 0 || name.length > KEY_CHARS_MAX || /\p{Cc}/u.test(plain))
+    throw new LinkUnfit({ kind, value });
+  return { kind, value: name };
 }
 
 export async function listLinks(db: Reader, { brandId, id }: Campaign): Promise<Link[]> {

@@ -3,6 +3,7 @@
  * the server. Each value is checked against the type of its column, because PostgreSQL's own error would not name the
  * object.
  */
+import { hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -20,7 +21,7 @@ const TIME_MS_MIN = Date.UTC(1900, 0, 1);
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?$/;
 /** So long a text fits an index entry twice. */
-const KEY_CHARS_MAX = 255;
+export const KEY_CHARS_MAX = 255;
 const REPLACEMENT = '\ufffd';
 
 export class RowUnfit extends coded('NS_ROW_UNFIT') {
@@ -48,10 +49,11 @@ const encoders: Record<ColumnType, () => Encode> = {
   jsonb: () => (value) => escaped(jsonText(value)),
 };
 
-const INDEXED = `text of at most ${KEY_CHARS_MAX} characters`;
+const ID = `text of at most ${KEY_CHARS_MAX} characters`;
 const encodeKey: Encode = (value) => (isKey(value) ? escaped(value) : undefined);
-const encodeIndexed: Encode = (value) =>
+const encodeId: Encode = (value) =>
   typeof value === 'string' && isIndexable(value) ? escaped(value) : undefined;
+const encodeIndexed: Encode = (value) => (typeof value === 'string' ? escaped(indexable(value)) : undefined);
 
 export type LineWriter = (row: Row, id: string) => string;
 
@@ -64,10 +66,32 @@ function isIndexable(value: string): boolean {
   return value.length <= KEY_CHARS_MAX && value.isWellFormed() && !value.includes('\0');
 }
 
+/**
+ * The beginning of a text, for an index. Only for texts that identify nothing: users write them, and no record is lost
+ * because one is long.
+ */
+export function indexable(text: string): string {
+  return wellFormed(text.slice(0, KEY_CHARS_MAX));
+}
+
+/** The text as a key; its digest if no index can hold it. */
+export function keyOf(text: string): string {
+  return isKey(text) ? text : digestKey(text);
+}
+
+export function digestKey(text: string): string {
+  return `sha256:${hash('sha256', text).slice(0, 32)}`;
+}
+
 /** Columns of keys and indexes, whose values must fit an index entry. */
-export function indexedColumnsOf({ columns, key, rootColumn, indexed = [] }: Table): ReadonlySet<string> {
+export function indexedColumnsOf(table: Table): ReadonlySet<string> {
+  return new Set([...idColumnsOf(table), ...(table.indexed ?? [])]);
+}
+
+/** Columns that identify something: cut, their values would identify something else. */
+function idColumnsOf({ columns, key, rootColumn }: Table): ReadonlySet<string> {
   const ids = Object.keys(columns).filter((column) => column.endsWith('_id'));
-  return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids, ...indexed]);
+  return new Set([...key, ...(rootColumn ? [rootColumn] : []), ...ids]);
 }
 
 /** An existing day in ISO 8601 form. */
@@ -87,12 +111,13 @@ export function lineColumns({ key, columns }: Table): string[] {
 
 /** Turns rows of a table into the beginning of a line for COPY. */
 export function lineWriter(table: Table): LineWriter {
-  const { name, columns, key } = table;
-  const indexed = indexedColumnsOf(table);
+  const { name, columns, key, indexed = [] } = table;
+  const ids = idColumnsOf(table);
   const fields = lineColumns(table).map((column) => {
     const type = columns[column] as ColumnType;
-    if (type === 'text' && indexed.has(column))
-      return { column, type: INDEXED, encode: key.includes(column) ? encodeKey : encodeIndexed };
+    if (type === 'text' && ids.has(column))
+      return { column, type: ID, encode: key.includes(column) ? encodeKey : encodeId };
+    if (type === 'text' && indexed.includes(column)) return { column, type, encode: encodeIndexed };
     return { column, type, encode: encoders[type]() };
   });
   const texts: string[] = [];

@@ -2,9 +2,8 @@
  * Quarantine: invalid records of a stream, kept with the reason until the same record loads, is deleted or is
  * dismissed.
  */
-import { hash } from 'node:crypto';
 import { scrub, scrubbed } from '#runtime/scrub.ts';
-import { isKey, jsonText } from '../db/copy.ts';
+import { digestKey, jsonText, keyOf } from '../db/copy.ts';
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 import { recordAction } from '../tenants/audit.ts';
@@ -14,7 +13,7 @@ export type Rejection = { key: string; reason: string; payload: unknown };
 
 /** The key of the record here: its own, or a hash of one that no index can hold or that must not be shown. */
 function rowKeyOf(key: string): string {
-  return isKey(key) && scrub(key) === key ? key : `sha256:${hash('sha256', key).slice(0, 32)}`;
+  return scrub(key) === key ? keyOf(key) : digestKey(key);
 }
 
 /** Stores each record once, with the latest reason. */

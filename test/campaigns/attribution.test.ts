@@ -4,6 +4,7 @@ import { editCampaign, removeCampaign, setWindow } from '#sql/campaigns/campaign
 import { addLink, removeLink } from '#sql/campaigns/links.ts';
 import { storeSpend } from '#sql/campaigns/spend.ts';
 import { changeTimeZone } from '#sql/tenants/brands.ts';
+import { posts } from '../../connectors/ayrshare/streams/post_rows.ts';
 import { aClick, aSeller, NOW, type Seller } from '../support/campaigns.ts';
 import { freshDb } from '../support/db/db.ts';
 
@@ -198,6 +199,33 @@ test('one late click credits one order anew, and computes the days that it moves
   ]);
   const [, , again] = await seller.roll();
   expect(again).toMatchObject({ written: 2, deleted: 0 }); // the mail of two days: at the instant of a visit a click decides nothing
+});
+
+test('a utm_campaign of any length names its campaign: link, order and post are cut alike', async () => {
+  await using db = await freshDb();
+  const [one, other] = [await aSeller(db), await aSeller(db)];
+  const long = (letter: string) => ` ${letter.repeat(254)}\u{1F4B6}${'x'.repeat(45)}`;
+  const link = (value: string) => `https://x.example/?utm_campaign=${encodeURIComponent(value)}`;
+  for (const seller of [one, other]) {
+    await seller.campaign('visits', [['utm_campaign', long('A')]]);
+    await seller.campaign('posts', [['hashtag', 'spring']]);
+    await seller.orders([
+      { id: '1', at: '2026-05-01T12:00:00Z', utm: long('a').trim() },
+      { id: '2', at: '2026-05-01T12:00:00Z', utm: long('b').trim() },
+    ]);
+    const post = { id: '1', created: '2026-04-30T12:00:00Z', post: `#spring ${link(long('B'))}` };
+    const row = posts.rowOf(post, { platform: 'facebook', lacks: false });
+    await seller.posted([
+      { id: 'facebook/1', at: post.created, text: post.post, campaign: String(row.campaign) },
+    ]);
+    await seller.roll();
+    expect(await seller.credits()).toEqual([
+      { order_id: 'uk/1', campaign: 'visits', touch_kind: 'utm_campaign' },
+      { order_id: 'uk/2', campaign: 'posts', touch_kind: 'social_post' },
+    ]);
+  }
+  const unfit = one.campaign('codes', [['discount_code', 'c'.repeat(256)]]); // a code is one only as a whole
+  await expect(unfit).rejects.toMatchObject({ code: 'NS_LINK_UNFIT' });
 });
 
 test('links, spend and campaigns come late, change hands and go', async () => {

@@ -238,6 +238,22 @@ test('a record that cannot be understood is set aside until it can, and its stre
   expect(await one.sync('group_unsubscribes')).toMatchObject({ rejected: 1 });
 });
 
+test('a category has the longest name that SendGrid accepts', async () => {
+  const name = 'n'.repeat(255);
+  const events = [anEvent('delivered', '2026-11-19T04:59:59Z', { category: [name] })];
+  await using sandbox = await sendgridSandbox({ events });
+  await using db = await freshDb();
+  const [one, other] = [await connectSendGrid(db, sandbox), await connectSendGrid(db, sandbox)];
+  for (const brand of [one, other]) {
+    await brand.load(['category_statistics']);
+    const shown = await brand.rows('statistics', 'name, day::text, delivered', 'name, day');
+    expect(shown.filter(({ delivered }) => delivered !== 0)).toEqual([
+      { name, day: '2026-11-18', delivered: 1 },
+    ]);
+  }
+  expect(await db.column('select reason from ops.rejected_rows')).toEqual([]);
+});
+
 test('a part that is mapped to a retailer marks for the retailer; what is in no such part stays with the brand', async () => {
   await using sandbox = await sendgridSandbox(files);
   await using db = await freshDb();

@@ -46,7 +46,6 @@ const UNFIT_ORDERS: Record<string, [fault: Record<string, unknown>, shown: strin
     { customer: { id: `gid://shopify/Customer/${LONG}` } },
     '"xxx',
   ],
-  'a name that fills an index': [{ name: LONG }, 'name'],
   'NUL in the id of a line': [
     { lineItems: line({ id: `gid://shopify/LineItem/${NUL}` }) },
     'raw.shopify_order_lines',
@@ -64,8 +63,16 @@ const UNFIT_ORDERS: Record<string, [fault: Record<string, unknown>, shown: strin
   'fields nested too deep': [{ customAttributes: [NESTED] }, 'customAttributes: nested deeper'],
 };
 
-/** NUL and half characters in what is not a key are not a reason to lose an order. */
+/** A link that anybody may have written, and a name that a program may have given. */
+const CAMPAIGN = `${' '.repeat(300)}${NUL}${LONG}`;
+
+/** NUL, half characters and length of what is not a key are not a reason to lose an order. */
 const FIT = {
+  name: `${LONG}${HALF}`,
+  customerJourneySummary: {
+    ready: true,
+    lastVisit: { occurredAt: null, utmParameters: { campaign: CAMPAIGN } },
+  },
   ...{ presentmentCurrencyCode: 'DEM' }, // historic, and money all the same
   ...{
     note: `a${NUL}b`,
@@ -86,6 +93,14 @@ async function assertOthersLoad(db: TestDb, tally: object): Promise<void> {
     incomplete: expect.stringContaining('records'),
   });
   expect(await db.column('select id from raw.shopify_orders order by id')).toEqual(['1', '2', '3']);
+  expect(await db.rows("select name, utm_campaign from raw.shopify_orders where id = '2'")).toEqual([
+    { name: LONG.slice(0, 255), utm_campaign: `\ufffd${LONG.slice(0, 254)}` },
+  ]);
+  expect(
+    await db.column(
+      `select payload #>> '{customerJourneySummary,lastVisit,utmParameters,campaign}' from raw.shopify_orders where id = '2'`,
+    ),
+  ).toEqual([CAMPAIGN.replace(NUL, '\ufffd')]);
   const rows = await db.rows<{ reason: string }>('select reason from ops.rejected_rows order by rejected_at');
   expect(rows).toHaveLength(faults.length);
   for (const [what, [, shown]] of Object.entries(UNFIT_ORDERS))

@@ -1,5 +1,6 @@
 /** Posts: what they say is a row, and what they count are readings. */
 
+import { indexable } from '#sql/db/copy.ts';
 import type { Item } from '#sql/load/table.ts';
 import { column, columnsOf, recordTable } from '../../kit/columns.ts';
 import { type Fields, instant, payloadOf, text } from '../../kit/fields.ts';
@@ -58,14 +59,17 @@ export function publishedAt(record: Fields): Date {
   return instant(record, typeof record.created === 'string' ? 'created' : 'publishedAt');
 }
 
-/** Of the first link that names one. */
+/** Of the first link that names one, cut like that of an order (`indexed`): an order is found by it. */
 function campaignIn({ post }: Fields): string | null {
-  const [, found] = /[?&]utm_campaign=([^&\s#]{1,200})/.exec(typeof post === 'string' ? post : '') ?? [];
-  if (found === undefined) return null;
+  const [, found = ''] = /[?&]utm_campaign=([^&\s#]+)/.exec(typeof post === 'string' ? post : '') ?? [];
+  return indexable(decoded(found).trim()) || null;
+}
+
+function decoded(parameter: string): string {
   try {
-    return decodeURIComponent(found.replaceAll('+', ' '));
+    return decodeURIComponent(parameter.replaceAll('+', ' '));
   } catch {
-    return found;
+    return parameter;
   }
 }
 

@@ -4,6 +4,7 @@
  * opens and late bounces count on the day they happen, so the last days are read again and again.
  * https://www.twilio.com/docs/sendgrid/api-reference/stats
  */
+import { keyOf } from '#sql/db/copy.ts';
 import { columnsOf, others, recordTable } from '../../kit/columns.ts';
 import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
 import { contentOf, resultOf } from '../../kit/records.ts';
@@ -73,7 +74,8 @@ export function stepOf(
       const { name = ACCOUNT, metrics } = isObject(given) ? given : {};
       return {
         ...(isObject(metrics) ? metrics : {}),
-        ...{ id: `${scope}:${name} ${date}`, scope, name, day: date },
+        // The longest name that SendGrid accepts is as long as a key may be.
+        ...{ id: keyOf(`${scope}:${name} ${date}`), scope, name, day: date },
       };
     }),
   );
