@@ -59,6 +59,7 @@ const CONNECTIONS_MAX = 10;
 const CLIENT_PROBE_AFTER_MS = 3_000;
 const sessionSettings = {
   timezone: 'UTC',
+  datestyle: 'ISO', // as which instants and days are read here
   jit: 'off', // compiling takes seconds for statements of milliseconds; the embedded server has it off too
   client_connection_check_interval: '500ms',
   tcp_keepalives_idle: '3',

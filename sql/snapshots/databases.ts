@@ -79,18 +79,20 @@ async function inDatabase<T>(
     if (isOpen) await db[Symbol.asyncDispose]();
     isOpen = false;
   };
-  try {
-    return await work({
-      ...{ db, url, name },
-      async keepAs(other) {
-        await close();
-        await admin.query(`alter database ${name} rename to ${other}`);
-      },
-    });
-  } finally {
+  const drop = async () => {
     await close();
     await admin.query(`drop database if exists ${name} with (force)`);
-  }
+  };
+  const keepAs = async (other: string) => {
+    await close();
+    await admin.query(`alter database ${name} rename to ${other}`);
+  };
+  const result = await work({ db, url, name, keepAs }).catch(async (error) => {
+    await drop().catch(() => {}); // why it failed says more, and the next one drops what is left
+    throw error;
+  });
+  await drop();
+  return result;
 }
 
 /** The same server, and another database of it. */

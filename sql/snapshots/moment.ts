@@ -39,7 +39,7 @@ export class SnapshotBusy extends coded('NS_SNAPSHOT_BUSY') {
   }
 }
 
-/** Text that does not depend on the settings of a server, and limits of time. */
+/** Text that does not depend on the settings of a server, and limits of time. Rows are compared in memory. */
 const settings = (limitSeconds: number) => ({
   timezone: 'UTC',
   datestyle: 'ISO, YMD',
@@ -54,8 +54,8 @@ const settings = (limitSeconds: number) => ({
 });
 
 /**
- * Of sessions that read beside each other, whose cores are enough: workers of their own would take those of others. Rows come about
- * in order, so a sort that goes through files in small pieces is faster than one in memory that no cache holds.
+ * Several sessions read beside each other: parallel workers would take cores from jobs. Rows come about in order, so a sort that
+ * goes through files in small pieces is faster than one in memory that no cache holds.
  */
 const READING = { max_parallel_workers_per_gather: '0', work_mem: '32MB' };
 
@@ -144,7 +144,6 @@ export function within<T>(
 ): Promise<T> {
   return db.transaction(async (tx) => {
     await readOnly(tx, limitSeconds, exported);
-    await setLocal(tx, READING);
     return work(tx);
   });
 }
@@ -152,7 +151,7 @@ export function within<T>(
 async function readOnly(tx: Tx, limitSeconds: number, exported?: string): Promise<void> {
   await tx.query('set transaction isolation level repeatable read, read only');
   if (exported !== undefined) await tx.query(`set transaction snapshot '${exported.replaceAll("'", '')}'`);
-  await readAlike(tx, limitSeconds);
+  await setLocal(tx, { ...settings(limitSeconds), ...READING });
 }
 
 /** Until the transaction ends, rows have the text that the hashes of a snapshot are made of. */

@@ -8,7 +8,7 @@ import type { Db, Tx } from '../db/pool.ts';
 import { EVENTS } from '../events/marks.ts';
 import { readAlike } from './moment.ts';
 import { rowHashOf } from './parts.ts';
-import { partColumns, type SnapshotTable } from './tables.ts';
+import type { SnapshotTable } from './tables.ts';
 
 export type Scratch = {
   /** Null for the tables themselves. */
@@ -94,11 +94,11 @@ function filledTable(scratch: Scratch, { name }: SnapshotTable): string {
   return scratch.schema === null && name === EVENTS ? ARRIVED : scratchName(scratch, name);
 }
 
-export function fillStatement(scratch: Scratch, table: SnapshotTable): string {
-  return `copy ${filledTable(scratch, table)} (${partColumns(table).map(({ name }) => name)}) from stdin`;
+export function fillStatement(scratch: Scratch, table: SnapshotTable, columns: readonly string[]): string {
+  return `copy ${filledTable(scratch, table)} (${columns}) from stdin`;
 }
 
-/** Once it is filled. */
+/** Once it is filled. The default was for that: a live table has none. */
 export async function addKey(tx: Tx, scratch: Scratch, table: SnapshotTable): Promise<void> {
   const { name, key, columns, of } = table;
   if (of === 'brand_id')

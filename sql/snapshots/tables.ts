@@ -22,8 +22,9 @@ export type SnapshotTable = {
 };
 
 /** Those whose values a part holds. The brand is that of all its rows: its first line names it once. */
-export function partColumns({ columns }: SnapshotTable): SnapshotTable['columns'] {
-  return columns.filter(({ name }) => name !== 'brand_id');
+export function partColumns({ columns, of }: SnapshotTable): SnapshotTable['columns'] {
+  const others = columns.filter(({ name }) => of !== 'brand_id' || name !== 'brand_id');
+  return others.length > 0 ? others : columns;
 }
 
 const SCHEMAS: Record<Scope, string[]> = { aggregates: ['app', 'agg'], all: ['app', 'raw', 'agg', 'ops'] };

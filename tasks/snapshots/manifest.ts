@@ -94,7 +94,7 @@ export function manifestTable(table: SnapshotTable, parts: readonly StoredPart[]
   const { name, key, datedBy } = table;
   return {
     name,
-    columns: namedColumns(table),
+    columns: namedColumns(partColumns(table)),
     key: key.map((column) => column.name),
     dated_by: datedBy,
     parts: parts.map((stored) => ({
@@ -143,11 +143,10 @@ export function totalsOf(tables: readonly ManifestTable[]): Manifest['totals'] {
 
 /** The first line of a part, by which it says itself what it is. */
 export function headerOf(brandId: string, table: SnapshotTable, which: string): string {
-  const columns = namedColumns(table);
+  const columns = namedColumns(partColumns(table));
   return `${JSON.stringify({ format: FORMAT, brand_id: brandId, table: table.name, part: which, columns })}\n`;
 }
 
-/** Those of a part, with their types. */
-export function namedColumns(table: SnapshotTable): [string, string][] {
-  return partColumns(table).map(({ name: column, type }) => [column, type]);
+export function namedColumns(columns: SnapshotTable['columns']): [string, string][] {
+  return columns.map(({ name: column, type }) => [column, type]);
 }

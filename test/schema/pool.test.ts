@@ -50,6 +50,7 @@ test('a session speaks UTC, looks for its client while it works, and limits stat
   const setting = async (name: string) =>
     (await db.query<{ value: string }>('select current_setting($1) as value', [name])).rows[0]?.value;
   expect(await setting('timezone')).toBe('UTC');
+  expect(await setting('datestyle')).toMatch(/^ISO,/);
   expect(await setting('client_connection_check_interval')).toBe('500ms');
   expect(await setting('tcp_keepalives_idle')).toBe('3');
   expect(await setting('statement_timeout')).toBe('1234ms');

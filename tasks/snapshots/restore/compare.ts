@@ -82,7 +82,7 @@ export async function compare(
 async function fillDiffering(
   tx: Tx,
   scratch: Scratch,
-  { table, parts }: Held,
+  { table, columns, parts }: Held,
   options: Filling & ErasingAgain & Pick<Since, 'erasures'>,
 ): Promise<Filled | undefined> {
   const { brandId, providers, erasures, signal } = options;
@@ -93,10 +93,17 @@ async function fillDiffering(
   if (theirs.length + ours.length === 0) return undefined;
   const isWhole = erasures.length > 0 && movesParts(table, providers);
   const read = isWhole ? parts : theirs;
-  await fill(tx, scratch, [{ table, parts: read }], { ...options, progress: undefined });
+  await fill(tx, scratch, [{ table, columns, parts: read }], { ...options, progress: undefined });
   const only = isWhole ? 'true' : live.condition(ours);
   const equal = isWhole ? [] : parts.filter((part) => !theirs.includes(part));
-  return { table, parts: read, live: live.parts, equal, compared: { scratch, table, brandId, only } };
+  return {
+    table,
+    columns,
+    parts: read,
+    live: live.parts,
+    equal,
+    compared: { scratch, table, brandId, only },
+  };
 }
 
 export function summed(parts: readonly Sum[]): Sum {
@@ -120,13 +127,14 @@ export function compareTwo(options: ComparingTwo): Promise<TwoDifference[]> {
   return withScratch(db, limitSeconds, async (tx, scratch) => {
     const beside = await makePassing(tx);
     const held = await fitting(tx, mine);
-    const ofOther = new Map((await fitting(tx, theirs)).map(({ table, parts }) => [table.name, parts]));
+    const ofOther = new Map((await fitting(tx, theirs)).map((one) => [one.table.name, one]));
     const found: TwoDifference[] = [];
-    for (const [at, { table, parts }] of held.entries()) {
+    for (const [at, mine] of held.entries()) {
+      const { table } = mine;
       signal?.throwIfAborted();
       const quiet = { ...options, progress: undefined };
-      await fill(tx, scratch, [{ table, parts }], quiet);
-      await fill(tx, beside, [{ table, parts: ofOther.get(table.name) ?? [] }], quiet);
+      await fill(tx, scratch, [mine], quiet);
+      await fill(tx, beside, [ofOther.get(table.name) ?? { ...mine, parts: [] }], quiet);
       const sides = besideEachOther(table, scratch, beside);
       found.push({
         ...{ table: table.name, ...(await differenceOf(tx, sides)) },

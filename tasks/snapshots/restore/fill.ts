@@ -40,10 +40,10 @@ type FillingTable = Filling & { keyOf(id: string): Promise<DataKey>; onPart(): v
 async function fillTable(
   tx: Tx,
   scratch: Scratch,
-  { table, parts }: Held,
+  { table, columns, parts }: Held,
   { store, brandId, signal, keyOf, onPart }: FillingTable,
 ): Promise<void> {
-  const statement = fillStatement(scratch, table);
+  const statement = fillStatement(scratch, table, columns);
   for (const part of parts) {
     signal?.throwIfAborted();
     const rows = readPart(store, await keyOf(part.keyId), brandId, part);

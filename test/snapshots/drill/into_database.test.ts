@@ -63,6 +63,11 @@ test('it has the rows of the brand and of no other, its keys, and numbers that g
   const all = 'select * from raw.shopify_sales where brand_id = $1 order by id';
   expect((await other.query(all, [shop.brand.id])).rows).toEqual(await db.rows(all, [shop.brand.id]));
   expect((await other.query('select distinct brand_id from raw.shopify_sales')).rows).toHaveLength(1);
+  const defaults = `
+    select d.adrelid::regclass::text from pg_attrdef d
+    join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where a.attname = 'brand_id'`;
+  expect((await other.query(defaults)).rows).toEqual([]);
+  expect(await db.rows(defaults)).toEqual([]);
   const keys = "select count(*) from pg_constraint where contype = 'f' and conparentid = 0";
   expect((await other.query(keys)).rows).toEqual(await db.rows(keys));
   const events = 'select happened_at, id from raw.events where brand_id = $1 order by id';
