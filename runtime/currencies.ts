@@ -55,3 +55,11 @@ export function isCurrency(code: string): boolean {
 export function exponentOf(currency: string): number {
   return places.get(currency) ?? 2;
 }
+
+/** What is wrong with decimal text that has more places than its currency; zeros at the end are none. */
+export function excessPlaces(amount: string, currency: string): string | undefined {
+  const [, given = ''] = amount.match(/\.(\d*?)0*$/) ?? [];
+  const allowed = exponentOf(currency);
+  if (given.length <= allowed) return undefined;
+  return `has more decimal places than ${currency}, which has ${allowed === 0 ? 'none' : allowed}`;
+}

@@ -43,6 +43,12 @@ test('a file of spend is taken as a whole or not at all, names every fault, and 
   expect(named.stderr).toMatch(
     /line 3, campaign .?sprung.?: there is no.*line 4: says the same .* as line 2/s,
   );
+  const yen = (amount: string) => `campaign,day,amount,currency\nspring,2026-03-01,${amount},JPY\n`;
+  expect(await cli('campaigns spend --file -', yen('77.77'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('line 2, amount 77.77: has more decimal places than JPY, which has none'),
+  });
+  expect(await cli('campaigns spend --dry-run --file -', yen('77.00'))).toMatchObject({ code: 0 });
   expect(await db.column('select * from app.campaign_spend')).toEqual([]);
 
   const right =
@@ -77,6 +83,12 @@ test('each mistake gets one answer that says what to do', async () => {
     ['campaigns unlink summer discount_code ten', 3, 'does not name campaign summer'],
     ['campaigns link summer code ten', 2, 'Allowed choices are'],
     ['campaigns spend summer --day 2026-05-01', 2, '--day, --amount and --currency are needed'],
+    [
+      'campaigns spend summer --day 2026-05-01 --amount 7.7 --currency JPY',
+      2,
+      'more decimal places than JPY',
+    ],
+    ['campaigns add autumn --budget 1.2345 --currency KWD', 2, 'more decimal places than KWD, which has 3'],
     ['campaigns spend', 2, 'name a campaign, or give a --file'],
     ['campaigns window 9000', 2, 'from 0 to 8760'],
     ['campaigns spend --file /no/such.csv', 3, 'There is no file'],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { excessPlaces } from '#runtime/currencies.ts';
 import {
   addCampaign,
   type CampaignFields,
@@ -74,6 +75,8 @@ async function ownerOf({ db }: Session, brandId: string, { retailer }: Fields) {
 function checked(verb: Command, fields: CampaignFields): CampaignFields {
   if ((fields.budget === null) !== (fields.budgetCurrency === null))
     verb.error('error: --budget and --currency go together');
+  const excess = excessPlaces(fields.budget ?? '', fields.budgetCurrency ?? '');
+  if (excess !== undefined) verb.error(`error: --budget ${excess}`);
   if (fields.startsOn !== null && fields.endsOn !== null && fields.startsOn > fields.endsOn)
     verb.error('error: --until must not lie before --from');
   return fields;

@@ -1,7 +1,7 @@
 /** `campaigns spend`: one day, or a CSV file of many. */
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { isCurrency } from '#runtime/currencies.ts';
+import { excessPlaces, isCurrency } from '#runtime/currencies.ts';
 import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { listCampaigns } from '#sql/campaigns/campaigns.ts';
 import { type Spend, storeSpend } from '#sql/campaigns/spend.ts';
@@ -20,13 +20,20 @@ const source = z
   .string()
   .regex(/^[^\p{Cc}]{1,100}$/u, 'is not 1 to 100 characters without control characters');
 
-const shape = z.strictObject({
-  campaign: z.string('is needed'),
-  day: z.iso.date('is not a day like 2026-03-29').refine((text) => !text.startsWith('0000'), 'is not a day'),
-  amount: z.string('is needed').regex(/^\d{1,15}(\.\d{1,6})?$/, 'is not a decimal amount like 1250.50'),
-  currency: z.string('is needed').refine(isCurrency, 'is not an ISO 4217 code like GBP'),
-  source: source.default('manual'),
-});
+const shape = z
+  .strictObject({
+    campaign: z.string('is needed'),
+    day: z.iso
+      .date('is not a day like 2026-03-29')
+      .refine((text) => !text.startsWith('0000'), 'is not a day'),
+    amount: z.string('is needed').regex(/^\d{1,15}(\.\d{1,6})?$/, 'is not a decimal amount like 1250.50'),
+    currency: z.string('is needed').refine(isCurrency, 'is not an ISO 4217 code like GBP'),
+    source: source.default('manual'),
+  })
+  .superRefine(({ amount, currency }, { addIssue }) => {
+    const message = excessPlaces(amount, currency);
+    if (message !== undefined) addIssue({ code: 'custom', path: ['amount'], message });
+  });
 
 type Options = {
   brand: string;
@@ -62,6 +69,8 @@ export function addSpend(command: Command, cli: Cli): void {
     if (isFile === (name !== undefined)) verb.error('error: name a campaign, or give a --file');
     const single = [options.day, options.amount, options.currency];
     if (!isFile && single.includes(undefined)) verb.error('error: --day, --amount and --currency are needed');
+    const excess = excessPlaces(options.amount ?? '', options.currency ?? '');
+    if (excess !== undefined) verb.error(`error: --amount ${excess}`);
     const { success } = source.safeParse(options.source);
     if (!success) verb.error('error: --source is 1 to 100 characters without control characters');
     await store(cli, name, options);
