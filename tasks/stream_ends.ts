@@ -11,8 +11,10 @@ import { ownersOf } from '#sql/load/load_lock.ts';
 import { countRejected } from '#sql/load/quarantine.ts';
 import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { finishRuns, type SyncEnd, savePositions } from '#sql/load/sync_state.ts';
+import { cleaned, saveWarnings } from '#sql/load/warnings.ts';
 import { tellFinal } from '#sql/restatements/final_days.ts';
 import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
+import { tellWarnings } from './alerts/warning_alerts.ts';
 import { enqueueRollups } from './store_page.ts';
 import type { StreamEnd, StreamRun } from './stream_run.ts';
 import { isPart, keyOf, type SyncJob } from './sync_job.ts';
@@ -31,6 +33,7 @@ export async function finishStreams(
   if (job.isAccountAsked) await noteAccountAsked(tx, connection, now);
   const causes = await causesOf(tx, job, ends);
   const due: Owner[] = [];
+  let isToldOf = false;
   if (!isPart(reading)) {
     const all = ends.map((end) => ({ ...endOf(job, end, causes), run: end }));
     // One after the other, because each checks whether it was the last that others waited for.
@@ -44,12 +47,24 @@ export async function finishStreams(
       all.filter(({ run }) => !endsLoad(run)),
       now,
     );
+    isToldOf = await noteWarnings(tx, job, ends);
     // Where nothing has changed no rollup follows, and what changes next finds these days told.
     if (ends.some(({ stream: { feeds = [] } }) => feeds.length > 0)) await tellFinal(tx, key.brandId, now);
   }
   if (await beginsDay(tx, job, ends)) due.push(...(await ownersOf(tx, key)));
   await enqueueRollups(tx, key.brandId, due, reading.now, { keyMode: 'replace' });
+  if (isToldOf) await tellWarnings(tx, key, now);
   return causes;
+}
+
+/** Stores what the runs warn of. Returns whether that is something else than before. */
+async function noteWarnings(tx: Tx, job: SyncJob, ends: readonly StreamEnd[]): Promise<boolean> {
+  const changed = ends.flatMap(({ stream, before, warnings, keepsWarnings }) => {
+    const said = cleaned(keepsWarnings ? [...before.warnings, ...warnings] : warnings);
+    return String(said) === String(before.warnings) ? [] : { stream: stream.name, warnings: said };
+  });
+  await saveWarnings(tx, keyOf(job), changed);
+  return changed.length > 0;
 }
 
 async function storeHeld(tx: Tx, key: ConnectionKey, ends: readonly StreamEnd[], now: Date): Promise<void> {

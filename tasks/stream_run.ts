@@ -6,6 +6,7 @@ import { isBackfillDue, type Page, type Stream, type StreamContext } from '#conn
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import type { LoadResult } from '#sql/load/load.ts';
 import type { SyncState } from '#sql/load/sync_state.ts';
+import { WARNINGS_MAX } from '#sql/load/warnings.ts';
 import { noteAccountAsked } from '#sql/tenants/account_facts.ts';
 import { isEmpty, NOTHING_LOADED, storePage } from './store_page.ts';
 import { keyOf, type SyncJob } from './sync_job.ts';
@@ -15,9 +16,20 @@ const ROWS_WORTH_STATISTICS = 10_000;
 const GROWTH_WORTH_STATISTICS = 2;
 const EPOCH = new Date(0);
 
-export type StreamRun = { stream: Stream; before: SyncState };
+export type StreamRun = {
+  stream: Stream;
+  before: SyncState;
+  /** What it warns of. */
+  warnings: Set<string>;
+  /** It does not look whether what the run before warned of still holds. */
+  keepsWarnings: boolean;
+};
 
-export const NEVER_READ: SyncState = { position: null, state: 'never' };
+const NEVER_READ: SyncState = { position: null, state: 'never', warnings: [] };
+
+export function newRun(stream: Stream, before: SyncState = NEVER_READ): StreamRun {
+  return { stream, before, warnings: new Set(), keepsWarnings: false };
+}
 
 /** `apart`: streams that must be read completely, each in a job of its own; a run of the account reads the `shared`. */
 export function splitRuns(
@@ -25,7 +37,7 @@ export function splitRuns(
   states: ReadonlyMap<string, SyncState>,
   now: Date,
 ): { apart: StreamRun[]; shared: StreamRun[] } {
-  const runs = streams.map((stream) => ({ stream, before: states.get(stream.name) ?? NEVER_READ }));
+  const runs = streams.map((stream) => newRun(stream, states.get(stream.name)));
   const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now));
   return { apart, shared: runs.filter((run) => !apart.includes(run)) };
 }
@@ -84,15 +96,21 @@ export async function readStream(
   return { ...run, tally, causes, isFirstLoad, held, isCut };
 }
 
-function pagesOf(job: SyncJob, { stream, before }: StreamRun): AsyncIterable<Page> {
-  const { connection, context, reading, account, stats, warnings } = job;
+function pagesOf(job: SyncJob, run: StreamRun): AsyncIterable<Page> {
+  const { connection, context, reading, account, stats } = job;
+  const { stream, before } = run;
   const { db, services, now, signal, log } = context;
   const { since, until, ids, deliveries, full = false, reconcile = false } = reading;
   const window = { since: since ? new Date(since) : EPOCH, until: until ? new Date(until) : now() };
   const given: StreamContext = {
     ...{ connection, db, account, full, reconcile, now, signal, stats, log },
     position: before.position,
-    warn: (warning) => void warnings.add(warning),
+    warn(warning) {
+      for (const { warnings } of [job, run]) if (warnings.size < WARNINGS_MAX) warnings.add(warning);
+    },
+    keepWarnings() {
+      run.keepsWarnings = true;
+    },
     request: reading.request ?? context.job,
     sealer: services.sealer,
     ...((since ?? until) !== undefined && { window }),

@@ -10,7 +10,7 @@ import { analyzeChanged } from '#sql/db/statistics.ts';
 import { readStates } from '#sql/load/sync_state.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
-import { NEVER_READ, type ReadingLimits, readStream, type StreamRun } from './stream_run.ts';
+import { newRun, type ReadingLimits, readStream, type StreamRun } from './stream_run.ts';
 import {
   assertOwnAccount,
   isPart,
@@ -81,10 +81,9 @@ export async function runStream(
   const stream = services.providers.findStream(name);
   const connection = await openConnection(db, { brandId, connectionId }, services);
   const states = await readStates(db, which);
-  const before = states.get(name) ?? NEVER_READ;
-  const account = newAccountRun([{ stream, position: before.position }]);
+  const run = newRun(stream, states.get(name));
+  const account = newAccountRun([{ stream, position: run.before.position }]);
   const job = newSyncJob({ connection, context, account, reading });
-  const run: StreamRun = { stream, before };
   try {
     return await sync(job, run, turnMs);
   } catch (error) {

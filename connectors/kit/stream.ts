@@ -88,6 +88,8 @@ export type StreamContext = {
   log: Log;
   /** Reports what a person should see although the sync succeeded. */
   warn(warning: string): void;
+  /** What the run before warned of stands, because this one does not look. Otherwise the run says all that there is. */
+  keepWarnings(): void;
 };
 
 export type Stream = Target & {

@@ -84,9 +84,10 @@ async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): Asyn
     for await (const { next: _, isPart: __, ...content } of again) yield { ...emptyPage(run), ...content };
     return;
   }
-  if (context.full && position.caughtUp === context.request) return;
+  const isDone = context.full && position.caughtUp === context.request;
   const rest = restOf(run, at);
-  const extent = rest?.extent ?? extentAt(run, at);
+  const extent = isDone ? undefined : (rest?.extent ?? extentAt(run, at));
+  if (extent === undefined || extent === 'hour') context.keepWarnings();
   if (extent === undefined) return;
   if (extent === 'all' && position.changesTo === undefined) run.phase = 'first_load';
   const reading: Reading = { run, extent, at: rest?.at ?? at, next: rest?.next };

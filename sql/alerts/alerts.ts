@@ -2,7 +2,7 @@
 import type { Tx } from '../db/pool.ts';
 import type { Reader } from '../db/reader.ts';
 
-/** What is broken: a night, the way to a provider, that of its deliveries, the term of a request, what is known of letters, what figures were, snapshots. */
+/** What is broken: a night, the way to a provider, that of its deliveries, the term of a request, what is known of letters, what figures were, snapshots, what providers warn of. */
 export type AlertKind =
   | 'night'
   | 'breaker'
@@ -11,7 +11,8 @@ export type AlertKind =
   | 'mail'
   | 'restatement'
   | 'figures'
-  | 'snapshots';
+  | 'snapshots'
+  | 'warnings';
 
 export type Broken = {
   brandId: string | null;

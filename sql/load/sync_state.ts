@@ -18,6 +18,8 @@ export type SyncState = {
   /** The position that the stream has stored; null before its first page. */
   position: unknown;
   state: 'never' | RunState;
+  /** What its last run warned of, as it is stored. */
+  warnings: readonly string[];
 };
 
 /** The states of all streams of the connection that have one. */
@@ -26,8 +28,9 @@ export async function readStates(
   { brandId, connectionId }: ConnectionKey,
 ): Promise<ReadonlyMap<string, SyncState>> {
   const { rows } = await db.query<SyncState & { stream: string }>(
-    `select stream, nullif(position, 'null') as position, state from ops.positions
-     where brand_id = $1 and connection_id = $2`,
+    `select stream, nullif(p.position, 'null') as position, p.state, coalesce(w.warnings, '{}') as warnings
+     from ops.positions p left join ops.stream_warnings w using (brand_id, connection_id, stream)
+     where p.brand_id = $1 and p.connection_id = $2`,
     [brandId, connectionId],
   );
   return new Map(rows.map(({ stream, ...state }) => [stream, state]));

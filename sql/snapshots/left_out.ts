@@ -15,6 +15,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   'ops.snapshot_parts': 'the store of the snapshots says it',
   'ops.snapshot_runs': 'the store of the snapshots says what came of them',
   'ops.snapshots': 'the store of the snapshots says it',
+  'ops.stream_warnings': 'they tell of what is to be done at present',
   'ops.turns': 'they order the queue at present',
   'ops.webhook_deliveries': 'bodies are kept for seven days only, and what they brought is in raw',
   'ops.webhook_hints': 'they say what is to be read at present',

@@ -25,7 +25,7 @@ test('a database that is fit passes each check of what is in it', async () => {
     ...['max_connections', 'archiving'],
   ];
   expect(checks.filter(({ check, severity }) => severity !== 'ok' && !elsewhere.includes(check))).toEqual([]);
-  expect(new Set(checks.map(({ check }) => check)).size).toBe(38);
+  expect(new Set(checks.map(({ check }) => check)).size).toBe(39);
   expect(code).toBe(exitCodeOf(checks));
 });
 

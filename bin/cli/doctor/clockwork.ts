@@ -95,7 +95,7 @@ export const alerts: Check = {
     const { rows } = await db.query<Alert>(
       `select b.slug as brand, a.promise, a.cause, a.hint, count(*) over ()::int as total
        from ops.alerts a left join app.brands b on b.id = a.brand_id
-       where a.resolved_at is null order by a.raised_at, a.id limit ${NAMED_MAX}`,
+       where a.resolved_at is null and a.kind <> 'warnings' order by a.raised_at, a.id limit ${NAMED_MAX}`,
     );
     return named(rows, rows[0]?.total, ({ brand, promise, cause, hint }) =>
       failure(`Broken${brand ? ` for ${brand}` : ''}: ${promise}. ${cause}`, hint),

@@ -2,6 +2,7 @@
 import { checkConnection, makeKeyring } from '#connectors/providers.ts';
 import { messageOf } from '#runtime/errors.ts';
 import { openDb } from '#sql/db/pool.ts';
+import { warnedConnections, warningsSaid } from '#sql/load/warnings.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
 import { sealer } from '#sql/tenants/secrets.ts';
 import { storedSecretKeys } from '../shared/secret_keys.ts';
@@ -25,6 +26,20 @@ export const held: Check = {
       failure(
         `${name} of ${brand} has been held since ${since.toISOString()}: ${reason}`,
         `npx nightshift connections check ${name} --brand ${brand}`,
+      ),
+    );
+  },
+};
+
+/** Their alerts stand here, and not with those of broken promises: all works still. */
+export const warned: Check = {
+  name: 'warnings of providers',
+  async run({ db }) {
+    const { connections, total } = await warnedConnections(db, NAMED_MAX);
+    return named(connections, total, ({ brand, connection, warnings }) =>
+      warning(
+        `Syncs of ${connection} of ${brand} warn: ${warningsSaid(warnings)}.`,
+        `npx nightshift connections check ${connection} --brand ${brand}`,
       ),
     );
   },

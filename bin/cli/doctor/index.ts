@@ -8,7 +8,7 @@ import { green, red, yellow } from '../ui/output.ts';
 import { archiving } from './archiving.ts';
 import { type Result, runChecks, type Severity } from './check.ts';
 import { alerts, missed, nights, schedules } from './clockwork.ts';
-import { held, keys, sealing, tokens } from './connections.ts';
+import { held, keys, sealing, tokens, warned } from './connections.ts';
 import { deliveries } from './deliveries.ts';
 import { closed, sums } from './figures.ts';
 import { gaps } from './gaps.ts';
@@ -30,7 +30,8 @@ const CHECKS = [
   ...[schema, invalid, unused, transactions, transactionIds, bloat, archiving, snapshots, snapshotStore],
   ...[waiting, dead, pauses, staleLocks, quarantine],
   ...[schedules, nights, missed, alerts],
-  ...[held, keys, tokens, sealing, retirements, privacy, restored, deliveries, mail, sums, closed, gaps],
+  ...[held, warned, keys, tokens, sealing, retirements],
+  ...[privacy, restored, deliveries, mail, sums, closed, gaps],
 ];
 
 export const noun: Noun = (command, cli) => {

@@ -1,4 +1,5 @@
 /** The sentences of `status`: what is wrong, what will be wrong, and what to type. */
+import { warningsSaid } from '#sql/load/warnings.ts';
 import { promisesOf } from '#sql/snapshots/promises.ts';
 import { removeCommand } from '#sql/tenants/removing.ts';
 import { count, span } from '../ui/format.ts';
@@ -41,7 +42,10 @@ export function attentionOf(findings: Findings): string[] {
 /** What will go wrong if nobody acts. */
 export function warningsOf(findings: Findings): string[] {
   const { workers, jobs, unscheduled_connections: unscheduled, archiving, fx } = findings;
-  const lines: string[] = [];
+  const lines = findings.provider_warnings.map(
+    ({ brand, connection, warnings }) =>
+      `Syncs of ${connection} warn: ${warningsSaid(warnings)}. Next: npx nightshift connections check ${connection} --brand ${brand}`,
+  );
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
     lines.push('No worker runs: queued jobs will wait. Next: npx nightshift up');
   if (unscheduled > 0)

@@ -4,6 +4,7 @@ import { lastPublication } from '#connectors/ecb/calendar.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
+import { type WarnedConnection, warnedConnections } from '#sql/load/warnings.ts';
 import { type Archiving, readArchiving } from '#sql/maintenance/archiving.ts';
 import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
 import { type SnapshotState, snapshotStates } from '#sql/snapshots/promises.ts';
@@ -43,6 +44,8 @@ export type Findings = {
   rejected_records: number;
   /** Checks whose newest result is a failure. */
   failed_checks: FailedCheck[];
+  /** Connections whose syncs warn of something. */
+  provider_warnings: WarnedConnection[];
   /** Whether the server archives its write-ahead log, and how many connections have something to lose. */
   archiving: Archiving;
   /** Of each brand, what is promised of its snapshots. */
@@ -96,6 +99,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     dirty,
     rejected,
     checks,
+    warned,
     rates,
     archiving,
     snapshots,
@@ -110,6 +114,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     db.query<Findings['dirty_days']>(DIRTY_DAYS),
     db.query<{ n: number }>('select count(*) as n from ops.rejected_rows'),
     db.query<FailedCheck>(FAILED_CHECKS),
+    warnedConnections(db, WARNED_MAX),
     db.query<{ day: string | null }>(NEWEST_RATES),
     readArchiving(db),
     snapshotStates(db, { now: new Date(), max: BRANDS_MAX }),
@@ -131,6 +136,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     dirty_days: dirty.rows[0] ?? EMPTY.dirty_days,
     rejected_records: rejected.rows[0]?.n ?? 0,
     failed_checks: checks.rows,
+    provider_warnings: warned.connections,
     archiving,
     snapshots,
     fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
@@ -160,6 +166,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   dirty_days: { days: 0, objects: 0, of_brands: 0, oldest_seconds: 0 },
   rejected_records: 0,
   failed_checks: [],
+  provider_warnings: [],
   archiving: { isOn: false, realConnections: 0, failing: null },
   snapshots: [],
 };
@@ -236,6 +243,7 @@ const DIRTY_DAYS = `
   from ops.marks`;
 
 const FAILED_CHECKS_MAX = 20;
+const WARNED_MAX = 20;
 
 const FAILED_CHECKS = `
   select b.slug as brand, c.name as connection, k.stream, k.check_name as check, coalesce(k.cause, 'no reason is recorded') as cause

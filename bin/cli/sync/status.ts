@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { streamsOf } from '#connectors/providers.ts';
 import { exitCodes } from '#runtime/exit_codes.ts';
 import type { Db } from '#sql/db/pool.ts';
+import { readWarnings } from '#sql/load/warnings.ts';
 import { everyConnection, type Found } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
 import { openSession } from '../shared/session.ts';
 import { span } from '../ui/format.ts';
-import type { Row } from '../ui/output.ts';
 import { failedOf, lineOf, readChecks, type ShownCheck, summaryOf } from './checks.ts';
+import { sayWarnings, type Warned } from './warnings.ts';
 
 export function addStatus(command: Command, cli: Cli): void {
   command
@@ -45,6 +46,7 @@ async function listStreams(cli: Cli, db: Db, found: readonly Found[]): Promise<v
   );
   for (const { connection, stream, checks } of rows)
     for (const check of failedOf(checks)) cli.out.say(`${connection} ${stream}: ${lineOf(check)}`);
+  sayWarnings(cli, rows);
 }
 
 const CHECK_COLUMNS = [
@@ -60,17 +62,19 @@ async function listChecks(cli: Cli, db: Db, found: readonly Found[]): Promise<vo
   cli.out.list(rows, CHECK_COLUMNS);
 }
 
-type StreamRow = Row & { connection: string; stream: string; checks: ShownCheck[] };
+type StreamRow = Warned & { checks: ShownCheck[] };
 
 async function streamRows(db: Db, { brand, connection }: Found): Promise<StreamRow[]> {
   const { rows } = await db.query(STREAMS, [connection.brandId, connection.id]);
   const all = await readChecks(db, connection);
+  const warned = await readWarnings(db, { brandId: connection.brandId, connectionId: connection.id });
   return streamsOf(connection.provider).map(({ name: stream }) => {
     const known = rows.find((row) => row.stream === stream);
     const checks = all.filter((check) => check.stream === stream);
     if (!known) throw new TypeError(`ops.streams does not list ${stream}`);
     const lag = known.lag_seconds === null ? null : span(known.lag_seconds * 1000);
-    return { brand: brand.slug, connection: connection.name, stream, ...known, lag, checks };
+    const warnings = warned.get(stream) ?? [];
+    return { brand: brand.slug, connection: connection.name, stream, ...known, lag, checks, warnings };
   });
 }
 

@@ -1,5 +1,6 @@
 /** Waits for syncs and the jobs that they cause, and reports how each stream ended. */
 import type { Db } from '#sql/db/pool.ts';
+import { readWarnings } from '#sql/load/warnings.ts';
 import type { Brand } from '#sql/tenants/brands.ts';
 import { listRetailers } from '#sql/tenants/retailers.ts';
 import type { Followed } from '../shared/follow.ts';
@@ -12,6 +13,7 @@ import { finish } from '../shared/work.ts';
 import { count } from '../ui/format.ts';
 import type { Row } from '../ui/output.ts';
 import type { QueuedSync } from './enqueue.ts';
+import { sayWarnings } from './warnings.ts';
 
 /** Rows that changed something, changed nothing, or were older than what is stored. */
 const DONE_COLUMNS = [
@@ -39,13 +41,26 @@ export async function waitFor(
   const states = new Map(
     (await finish(cli, session, jobs, { timeout, thenAlso })).map((one) => [one.id, one]),
   );
-  const rows = jobs.flatMap(({ id, rows }) =>
-    rows.map(({ stream, row }) =>
-      doneRow(stream, row, { state: states.get(id), states, isAll: rows.length > 1 }),
-    ),
+  const warned = await warningsOf(db, jobs);
+  const rows = jobs.flatMap(({ id, connection, rows }) =>
+    rows.map(({ stream, row }) => ({
+      ...doneRow(stream, row, { state: states.get(id), states, isAll: rows.length > 1 }),
+      ...{ brand: brand.slug, connection: connection.name, stream },
+      warnings: warned.get(connection.id)?.get(stream) ?? [],
+    })),
   );
   cli.out.list(rows, DONE_COLUMNS);
+  sayWarnings(cli, rows);
   cli.out.say(`${count(rows.length, 'sync')} done. See: npx nightshift sync status --brand ${brand.slug}`);
+}
+
+/** Of each connection, by stream. */
+async function warningsOf(db: Db, jobs: readonly QueuedSync[]) {
+  const connections = new Map(jobs.map(({ connection }) => [connection.id, connection]));
+  const warned = new Map<string, ReadonlyMap<string, readonly string[]>>();
+  for (const [connectionId, { brandId }] of connections)
+    warned.set(connectionId, await readWarnings(db, { brandId, connectionId }));
+  return warned;
 }
 
 /** Jobs to which runs of accounts left streams: one has to be read completely, or failed. */

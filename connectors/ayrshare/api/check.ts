@@ -1,4 +1,5 @@
 /** Checks the keys of a connection, and what is linked to its profile, before anything is synced. */
+import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
 import { AccountDiffers } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
@@ -34,7 +35,7 @@ export function warningsOf(user: Fields, { hasX }: Pick<Ayrshare, 'hasX'>): stri
   return [
     ...accountsOf(user).flatMap(({ platform, refreshDaysRemaining: days }) =>
       typeof days === 'number' && days < REFRESH_DAYS_MIN
-        ? `the link to ${platform} expires in ${days} days: link it again in Ayrshare`
+        ? `the link to ${quote(platform, VALUE_CHARS_MAX)} expires in ${days} days: link it again in Ayrshare`
         : [],
     ),
     ...(isXUnread ? [X_UNREAD] : []),

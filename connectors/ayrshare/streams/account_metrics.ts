@@ -32,6 +32,7 @@ export const accountMetricsStream = ayrshareStream({
     const { context } = run;
     const now = context.now();
     if (!isDayDue(run)) {
+      context.keepWarnings();
       yield* readDue(run, ayrshare, now);
       const changesTo = readTo(run.position, counted(run.position.linked), now);
       return yield saved(run, changesTo === undefined ? {} : { changesTo });

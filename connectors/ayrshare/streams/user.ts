@@ -36,7 +36,10 @@ export const userStream = ayrshareStream({
   tables: [accounts],
   async *read(run, ayrshare) {
     const changesTo = run.context.now().toISOString();
-    if (!isDayDue(run)) return yield saved(run, { changesTo });
+    if (!isDayDue(run)) {
+      run.context.keepWarnings();
+      return yield saved(run, { changesTo });
+    }
     yield await readUser(run, ayrshare, changesTo);
   },
 });
