@@ -88,3 +88,9 @@ export function recordsOf(path: string, list: unknown): readonly Fields[] {
 function tooLong(path: string): Error {
   return new AnswerNotUnderstood(PROVIDER, path, `the list does not end after ${PAGES_MAX} pages`);
 }
+
+export function chunksOf<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) =>
+    all.slice(at * size, (at + 1) * size),
+  );
+}

@@ -11,6 +11,7 @@ import { emptyPage } from '../../kit/sync_run.ts';
 import { exactJson } from '../../kit/webhook.ts';
 import { Denied } from '../api/answers.ts';
 import { addDays, dayIn, daysFrom } from '../api/calendar.ts';
+import { chunksOf } from '../api/lists.ts';
 import { events, eventsOf } from '../events/event.ts';
 import { gapCheck, isGap, type Judged, judge, startOf, switchChecks } from '../events/gaps.ts';
 import { HOUR_MS, openLogs } from '../events/logs.ts';
@@ -32,6 +33,8 @@ const DETAILS_MAX = 500;
 const LISTS_MAX = 200;
 /** Without events a day has its counts alone, which go on moving for so long. */
 const MOVING_DAYS = 7;
+/** Of a page. A body has up to 5 MB, whatever its events weigh, and none of them may be refused: it takes several. */
+const EVENTS_MAX = 10_000;
 const SILENT = 'webhook';
 const NOT_BEGUN = `no event of ${PROVIDER} has come yet: the account has counts only, until its Event Webhook posts to Nightshift`;
 
@@ -51,10 +54,11 @@ export const eventsStream = sendgridStream({
   async *deliver({ db, sealer, connection, now }: StreamContext, deliveries: readonly Delivered[]) {
     const { digestOf: personOf } = await personKeyOf(db, sealer, connection.brandId);
     for (const delivery of deliveries)
-      yield {
-        ...emptyPage({ phase: 'changes' }),
-        ...eventsOf(batchIn(delivery), { personOf, source: 'webhook', readAt: now() }),
-      };
+      for (const batch of chunksOf(batchIn(delivery), EVENTS_MAX))
+        yield {
+          ...emptyPage({ phase: 'changes' }),
+          ...eventsOf(batch, { personOf, source: 'webhook', readAt: now() }),
+        };
   },
 });
 

@@ -11,7 +11,7 @@ import { contentOf, resultOf } from '../../kit/records.ts';
 import { addDays, dayIn, daysFrom } from '../api/calendar.ts';
 import type { Params, SendGrid } from '../api/client.ts';
 import { count, day, text } from '../api/columns.ts';
-import { byOffset, recordsOf } from '../api/lists.ts';
+import { byOffset, chunksOf, recordsOf } from '../api/lists.ts';
 import { type Reading, type SendGridFacts, type Step, type Steps, sendgridStream } from '../stream.ts';
 import { look } from '../sync/look.ts';
 import { daysBack, type Extent, type SendGridRun } from '../sync/sync_run.ts';
@@ -130,12 +130,6 @@ async function* readDays(
   }
   yield { checks: [daysCheck([...missing].sort())] };
   return true;
-}
-
-function chunksOf<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) =>
-    all.slice(at * size, (at + 1) * size),
-  );
 }
 
 function daysCheck(missing: readonly string[]) {
