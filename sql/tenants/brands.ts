@@ -92,9 +92,7 @@ export async function changeTimeZone(tx: Tx, timeZone: string, change: BrandChan
   if (before.timeZone === timeZone) return { days: 0, retailerIds: [] };
   await tx.query('update app.brands set time_zone = $2 where id = $1', [before.id, timeZone]);
   await moveFinalDays(tx, before.id, timeZone);
-  await markLinks(tx, before.id, { cause: 'changed_definition' }); // credits keep the days of touches
   const zones = [before.timeZone, timeZone];
-  await markEvents(tx, before.id, zones);
   return markChange(tx, before, change, { action: 'brands.time_zone', after: { timeZone } }, zones);
 }
 
@@ -115,14 +113,12 @@ export async function changeReportingCurrency(
 async function markChange(
   tx: Tx,
   brand: Brand,
-  { tables, now, actor, rollups }: BrandChange,
+  change: BrandChange,
   { action, after }: { action: ActionName; after: Partial<Brand> },
   timeZones: readonly string[],
 ): Promise<Marked> {
-  const days = await markAllDays(tx, {
-    ...{ brandId: brand.id, timeZones, tables, cause: 'changed_definition', now },
-  });
-  await markRatedOfBrand(tx, brand.id, now, rollups);
+  const days = await markBrand(tx, brand.id, change, timeZones);
+  const { actor } = change;
   const before = Object.fromEntries(Object.keys(after).map((field) => [field, brand[field as keyof Brand]]));
   await recordAction(tx, { action, brandId: brand.id, target: brand.slug, before, after, actor });
   const { rows } = await tx.query<{ id: Owner }>(
@@ -132,6 +128,22 @@ async function markChange(
     [brand.id],
   );
   return { days, retailerIds: rows.map(({ id }) => id) };
+}
+
+/** Marks all that a brand has figures of, in its zone, and in the one that it had before if that was another. */
+export async function markBrand(
+  tx: Tx,
+  brandId: string,
+  { tables, now, rollups }: Pick<BrandChange, 'tables' | 'now' | 'rollups'>,
+  timeZones: readonly string[],
+): Promise<number> {
+  if (timeZones.length > 1) {
+    await markLinks(tx, brandId, { cause: 'changed_definition' }); // credits keep the days of touches
+    await markEvents(tx, brandId, timeZones);
+  }
+  const days = await markAllDays(tx, { brandId, timeZones, tables, cause: 'changed_definition', now });
+  await markRatedOfBrand(tx, brandId, now, rollups);
+  return days;
 }
 
 // A load holds the row `for key share`, which an update alone would let pass: it changes no key.

@@ -55,7 +55,7 @@ export async function restoreLive(
   void stopSignal().then((signal) =>
     stopping.abort(new Interrupted(signal, 'All of it was restored or nothing.', again)),
   );
-  const { before, tables, rollups, lost } = await bringBack({
+  const { before, tables, rollups, redefined, lost } = await bringBack({
     ...{ ...restoring, url, minutes, snapshot, only, streams, brand, now: new Date() },
     signal: stopping.signal,
   });
@@ -71,6 +71,7 @@ export async function restoreLive(
       undo,
       tables,
       rollups,
+      redefined,
       lost,
       differences: found.map(differenceRow),
     },
@@ -80,6 +81,10 @@ export async function restoreLive(
   );
   cli.out.say(`What was there before is snapshot ${before}. To undo this: ${undo}`);
   sayLost(cli, lost);
+  if (redefined.length > 0)
+    cli.out.say(
+      `Since the snapshot ${redefined.join(', ')} changed, which stays so: all days concerned are computed for what holds now.`,
+    );
   if (rollups > 0)
     cli.out.say(`Figures are computed again by ${count(rollups, 'job')}: npx nightshift jobs list`);
   else cli.out.say('Figures stay as they were then, until rows change or rollup run computes them.');

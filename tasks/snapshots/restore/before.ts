@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Db, openDb } from '#sql/db/pool.ts';
 import { NotPaused, pause, resume } from '#sql/queue/pauses.ts';
-import { runningJobs } from '#sql/snapshots/live.ts';
+import { runningJobs } from '#sql/snapshots/restore/live.ts';
 import { beginSnapshotRun, endSnapshotRun } from '#sql/snapshots/runs.ts';
 import type { Scope } from '#sql/snapshots/tables.ts';
 import { currentAccount } from '#sql/tenants/audit.ts';

@@ -10,6 +10,8 @@ import { bookUnbooked } from '#sql/periods/book.ts';
 import type { Lost } from '#sql/periods/lost.ts';
 import { beginLogAnew } from '#sql/restatements/final_days.ts';
 import { rollups as ours } from '#sql/rollups/index.ts';
+import { readAlike } from '#sql/snapshots/moment.ts';
+import { type Part, readParts } from '#sql/snapshots/parts.ts';
 import {
   addMarksOf,
   goneOwners,
@@ -19,10 +21,9 @@ import {
   markConnections,
   markedOwners,
   OWNERS,
-} from '#sql/snapshots/live.ts';
-import { readAlike } from '#sql/snapshots/moment.ts';
-import { type Part, readParts } from '#sql/snapshots/parts.ts';
-import { type Replaced, replaceRows } from '#sql/snapshots/replace.ts';
+} from '#sql/snapshots/restore/live.ts';
+import { DEFINING, markRedefined, readRedefined, redefinedNames } from '#sql/snapshots/restore/redefined.ts';
+import { type Replaced, replaceRows } from '#sql/snapshots/restore/replace.ts';
 import { keepForUndo } from '#sql/snapshots/retention.ts';
 import { dropScratch, makePassing } from '#sql/snapshots/scratch.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
@@ -47,15 +48,24 @@ export type LiveOptions = Comparing & {
   now: Date;
 };
 
-/** `lost`: of whom it could not book what it changed of closed months. */
-export type RestoredLive = { tables: Record<string, Replaced>; rollups: number; lost: Lost[] };
+/**
+ * `redefined`: what people have changed since the snapshot, so that figures of then have to be computed anew. `lost`: of whom it
+ * could not book what it changed of closed months.
+ */
+export type RestoredLive = {
+  tables: Record<string, Replaced>;
+  rollups: number;
+  redefined: string[];
+  lost: Lost[];
+};
 
 const IS_ROWS = /^raw\./;
 const IS_FIGURES = /^agg\./;
 /** How far streams were read, and what is known of their records: it goes with the rows. */
 const STATE_OF_ROWS = ['ops.positions', 'ops.early_deletions', 'ops.rejected_rows', 'ops.completeness'];
 /** What was told of figures: it goes with all of them. */
-const STATE_OF_FIGURES = ['ops.days_carried', 'ops.figure_checks', 'ops.final_days', 'ops.restatements'];
+const FINAL_DAYS = 'ops.final_days';
+const STATE_OF_FIGURES = ['ops.days_carried', 'ops.figure_checks', FINAL_DAYS, 'ops.restatements'];
 
 /** The tables that a restore replaces rows of. */
 export function isRestored(name: string, only?: readonly string[]): boolean {
@@ -89,7 +99,9 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const hasErased = erasures.length > 0; // whose a row is, rows of other tables may say
   const wanted = (await fitting(tx, content)).filter(
     ({ table: { name } }) =>
-      isRestored(name, only) || name === MARKS || OWNERS.includes(name) || (hasErased && IS_ROWS.test(name)),
+      isRestored(name, only) ||
+      [MARKS, ...OWNERS, ...DEFINING].includes(name) ||
+      (hasErased && IS_ROWS.test(name)),
   );
   const found = await compare(tx, scratch, wanted, { ...options, erasures });
   const differs = new Set(found.map(nameOf));
@@ -104,22 +116,29 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const hasRows = replaced.some((one) => IS_ROWS.test(nameOf(one)));
   const touched = replaced.filter((one) => hasRows || !STATE_OF_ROWS.includes(nameOf(one)));
   refuseChanged(options, touched);
-  const tables = await replace(tx, { ...options, timeZone: brand?.timeZone ?? 'UTC' }, touched);
+  const timeZone = brand?.timeZone ?? 'UTC';
+  const tables = await replace(tx, { ...options, timeZone }, touched);
   if (touched.some((one) => IS_FIGURES.test(nameOf(one)) || STATE_OF_FIGURES.includes(nameOf(one))))
     await beginLogAnew(tx, brandId);
   const ofReplaced = ours.filter(({ writes }) => writes in tables);
   const booking = { brandId, now: options.now, rollups: ofReplaced };
   const lost = await bookUnbooked(tx, { ...booking, cause: 'changed_definition' }); // closed figures stand still
-  const added = touched.length > 0 && differs.has(MARKS) ? await addMarksOf(tx, scratch) : 0;
+  if (touched.length > 0 && differs.has(MARKS)) await addMarksOf(tx, scratch);
+  const differing = found.map(({ compared }) => compared.table);
+  const redefined = await readRedefined(tx, scratch, { brandId, differing });
   await dropScratch(tx, scratch);
-  const rollups = hasRows || added > 0 ? await queueRollups(tx, brandId) : 0;
+  await tx.query('set local search_path to default');
+  const hasFigures = touched.some((one) => IS_FIGURES.test(nameOf(one)));
+  const remarking = { ...options, timeZone, isToldThen: FINAL_DAYS in tables };
+  if (hasFigures) await markRedefined(tx, redefined, remarking);
+  const rollups = touched.length > 0 ? await queueRollups(tx, brandId) : 0;
   await keepForUndo(tx, brandId, options.before.id);
   await recordAction(tx, {
     action: 'snapshots.restore',
     ...{ brandId, target: content.id },
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
   });
-  return { tables, rollups, lost };
+  return { tables, rollups, redefined: hasFigures ? redefinedNames(redefined) : [], lost };
 }
 
 function refuseLost({ id, brand }: Manifest, what: string): RestoreRefused {
@@ -194,7 +213,6 @@ async function replace(
 
 /** In the order of loads, the brand first: whoever queues under several keys holds each until it commits. */
 async function queueRollups(tx: Tx, brandId: string): Promise<number> {
-  await tx.query('set local search_path to default');
   const owners = await markedOwners(tx, brandId);
   for (const retailerId of owners) await enqueue(tx, rollup, { brandId, retailerId });
   return owners.length;

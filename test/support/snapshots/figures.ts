@@ -1,7 +1,7 @@
 /** Two brands with equal ids at their providers and figures of all kinds, computed by the job of production. */
 import { builtIn } from '#connectors/providers.ts';
 import { markAllDays } from '#sql/dirty/marks.ts';
-import { markedOwners } from '#sql/snapshots/live.ts';
+import { markedOwners } from '#sql/snapshots/restore/live.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from '../db/db.ts';
 import { addHistory, PER_DAY, type Seller, someSellers } from '../rows/history.ts';

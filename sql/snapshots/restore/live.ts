@@ -1,10 +1,10 @@
 /** What a restore into the live tables needs to know, to hold and to mark. */
-import type { Tx } from '../db/pool.ts';
-import type { Reader } from '../db/reader.ts';
-import { lockFigures, markAllDays, type Owner } from '../dirty/marks.ts';
-import { markEvents } from '../events/marks.ts';
-import type { Table } from '../load/table.ts';
-import { type Scratch, scratchName } from './scratch.ts';
+import type { Tx } from '../../db/pool.ts';
+import type { Reader } from '../../db/reader.ts';
+import { lockFigures, markAllDays, type Owner } from '../../dirty/marks.ts';
+import { markEvents } from '../../events/marks.ts';
+import type { Table } from '../../load/table.ts';
+import { type Scratch, scratchName } from '../scratch.ts';
 
 export type HeldBrand = { slug: string; timeZone: string; isGoing: boolean; running: string[] };
 
@@ -49,14 +49,13 @@ export async function goneOwners(tx: Tx, scratch: Scratch, some: readonly string
 export const MARKS = 'ops.marks';
 
 /** What was to be computed at the instant of the snapshot is again, beside what is now. */
-export async function addMarksOf(tx: Tx, scratch: Scratch): Promise<number> {
-  const { rowCount } = await tx.query(`
+export async function addMarksOf(tx: Tx, scratch: Scratch): Promise<void> {
+  await tx.query(`
     insert into ${MARKS} (brand_id, retailer_id, subject, day, object, cause, marked_at)
     select s.brand_id, s.retailer_id, s.subject, s.day, s.object, s.cause, s.marked_at
     from ${scratchName(scratch, MARKS)} s
     where s.retailer_id is null
        or exists (select from app.retailers r where r.brand_id = s.brand_id and r.id = s.retailer_id)`);
-  return rowCount ?? 0;
 }
 
 export type Marking = {

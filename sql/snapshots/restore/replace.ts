@@ -1,9 +1,9 @@
 /** Makes live rows what a snapshot has, by what is in scratch tables. Only rows that differ are touched. */
-import type { Tx } from '../db/pool.ts';
-import { EVENT_IDS, EVENTS } from '../events/marks.ts';
-import { type Compared, differingName, isNoted } from './differences.ts';
-import { isOf } from './parts.ts';
-import { scratchName } from './scratch.ts';
+import type { Tx } from '../../db/pool.ts';
+import { EVENT_IDS, EVENTS } from '../../events/marks.ts';
+import { type Compared, differingName, isNoted } from '../differences.ts';
+import { isOf } from '../parts.ts';
+import { scratchName } from '../scratch.ts';
 
 export type Replaced = { deleted: number; inserted: number };
 
