@@ -10,6 +10,7 @@ import type { RequestLog } from './request_log.ts';
 import { lettersOf } from './sendgrid/sent.ts';
 import type { Shopify } from './shopify/handler.ts';
 import type { World } from './shopify/shop.ts';
+import { assertShown } from './shown_faults.ts';
 import type { Stripe } from './stripe/handler.ts';
 import { hostsOf } from './tables/declarations.ts';
 import type { TableProvider } from './tables/play.ts';
@@ -53,9 +54,12 @@ export function control(settings: ControlSettings) {
     'GET /_sandbox/faults': () => ({ faults: faults.list() }),
     'POST /_sandbox/faults': (body) => {
       const { world } = settings.served();
-      const tables = [...world.tables.values()].flatMap((accounts) => [...accounts.keys()]);
-      const accounts = [...world.stripe.keys(), ...tables];
-      faults.set(parseObject(body), { shops: world.shops.keys(), accounts });
+      const accountsOf = (provider: string) => [...(world.tables.get(provider)?.keys() ?? [])];
+      const names = {
+        ...{ shopify: [...world.shops.keys()], stripe: [...world.stripe.keys()], ecb: [] },
+        ...{ sendgrid: accountsOf('sendgrid'), ayrshare: accountsOf('ayrshare') },
+      };
+      faults.set(parseObject(body), (fault, place) => assertShown(fault, place, names));
       return { faults: faults.list() };
     },
     'DELETE /_sandbox/faults': () => {

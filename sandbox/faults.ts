@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { BadRequest } from './http.ts';
 import { pseudoRandom } from './random.ts';
 
 const whole = z.int().nonnegative();
@@ -99,17 +98,13 @@ export class Faults {
   #live: Live[] = [];
   #random = pseudoRandom(1);
   #setAt = 0;
-  /** By shop or account: how often it had been asked before the faults were set. */
+  /** By provider and shop or account: how often it had been asked before the faults were set. */
   #askedBefore = new Map<string, number>();
 
-  /** Replaces all faults; throws when they are not as documented, or can strike none of those that are served. */
-  set(input: unknown, served: { shops: Iterable<string>; accounts: Iterable<string> }): void {
+  /** Replaces all faults; throws when they are not as documented, or `assert` does. */
+  set(input: unknown, assert: (fault: Fault, place: string) => void): void {
     const { seed, faults } = requestShape.parse(input);
-    const [shops, accounts] = [[...served.shops], [...served.accounts]];
-    for (const [index, { shop, account }] of faults.entries()) {
-      assertServed(`faults[${index}].shop`, shop, [...shops, ...accounts]);
-      assertServed(`faults[${index}].account`, account, [...accounts, ...shops]);
-    }
+    for (const [index, fault] of faults.entries()) assert(fault, `faults[${index}]`);
     this.#random = pseudoRandom(seed);
     this.#setAt = Date.now();
     this.#askedBefore.clear();
@@ -149,14 +144,29 @@ export class Faults {
   /** Rows that are late for who asks for the `asked`th time; what was asked before the fault was set does not count. */
   lateRows(target: Target, asked: number, { inCount = false } = {}): Set<string> {
     const secondsAgo = (Date.now() - this.#setAt) / 1000;
-    const before = this.#askedBefore.get(target.shop) ?? asked - 1;
-    this.#askedBefore.set(target.shop, before);
+    const who = `${target.on} ${target.shop}`;
+    const before = this.#askedBefore.get(who) ?? asked - 1;
+    this.#askedBefore.set(who, before);
     const late = this.lasting('late_rows', target);
     return new Set(
       late.flatMap(({ ids, requests, seconds, counted }) =>
         !(inCount && counted) && (asked - before <= requests || secondsAgo < seconds) ? ids : [],
       ),
     );
+  }
+
+  /** Whether an object is to be shown in its state before. The fault counts once a request, and `onStrike` hears of it. */
+  olderVersions(target: Target, onStrike: () => void): (id: string) => boolean {
+    const [fault] = this.lasting('older_version', target);
+    let strikes: boolean | undefined;
+    return (id) => {
+      if (!fault || fault.ids?.includes(id) === false) return false;
+      if (strikes === undefined) {
+        strikes = this.take('older_version', target) !== undefined;
+        if (strikes) onStrike();
+      }
+      return strikes;
+    };
   }
 
   #strikes(live: Live): boolean {
@@ -166,13 +176,6 @@ export class Faults {
     live.struck++;
     return true;
   }
-}
-
-function assertServed(field: string, name: string | undefined, served: readonly string[]): void {
-  if (name === undefined || served.includes(name)) return;
-  throw new BadRequest(
-    `${field}: nobody is called "${name}" here, only ${served.join(', ') || 'nobody at all'}`,
-  );
 }
 
 function fits(fault: Fault, { shop, text, on }: Target): boolean {

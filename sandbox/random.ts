@@ -10,6 +10,14 @@ export function shuffle<Item>(items: Item[], next: () => number): void {
   }
 }
 
+/** The same items in another order. */
+export function reordered<Item>(items: readonly Item[]): Item[] {
+  const shuffled = [...items];
+  shuffle(shuffled, pseudoRandom(items.length));
+  // Chance may have left them as they were.
+  return shuffled.every((item, at) => item === items[at]) ? shuffled.reverse() : shuffled;
+}
+
 /** Numbers in [0, 1) that are the same on every run (mulberry32). */
 export function pseudoRandom(seed: number): () => number {
   let state = seed >>> 0;

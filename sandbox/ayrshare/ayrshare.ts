@@ -1,6 +1,7 @@
 /** Ayrshare out of tables: linked accounts, posts and their numbers as of a moment, and networks that refuse. */
 import type { Draft } from '../ndjson.ts';
 import { type Account, type Accounts, type Asked, type Asking, declare, Refusal } from '../tables/declare.ts';
+import { assertCursor, pageOf, wholeOf } from '../tables/lists.ts';
 import { cached, FILES, type Settings, shape, shown, statesAt } from './settings.ts';
 import { webhookRoutes } from './webhooks.ts';
 
@@ -8,6 +9,7 @@ type Question = Asked<Settings>;
 
 const HISTORY_MAX = 500;
 const SENT_MAX = 1_000;
+const PROFILES_MAX = 5_000;
 const STORY_MS = 86_400_000;
 const UNLISTED = new Set(['gmb', 'reddit', 'telegram']);
 
@@ -78,8 +80,8 @@ function refusalOf(status: number, message: string): Draft {
   };
 }
 
-function linked({ account }: Question, at: number): Draft[] {
-  const states = statesAt(account.rows('accounts'), at, ({ platform }) => String(platform));
+function linked(asked: Question, at: number): Draft[] {
+  const states = statesAt(asked, asked.account.rows('accounts'), at, ({ platform }) => String(platform));
   return states.filter(({ _unlinked }) => _unlinked !== true);
 }
 
@@ -95,12 +97,15 @@ function user(asked: Question): Draft {
   };
 }
 
-function profiles({ account, query }: Question): Draft {
+function profiles(asked: Question): Draft {
+  const { account, query } = asked;
   const wanted = query.get('refId');
   const all = account
     .rows('')
     .filter((row) => row._primary !== true && (wanted === null || row.refId === wanted));
-  return { profiles: all.map((row) => shown(row)), count: all.length, hasMore: false };
+  const { rows, next, count } = pageOf(asked, all, placeIn(asked, 'cursor', PROFILES_MAX, PROFILES_MAX));
+  const more = next === undefined ? { hasMore: false } : { hasMore: true, nextCursor: cursorOf(next) };
+  return { profiles: rows.map((row) => shown(row)), count, ...more };
 }
 
 function sent(asked: Question): Draft {
@@ -108,12 +113,12 @@ function sent(asked: Question): Draft {
   const { query, account } = asked;
   const [from, to] = ['startDate', 'endDate'].map((name) => query.get(name));
   const status = query.get('status');
-  const rows = statesAt(account.rows('sent'), at, ({ id }) => String(id)).filter((row) => {
+  const rows = statesAt(asked, account.rows('sent'), at, ({ id }) => String(id)).filter((row) => {
     const created = Date.parse(String(row.created));
     if (status === null ? row.status === 'deleted' : row.status !== status) return false;
     return created <= at && (!from || created >= Date.parse(from)) && (!to || created <= Date.parse(to));
   });
-  const found = newestFirst(rows).slice(0, limitOf(query, 25, SENT_MAX));
+  const found = wholeOf(asked, newestFirst(rows)).slice(0, limitOf(query, 25, SENT_MAX));
   const list = found.map((row) => ({ ...shown(row), refId: account.name }));
   return { history: list, count: list.length, refId: account.name, ...times };
 }
@@ -130,12 +135,20 @@ function history(asked: Question): Draft {
     (row) =>
       row.platform === platform && (row._story === true) === isStories && (!isStories || isFresh(row, at)),
   );
-  const offset = query.has('next') ? offsetOf(query.get('next') ?? '') : 0;
-  const limit = limitOf(query, 10, HISTORY_MAX);
-  const next = offset + limit < rows.length ? { next: cursorOf(offset + limit) } : {};
-  const found = rows.slice(offset, offset + limit).map((row) => shown(row, 'analytics', 'platform'));
-  const pagination = { hasMore: 'next' in next, ...next };
+  const page = pageOf(asked, rows, placeIn(asked, 'next', 10, HISTORY_MAX));
+  const { next } = page;
+  const pagination = next === undefined ? { hasMore: false } : { hasMore: true, next: cursorOf(next) };
+  const found = page.rows.map((row) => shown(row, 'analytics', 'platform'));
   return { status: 'success', posts: found, refId: account.name, meta: { pagination }, ...times };
+}
+
+/** Where a page begins, by its cursor, and how many rows it has. */
+function placeIn(asked: Question, param: 'next' | 'cursor', usual: number, most: number) {
+  const cursor = asked.query.get(param);
+  const size = limitOf(asked.query, usual, most);
+  if (cursor === null) return { from: 0, size };
+  assertCursor(asked, param);
+  return { from: offsetOf(cursor), size };
 }
 
 const cursorOf = (offset: number) => Buffer.from(`o${offset}`).toString('base64url');
@@ -207,14 +220,14 @@ function textOf({ code, platform, message }: Draft): string {
   return `${code} [${platform}] ${message ?? 'was told to refuse'}`;
 }
 
-function postsAt({ account }: Question, at: number): Draft[] {
-  const rows = account.rows('posts').filter(({ created }) => Date.parse(String(created)) <= at);
+function postsAt(asked: Question, at: number): Draft[] {
+  const rows = asked.account.rows('posts').filter(({ created }) => Date.parse(String(created)) <= at);
   // Lines without `_at` are rows of their own: real data repeat some.
   const dated = rows.filter(({ _at }) => _at !== undefined);
   const ids = new Set(dated.map((row) => `${row.platform} ${row.id}`));
   const plain = rows.filter((row) => !ids.has(`${row.platform} ${row.id}`));
   const changing = rows.filter((row) => ids.has(`${row.platform} ${row.id}`));
-  return [...plain, ...statesAt(changing, at, (row) => `${row.platform} ${row.id}`)];
+  return [...plain, ...statesAt(asked, changing, at, (row) => `${row.platform} ${row.id}`)];
 }
 
 function isFresh({ created }: Draft, at: number): boolean {

@@ -1,7 +1,8 @@
 /** The profiles of Ayrshare in a scenario, each by its refId. */
 import { z } from 'zod';
 import type { Draft } from '../ndjson.ts';
-import type { Asked } from '../tables/declare.ts';
+import type { Asked, Changes } from '../tables/declare.ts';
+import { statesOf } from '../tables/lists.ts';
 
 export const shape = z
   .record(
@@ -37,13 +38,14 @@ export function cached({ account: { settings }, now }: Asked<Settings>): Cached 
 }
 
 /** The newest state of each row that has begun by then: a row holds from `_at` on, the first one from ever. */
-export function statesAt(rows: readonly Draft[], at: number, keyOf: (row: Draft) => string): Draft[] {
-  const states = new Map<string, Draft>();
-  for (const row of rows) {
-    const since = typeof row._at === 'string' ? Date.parse(row._at) : Number.NEGATIVE_INFINITY;
-    if (since <= at) states.set(keyOf(row), row);
-  }
-  return [...states.values()];
+export function statesAt(
+  changes: Changes,
+  rows: readonly Draft[],
+  at: number,
+  keyOf: (row: Draft) => string,
+): Draft[] {
+  const begun = rows.filter(({ _at }) => typeof _at !== 'string' || Date.parse(_at) <= at);
+  return statesOf(changes, begun, keyOf);
 }
 
 /** As the provider shows it: without what only the scenario says. */

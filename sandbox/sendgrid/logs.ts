@@ -1,6 +1,7 @@
 /** Email Logs: the messages of an account, put together from its events. */
 import type { Draft } from '../ndjson.ts';
 import { type Asked, Refusal } from '../tables/declare.ts';
+import { wholeOf } from '../tables/lists.ts';
 import { memo } from '../tables/memo.ts';
 import { eventsOf, isSentHere } from './sent.ts';
 import { listOf, type Settings, secondsOf } from './settings.ts';
@@ -103,7 +104,7 @@ export function listLogs(asked: Asked<Settings>): unknown {
   const found = messagesOf(asked).filter(
     (message) => fits(message, String(query)) && !(isLate && isSentHere(message.id)),
   );
-  return { messages: found.slice(0, Number(limit)).map(shortOf) };
+  return { messages: wholeOf(asked, found.map(shortOf)).slice(0, Number(limit)) };
 }
 
 function shortOf({ id, created, status, events }: Message) {

@@ -1,6 +1,6 @@
 import type { Faults, Target } from '../faults.ts';
 import { get, type Plain } from '../plain.ts';
-import { pseudoRandom, shuffle } from '../random.ts';
+import { reordered } from '../random.ts';
 import type { PageFaults } from './graphql/connection.ts';
 import { type Page, pageOf } from './graphql/connection.ts';
 import type { Shop } from './shop.ts';
@@ -15,7 +15,7 @@ export function pageFaults(faults: Faults, shop: Shop, target: Target, asked: nu
         const before = page.pageInfo.startCursor;
         if (before) return pageOf(rows, { ...request, args: { last: first, before } });
       }
-      return page.nodes.length > 1 && faults.take('reorder_page', target) ? reordered(page) : page;
+      return page.nodes.length > 1 && faults.take('reorder_page', target) ? inDisorder(page) : page;
     },
     rows: (rows, inCount = false) => {
       const hidden = faults.lateRows(target, asked, { inCount });
@@ -36,10 +36,8 @@ function withOlder(rows: readonly Plain[], faults: Faults, shop: Shop, target: T
 }
 
 /** Shuffled rows under the page's own cursors, so that paging goes on where it should. */
-function reordered(page: Page): Page {
-  const edges = [...page.edges];
-  shuffle(edges, pseudoRandom(edges.length));
-  if (edges.every((edge, place) => edge === page.edges[place])) edges.reverse(); // chance had left them as they were
+function inDisorder(page: Page): Page {
+  const edges = reordered(page.edges);
   return { ...page, edges, nodes: edges.map((edge) => edge.node) };
 }
 

@@ -137,24 +137,9 @@ export class Stripe {
         reorders: () => takes('reorder_page'),
         late: faults.lateRows(target, asked),
         eventLagSeconds: Math.max(0, ...faults.lasting('late_events', target).map(({ seconds }) => seconds)),
-        showsOlder: this.#olderVersions(target, entry),
+        showsOlder: faults.olderVersions(target, () => entry.faults.push('older_version')),
         balanceOff: faults.lasting('balance_off', target),
       },
-    };
-  }
-
-  /** Whether an object is to be shown in its state before; the fault counts once a request. */
-  #olderVersions(target: Target, entry: Entry): (id: string) => boolean {
-    const { faults } = this.#settings;
-    const [fault] = faults.lasting('older_version', target);
-    let strikes: boolean | undefined;
-    return (id) => {
-      if (!fault || fault.ids?.includes(id) === false) return false;
-      if (strikes === undefined) {
-        strikes = faults.take('older_version', target) !== undefined;
-        if (strikes) entry.faults.push('older_version');
-      }
-      return strikes;
     };
   }
 

@@ -26,8 +26,14 @@ export type Asked<Settings> = Asking & {
   hooks: Hooks;
   /** The instant (ms) as of which the provider answers. */
   now: number;
-  /** Whether a fault that only this route knows strikes. */
-  isStruck(kind: 'late_logs'): boolean;
+} & Changes;
+
+/** What the faults of the moment change of an answer. */
+export type Changes = {
+  isStruck(kind: 'late_logs' | 'expired_cursor' | 'repeat_page' | 'reorder_page'): boolean;
+  /** Rows that no list has yet, by what names them (`lists.ts`). */
+  late: ReadonlySet<string>;
+  showsOlder(name: string): boolean;
 };
 
 export type Route<Settings> = {

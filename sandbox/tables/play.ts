@@ -1,6 +1,6 @@
 /** Plays a declared provider: faults, keys, permissions and limits in the order in which a real one looks at them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Faults, Target } from '../faults.ts';
+import type { FaultKind, Faults, Target } from '../faults.ts';
 import type { Hooks } from '../hooks/hooks.ts';
 import { hangUp, parseObject, type Reply, readBody, send, sleep } from '../http.ts';
 import type { Entry, RequestLog } from '../request_log.ts';
@@ -9,6 +9,7 @@ import {
   type Accounts,
   Answer,
   type Asking,
+  type Changes,
   type Declaration,
   type LimitState,
   Refusal,
@@ -36,6 +37,7 @@ export class TableProvider<Settings> {
   readonly #settings: PlaySettings<Settings>;
   readonly #routes: readonly { route: Route<Settings>; pattern: RegExp }[];
   readonly #counts = new Map<string, { from: number; count: number }>();
+  readonly #asked = new Map<string, number>();
 
   constructor(declaration: Declaration<Settings>, settings: PlaySettings<Settings>) {
     this.#declaration = declaration;
@@ -116,21 +118,9 @@ export class TableProvider<Settings> {
       this.#permit(account, route, target, entry);
       headers = this.#count(account, route);
       const sent = body === '' ? {} : parseObject(body);
-      const isStruck = (kind: 'late_logs') => {
-        const fault = this.#settings.faults.take(kind, target);
-        if (fault) entry.faults.push(kind);
-        return fault !== undefined;
-      };
       const { hooks, now } = this.#settings;
-      const answer = route.answer({
-        ...asking,
-        ids,
-        body: sent,
-        account,
-        hooks,
-        now: now(),
-        isStruck,
-      });
+      const changes = this.#changes(target, entry);
+      const answer = route.answer({ ...asking, ...changes, ids, body: sent, account, hooks, now: now() });
       if (struck) return end(struck);
       if (!(answer instanceof Answer)) return { status: route.status ?? 200, body: answer, headers };
       return { status: answer.status, body: answer.body, headers: { ...headers, ...answer.headers } };
@@ -140,6 +130,22 @@ export class TableProvider<Settings> {
       const { status, message } = error;
       return { status, body: refusalOf(status, message), headers: { ...headers, ...error.headers } };
     }
+  }
+
+  #changes(target: Target, entry: Entry): Changes {
+    const { faults } = this.#settings;
+    const asked = (this.#asked.get(target.shop) ?? 0) + 1;
+    this.#asked.set(target.shop, asked);
+    const note = (kind: FaultKind) => entry.faults.push(kind);
+    return {
+      isStruck(kind) {
+        const strikes = faults.take(kind, target) !== undefined;
+        if (strikes) note(kind);
+        return strikes;
+      },
+      late: faults.lateRows(target, asked),
+      showsOlder: faults.olderVersions(target, () => note('older_version')),
+    };
   }
 
   /** Faults that answer in the provider's stead: before it does what it is asked for, or after it was done. */

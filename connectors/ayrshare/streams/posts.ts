@@ -43,6 +43,8 @@ const LISTING: ReadonlySet<string> = new Set([
 ]);
 const LIMIT = 100;
 const PAGES_MAX = 1_000;
+/** A page that comes instead of the one behind it is asked for again so often. */
+const REPEATS_MAX = 3;
 const DAILY_DAYS = 30;
 const WEEKLY_DAYS = 90;
 const WEEK_DAYS = 7;
@@ -121,11 +123,14 @@ async function* walk(
   const left = resumed(run, list);
   let next = left?.next;
   let begunAt = left && new Date(left.begunAt);
+  let isAnew = false;
+  let repeats = 0;
   const told = new Set<string>();
   for (let page = 0; page < PAGES_MAX; page++) {
     const got = await pageOf(ayrshare, list, next);
-    if (got instanceof Refused && got.kind === 'failed' && page === 0 && next !== undefined) {
-      next = undefined; // a cursor that an earlier run left is not good any more: from the beginning
+    if (got instanceof Refused && got.kind === 'failed' && next !== undefined && !isAnew) {
+      isAnew = true;
+      next = undefined; // a cursor is not good any more: from the beginning
       continue;
     }
     if (got instanceof Refused) return yield refusal(run, list, got);
@@ -139,6 +144,11 @@ async function* walk(
     yield* pagesOf(run, read);
     const isWhole = until === undefined;
     if (isOver) return yield* ended(run, list, { ...got, begunAt, told, times, isWhole });
+    repeats = cursor === next ? repeats + 1 : 0;
+    if (repeats > REPEATS_MAX) {
+      const incomplete = `${list.platform} gives the same page of posts again and again`;
+      return yield { ...emptyPage(run), incomplete };
+    }
     next = cursor;
     const walked = { at: sentAt.toISOString(), begunAt: begunAt.toISOString() };
     yield saved(run, { walk: { list: list.name, next: cursor, ...walked } }); // behind the rows that it stands for
@@ -160,7 +170,7 @@ async function pageOf(ayrshare: Ayrshare, list: List, next: string | undefined):
   const { body, sentAt } = got;
   const found = Array.isArray(body.posts) ? body.posts : body.history;
   const meta = isObject(body.meta) && isObject(body.meta.pagination) ? body.meta.pagination : body;
-  const cursor = [meta.next, body.next].find((one) => typeof one === 'string' && one !== '' && one !== next);
+  const cursor = [meta.next, body.next].find((one) => typeof one === 'string' && one !== '');
   return {
     ...got,
     records: Array.isArray(found) ? found.filter(isObject) : [],

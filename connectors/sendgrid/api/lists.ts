@@ -1,5 +1,5 @@
 /** Lists of SendGrid: by offset, by page token, or whole in one answer. */
-import { AnswerNotUnderstood } from '../../kit/errors.ts';
+import { AnswerNotUnderstood, RequestRefused } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { RetryableError } from '../../kit/http/retry.ts';
 import { PROVIDER } from '../key.ts';
@@ -31,14 +31,16 @@ export async function* byOffset(
   let before: ReadonlySet<string> | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
     const paged: Params = [...params, ['limit', String(size)], ['offset', String(offset)]];
-    const { records, sentAt } = await sendgrid.get(path, paged, (body, at) => ({
-      records: recordsOf(path, body),
-      sentAt: at,
-    }));
-    offset += records.length - overlap;
+    const { records, sentAt, known } = await sendgrid.get(path, paged, (body, at) => {
+      const listed = recordsOf(path, body);
+      const again = listed.filter((record) => before?.has(JSON.stringify(record))).length;
+      if (again === size) throw repeated(path);
+      return { records: listed, sentAt: at, known: again };
+    });
+    // More rows of the page before than overlap say that the list has moved, and that new ones begin later.
+    offset += records.length - Math.max(overlap, known);
     const isLast = records.length < size;
-    const [first] = records;
-    const isBehindGap = overlap > 0 && before !== undefined && !before.has(JSON.stringify(first));
+    const isBehindGap = overlap > 0 && before !== undefined && known === 0;
     yield { records, sentAt, next: isLast ? undefined : String(offset), isBehindGap };
     if (isLast) return;
     before = new Set(records.map((record) => JSON.stringify(record)));
@@ -46,7 +48,10 @@ export async function* byOffset(
   throw tooLong(path);
 }
 
-/** Pages of the list in `field`. `next` is a full address: only its token counts, so that nothing leaves our address. */
+/**
+ * Pages of the list in `field`. `next` is a full address: only its token counts, so that nothing leaves our address. If a
+ * token that the list gave is over, it is read once more from its beginning.
+ */
 export async function* byToken(
   sendgrid: SendGrid,
   path: string,
@@ -54,23 +59,38 @@ export async function* byToken(
   { field, size, from }: { field: string; size: number; from?: string | undefined },
 ): AsyncGenerator<ListPage> {
   let token = from;
+  let isAnew = from !== undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
+    const at = token;
     const paged: Params = [
       ...params,
       ['page_size', String(size)],
-      ...(token === undefined ? [] : [['page_token', token] as const]),
+      ...(at === undefined ? [] : [['page_token', at] as const]),
     ];
-    const before = token;
-    const answer = await sendgrid.get(path, paged, (body, sentAt): ListPage => {
-      const whole = isObject(body) ? body : {};
-      return { records: recordsOf(path, whole[field]), sentAt, next: tokenOf(whole._metadata) };
-    });
+    let answer: ListPage;
+    try {
+      answer = await sendgrid.get(path, paged, (body, sentAt) => {
+        const whole = isObject(body) ? body : {};
+        const next = tokenOf(whole._metadata);
+        if (next !== undefined && next === at) throw repeated(path);
+        return { records: recordsOf(path, whole[field]), sentAt, next };
+      });
+    } catch (error) {
+      if (!(error instanceof RequestRefused) || at === undefined || isAnew) throw error;
+      isAnew = true;
+      token = undefined;
+      continue;
+    }
     yield answer;
     token = answer.next;
-    // A repeated token would loop for ever.
-    if (token === undefined || token === before) return;
+    if (token === undefined) return;
   }
   throw tooLong(path);
+}
+
+/** Its rows would hide those that were asked for, so they are asked for again. */
+function repeated(path: string): RetryableError {
+  return new RetryableError(new AnswerNotUnderstood(PROVIDER, path, 'it is the page before', 'retry'));
 }
 
 function tokenOf(metadata: unknown): string | undefined {

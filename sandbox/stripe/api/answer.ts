@@ -1,4 +1,4 @@
-import { pseudoRandom, shuffle } from '../../random.ts';
+import { reordered } from '../../random.ts';
 import { KINDS, type Kind } from '../kinds.ts';
 import type { StripeObject } from '../objects.ts';
 import { accountObject, balanceObject } from './account_objects.ts';
@@ -87,13 +87,6 @@ function list(question: Question, kind: Kind, params: Params, tree: Tree, url: s
   const { data, hasMore } = page;
   const shown = data.length > 1 && faults.reorders() ? reordered(data) : data;
   return asList(question, { data: shown, hasMore }, tree, url);
-}
-
-function reordered(rows: readonly StripeObject[]): StripeObject[] {
-  const shuffled = [...rows];
-  shuffle(shuffled, pseudoRandom(rows.length));
-  // Chance may have left them as they were.
-  return shuffled.every((row, index) => row === rows[index]) ? shuffled.reverse() : shuffled;
 }
 
 function asList(question: Question, { data, hasMore }: Page, tree: Tree, url: string): StripeObject {
