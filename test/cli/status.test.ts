@@ -1,5 +1,5 @@
 /** What an operator is told of the whole: green only while nothing is wrong and nothing will be. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { streams } from '#connectors/providers.ts';
 import { finishRuns } from '#sql/load/sync_state.ts';
 import { nightshift, type Ran } from '../support/cli.ts';
@@ -133,6 +133,24 @@ test('exchange rates that end are said, and no rates at all are none to miss', a
   const { code, stdout } = await nightshift(['status'], { env: env(db) });
   expect(code).toBe(6);
   expect(stdout).toMatch(/! Exchange rates end on 2026-01-05; .* Next: npx nightshift fx sync --wait/);
+});
+
+test('rates of today are missed only once their schedule has had its turn', async () => {
+  await using db = await freshDb();
+  await using _ = await aWorker(db);
+  await db.query("insert into app.fx_rates values ('USD', '2026-01-14', 1.1, 'test', now())");
+  const codes = [];
+  for (const now of [
+    '2026-01-15T14:59:59Z',
+    '2026-01-15T15:00:00Z',
+    '2026-01-15T15:59:59Z',
+    '2026-01-15T16:00:00Z',
+  ]) {
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date(now) });
+    codes.push((await nightshift(['status'], { env: env(db) })).code);
+    vi.useRealTimers();
+  }
+  expect(codes).toEqual([0, 0, 0, 6]);
 });
 
 test('what was read as of an instant ahead of the clock was read just now', async () => {

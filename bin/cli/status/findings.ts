@@ -50,7 +50,7 @@ export type Findings = {
   archiving: Archiving;
   /** Of each brand, what is promised of its snapshots. */
   snapshots: SnapshotState[];
-  /** Newest day with exchange rates, and the newest that the ECB has published; null before the first rate. */
+  /** Newest day with exchange rates, null before the first one; and the newest that must have been fetched by now. */
   fx: { newest_day: string | null; expected_day: string };
 };
 
@@ -73,6 +73,8 @@ export type ConnectionHealth = {
 
 const PAUSES_MAX = 20;
 const BRANDS_MAX = 1_000;
+/** Until then the schedule `fx-rates` has fired at 16:15, and has asked once more if the rates were not out. */
+const FETCHED_MS = 60 * 60_000;
 
 /** The value of `database.schema` if the schema fits this release. */
 export const CURRENT = 'current';
@@ -86,7 +88,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
   const { rows: versions } = await db.query("select current_setting('server_version') as version");
   const schema = await assertSchema(db).then(() => ({ schema: CURRENT }), refusal);
   const database = { place: placeOf(url), version: String(versions[0]?.version), embedded, ...schema };
-  const fx = { newest_day: null, expected_day: lastPublication(new Date()) };
+  const fx = { newest_day: null, expected_day: lastPublication(new Date(Date.now() - FETCHED_MS)) };
   if (database.schema !== CURRENT) return { ...EMPTY, database, fx };
   const [
     workers,
