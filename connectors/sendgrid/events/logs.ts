@@ -14,6 +14,9 @@ export const HOUR_MS = 60 * 60_000;
 const SECOND_MS = 1_000;
 const STATUSES = ['processed', 'deferred', 'delivered', 'dropped', 'bounced', 'blocked'];
 
+/** How a quote in a query is written is not documented, so names with one are not asked for. */
+const QUOTABLE = /^[^'"\\]+$/;
+
 /** A letter: its id, and the furthest that it has come. */
 export type Logged = { id: string; status: string };
 
@@ -34,37 +37,77 @@ export async function openLogs(context: SendGridContext, sendgrid: SendGrid): Pr
   return { sendgrid: parent, subuser: integer(found, 'id') };
 }
 
-/** Letters that were made in a span, in milliseconds. */
-export async function lettersOf(logs: Logs, span: Span, more = ''): Promise<LoggedSpan> {
-  const [from, before] = [span.from, span.before].map((ms) =>
-    new Date(ms).toISOString().replace('.000Z', 'Z'),
-  );
-  const within = `sg_message_id_created_at >= TIMESTAMP "${from}" AND sg_message_id_created_at < TIMESTAMP "${before}"`;
-  const { sendgrid, subuser } = logs;
-  const of = subuser === undefined ? {} : { subusers: [subuser] };
-  const letters = await sendgrid.post(LIST, { query: within + more, limit: FULL, ...of }, (body) =>
-    recordsOf(LIST, isObject(body) ? body.messages : undefined).map(({ sg_message_id, status }) => ({
-      ...{ id: String(sg_message_id), status: String(status) },
-    })),
-  );
+/** Names the categories that letters of an instant may have. */
+export type CategoriesAt = (at: Date) => Promise<readonly string[]>;
+
+/** Letters that were made in a span, in milliseconds. A second that is full is split by status, and then by category. */
+export async function lettersOf(logs: Logs, span: Span, categoriesAt: CategoriesAt): Promise<LoggedSpan> {
+  const letters = await listed(logs, span);
   if (letters.length < FULL) return { letters, isComplete: true };
   const middle = span.from + Math.floor((span.before - span.from) / 2 / SECOND_MS) * SECOND_MS;
   if (middle > span.from)
     return together([
-      await lettersOf(logs, { from: span.from, before: middle }, more),
-      await lettersOf(logs, { from: middle, before: span.before }, more),
+      await lettersOf(logs, { from: span.from, before: middle }, categoriesAt),
+      await lettersOf(logs, { from: middle, before: span.before }, categoriesAt),
     ]);
-  if (more !== '') return { letters, isComplete: false };
+  const categories = (await categoriesAt(new Date(span.from))).filter((name) => QUOTABLE.test(name));
   const parts: LoggedSpan[] = [];
-  for (const status of STATUSES) parts.push(await lettersOf(logs, span, ` AND status IN ('${status}')`));
+  for (const status of STATUSES) {
+    const of = ` AND status ${among([status])}`;
+    const some = await listed(logs, span, of);
+    const isComplete = some.length < FULL;
+    const byCategory = (names: readonly string[]) =>
+      listed(logs, span, `${of} AND categories ${among(names)}`);
+    parts.push(isComplete ? { letters: some, isComplete } : await split(some, categories, byCategory));
+  }
   return together(parts);
 }
 
+type List = (categories: readonly string[]) => Promise<Logged[]>;
+
+/** A full list by the categories of its letters. A letter of none of them says that there may be others of that kind. */
+async function split(
+  full: readonly Logged[],
+  categories: readonly string[],
+  list: List,
+): Promise<LoggedSpan> {
+  const found = await halved(categories, list);
+  const ids = new Set(found.letters.map(({ id }) => id));
+  return together([found, { letters: full, isComplete: full.every(({ id }) => ids.has(id)) }]);
+}
+
+async function halved(categories: readonly string[], list: List): Promise<LoggedSpan> {
+  const letters = categories.length === 0 ? [] : await list(categories);
+  const isComplete = letters.length < FULL;
+  if (isComplete || categories.length === 1) return { letters, isComplete };
+  const middle = Math.ceil(categories.length / 2);
+  return together([
+    await halved(categories.slice(0, middle), list),
+    await halved(categories.slice(middle), list),
+  ]);
+}
+
+async function listed({ sendgrid, subuser }: Logs, span: Span, more = ''): Promise<Logged[]> {
+  const [from, before] = [span.from, span.before].map((ms) =>
+    new Date(ms).toISOString().replace('.000Z', 'Z'),
+  );
+  const within = `sg_message_id_created_at >= TIMESTAMP "${from}" AND sg_message_id_created_at < TIMESTAMP "${before}"`;
+  const of = subuser === undefined ? {} : { subusers: [subuser] };
+  return sendgrid.post(LIST, { query: within + more, limit: FULL, ...of }, (body) =>
+    recordsOf(LIST, isObject(body) ? body.messages : undefined).map(({ sg_message_id, status }) => ({
+      ...{ id: String(sg_message_id), status: String(status) },
+    })),
+  );
+}
+
+function among(values: readonly string[]): string {
+  return `IN (${values.map((value) => `'${value}'`).join(',')})`;
+}
+
+/** Each letter once: it may have several categories. */
 function together(parts: readonly LoggedSpan[]): LoggedSpan {
-  return {
-    letters: parts.flatMap(({ letters }) => letters),
-    isComplete: parts.every(({ isComplete }) => isComplete),
-  };
+  const byId = new Map(parts.flatMap(({ letters }) => letters).map((letter) => [letter.id, letter]));
+  return { letters: [...byId.values()], isComplete: parts.every(({ isComplete }) => isComplete) };
 }
 
 /** The events of a letter as the webhook would have brought them; none if it is too old. */

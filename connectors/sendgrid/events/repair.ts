@@ -1,11 +1,12 @@
 /** Brings back from Email Logs what the webhook has lost. */
 import { personKeyOf } from '#sql/tenants/persons.ts';
 import type { Fields } from '../../kit/fields.ts';
-import { storedColumn } from '../../kit/stored/stored.ts';
+import { rowsBetween, storedColumn } from '../../kit/stored/stored.ts';
 import type { StreamContext } from '../../kit/stream.ts';
-import { addDays } from '../api/calendar.ts';
+import { addDays, dayIn } from '../api/calendar.ts';
 import { PROVIDER } from '../key.ts';
 import type { Step } from '../stream.ts';
+import { CATEGORY, statistics } from '../streams/statistics.ts';
 import type { SendGridRun } from '../sync/sync_run.ts';
 import { events, eventsOf } from './event.ts';
 import { type Judged, madeOn, startOf } from './gaps.ts';
@@ -16,6 +17,8 @@ const LETTER_DAYS = 3;
 /** With more letters a day their list is asked for by the hour. */
 const LETTERS_PER_LIST = 500;
 const DAY_MS = 24 * HOUR_MS;
+/** Of a day; beyond them a full second of it stays incomplete. */
+const CATEGORIES_MAX = 1_000;
 
 /** What an event shows of how far a letter has come, in the words of the logs. */
 const REACHED: Readonly<Record<string, string>> = {
@@ -44,7 +47,7 @@ export async function* repair(
   for (let from = first; from < until && left.details > 0 && left.lists > 0; from += spanMs) {
     left.lists--;
     const span = { from, before: Math.min(until, from + spanMs) };
-    const { letters, isComplete } = await lettersOf(logs, span);
+    const { letters, isComplete } = await lettersOf(logs, span, (at) => categoriesAt(run, at));
     if (!isComplete) {
       const at = new Date(from).toISOString();
       yield { incomplete: `${PROVIDER} lists fewer letters than were made at ${at}` };
@@ -58,6 +61,14 @@ export async function* repair(
         lacking.map(({ id }) => id),
       );
   }
+}
+
+/** The categories that the account had counts of on a day. */
+async function categoriesAt({ context, zone }: SendGridRun, at: Date): Promise<string[]> {
+  const day = dayIn(zone, at);
+  const within = { by: 'day', from: day, to: day, where: { scope: CATEGORY } };
+  const limits = { columns: ['name'], max: CATEGORIES_MAX };
+  return (await rowsBetween(context, statistics.name, within, limits)).map(({ name }) => String(name));
 }
 
 async function lackingOf(context: StreamContext, letters: readonly Logged[]): Promise<Logged[]> {

@@ -24,6 +24,7 @@ const NAMES_PAGE = 100;
 
 /** The name of the whole account. */
 export const ACCOUNT = 'account';
+export const CATEGORY = 'category';
 
 export const METRICS = [
   ...[
@@ -176,7 +177,7 @@ export const categoryStatisticsStream = sendgridStream({
   costs: 'the counts of each category',
   ...shared,
   ...readerOf({
-    scope: 'category',
+    scope: CATEGORY,
     path: '/v3/categories/stats',
     names: { param: 'categories', list: (sendgrid) => namesIn(sendgrid, '/v3/categories', 'category') },
   }),
