@@ -86,18 +86,14 @@ export function promisesOf(state: SnapshotState): SnapshotPromise[] {
     },
     {
       promise: 'no snapshot is damaged',
-      broken: broken(
-        damaged !== null,
-        `snapshot ${damaged} is`,
-        `npx nightshift snapshots show ${damaged} says what of it; once its files are back: snapshots verify ${damaged}`,
-      ),
+      broken: broken(damaged !== null, `${damaged} is damaged`, `npx nightshift snapshots show ${damaged}`),
     },
     {
       promise: 'the last drill of a snapshot succeeded',
       broken: broken(
         failure !== null,
         failure ?? '',
-        `npx nightshift snapshots verify ${failedSnapshot} --level 3 (or 4: figures too)`,
+        `npx nightshift snapshots verify ${failedSnapshot} --level 3`,
       ),
     },
   ];

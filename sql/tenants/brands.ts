@@ -166,7 +166,8 @@ export async function assertTimeZone(tx: Tx, timeZone: string): Promise<void> {
   knownZones.add(timeZone);
 }
 
-function knownToNode(timeZone: string): boolean {
+/** A zone that another machine stored may be newer than this Node. */
+export function knownToNode(timeZone: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone });
     return true;

@@ -147,8 +147,5 @@ const ADDRESS_CHARS_MAX = 254;
 export function checkedAddress(typed: string, which = 'A recipient'): string {
   const address = typed.trim();
   if (address.length <= ADDRESS_CHARS_MAX && z.email().safeParse(address).success) return address;
-  throw new MailUnfit(
-    `${which} is no e-mail address.`,
-    'Write it as name, @ and host; in a file one a line.',
-  );
+  throw new MailUnfit(`${which} is no e-mail address.`, 'Write it as name, @ and host.');
 }

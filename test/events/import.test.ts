@@ -233,7 +233,7 @@ test.each(['csv', 'ndjson'])('bytes that are not UTF-8 are a fault of a file of 
   await using file = await aLoader(db, `events.${format}`, '');
   await writeFile(file.path, Buffer.concat([Buffer.from(head + bad), Buffer.from([0xff, 0x0a])]));
   expect(await file.load('--brand', brand.slug)).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining('it is not UTF-8 at or behind line 2'),
   });
 });

@@ -104,7 +104,7 @@ test('what cannot be sent is refused before anything is queued', async () => {
     [[...to, ...NOTICE, '--language', 'fr'], 'NS_MAIL_UNFIT', /not written in fr/],
     [[...to, '--template', 'd-1', '--language', 'so german'], 'NS_MAIL_UNFIT', /no language/],
     [[...to, '--template', 'd-1', '--vars', files.at('vars.json')], 'NS_USAGE', /no JSON object/],
-    [[...to, '--template', 'd-1', '--vars', files.at('big.json')], 'NS_USAGE', /larger/],
+    [[...to, '--template', 'd-1', '--vars', files.at('big.json')], 'NS_FILE_UNREADABLE', /larger/],
     [[...to, ...NOTICE, '--campaign', '+44 7700 900123'], 'NS_MAIL_UNFIT', /campaign/],
     [[...to, ...NOTICE, '--connection', 'shop'], 'NS_USAGE', /sends no mail/],
     [['--to-file', files.at('list.txt'), ...NOTICE], 'NS_MAIL_UNFIT', /no e-mail address/],

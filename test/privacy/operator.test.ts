@@ -70,6 +70,10 @@ test('an export has all rows of the person in a file of its owner, and an erasur
   expect(noted[0]).toContain('details');
   expect((await stat(output)).mode & 0o777).toBe(0o600);
   expect(await run('export', ...who, '--output', output)).toMatchObject({ code: 2 });
+  expect(await run('export', ...who, '--output', join(dir, 'nowhere', 'x'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('cannot be written'),
+  });
   await rm(dir, { recursive: true });
 
   const rehearsed = await run('erase', ...who, '--dry-run', '--json');

@@ -62,6 +62,17 @@ test('add, show, next, edit, pause, resume, run and remove', async () => {
   ]);
 });
 
+test('a zone that this Node does not know hides no schedule', async () => {
+  await using db = await freshDb();
+  await aBrand(db, 'acme');
+  await db.query(
+    "update ops.schedules set time_zone = 'Mars/Phobos', excluded_days = '{2026-12-25}' where name = 'snapshot'",
+  );
+  const listed = lines((await cli(db, 'schedules', 'list', '--brand', 'acme')).stdout);
+  expect(listed.find(({ name }) => name === 'snapshot')).toMatchObject({ time_zone: 'Mars/Phobos' });
+  expect(listed.length).toBeGreaterThan(3);
+});
+
 test.each([
   [['--task', 'retention', '--expression', '99 2 * * *'], 2, '99 does not fit the field minute'],
   [['--task', 'nonsense', '--expression', '0 2 * * *'], 2, 'There is no task nonsense'],

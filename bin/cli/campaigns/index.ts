@@ -66,6 +66,11 @@ function fieldsOf({ name, from, until, budget, currency }: Fields): Partial<Camp
   };
 }
 
+/** As `bi` names them. */
+function said({ name, startsOn, endsOn, budget, budgetCurrency }: Partial<CampaignFields>) {
+  return { name, starts_on: startsOn, ends_on: endsOn, budget, currency: budgetCurrency };
+}
+
 /** The retailer that is named, or none. */
 async function ownerOf({ db }: Session, brandId: string, { retailer }: Fields) {
   if (retailer === undefined) return {};
@@ -104,7 +109,7 @@ function addAdd(command: Command, cli: Cli): void {
     const { id: brandId } = await findBrand(session.db, brand);
     const owner = await ownerOf(session, brandId, given);
     await change(session, brandId, (tx) => addCampaign(tx, { brandId, slug: name, ...fields, ...owner }));
-    cli.out.record({ brand, campaign: name, ...fields }, () => [`Added campaign ${name} of ${brand}.`]);
+    cli.out.record({ brand, campaign: name, ...said(fields) }, () => [`Added campaign ${name} of ${brand}.`]);
     cli.out.say(`Next: npx nightshift campaigns link ${name} utm_campaign VALUE --brand ${brand}`);
   });
 }
@@ -160,7 +165,7 @@ function addEdit(command: Command, cli: Cli): void {
     const changes = { ...fieldsOf(given), ...(await ownerOf(session, id, given)) };
     checked(verb, { ...campaign, ...changes });
     await change(session, id, (tx) => editCampaign(tx, campaign, changes));
-    cli.out.record({ brand, campaign: name, ...changes }, () => [`Changed campaign ${name}.`]);
+    cli.out.record({ brand, campaign: name, ...said(changes) }, () => [`Changed campaign ${name}.`]);
   });
 }
 

@@ -34,8 +34,12 @@ async function check(cli: Cli, name: string, { brand, now }: Options): Promise<v
   if (!fit) cli.exitCode = exitCodes.failed;
   else if (warnings.length > 0) cli.exitCode = exitCodes.partial;
   const { name: connection, heldAt, heldReason } = found.connection;
+  const { timeZone: time_zone, createdAt: created_at, ...known } = account;
   cli.out.record(
-    { connection, brand: found.brand.slug, fit, held: heldAt !== null, account, scopes, missing, warnings },
+    {
+      ...{ connection, brand: found.brand.slug, fit, held: heldAt !== null },
+      ...{ account: { ...known, time_zone, created_at }, scopes, missing, warnings },
+    },
     () => [
       `${connection} reaches ${account.name} (${account.domain}, ${account.currency}, ${account.timeZone}).`,
       `granted: ${scopes.join(', ')}`,

@@ -33,12 +33,13 @@ export function addCodes(command: Command, cli: Cli): void {
     const nowhere = { latitude: null, longitude: null, radiusKm: null };
     const limits = { code: name, perDevice: perDevice ?? null, ...(within ?? nowhere) };
     await change(cli, brand, (tx, id) => addCode(tx, id, limits));
-    cli.out.record({ brand, ...limits }, () => [`Its scans are computed again: ${name}.`]);
+    cli.out.record({ brand, ...said(limits) }, () => [`Its scans are computed again: ${name}.`]);
   });
   ofBrand(codes.command('list').description('list them')).action(async ({ brand }: Options) => {
     await using session = await openSession(cli);
     const { id } = await findBrand(session.db, brand);
-    cli.out.list(await listCodes(session.db, id), ['code', 'perDevice', 'latitude', 'longitude', 'radiusKm']);
+    const listed = await listCodes(session.db, id);
+    cli.out.list(listed.map(said), ['code', 'per_device', 'latitude', 'longitude', 'radius_km']);
   });
   ofBrand(codes.command('remove').description('take back what was said of a code'))
     .argument('<code>', 'the code')
@@ -46,6 +47,10 @@ export function addCodes(command: Command, cli: Cli): void {
       await change(cli, brand, (tx, id) => removeCode(tx, id, name));
       cli.out.record({ brand, code: name, removed: true }, () => [`Removed what was said of ${name}.`]);
     });
+}
+
+function said({ code, perDevice, latitude, longitude, radiusKm }: Code) {
+  return { code, per_device: perDevice, latitude, longitude, radius_km: radiusKm };
 }
 
 type Change = (tx: Parameters<typeof addCode>[0], brandId: string) => Promise<void>;

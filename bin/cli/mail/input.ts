@@ -1,12 +1,11 @@
 /** What letters are filled with: recipients and variables, from options, files and standard input. */
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { messageOf } from '#runtime/errors.ts';
 import type { Variables } from '#sql/mail/letters.ts';
 import { RECIPIENTS_MAX } from '#tasks/mail/queue.ts';
 import { checkedAddress, VARIABLES_BYTES_MAX } from '#tasks/mail/templates.ts';
 import type { Cli } from '../shared/noun.ts';
+import { readFileOf } from '../shared/read_file.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
 
@@ -76,18 +75,6 @@ function objectIn(text: string, file: string): Variables {
 const nameOf = (file: string) => (file === '-' ? 'Standard input' : file);
 
 async function readText(file: string, stdin: Readable, bytesMax: number): Promise<string> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const piece of file === '-' ? stdin : createReadStream(file)) {
-      size += piece.length;
-      if (size > bytesMax) break;
-      pieces.push(Buffer.from(piece));
-    }
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${messageOf(error)}.`, 'check its name');
-  }
-  if (size > bytesMax)
-    throw new UsageError(`${nameOf(file)} is larger than ${bytesMax} bytes.`, 'give less at a time');
-  return Buffer.concat(pieces).toString('utf8');
+  const { bytes } = await readFileOf(file, stdin, { kind: 'a text file', bytesMax });
+  return bytes.toString('utf8');
 }

@@ -8,7 +8,18 @@ import { openSession } from '../shared/session.ts';
 
 const CLOSINGS_MAX = 500;
 const COLUMNS = [
-  ...['period', 'state', 'closed_at', 'closed_by', 'rows', 'adjustments', 'reopened_at', 'reason', 'note'],
+  ...[
+    'period',
+    'state',
+    'closed_at',
+    'closed_by',
+    'rows',
+    'adjustments',
+    'reopened_at',
+    'reason',
+    'reopened_reason',
+    'note',
+  ],
 ];
 
 export function addList(command: Command, cli: Cli): void {

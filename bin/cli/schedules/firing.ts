@@ -1,5 +1,6 @@
 /** The slots of a schedule that will fire: not those on days that it leaves out. */
 import { isOnDays, slotsOf } from '#sql/schedules/expression.ts';
+import { knownToNode } from '#sql/tenants/brands.ts';
 
 /** Slots that are looked at before those on excluded days are given up on: two weeks of one a minute. */
 const LOOKED_AT_MAX = 20_160;
@@ -32,7 +33,8 @@ export function firingSlots(
 
 /** The next slot of a schedule that fires; null if there is none within what is looked at. */
 export function nextFiring(clock: Clock & { nextSlot: Date | null }): Date | null {
-  if (clock.nextSlot === null || clock.excludedDays.length === 0) return clock.nextSlot;
+  if (clock.nextSlot === null || clock.excludedDays.length === 0 || !knownToNode(clock.timeZone))
+    return clock.nextSlot;
   const before = new Date(clock.nextSlot.getTime() - 1);
   return firingSlots(clock, before, 1).slots[0] ?? null;
 }

@@ -121,7 +121,7 @@ test('damage of an older file is found when its turn comes, and is told', async 
   await expect(drill(brio)).rejects.toMatchObject({ code: 'NS_SNAPSHOT_DAMAGED' });
   expect(await watch(brio)).toMatchObject({ raised: 2 });
   expect(await db.column("select hint from ops.alerts where promise = 'no snapshot is damaged'")).toEqual([
-    expect.stringContaining(`snapshots verify ${old}`),
+    expect.stringContaining(`snapshots show ${old}`),
   ]);
   expect(await watch(acme)).toMatchObject({ raised: 0, resolved: 0 });
 });

@@ -47,7 +47,8 @@ async function add(cli: Cli, name: string, options: Options): Promise<void> {
     ...(steps.length === 0 ? [green('Everything is as it should be: nothing to change.')] : []),
     ...notes.map((note) => yellow(note)),
   ]);
-  if (!dryRun) cli.out.say(`Next: npx nightshift connections webhooks check ${label}`);
+  const given = options.url === undefined ? '' : ` --url ${options.url}`;
+  if (!dryRun) cli.out.say(`Next: npx nightshift connections webhooks check ${label}${given}`);
 }
 
 async function rehearse(subscriber: Subscriber): Promise<{ inspection: Inspection; steps: Step[] }> {
