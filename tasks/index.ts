@@ -24,6 +24,7 @@ import { syncStream } from './sync_stream.ts';
 import type { Task } from './task.ts';
 import { followDeliveries } from './webhooks/follow_deliveries.ts';
 import { relayDeliveries } from './webhooks/relay_deliveries.ts';
+import { repairSubscriptions } from './webhooks/repair_subscriptions.ts';
 
 export const tasks: readonly Task[] = [
   syncConnection,
@@ -32,6 +33,7 @@ export const tasks: readonly Task[] = [
   forecast,
   followDeliveries,
   relayDeliveries,
+  repairSubscriptions,
   reconcile,
   fxRates,
   fxFanOut,

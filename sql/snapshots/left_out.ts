@@ -17,6 +17,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   'ops.snapshots': 'the store of the snapshots says it',
   'ops.stream_warnings': 'they tell of what is to be done at present',
   'ops.turns': 'they order the queue at present',
+  'ops.webhook_addresses': 'it says what providers are told by this installation at present',
   'ops.webhook_deliveries': 'bodies are kept for seven days only, and what they brought is in raw',
   'ops.webhook_hints': 'they say what is to be read at present',
   'ops.webhook_reads': 'they say what is to be read at present',

@@ -18,10 +18,13 @@ import {
 } from '#connectors/kit/subscriptions.ts';
 import { coded } from '#runtime/errors.ts';
 import type { Db, Tx } from '#sql/db/pool.ts';
+import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
+import { addressOf, forgetAddress, rememberAddress } from '#sql/webhooks/addresses.ts';
 import { addSecret, dropSecrets, openSecrets } from '#sql/webhooks/secrets.ts';
+import { queueDeliveries } from '../alerts/deliver_alert.ts';
 
 const SECRET_BYTES = 32;
 
@@ -34,6 +37,8 @@ export type Subscriber = {
   /** Where the provider reaches the web server. */
   baseUrl: string;
   signal: AbortSignal;
+  /** Of the audit log; the account that a command runs as by default. */
+  actor?: string;
 };
 
 export type Inspection = { situation: Situation; findings: Finding[]; warnings: string[] };
@@ -119,17 +124,34 @@ function cureOf(
   }
 }
 
-/** Mends what differs; throws if a slot is taken, after all else is done. */
-export async function subscribe(subscriber: Subscriber): Promise<{ inspection: Inspection; steps: Step[] }> {
+export type Mended = { inspection: Inspection; steps: Step[] };
+
+/** Mends what differs, and from now on a job repairs it each day; throws if a slot is taken, after all else is done. */
+export async function subscribe(subscriber: Subscriber): Promise<Mended> {
   await using _ = await alone(subscriber);
-  const { webhooks, connection } = subscriber;
+  const { connection, db, baseUrl } = subscriber;
+  const mended = await mend(subscriber);
+  const taken = mended.inspection.findings.find(({ fault }) => fault === 'taken');
+  if (taken) throw new SlotTaken(connection, taken);
+  await db.transaction((tx) => rememberAddress(tx, keyOf(subscriber), baseUrl));
+  return mended;
+}
+
+/** Mends what was added for this address; undefined if an operator has removed it meanwhile, or said another one. */
+export async function repair(subscriber: Subscriber): Promise<Mended | undefined> {
+  await using _ = await alone(subscriber);
+  const { db, baseUrl } = subscriber;
+  if ((await addressOf(db, keyOf(subscriber))) !== baseUrl) return undefined;
+  return mend(subscriber);
+}
+
+async function mend(subscriber: Subscriber): Promise<Mended> {
+  const { webhooks } = subscriber;
   const inspection = await inspect(subscriber);
   const steps = stepsOf(inspection, webhooks);
   const secret =
     webhooks.secrets === 'chosen' ? await chosenSecret(subscriber, inspection, steps) : undefined;
   for (const step of steps) await carryOut(subscriber, inspection, step, secret);
-  const taken = inspection.findings.find(({ fault }) => fault === 'taken');
-  if (taken) throw new SlotTaken(connection, taken);
   return { inspection, steps };
 }
 
@@ -137,6 +159,8 @@ export async function subscribe(subscriber: Subscriber): Promise<{ inspection: I
 export async function unsubscribe(subscriber: Subscriber, isDryRun: boolean): Promise<Subscription[]> {
   await using _ = await alone(subscriber);
   const { webhooks, connection } = subscriber;
+  // First, so that what is removed does not come back should this break off.
+  if (!isDryRun) await forget(subscriber);
   const context = contextOf(subscriber, []);
   const { subscriptions } = await webhooks.list(context);
   const ours = subscriptions.filter((one) => isOurs(one, pathOf(connection)));
@@ -146,6 +170,13 @@ export async function unsubscribe(subscriber: Subscriber, isDryRun: boolean): Pr
     await store(subscriber, 'remove', one, (tx, key) => dropSecrets(tx, key, [one.id]));
   }
   return ours;
+}
+
+async function forget(subscriber: Subscriber): Promise<void> {
+  await subscriber.db.transaction(async (tx) => {
+    const alert = await forgetAddress(tx, keyOf(subscriber));
+    if (alert !== undefined) await queueDeliveries(tx, alert, { isResolved: true });
+  });
 }
 
 /** Two at once would each make what is missing: one waits for the other, at most as long as a statement may take. */
@@ -224,18 +255,25 @@ async function chosenSecret(
 
 /** An audit row, and what belongs to it, in one transaction. */
 async function store(
-  { db, connection }: Subscriber,
+  subscriber: Subscriber,
   verb: 'add' | 'remove',
   { topics, url }: Subscription,
-  also: (tx: Tx, key: { brandId: string; connectionId: string }) => Promise<unknown>,
+  also: (tx: Tx, key: ConnectionKey) => Promise<unknown>,
 ): Promise<void> {
-  const { brandId, id: connectionId, name: target } = connection;
+  const { db, connection, baseUrl, actor } = subscriber;
+  const key = keyOf(subscriber);
   const values = { topics, to: hostOf(url) };
   await db.transaction(async (tx) => {
-    await also(tx, { brandId, connectionId });
+    if (verb === 'add') await rememberAddress(tx, key, baseUrl);
+    await also(tx, key);
     const what = verb === 'add' ? { after: values } : { before: values };
-    await recordAction(tx, { action: `connections.webhooks_${verb}`, brandId, target, ...what });
+    const whose = { brandId: key.brandId, target: connection.name, ...(actor !== undefined && { actor }) };
+    await recordAction(tx, { action: `connections.webhooks_${verb}`, ...whose, ...what });
   });
+}
+
+function keyOf({ connection: { brandId, id } }: Subscriber): ConnectionKey {
+  return { brandId, connectionId: id };
 }
 
 async function secretsOf({ db, sealer, provider, connection }: Subscriber): Promise<KnownSecret[]> {

@@ -2,6 +2,7 @@
 import { builtIn } from '#connectors/providers.ts';
 import { isSafeBase, withoutEndingSlashes } from '#runtime/addresses.ts';
 import { openConnection } from '#sql/tenants/connections.ts';
+import { addressOf as addedFor } from '#sql/webhooks/addresses.ts';
 import type { Subscriber } from '#tasks/webhooks/subscriptions.ts';
 import { type Found, findTheConnection } from '../../shared/find_connection.ts';
 import { keyringOf } from '../../shared/keyring.ts';
@@ -15,7 +16,7 @@ export type Options = { brand?: string; url?: string; dryRun?: boolean };
 
 export const URL_OPTION = [
   '--url <address>',
-  'where providers reach the web server; by default NIGHTSHIFT_PUBLIC_URL',
+  'where providers reach the web server; by default NIGHTSHIFT_PUBLIC_URL, else that of the last add',
 ] as const;
 
 export type Opened = { subscriber: Subscriber; label: string };
@@ -36,9 +37,10 @@ export async function openSubscriber(
       `${provider.title} is told on its own pages where to deliver.`,
       'npx nightshift connections webhooks secret prints the path',
     );
-  const baseUrl = addressOf(url ?? session.config.publicUrl, needsUrl);
-  const keyring = await keyringOf(cli, session);
   const { brandId, id: connectionId } = found.connection;
+  const known = await addedFor(session.db, { brandId, connectionId });
+  const baseUrl = addressOf(url ?? session.config.publicUrl ?? known, needsUrl);
+  const keyring = await keyringOf(cli, session);
   const connection = await openConnection(session.db, { brandId, connectionId }, keyring);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const { db } = session;
