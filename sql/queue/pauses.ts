@@ -69,6 +69,23 @@ const PAUSES = `
   left join app.connections c on (c.brand_id, c.id) = (p.brand_id, p.connection_id)
   order by p.paused_at, p.flag, p.by_breaker`;
 
+export type PauseOfJob = Pick<PauseRow, 'task' | 'provider' | 'brand' | 'connection'> & { why: string };
+
+/** Those that keep one of these jobs waiting, each once. */
+export async function pausesOfJobs(db: Reader, ids: readonly string[]): Promise<PauseOfJob[]> {
+  const { rows } = await db.query<PauseOfJob>(
+    `select p.task, p.provider, b.slug as brand, c.name as connection, p.why
+     from ops.current_pauses p
+     left join app.brands b on b.id = p.brand_id
+     left join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
+     where exists (
+       select from graphile_worker._private_jobs j where j.id = any ($1::bigint[]) and j.flags ? p.flag)
+     order by p.by_breaker, p.until desc nulls first, p.flag`,
+    [ids],
+  );
+  return rows;
+}
+
 type Pause = { target: string; reason: string; until?: string | undefined; by: string };
 
 /** A second pause of the same takes the place of the first. False if `until` is past. */

@@ -8,6 +8,7 @@ import { aShopToSync } from '../support/providers/cli_shop.ts';
 import { NOW, setFaults } from '../support/providers/sandbox.ts';
 import { add, aWorker, runs } from '../support/queue.ts';
 import { effect, makeEffects } from '../support/queue_tasks.ts';
+import { twoBrands } from '../support/rows/two_brands.ts';
 
 test('a wait that is over says what kept each job, and its time covers whatever is waited for in turn', async () => {
   await using db = await freshDb();
@@ -33,6 +34,31 @@ test('a wait that is over says what kept each job, and its time covers whatever 
     code: 'NS_WAIT_TIMED_OUT',
     message: expect.stringContaining('slow (The provider is in trouble.)'),
   });
+});
+
+test('a wait for what is paused says so, and what resumes it', async () => {
+  await using db = await freshDb();
+  await makeEffects(db);
+  const [acme, brio] = await twoBrands(db);
+  for (const brand of ['acme', 'brio'])
+    await nightshift(['jobs', 'pause', '--brand', brand, '--reason', 'weekend'], {
+      env: { DATABASE_URL: db.url },
+    });
+  const job = { id: await add(db, effect, { ...acme, label: 'a' }), label: 'shop' };
+  await add(db, effect, { ...brio, label: 'b' });
+  const lines: string[] = [];
+  const progress = {
+    show: (shown: readonly string[]) => lines.push(...shown),
+    note: () => {},
+    [Symbol.dispose]() {},
+  };
+  await expect(follow([job], { db, progress, patience: patience(0) })).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /shop \(paused by \S+: weekend\)\. The work continues once it is resumed\./,
+    ),
+    hint: 'npx nightshift jobs resume --brand acme',
+  });
+  expect(lines).toEqual([expect.stringMatching(/^shop +paused by \S+: weekend$/)]);
 });
 
 test('a command that did the work itself hands it back as soon as its wait is over', async () => {

@@ -135,6 +135,24 @@ test('exchange rates that end are said, and no rates at all are none to miss', a
   expect(stdout).toMatch(/! Exchange rates end on 2026-01-05; .* Next: npx nightshift fx sync --wait/);
 });
 
+test.for([[], ['--until', '2999-01-01T00:00:00Z']])(
+  'nothing is well while jobs are paused %s',
+  async (end) => {
+    await using db = await freshDb();
+    await using _ = await aWorker(db);
+    const which = ['--provider', 'stripe'];
+    const pause = ['jobs', 'pause', ...which, '--reason', 'weekend', ...end];
+    expect(await nightshift(pause, { env: env(db) })).toMatchObject({ code: 0 });
+    const paused = await nightshift(['status'], { env: env(db) });
+    expect(paused).toMatchObject({ code: 6, stdout: expect.not.stringContaining('All is well') });
+    expect(paused.stdout).toMatch(
+      /! \S+ paused stripe .*: weekend; 0 jobs waiting. Next: npx nightshift jobs resume --provider stripe/,
+    );
+    await nightshift(['jobs', 'resume', ...which], { env: env(db) });
+    expect(await nightshift(['status'], { env: env(db) })).toMatchObject({ code: 0 });
+  },
+);
+
 test('rates of today are missed only once their schedule has had its turn', async () => {
   await using db = await freshDb();
   await using _ = await aWorker(db);

@@ -51,6 +51,9 @@ test('jobs of a paused brand wait without spending an attempt, those of another 
   const status = await nightshift(['status'], { env: { DATABASE_URL: db.url } });
   expect(status.stdout).toContain('0 held, 1 paused, 0 dead');
   expect(status.stdout).toMatch(/paused {5}acme by \S+ until 2999-01-01T00:00:00Z: they move/);
+  expect(status.stdout).toMatch(
+    /! \S+ paused acme until 2999-\S+: they move; 1 job waiting. Next: npx nightshift jobs resume --brand acme/,
+  );
 
   expect(await jobs(db, 'resume', '--brand', 'acme')).toMatchObject({ code: 0 });
   await eventually(async () => expect(await effects(db)).toEqual(['brio', 'later', 'acme']));

@@ -1,8 +1,7 @@
 /** Checks of the queue: who works, what waits, what is stuck. */
 
 import { readPauses } from '#sql/queue/pauses.ts';
-import { optionWords } from '../shared/options/words.ts';
-import { pauseTarget } from '../shared/pause_target.ts';
+import { pauseSaid, resumeCommand } from '../shared/pause_target.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
 import { ACKNOWLEDGED, MADE_GOOD } from '../status/findings.ts';
 import { count, span } from '../ui/format.ts';
@@ -93,19 +92,11 @@ export const staleLocks: Check = {
   },
 };
 
-/** What somebody forgot to resume looks like a quiet night. */
 export const pauses: Check = {
   name: 'pauses',
   async run({ db }) {
     const { pauses, total } = await readPauses(db, NAMED_MAX);
-    return named(pauses, total, ({ task, provider, brand, connection, jobs, reason, paused_by, until }) => {
-      const which = { task, provider, brand, connection };
-      const end = until === null ? 'without an end' : `until ${until.toISOString()}`;
-      return warning(
-        `${paused_by} paused ${pauseTarget(which)} ${end}: ${reason}; ${count(jobs, 'job')} waiting.`,
-        `npx nightshift jobs resume ${optionWords(which)}`,
-      );
-    });
+    return named(pauses, total, (pause) => warning(pauseSaid(pause), resumeCommand(pause)));
   },
 };
 

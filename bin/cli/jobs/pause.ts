@@ -6,8 +6,7 @@ import { currentAccount } from '#sql/tenants/audit.ts';
 import { findBrand } from '#sql/tenants/brands.ts';
 import { findTheConnection } from '../shared/find_connection.ts';
 import type { Cli } from '../shared/noun.ts';
-import { optionWords } from '../shared/options/words.ts';
-import { pauseTarget } from '../shared/pause_target.ts';
+import { pauseTarget, resumeCommand } from '../shared/pause_target.ts';
 import { openSession } from '../shared/session.ts';
 import { isoInstant, title } from '../ui/arguments.ts';
 import { UsageError } from '../ui/errors.ts';
@@ -32,7 +31,7 @@ export function addPauses(command: Command, cli: Cli): void {
       cli.out.record({ paused: target, reason, until }, () => [
         `Jobs of ${target} are paused${until === undefined ? '' : ` until ${until}`}. Workers know it within a second.`,
       ]);
-      cli.out.say(`Next: npx nightshift jobs resume ${optionWords({ task, provider, brand, connection })}`);
+      cli.out.say(`Next: ${resumeCommand({ task, provider, brand, connection })}`);
     });
   which(command.command('resume').description('let paused jobs go on')).action(async (options: Which) => {
     await using session = await openSession(cli);

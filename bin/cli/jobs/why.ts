@@ -1,11 +1,12 @@
 /** `jobs why` */
 import type { Command } from 'commander';
 import type { Db } from '#sql/db/pool.ts';
+import { pausesOfJobs } from '#sql/queue/pauses.ts';
 import { failuresOfJobs } from '#sql/triage/failures.ts';
 import { tasks } from '#tasks/index.ts';
 import type { Cli } from '../shared/noun.ts';
 import { type Reason, reason, reasonLines } from '../shared/options/reason.ts';
-import { optionWords } from '../shared/options/words.ts';
+import { resumeCommand } from '../shared/pause_target.ts';
 import { liveWorkers } from '../shared/queue_state.ts';
 import { openSession } from '../shared/session.ts';
 import { count, span } from '../ui/format.ts';
@@ -107,8 +108,6 @@ function runs(last: Run | undefined, { why: cancelled }: Queued): Reason {
   );
 }
 
-type Pause = Record<'task' | 'provider' | 'brand' | 'connection', string | null> & { why: string };
-
 /** A job that asks no provider waits neither for its connection nor for it. */
 function asksProvider({ task: name, payload }: Queued): boolean {
   const task = tasks.find((one) => one.name === name);
@@ -116,20 +115,9 @@ function asksProvider({ task: name, payload }: Queued): boolean {
   return data === undefined || (task?.asksProvider?.(data) ?? true);
 }
 
-async function ofPauses(db: Db, job: Queued): Promise<Reason[]> {
-  if (job.state !== 'paused') return [];
-  const { rows } = await db.query<Pause>(
-    `select p.task, p.provider, b.slug as brand, c.name as connection, p.why
-     from ops.jobs j
-     join ops.current_pauses p on p.flag = any (ops.job_flags(j.task, j.payload, $2))
-     left join app.brands b on b.id = p.brand_id
-     left join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
-     where j.job_id = $1 order by p.by_breaker, p.until desc nulls first, p.flag`,
-    [job.id, asksProvider(job)],
-  );
-  return rows.map(({ why, ...which }) =>
-    reason(`it is ${why}`, `npx nightshift jobs resume ${optionWords(which)}`),
-  );
+async function ofPauses(db: Db, { id, state }: Queued): Promise<Reason[]> {
+  if (state !== 'paused') return [];
+  return (await pausesOfJobs(db, [id])).map((pause) => reason(`it is ${pause.why}`, resumeCommand(pause)));
 }
 
 function ofConnection({ connection, brand, held_reason: held, blocked_until: until }: Queued): Reason[] {

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitCode, exitCodes } from '#runtime/exit_codes.ts';
 import { stopSignal } from '#runtime/shutdown.ts';
 import type { Db } from '#sql/db/pool.ts';
+import { pausesOfJobs } from '#sql/queue/pauses.ts';
 import { bar } from '../ui/chart.ts';
 import { Interrupted, WaitTimedOut } from '../ui/errors.ts';
 import { count, grouped, span } from '../ui/format.ts';
 import type { Progress } from '../ui/progress.ts';
+import { resumeCommand } from './pause_target.ts';
 import { type JobState, jobStates } from './queue_state.ts';
 
 const POLL_MS = 250;
@@ -48,7 +50,7 @@ export async function follow(jobs: readonly Followed[], options: FollowOptions):
     progress.show(linesOf(open));
     if (open.length === 0) return states;
     if (performance.now() > patience.endsAt)
-      throw new WaitTimedOut(open.map(unfinished).join(', '), patience.seconds);
+      throw new WaitTimedOut(open.map(unfinished).join(', '), patience.seconds, await resumes(db, open));
     await Promise.race([sleep(POLL_MS), failing]);
   }
 }
@@ -69,9 +71,16 @@ export function exitCodeOfJobs(states: readonly JobState[]): ExitCode {
 
 type Open = { label: string; state: JobState };
 
-/** What is not done, and the error if it was tried. */
-function unfinished({ label, state: { error_message } }: Open): string {
-  return error_message === null ? label : `${label} (${error_message})`;
+/** What is not done, and what keeps it, or the error if it was tried. */
+function unfinished({ label, state: { state, why, error_message } }: Open): string {
+  const cause = state === 'paused' ? why : error_message;
+  return cause === null ? label : `${label} (${cause})`;
+}
+
+/** The commands that end the pauses of those that wait for nothing else. */
+async function resumes(db: Db, open: readonly Open[]): Promise<string[]> {
+  const paused = open.filter(({ state }) => state.state === 'paused').map(({ state }) => state.id);
+  return paused.length === 0 ? [] : (await pausesOfJobs(db, paused)).map(resumeCommand);
 }
 
 /** A line for each running job, and one for all that wait. */
@@ -93,8 +102,9 @@ const SPAN_WIDTH = 10;
 const BAR_WIDTH = 24;
 
 function line({ label, state: job }: Open): string {
-  const { state, started_at, progress, error_message, run_at } = job;
+  const { state, started_at, progress, error_message, run_at, why } = job;
   const name = label.padEnd(LABEL_WIDTH);
+  if (state === 'paused') return `${name}  ${why ?? state}`;
   if (state !== 'running')
     return `${name}  ${state}, next at ${run_at ? time(run_at) : '?'}${error_message === null ? '' : `: ${error_message}`}`;
   const since = started_at ? span(Math.max(0, Date.now() - started_at.getTime())) : '';

@@ -36,6 +36,8 @@ export type JobState = {
     | 'gone';
   attempt: number | null;
   run_at: Date | null;
+  /** What keeps it from running, of a job that is queued. */
+  why: string | null;
   progress: Record<string, unknown> | null;
   tally: Record<string, unknown> | null;
   error_code: string | null;
@@ -53,7 +55,7 @@ export async function jobStates(db: Reader, ids: readonly string[]): Promise<Job
                  when j.state in ('running', 'dead', 'held', 'paused') then j.state
                  when r.outcome in ('retrying', 'released', 'crashed') then r.outcome
                  else 'waiting' end as state,
-            r.attempt, j.run_at, r.progress, r.tally, r.error_code, r.error_message,
+            r.attempt, j.run_at, j.why, r.progress, r.tally, r.error_code, r.error_message,
             r.error_hint, r.started_at, r.finished_at
      from unnest($1::bigint[]) with ordinality as wanted (id, place)
      left join lateral (

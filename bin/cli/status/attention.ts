@@ -2,6 +2,7 @@
 import { warningsSaid } from '#sql/load/warnings.ts';
 import { promisesOf } from '#sql/snapshots/promises.ts';
 import { removeCommand } from '#sql/tenants/removing.ts';
+import { pauseSaid, resumeCommand } from '../shared/pause_target.ts';
 import { count, span } from '../ui/format.ts';
 import type { ConnectionHealth, Findings } from './findings.ts';
 
@@ -42,10 +43,13 @@ export function attentionOf(findings: Findings): string[] {
 /** What will go wrong if nobody acts. */
 export function warningsOf(findings: Findings): string[] {
   const { workers, jobs, unscheduled_connections: unscheduled, archiving, fx } = findings;
-  const lines = findings.provider_warnings.map(
-    ({ brand, connection, warnings }) =>
-      `Syncs of ${connection} warn: ${warningsSaid(warnings)}. Next: npx nightshift connections check ${connection} --brand ${brand}`,
-  );
+  const lines = [
+    ...pausedLines(findings),
+    ...findings.provider_warnings.map(
+      ({ brand, connection, warnings }) =>
+        `Syncs of ${connection} warn: ${warningsSaid(warnings)}. Next: npx nightshift connections check ${connection} --brand ${brand}`,
+    ),
+  ];
   if (workers.length === 0 && jobs.waiting + jobs.retrying === 0)
     lines.push('No worker runs: queued jobs will wait. Next: npx nightshift up');
   if (unscheduled > 0)
@@ -61,6 +65,18 @@ export function warningsOf(findings: Findings): string[] {
       'The write-ahead log is not archived: what came since the last snapshot is lost with the server. Next: npx nightshift doctor',
     );
   return lines;
+}
+
+/** Also with an end: figures are not of today until then, and a restore that was killed leaves such a pause. */
+function pausedLines({ pauses, more_pauses }: Findings): string[] {
+  const shown = pauses.slice(0, NAMED_MAX);
+  const more = pauses.length - shown.length + more_pauses;
+  return [
+    ...shown.map((pause) => `${pauseSaid(pause)} Next: ${resumeCommand(pause)}`),
+    ...(more > 0
+      ? [`There ${more === 1 ? 'is' : 'are'} ${count(more, 'more pause')}. Next: npx nightshift jobs pauses`]
+      : []),
+  ];
 }
 
 function troubleOf({ brand, connection, state, cause }: ConnectionHealth): string[] {

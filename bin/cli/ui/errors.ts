@@ -42,10 +42,14 @@ export class UsageError extends coded('NS_USAGE') {
 }
 
 export class WaitTimedOut extends coded('NS_WAIT_TIMED_OUT') {
-  constructor(unfinished: string, seconds: number) {
-    super(`Not done after ${seconds} s: ${unfinished}. The work continues if a worker runs.`, {
-      hint: 'npx nightshift jobs list shows its state; --timeout 1h waits longer',
-    });
+  /** `resume`: what ends the pauses that it waits for. */
+  constructor(unfinished: string, seconds: number, resume: readonly string[] = []) {
+    super(
+      `Not done after ${seconds} s: ${unfinished}. The work continues ${resume.length > 0 ? 'once it is resumed' : 'if a worker runs'}.`,
+      {
+        hint: resume.join('; ') || 'npx nightshift jobs list shows its state; --timeout 1h waits longer',
+      },
+    );
   }
 }
 
