@@ -1,7 +1,9 @@
 /** The contract with BI: names, columns and what they say of themselves. */
 import { expect, test } from 'vitest';
+import { rollups } from '#sql/rollups/index.ts';
+import { isRestated } from '#sql/rollups/restate.ts';
 import { freshDb } from '../support/db/db.ts';
-import { dictionaryEntries, dictionaryText } from '../support/dictionary.ts';
+import { dictionaryEntries, dictionaryFunctions, dictionaryText } from '../support/dictionary.ts';
 import { aShop } from '../support/rows/factory.ts';
 
 // What DESIGN.md promises; more columns are welcome.
@@ -31,7 +33,7 @@ test.each(Object.entries(contract))('bi.%s has its columns', async (view, column
   expect(found).toEqual(expect.arrayContaining(columns.split(/\s+/)));
 });
 
-test('every view and column says what it is', async () => {
+test('every view, column and function says what it is', async () => {
   await using db = await freshDb();
   const entries = await dictionaryEntries(db);
   expect(entries.length).toBeGreaterThan(0);
@@ -40,11 +42,48 @@ test('every view and column says what it is', async () => {
     ...columns.filter((column) => !column.about).map(({ name }) => `${view}.${name}`),
   ]);
   expect(silent).toEqual([]);
+  const functions = await dictionaryFunctions(db);
+  expect(functions.map(({ call }) => call.split('(')[0])).toEqual(['customer_segments', 'daily_sales_as_of']);
+  expect(functions.filter(({ about }) => !about)).toEqual([]);
+});
+
+// Whoever sums them up over all rows of a view gets a number that means nothing.
+const notAdditive = `
+  closed_sales.returning_customers daily_country_sales.customers daily_email.unsubscribes
+  daily_mrr.active_subscriptions daily_mrr.mrr daily_mrr.paused daily_mrr.trialing daily_payments.closing_balance
+  daily_product_sales.orders daily_sales.average_order_value daily_sales.returning_customers daily_social.followers
+  daily_social.reach daily_stock.level daily_stock.level_before platform_metrics.brands
+  platform_metrics.churned_subscribers platform_metrics.connections platform_metrics.mrr platform_metrics.retailers
+  platform_metrics.subscribers retailer_rankings.engagement retailer_rankings.net_sales retailer_rankings.spend
+  revenue_forecast.lower revenue_forecast.predicted revenue_forecast.upper sales_adjustments.returning_customers
+  snapshots.stored_bytes social_posts.reach`;
+
+test('what does not add up says so', async () => {
+  await using db = await freshDb();
+  const columns = (await dictionaryEntries(db)).flatMap(({ view, columns }) =>
+    columns.map(({ name, about }) => ({ name: `${view}.${name}`, about })),
+  );
+  const marked = columns.filter(({ about }) => about?.includes('NOT ADDITIVE')).map(({ name }) => name);
+  expect(marked).toEqual(expect.arrayContaining(notAdditive.trim().split(/\s+/)));
+});
+
+test('bi.restatements names exactly the figures that it has', async () => {
+  await using db = await freshDb();
+  const entry = (await dictionaryEntries(db)).find(({ view }) => view === 'restatements');
+  const about = entry?.columns.find(({ name }) => name === 'figure')?.about ?? '';
+  // Only days that completeness judges are ever told final.
+  const judged = await db.column(
+    'select rollup from ops.rollups where figures in (select unnest(feeds) from ops.streams)',
+  );
+  const restated = rollups.filter((rollup) => isRestated(rollup)).map(({ name }) => name);
+  expect((about.match(/\b\w+_\w+\b/g) ?? []).sort()).toEqual(
+    restated.filter((name) => judged.includes(name)).sort(),
+  );
 });
 
 test('docs/data-dictionary.md says the same (npm run docs:dictionary writes it)', async () => {
   await using db = await freshDb();
-  const text = dictionaryText(await dictionaryEntries(db));
+  const text = await dictionaryText(db);
   await expect(text).toMatchFileSnapshot('../../docs/data-dictionary.md');
 });
 

@@ -1,4 +1,4 @@
-/** The data dictionary: what the views of `bi` say of themselves. */
+/** The data dictionary: what the views and functions of `bi` say of themselves. */
 import type { Db } from '#sql/db/pool.ts';
 
 export type DictionaryEntry = {
@@ -6,6 +6,8 @@ export type DictionaryEntry = {
   about: string | null;
   columns: { name: string; type: string; about: string | null }[];
 };
+
+export type DictionaryFunction = { call: string; about: string | null; result: string };
 
 export async function dictionaryEntries(db: Db): Promise<DictionaryEntry[]> {
   const { rows } = await db.query<DictionaryEntry>(`
@@ -17,19 +19,27 @@ export async function dictionaryEntries(db: Db): Promise<DictionaryEntry[]> {
   return rows;
 }
 
+/** A column of a function has no comment: it is called as in the view that the function's own comment names. */
+export async function dictionaryFunctions(db: Db): Promise<DictionaryFunction[]> {
+  const { rows } = await db.query<DictionaryFunction>(`
+    select format('%s(%s)', f.proname, pg_get_function_identity_arguments(f.oid)) as call,
+      obj_description(f.oid, 'pg_proc') as about, pg_get_function_result(f.oid) as result
+    from pg_proc f where f.pronamespace = 'bi'::regnamespace order by f.proname`);
+  return rows;
+}
+
 const INTRODUCTION = `# Data dictionary
 
-The views of schema \`bi\` are what BI reads: their names and columns stay. This page is made from the
+The views and functions of schema \`bi\` are what BI reads: their names and columns stay. This page is made from the
 comments in the database (\`npm run docs:dictionary\`), and a test holds the two together.
 
 Amounts are exact decimals in major units of the currency beside them. A day is a day of the brand's
-time zone. Sums over rows are meaningful for every amount and count except \`average_order_value\`,
-\`margin\`, rates, customers (a customer may be in several rows), \`orders\` of \`daily_product_sales\`, and columns that
-say NOT ADDITIVE.
+time zone. Sums over rows of one currency are meaningful for every amount and count except averages, rates and columns
+that say NOT ADDITIVE: over what, if others can be summed up.
 `;
 
-export function dictionaryText(entries: readonly DictionaryEntry[]): string {
-  const chapters = entries.map(({ view, about, columns }) => {
+export async function dictionaryText(db: Db): Promise<string> {
+  const views = (await dictionaryEntries(db)).map(({ view, about, columns }) => {
     const rows = columns.map((column) => `| \`${column.name}\` | ${column.type} | ${column.about} |`);
     return [
       `## bi.${view}`,
@@ -42,5 +52,8 @@ export function dictionaryText(entries: readonly DictionaryEntry[]): string {
       '',
     ].join('\n');
   });
-  return [INTRODUCTION, ...chapters].join('\n');
+  const functions = (await dictionaryFunctions(db)).map(({ call, about, result }) =>
+    [`## bi.${call}`, '', about, '', `Returns \`${result}\`.`, ''].join('\n'),
+  );
+  return [INTRODUCTION, ...views, ...functions].join('\n');
 }
