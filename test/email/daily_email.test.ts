@@ -123,6 +123,33 @@ test('events are counted once, by the day of the brand, for the retailer of thei
   expect(await roll(db, one)).toMatchObject({ days: 2, written: 0, deleted: 0 });
 });
 
+test('who unsubscribes several times on a day is one person of the campaign', async () => {
+  await using sandbox = await sendgridSandbox();
+  await using db = await freshDb();
+  const [one, two] = [await connectSendGrid(db, sandbox), await connectSendGrid(db, sandbox)];
+  const [ann, ben] = [to('a', 'news'), to('b', 'news')];
+  const left = [
+    anEvent('group_unsubscribe', '2026-11-18T15:00:00Z', { ...ann, asm_group_id: 1 }),
+    anEvent('group_unsubscribe', '2026-11-18T15:00:01Z', { ...ann, asm_group_id: 2 }),
+    anEvent('unsubscribe', '2026-11-18T15:00:02Z', ann),
+    anEvent('unsubscribe', '2026-11-18T16:00:00Z', ben),
+    anEvent('unsubscribe', '2026-11-18T16:00:01Z', { ...ann, category: 'offers' }),
+    anEvent('unsubscribe', '2026-11-19T16:00:00Z', ann),
+  ];
+  await push(db, one, left);
+  await push(db, two, left.slice(0, 2)); // the same ids
+  await roll(db, one);
+  await roll(db, two);
+  expect(await shown(db, one, 'day, campaign, unsubscribes')).toEqual([
+    { day: '2026-11-18', campaign: 'category:news', unsubscribes: 2 },
+    { day: '2026-11-18', campaign: 'category:offers', unsubscribes: 1 },
+    { day: '2026-11-19', campaign: 'category:news', unsubscribes: 1 },
+  ]);
+  expect(await shown(db, two, 'campaign, unsubscribes')).toEqual([
+    { campaign: 'category:news', unsubscribes: 1 },
+  ]);
+});
+
 const singleSend = (updated_at: string, list_ids: string[]) => ({
   ...{ id: 's1', name: 'Spring', status: 'triggered', categories: [], send_at: '2026-11-18T15:00:00Z' },
   ...{ created_at: '2026-11-17T15:00:00Z', updated_at, is_abtest: false },

@@ -17,7 +17,8 @@ with account_days as materialized (
   ) d
 ), happened as (
   select p.day, p.connection_id, p.time_zone, coalesce(f.retailer_id, $1::uuid) as owner_id, f.campaign, f.kind,
-         f.event_id, f.happened_at, concat_ws(' ', f.message_id, f.email_hash) as letter
+         f.event_id, f.happened_at, concat_ws(' ', f.message_id, f.email_hash) as letter,
+         coalesce(f.email_hash, f.event_id) as person
   from spans p
   cross join lateral (
     select * from fact.email_events
@@ -61,7 +62,7 @@ with account_days as materialized (
          count(*) filter (where kind = 'click') as clicks,
          count(distinct letter) filter (where kind = 'click') as unique_clicks,
          count(*) filter (where kind = 'spam_report') as spam_reports,
-         count(*) filter (where kind = 'unsubscribe') as unsubscribes
+         count(distinct person) filter (where kind = 'unsubscribe') as unsubscribes
   from happened
   group by day, owner_id, connection_id, campaign, time_zone
   union all

@@ -3,9 +3,9 @@ import { defineRollup } from '../define.ts';
 
 const COUNTED = ['requests', 'delivered', 'bounces', 'blocks', 'opens', 'unique_opens', 'clicks', 'unique_clicks',
   'spam_reports', 'unsubscribes']; // biome-ignore format: a list of names
-const firstOfLetter = (kind: string) =>
+const firstOf = (what: 'letter' | 'person', kind: string) =>
   first({
-    of: 'day, owner_id, connection_id, campaign, letter, kind',
+    of: `day, owner_id, connection_id, campaign, ${what}, kind`,
     by: 'happened_at, event_id',
     when: `kind = '${kind}'`,
   });
@@ -48,12 +48,12 @@ export const dailyEmail = defineRollup(import.meta.url, {
           bounces: one("kind = 'bounce'"),
           blocks: one("kind = 'block'"),
           opens: one("kind = 'open'"),
-          unique_opens: firstOfLetter('open'),
+          unique_opens: firstOf('letter', 'open'),
           machine_opens: one("kind = 'machine_open'"),
           clicks: one("kind = 'click'"),
-          unique_clicks: firstOfLetter('click'),
+          unique_clicks: firstOf('letter', 'click'),
           spam_reports: one("kind = 'spam_report'"),
-          unsubscribes: one("kind = 'unsubscribe'"),
+          unsubscribes: firstOf('person', 'unsubscribe'),
         },
       },
       {
