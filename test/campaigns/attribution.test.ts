@@ -92,6 +92,28 @@ test('many touches, spend rows and links multiply nothing: 220 and not 1,300', a
   expect(await other.days()).toEqual([]);
 });
 
+test('an order that does not count and brings nothing makes no row of zeros, credited or not', async () => {
+  await using db = await freshDb();
+  const [one, other] = [await aSeller(db), await aSeller(db)];
+  const card = [{ type: 'GIFT_CARD', quantity: 1, total: '50.00' }];
+  for (const [seller, sales] of [
+    [one, card],
+    [other, sold('50.00')],
+  ] as const) {
+    await seller.campaign('ads', [['utm_campaign', 'ads']]);
+    const visitedAt = '2026-04-30T12:00:00Z';
+    await seller.orders([
+      { id: '1', at: '2026-05-01T12:00:00Z', sales, utm: 'ads', visitedAt },
+      { id: '2', at: '2026-05-02T12:00:00Z', sales },
+    ]);
+    await seller.roll();
+  }
+  expect((await one.credits()).map(Object.values)).toEqual([['uk/1', 'ads', 'utm_campaign']]);
+  expect(await one.days()).toEqual([]);
+  expect(await other.days()).toHaveLength(3);
+  expect(await wrongSums(one)).toEqual([]);
+});
+
 test('the last touch within the window decides, its edge included, and what came after the order never counts', async () => {
   await using db = await freshDb();
   const seller = await aSeller(db);

@@ -33,7 +33,8 @@ with booked as materialized (
          count(*) filter (where is_placed and is_counted) as attributed_orders, sum(net_sales) as attributed_revenue
   from attributed
   group by 1, 2, 3
-  having count(net_sales) > 0
+  -- Orders that do not count and brought nothing are no row.
+  having count(*) filter (where is_placed and is_counted) > 0 or sum(net_sales) <> 0
 ), touched as (
   select w.day, c.connection_id, c.order_id, c.currency, c.is_counted, c.net_sales, c.campaign_id, c.touch_kind, c.touch,
          c.touched_at
@@ -48,6 +49,7 @@ with booked as materialized (
          sum(net_sales) as credited_revenue
   from touched
   group by 1, 2, 3
+  having count(*) filter (where is_counted) > 0 or sum(net_sales) <> 0
 ), spendings as (
   select w.day, s.campaign_id, s.currency, s.source, s.amount
   from wanted w
