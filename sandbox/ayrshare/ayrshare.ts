@@ -11,6 +11,8 @@ const HISTORY_MAX = 500;
 const SENT_MAX = 1_000;
 const PROFILES_MAX = 5_000;
 const STORY_MS = 86_400_000;
+/** Demanded of whatever concerns X, since 2026-03-31. */
+const X_HEADERS = ['x-twitter-oauth1-api-key', 'x-twitter-oauth1-api-secret'];
 const UNLISTED = new Set(['gmb', 'reddit', 'telegram']);
 
 export const ayrshare = declare<Settings>({
@@ -65,18 +67,13 @@ function listed({ name, settings, rows }: Account<Settings>): Draft {
   };
 }
 
-/** A message may begin with the code: `156 LinkedIn is not linked.` */
-function refusalOf(status: number, message: string): Draft {
-  const [, code, text = ''] = /^(\d{3})(?: (.*))?$/.exec(message) ?? [];
-  if (code === undefined)
-    return { action: 'request', status: 'error', ...(status === 429 && { code: 429 }), message };
-  const [, platform] = /^\[(\w+)\]/.exec(text) ?? [];
+/** A message may begin with the code, and with the network: `156 [linkedin] LinkedIn is not linked.` */
+function refusalOf(status: number, text: string): Draft {
+  const [, given, platform, message] = /^(?:(\d{3})(?: |$))?(?:\[(\w+)\] )?(.*)$/s.exec(text) ?? [];
+  const code = given === undefined && status === 429 ? 429 : given;
   return {
-    action: 'request',
-    status: 'error',
-    code: Number(code),
-    message: text,
-    ...(platform && { platform }),
+    ...{ action: 'request', status: 'error', ...(code !== undefined && { code: Number(code) }), message },
+    ...(platform !== undefined && { platform }),
   };
 }
 
@@ -204,11 +201,20 @@ function answerFor(
   };
 }
 
-function refusalFor({ account }: Question, platform: string, at: number): Draft | undefined {
-  return account.rows('refusals').findLast(({ platform: of, _at, _until }) => {
+/** Why a network is not read: the scenario says so, X is asked without the keys of an app, or it is not linked. */
+function refusalFor(asked: Question, platform: string, at: number): Draft | undefined {
+  const told = asked.account.rows('refusals').findLast(({ platform: of, _at, _until }) => {
     const has = (time: unknown, not: number) => (typeof time === 'string' ? Date.parse(time) : not);
     return of === platform && has(_at, 0) <= at && at < has(_until, Number.POSITIVE_INFINITY);
   });
+  if (told) return told;
+  if (platform === 'twitter' && X_HEADERS.some((name) => !asked.headers[name]))
+    return {
+      platform,
+      message: `X demands the keys of your own app, in the headers ${X_HEADERS.join(', ')}.`,
+    };
+  if (linked(asked, at).some((one) => one.platform === platform)) return undefined;
+  return { platform, code: 156, message: `${platform} is not linked.` };
 }
 
 /** Of a network that is throttled 429, though the profile is not. */
@@ -217,7 +223,8 @@ function refused(row: Draft): Refusal {
 }
 
 function textOf({ code, platform, message }: Draft): string {
-  return `${code} [${platform}] ${message ?? 'was told to refuse'}`;
+  const told = `[${platform}] ${message ?? 'was told to refuse'}`;
+  return code === undefined ? told : `${code} ${told}`;
 }
 
 function postsAt(asked: Question, at: number): Draft[] {

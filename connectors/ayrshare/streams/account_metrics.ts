@@ -9,7 +9,17 @@ import { type Kind, networksOf, Refused } from '../api/answers.ts';
 import type { Ayrshare } from '../api/client.ts';
 import { accountMetrics, type Metric, readMetrics } from '../metrics.ts';
 import { ayrshareStream, saved } from '../stream.ts';
-import { answered, isDue, linkedOf, orRefused, passed, readAt, refused, unlinked } from '../sync/networks.ts';
+import {
+  answered,
+  assertProfile,
+  isDue,
+  linkedOf,
+  orRefused,
+  passed,
+  readAt,
+  refused,
+  unlinked,
+} from '../sync/networks.ts';
 import { dayOf, isDayDue, type Network, type Run, readTo, today, withNetwork } from '../sync/sync_state.ts';
 import { accountReadingItems, accountReadings, numberPages, snapshotItem, snapshots } from './readings.ts';
 
@@ -69,6 +79,7 @@ async function* readNetworks(
       for (const platform of platforms) yield* readNetworks(run, ayrshare, [platform]);
       return;
     }
+    await assertProfile(run, ayrshare, got);
     // A refusal that names one network says nothing of the others.
     const of = platforms.filter((platform) => got.platform === undefined || got.platform === platform);
     for (const platform of of) yield refusal(run, platform, got);
@@ -77,8 +88,10 @@ async function* readNetworks(
     return;
   }
   for (const [platform, found] of networksOf(got.body, platforms)) {
-    if (found instanceof Refused) yield refusal(run, platform, found);
-    else yield* numbersOf(run, platform, found[0] ?? {}, got.sentAt);
+    if (found instanceof Refused) {
+      await assertProfile(run, ayrshare, found);
+      yield refusal(run, platform, found);
+    } else yield* numbersOf(run, platform, found[0] ?? {}, got.sentAt);
   }
 }
 

@@ -10,7 +10,17 @@ import { emptyPage } from '../../kit/sync_run.ts';
 import { Refused } from '../api/answers.ts';
 import type { Ayrshare, Got } from '../api/client.ts';
 import { ayrshareStream, saved } from '../stream.ts';
-import { answered, isDue, linkedOf, orRefused, passed, readAt, refused, unlinked } from '../sync/networks.ts';
+import {
+  answered,
+  assertProfile,
+  isDue,
+  linkedOf,
+  orRefused,
+  passed,
+  readAt,
+  refused,
+  unlinked,
+} from '../sync/networks.ts';
 import {
   dayOf,
   daysBefore,
@@ -133,7 +143,10 @@ async function* walk(
       next = undefined; // a cursor is not good any more: from the beginning
       continue;
     }
-    if (got instanceof Refused) return yield refusal(run, list, got);
+    if (got instanceof Refused) {
+      await assertProfile(run, ayrshare, got);
+      return yield refusal(run, list, got);
+    }
     const { records, cursor, sentAt, at } = got;
     begunAt ??= at;
     const read = records.map((record) => readPost(list.platform, record, { sentAt, readAt: at }));

@@ -25,6 +25,11 @@ export async function linkedOf(context: StreamContext, ayrshare: Ayrshare): Prom
   return linkedIn((await userOf(context, ayrshare)).body, ayrshare);
 }
 
+/** A network that is not linked may say that the key is of another profile: throws NS_ACCOUNT_DIFFERS if it is. */
+export async function assertProfile({ context }: Run, ayrshare: Ayrshare, { kind }: Refused): Promise<void> {
+  if (kind === 'unlinked') await userOf(context, ayrshare);
+}
+
 /** Whether asking it could say something new. */
 export function isDue(network: Network | undefined, now: Date): boolean {
   const { nextUpdate, limitedUntil } = network ?? {};
