@@ -74,6 +74,7 @@ const all: [string, ofStreams.Query, readonly string[]][] = [
   ['product variants', queries.productVariants(true), products],
   ['items page', queries.itemsPage, products],
   ['orders by id', queries.ordersById(false), orders],
+  ['journeys by id', queries.journeysById, orders],
   ['customers by id', queries.customersById(true), customers],
   ['products by id', queries.productsById(true), products],
   ['item levels', queries.itemLevels(true), products],

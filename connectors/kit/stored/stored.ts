@@ -160,18 +160,22 @@ export async function unlistedAtAll(
   return rows.map(({ id }) => id);
 }
 
-/** Rows of a table by one column, from one value to another, both included, in its order. */
+/** Rows of a table by one column, from one value to another, both included, in its order or backwards. */
 export async function rowsBetween(
   owner: Owner,
   table: string,
   { by, from, to, where = {} }: { by: string; from: Date | string; to: Date | string; where?: Row },
-  { columns, max }: { columns: readonly string[]; max: number },
+  {
+    columns,
+    max,
+    isNewestFirst = false,
+  }: { columns: readonly string[]; max: number; isNewestFirst?: boolean },
 ): Promise<Row[]> {
   const equal = Object.keys(where).map((column, index) => `and ${column} = $${index + 6}`);
   return ask<Row>(
     owner,
     `select ${columns.join(', ')} from ${table} where ${LIVE} and ${by} >= $3 and ${by} <= $4 ${equal.join(' ')}
-     order by ${by} limit $5`,
+     order by ${by} ${isNewestFirst ? 'desc' : 'asc'} limit $5`,
     [from, to, max, ...Object.values(where)],
   );
 }

@@ -163,6 +163,13 @@ export const orderLedger: Query = {
       sales(first: ${PAGE_SIZE_MAX}, after: $salesAfter) { ${PAGE_INFO} nodes { ${SALE} } } } } } }`,
 };
 
+/** Whether the visits that led to orders are known. */
+export const journeysById = byIdQuery('JourneysById', {
+  type: 'Order',
+  cost: 500,
+  node: 'id customerJourneySummary { ready }',
+});
+
 export const ordersCount = countQuery('OrdersCount', 'ordersCount', WITHOUT_LIMIT);
 
 export const customersPage = (consent: boolean) =>

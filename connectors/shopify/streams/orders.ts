@@ -1,19 +1,35 @@
 /** Orders with everything that belongs to them, each read and stored as one object. */
 
 import type { PersonOf } from '#sql/tenants/persons.ts';
-import { type Fields, text } from '../../kit/fields.ts';
+import { type Fields, isObject, text } from '../../kit/fields.ts';
 import { paginate } from '../../kit/http/paginate.ts';
 import { ALL_ORDERS, hiddenOrders } from '../api/access.ts';
 import type { Shopify } from '../api/client.ts';
-import { bulkOrders, orderLedger, orderLines, ordersById, ordersCount, ordersPage } from '../api/queries.ts';
+import {
+  bulkOrders,
+  journeysById,
+  orderLedger,
+  orderLines,
+  ordersById,
+  ordersCount,
+  ordersPage,
+} from '../api/queries.ts';
 import { firstOrders } from '../invalidations.ts';
 import { collectionStream } from '../stream.ts';
-import { type Collection, connectionOf, type Node } from '../sync/collection.ts';
+import { type Collection, connectionOf, type Node, type Unready } from '../sync/collection.ts';
 import { childPage, completeList } from '../sync/nested_pages.ts';
 import { orderItem } from './order_rows.ts';
 import { orderTables } from './order_tables.ts';
 
 const target = { tables: orderTables, dependents: [firstOrders] };
+
+/** Visits appear some time after the order, and that may not move its `updatedAt`. Point-of-sale orders have no journey. */
+const unready: Unready = {
+  by: 'processed_at',
+  where: { "payload #>> '{customerJourneySummary,ready}'": 'false' },
+  query: journeysById,
+  isReady: ({ customerJourneySummary: journey }) => isObject(journey) && journey.ready === true,
+};
 
 /** `personOf`: only where the connection reads persons. */
 export const ordersCollection = (personOf?: PersonOf): Collection => ({
@@ -23,6 +39,7 @@ export const ordersCollection = (personOf?: PersonOf): Collection => ({
   count: ordersCount,
   byIds: ordersById(personOf !== undefined),
   type: 'Order',
+  unready,
   pageSize: 50,
   bulk: bulkOrders(personOf !== undefined),
   createdFilter: 'created_at',

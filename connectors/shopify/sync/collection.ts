@@ -25,6 +25,17 @@ export type Branch = {
 };
 export type Shape = readonly Branch[];
 
+/** Which objects wait for something that Shopify does not count as a change. */
+export type Unready = {
+  /** The stored instant from which their time counts. */
+  by: string;
+  /** By what of a stored row it is told that it waits. */
+  where: Readonly<Record<string, string>>;
+  /** Asks for the state of objects by their ids. */
+  query: Query;
+  isReady(node: Fields): boolean;
+};
+
 export type Collection = {
   name: string;
   target: Target;
@@ -35,6 +46,8 @@ export type Collection = {
   type: string;
   /** A list whose changes require objects of this one to be read too. */
   alsoChangedBy?: Feed;
+  /** These are asked for again (`unready.ts`). */
+  unready?: Unready;
   /** Page size; halved if Shopify finds it too large. */
   pageSize: number;
   bulk(filter: string): string;

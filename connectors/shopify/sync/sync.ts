@@ -11,6 +11,7 @@ import { endOfChanges, readIncrement, resyncWindow, startOfChanges, wantedOfChan
 import type { Wanted } from './look.ts';
 import { openRun, type ShopifyRun, type StreamNeeds } from './sync_run.ts';
 import { positionSchema } from './sync_state.ts';
+import { followUnready } from './unready.ts';
 
 /** Changes of a longer time are read by a job of their own. */
 const CHANGES_MS_MAX = 3 * 24 * 60 * 60_000;
@@ -29,7 +30,11 @@ export async function* collectionPages(
   yield* syncPages(run, {
     resync: ({ since, until }) => resyncWindow(run, feed, since, until),
     backfill: isBackfillDue(run) ? () => backfill(run, collection) : undefined,
-    increment: () => readChanges(run, collection, feed),
+    async *increment() {
+      // First: what the changes bring is not worth asking for again at once.
+      yield* followUnready(run, collection);
+      yield* readChanges(run, collection, feed);
+    },
     async *verify() {
       if (incomplete === undefined) yield await countCheck(run, needs.name, collection);
     },

@@ -35,6 +35,8 @@ export const positionSchema = z.object({
   seen: z.record(z.string(), z.array(z.string())).optional(),
   /** By what was counted: how many were stored when Shopify counted so many. */
   counted: z.record(z.string(), z.object({ at: instant, expected: z.int(), found: z.int() })).optional(),
+  /** When Shopify was last asked whether objects are complete that were not yet. */
+  unreadyAskedAt: instant.optional(),
   bulk: bulkSchema.optional(),
   lastOperation: z.string().optional(),
   /** The request for which everything was read, or is being read by pages; its run still has to read the rest. */
