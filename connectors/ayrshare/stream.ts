@@ -1,6 +1,7 @@
 /** Declares a stream of Ayrshare. Nothing there can be asked for by a time of change, so each says when it is due. */
 import type { Table } from '#sql/load/table.ts';
-import { defineStream, type Page, type Stream, type StreamContext } from '../kit/stream.ts';
+import { defineStream } from '../kit/define_stream.ts';
+import type { Page, Stream, StreamContext } from '../kit/stream.ts';
 import { checkpoint } from '../kit/sync_run.ts';
 import { type Ayrshare, openAyrshare } from './api/client.ts';
 import { openRun, type Run, type State } from './sync/sync_state.ts';

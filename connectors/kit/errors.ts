@@ -65,6 +65,21 @@ export class ScopeMissing extends coded('NS_SCOPE_MISSING') {
   }
 }
 
+/** A permission or a plan is missing for a part of the account: only what needs it cannot be read (`permission.ts`). */
+export class Denied extends ScopeMissing {
+  readonly provider: string;
+  readonly answer: string;
+  /** Undefined if the answer does not say. */
+  readonly needs: string | undefined;
+
+  constructor(provider: string, connection: Named, answer: string, needs?: string) {
+    super(provider, connection, needs ?? 'a permission', answer);
+    this.provider = provider;
+    this.answer = answer;
+    this.needs = needs;
+  }
+}
+
 /** A key that is visibly wrong, before any request. Messages never repeat it. */
 export class KeyUnfit extends coded('NS_KEY_UNFIT') {
   constructor(provider: string, problem: string, hint: string) {

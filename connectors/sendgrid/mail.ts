@@ -4,7 +4,13 @@
  */
 import type { NightshiftError } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
-import { AnswerNotUnderstood, ProviderUnavailable, RedirectRefused, RequestRefused } from '../kit/errors.ts';
+import {
+  AnswerNotUnderstood,
+  Denied,
+  ProviderUnavailable,
+  RedirectRefused,
+  RequestRefused,
+} from '../kit/errors.ts';
 import { isObject } from '../kit/fields.ts';
 import type { HttpAnswer } from '../kit/http/http.ts';
 import { RetryableError } from '../kit/http/retry.ts';
@@ -17,7 +23,7 @@ import {
   type Sending,
   type Sought,
 } from '../kit/mail.ts';
-import { bodyOf, Denied, ObjectMissing } from './api/answers.ts';
+import { bodyOf, ObjectMissing } from './api/answers.ts';
 import { openSendGrid, type Params } from './api/client.ts';
 import { recordsOf } from './api/lists.ts';
 import { type Logs, openLogs } from './events/logs.ts';
@@ -210,7 +216,7 @@ async function ifTold(ask: () => Promise<LookedUp>): Promise<LookedUp> {
     if (error instanceof Denied || error instanceof ObjectMissing)
       return {
         state: 'untold',
-        why: `the log is denied (${quote(error.message)}), which takes messages.read`,
+        why: `the log is denied (${quote(error instanceof Denied ? error.answer : error.message)}), which takes messages.read`,
         never: true,
       };
     throw error;

@@ -1,17 +1,15 @@
 /** Declares a stream of SendGrid: what it reads by the hour, by night and by week, on top of the kit. */
 import { isAlone } from '../kit/account_run.ts';
+import { defineStream } from '../kit/define_stream.ts';
 import { RequestRefused } from '../kit/errors.ts';
-import { defineStream, type Page, type Stream, type StreamContext } from '../kit/stream.ts';
+import type { Page, Stream } from '../kit/stream.ts';
 import { checkpoint, emptyPage } from '../kit/sync_run.ts';
-import { Denied } from './api/answers.ts';
 import { dayIn } from './api/calendar.ts';
-import { PROVIDER } from './key.ts';
 import { type Extent, needsBackfill, openRun, type Position, type SendGridRun } from './sync/sync_run.ts';
 
 const WEEK_MS = 7 * 24 * 60 * 60_000;
 /** A reading that was broken off longer ago begins anew: too much has changed. */
 const REST_MS_MAX = 24 * 60 * 60_000;
-const PERMISSION = 'permission';
 
 export type Reading = {
   run: SendGridRun;
@@ -48,33 +46,17 @@ export type SendGridFacts = Pick<
 };
 
 export function sendgridStream({ name, read, hour, window, ...facts }: SendGridFacts): Stream {
-  const readers = { costs: facts.costs, scopes: facts.scopes, read, hour, window };
   return defineStream({
     ...{ name: `sendgrid.${name}`, provider: 'sendgrid', needsBackfill },
     ...facts,
-    pages: (context) => unlessDenied(context, readers),
+    pages: (context) => pagesOf(openRun(context), { read, hour, window }),
   });
 }
 
-type Readers = Pick<SendGridFacts, 'costs' | 'read' | 'scopes'> & {
+type Readers = Pick<SendGridFacts, 'read'> & {
   hour: SendGridFacts['hour'] | undefined;
   window: SendGridFacts['window'] | undefined;
 };
-
-/** A missing permission fails the stream and no other one, by a check that stays until the stream can be read. */
-async function* unlessDenied(context: StreamContext, readers: Readers): AsyncGenerator<Page> {
-  const run = openRun(context);
-  try {
-    yield* pagesOf(run, readers);
-  } catch (error) {
-    if (!(error instanceof Denied)) throw error;
-    const { rest: _, ...position } = run.position;
-    const page = context.window ? emptyPage(run) : checkpoint(run, { ...position, deniedAt: context.now() });
-    const { scopes, costs } = readers;
-    const cause = `${PROVIDER} denies what needs ${scopes.join(', ')} (${error.message}), so there are not ${costs}: grant it to the key, or buy the plan that has it`;
-    yield { ...page, checks: [{ name: PERMISSION, ok: false, cause }] };
-  }
-}
 
 async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): AsyncGenerator<Page> {
   const { context, position } = run;
@@ -106,8 +88,9 @@ async function* pagesOf(run: SendGridRun, { read, hour, window }: Readers): Asyn
 }
 
 /** What an earlier run left of the same reading. */
-function restOf({ context, position: { rest } }: SendGridRun, at: Date): Position['rest'] {
-  if (rest === undefined || at.getTime() - rest.at.getTime() > REST_MS_MAX) return undefined;
+function restOf({ context, position: { rest, deniedAt } }: SendGridRun, at: Date): Position['rest'] {
+  if (rest === undefined || deniedAt !== undefined || at.getTime() - rest.at.getTime() > REST_MS_MAX)
+    return undefined;
   return context.full && rest.request !== context.request ? undefined : rest;
 }
 
@@ -125,7 +108,7 @@ function extentAt({ context, position, zone }: SendGridRun, at: Date): Extent | 
 
 async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps): AsyncGenerator<Page> {
   const { context, position: before } = run;
-  const { rest: _, deniedAt, ...position } = before;
+  const { rest: _, deniedAt: __, ...position } = before;
   const request = context.full ? { request: context.request } : {};
   let isPart = false;
   for (;;) {
@@ -138,8 +121,7 @@ async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps):
         ...((extent === 'all' || extent === 'week') && !isPart && { weekAt: at }),
         ...(context.full && { caughtUp: context.request }),
       };
-      const page = checkpoint(run, { ...position, changesTo, ...dated });
-      yield deniedAt === undefined ? page : { ...page, checks: [{ name: PERMISSION, ok: true }] };
+      yield checkpoint(run, { ...position, changesTo, ...dated });
       return;
     }
     const { next, isPart: isPartOf = false, ...content } = value;
@@ -147,7 +129,7 @@ async function* stored(run: SendGridRun, { extent, at }: Reading, steps: Steps):
     const page =
       next === undefined
         ? emptyPage(run)
-        : checkpoint(run, { ...before, rest: { at, extent, next, ...request } });
+        : checkpoint(run, { ...position, rest: { at, extent, next, ...request } });
     yield { ...page, ...content };
   }
 }

@@ -4,11 +4,10 @@
  * https://www.twilio.com/docs/sendgrid/api-reference/webhooks/create-an-event-webhook
  */
 
-import { ScopeMissing } from '../kit/errors.ts';
+import { Denied, ScopeMissing } from '../kit/errors.ts';
 import { type Fields, isObject } from '../kit/fields.ts';
 import type { RequestContext } from '../kit/provider.ts';
 import type { Order, Subscribing, Subscription } from '../kit/subscriptions.ts';
-import { Denied } from './api/answers.ts';
 import { openSendGrid, type SendGrid } from './api/client.ts';
 import { PROVIDER } from './key.ts';
 
@@ -85,6 +84,6 @@ async function asked<T>(
   } catch (error) {
     if (!(error instanceof Denied)) throw error;
     const scope = `user.webhooks.event.settings.${what}`;
-    throw new ScopeMissing(PROVIDER, context.connection, scope, error.message);
+    throw new ScopeMissing(PROVIDER, context.connection, scope, error.answer);
   }
 }

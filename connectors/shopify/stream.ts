@@ -1,5 +1,6 @@
 /** A stream of Shopify that keeps a copy of a collection. */
-import { defineStream, type Stream, type Target } from '../kit/stream.ts';
+import { defineStream } from '../kit/define_stream.ts';
+import type { Stream, Target } from '../kit/stream.ts';
 import type { Access } from './api/access.ts';
 import type { Collection } from './sync/collection.ts';
 import { fetchPages } from './sync/fetch_by_id.ts';

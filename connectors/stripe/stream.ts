@@ -1,8 +1,9 @@
 /** Declares a stream of Stripe: a few facts about its objects, on top of the kit. */
 import type { Item } from '#sql/load/table.ts';
 import { type Columns, type RecordTable, recordTable, rest } from '../kit/columns.ts';
+import { defineStream } from '../kit/define_stream.ts';
 import type { Fields } from '../kit/fields.ts';
-import { defineStream, type Stream, type StreamContext, type Target } from '../kit/stream.ts';
+import type { Stream, StreamContext, Target } from '../kit/stream.ts';
 import { text } from './api/columns.ts';
 import type { Collection, Page, Seen } from './sync/collection.ts';
 import type { StripeStream } from './sync/event_feed.ts';

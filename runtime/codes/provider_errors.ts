@@ -108,8 +108,8 @@ export const providerErrors = {
   },
   NS_SCOPE_MISSING: {
     verdict: 'hold',
-    when: 'the key lacks a permission that the stream needs; the message names it',
-    next: 'grant it, then `connections check` and `connections release`',
+    when: 'the account denies the key everything, or what a command wants; a stream that lacks a permission fails by its check `permission` instead',
+    next: 'grant what the message names, then `connections check` and, if it is held, `connections release`',
   },
   NS_STREAM_UNKNOWN: {
     exit: 'usage',

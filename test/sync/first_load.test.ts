@@ -96,11 +96,13 @@ test.each([
   expect(count(await shop.asked(), 'BulkRun')).toBe(operations);
 });
 
-test('an operation that is denied its data holds the connection and names what is missing', async () => {
+test('an operation that is denied its data fails its stream and holds nothing', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': few });
   await shop.faults({ kind: 'bulk_failed', errorCode: 'ACCESS_DENIED' });
-  await expect(shop.sync(ORDERS)).rejects.toMatchObject({ code: 'NS_SCOPE_MISSING', verdict: 'hold' });
+  expect(await shop.sync(ORDERS)).toMatchObject({ incomplete: expect.stringContaining('ACCESS_DENIED') });
+  expect(await db.column('select held_code from app.connections')).toEqual([null]);
+  expect(await shop.sync(ORDERS)).toMatchObject({ changed: 12, incomplete: null }); // granted
 });
 
 test('a shop without orders is up to date, since nothing means no address and no objects', async () => {

@@ -1,6 +1,7 @@
 /** Readings of days are told apart by their order alone: see connectors/kit/stream.ts. */
 import { expect, test } from 'vitest';
-import { defineStream, type StreamContext } from '#connectors/kit/stream.ts';
+import { defineStream } from '#connectors/kit/define_stream.ts';
+import type { StreamContext } from '#connectors/kit/stream.ts';
 import { emptyPage } from '#connectors/kit/sync_run.ts';
 import { table } from '#sql/load/table.ts';
 import { at } from '../support/rows/things.ts';

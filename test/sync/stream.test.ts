@@ -81,19 +81,6 @@ test('deleted orders, products and customers become tombstones', async () => {
   expect(await shop.sync('shopify.deletions')).toMatchObject({ deleted: 0 });
 });
 
-test('a key without a scope holds the connection and names the scope, before anything is stored', async () => {
-  await using db = await freshDb();
-  const scopes = ['read_orders', 'read_all_orders', 'read_products'];
-  await using shop = await aShopOf(db, { 'orders.ndjson': [order(1)] }, { shop: { scopes } });
-  await expect(shop.sync(ORDERS)).rejects.toMatchObject({
-    code: 'NS_SCOPE_MISSING',
-    verdict: 'hold',
-    message: expect.stringContaining('read_customers'),
-  });
-  expect(await db.column('select held_code from app.connections')).toEqual(['NS_SCOPE_MISSING']);
-  expect(await db.column('select count(*)::int from raw.shopify_orders')).toEqual([0]);
-});
-
 test('orders that Shopify hides in silence make a sync incomplete', async () => {
   await using db = await freshDb();
   const scopes = ['read_orders', 'read_customers', 'read_products'];

@@ -8,11 +8,11 @@ import {
   AccountSuspended,
   AnswerNotUnderstood,
   CredentialsRejected,
+  Denied,
   type Named,
   ProviderUnavailable,
   RateLimited,
   RequestRefused,
-  ScopeMissing,
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { type HttpAnswer, retryAfterMs } from '../../kit/http/http.ts';
@@ -91,7 +91,7 @@ function failureOf(
   if (status === 403 && /suspend/i.test(String(message)))
     return new AccountSuspended(PROVIDER, account, said, false);
   if (status === 402 || status === 403)
-    return new ScopeMissing(PROVIDER, connection, `a plan of Ayrshare with ${path}`, said);
+    return new Denied(PROVIDER, connection, said, `a plan of Ayrshare with ${path}`);
   return new RequestRefused(PROVIDER, path, said);
 }
 

@@ -7,6 +7,7 @@ import { quote } from '#runtime/scrub.ts';
 import {
   AnswerNotUnderstood,
   CredentialsRejected,
+  Denied,
   type Named,
   ProviderUnavailable,
   RateLimited,
@@ -25,9 +26,6 @@ const RESET_MS_MAX = 300_000;
 const INSTANT_SECONDS_MIN = 1_000_000_000;
 
 export type Requested = { connection: Named; account: string; path: string };
-
-/** A permission or a plan is missing: only what needs it cannot be read. */
-export class Denied extends Error {}
 
 /** SendGrid has no such object (any more). */
 export class ObjectMissing extends Error {}
@@ -55,7 +53,7 @@ function failureOf({ status, headers }: HttpAnswer, body: unknown, requested: Re
     return new RetryableError(failure, waitMs === undefined ? {} : { waitMs });
   }
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, said);
-  if (status === 403) return new Denied(said);
+  if (status === 403) return new Denied(PROVIDER, connection, said);
   if (status === 404) return new ObjectMissing(said);
   return new RequestRefused(PROVIDER, path, said);
 }

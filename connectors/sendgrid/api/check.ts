@@ -1,12 +1,12 @@
 /** Checks the key of a connection and its permissions, one by one, before anything is synced. */
-import { AccountDiffers } from '../../kit/errors.ts';
+import { AccountDiffers, Denied } from '../../kit/errors.ts';
 import { isObject } from '../../kit/fields.ts';
 import type { ConnectionCheck, RequestContext } from '../../kit/provider.ts';
 import { storedRows, unlistedAtAll } from '../../kit/stored/stored.ts';
 import type { Stream } from '../../kit/stream.ts';
 import { PROVIDER } from '../key.ts';
 import { groups } from '../streams/whole_lists.ts';
-import { Denied, ObjectMissing } from './answers.ts';
+import { ObjectMissing } from './answers.ts';
 import { addDays, dayIn, zoneOf } from './calendar.ts';
 import { API_VERSION, isEuropean, openSendGrid, type Params, type SendGrid } from './client.ts';
 import { textIfAnyOf, textsIfAnyOf } from './columns.ts';

@@ -2,10 +2,13 @@
  * Email Logs: what SendGrid remembers of each letter for 30 days. There are no pages: a window that comes back full is
  * halved. https://www.twilio.com/docs/sendgrid/api-reference/email-logs
  */
+
+import { Denied } from '../../kit/errors.ts';
 import { type Fields, integer, isObject } from '../../kit/fields.ts';
-import { Denied, ObjectMissing } from '../api/answers.ts';
+import { ObjectMissing } from '../api/answers.ts';
 import { openSendGrid, type Params, type SendGrid, type SendGridContext } from '../api/client.ts';
 import { recordsOf } from '../api/lists.ts';
+import { PROVIDER } from '../key.ts';
 
 const LIST = '/v3/logs';
 const SUBUSERS = '/v3/subusers';
@@ -33,7 +36,8 @@ export async function openLogs(context: SendGridContext, sendgrid: SendGrid): Pr
   const parent = openSendGrid(context, { asParent: true });
   const listed = await parent.get(SUBUSERS, [['username', account]], (body) => recordsOf(SUBUSERS, body));
   const found = listed.find(({ username }) => String(username).toLowerCase() === account.toLowerCase());
-  if (found === undefined) throw new Denied(`the parent account lists no subuser ${account}`);
+  if (found === undefined)
+    throw new Denied(PROVIDER, context.connection, `the parent account lists no subuser ${account}`);
   return { sendgrid: parent, subuser: integer(found, 'id') };
 }
 

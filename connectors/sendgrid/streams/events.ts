@@ -4,12 +4,12 @@
  * some, Email Logs bring them, as long as those remember.
  */
 import { personKeyOf } from '#sql/tenants/persons.ts';
+import { Denied } from '../../kit/errors.ts';
 import { failingChecks } from '../../kit/failing.ts';
 import { extentOf, rowsBetween } from '../../kit/stored/stored.ts';
 import type { Check, Delivered, StreamContext } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { exactJson } from '../../kit/webhook.ts';
-import { Denied } from '../api/answers.ts';
 import { addDays, dayIn, daysFrom } from '../api/calendar.ts';
 import { chunksOf } from '../api/lists.ts';
 import { events, eventsOf } from '../events/event.ts';
@@ -102,7 +102,7 @@ async function* repairAll(run: SendGridRun, gaps: readonly Judged[], begun: stri
     if (logs) for (const gap of gaps) yield* repair(run, logs, gap, { begun, left });
   } catch (error) {
     if (!(error instanceof Denied)) throw error;
-    run.context.warn(`${PROVIDER} denies its logs (${error.message}): what the webhook loses stays lost`);
+    run.context.warn(`${PROVIDER} denies its logs (${error.answer}): what the webhook loses stays lost`);
   }
 }
 

@@ -4,13 +4,14 @@
  */
 import type { Item } from '#sql/load/table.ts';
 import { column, recordTable, rest } from '../../kit/columns.ts';
+import { Denied } from '../../kit/errors.ts';
 import { failingChecks } from '../../kit/failing.ts';
 import { type Fields, isObject, text as textOf } from '../../kit/fields.ts';
 import { completeResult, contentOf, type Result } from '../../kit/records.ts';
 import { storedRows, unlistedAtAll } from '../../kit/stored/stored.ts';
 import type { Check, StreamContext } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
-import { Denied, ObjectMissing } from '../api/answers.ts';
+import { ObjectMissing } from '../api/answers.ts';
 import { isEuropean } from '../api/client.ts';
 import { moment, momentIfAny, text, textIfAnyOf, texts, textsIfAnyOf } from '../api/columns.ts';
 import { byToken } from '../api/lists.ts';
@@ -137,7 +138,8 @@ async function* listPages(
   try {
     yield* byToken(run.sendgrid, PATH, [], paged);
   } catch (error) {
-    throw error instanceof ObjectMissing ? new Denied(error.message) : error;
+    if (!(error instanceof ObjectMissing)) throw error;
+    throw new Denied(PROVIDER, run.context.connection, error.message);
   }
 }
 

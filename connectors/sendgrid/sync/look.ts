@@ -2,12 +2,13 @@
  * The one request of a quiet hour: the counts of yesterday and today. What moved in them says which lists are worth a
  * request, and the newest day of the answer says whether the zone that a person named is that of the account.
  */
+
 import type { Check } from '#sql/load/checks.ts';
+import { Denied } from '../../kit/errors.ts';
 import { failingChecks, overCheck } from '../../kit/failing.ts';
 import type { Fields } from '../../kit/fields.ts';
 import { isObject } from '../../kit/fields.ts';
 import { extentOf, rowsBetween } from '../../kit/stored/stored.ts';
-import { Denied } from '../api/answers.ts';
 import { addDays, dayIn } from '../api/calendar.ts';
 import { recordsOf } from '../api/lists.ts';
 import { PROVIDER } from '../key.ts';

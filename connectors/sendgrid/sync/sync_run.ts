@@ -51,7 +51,6 @@ const DENIED_MS = 20 * 60 * 60_000;
 
 export function needsBackfill(stored: unknown, now: Date): boolean {
   const { changesTo, deniedAt, rest } = parseState(positionSchema, stored);
-  if (rest?.extent === 'all') return true;
-  if (changesTo !== undefined) return false;
-  return deniedAt === undefined || now.getTime() - deniedAt.getTime() >= DENIED_MS;
+  const isDenied = deniedAt !== undefined && now.getTime() - deniedAt.getTime() < DENIED_MS;
+  return !isDenied && (rest?.extent === 'all' || changesTo === undefined);
 }

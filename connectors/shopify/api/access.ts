@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Connection } from '#sql/tenants/connections.ts';
 import type { PersonOf } from '#sql/tenants/persons.ts';
-import { AccountDiffers, type Named, ScopeMissing } from '../../kit/errors.ts';
+import { AccountDiffers, Denied, type Named } from '../../kit/errors.ts';
 import { storedRows } from '../../kit/stored/stored.ts';
 import type { ConnectorDb } from '../../kit/stream.ts';
 import { PROVIDER } from './answers.ts';
@@ -75,20 +75,9 @@ export function missingScopes({ scopes }: Access, needed: readonly string[]): st
   return needed.filter((scope) => !isGranted(scopes, scope));
 }
 
-export function assertScopes(
-  access: Access,
-  connection: Named,
-  stream: string,
-  needed: readonly string[],
-): void {
+export function assertScopes(access: Access, connection: Named, needed: readonly string[]): void {
   const missing = missingScopes(access, needed);
-  if (missing.length === 0) return;
-  throw new ScopeMissing(
-    PROVIDER,
-    connection,
-    missing.join(', '),
-    `the stream ${stream} cannot be read without it.`,
-  );
+  if (missing.length > 0) throw new Denied(PROVIDER, connection, 'the key lacks it', missing.join(', '));
 }
 
 /** Why orders are missing without an error, if so. */

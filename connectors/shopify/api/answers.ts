@@ -9,6 +9,7 @@ import {
   AccountNotFound,
   AccountSuspended,
   AnswerNotUnderstood,
+  Denied,
   type Named,
   ProviderUnavailable,
   RateLimited,
@@ -96,8 +97,7 @@ function failureOf(errors: unknown, requested: Requested, cost: Cost | undefined
     const waitMs = throttledMs(cost);
     return new RetryableError(new RateLimited(PROVIDER, account, waitMs), { waitMs, isTurn: true });
   }
-  if (has('ACCESS_DENIED'))
-    return new ScopeMissing(PROVIDER, connection, requiredAccess(list) ?? query, message);
+  if (has('ACCESS_DENIED')) return new Denied(PROVIDER, connection, message, requiredAccess(list));
   if (has('SHOP_INACTIVE')) return new AccountSuspended(PROVIDER, account, message, true);
   if (has('MAX_COST_EXCEEDED')) return new PageTooHeavy(query, message, 'give_up');
   if (has('INTERNAL_SERVER_ERROR')) return new RetryableError(new PageTooHeavy(query, message, 'retry'));

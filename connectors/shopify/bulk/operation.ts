@@ -6,13 +6,7 @@
 import { z } from 'zod';
 import { coded } from '#runtime/errors.ts';
 import { quote } from '#runtime/scrub.ts';
-import {
-  AnswerNotUnderstood,
-  type Named,
-  ProviderUnavailable,
-  RequestRefused,
-  ScopeMissing,
-} from '../../kit/errors.ts';
+import { AnswerNotUnderstood, ProviderUnavailable, RequestRefused } from '../../kit/errors.ts';
 import { pause } from '../../kit/http/retry.ts';
 import { PROVIDER } from '../api/answers.ts';
 import type { Shopify } from '../api/client.ts';
@@ -73,7 +67,8 @@ export type Ended =
   /** Canceled, or its file has expired: the same query again. */
   | { kind: 'again'; reason: string }
   /** Too large for one operation: smaller windows. */
-  | { kind: 'too_large'; reason: string };
+  | { kind: 'too_large'; reason: string }
+  | { kind: 'denied'; reason: string };
 
 /** An attempt whose answer may be lost: its time, and the operation before it. */
 export type Lost = { askedAt: Date; previous: string | undefined };
@@ -127,11 +122,11 @@ async function run(shopify: Shopify, query: string): Promise<string> {
 }
 
 /** Waits for the end of the operation, successful or not. */
-export async function awaitBulk(shopify: Shopify, id: string, connection: Named): Promise<Ended> {
+export async function awaitBulk(shopify: Shopify, id: string): Promise<Ended> {
   for (let waitedMs = 0; ; ) {
     const { bulkOperation: operation } = await shopify.ask(bulkOperation, { id }, oneSchema);
     if (operation === null) return { kind: 'again', reason: 'Shopify no longer knows it' };
-    const ended = endOf(operation, connection);
+    const ended = endOf(operation);
     if (ended) return ended;
     const waitMs = Math.round(Math.min(POLL_MS_MAX, Math.max(POLL_MS_MIN, waitedMs * POLL_PART)));
     waitedMs += waitMs;
@@ -141,7 +136,7 @@ export async function awaitBulk(shopify: Shopify, id: string, connection: Named)
   }
 }
 
-function endOf(operation: z.output<typeof operationSchema>, connection: Named): Ended | undefined {
+function endOf(operation: z.output<typeof operationSchema>): Ended | undefined {
   const { status, errorCode, url, objectCount: lines, rootObjectCount: roots } = operation;
   switch (status) {
     case 'COMPLETED':
@@ -152,15 +147,10 @@ function endOf(operation: z.output<typeof operationSchema>, connection: Named): 
     case 'EXPIRED':
       return { kind: 'again', reason: status };
     case 'FAILED':
-      if (errorCode === 'ACCESS_DENIED') {
-        throw new ScopeMissing(
-          PROVIDER,
-          connection,
-          'what the bulk query selects',
-          'the operation failed with ACCESS_DENIED',
-        );
-      }
-      return { kind: 'too_large', reason: quote(errorCode ?? status) };
+      return {
+        kind: errorCode === 'ACCESS_DENIED' ? 'denied' : 'too_large',
+        reason: quote(errorCode ?? status),
+      };
     default:
       return undefined;
   }

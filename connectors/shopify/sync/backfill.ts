@@ -3,11 +3,13 @@
  * batch the offset in its file. So an interrupted load continues with the same operation and never starts a second one.
  */
 import { coded, type NightshiftError } from '#runtime/errors.ts';
+import { Denied } from '../../kit/errors.ts';
 import { ahead } from '../../kit/http/paginate.ts';
 import { contentOf } from '../../kit/records.ts';
 import { countStored } from '../../kit/stored/stored.ts';
 import type { Page } from '../../kit/stream.ts';
 import { checkpoint } from '../../kit/sync_run.ts';
+import { PROVIDER } from '../api/answers.ts';
 import { assertResultAddress, ResultGone } from '../bulk/download.ts';
 import { BulkUngrouped } from '../bulk/lines.ts';
 import { awaitBulk, startBulk } from '../bulk/operation.ts';
@@ -113,13 +115,17 @@ async function* result(
   bulk: Bulk,
   operation: string,
 ): AsyncGenerator<Page, Page> {
-  const ended = await awaitBulk(run.shopify, operation, run.context.connection);
+  const ended = await awaitBulk(run.shopify, operation);
   const closed = (next: Bulk) => checkpoint(run, { ...withBulk(run, next), lastOperation: operation });
   const again = (reason: string) => {
     if (bulk.restarts >= RESTARTS_MAX) throw new BulkGivenUp(reason);
     return closed({ ...anew(bulk), restarts: bulk.restarts + 1 });
   };
   if (ended.kind === 'again') return again(ended.reason);
+  if (ended.kind === 'denied') {
+    yield closed(anew(bulk)); // once it is granted, another operation is needed
+    throw new Denied(PROVIDER, run.context.connection, `a bulk operation failed: ${ended.reason}`);
+  }
   if (ended.kind === 'too_large') return closed({ ...anew(bulk), parts: split(run, bulk, ended.reason) });
   try {
     if (ended.file) yield* batches(run, collection, bulk, ended.file);

@@ -4,15 +4,10 @@
  */
 
 import type { Deletion } from '#sql/load/table.ts';
+import { defineStream } from '../../kit/define_stream.ts';
 import { type Fields, instant, text } from '../../kit/fields.ts';
 import { rejectionOf } from '../../kit/records.ts';
-import {
-  defineStream,
-  type Page,
-  type Rejection,
-  type StreamContext,
-  type Target,
-} from '../../kit/stream.ts';
+import type { Page, Rejection, StreamContext, Target } from '../../kit/stream.ts';
 import { syncPages } from '../../kit/sync.ts';
 import { parseState } from '../../kit/sync_run.ts';
 import { type Access, hiddenOrders } from '../api/access.ts';

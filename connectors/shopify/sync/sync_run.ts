@@ -27,10 +27,10 @@ const SHOP = Symbol('shop and access');
 const LOOK = Symbol('look at the shop');
 
 /** Refuses another shop, and a key that may not read what the stream needs. */
-export async function openRun(context: StreamContext, { name, scopes }: StreamNeeds): Promise<ShopifyRun> {
+export async function openRun(context: StreamContext, { scopes }: StreamNeeds): Promise<ShopifyRun> {
   const { account, connection } = context;
   const opened = await account.once(SHOP, () => open(context));
-  assertScopes(opened.access, connection, name, scopes);
+  assertScopes(opened.access, connection, scopes);
   const look = isAlone(account) ? undefined : await account.once(LOOK, () => lookOnce(context, opened));
   return { ...newRun(context, positionSchema), ...opened, look };
 }

@@ -7,11 +7,11 @@ import {
   AccountNotFound,
   AnswerNotUnderstood,
   CredentialsRejected,
+  Denied,
   type Named,
   ProviderUnavailable,
   RateLimited,
   RequestRefused,
-  ScopeMissing,
 } from '../../kit/errors.ts';
 import { type Fields, isObject } from '../../kit/fields.ts';
 import { type HttpAnswer, retryAfterMs } from '../../kit/http/http.ts';
@@ -66,8 +66,7 @@ function failureOf({ status, headers }: HttpAnswer, body: Fields | undefined, re
   if (code === 'resource_missing') return new ObjectMissing(answer, quote(param ?? 'id'));
   if (status === 401) return new CredentialsRejected(PROVIDER, connection, answer);
   if (code === 'account_invalid') return new AccountNotFound(PROVIDER, account, connection);
-  if (status === 403)
-    return new ScopeMissing(PROVIDER, connection, permissionIn(message) ?? `to read ${path}`, answer);
+  if (status === 403) return new Denied(PROVIDER, connection, said, permissionIn(message));
   return new RequestRefused(PROVIDER, path, answer);
 }
 

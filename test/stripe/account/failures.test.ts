@@ -226,12 +226,18 @@ test('what has to be read completely gets jobs of its own: a new account, and ev
   expect(await jobs()).toEqual(named.filter((stream) => stream !== 'stripe.balance_transactions')); // it needs no events
 });
 
-test('a key that lacks a permission holds the connection as before, and what was read until then is stored', async () => {
+test('a permission that the key lacks fails the streams that need it, until it is granted', async () => {
   await using db = await freshDb();
   await using account = await anAccountOf(db, FILES);
   await firstLoad(db, account);
   const key = { key: KEY, permissions: ['rak_product_read', 'rak_plan_read', 'rak_balance_read'] };
   await account.serve(FILES, { now: hours(1), stripe: { acct_acme: { key } } });
-  await expect(account.syncAll({ now: hours(1) })).rejects.toMatchObject({ code: 'NS_SCOPE_MISSING' });
-  expect(await db.column('select held_code from app.connections')).toEqual(['NS_SCOPE_MISSING']);
+  await account.syncAll({ now: hours(1) });
+  expect(await db.column('select held_code from app.connections')).toEqual([null]);
+  expect(await statesOf(db, account)).toEqual(
+    STREAMS.map(() => expect.objectContaining({ state: 'partial' })),
+  );
+  await account.serve(FILES, { now: hours(2) });
+  await account.syncAll({ now: hours(2) });
+  expect((await statesOf(db, account)).every(({ state }) => state === 'ok')).toBe(true);
 });

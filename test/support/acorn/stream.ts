@@ -1,11 +1,12 @@
 /** What the streams of Acorn share: each list only grows, so a run goes on behind the last row that is stored. */
 import { z } from 'zod';
+import { defineStream } from '#connectors/kit/define_stream.ts';
 import { CredentialsRejected } from '#connectors/kit/errors.ts';
 import { type Fields, isObject } from '#connectors/kit/fields.ts';
 import { makeHttp } from '#connectors/kit/http/http.ts';
 import { withRetry } from '#connectors/kit/http/retry.ts';
 import { contentOf, resultOf } from '#connectors/kit/records.ts';
-import { defineStream, type Page, type Stream, type StreamContext } from '#connectors/kit/stream.ts';
+import type { Page, Stream, StreamContext } from '#connectors/kit/stream.ts';
 import { syncPages } from '#connectors/kit/sync.ts';
 import { checkpoint, emptyPage, newRun } from '#connectors/kit/sync_run.ts';
 import { pack } from '#sql/load/pack.ts';
