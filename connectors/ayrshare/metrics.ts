@@ -121,7 +121,7 @@ export const accountMetrics: MetricMap = {
     video_views: 'viewCountTotal',
     profile_visits: 'profileViews',
   },
-  // Views since 2026-08-27 count each start of a video, under the names of before.
+  // Views since 2026-08-27 count each start of a video, under the names of before (`retirements.ts`).
   youtube: {
     followers: 'subscriberCount',
     likes: 'likes',

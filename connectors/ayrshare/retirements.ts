@@ -1,15 +1,19 @@
 /**
- * What networks have taken away from their numbers, by day, as the checks and the change notes of Ayrshare tell.
+ * What networks have taken away from their numbers, or given another meaning, by day, as the checks and the change notes
+ * of Ayrshare tell.
  * https://www.ayrshare.com/docs/whatsnew/upcoming-api-changes
  */
 import type { Retirement } from '../kit/provider.ts';
 
-const POST = 'ayrshare.post_metrics';
-const ACCOUNT = 'ayrshare.account_metrics';
+export const POST = 'ayrshare.post_metrics';
+export const ACCOUNT = 'ayrshare.account_metrics';
 
 const CHECKS = 'https://github.com/ayrshare/hurl-scripts';
 const NOTES = 'https://www.ayrshare.com/docs/whatsnew/upcoming-api-changes';
+const GOOGLE = 'https://developers.google.com/youtube/analytics/revision_history';
 const META = 'https://developers.facebook.com/docs/graph-api/changelog';
+
+const WITHOUT_OWN_KEY = 'every field that is asked for without own credentials';
 
 export const retirements: readonly Retirement[] = [
   ...gone('2024-03-19', ACCOUNT, 'facebook', CHECKS, [
@@ -42,6 +46,16 @@ export const retirements: readonly Retirement[] = [
   ),
   ...gone('2025-11-15', ACCOUNT, 'facebook', META, ['pageFanRemoves']),
   ...gone('2025-12-12', ACCOUNT, 'facebook', CHECKS, ['pageVideoViewTime']),
+  ...[POST, ACCOUNT].flatMap((stream) =>
+    gone(
+      '2026-03-31',
+      stream,
+      'twitter',
+      NOTES,
+      [WITHOUT_OWN_KEY],
+      'credentials of your own for X, beside the API key',
+    ),
+  ),
   ...gone(
     '2026-06-15',
     POST,
@@ -52,22 +66,29 @@ export const retirements: readonly Retirement[] = [
   ),
   ...gone('2026-06-15', POST, 'facebook', NOTES, ['impressionsFanUnique', 'impressionsOrganicUnique']),
   ...gone('2026-06-15', POST, 'facebook', NOTES, ['impressionsPaidUnique'], 'mediaViewIsFromAds'),
-  ...gone('2026-06-15', POST, 'facebook', NOTES, ['videoViewsUnique', 'totalVideoViewsUnique']),
-  ...gone('2026-06-15', POST, 'facebook', NOTES, ['totalVideoImpressions', 'totalVideoImpressionsUnique']),
+  ...gone('2026-06-15', POST, 'facebook', NOTES, [
+    ...['videoViewsUnique', 'totalVideoViews*Unique', 'totalVideoImpressions*'],
+  ]),
   ...gone(
     '2026-06-15',
     ACCOUNT,
     'facebook',
     NOTES,
     [
-      ...['pagePostsImpressions', 'pagePostsImpressionsPaid', 'pagePostsImpressionsOrganicUnique'],
-      ...['pagePostsImpressionsViral', 'pagePostsImpressionsNonviral'],
+      ...['pagePostsImpressions', 'pagePostsImpressionsPaid'],
+      ...['pagePostsImpressionsViral*', 'pagePostsImpressionsNonviral*'],
     ],
     'pageMediaView',
   ),
   ...gone('2026-06-15', ACCOUNT, 'facebook', NOTES, [
-    ...['pagePostsImpressionsUnique', 'pagePostsServedImpressionsOrganicUnique', 'pageVideoViewsUnique'],
+    ...['pagePostsImpressionsUnique', 'pagePostsImpressionsPaidUnique', 'pagePostsImpressionsOrganicUnique'],
+    ...['pagePostsServedImpressionsOrganicUnique', 'pageVideoViewsUnique'],
   ]),
+  ...[POST, ACCOUNT].flatMap((stream) =>
+    gone('2026-08-27', stream, 'youtube', GOOGLE, ['views', 'viewCount']).map((one) => ({
+      ...{ ...one, isRedefined: true as const, instead: 'its days before and after it are two series' },
+    })),
+  ),
 ];
 
 function gone(
@@ -82,4 +103,14 @@ function gone(
     ...{ on, what: `${name} of ${platform}`, field: { stream, name: `${platform}.${name}` }, source },
     ...(instead !== undefined && { instead }),
   }));
+}
+
+const redefined = retirements.filter(({ isRedefined }) => isRedefined);
+
+/** How often fields of a network, or a sum of them, had been given another meaning by an instant. */
+export function redefinitionsOf(stream: string, platform: string, fields: string, at: Date): number {
+  const day = at.toISOString().slice(0, 10);
+  const names = new Set(fields.split(' + ').map((name) => `${platform}.${name}`));
+  return redefined.filter(({ on, field }) => field?.stream === stream && names.has(field.name) && on <= day)
+    .length;
 }

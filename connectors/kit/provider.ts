@@ -37,8 +37,10 @@ export type Retirement = {
   on: string;
   /** As a person would call it. */
   what: string;
-  /** A field of records that a stream reads; a test fails once it is gone and still mapped. */
+  /** A field of records that a stream reads, or a family of them (`*`); a test fails once it is gone and still mapped. */
   field?: { stream: string; name: string };
+  /** It stays under its name and means something else from then on: no difference is taken across that day. */
+  isRedefined?: true;
   /** What takes its place. */
   instead?: string;
   /** Where the provider says so. */

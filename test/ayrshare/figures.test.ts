@@ -1,11 +1,14 @@
 /** What lifetime numbers become: differences on the days of their readings. */
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { rollup } from '#tasks/rollup.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { assertExplained } from '../support/explain/law.ts';
 import { assertHolds } from '../support/property.ts';
 import { days, load, type Reading, read, roll, twoProfiles } from '../support/rows/social.ts';
 import type { Place } from '../support/rows/two_brands.ts';
+import { runTask } from '../support/run.ts';
 
 const likes = (post: string, day: string, value: number, more: object = {}): Reading => ({
   ...{ post, at: `2026-11-${day}T20:00:00Z`, likes: value },
@@ -130,6 +133,63 @@ test('a number that is read from another field is a break, and its day is unknow
     { day: '2026-11-01', likes: 100, comments: 3, breaks: 0 },
     { day: '2026-11-06', likes: null, comments: 0, breaks: 1 },
   ]);
+});
+
+const YOUTUBE = { video_views: 'views' };
+const views = (at: string, video_views: number, likes: number): Reading => ({
+  ...{ post: 'v', at, video_views, likes, published: '2026-08-20T12:00:00Z' },
+});
+/** Views of YouTube count something else since 2026-08-27, under the same name. */
+const REDEFINED = [
+  views('2026-08-25T20:00:00Z', 100, 10),
+  views('2026-08-26T20:00:00Z', 130, 11),
+  views('2026-08-28T20:00:00Z', 900, 13),
+  views('2026-08-29T20:00:00Z', 950, 14),
+];
+const OF_REDEFINED = [
+  { day: '2026-08-20', video_views: 100, likes: 10, breaks: 0 },
+  { day: '2026-08-26', video_views: 30, likes: 1, breaks: 0 },
+  { day: '2026-08-28', video_views: null, likes: 2, breaks: 1 },
+  { day: '2026-08-29', video_views: 50, likes: 1, breaks: 0 },
+];
+
+test('no difference is taken across the day on which a field began to mean something else', async () => {
+  await using db = await freshDb();
+  const [one, other] = await twoProfiles(db);
+  for (const reading of REDEFINED) {
+    await load(db, one, [reading], 'youtube', YOUTUBE);
+    await roll(db, one);
+  }
+  await load(db, other, REDEFINED.toReversed(), 'youtube', YOUTUBE);
+  await roll(db, other);
+  const found = (place: Place) => days(db, place, 'video_views, likes, breaks');
+  for (const place of [one, other]) expect(await found(place)).toEqual(OF_REDEFINED);
+  await db.query('delete from agg.daily_social where brand_id = $1', [one.brandId]);
+  await runTask(
+    rollup,
+    { ...{ brandId: one.brandId, retailerId: null }, from: '2026-08-01', to: '2026-08-31' },
+    db,
+  );
+  expect(await found(one)).toEqual(OF_REDEFINED);
+});
+
+test('readings of before the break was known are parted by the migration, and their days computed anew', async () => {
+  await using db = await freshDb();
+  const places = await twoProfiles(db);
+  for (const place of places) {
+    await load(db, place, REDEFINED, 'youtube', YOUTUBE);
+    await db.query('update raw.ayrshare_post_readings set mapping_version = 1 where brand_id = $1', [
+      place.brandId,
+    ]);
+    await roll(db, place);
+    expect((await days(db, place, 'breaks')).every(({ breaks }) => breaks === 0)).toBe(true);
+  }
+  const migration = new URL('../../sql/migrations/0071_redefined_views.sql', import.meta.url);
+  await db.query(await readFile(migration, 'utf8'));
+  for (const place of places) {
+    await roll(db, place);
+    expect(await days(db, place, 'video_views, likes, breaks')).toEqual(OF_REDEFINED);
+  }
 });
 
 const HOURS = 30 * 24;

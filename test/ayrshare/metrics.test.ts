@@ -1,5 +1,6 @@
 /** The map of fields to numbers, against the map that was written down from Ayrshare's own checks. */
 import { readFileSync } from 'node:fs';
+import { matchesGlob } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { bodyOf, networksOf, Refused } from '#connectors/ayrshare/api/answers.ts';
@@ -10,7 +11,7 @@ import {
   postMetrics,
   readMetrics,
 } from '#connectors/ayrshare/metrics.ts';
-import { retirements } from '#connectors/ayrshare/retirements.ts';
+import { redefinitionsOf, retirements } from '#connectors/ayrshare/retirements.ts';
 import { nextOf } from '#connectors/ayrshare/streams/post_metrics.ts';
 
 type Fixture = {
@@ -55,17 +56,23 @@ test('each number is read from the field that is written down for it', () => {
       }
 });
 
-test('no number is read from a field that is gone', () => {
+test('no number is read from a field that is gone, and those that mean something else are told apart by day', () => {
   const read = {
     'ayrshare.post_metrics': fieldsOf(postMetrics),
     'ayrshare.account_metrics': fieldsOf(accountMetrics),
   };
-  for (const { field } of retirements)
-    expect([field?.name, read[field?.stream as keyof typeof read].has(field?.name ?? '')]).toEqual([
-      field?.name,
-      false,
-    ]);
+  const isRead = ({ stream, name }: { stream: string; name: string }) =>
+    [...read[stream as keyof typeof read]].some((field) => matchesGlob(field, name));
+  for (const { field, isRedefined } of retirements)
+    if (field && !isRedefined) expect([field, isRead(field)]).toEqual([field, false]);
   expect(read['ayrshare.post_metrics'].has('facebook.mediaView')).toBe(true);
+  const [post, account] = Object.keys(read) as [string, string];
+  const at = (day: string) => new Date(`2026-08-${day}`);
+  expect(redefinitionsOf(post, 'youtube', 'views', at('26T23:59:59.999Z'))).toBe(0);
+  expect(redefinitionsOf(post, 'youtube', 'views', at('27T00:00:00Z'))).toBe(1);
+  expect(redefinitionsOf(account, 'youtube', 'likes + viewCount', at('28T00:00:00Z'))).toBe(1);
+  expect(redefinitionsOf(post, 'youtube', 'likes', at('28T00:00:00Z'))).toBe(0);
+  expect(redefinitionsOf(post, 'threads', 'views', at('28T00:00:00Z'))).toBe(0);
 });
 
 const requested = { connection: { id: 'c', name: 'c', brand: 'b' }, account: 'ref', path: '/x' };

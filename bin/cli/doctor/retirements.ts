@@ -38,8 +38,9 @@ export async function retiring(db: Reader, of: readonly Provider[]): Promise<Fin
     const one = all[place - 1];
     if (one === undefined) return [];
     const mend = one.instead ?? 'nothing replaces it';
+    const does = one.isRedefined ? 'gives another meaning to' : 'takes away';
     return days > 0
-      ? warning(`${one.title} takes away ${one.what} on ${one.on}, in ${count(days, 'day')}.`, mend)
+      ? warning(`${one.title} ${does} ${one.what} on ${one.on}, in ${count(days, 'day')}.`, mend)
       : failure(`${one.title} has taken away ${one.what}, since ${one.on}.`, mend);
   });
 }

@@ -5,6 +5,7 @@ import { type Fields, isObject } from '../../kit/fields.ts';
 import type { Page } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
 import { accountMetrics, fieldsOf, MAPPING_VERSION, type Metric, postMetrics } from '../metrics.ts';
+import { ACCOUNT, POST, redefinitionsOf } from '../retirements.ts';
 
 /** Its differences fall on the day of the reading, the first one on the day of the post. */
 export const postReadings = {
@@ -53,6 +54,11 @@ export const snapshots = table({
 
 const [ofPosts, ofAccounts, ofSnapshots] = [[postReadings], [accountReadings], [snapshots]];
 
+/** A field that was given another meaning is read by another version of the map, as of the reading. */
+function versionOf(stream: string, platform: string, field: string, readAt: Date): number {
+  return MAPPING_VERSION + redefinitionsOf(stream, platform, field, readAt);
+}
+
 type Reading = { id: string; readAt: Date; metrics: readonly Metric[] };
 export type PostReading = Reading & { platform: string; publishedAt: Date };
 export type AccountReading = Reading & { readOn: string };
@@ -72,7 +78,7 @@ export function postReadingItems({ id, readAt, metrics, platform, publishedAt }:
             published_at: publishedAt,
             field,
           },
-          ...{ mapping_version: MAPPING_VERSION, payload: null },
+          ...{ mapping_version: versionOf(POST, platform, field, readAt), payload: null },
         },
       ],
     },
@@ -86,7 +92,7 @@ export function accountReadingItems({ id, readAt, metrics, readOn }: AccountRead
       [accountReadings.name]: [
         {
           ...{ id, metric, read_at: readAt, value: String(value), read_on: readOn, field },
-          ...{ mapping_version: MAPPING_VERSION, payload: null },
+          ...{ mapping_version: versionOf(ACCOUNT, id, field, readAt), payload: null },
         },
       ],
     },

@@ -21,12 +21,20 @@ export async function twoProfiles(db: TestDb): Promise<[Place, Place]> {
   return twoBrands(db, ['ayrshare', 'ayrshare']);
 }
 
-export async function load(db: TestDb, place: Place, readings: readonly Reading[], platform = 'facebook') {
+export async function load(
+  db: TestDb,
+  place: Place,
+  readings: readonly Reading[],
+  platform = 'facebook',
+  fields: Readonly<Record<string, string>> = {},
+) {
   const items = readings.flatMap(({ post, at, published = '2026-11-01T12:00:00Z', ...numbers }) =>
     postReadingItems({
       ...{ id: `${platform}/${post}`, platform, readAt: new Date(at), publishedAt: new Date(published) },
       metrics: NAMES.flatMap((metric) =>
-        typeof numbers[metric] === 'number' ? { metric, value: numbers[metric], field: metric } : [],
+        typeof numbers[metric] === 'number'
+          ? { metric, value: numbers[metric], field: fields[metric] ?? metric }
+          : [],
       ),
     }),
   );
