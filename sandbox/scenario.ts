@@ -27,6 +27,7 @@ const shopShape = z.strictObject({
         id: z.string(),
         secret: z.string(),
         lifeSeconds: z.number().positive().default(DAY_SECONDS),
+        refreshToken: z.string().min(1).optional(),
       }),
     )
     .default([]),

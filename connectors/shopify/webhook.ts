@@ -51,7 +51,7 @@ export const webhook: Webhook = {
     return { id, signed, topic: quote(topic, 200), hints, account, privacy };
   },
   ownSecrets({ auth, secret }) {
-    if (auth !== 'client_credentials') return [];
+    if (auth === 'token') return [];
     const app = appSchema.safeParse(JSON.parse(secret));
     return app.success ? [app.data.client_secret] : [];
   },

@@ -15,7 +15,13 @@ export const ROOT_LISTS = [
 ] as const;
 export type RootList = (typeof ROOT_LISTS)[number];
 
-export type ClientCredentials = { id: string; secret: string; lifeSeconds: number };
+/** `refreshToken`: the first one of an app whose tokens are renewed with it. */
+export type ClientCredentials = {
+  id: string;
+  secret: string;
+  lifeSeconds: number;
+  refreshToken?: string | undefined;
+};
 
 export type ShopSettings = {
   /** The part of the domain before `.myshopify.com`. */

@@ -229,6 +229,25 @@ test('client credentials buy a token that works until its life is over', async (
   await eventually(async () => expect((await ask(shop, '{ shop { id } }', { token })).status).toBe(401));
 });
 
+test('a refresh token is exchanged at each renewal, and the one before works until the new token is used', async () => {
+  const clients = [{ id: 'app', secret: 's3cret', lifeSeconds: 3_600, refreshToken: 'first' }];
+  await using dir = await scenarioDir({}, { shop: { token: undefined, clients } });
+  await using shop = await startSandbox({ data: dir.dir });
+  const renew = async (refresh_token: string) => {
+    const body = { client_id: 'app', client_secret: 's3cret', grant_type: 'refresh_token', refresh_token };
+    const url = `${shop.url}/shopify/${SHOP}/admin/oauth/access_token`;
+    const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+    return (await answer.json()) as { access_token: string; refresh_token: string; error?: string };
+  };
+  await renew('first'); // its answer is lost
+  const renewed = await renew('first');
+  expect((await ask(shop, '{ shop { id } }', { token: renewed.access_token })).status).toBe(200);
+  expect(await renew('first')).toMatchObject({ error: 'invalid_grant' });
+  expect(await renew(renewed.refresh_token)).toMatchObject({
+    refresh_token: expect.stringContaining('shprt_'),
+  });
+});
+
 test('the shop may also be named by the host that the request was meant for', async () => {
   const answer = await fetch(`${sandbox.url}/admin/api/2026-10/graphql.json`, {
     method: 'POST',

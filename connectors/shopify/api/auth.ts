@@ -1,22 +1,31 @@
 /**
  * The access token of a connection. A `token` connection stores it as its secret. A
- * `client_credentials` connection stores the app's id and secret and gets tokens of a day, kept
+ * `client_credentials` connection stores the app's id and secret and gets tokens of a day, a `refresh_token`
+ * connection also the token that renews those of an hour, which public apps must use from 2027-01-01. Tokens are kept
  * sealed with the connection so that all workers use the same one. The row of the
  * connection serialises renewals, because a new token can invalidate the previous one.
  * https://shopify.dev/docs/apps/build/authentication-authorization/client-credentials-grant
+ * https://shopify.dev/docs/apps/build/security/credentials-and-data/use-expiring-offline-access-tokens
  */
 import { z } from 'zod';
 import type { Tx } from '#sql/db/pool.ts';
+import { only } from '#sql/tenants/brands.ts';
 import { AnswerNotUnderstood, CredentialsRejected } from '../../kit/errors.ts';
 import type { Http } from '../../kit/http/http.ts';
 import { withRetry } from '../../kit/http/retry.ts';
 import type { StreamContext } from '../../kit/stream.ts';
 import { PROVIDER, TokenRefused } from './answers.ts';
 
-/** The secret of a `client_credentials` connection, as JSON. */
-const appSchema = z.object({ client_id: z.string().min(1), client_secret: z.string().min(1) });
+const text = z.string().min(1);
+/** The secrets of connections that get their tokens, as JSON: what they send, by the grant that they ask for. */
+const grants = {
+  client_credentials: z.object({ client_id: text, client_secret: text }),
+  refresh_token: z.object({ client_id: text, client_secret: text, refresh_token: text }),
+};
+type Grant = keyof typeof grants;
 const grantSchema = z.object({
-  access_token: z.string().min(1),
+  access_token: text,
+  refresh_token: text.optional(),
   expires_in: z.number().positive().optional(),
 });
 
@@ -50,19 +59,19 @@ export function tokenSource(context: Login): Tokens {
       },
     };
   }
-  if (connection.auth !== 'client_credentials')
-    throw rejected({ unusable: `'${connection.auth}' is not a way to log in` });
+  const { auth } = connection;
+  if (!isGrant(auth)) throw rejected({ unusable: `'${auth}' is not a way to log in` });
 
   let current: string | undefined;
   return {
     async use(work) {
-      current ??= await validToken(context, undefined);
+      current ??= await validToken(context, auth, undefined);
       try {
         return await work(current);
       } catch (error) {
         if (!(error instanceof TokenRefused)) throw error;
       }
-      current = await validToken(context, current);
+      current = await validToken(context, auth, current);
       try {
         return await work(current);
       } catch (error) {
@@ -72,13 +81,27 @@ export function tokenSource(context: Login): Tokens {
   };
 }
 
-type TokenRow = { token: Buffer | null; token_key_id: string | null; token_expires_at: Date | null };
+function isGrant(auth: string): auth is Grant {
+  return Object.hasOwn(grants, auth);
+}
 
-/** The stored token, unless it was refused or expires soon; else a new one, which is stored before use. */
-async function validToken(context: Login, refused: string | undefined): Promise<string> {
+type TokenRow = {
+  secret: Buffer;
+  secret_key_id: string;
+  token: Buffer | null;
+  token_key_id: string | null;
+  token_expires_at: Date | null;
+};
+
+/**
+ * The stored token, unless it was refused or expires soon; else a new one, which is stored before use, and with it the token
+ * that will renew it. Until then the one before still does, so an answer that is lost is asked for again.
+ */
+async function validToken(context: Login, auth: Grant, refused: string | undefined): Promise<string> {
   const { connection, db, sealer } = context;
   const { brandId, id: connectionId } = connection;
   const place = { brandId, connectionId, use: 'token' } as const;
+  const placeOfSecret = { ...place, use: 'secret' } as const;
   return db.transaction(async (tx) => {
     const stored = await lockToken(tx, connection);
     const { token, token_key_id: keyId, token_expires_at: expiresAt } = stored;
@@ -86,43 +109,52 @@ async function validToken(context: Login, refused: string | undefined): Promise<
       const value = sealer.open({ keyId, sealed: token }, place);
       if (value !== refused) return value;
     }
-    const grant = await requestToken(context);
+    // Another worker may have stored another one since this one opened the connection.
+    const secret = sealer.open({ keyId: stored.secret_key_id, sealed: stored.secret }, placeOfSecret);
+    const sent = grants[auth].safeParse(parsed(secret));
+    if (!sent.success)
+      throw new CredentialsRejected(PROVIDER, connection, {
+        unusable: `the secret is not JSON with ${Object.keys(grants[auth].shape).join(', ')}`,
+      });
+    const grant = await requestToken(context, { ...sent.data, grant_type: auth });
     const sealed = sealer.seal(grant.access_token, place);
+    const next =
+      auth === 'refresh_token' && grant.refresh_token
+        ? sealer.seal(JSON.stringify({ ...sent.data, refresh_token: grant.refresh_token }), placeOfSecret)
+        : null;
     const life = Math.min(grant.expires_in ?? LIFE_SECONDS_DEFAULT, LIFE_SECONDS_MAX);
-    await tx.query(STORE, [brandId, connectionId, sealed.sealed, sealed.keyId, life]);
+    await tx.query(STORE, [
+      ...[brandId, connectionId, sealed.sealed, sealed.keyId, life],
+      ...[next?.sealed ?? null, next?.keyId ?? null],
+    ]);
     return grant.access_token;
   });
 }
 
 // `no key update` lets loads continue, which hold the row `for key share`.
 const LOCK = `
-  select token, token_key_id, token_expires_at from app.connections
+  select secret, secret_key_id, token, token_key_id, token_expires_at from app.connections
   where brand_id = $1 and id = $2 for no key update`;
 const STORE = `
   update app.connections set token = $3, token_key_id = $4,
-    token_expires_at = clock_timestamp() + make_interval(secs => $5)
+    token_expires_at = clock_timestamp() + make_interval(secs => $5),
+    secret = coalesce($6, secret), secret_key_id = coalesce($7, secret_key_id)
   where brand_id = $1 and id = $2`;
 
 async function lockToken(tx: Tx, { brandId, id }: { brandId: string; id: string }): Promise<TokenRow> {
   const { rows } = await tx.query<TokenRow>(LOCK, [brandId, id]);
-  return rows[0] ?? { token: null, token_key_id: null, token_expires_at: null };
+  return only(rows);
 }
 
-async function requestToken(context: Login) {
-  const { connection, http } = context;
-  const app = appSchema.safeParse(parsed(connection.secret));
-  if (!app.success)
-    throw new CredentialsRejected(PROVIDER, connection, {
-      unusable: 'the secret is not JSON with client_id and client_secret',
-    });
+async function requestToken({ connection, http }: Login, sent: { client_secret: string; grant_type: Grant }) {
   const answer = await withRetry(
     () =>
       http.once({
         method: 'POST',
         url: `${connection.baseUrl}/admin/oauth/access_token`,
         headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify({ ...app.data, grant_type: 'client_credentials' }),
-        secrets: [app.data.client_secret],
+        body: JSON.stringify(sent),
+        secrets: [sent.client_secret],
       }),
     http,
   );
