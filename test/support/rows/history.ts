@@ -11,7 +11,10 @@ import { aBrand, aConnection, aRetailer, testKeyring } from './factory.ts';
 
 export const PER_DAY = 50;
 export const FIRST_DAY = '2024-01-01';
-const CUSTOMERS = 700;
+const MONTHS = 6;
+/** So many orders on, customers and variants are others: what one of them has does not grow with the history. */
+export const GENERATION = 3_000;
+const CUSTOMER = `n / ${GENERATION} * 700 + n % ${GENERATION} % 700`;
 const CURRENCIES = [
   'USD',
   'GBP',
@@ -27,7 +30,9 @@ const CURRENCIES = [
   'CAD',
   'NZD',
 ];
+const CAMPAIGN = `'spring' || n / 500`;
 const VARIANTS = 1_500;
+const VARIANT = `n / ${GENERATION} * ${VARIANTS} + n % ${VARIANTS}`;
 
 export type Seller = {
   brandId: string;
@@ -60,6 +65,13 @@ export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
     };
     const social = await db.transaction((tx) => addConnection(tx, testKeyring, profile));
     const mail = await db.transaction((tx) => addConnection(tx, testKeyring, account));
+    await db.query(
+      `with one as (insert into app.campaigns (brand_id, slug, name) values ($1, 'spring', 'Spring') returning id)
+       insert into app.campaign_links (brand_id, kind, value, campaign_id)
+       select $1, 'utm_campaign', ${CAMPAIGN}, id from one, generate_series(0, 10000, 500) n
+       union all select $1, 'email_category', 'letters', id from one`,
+      [brandId],
+    );
     for (const retailer of ['north', 'south']) {
       const { id: retailerId } = await aRetailer(db, { brandId, slug: retailer });
       const shop = await aConnection(db, { brandId, retailerId });
@@ -69,6 +81,8 @@ export async function someSellers(db: TestDb): Promise<[Seller, ...Seller[]]> {
       sellers.push(retailer === 'north' ? { ...seller, socialId: social.id, mailId: mail.id } : seller);
     }
   }
+  await db.query(`select ops.make_event_months(array(
+    select date '${FIRST_DAY}' + month * interval '1 month' from generate_series(0, ${MONTHS} - 1) month)::date[])`);
   return sellers as [Seller, ...Seller[]];
 }
 
@@ -79,14 +93,17 @@ const ORDERS = `(
   select n, timestamptz '${FIRST_DAY} 00:30Z' + n / ${PER_DAY} * interval '1 day' + n % ${PER_DAY} * interval '25 minutes' as at
   from generate_series($3::int, $4::int - 1) n) o`;
 const SHOP = [
+  `insert into raw.shopify_shops (brand_id, connection_id, id, name, domain, currency, time_zone, taxes_included, created_at, ${STAMPS})
+   select $1::uuid, $2::uuid, '1', 'S', 's', 'USD', 'UTC', false, at, at, at from ${ORDERS} where n = 0`,
   `insert into raw.shopify_orders (brand_id, connection_id, id, name, processed_at, created_at, test, counted, currency,
      presentment_currency, taxes_included, customer_id, country, discount_codes, total_price, current_total_price,
-     total_refunded, ${STAMPS})
+     total_refunded, utm_campaign, visited_at, person, ${STAMPS})
    select $1::uuid, $2::uuid, n::text, '#' || n, at, at, false, true, 'USD', 'USD', false,
-     case when n % 7 > 0 then n % ${CUSTOMERS} end, 'GB', '{}', 20, 20, 0, at, at from ${ORDERS}`,
+     case when n % 7 > 0 then ${CUSTOMER} end, 'GB', '{}', 20, 20, 0, case when n % 3 = 0 then ${CAMPAIGN} end, at - interval '1 hour',
+     (${CUSTOMER})::text, at, at from ${ORDERS}`,
   `insert into raw.shopify_order_lines (brand_id, connection_id, id, order_id, product_id, variant_id, sku, title, quantity,
      current_quantity, is_gift_card, currency, unit_price, ${STAMPS})
-   select $1::uuid, $2::uuid, n * 10 + l, n, 'p' || n % ${VARIANTS}, case when n % 50 > 0 then (n + l) % ${VARIANTS} end, 's', 'T', 1, 1,
+   select $1::uuid, $2::uuid, n * 10 + l, n, 'p' || ${VARIANT}, case when n % 50 > 0 then n / ${GENERATION} * ${VARIANTS} + (n + l) % ${VARIANTS} end, 's', 'T', 1, 1,
      false, 'USD', 10, at, at from ${ORDERS}, generate_series(1, 2) l`,
   `insert into raw.shopify_sales (brand_id, connection_id, id, order_id, agreement_id, reason, booked_at, action_type,
      line_type, line_id, quantity, currency, total_amount, tax_amount, discount_amount, ${STAMPS})
@@ -100,15 +117,17 @@ const SHOP = [
    select $1::uuid, $2::uuid, n::text, n, case when n % 10 = 0 then 'REFUND' else 'SALE' end, 'SUCCESS', false, at, 'USD', 10, at, at
    from ${ORDERS}`,
   `insert into raw.shopify_costs (brand_id, connection_id, id, valid_from, product_id, currency, cost, ${STAMPS})
-   select $1::uuid, $2::uuid, n % ${VARIANTS}, at, 'p' || n % ${VARIANTS}, 'USD', 3, at, at from ${ORDERS} where n % 20 = 0`,
+   select $1::uuid, $2::uuid, ${VARIANT}, at, 'p' || ${VARIANT}, 'USD', 3, at, at from ${ORDERS} where n % 20 = 0`,
   `insert into raw.shopify_variants (brand_id, connection_id, id, product_id, title, ${STAMPS})
-   select $1::uuid, $2::uuid, n::text, 'p' || n, 'V', at, at from ${ORDERS} where n < ${VARIANTS} / 2`,
+   select $1::uuid, $2::uuid, n::text, 'p' || n, 'V', at, at from ${ORDERS} where n % ${GENERATION} < ${VARIANTS} / 2`,
   `insert into raw.shopify_stock_readings (brand_id, connection_id, id, valid_from, product_id, available, ${STAMPS})
-   select $1::uuid, $2::uuid, n % ${VARIANTS}, at, 'p' || n % ${VARIANTS}, n % 90, at, at from ${ORDERS}`,
+   select $1::uuid, $2::uuid, ${VARIANT}, at, 'p' || ${VARIANT}, n % 90, at, at from ${ORDERS}`,
   `insert into raw.shopify_products (brand_id, connection_id, id, title, status, created_at, ${STAMPS})
-   select $1::uuid, $2::uuid, 'p' || n, 'P', 'ACTIVE', at, at, at from ${ORDERS} where n < ${VARIANTS}`,
+   select $1::uuid, $2::uuid, 'p' || n, 'P', 'ACTIVE', at, at, at from ${ORDERS} where n % ${GENERATION} < ${VARIANTS}`,
 ];
 const STRIPE = [
+  `insert into raw.stripe_subscription_items (brand_id, connection_id, id, subscription_id, price_id, ${STAMPS})
+   select $1::uuid, $2::uuid, 'i' || n, 's' || n, 'p', at, at from ${ORDERS} where n % 5 = 0`,
   `insert into raw.stripe_charges (brand_id, connection_id, id, status, paid, captured, disputed, currency, amount,
      amount_captured, amount_refunded, payment_intent_id, balance_transaction_id, order_reference, created_at, ${STAMPS})
    select $1::uuid, $2::uuid, 'ch_' || n, case when n % 25 = 0 then 'failed' else 'succeeded' end, n % 25 > 0, n % 25 > 0, false, 'USD',
@@ -129,10 +148,10 @@ const STRIPE = [
    from ${ORDERS} where n % 12 = 1`,
   `insert into raw.stripe_subscriptions (brand_id, connection_id, id, status, currency, customer_id, created_at, start_date,
      cancel_at_period_end, is_paused, ${STAMPS})
-   select $1::uuid, $2::uuid, 's' || n, 'canceled', 'USD', 'c' || n % ${CUSTOMERS}, at, at, false, false, at, at from ${ORDERS} where n % 5 = 0`,
+   select $1::uuid, $2::uuid, 's' || n, 'canceled', 'USD', 'c' || ${CUSTOMER}, at, at, false, false, at, at from ${ORDERS} where n % 5 = 0`,
   `insert into raw.stripe_subscription_versions (brand_id, connection_id, id, valid_from, status, currency, customer_id,
      is_paused, items, ${STAMPS})
-   select $1::uuid, $2::uuid, 's' || n, at + v.days * interval '1 day', v.status, 'USD', 'c' || n % ${CUSTOMERS}, false,
+   select $1::uuid, $2::uuid, 's' || n, at + v.days * interval '1 day', v.status, 'USD', 'c' || ${CUSTOMER}, false,
      '[{"item": "i", "price": "p", "monthly": "12", "undiscounted": "12", "metered": false}]', at, at
    from ${ORDERS}, (values (1, 'active'), (20, 'canceled')) as v (days, status) where n % 5 = 0`,
   `insert into raw.stripe_invoices (brand_id, connection_id, id, subscription_id, billing_reason, status, currency, subtotal,
@@ -150,8 +169,8 @@ const POSTED = `${ORDERS} cross join (values ('likes'), ('comments'), ('impressi
    cross join generate_series(1, 3) r where n % 5 = 0`;
 /** Of the brand, by its first seller: ten posts a day, each read three times. */
 const SOCIAL = [
-  `insert into raw.ayrshare_posts (brand_id, connection_id, id, platform, published_at, lacks_metrics, ${STAMPS})
-   select $1::uuid, $2::uuid, 'facebook/' || n, 'facebook', at, false, at, at from ${ORDERS} where n % 5 = 0`,
+  `insert into raw.ayrshare_posts (brand_id, connection_id, id, platform, published_at, lacks_metrics, campaign, ${STAMPS})
+   select $1::uuid, $2::uuid, 'facebook/' || n, 'facebook', at, false, case when n % 500 = 0 then ${CAMPAIGN} end, at, at from ${ORDERS} where n % 5 = 0`,
   `insert into raw.ayrshare_post_readings (brand_id, connection_id, id, metric, read_at, value, platform, published_at,
      field, mapping_version, ${STAMPS})
    select $1::uuid, $2::uuid, 'facebook/' || n, metric, at + r * interval '20 hours', n % 9 * r, 'facebook', at, metric, 1, at, at
@@ -164,11 +183,15 @@ const SOCIAL = [
 
 /** Of the brand, by its first seller: of each order a letter, and each day the counts of it. */
 const MAIL = [
+  `insert into raw.sendgrid_single_sends (brand_id, connection_id, id, name, status, categories, list_ids, parts, created_at,
+     updated_at, ${STAMPS})
+   select $1::uuid, $2::uuid, 's' || n, 'S', 'triggered', '{}', '{}', '{}', at, at, at, at from ${ORDERS} where n % 50 = 1`,
   `insert into raw.sendgrid_events (brand_id, connection_id, id, event, happened_at, email_hash, message_id, categories,
-     parts, single_send_id, is_machine, source, ${STAMPS})
-   select $1::uuid, $2::uuid, n || event, event, at, (n % ${CUSTOMERS})::text, n::text, '{letters}', '{category:letters}',
-     case when n % 2 = 0 then 's1' end, false, 'webhook', at, at
-   from ${ORDERS} cross join (values ('delivered'), ('open')) as e (event)`,
+     parts, single_send_id, is_machine, source, clicker, ${STAMPS})
+   select $1::uuid, $2::uuid, n || event, event, at, (${CUSTOMER})::text, n::text, '{letters}', '{category:letters}',
+     case when n % 2 = 0 then 's1' end, false, 'webhook',
+     case event when 'click' then (${CUSTOMER})::text end, at, at
+   from ${ORDERS} cross join (values ('delivered'), ('open'), ('click')) as e (event) where event <> 'click' or n % 5 = 0`,
   `insert into raw.sendgrid_statistics (brand_id, connection_id, id, scope, name, day, time_zone, requests, processed,
      delivered, deferred, bounces, blocks, bounce_drops, invalid_emails, spam_report_drops, unsubscribe_drops, opens,
      unique_opens, clicks, unique_clicks, spam_reports, unsubscribes, ${STAMPS})
@@ -177,13 +200,30 @@ const MAIL = [
    from ${ORDERS} where n % ${PER_DAY} = 0`,
 ];
 
+/** Of the brand: what the visitors of every second order did before, and what its campaign cost that day. */
+const VISITS = [
+  `insert into raw.events (brand_id, happened_at, id, kind, visitor, asset, stage, experiment, variant, code)
+   select $1::uuid, at, n || kind, kind, ${CUSTOMER}, asset, stage, experiment,
+     case kind when 'exposure' then 'v' || n % 4 end, code
+   from ${ORDERS} cross join (values
+     ('page_view', 'manual', null, null, null), ('cart_add', null, null, null, null), ('conversion', null, 'purchase', null, null),
+     ('exposure', null, null, 'price', null), ('ab_conversion', null, null, 'price', null), ('scan', null, null, null, 'poster')
+   ) as e (kind, asset, stage, experiment, code)
+   where n % 2 = 0 and $2::uuid is not null`,
+  `insert into raw.past_exposures (brand_id, visitor, experiment, happened_at)
+   select $1::uuid, 'past' || n, 'price', at from ${ORDERS} where n % 10 = 0 and $2::uuid is not null`,
+  `insert into app.campaign_spend (brand_id, campaign_id, day, currency, source, amount)
+   select $1::uuid, c.id, at::date, 'USD', 'test', 7 from ${ORDERS} join app.campaigns c on c.brand_id = $1
+   where n % ${PER_DAY} = 0 and $2::uuid is not null`,
+];
+
 /** Makes the orders from the one of this number up to the other of each seller, with all that comes with them. */
 export async function addHistory(db: TestDb, sellers: readonly Seller[], from: number, to: number) {
   for (const { brandId, shopId, stripeId, socialId, mailId } of sellers) {
     for (const sql of SHOP) await db.query(sql, [brandId, shopId, from, to]);
     for (const sql of STRIPE) await db.query(sql, [brandId, stripeId, from, to]);
     if (socialId) for (const sql of SOCIAL) await db.query(sql, [brandId, socialId, from, to]);
-    if (mailId) for (const sql of MAIL) await db.query(sql, [brandId, mailId, from, to]);
+    if (mailId) for (const sql of [...MAIL, ...VISITS]) await db.query(sql, [brandId, mailId, from, to]);
   }
   await db.query(
     `insert into app.fx_rates (currency, day, units_per_euro, source, seen_at)
@@ -208,10 +248,11 @@ export async function rollUp(
   now: Date,
 ) {
   await db.transaction((tx) => runRollups(tx, rollups, { ...first, days, now }));
-  for (const brandId of new Set([first, ...others].map((seller) => seller.brandId)))
-    await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId: null, days, now }));
   for (const { writes, of } of rollups)
     if (of !== 'brand') for (const other of others) await copyRows(db, writes, first, other);
+  for (const brandId of new Set([first, ...others].map((seller) => seller.brandId)))
+    await db.transaction((tx) => runRollups(tx, rollups, { brandId, retailerId: null, days, now }));
+  await db.query('truncate ops.marks'); // all that was handed on is computed
 }
 
 async function copyRows(db: TestDb, table: string, from: Seller, to: Seller): Promise<void> {
