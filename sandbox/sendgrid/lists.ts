@@ -23,20 +23,31 @@ export function wholeList(asked: Question, file: string): readonly Draft[] {
   return wholeOf(asked, rows(asked, file));
 }
 
-function byOffset(asked: Question, all: readonly Draft[], limit = 50): readonly Draft[] {
-  const { query } = asked;
-  const size = Number(query.get('limit') ?? limit);
-  if (!(size >= 1 && size <= PAGE_MAX)) throw new Refusal(400, 'invalid limit');
-  return pageOf(asked, all, { from: Number(query.get('offset') ?? 0), size }).rows;
+export function byOffset(asked: Question, all: readonly Draft[], limit = 50): readonly Draft[] {
+  const size = numberIn(asked, 'limit', { usual: limit, least: 1, most: PAGE_MAX });
+  return pageOf(asked, all, { from: numberIn(asked, 'offset'), size }).rows;
+}
+
+function numberIn(
+  { query }: Question,
+  name: string,
+  { usual = 0, least = 0, most = Number.MAX_SAFE_INTEGER } = {},
+): number {
+  const number = Number(query.get(name) ?? usual);
+  if (!Number.isInteger(number) || number < least || number > most) throw new Refusal(400, `invalid ${name}`);
+  return number;
 }
 
 /** The full address of the next page, as SendGrid gives it, on its own host. */
-export function byToken(asked: Question, all: readonly Draft[], list: string): unknown {
+export function byToken(
+  asked: Question,
+  all: readonly Draft[],
+  { list, most }: { list: string; most?: number },
+): unknown {
   const { query, path } = asked;
-  const size = Number(query.get('page_size') ?? 25);
-  const token = query.get('page_token');
-  if (token !== null) assertCursor(asked, 'page_token');
-  const { rows, from, next, count } = pageOf(asked, all, { from: Number(token ?? 0), size });
+  const size = numberIn(asked, 'page_size', { usual: 25, least: 1, ...(most !== undefined && { most }) });
+  if (query.has('page_token')) assertCursor(asked, 'page_token');
+  const { rows, from, next, count } = pageOf(asked, all, { from: numberIn(asked, 'page_token'), size });
   const address = (at: number) => `https://api.sendgrid.com${path}?page_size=${size}&page_token=${at}`;
   const more = next === undefined ? {} : { next: address(next) };
   return { [list]: rows, _metadata: { self: address(from), count, ...more } };
@@ -84,7 +95,7 @@ export function marketing(asked: Question): Draft[] {
 }
 
 export function singleSends(asked: Question): unknown {
-  return byToken(asked, marketing(asked).map(shortSend), 'result');
+  return byToken(asked, marketing(asked).map(shortSend), { list: 'result' });
 }
 
 function shortSend({ send_to: _, email_config: __, ...short }: Draft): Draft {

@@ -18,6 +18,10 @@ import { WEBHOOK_SCOPES, webhookRoutes } from './webhooks.ts';
 
 type Question = Asked<Settings>;
 
+const TEMPLATES_MAX = 200;
+/** What the pages name for statistics; the `categories[]` of some clients is not among it. */
+const DAYS = ['start_date', 'end_date', 'aggregated_by'];
+const PAGING = ['limit', 'offset'];
 const EU_HOST = 'sendgrid-eu';
 const GLOBAL_ONLY = /^\/v3\/(marketing|messages|geo)\b/;
 
@@ -52,15 +56,22 @@ export const sendgrid = declare<Settings>({
       needs: 'user.username.read',
       answer: ({ account: { name } }) => ({ username: name, user_id: 1 }),
     },
-    { on: 'GET /v3/stats', needs: 'stats.read', answer: (asked) => statistics(asked, 'global', ['']) },
+    {
+      on: 'GET /v3/stats',
+      needs: 'stats.read',
+      query: [...DAYS, ...PAGING],
+      answer: (asked) => statistics(asked, 'global', ['']),
+    },
     {
       on: 'GET /v3/categories/stats',
       needs: 'categories.stats.read',
+      query: [...DAYS, 'categories'],
       answer: (asked) => statistics(asked, 'category', asked.query.getAll('categories')),
     },
     {
       on: 'GET /v3/subusers/stats',
       needs: 'subusers.stats.read',
+      query: [...DAYS, ...PAGING, 'subusers'],
       answer: (asked) => statistics(asked, 'subuser', asked.query.getAll('subusers')),
     },
     { on: 'GET /v3/categories', needs: 'categories.read', answer: categories },
@@ -79,7 +90,7 @@ export const sendgrid = declare<Settings>({
     {
       on: 'GET /v3/templates',
       needs: 'templates.read',
-      answer: (asked) => byToken(asked, rows(asked, 'templates'), 'result'),
+      answer: (asked) => byToken(asked, rows(asked, 'templates'), { list: 'result', most: TEMPLATES_MAX }),
     },
     { on: 'GET /v3/marketing/singlesends', needs: 'marketing.read', answer: singleSends },
     { on: 'GET /v3/marketing/singlesends/{}', needs: 'marketing.read', answer: singleSend },

@@ -41,6 +41,8 @@ export type Route<Settings> = {
   on: string;
   /** The permission that it takes. */
   needs?: string;
+  /** The parameters that it knows: any other one is refused. All pass, if absent. */
+  query?: readonly string[];
   /** Of what is not refused; 200 if absent. */
   status?: 201 | 204;
   /** The body, or an `Answer`; or throws `Refusal`. */

@@ -117,6 +117,8 @@ export class TableProvider<Settings> {
       const { route, ids } = found;
       this.#permit(account, route, target, entry);
       headers = this.#count(account, route);
+      const unknown = [...asking.query.keys()].find((name) => route.query?.includes(name) === false);
+      if (unknown !== undefined) throw new Refusal(400, `unknown parameter: ${unknown}`);
       const sent = body === '' ? {} : parseObject(body);
       const { hooks, now } = this.#settings;
       const changes = this.#changes(target, entry);

@@ -171,3 +171,43 @@ test('SendGrid’s own client sends mail, and reads it back from the logs', asyn
     ...[{ to: 'no@example.com' }, { to: 'ann@example.com' }, { to: 'no@example.com' }],
   ]);
 });
+
+test('what the pages do not allow is refused in SendGrid’s shape, and no row is invented', async () => {
+  const singlesends = Array.from({ length: 27 }, (_, n) => ({ id: `s${n}`, name: `Send ${n}` }));
+  await using sandbox = await sendgridSandbox({ singlesends });
+  const get = async (path: string) => {
+    const answer = await fetch(`${sandbox.url}/sendgrid/v3/${path}`, {
+      headers: { authorization: `Bearer ${KEY}` },
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: answers of any path
+    return { status: answer.status, body: (await answer.json()) as any };
+  };
+  const totals = 'marketing/stats/singlesends';
+  const ids = (count: number) => Array.from({ length: count }, (_, n) => `s${n}`).join(',');
+  for (const path of [
+    'stats?start_date=2026-13-01',
+    'stats?start_date=2026-02-30',
+    'stats?start_date=2026-11-01&end_date=soon',
+    'stats?start_date=2026-11-01&categories[]=a',
+    'stats?start_date=2026-11-01&aggregated_by=week',
+    'categories/stats?start_date=2026-11-01&categories[]=a',
+    `${totals}?page_size=51`,
+    `${totals}?page_size=0`,
+    `${totals}?page_token=stale`,
+    `${totals}?singlesend_ids=${ids(26)}`,
+    `${totals}/s1?aggregated_by=day&start_date=2026-11-01&end_date=2026-11-02&timezone=Mars`,
+    'templates?page_size=201',
+    'suppression/bounces?limit=501',
+    'suppression/bounces?offset=-1',
+  ])
+    expect(await get(path), path).toEqual({
+      status: 400,
+      body: { errors: [{ field: null, message: expect.any(String), help: null }], id: 'sandbox' },
+    });
+  const { body } = await get(`${totals}?singlesend_ids=s1,none&page_size=50`);
+  expect(body.results.map(({ id }: { id: string }) => id)).toEqual(['s1']);
+  expect((await get(`${totals}?singlesend_ids=${ids(25)}&page_size=50`)).body.results).toHaveLength(25);
+  expect((await get('stats?start_date=2026-11-18&limit=1&offset=1')).body).toMatchObject([
+    { date: '2026-11-19' },
+  ]);
+});
