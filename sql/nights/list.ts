@@ -77,7 +77,10 @@ const JOBS = `
   where nj.brand_id = $1 and nj.day = $2
   order by nj.step desc, nj.position`;
 
-/** Nights of a brand that came due and never began: each of several in an outage, but for the latest. */
+/**
+ * Nights of a brand that came due and never began: each of several in an outage, but for the latest; and those whose slot a pause
+ * has suppressed, from their deadline on.
+ */
 export type MissedNights = {
   brand: string;
   schedule: number;
@@ -105,7 +108,9 @@ export async function missedNights(
      from ops.schedules c
      join app.brands b on b.id = c.brand_id and b.removing_at is null
      join ops.schedule_slots s on s.brand_id = c.brand_id and s.schedule_id = c.id
-     where c.task = 'nightly' and s.outcome in ('missed', 'failed') and s.slot > now() - interval '${MISSED_FOR}'
+     where c.task = 'nightly' and s.slot > now() - interval '${MISSED_FOR}'
+       and (s.outcome in ('missed', 'failed')
+            or s.outcome = 'paused' and (s.local_day + b.complete_by) at time zone b.time_zone <= now())
        and ($1::text is null or b.slug = $1)
        and not exists (select from ops.nights n where n.brand_id = c.brand_id and n.day = s.local_day - 1)
      group by b.slug, c.id order by b.slug, c.id limit $2`,

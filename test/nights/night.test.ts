@@ -220,3 +220,44 @@ test('nights that an outage left out are named with the backfill that makes them
   );
   expect((await list()).stderr).not.toContain('never began');
 });
+
+test('a night whose schedule is paused is owed from its deadline on, and the pause says how it comes back', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  const other = await aBrand(db);
+  const run = (line: string) => nightshift(line.split(' '), { env: { DATABASE_URL: db.url } });
+  const paused = await run(`schedules pause nightly --brand ${brand.slug} --reason x`);
+  const resume = /npx nightshift (schedules resume \d+ --missed latest)/.exec(paused.stderr)?.[1] ?? '';
+  // As if it had been paused before the slot.
+  const before = new Date(brand.twoOClock.getTime() - 60_000);
+  await db.query('delete from ops.schedule_slots');
+  await db.query('delete from graphile_worker._private_jobs');
+  await db.query('update ops.schedules set paused_at = $1, decided_to = $1, next_slot = $2', [
+    ...[before, brand.twoOClock],
+  ]);
+  await look(db, brand.twoOClock);
+  expect(await db.column('select outcome from ops.schedule_slots')).toEqual(['paused']);
+  const owed = `Of ${brand.slug} the night of ${brand.day} never began`;
+  const completeBy = (ahead: string) =>
+    db.query(
+      `update app.brands set complete_by =
+         ((now() at time zone time_zone) + $1::interval)::time where id = $2`,
+      [ahead, brand.brandId],
+    );
+  await completeBy('-1 minute');
+  const { code, stdout } = await run('status --json');
+  expect(code).not.toBe(0);
+  const { warnings } = JSON.parse(stdout) as { warnings: string[] };
+  expect(warnings).toContainEqual(
+    expect.stringMatching(new RegExp(`^${owed}.* Next: npx nightshift schedules backfill`)),
+  );
+  expect(warnings.join()).not.toContain(other.slug);
+  await completeBy('1 minute');
+  expect((await run('status --json')).stdout).not.toContain(owed);
+  await completeBy('-1 minute');
+  expect(await run(resume)).toMatchObject({ code: 0 });
+  expect(await db.column("select task from ops.jobs where task = 'nightly'")).toEqual(['nightly']);
+  await runTask(nightly, { brandId: brand.brandId, localDay: await localDayOf(db) }, db);
+  expect((await run('status --json')).stdout).not.toContain('never began');
+});

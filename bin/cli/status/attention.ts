@@ -1,5 +1,6 @@
 /** The sentences of `status`: what is wrong, what will be wrong, and what to type. */
 import { warningsSaid } from '#sql/load/warnings.ts';
+import { makingGood, missedSaid } from '#sql/nights/list.ts';
 import { promisesOf } from '#sql/snapshots/promises.ts';
 import { removeCommand } from '#sql/tenants/removing.ts';
 import { pauseSaid, resumeCommand } from '../shared/pause_target.ts';
@@ -45,6 +46,7 @@ export function warningsOf(findings: Findings): string[] {
   const { workers, jobs, unscheduled_connections: unscheduled, archiving, fx } = findings;
   const lines = [
     ...pausedLines(findings),
+    ...missedLines(findings),
     ...findings.provider_warnings.map(
       ({ brand, connection, warnings }) =>
         `Syncs of ${connection} warn: ${warningsSaid(warnings)}. Next: npx nightshift connections check ${connection} --brand ${brand}`,
@@ -76,6 +78,14 @@ function pausedLines({ pauses, more_pauses }: Findings): string[] {
     ...(more > 0
       ? [`There ${more === 1 ? 'is' : 'are'} ${count(more, 'more pause')}. Next: npx nightshift jobs pauses`]
       : []),
+  ];
+}
+
+function missedLines({ missed_nights: missed }: Findings): string[] {
+  const more = (missed[0]?.total ?? 0) - missed.length;
+  return [
+    ...missed.map((one) => `${missedSaid(one)}. Next: ${makingGood(one)}`),
+    ...(more > 0 ? [`So did nights of ${count(more, 'more brand')}. Next: npx nightshift nights list`] : []),
   ];
 }
 

@@ -6,6 +6,7 @@ import { assertSchema } from '#sql/db/migrate.ts';
 import { type Db, placeOf } from '#sql/db/pool.ts';
 import { type WarnedConnection, warnedConnections } from '#sql/load/warnings.ts';
 import { type Archiving, readArchiving } from '#sql/maintenance/archiving.ts';
+import { type MissedNights, missedNights } from '#sql/nights/list.ts';
 import { type PauseRow, readPauses } from '#sql/queue/pauses.ts';
 import { type SnapshotState, snapshotStates } from '#sql/snapshots/promises.ts';
 import { type Begun, begunRemovals } from '#sql/tenants/removal_parts.ts';
@@ -38,6 +39,8 @@ export type Findings = {
   removals: Begun[];
   /** Slots that came due a while ago and are not decided. */
   late_schedules: { schedules: number; oldest_seconds: number };
+  /** Nights that never began, of some brands. */
+  missed_nights: MissedNights[];
   /** Connections that no schedule syncs: it is paused, or no scheduler has run since they were added. */
   unscheduled_connections: number;
   dirty_days: { days: number; objects: number; of_brands: number; oldest_seconds: number };
@@ -73,6 +76,7 @@ export type ConnectionHealth = {
 
 const PAUSES_MAX = 20;
 const BRANDS_MAX = 1_000;
+const MISSED_MAX = 5;
 /** Until then the schedule `fx-rates` has fired at 16:15, and has asked once more if the rates were not out. */
 const FETCHED_MS = 60 * 60_000;
 
@@ -105,6 +109,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     rates,
     archiving,
     snapshots,
+    missed_nights,
   ] = await Promise.all([
     liveWorkers(db),
     db.query<{ n: number }>(CRASHES),
@@ -120,6 +125,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     db.query<{ day: string | null }>(NEWEST_RATES),
     readArchiving(db),
     snapshotStates(db, { now: new Date(), max: BRANDS_MAX }),
+    missedNights(db, { max: MISSED_MAX }),
   ]);
   return {
     database,
@@ -141,6 +147,7 @@ export async function readFindings({ db, url, embedded }: Place): Promise<Findin
     provider_warnings: warned.connections,
     archiving,
     snapshots,
+    missed_nights,
     fx: { ...fx, newest_day: rates.rows[0]?.day ?? null },
   };
 }
@@ -171,6 +178,7 @@ const EMPTY: Omit<Findings, 'database' | 'fx'> = {
   provider_warnings: [],
   archiving: { isOn: false, realConnections: 0, failing: null },
   snapshots: [],
+  missed_nights: [],
 };
 
 const CRASHES = `
