@@ -3,6 +3,7 @@ import { nightshift } from '../support/cli.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
 import { NOW, setFaults, TOKEN } from '../support/providers/sandbox.ts';
+import { STREAMS } from '../support/providers/shop_account.ts';
 import { aWorker } from '../support/queue.ts';
 
 const sync = ['sync', 'run', '--brand', 'acme', '--now', NOW, '--wait', '--json'];
@@ -163,7 +164,7 @@ test('waiting ends with 5 when the time is over and the jobs stay queued', async
   const { code, stdout, stderr } = await nightshift([...sync, '--timeout', '1s'], { env: shop.env });
   expect({ code, stdout }).toEqual({ code: 5, stdout: '' });
   expect(JSON.parse(stderr).error).toMatchObject({ code: 'NS_WAIT_TIMED_OUT' });
-  expect(await db.column('select count(*) from graphile_worker.jobs')).toEqual([5]);
+  expect(await db.column('select count(*) from graphile_worker.jobs')).toEqual([STREAMS.length]);
 });
 
 test('waiting that is interrupted ends with 130 and leaves the jobs on the queue', async () => {
@@ -177,7 +178,7 @@ test('waiting that is interrupted ends with 130 and leaves the jobs on the queue
       env: shop.env,
       // Once: on a slow machine the second would come late enough to be a wish of its own.
       onStderr: (soFar, kill) => {
-        if (stopped || !soFar.includes('5 jobs waiting')) return;
+        if (stopped || !soFar.includes(`${STREAMS.length} jobs waiting`)) return;
         stopped = true;
         kill('SIGINT');
       },
@@ -186,7 +187,7 @@ test('waiting that is interrupted ends with 130 and leaves the jobs on the queue
   const { code, stderr } = await waiting;
   expect(code).toBe(130);
   expect(stderr).toContain('Stopped by SIGINT');
-  expect(await db.column('select count(*) from graphile_worker.jobs')).toEqual([5]);
+  expect(await db.column('select count(*) from graphile_worker.jobs')).toEqual([STREAMS.length]);
 });
 
 test('up migrates, works off what is queued, and ends with 0 when it is told to stop', async () => {

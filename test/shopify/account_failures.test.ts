@@ -18,7 +18,8 @@ test('a look that Shopify refuses is asked for one by one, and one stream that f
     warning: expect.stringContaining('one by one'),
     streams: { 'shopify.orders': { changed: 1 }, 'shopify.customers': { job: expect.any(String) } },
   });
-  expect((await statesOf(db, shop)).map(({ state }) => state)).toEqual(['failing', 'ok', 'ok', 'ok', 'ok']);
+  const bad = (await statesOf(db, shop)).filter(({ state }) => state !== 'ok');
+  expect(bad).toMatchObject([{ stream: 'shopify.customers', state: 'failing' }]);
 });
 
 test('a look that breaks off is asked for again with the whole run, and moves no position', async () => {

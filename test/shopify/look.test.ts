@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { STREAMS } from '../support/providers/shop_account.ts';
 import { aShopOf, type ShopUnderTest } from '../support/providers/shopify.ts';
 
-const STREAMS = ['shop', 'products', 'customers', 'orders', 'deletions'].map((name) => `shopify.${name}`);
 const at = (hour: number) => ({ now: `2026-11-20T0${hour}:00:00Z` });
 const order = { id: 1, processedAt: '2026-11-10T10:00:00Z', updatedAt: '2026-11-20T01:00:00Z' };
 const rows = { 'orders.ndjson': [{ ...order, lineItems: [{ id: 10, originalUnitPriceSet: '10.00' }] }] };

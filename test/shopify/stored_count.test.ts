@@ -1,6 +1,7 @@
 /** The number of stored orders that quiet runs remember. */
 import { expect, test } from 'vitest';
 import { freshDb } from '../support/db/db.ts';
+import { STREAMS } from '../support/providers/shop_account.ts';
 import { aShopOf } from '../support/providers/shopify.ts';
 
 const at = (hour: number) => ({ now: `2026-11-20T0${hour}:00:00Z` });
@@ -12,8 +13,7 @@ const order = (id: number) => ({
 test('a run of one stream that misses an order forgets what was counted before', async () => {
   await using db = await freshDb();
   await using shop = await aShopOf(db, { 'orders.ndjson': [order(1), order(2)] });
-  for (const name of ['customers', 'deletions', 'orders', 'products', 'shop'])
-    await shop.sync(`shopify.${name}`, at(6));
+  for (const name of STREAMS) await shop.sync(name, at(6));
   expect(await shop.syncAll(at(7))).not.toHaveProperty('incomplete');
   await db.query("delete from raw.shopify_orders where id = '2'");
   const missing = 'Shopify counts 2 orders in all, 1 is stored';

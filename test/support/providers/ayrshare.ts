@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ayrshare as provider } from '#connectors/ayrshare/provider.ts';
 import { addConnection } from '#sql/tenants/connections.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { syncConnection } from '#tasks/sync_connection.ts';
@@ -16,7 +17,8 @@ import { post, setFaults } from './sandbox.ts';
 export const PROFILE = 'ref-acme';
 export const API_KEY = 'acme-api-key';
 export const NOW = '2026-11-20T06:00:00Z';
-export const STREAMS = ['user', 'profiles', 'sent_posts', 'posts', 'post_metrics', 'account_metrics'];
+/** In reading order. */
+export const STREAMS = provider.streams.map(({ name }) => name.replace('ayrshare.', ''));
 
 /** Rows by file of the profile `ref-acme`; a path is taken as it is. */
 export type Files = Record<string, readonly object[]>;

@@ -1,9 +1,9 @@
+import { shopify } from '#connectors/shopify/provider.ts';
 import type { TestDb } from '../db/db.ts';
 import type { ShopUnderTest } from './shopify.ts';
 
-export const STREAMS = ['customers', 'deletions', 'orders', 'products', 'shop'].map(
-  (name) => `shopify.${name}`,
-);
+/** In reading order. */
+export const STREAMS = shopify.streams.map(({ name }) => name);
 export const at = (hour: number) => ({ now: `2026-11-20T${String(hour).padStart(2, '0')}:00:00Z` });
 export const served = (hour: number, more: object = {}) => ({
   scenario: {

@@ -1,3 +1,4 @@
+import { stripe } from '#connectors/stripe/provider.ts';
 import { limitRequests } from '#sql/tenants/account_facts.ts';
 import type { TestDb } from '../db/db.ts';
 import { charge, type Files, NOW_SECONDS } from './stripe.ts';
@@ -6,10 +7,8 @@ import type { anAccountOf, connectStripe } from './stripe_sync.ts';
 export const HOUR = 3_600;
 export const instant = (seconds: number) => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 export const hours = (count: number) => instant(NOW_SECONDS + count * HOUR);
-export const STREAMS = [
-  'products', 'prices', 'coupons', 'promotion_codes', 'customers', 'subscriptions', 'invoices', 'payment_intents',
-  'charges', 'refunds', 'disputes', 'balance_transactions', 'payouts',
-]; // biome-ignore format: a list of names
+/** In reading order. */
+export const STREAMS = stripe.streams.map(({ name }) => name.replace('stripe.', ''));
 
 export const BEFORE = NOW_SECONDS - 3 * 86_400;
 export const FILES: Files = {
