@@ -39,10 +39,10 @@ const IS_LOADING = `
       and (j.state = 'running' or j.state in ('waiting', 'retrying') and j.run_at <= now()))`;
 
 /**
- * The owners whose rollups need not wait any longer, because a run ends a load that has left marks: it was the first
- * load itself, or the stream has not been whole until now. While other streams of connections of the same owner are being read
- * for the first time, the last of them does it. A retailer waits for none of the whole brand, even if a part of it is its own:
- * what these bring is in figures of the brand.
+ * The owners whose rollups need not wait any longer, because a run ends a load that has left marks, or a waiting rollup whose
+ * marks another one has taken: it was the first load itself, or the stream has not been whole until now. While other streams of
+ * connections of the same owner are being read for the first time, the last of them does it. A retailer waits for none of the
+ * whole brand, even if a part of it is its own: what these bring is in figures of the brand.
  */
 export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boolean): Promise<Owner[]> {
   const { brandId, connectionId, stream } = which;
@@ -59,8 +59,10 @@ export async function endedFirstLoads(tx: Tx, which: StreamKey, isFirstLoad: boo
      where ($4 or exists (
          select from ops.positions
          where brand_id = $1 and connection_id = $2 and stream = $3 and state in ('never', 'failing')))
-       and exists (
-         select from ops.marks where brand_id = $1 and (retailer_id = o.owner or retailer_id is null and o.owner is null))
+       and (exists (
+           select from ops.marks where brand_id = $1 and (retailer_id = o.owner or retailer_id is null and o.owner is null))
+         or exists (
+           select from ops.jobs where key = 'rollup:' || $1 || ':' || coalesce(o.owner::text, 'brand') and state = 'waiting'))
        and not exists (
          select from app.connections c
          join ops.positions p on p.brand_id = $1 and p.connection_id = c.id and p.state = 'never'

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { markPartitions } from '#sql/dirty/marks.ts';
 import { endedFirstLoads } from '#sql/load/first_loads.ts';
+import { enqueue } from '#tasks/enqueue.ts';
 import { requestSync } from '#tasks/request_sync.ts';
 import { rollup } from '#tasks/rollup.ts';
 import { type AcornBench, STREAMS, twoBrands } from '../support/acorn/bench.ts';
@@ -80,4 +81,21 @@ test('a retailer does not wait for a first load of the whole brand, though a par
     ];
   });
   expect(ended).toEqual([[retailerId], [retailerId]]); // of the brand other streams are still being read
+});
+
+test('a rollup whose marks another one has taken does not wait for its time', async () => {
+  await using bench = await twoBrands();
+  const { db, one, other } = bench;
+  const { brandId, connectionId, retailerId } = one;
+  const key = { brandId, connectionId, stream: `acorn.${STREAMS[0]}` };
+  const ended = () => db.transaction((tx) => endedFirstLoads(tx, key, true));
+  const queue = (of: Account, owner: string | null) =>
+    db.transaction((tx) =>
+      enqueue(tx, rollup, { brandId: of.brandId, retailerId: owner }, { delaySeconds: 600 }),
+    );
+  for (const owner of [other.retailerId, null]) await queue(other, owner);
+  await queue(one, retailerId); // of an owner that this load marks nothing of
+  expect(await ended()).toEqual([]);
+  await queue(one, null);
+  expect(await ended()).toEqual([null]);
 });
