@@ -306,6 +306,12 @@ test('an account without a webhook has counts alone, and says so', async () => {
   const one = await connectSendGrid(db, sandbox);
   await forget(sandbox);
   expect(await one.sync('events')).toMatchObject({ warning: expect.stringContaining('no event'), read: 0 });
+  // It is looked at by night: what was said then stands for the hours between.
+  await one.load(['statistics']);
+  expect(await one.syncAll({ now: '2026-11-20T16:00:00Z' })).not.toHaveProperty('warning');
+  expect(await db.column('select warnings from ops.stream_warnings')).toEqual([
+    [expect.stringContaining('no event')],
+  ]);
   await serve(sandbox, NOW);
   expect(await one.sync('events', { ids: ['m1.filter.1.0'] })).toMatchObject({ changed: 2 });
 });
