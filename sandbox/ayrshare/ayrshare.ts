@@ -36,6 +36,10 @@ export const ayrshare = declare<Settings>({
     { on: 'POST /analytics/social', answer: socialAnalytics },
     ...webhookRoutes,
   ],
+  unplayed: [
+    ...['GET /analytics/links', 'GET /analytics/links-short', 'GET /links/{}', 'GET /comments/{}'],
+    ...['GET /reviews', 'GET /post/{}', 'POST /post', 'GET /error-explainer', 'POST /hook/webhook/secret'],
+  ],
 });
 
 /** A request without `Profile-Key` is answered for the primary profile, as if that had been asked for. */

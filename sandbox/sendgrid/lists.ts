@@ -67,6 +67,15 @@ export function categories(asked: Question): unknown {
   );
 }
 
+/** The addresses of a group, as plain text. */
+export function groupMembers(asked: Question): unknown {
+  const [id] = asked.ids;
+  if (!rows(asked, 'asm_groups').some((group) => String(group.id) === id))
+    throw new Refusal(404, 'not found');
+  const members = rows(asked, 'asm_suppressions').filter(({ group_id }) => String(group_id) === id);
+  return wholeOf(asked, members).map(({ email }) => email);
+}
+
 /** As given; else those that the events bring. */
 export function suppressed(asked: Question, list: string): unknown {
   const { query, now } = asked;

@@ -3,6 +3,7 @@ import { type Account, type Accounts, type Asked, type Asking, declare, Refusal 
 import {
   byToken,
   categories,
+  groupMembers,
   rows,
   singleSend,
   singleSends,
@@ -13,7 +14,7 @@ import {
 import { listLogs, oneLog } from './logs.ts';
 import { eventsOf, sendMail } from './sent.ts';
 import { FILES, type Settings, shape } from './settings.ts';
-import { sendDays, sendTotals, statistics } from './stats.ts';
+import { categorySums, sendDays, sendTotals, statistics } from './stats.ts';
 import { WEBHOOK_SCOPES, webhookRoutes } from './webhooks.ts';
 
 type Question = Asked<Settings>;
@@ -22,6 +23,17 @@ const TEMPLATES_MAX = 200;
 /** What the pages name for statistics; the `categories[]` of some clients is not among it. */
 const DAYS = ['start_date', 'end_date', 'aggregated_by'];
 const PAGING = ['limit', 'offset'];
+const UNPLAYED = [
+  ...['mailbox_providers', 'geo', 'devices', 'clients', 'browsers'].map((of) => `GET /v3/${of}/stats`),
+  ...['GET /v3/clients/{}/stats', 'GET /v3/subusers/stats/sums', 'GET /v3/subusers/stats/monthly'],
+  ...['automations', 'automations/{}', 'automations/{}/links', 'automations/export'].map(
+    (path) => `GET /v3/marketing/stats/${path}`,
+  ),
+  ...['GET /v3/marketing/stats/singlesends/{}/links', 'GET /v3/marketing/stats/singlesends/export'],
+  ...['POST /v3/marketing/singlesends/search', 'GET /v3/suppression/bounces/classifications'],
+  ...['GET /v3/suppression/bounces/classifications/{}', 'GET /v3/messages', 'GET /v3/messages/{}'],
+  ...['POST /v3/messages/download', 'POST /v3/mail/batch', 'POST /v3/user/webhooks/event/test'],
+];
 const EU_HOST = 'sendgrid-eu';
 const GLOBAL_ONLY = /^\/v3\/(marketing|messages|geo)\b/;
 
@@ -69,6 +81,12 @@ export const sendgrid = declare<Settings>({
       answer: (asked) => statistics(asked, 'category', asked.query.getAll('categories')),
     },
     {
+      on: 'GET /v3/categories/stats/sums',
+      needs: 'categories.stats.read',
+      query: [...DAYS, ...PAGING, 'sort_by_metric', 'sort_by_direction'],
+      answer: categorySums,
+    },
+    {
       on: 'GET /v3/subusers/stats',
       needs: 'subusers.stats.read',
       query: [...DAYS, ...PAGING, 'subusers'],
@@ -87,6 +105,7 @@ export const sendgrid = declare<Settings>({
       needs: 'asm.groups.read',
       answer: (asked) => wholeList(asked, 'asm_suppressions'),
     },
+    { on: 'GET /v3/asm/groups/{}/suppressions', needs: 'asm.groups.read', answer: groupMembers },
     {
       on: 'GET /v3/templates',
       needs: 'templates.read',
@@ -101,6 +120,7 @@ export const sendgrid = declare<Settings>({
     { on: 'GET /v3/logs/{}', needs: 'messages.read', answer: oneLog },
     ...webhookRoutes,
   ],
+  unplayed: UNPLAYED,
 });
 
 function accountOf({ host, path, headers }: Asking, accounts: Accounts<Settings>): Account<Settings> {

@@ -13,6 +13,7 @@ const DAY_MS = 86_400_000;
 const DAYS_MAX = 2_000;
 const NAMES_MAX = 10;
 const SENDS_MAX = 25;
+const SUMS = 5;
 const PAGE = { list: 'results', most: 50 };
 
 export function statistics(asked: Question, kind: string, names: readonly string[]): unknown {
@@ -31,6 +32,25 @@ export function statistics(asked: Question, kind: string, names: readonly string
     })),
   }));
   return query.has('limit') || query.has('offset') ? byOffset(asked, days) : wholeOf(asked, days);
+}
+
+/** Each category over all days that were asked for, the greatest first. */
+export function categorySums(asked: Question): unknown {
+  const { account, query, now } = asked;
+  const metric = query.get('sort_by_metric') ?? 'delivered';
+  if (!METRICS.some((known) => known === metric)) throw new Refusal(400, 'invalid sort_by_metric');
+  const sign = query.get('sort_by_direction') === 'asc' ? 1 : -1;
+  const { zone } = account.settings;
+  const days = daysOf(query, toLocalDay(now, zone));
+  const sums = [...statisticsOf(account)('category', zone, now)].map(([name, byDay]) => {
+    const metrics = noCounts(METRICS);
+    for (const day of days)
+      for (const [one, count] of Object.entries(byDay.get(day) ?? {}))
+        metrics[one] = (metrics[one] ?? 0) + count;
+    return { type: 'category', name, metrics };
+  });
+  sums.sort((one, other) => sign * ((one.metrics[metric] ?? 0) - (other.metrics[metric] ?? 0)));
+  return { date: dayIn(query, 'start_date'), stats: byOffset(asked, sums, SUMS) };
 }
 
 /** The days that were asked for, up to today. */

@@ -104,6 +104,11 @@ export class Shopify {
 
   async #graphql({ request, response, shop, entry }: Exchange, text: string): Promise<void> {
     const { faults } = this.#settings;
+    if (request.headers['shopify-graphql-cost-debug'] !== undefined) {
+      const errors =
+        'The sandbox does not play Shopify-GraphQL-Cost-Debug: its costs of fields are not those of Shopify.';
+      return this.#reply(response, { status: 501, body: { errors } }, entry);
+    }
     const target: Target = { shop: shop.name, text, on: 'graphql' };
     if (await this.#strike(response, target, entry)) return;
     const given = request.headers['x-shopify-access-token'];

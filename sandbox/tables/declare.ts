@@ -72,6 +72,8 @@ export type Declaration<Settings = unknown> = {
   /** The body of a refusal. */
   refusalOf(status: number, message: string): unknown;
   routes: readonly Route<Settings>[];
+  /** Methods and paths that the provider has and the sandbox does not play. */
+  unplayed: readonly string[];
 };
 
 /** A success that is no 200, or has headers. */

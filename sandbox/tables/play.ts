@@ -36,16 +36,15 @@ export class TableProvider<Settings> {
   readonly #declaration: Declaration<Settings>;
   readonly #settings: PlaySettings<Settings>;
   readonly #routes: readonly { route: Route<Settings>; pattern: RegExp }[];
+  readonly #unplayed: readonly RegExp[];
   readonly #counts = new Map<string, { from: number; count: number }>();
   readonly #asked = new Map<string, number>();
 
   constructor(declaration: Declaration<Settings>, settings: PlaySettings<Settings>) {
     this.#declaration = declaration;
     this.#settings = settings;
-    this.#routes = declaration.routes.map((route) => ({
-      route,
-      pattern: new RegExp(`^${route.on.replaceAll('{}', '([^/]+)')}$`),
-    }));
+    this.#routes = declaration.routes.map((route) => ({ route, pattern: patternOf(route.on) }));
+    this.#unplayed = declaration.unplayed.map(patternOf);
   }
 
   /** `host`: the first step of the address; `path` is the rest. */
@@ -87,6 +86,12 @@ export class TableProvider<Settings> {
     return { asking, body, method, found: this.#find(`${method} ${path}`), account: this.#account(asking) };
   }
 
+  /** Of what the provider has a 404 would say that an object is gone. */
+  #unknown(on: string): Refusal {
+    if (!this.#unplayed.some((pattern) => pattern.test(on))) return new Refusal(404, 'not found');
+    return new Refusal(501, `The sandbox does not play ${on}.`);
+  }
+
   #find(on: string): Request<Settings>['found'] {
     for (const { route, pattern } of this.#routes) {
       const ids = pattern.exec(on)?.slice(1);
@@ -111,9 +116,9 @@ export class TableProvider<Settings> {
     try {
       const struck = await this.#strike(target, entry);
       if (struck?.done === false) return end(struck);
-      const { account, found, asking, body } = asked;
+      const { account, found, asking, body, method } = asked;
       if (account instanceof Refusal) throw account;
-      if (!found) throw new Refusal(404, 'not found');
+      if (!found) throw this.#unknown(`${method} ${asking.path}`);
       const { route, ids } = found;
       this.#permit(account, route, target, entry);
       headers = this.#count(account, route);
@@ -205,6 +210,10 @@ export class TableProvider<Settings> {
   #limitHeaders(state: LimitState): Record<string, string> {
     return this.#declaration.limitHeaders?.(state) ?? {};
   }
+}
+
+function patternOf(on: string): RegExp {
+  return new RegExp(`^${on.replaceAll('{}', '([^/]+)')}$`);
 }
 
 type Struck = { done: boolean; with: 'reset' | Refusal };

@@ -58,3 +58,10 @@ test('no more than 5,000 profiles are listed at once', async () => {
   expect(await ask('profiles?limit=5001')).toMatchObject({ status: 'error', message: 'limit is not valid.' });
   expect(await ask('profiles?limit=5000')).toMatchObject({ hasMore: false });
 });
+
+test('what is not played says so', async () => {
+  for (const path of ['analytics/links', 'comments/1', 'reviews'])
+    expect(await ask(path)).toMatchObject({
+      ...{ status: 'error', message: `The sandbox does not play GET /${path}.` },
+    });
+});

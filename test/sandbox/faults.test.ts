@@ -164,3 +164,12 @@ test('faults that are not as documented are refused with the reason', async () =
   expect(answer.status).toBe(400);
   expect(await answer.text()).toContain('faults[0].status');
 });
+
+test('costs of single fields are not played, and the answer says so', async () => {
+  const answer = await fetch(`${sandbox.url}/shopify/${SHOP}/admin/api/2026-10/graphql.json`, {
+    method: 'POST',
+    headers: { 'x-shopify-access-token': TOKEN, 'shopify-graphql-cost-debug': '1' },
+    body: JSON.stringify({ query: QUERY }),
+  });
+  expect([answer.status, await answer.text()]).toEqual([501, expect.stringContaining('Cost-Debug')]);
+});

@@ -211,3 +211,38 @@ test('what the pages do not allow is refused in SendGrid’s shape, and no row i
     { date: '2026-11-19' },
   ]);
 });
+
+test('sums of categories, members of a group, and a clear word of what is not played', async () => {
+  const event = (at: string, category: string, n: number) =>
+    anEvent('delivered', at, { category: [category], sg_message_id: `${category}${n}` });
+  await using sandbox = await sendgridSandbox({
+    events: [
+      event('2026-11-18T12:00:00Z', 'spring', 1),
+      event('2026-11-18T12:00:00Z', 'autumn', 1),
+      event('2026-11-19T12:00:00Z', 'autumn', 2),
+    ],
+    asm_groups: [{ id: 5, name: 'News' }],
+    asm_suppressions: [
+      { email: 'a@example.com', group_id: 5, created_at: 1 },
+      { email: 'b@example.com', group_id: 6, created_at: 1 },
+    ],
+  });
+  const { get, refused } = clientOf(sandbox);
+  const sums = await get('/v3/categories/stats/sums?start_date=2026-11-01&end_date=2026-11-20');
+  expect(sums.body).toMatchObject({
+    stats: [
+      { name: 'autumn', metrics: { delivered: 2, opens: 0 } },
+      { name: 'spring', metrics: { delivered: 1 } },
+    ],
+  });
+  expect((await get('/v3/asm/groups/5/suppressions')).body).toEqual(['a@example.com']);
+  expect(await refused('/v3/asm/groups/9/suppressions')).toMatchObject({ code: 404 });
+  for (const path of [
+    'geo/stats',
+    'messages',
+    'marketing/stats/automations',
+    'suppression/bounces/classifications',
+  ])
+    expect(await refused(`/v3/${path}`), path).toMatchObject({ code: 501 });
+  expect(await refused('/v3/nothing')).toMatchObject({ code: 404 });
+});
