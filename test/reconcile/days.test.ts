@@ -146,10 +146,25 @@ test('the rows of ops.rollups say what the descriptors say, of figures that stre
   expect(made).toEqual([...fed, 'events'].sort());
 });
 
+test('the comment of bi.completeness.source names all figures', async () => {
+  await using db = await freshDb();
+  const fed = await db.column('select distinct unnest(feeds) from ops.streams order by 1');
+  const [comment] = await db.column(`
+    select col_description(attrelid, attnum) from pg_attribute
+    where attrelid = 'bi.completeness'::regclass and attname = 'source'`);
+  const named = [...String(comment).matchAll(/(\w+) \([\w, ]+\)/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(fed);
+});
+
 test('the first row of a stream is found by an index, in a table of its provider', async () => {
   await using db = await freshDb();
-  const dated = await db.rows<{ stream: string; rows_in: string; columns: string[] | null }>(`
-    select s.stream, s.rows_in, (
+  const dated = await db.rows<{
+    stream: string;
+    rows_in: string;
+    dated_by: string;
+    columns: string[] | null;
+  }>(`
+    select s.stream, s.rows_in, s.dated_by, (
       select array_agg(a.attname::text order by k.place) from pg_index i
       cross join unnest(i.indkey[0:2]) with ordinality as k (attnum, place)
       join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -159,8 +174,9 @@ test('the first row of a stream is found by an index, in a table of its provider
     ) as columns
     from ops.streams s where s.rows_in is not null order by s.stream`);
   expect(dated.length).toBeGreaterThan(2);
-  for (const { stream, rows_in, columns } of dated) {
-    expect(columns?.slice(0, 2), stream).toEqual(['brand_id', 'connection_id']);
+  for (const { stream, rows_in, dated_by, columns } of dated) {
+    const needed = `${stream}: ${rows_in} needs an index (brand_id, connection_id, ${dated_by})`;
+    expect(columns?.slice(0, 2), needed).toEqual(['brand_id', 'connection_id']);
     expect(streams.find(({ name }) => name === stream)?.tables.map(({ name }) => name)).toContain(rows_in);
   }
 });
