@@ -16,6 +16,11 @@ const MIGRATION = `
     primary key (brand_id, connection_id, campaign_id, day));
   create table raw.acorn_views (${OWNER}, id text not null, read_at timestamptz not null, views integer not null, ${STAMPS},
     primary key (brand_id, connection_id, id, read_at));
+  comment on table raw.acorn_campaigns is 'campaigns';
+  comment on table raw.acorn_prices is 'prices of campaigns, each from an instant on';
+  comment on table raw.acorn_opens is 'opened letters, each once';
+  comment on table raw.acorn_spend is 'what a campaign cost on a day';
+  comment on table raw.acorn_views is 'readings of the views of a campaign, which only add up';
   insert into ops.streams (stream, provider, late_after, feeds, rows_in, dated_by)
   values ('acorn.campaigns', 'acorn', '1 day', '{}', null, null),
          ('acorn.opens', 'acorn', '1 day', '{emails}', 'raw.acorn_opens', 'opened_at'),
@@ -32,6 +37,7 @@ const FIGURES = `
     brand_id uuid not null, day date not null, currency text not null, spend numeric not null, opens bigint not null,
     reporting_currency text not null, fx_rate numeric, fx_day date, fx_cause text, computed_at timestamptz not null,
     primary key (brand_id, day, currency));
+  comment on table agg.acorn_daily_spend is 'spend by day and currency, beside opens';
   insert into ops.rollups (rollup, figures, changes_with, keeps_rates)
   values ('acorn_daily_spend', 'spend', '{spend,emails,fx}', true);
   create index acorn_spend_by_day on raw.acorn_spend (brand_id, connection_id, day);
