@@ -48,6 +48,9 @@ type Answer = {
   counted: number;
 };
 
+/** A partition, and why it must be computed again. */
+type Reached = [partition: string, cause: Cause | null];
+
 /** Computes all rollups for these days, with the marks of them, if any. */
 export async function runRollups(
   tx: Tx,
@@ -57,7 +60,7 @@ export async function runRollups(
   const all: Caused = new Map(days.map((day) => [day, REBUILT]));
   for (const { day } of marks) if (day) all.set(day, null);
   for (const { day, cause } of marks) if (day) addCaused(all, day, cause);
-  const handed = new Map<Subject, readonly Touched[]>();
+  const handed = new Map<Subject, readonly Reached[]>();
   const { rebuilt, objects } = await run(tx, rollups, target, {
     async partitionsOf(rollup) {
       if (rollup.object) return objectsOfRange(tx, rollup, target, { days, marks });
@@ -132,7 +135,7 @@ export async function runMarked(
   { marks, isMoreWaiting = false, ...target }: Marked,
 ): Promise<Rebuilt & { days: number; objects: number }> {
   const marked = { days: new Map<Subject, Caused>(), objects: new Map<Subject, Caused>() };
-  const add = (kind: keyof typeof marked, subject: Subject, [partition, cause]: Touched) => {
+  const add = (kind: keyof typeof marked, subject: Subject, [partition, cause]: Reached) => {
     const known = marked[kind].get(subject) ?? new Map();
     addCaused(known, partition, cause);
     marked[kind].set(subject, known);
@@ -218,13 +221,10 @@ function chunksOf(objects: Caused): Caused[] {
   );
 }
 
-/** A partition, and why it must be computed again. */
-type Touched = [partition: string, cause: Cause | null];
-
 type Plan = {
   partitionsOf(rollup: Rollup): Caused | Promise<Caused>;
   /** Returns the touched partitions that wait for another claim. */
-  handOn(rollup: Rollup, touched: readonly Touched[]): Touched[];
+  handOn(rollup: Rollup, touched: readonly Reached[]): Reached[];
 };
 
 type Ran = { rebuilt: Rebuilt; days: Set<string>; objects: Set<string> };
@@ -256,7 +256,7 @@ async function run(
     for (const some of rollup.object ? chunksOf(partitions) : [partitions])
       await merge(tx, rollup, target, { some, rebuilt: ran.rebuilt, touched });
     for (const one of partitions.keys()) ran[rollup.object ? 'objects' : 'days'].add(one);
-    const toMark = ([one, cause]: Touched) => ({
+    const toMark = ([one, cause]: Reached) => ({
       ...{ subject: rollup.name, cause },
       [handsOnObjects(rollup) ? 'object' : 'day']: one,
     });
