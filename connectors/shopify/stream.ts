@@ -15,7 +15,9 @@ type Facts = Pick<Stream, 'name' | 'scopes' | 'scopesOptional' | 'feeds'> & {
   hidden?(access: Access, now: Date): string | undefined;
 };
 
-export function collectionStream({ target, collectionFor, hidden, ...needs }: Facts): ShopifyStream {
+export type CollectionStream = ShopifyStream & Pick<Facts, 'collectionFor'>;
+
+export function collectionStream({ target, collectionFor, hidden, ...needs }: Facts): CollectionStream {
   const stream = defineStream({
     ...needs,
     ...target,
@@ -26,6 +28,7 @@ export function collectionStream({ target, collectionFor, hidden, ...needs }: Fa
   });
   return {
     ...stream,
+    collectionFor,
     wants: (position, { access, end, now }) =>
       wantedOf(collectionFor(access), position, { end, isHidden: hidden?.(access, now) !== undefined }),
   };

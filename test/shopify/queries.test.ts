@@ -17,7 +17,9 @@ import { expect, test } from 'vitest';
 import { streams } from '#connectors/providers.ts';
 import * as ofStreams from '#connectors/shopify/api/queries.ts';
 import * as ofWebhooks from '#connectors/shopify/api/webhook_queries.ts';
-import { lookQuery } from '#connectors/shopify/sync/look.ts';
+import { shopify } from '#connectors/shopify/provider.ts';
+import type { CollectionStream } from '#connectors/shopify/stream.ts';
+import { lookQuery, type ShopifyStream } from '#connectors/shopify/sync/look.ts';
 
 type Access = {
   types: Record<
@@ -183,6 +185,48 @@ test.each(all.filter(([, { name }]) => name === 'bulk'))(
     expect(text).not.toContain('sortKey');
   },
 );
+
+/** What the schema says that a list or a count can be filtered by. */
+function filtersOf(root: string): string[] {
+  const query = schema
+    .getQueryType()
+    ?.getFields()
+    [root]?.args.find(({ name }) => name === 'query');
+  return [...(query?.description?.matchAll(/^ *\| ([a-z_]+) \|/gm) ?? [])].map((match) => match[1] ?? '');
+}
+
+const place = {
+  access: {
+    ...{ shopId: '1', shop: 'Acme', domain: 'acme.myshopify.com', currency: 'USD', timeZone: 'UTC' },
+    scopes: [...orders, ...customers, ...products],
+    createdAt: new Date('2020-01-01T00:00:00Z'),
+  },
+  ...{ end: new Date('2026-11-20T06:00:00Z'), now: new Date('2026-11-20T06:01:00Z') },
+};
+
+test.each(shopify.streams.filter((stream) => 'wants' in stream) as ShopifyStream[])(
+  '$name filters by what its lists and counts know',
+  (stream) => {
+    const wanted = [...stream.wants({ changesTo: '2026-11-20T05:00:00Z' }, place)];
+    expect(wanted).not.toEqual([]);
+    if ('collectionFor' in stream) {
+      const { page, createdFilter } = (stream as CollectionStream).collectionFor(place.access);
+      wanted.push({ query: page, filter: `${createdFilter}:''` });
+    }
+    const unknown = wanted.flatMap(({ query: { root }, filter: text }) => {
+      const used = [...text.replaceAll(/'[^']*'/g, '').matchAll(/([a-z_]+):/g)].map(
+        (match) => match[1] ?? '',
+      );
+      return used.filter((field) => !filtersOf(root).includes(field)).map((field) => `${root}: ${field}`);
+    });
+    expect(unknown).toEqual([]);
+  },
+);
+
+test('not each list has a filter by the last change', () => {
+  expect(filtersOf('giftCards')).toEqual(expect.arrayContaining(['created_at', 'expires_on']));
+  expect(filtersOf('giftCards')).not.toContain('updated_at');
+});
 
 test('a page is sorted by the field that it is filtered by', () => {
   for (const { text } of [

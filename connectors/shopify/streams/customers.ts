@@ -43,6 +43,7 @@ const collection = (consent: boolean): Collection => ({
   type: 'Customer',
   pageSize: 250,
   bulk: bulkCustomers(consent),
+  changedFilter: 'updated_at',
   createdFilter: 'customer_date',
   filtersWholeDays: true,
   shape: [],

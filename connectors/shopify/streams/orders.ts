@@ -42,6 +42,7 @@ export const ordersCollection = (personOf?: PersonOf): Collection => ({
   unready,
   pageSize: 50,
   bulk: bulkOrders(personOf !== undefined),
+  changedFilter: 'updated_at',
   createdFilter: 'created_at',
   shape: [
     { list: 'lineItems', type: 'LineItem' },

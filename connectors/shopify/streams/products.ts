@@ -36,6 +36,7 @@ export function productsCollection(names: boolean): Collection {
     type: 'Product',
     pageSize: 50,
     bulk: bulkProducts(names),
+    changedFilter: 'updated_at',
     createdFilter: 'created_at',
     alsoChangedBy: stockFeed(names),
     // A level belongs to the inventory item of its variant; either of the two may be named as its parent.

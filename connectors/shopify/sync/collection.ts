@@ -51,6 +51,11 @@ export type Collection = {
   /** Page size; halved if Shopify finds it too large. */
   pageSize: number;
   bulk(filter: string): string;
+  /**
+   * The filter field of the last change, by which changes are read and counted. Shopify refuses one that the list does not
+   * have; a list without any is no collection, and its stream reads it in pages of its own.
+   */
+  changedFilter: string;
   /** The filter field of the creation time, which splits a bulk result that is too large. */
   createdFilter: string;
   /** Its filter by the last change uses whole days only and ignores the time of day. */

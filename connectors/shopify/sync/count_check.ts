@@ -16,11 +16,11 @@ export function wantedOfCheck(collection: Collection, end: Date): Wanted[] {
   return wantedCount(...totalOf(collection, end));
 }
 
-function totalOf({ count, filtersWholeDays }: Collection, end: Date) {
+function totalOf({ count, changedFilter, filtersWholeDays }: Collection, end: Date) {
   // With a filter by whole days in the zone of the shop, only a day that is over everywhere can be counted.
   const to = filtersWholeDays ? new Date(end.getTime() - TWO_DAYS_MS) : end;
   return [
-    { count, filterField: 'updated_at' },
+    { count, filterField: changedFilter },
     { from: BEGINNING, to },
   ] as const;
 }

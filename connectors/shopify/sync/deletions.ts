@@ -40,8 +40,8 @@ const subjects: Readonly<Record<string, Subject>> = {
 
 /** Collections that are also checked for deletions without an event. No figure uses customers. */
 const counted: readonly Kind[] = [
-  { name: 'orders', type: 'Order', count: ordersCount, target: orders },
-  { name: 'products', type: 'Product', count: productsCount, target: products },
+  { name: 'orders', type: 'Order', count: ordersCount, changedFilter: 'updated_at', target: orders },
+  { name: 'products', type: 'Product', count: productsCount, changedFilter: 'updated_at', target: products },
 ];
 
 const feed: Feed = {

@@ -12,7 +12,8 @@ import { failingChecks } from '../../kit/failing.ts';
 import { storedIds } from '../../kit/stored/stored.ts';
 import type { Page, Target } from '../../kit/stream.ts';
 import { emptyPage } from '../../kit/sync_run.ts';
-import { nodesById, PAGE_SIZE_MAX, type RootQuery } from '../api/queries.ts';
+import { nodesById, PAGE_SIZE_MAX } from '../api/queries.ts';
+import type { Collection } from './collection.ts';
 import type { Feed } from './feed.ts';
 import { endOfChanges } from './incremental.ts';
 import type { Wanted } from './look.ts';
@@ -21,7 +22,9 @@ import { BEGINNING, type ShopifyRun } from './sync_run.ts';
 import { countWindow, lookedCount, wantedCount } from './window.ts';
 
 /** `type` as in its ids. */
-export type Kind = { name: string; type: string; count: RootQuery; target: Target & { stream: string } };
+export type Kind = Pick<Collection, 'name' | 'type' | 'count' | 'changedFilter'> & {
+  target: Target & { stream: string };
+};
 
 /** The stream that this check is of. */
 const STREAM = 'shopify.deletions';
@@ -64,10 +67,10 @@ export function wantedOfKind(kind: Kind, end: Date): Wanted[] {
   return wantedCount(...allOf(kind, end));
 }
 
-function allOf({ count }: Kind, end: Date) {
+function allOf({ count, changedFilter }: Kind, end: Date) {
   const to = new Date(end.getTime() + 2 * DAY_MS); // beyond any clock difference
   return [
-    { count, filterField: 'updated_at' },
+    { count, filterField: changedFilter },
     { from: BEGINNING, to },
   ] as const;
 }

@@ -87,10 +87,10 @@ export function wantedOf(
 }
 
 export function feedOf(collection: Collection): Feed {
-  const { name, page, count, pageSize } = collection;
+  const { name, page, count, pageSize, changedFilter } = collection;
   return {
     ...{ name, page, count, pageSize },
-    filterField: 'updated_at',
+    filterField: changedFilter,
     instantField: 'updatedAt',
     contents: async (shopify, nodes) => [await completeItems(collection, shopify, nodes)],
   };
