@@ -62,13 +62,13 @@ export const nightly = defineTask({
 });
 
 async function advance(context: TaskContext, night: Night, now: Date): Promise<Tally> {
-  const { state, patienceUntil } = night;
+  const { state, day, patienceUntil } = night;
   if (state === 'provisional') return judge(context, night, now);
   // Counted before it is looked what they have left, too: one that ends in between may leave a job.
   const before = await busyJobs(context.db, night);
   if (state === 'syncing') await requestReading(context, night);
   const waits = Math.max(before, await busyJobs(context.db, night));
-  if (waits > 0 && now < patienceUntil) return { step: state, waits_for: waits };
+  if (waits > 0 && now < patienceUntil) return { step: state, day, waits_for: waits };
   if (state === 'computing') return judge(context, night, now);
-  return { step: 'computing', waits_for: await requestFigures(context, night, now) };
+  return { step: 'computing', day, waits_for: await requestFigures(context, night, now) };
 }

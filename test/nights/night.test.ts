@@ -161,6 +161,26 @@ test('a night that is complete stays so, and a second run of it asks nobody', as
   expect(await db.rows('select completed_at, judged_at from ops.nights')).toEqual(before);
 });
 
+test('who runs a night by hand is told which step it took, and that a complete one stays so', async () => {
+  await using db = await freshDb();
+  const brand = await aNightlyBrand(db, 'Europe/London');
+  await using _shop = brand.shop;
+  await using _ = await aNightWorker(db);
+  const line = ['schedules', 'run', 'nightly', '--brand', brand.slug, '--wait'];
+  const run = () => nightshift(line, { env: { DATABASE_URL: db.url } });
+  const night = `The night of \\S+ of ${brand.slug}`;
+  expect((await run()).stderr).toMatch(
+    new RegExp(`${night} is syncing and waits for \\d+ jobs?; .*nights show`),
+  );
+  await untilNight(db, brand, 'complete');
+  expect(await run()).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      new RegExp(`${night} is complete already, .* sync run --brand ${brand.slug}`),
+    ),
+  });
+});
+
 test('a run that comes while the syncs are still at work waits on, and computes nothing', async () => {
   await using db = await freshDb();
   const brand = await aNightlyBrand(db, 'Europe/London');
