@@ -72,7 +72,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     hooks,
     faults,
     pauseFactor,
-    secretOf: (hook) => secretOf(hook, served, hooks),
+    secretsOf: (hook) => secretsOf(hook, served, hooks),
   });
   adminSchema();
   const handle = control({
@@ -114,11 +114,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 }
 
-/** That of the app of a shop, or of a profile; all others have one of their own. */
-function secretOf({ provider, account }: Hook, { world }: Served, hooks: Hooks): string {
+/** That of the app of a shop, or those of a profile; all others have one of their own. */
+function secretsOf({ provider, account }: Hook, { world }: Served, hooks: Hooks): readonly string[] {
   if (provider === 'shopify')
-    return world.shops.get(account)?.clients[0]?.secret ?? `sandbox-secret-${account}`;
-  return hooks.secretOf(account) ?? '';
+    return [world.shops.get(account)?.clients[0]?.secret ?? `sandbox-secret-${account}`];
+  return hooks.secretsOf(account);
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>;

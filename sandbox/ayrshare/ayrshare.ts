@@ -38,7 +38,7 @@ export const ayrshare = declare<Settings>({
   ],
   unplayed: [
     ...['GET /analytics/links', 'GET /analytics/links-short', 'GET /links/{}', 'GET /comments/{}'],
-    ...['GET /reviews', 'GET /post/{}', 'POST /post', 'GET /error-explainer', 'POST /hook/webhook/secret'],
+    ...['GET /reviews', 'GET /post/{}', 'POST /post', 'GET /error-explainer'],
   ],
 });
 

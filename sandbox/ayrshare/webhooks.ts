@@ -11,11 +11,14 @@ export const ACTIONS = [
 ];
 
 /** Both addresses exist. */
-export const webhookRoutes: readonly Route<Settings>[] = ['/hook/webhook', '/hook'].flatMap((path) => [
-  { on: `POST ${path}`, answer: register },
-  { on: `GET ${path}`, answer: list },
-  { on: `DELETE ${path}`, answer: remove },
-]);
+export const webhookRoutes: readonly Route<Settings>[] = [
+  ...['/hook/webhook', '/hook'].flatMap((path) => [
+    { on: `POST ${path}`, answer: register },
+    { on: `GET ${path}`, answer: list },
+    { on: `DELETE ${path}`, answer: remove },
+  ]),
+  { on: 'POST /hook/webhook/secret', answer: rotate },
+];
 
 function actionOf({ body }: Question): string {
   const { action } = body;
@@ -35,6 +38,13 @@ function register(asked: Question): unknown {
   });
   if (typeof secret === 'string') hooks.setSecret(account.name, secret);
   return { status: 'success', action, url, refId: account.name };
+}
+
+function rotate({ account, hooks, body: { secret }, headers }: Question): unknown {
+  if (headers['profile-key'] === undefined) throw new Refusal(400, 'The Profile-Key is required.');
+  if (typeof secret !== 'string' || secret === '') throw new Refusal(400, 'The secret is required.');
+  hooks.rotateSecret(account.name, secret);
+  return { status: 'success', action: 'webhook', refId: account.name };
 }
 
 function list({ account, hooks }: Question): unknown {

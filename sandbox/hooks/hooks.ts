@@ -22,11 +22,14 @@ export type Hook = {
 };
 
 const HOOKS_MAX = 1_000;
+const ROTATION_MS = 24 * 60 * 60_000;
+
+type ProfileSecret = { text: string; until: number };
 
 export class Hooks {
   readonly #hooks = new Map<string, Hook>();
   /** Ayrshare: one secret for all hooks of a profile. */
-  readonly #profileSecrets = new Map<string, string>();
+  readonly #profileSecrets = new Map<string, readonly ProfileSecret[]>();
   #made = 0;
 
   list(provider: HookProvider, account: string): Hook[] {
@@ -49,12 +52,22 @@ export class Hooks {
     this.#hooks.delete(keyOf(hook));
   }
 
-  secretOf(profile: string): string | undefined {
-    return this.#profileSecrets.get(profile);
+  /** The newest first. */
+  secretsOf(profile: string): string[] {
+    const secrets = this.#profileSecrets.get(profile) ?? [];
+    return secrets.filter(({ until }) => until > Date.now()).map(({ text }) => text);
   }
 
-  setSecret(profile: string, secret: string): void {
-    this.#profileSecrets.set(profile, secret);
+  setSecret(profile: string, text: string): void {
+    this.#profileSecrets.set(profile, [{ text, until: Number.POSITIVE_INFINITY }]);
+  }
+
+  /** The one before goes on signing beside it for a day. */
+  rotateSecret(profile: string, text: string): void {
+    const [before] = this.secretsOf(profile);
+    this.setSecret(profile, text);
+    const left = before === undefined ? [] : [{ text: before, until: Date.now() + ROTATION_MS }];
+    this.#profileSecrets.set(profile, [...(this.#profileSecrets.get(profile) ?? []), ...left]);
   }
 
   /** A number that no other one has. */

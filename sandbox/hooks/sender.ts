@@ -34,8 +34,8 @@ export type Sent = {
 export type SenderOptions = {
   hooks: Hooks;
   faults: Faults;
-  /** The secret of the app of a shop, or of a profile. */
-  secretOf(hook: Hook): string;
+  /** The secret of the app of a shop, or those of a profile, the newest first. */
+  secretsOf(hook: Hook): readonly string[];
   /** By which the pauses between tries are multiplied; 1 by default. */
   pauseFactor?: number;
 };
@@ -176,8 +176,8 @@ export class Sender {
     // The address and the keys as they are now: it may have been changed since.
     const current = this.#options.hooks.find(hook.provider, hook.account, hook.id) ?? hook;
     const seconds = Math.floor(Date.now() / 1000) - (isStale ? STALE_SECONDS : 0);
-    const secret = this.#options.secretOf(current);
-    const signed = headersOf({ hook: current, message, secret, seconds, attempt });
+    const secrets = this.#options.secretsOf(current);
+    const signed = headersOf({ hook: current, message, secrets, seconds, attempt });
     const headers = isUnsigned ? { 'content-type': 'application/json' } : signed;
     // One byte more than was signed.
     const body = isAltered ? `${message.body} ` : message.body;

@@ -8,8 +8,8 @@ import type { Message } from './message.ts';
 export type Signing = {
   hook: Hook;
   message: Message;
-  /** Of Shopify the secret of the app, of Ayrshare that of the profile. */
-  secret: string;
+  /** Of Shopify the secret of the app, of Ayrshare those of the profile. */
+  secrets: readonly string[];
   /** Seconds of the real clock, which receivers compare with theirs. */
   seconds: number;
   attempt: number;
@@ -20,7 +20,7 @@ export function headersOf(signing: Signing): Record<string, string> {
 }
 
 const SIGNED: Record<Hook['provider'], (signing: Signing) => Record<string, string>> = {
-  shopify: ({ hook, message, secret }) => ({
+  shopify: ({ hook, message, secrets: [secret = ''] }) => ({
     'x-shopify-hmac-sha256': hmac(secret, message.body).toString('base64'),
     'x-shopify-topic': topicName(message.topic),
     'x-shopify-shop-domain': `${hook.account}.myshopify.com`,
@@ -41,12 +41,12 @@ const SIGNED: Record<Hook['provider'], (signing: Signing) => Record<string, stri
       'x-twilio-email-event-webhook-timestamp': String(seconds),
     };
   },
-  ayrshare: ({ message, secret, seconds, attempt }) => {
-    const signature = hmac(secret, message.body).toString('hex');
+  ayrshare: ({ message, secrets, seconds, attempt }) => {
+    const all = (secrets.length === 0 ? [''] : secrets).map((one) => hmac(one, message.body).toString('hex'));
     return {
       'x-authorization-timestamp': String(seconds),
-      'x-authorization-content-sha256': signature,
-      'x-authorization-content-sha256-v2': `v1=${signature}`,
+      'x-authorization-content-sha256': all[0] ?? '',
+      'x-authorization-content-sha256-v2': all.map((signature) => `v1=${signature}`).join(','),
       'x-ayrshare-delivery-id': randomUUID(),
       'x-ayrshare-delivery-attempt': String(attempt),
     };

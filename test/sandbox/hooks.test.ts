@@ -6,6 +6,7 @@ import Stripe from 'stripe';
 import { expect, test } from 'vitest';
 import { openSecrets } from '#sql/webhooks/secrets.ts';
 import { followDeliveries } from '#tasks/webhooks/follow_deliveries.ts';
+import { hmac } from '../../sandbox/hooks/hooks.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Asked, fakeProvider, status } from '../support/providers/provider.ts';
@@ -221,4 +222,23 @@ test('what Ayrshare tells of accounts and posts is read by its streams', async (
   expect((await settled(world)).map((one) => one.status)).toEqual([200, 200]);
   const hints = await db.column('select stream from ops.webhook_hints order by stream');
   expect(hints).toEqual(['ayrshare.sent_posts', 'ayrshare.user']);
+});
+
+test('a secret that is rotated signs beside the one before', async () => {
+  await using db = await freshDb();
+  await using world = await aWorld(db);
+  await using receiver = await fakeProvider(status(200));
+  await subscribed(world, receiver, 'ayrshare');
+  const before = await secretOf(db, world, 'ayrshare');
+  const answer = await fetch(`${world.sandbox.url}/ayrshare/hook/webhook/secret`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer acme-api-key', 'profile-key': 'ref-acme-key' },
+    body: JSON.stringify({ secret: 'another' }),
+  });
+  expect(await answer.json()).toEqual({ status: 'success', action: 'webhook', refId: 'ref-acme' });
+  await world.serve(changed);
+  await settled(world);
+  const [{ headers, body }] = receiver.asked as [Asked];
+  const signatures = ['another', before].map((secret) => hmac(secret, body).toString('hex'));
+  expect(headers['x-authorization-content-sha256-v2']).toBe(signatures.map((one) => `v1=${one}`).join(','));
 });
