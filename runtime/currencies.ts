@@ -58,8 +58,8 @@ export function exponentOf(currency: string): number {
 
 /** What is wrong with decimal text that has more places than its currency; zeros at the end are none. */
 export function excessPlaces(amount: string, currency: string): string | undefined {
-  const [, given = ''] = amount.match(/\.(\d*?)0*$/) ?? [];
+  const [, given = ''] = amount.split('.');
   const allowed = exponentOf(currency);
-  if (given.length <= allowed) return undefined;
+  if (!/[1-9]/.test(given.slice(allowed))) return undefined;
   return `has more decimal places than ${currency}, which has ${allowed === 0 ? 'none' : allowed}`;
 }

@@ -23,6 +23,7 @@ import {
 } from '../support/providers/sendgrid.ts';
 import { testKeyring, testSealer } from '../support/rows/factory.ts';
 import { runTask } from '../support/run.ts';
+import { ask } from '../support/why.ts';
 
 const NEXT_DAY = '2026-11-21T15:00:00Z';
 const NO_MARKETING = SCOPES.filter((scope) => scope !== 'marketing.read');
@@ -228,6 +229,13 @@ test('what a key is not to read holds no final day back once that is accepted, a
   const denied = { ...one, connection: 'mail', stream: 'sendgrid.subuser_statistics' };
   await db.transaction((tx) => acceptCheck(tx, denied, 'permission'));
   expect(await states('0')).toEqual(['settling']);
+  const [brand] = await db.column('select slug from app.brands where id = $1', [one.brandId]);
+  const [day] = await db.column("select ((now() at time zone 'America/New_York')::date - 1)::text");
+  const why = await ask(db, 'why', 'email', '--brand', String(brand), '--day', String(day));
+  expect(why.page).toMatchObject({
+    state: 'settling',
+    reasons: [{ because: expect.stringContaining('nothing is wrong') }],
+  });
   expect(await states('7')).toEqual(['final']);
 });
 

@@ -44,6 +44,7 @@ export async function explain(db: Reader, asked: Asked): Promise<Explained> {
   if (judged === undefined) return { ...of, state: 'absent', reasons: await outOfRange(db, asked, source) };
   const { cause } = judged;
   if (cause === null) return { ...of, state: judged.state, reasons: [whenFinal(of, judged.starts_at)] };
+  if (judged.state === 'settling') return { ...of, state: judged.state, reasons: [settles(cause)] };
   const ofFeeds = judged.is_over ? await unfitFeeds(db, asked, source) : [];
   return { ...of, state: judged.state, reasons: inOrder(asked, { ...judged, cause }, ofFeeds) };
 }
@@ -196,6 +197,10 @@ function whenFinal({ figure, rows, brand, retailer, day }: Final, startsAt: Date
     'everything was read past the end of the day, and the providers had nothing of it',
     `if that is wrong: npx nightshift sync run --brand ${brand} --since ${instant(startsAt)}`,
   );
+}
+
+function settles(cause: string): Reason {
+  return reason(`${cause}: nothing is wrong, and it is final once its provider counts it no more`);
 }
 
 function whyNot({ brand, day }: Asked, cause: string, before = ''): Reason {
