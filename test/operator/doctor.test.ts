@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readConfig } from '#runtime/config.ts';
 import { judgeArchiving } from '../../bin/cli/doctor/archiving.ts';
 import type { Context, Result } from '../../bin/cli/doctor/check.ts';
-import { exitCodeOf } from '../../bin/cli/doctor/index.ts';
+import { exitCodeOf, summaryOf } from '../../bin/cli/doctor/index.ts';
 import { judgeAge, transactionsOver } from '../../bin/cli/doctor/tables.ts';
 import { freshDb } from '../support/db/db.ts';
 import { examine, wrongOf } from '../support/doctor.ts';
@@ -33,6 +33,15 @@ test('a failure ends with 1, warnings alone with 6', () => {
   const of = (...severities: Result['severity'][]) =>
     exitCodeOf(severities.map((severity) => ({ severity })));
   expect([of('ok'), of('ok', 'warning'), of('warning', 'failure')]).toEqual([0, 6, 1]);
+});
+
+test('where nothing is wrong it says what it examined, and who says how the data stand', () => {
+  const of = (...severities: Result['severity'][]) =>
+    summaryOf(severities.map((severity, at) => ({ check: String(at), severity })));
+  expect(of('ok', 'ok')).toBe(
+    '2 checks of the installation found nothing wrong. How the data stand: npx nightshift status',
+  );
+  expect(of('ok', 'warning')).toBe('0 failures, 1 warning.');
 });
 
 test('a schema that is older or newer is a failure, and what needs our tables is left out', async () => {
