@@ -1,7 +1,7 @@
 /**
  * The life of a job after the library has claimed it: begin, fenced transactions, end and handing back. The
- * statements are in migrations/0002_queue.sql, the only place that knows the private tables of the queue; here are
- * their types.
+ * statements are in migrations/0002_queue.sql, that of `ops.begin_run` in 0028_deliveries.sql; here are their types.
+ * Besides these two, only pauses.ts and bin/cli/jobs/filter.ts know private tables of the queue.
  */
 import type { QueryResult } from 'pg';
 import { coded } from '#runtime/errors.ts';

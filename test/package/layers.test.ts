@@ -131,6 +131,19 @@ test('the published peer that we measure against is known to the bench only', ()
   expect(naming).toContain('bench/stripe_peer.ts');
 });
 
+test('the private tables of the queue are known where sql/queue/jobs.ts says', () => {
+  const sources = globSync('{runtime,sql,connectors,tasks,workers,bin}/**/*.{ts,sql}', { cwd: root });
+  const knowing = sources.filter((file) =>
+    readFileSync(join(root, file), 'utf8').includes('graphile_worker._private'),
+  );
+  expect(knowing.sort()).toEqual([
+    'bin/cli/jobs/filter.ts',
+    'sql/migrations/0002_queue.sql',
+    'sql/migrations/0028_deliveries.sql',
+    'sql/queue/pauses.ts',
+  ]);
+});
+
 test('every law is tried through test/support/property.ts, which fixes and prints the seeds', () => {
   const direct = files.filter((file) =>
     /\bfc\.(assert|check)\(/.test(readFileSync(join(root, file), 'utf8')),
