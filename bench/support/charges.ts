@@ -17,6 +17,7 @@ export type Charge = {
 
 export const charges = table({
   name: 'raw.bench_charges',
+  personal: null,
   key: ['id'],
   columns: {
     id: 'text',

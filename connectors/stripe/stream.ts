@@ -27,7 +27,7 @@ export function stripeStream({ columns, digested, personal, dependents, ...facts
     key: ['id'],
     ...(digested && { digested }),
     observed: true,
-    ...(personal !== undefined && { personal }),
+    personal,
     columns: { id: text('id'), ...columns, payload: columns.payload ?? rest(facts.leftOut) },
   });
   const toItem = (object: Fields, { sentAt }: Pick<Seen, 'sentAt'>): Item => {

@@ -103,7 +103,7 @@ export type Table = {
    */
   digested?: boolean;
   /** Null: nothing in it is of a person. Children are of the person of their root. */
-  personal?: Personal | null;
+  personal: Personal | null;
 };
 
 export function table(definition: Table): Table {

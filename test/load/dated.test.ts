@@ -8,6 +8,7 @@ import { at } from '../support/rows/things.ts';
 
 const opens: Table = table({
   name: 'raw.opens',
+  personal: null,
   key: ['id'],
   keeps: 'events',
   columns: { id: 'text', opened_at: 'timestamptz', device: 'text' },
@@ -16,6 +17,7 @@ const opens: Table = table({
 
 const spend: Table = table({
   name: 'raw.spend',
+  personal: null,
   key: ['campaign_id', 'day'],
   rootColumn: 'campaign_id',
   keeps: 'days',
@@ -25,6 +27,7 @@ const spend: Table = table({
 
 const views: Table = table({
   name: 'raw.views',
+  personal: null,
   key: ['id', 'read_at'],
   rootColumn: 'id',
   keeps: 'counters',

@@ -10,12 +10,14 @@ import { at } from '../support/rows/things.ts';
 
 const bookings = table({
   name: 'raw.bookings',
+  personal: null,
   key: ['id'],
   columns: { id: 'text', customer_id: 'text', due: 'date', made_at: 'timestamptz' },
   marks: { customer_id: 'customers', due: 'dues', made_at: 'sales' },
 });
 const guests = table({
   name: 'raw.guests',
+  personal: null,
   key: ['id'],
   rootColumn: 'booking_id',
   columns: { id: 'text', booking_id: 'text', arrives: 'date' },

@@ -7,8 +7,15 @@ import { table } from '#sql/load/table.ts';
 import { at } from '../support/rows/things.ts';
 
 const columns = { id: 'text', day: 'date', amount: 'numeric' } as const;
-const figures = table({ name: 'raw.figures', key: ['id', 'day'], rootColumn: 'id', keeps: 'days', columns });
-const things = table({ name: 'raw.things', key: ['id'], columns: { id: 'text' } });
+const figures = table({
+  name: 'raw.figures',
+  personal: null,
+  key: ['id', 'day'],
+  rootColumn: 'id',
+  keeps: 'days',
+  columns,
+});
+const things = table({ name: 'raw.things', personal: null, key: ['id'], columns: { id: 'text' } });
 
 function giving(root: typeof figures, ...seconds: number[]) {
   async function* pages() {

@@ -11,6 +11,7 @@ const day = columnsOf('date', fields.text);
 
 const campaigns = recordTable({
   name: 'raw.acorn_campaigns',
+  personal: null,
   key: ['id'],
   partColumn: 'id',
   columns: {
@@ -22,6 +23,7 @@ const campaigns = recordTable({
 
 const prices = recordTable({
   name: 'raw.acorn_prices',
+  personal: null,
   key: ['id', 'valid_from'],
   rootColumn: 'id',
   keeps: 'history',
@@ -45,6 +47,7 @@ export const campaignsStream = acornStream({
 
 const opens = recordTable({
   name: 'raw.acorn_opens',
+  personal: null,
   key: ['id'],
   keeps: 'events',
   partColumn: 'campaign_id',
@@ -68,6 +71,7 @@ export const opensStream = acornStream({
 
 const spend = recordTable({
   name: 'raw.acorn_spend',
+  personal: null,
   key: ['campaign_id', 'day'],
   rootColumn: 'campaign_id',
   keeps: 'days',
@@ -92,6 +96,7 @@ export const spendStream = acornStream({
 
 const views = recordTable({
   name: 'raw.acorn_views',
+  personal: null,
   key: ['id', 'read_at'],
   rootColumn: 'id',
   keeps: 'counters',

@@ -5,6 +5,7 @@ import { table } from '#sql/load/table.ts';
 
 export const things: Table = table({
   name: 'raw.things',
+  personal: null,
   key: ['id'],
   digested: true,
   columns: {
@@ -21,6 +22,7 @@ export const things: Table = table({
 
 export const parts: Table = table({
   name: 'raw.parts',
+  personal: null,
   key: ['id'],
   columns: { id: 'text', thing_id: 'text', quantity: 'integer', booked_at: 'timestamptz' },
   rootColumn: 'thing_id',
@@ -29,6 +31,7 @@ export const parts: Table = table({
 
 export const prices: Table = table({
   name: 'raw.prices',
+  personal: null,
   key: ['id', 'valid_from'],
   columns: { id: 'text', valid_from: 'timestamptz', thing_id: 'text', price: 'numeric' },
   rootColumn: 'thing_id',
