@@ -2,6 +2,7 @@
  * What people have changed since a snapshot that decides whose figures rows belong to, and what these say. A restore leaves it as it
  * is, so figures of then are right again only once they are computed for the owners, the zone and the currency of now.
  */
+import { markLinks } from '../../campaigns/mark_links.ts';
 import type { Tx } from '../../db/pool.ts';
 import { markAllDays } from '../../dirty/marks.ts';
 import { noticeRatesOfBrand } from '../../fx/days.ts';
@@ -32,6 +33,8 @@ export type Redefined = {
   /** Of then. */
   timeZone?: string | undefined;
   reportingCurrency?: string | undefined;
+  /** Whether orders were credited within another time. */
+  isOtherWindow?: boolean;
 };
 
 /** `differing`: the tables that differ, with their rows of then in the scratch schema. */
@@ -44,12 +47,16 @@ export async function readRedefined(
   if (!differing.some(({ name }) => name === BRANDS)) return { connections };
   const { rows } = await tx.query<Omit<Redefined, 'connections'>>(
     `select nullif(s.time_zone, b.time_zone) as "timeZone",
-            nullif(s.reporting_currency, b.reporting_currency) as "reportingCurrency"
+            nullif(s.reporting_currency, b.reporting_currency) as "reportingCurrency",
+            s.attribution_hours <> b.attribution_hours as "isOtherWindow"
      from ${scratchName(scratch, BRANDS)} s join ${BRANDS} b on b.id = s.id where b.id = $1`,
     [brandId],
   );
-  const { timeZone, reportingCurrency } = rows[0] ?? {};
-  return { connections, timeZone: timeZone ?? undefined, reportingCurrency: reportingCurrency ?? undefined };
+  const { timeZone, reportingCurrency, isOtherWindow = false } = rows[0] ?? {};
+  return {
+    ...{ connections, isOtherWindow, timeZone: timeZone ?? undefined },
+    reportingCurrency: reportingCurrency ?? undefined,
+  };
 }
 
 async function movedConnections(
@@ -95,7 +102,7 @@ export type Remarking = {
 /** As the change itself has marked it: the days of each owner and zone, of then and of now. The rows are those of then. */
 export async function markRedefined(
   tx: Tx,
-  { connections, timeZone: zoneThen, reportingCurrency }: Redefined,
+  { connections, timeZone: zoneThen, reportingCurrency, isOtherWindow }: Redefined,
   { brandId, timeZone, tables, now, isToldThen }: Remarking,
 ): Promise<void> {
   const timeZones = zoneThen === undefined ? [timeZone] : [zoneThen, timeZone];
@@ -109,16 +116,23 @@ export async function markRedefined(
   if (zoneThen !== undefined && isToldThen) await moveFinalDays(tx, brandId, timeZone);
   if (zoneThen !== undefined || reportingCurrency !== undefined)
     await markBrand(tx, brandId, { tables, now }, timeZones);
+  if (isOtherWindow) await markLinks(tx, brandId, { cause: 'changed_definition' });
   // Rates that came since were compared with figures that are gone.
   await tx.query('update ops.fx_noticed set change_id = 0 where brand_id = $1', [brandId]);
   await noticeRatesOfBrand(tx, brandId);
 }
 
 /** For people. */
-export function redefinedNames({ connections, timeZone, reportingCurrency }: Redefined): string[] {
+export function redefinedNames({
+  connections,
+  timeZone,
+  reportingCurrency,
+  isOtherWindow,
+}: Redefined): string[] {
   return [
     ...connections.map(({ name }) => `the retailers of ${name}`),
     ...(timeZone === undefined ? [] : ['the time zone']),
     ...(reportingCurrency === undefined ? [] : ['the reporting currency']),
+    ...(isOtherWindow ? ['the window of campaigns'] : []),
   ];
 }

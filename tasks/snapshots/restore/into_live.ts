@@ -22,10 +22,18 @@ import {
   markedOwners,
   OWNERS,
 } from '#sql/snapshots/restore/live.ts';
-import { DEFINING, markRedefined, readRedefined, redefinedNames } from '#sql/snapshots/restore/redefined.ts';
+import {
+  DEFINING,
+  markRedefined,
+  type Remarking,
+  readRedefined,
+  redefinedNames,
+} from '#sql/snapshots/restore/redefined.ts';
 import { type Replaced, replaceRows } from '#sql/snapshots/restore/replace.ts';
+import { markSettings, SETTING_TABLES } from '#sql/snapshots/restore/settings.ts';
 import { keepForUndo } from '#sql/snapshots/retention.ts';
-import { dropScratch, makePassing } from '#sql/snapshots/scratch.ts';
+import { dropScratch, makePassing, type Scratch } from '#sql/snapshots/scratch.ts';
+import type { SnapshotTable } from '#sql/snapshots/tables.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { enqueue } from '../../enqueue.ts';
 import { rollup } from '../../rollup.ts';
@@ -100,7 +108,7 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const wanted = (await fitting(tx, content)).filter(
     ({ table: { name } }) =>
       isRestored(name, only) ||
-      [MARKS, ...OWNERS, ...DEFINING].includes(name) ||
+      [MARKS, ...OWNERS, ...DEFINING, ...SETTING_TABLES].includes(name) ||
       (hasErased && IS_ROWS.test(name)),
   );
   const found = await compare(tx, scratch, wanted, { ...options, erasures });
@@ -124,13 +132,13 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
   const booking = { brandId, now: options.now, rollups: ofReplaced };
   const lost = await bookUnbooked(tx, { ...booking, cause: 'changed_definition' }); // closed figures stand still
   if (touched.length > 0 && differs.has(MARKS)) await addMarksOf(tx, scratch);
-  const differing = found.map(({ compared }) => compared.table);
-  const redefined = await readRedefined(tx, scratch, { brandId, differing });
-  await dropScratch(tx, scratch);
   await tx.query('set local search_path to default');
-  const hasFigures = touched.some((one) => IS_FIGURES.test(nameOf(one)));
-  const remarking = { ...options, timeZone, isToldThen: FINAL_DAYS in tables };
-  if (hasFigures) await markRedefined(tx, redefined, remarking);
+  const differing = found.map(({ compared }) => compared.table);
+  const remarking = { ...options, timeZone, isToldThen: FINAL_DAYS in tables, differing };
+  const redefined = touched.some((one) => IS_FIGURES.test(nameOf(one)))
+    ? await remark(tx, scratch, remarking)
+    : [];
+  await dropScratch(tx, scratch);
   const rollups = touched.length > 0 ? await queueRollups(tx, brandId) : 0;
   await keepForUndo(tx, brandId, options.before.id);
   await recordAction(tx, {
@@ -138,7 +146,18 @@ async function restore(tx: Tx, options: LiveOptions): Promise<RestoredLive> {
     ...{ brandId, target: content.id },
     details: { into: 'live', before: options.before.id, tables: Object.keys(tables) },
   });
-  return { tables, rollups, redefined: hasFigures ? redefinedNames(redefined) : [], lost };
+  return { tables, rollups, redefined, lost };
+}
+
+/** Figures of then are computed for what people have set since. Names that. */
+async function remark(
+  tx: Tx,
+  scratch: Scratch,
+  remarking: Remarking & { differing: readonly SnapshotTable[] },
+): Promise<string[]> {
+  const redefined = await readRedefined(tx, scratch, remarking);
+  await markRedefined(tx, redefined, remarking);
+  return [...redefinedNames(redefined), ...(await markSettings(tx, scratch, remarking))];
 }
 
 function refuseLost({ id, brand }: Manifest, what: string): RestoreRefused {
