@@ -160,17 +160,33 @@ function offsetOf(cursor: string): number {
   return offset;
 }
 
+/** Of a post that was sent through Ayrshare on each of its networks, or of one by its native id. */
 function postAnalytics(asked: Question): Draft {
   const { at, ...times } = cached(asked);
   const { id, platforms, searchPlatformId } = asked.body;
-  const wanted = Array.isArray(platforms) ? platforms.map(String) : [];
-  if (searchPlatformId !== true || wanted.length !== 1)
-    throw new Refusal(400, 'The sandbox answers for one post by its native id.');
-  const row = postsAt(asked, at).find((one) => one.id === id && wanted.includes(String(one.platform)));
-  if (!row) throw new Refusal(404, '186 Post ID not found.');
-  if (row._story === true && !isFresh(row, at)) throw new Refusal(400, '485 The story has expired.');
-  const numbers = new Map([[String(row.platform), row.analytics]]);
-  return { id, ...answerFor(asked, wanted, numbers, { id, postUrl: row.postUrl, ...times }) };
+  const named = Array.isArray(platforms) ? platforms.map(String) : undefined;
+  const isNative = searchPlatformId === true;
+  if (isNative && named?.length !== 1) throw new Refusal(400, 'A native id takes exactly one platform.');
+  const ids = isNative ? [{ platform: named?.[0], id }] : sentIds(asked, String(id), at);
+  const wanted = named ?? ids.map(({ platform }) => String(platform));
+  const isOf = (row: Draft) => ids.some((one) => row.id === one.id && row.platform === one.platform);
+  const found = postsAt(asked, at).filter(isOf);
+  if (isNative && found.length === 0) throw new Refusal(404, '186 Post ID not found.');
+  if (isNative && found.some((row) => row._story === true && !isFresh(row, at)))
+    throw new Refusal(400, '485 The story has expired.');
+  const answers = found.map(({ platform, id: native, postUrl, analytics }): [string, Draft] => [
+    String(platform),
+    { analytics, id: native, postUrl, ...times },
+  ]);
+  return { id, ...answerFor(asked, wanted, new Map(answers)) };
+}
+
+/** The posts of the networks of one that was sent. */
+function sentIds(asked: Question, id: string, at: number): Draft[] {
+  const sent = statesAt(asked, asked.account.rows('sent'), at, (row) => String(row.id));
+  const found = sent.find((row) => row.id === id && Date.parse(String(row.created)) <= at);
+  if (!found) throw new Refusal(404, '186 Post ID not found.');
+  return Array.isArray(found.postIds) ? found.postIds : [];
 }
 
 function socialAnalytics(asked: Question): Draft {
@@ -178,29 +194,27 @@ function socialAnalytics(asked: Question): Draft {
   const { platforms } = asked.body;
   if (!Array.isArray(platforms) || platforms.length === 0) throw new Refusal(400, 'platforms is required.');
   const wanted = platforms.map(String);
-  const numbers = new Map(linked(asked, at).map((row) => [String(row.platform), row.analytics]));
-  return answerFor(asked, wanted, numbers, times);
+  const answers = linked(asked, at).map(({ platform, analytics }): [string, Draft] => [
+    String(platform),
+    { analytics, ...times },
+  ]);
+  return answerFor(asked, wanted, new Map(answers));
 }
 
 /** Partial if a network refuses; code 187 if none has anything. */
-function answerFor(
-  asked: Question,
-  wanted: readonly string[],
-  numbers: ReadonlyMap<string, unknown>,
-  more: Draft,
-): Draft {
+function answerFor(asked: Question, wanted: readonly string[], answers: ReadonlyMap<string, Draft>): Draft {
   const refusals = wanted
     .map((platform) => refusalFor(asked, platform, cached(asked).at))
     .filter((row) => row !== undefined);
   const refusing = new Set(refusals.map(({ platform }) => platform));
-  const good = wanted.filter((platform) => !refusing.has(platform) && numbers.get(platform) !== undefined);
+  const good = wanted.filter((platform) => !refusing.has(platform) && answers.get(platform)?.analytics);
   const [first] = refusals;
   if (good.length === 0 && first && wanted.length === 1) throw refused(first);
   if (good.length + refusals.length === 0)
     return { action: 'analytics', status: 'error', code: 187, message: 'No analytics data.' };
   return {
     ...{ status: refusals.length > 0 ? 'partial' : 'success', code: 200 },
-    ...Object.fromEntries(good.map((platform) => [platform, { analytics: numbers.get(platform), ...more }])),
+    ...Object.fromEntries(good.map((platform) => [platform, answers.get(platform)])),
     ...(refusals.length > 0 && { errors: refusals.map((row) => refusalOf(400, textOf(row))) }),
   };
 }

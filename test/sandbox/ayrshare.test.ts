@@ -10,6 +10,20 @@ beforeAll(async () => {
       aPost('1_1', '2026-11-18T10:00:00Z', 20),
       { platform: 'twitter', id: 'x1', created: '2026-11-18T10:00:00Z', analytics: { likes: 3 } },
     ],
+    sent: [
+      {
+        ...{
+          id: 'sent1',
+          status: 'success',
+          created: '2026-11-18T10:00:00Z',
+          platforms: ['facebook', 'twitter'],
+        },
+        postIds: [
+          { platform: 'facebook', id: '1_1', status: 'success' },
+          { platform: 'twitter', id: 'x1', status: 'success' },
+        ],
+      },
+    ],
   });
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
@@ -64,4 +78,23 @@ test('what is not played says so', async () => {
     expect(await ask(path)).toMatchObject({
       ...{ status: 'error', message: `The sandbox does not play GET /${path}.` },
     });
+});
+
+test('a post that was sent has its numbers on each network, or says which one refuses', async () => {
+  const post = (body: object, headers = {}) =>
+    ask('analytics/post', { body: { id: 'sent1', ...body }, headers });
+  expect(await post({}, X)).toMatchObject({
+    ...{ id: 'sent1', status: 'success', code: 200 },
+    ...{
+      facebook: { id: '1_1', analytics: { likeCount: 20 } },
+      twitter: { id: 'x1', analytics: { likes: 3 } },
+    },
+  });
+  expect(await post({ platforms: ['facebook'] })).toMatchObject({
+    status: 'success',
+    facebook: { id: '1_1' },
+  });
+  expect(await post({})).toMatchObject({ status: 'partial', errors: [{ platform: 'twitter' }] });
+  expect(await post({ id: 'unknown' })).toMatchObject({ status: 'error', code: 186 });
+  expect(await post({ searchPlatformId: true })).toMatchObject({ status: 'error' });
 });
