@@ -38,6 +38,17 @@ test('records without an id are set aside each by itself, and dismissed by their
   expect(keys).toEqual(['ch_1', ...Array(3).fill(expect.stringMatching(/^sha256:[0-9a-f]{32}$/))]);
 
   const env = { DATABASE_URL: db.url };
+  for (const { brandId, connectionId } of [other, account])
+    await db.query(
+      `insert into ops.job_runs (job_id, task, attempt, outcome, payload, pool_id, claimed_at, started_at, finished_at)
+       values ($3, 'sync_stream', 1, 'partial', $1, 'p', $2, $2, $2)`,
+      [{ brandId, connectionId, stream: STREAM }, NOW, connectionId === account.connectionId ? 7 : 8],
+    );
+  await db.query("update ops.rejected_rows set reason = 'of another' where brand_id = $1", [other.brandId]);
+  const shown = await nightshift(['jobs', 'show', '7'], { env });
+  for (const key of keys) expect(shown.stdout).toContain(`  ${key} of ${STREAM}: `);
+  expect(shown.stdout).not.toContain('of another');
+
   const dismiss = (...records: string[]) =>
     nightshift(['sync', 'dismiss', account.connectionId, ...records, '--stream', STREAM, '--json'], { env });
   const mistyped = await dismiss(...keys, 'ch_2');

@@ -9,6 +9,7 @@ import { jobArgument } from './filter.ts';
 import { addList } from './list.ts';
 import { addPauses } from './pause.ts';
 import { addPrune } from './prune.ts';
+import { rejectedLines, rejectedOf } from './rejected.ts';
 import { RUNS_MAX, readRuns, runLines } from './runs.ts';
 import { cancel, discard, retry } from './verbs.ts';
 import { addWhy } from './why.ts';
@@ -32,10 +33,13 @@ function addShow(command: Command, cli: Cli): void {
       const [job] = await jobStates(session.db, [id]);
       const { runs, hasMore } = await readRuns(session.db, id);
       if (!job || (job.state === 'gone' && runs.length === 0)) throw new JobNotFound(id);
-      cli.out.record({ ...job, runs }, () => [
+      const last = runs.at(-1);
+      const rejected = last?.outcome === 'partial' ? await rejectedOf(session.db, last) : [];
+      cli.out.record({ ...job, runs, rejected }, () => [
         `job ${id}  ${job.task}  ${job.state}`,
-        ...(job.run_at && !runs.at(-1)?.finished_at ? [`runs at ${instant(job.run_at)}`] : []),
+        ...(job.run_at && !last?.finished_at ? [`runs at ${instant(job.run_at)}`] : []),
         ...runs.flatMap(runLines),
+        ...rejectedLines(rejected),
       ]);
       if (hasMore) cli.out.say(`There are earlier runs: the latest ${RUNS_MAX} are shown.`);
     });
