@@ -1,6 +1,7 @@
 /** Two brands with equal ids at their providers and figures of all kinds, computed by the job of production. */
 import { builtIn } from '#connectors/providers.ts';
 import { markAllDays } from '#sql/dirty/marks.ts';
+import { markEvents } from '#sql/events/marks.ts';
 import { markedOwners } from '#sql/snapshots/restore/live.ts';
 import { rollup } from '#tasks/rollup.ts';
 import type { TestDb } from '../db/db.ts';
@@ -16,15 +17,12 @@ export async function someFigures(db: TestDb): Promise<[Seller, ...Seller[]]> {
   await addHistory(db, sellers, 0, DAYS * PER_DAY);
   for (const brandId of new Set(sellers.map((seller) => seller.brandId))) {
     const tables = builtIn.streams.flatMap((stream) => [...stream.tables]);
-    await db.transaction((tx) =>
-      markAllDays(tx, {
-        brandId,
-        timeZones: ['UTC'],
-        tables,
-        cause: 'changed_definition',
-        now: new Date(AT),
-      }),
-    );
+    const timeZones = ['UTC'];
+    const marking = { brandId, timeZones, tables, cause: 'changed_definition', now: new Date(AT) } as const;
+    await db.transaction(async (tx) => {
+      await markAllDays(tx, marking);
+      await markEvents(tx, brandId, timeZones);
+    });
     await computeMarked(db, brandId);
   }
   return sellers;
