@@ -4,6 +4,7 @@
  */
 import { isCurrency } from '#runtime/currencies.ts';
 import { quote, VALUE_CHARS_MAX } from '#runtime/scrub.ts';
+import { isDay } from '#sql/db/copy.ts';
 import { isPublicationDay } from './calendar.ts';
 import { type Place, RatesNotUnderstood } from './errors.ts';
 
@@ -98,15 +99,6 @@ function faultOf(text: string): string | undefined {
   if (/^\d+,\d+$/.test(text)) return 'has a decimal comma, where the ECB writes a point';
   if (!RATE.test(text) || text.length > DIGITS_MAX) return 'is not a decimal number like 1.1684';
   return /[1-9]/.test(text) ? undefined : 'is zero';
-}
-
-function isDay(text: string): boolean {
-  const parsed = new Date(`${text}T00:00:00Z`);
-  return (
-    /^\d{4}-\d{2}-\d{2}$/.test(text) &&
-    !Number.isNaN(parsed.getTime()) &&
-    parsed.toISOString().slice(0, 10) === text
-  );
 }
 
 /** A text, cut for a message. */

@@ -6,7 +6,7 @@
  */
 import { isCurrency } from '#runtime/currencies.ts';
 import { shown } from '#runtime/scrub.ts';
-import { isStorable, RowUnfit } from '#sql/db/copy.ts';
+import { isDay, isStorable, RowUnfit } from '#sql/db/copy.ts';
 import type { Json } from '#sql/load/table.ts';
 import { decimal } from './money.ts';
 
@@ -100,6 +100,12 @@ export function storable(date: Date, key: string, value: unknown): Date {
 
 export function instantOrNull(object: Fields, key: string): Date | null {
   return object[key] === null ? null : instant(object, key);
+}
+
+/** An existing day, from 1900 to 9999. */
+export function day(object: Fields, key: string): string {
+  const value = text(object, key);
+  return isDay(value) ? value : fault(key, 'a day as YYYY-MM-DD', value);
 }
 
 /** An ISO 4217 currency: nothing else is ever summed up. */

@@ -95,7 +95,7 @@ function idColumnsOf({ columns, key, rootColumn }: Table): ReadonlySet<string> {
 }
 
 /** An existing day in ISO 8601 form. */
-function isDay(text: string): boolean {
+export function isDay(text: string): boolean {
   const at = new Date(`${text}T00:00:00Z`);
   return DAY.test(text) && isStorable(at) && at.toISOString().startsWith(text);
 }

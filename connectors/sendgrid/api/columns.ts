@@ -1,6 +1,7 @@
 /** Columns of SendGrid's objects. */
 import { columnsOf } from '../../kit/columns.ts';
 import {
+  day as dayOf,
   type Fields,
   InvalidField,
   integer as integerOf,
@@ -8,7 +9,6 @@ import {
   text as textOf,
 } from '../../kit/fields.ts';
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
 /** An example of the documentation has milliseconds where all others have seconds. */
 const MILLISECONDS_MIN = 100_000_000_000;
 
@@ -46,12 +46,6 @@ export function momentIfAnyOf(object: Fields, key: string): Date | null {
 
 function momentOf(object: Fields, key: string): Date {
   return momentIfAnyOf(object, key) ?? storable(new Date(Number.NaN), key, object[key]);
-}
-
-function dayOf(object: Fields, key: string): string {
-  const value = textOf(object, key);
-  if (DAY.test(value) && !Number.isNaN(Date.parse(value))) return value;
-  throw new InvalidField(key, 'a day as YYYY-MM-DD wanted');
 }
 
 /** Text, a list of texts, or nothing, as categories are written. */
