@@ -1,4 +1,6 @@
 /** Ends runs of streams: stores what `sync status` shows of each, and queues the rollups that waited for it. */
+import { isObject } from '#connectors/kit/fields.ts';
+import { isDenied } from '#connectors/kit/permission.ts';
 import { messageOf, NightshiftError } from '#runtime/errors.ts';
 import { count } from '#runtime/wording.ts';
 import { isBlameless } from '#sql/db/faults.ts';
@@ -92,7 +94,8 @@ async function causesOf(
   // Checks of earlier runs that still fail. A stream is not complete before they pass.
   const failed = isPart(reading) ? [] : await failedChecks(tx, key, streams);
   const causes = new Map<string, string>();
-  for (const { stream, causes: found } of ends) {
+  for (const end of ends) {
+    const { stream, causes: found } = end;
     const waiting = rejected.get(stream.name) ?? 0;
     const reasons = [...found];
     if (waiting > 0)
@@ -101,9 +104,19 @@ async function causesOf(
       failed.filter((one) => one.stream === stream.name),
       reasons,
     );
+    if (reasons.length + still.length === 0 && !isPart(reading)) reasons.push(...unreadOf(end));
     if (reasons.length + still.length > 0) causes.set(stream.name, [...reasons, ...still].join('; '));
   }
   return causes;
+}
+
+/** A fault of the stream, without which all would say success, and no day of the figures would ever be final. */
+function unreadOf({ stream: { name, feeds = [] }, position }: StreamEnd): string[] {
+  const changesTo = isObject(position) ? position.changesTo : undefined;
+  if (feeds.length === 0 || changesTo !== undefined || isDenied(position)) return [];
+  return [
+    `${name} ends without \`changesTo\` in its position, so no day of ${feeds.join(', ')} could be final: please report it`,
+  ];
 }
 
 type NamedEnd = SyncEnd & { stream: string };

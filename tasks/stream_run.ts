@@ -49,6 +49,8 @@ export type StreamEnd = StreamRun & {
   tally: StreamTally;
   causes: Set<string>;
   isFirstLoad: boolean;
+  /** As the last page that has one left it. */
+  position: unknown;
   /** Pages without content that are not stored yet. */
   held: readonly Page[];
   /** It took too long: what comes behind its last stored page is not read. */
@@ -75,11 +77,13 @@ export async function readStream(
   const tally: StreamTally = { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
   const causes = new Set<string>();
   const held: Page[] = [];
+  let { position } = run.before;
   let isFirstLoad = false;
   let isCut = false;
   let rowsWorthStatistics = ROWS_WORTH_STATISTICS;
   for await (const page of pagesOf(job, run)) {
     isFirstLoad ||= page.phase === 'first_load';
+    position = page.position ?? position;
     if (page.incomplete) causes.add(page.incomplete);
     const objects = tally.read + page.items.length;
     progress({ objects, announced: page.announced ?? null, phase: page.phase });
@@ -93,7 +97,7 @@ export async function readStream(
     rowsWorthStatistics = GROWTH_WORTH_STATISTICS * tally.rows;
     await db.transaction(analyzeChanged);
   }
-  return { ...run, tally, causes, isFirstLoad, held, isCut };
+  return { ...run, tally, causes, isFirstLoad, position, held, isCut };
 }
 
 function pagesOf(job: SyncJob, run: StreamRun): AsyncIterable<Page> {

@@ -40,7 +40,11 @@ export type Page = {
   deletions?: readonly Deletion[];
   /** The target of the rows if it is not the stream's own tables; `stream` is the one that usually reads them. */
   target?: Target & { stream: string };
-  /** The position to continue from once this page is stored. Absent: the stored position stays. */
+  /**
+   * The position to continue from once this page is stored. Absent: the stored position stays. An object, of which all but
+   * `changesTo` is the stream's own: the instant up to which every change is stored (ISO 8601). The last page of a
+   * complete run has one (`ops.positions.complete_to`), or days of the figures that rest on the stream are never final.
+   */
   position?: Json;
   /** The number of objects that the provider announces, for progress. */
   announced?: number;
