@@ -9,6 +9,7 @@ import {
   compare,
   type Finding,
   hostOf,
+  isHarmless,
   isOurs,
   type KnownSecret,
   type Situation,
@@ -22,7 +23,7 @@ import type { ConnectionKey } from '#sql/load/stream_key.ts';
 import { recordAction } from '#sql/tenants/audit.ts';
 import type { OpenConnection } from '#sql/tenants/connections.ts';
 import type { Sealer } from '#sql/tenants/secrets.ts';
-import { addressOf, forgetAddress, rememberAddress } from '#sql/webhooks/addresses.ts';
+import { addressOf, forgetAddress, rememberAddress, resolveUnrepaired } from '#sql/webhooks/addresses.ts';
 import { addSecret, dropSecrets, openSecrets } from '#sql/webhooks/secrets.ts';
 import { queueDeliveries } from '../alerts/deliver_alert.ts';
 
@@ -133,7 +134,16 @@ export async function subscribe(subscriber: Subscriber): Promise<Mended> {
   const mended = await mend(subscriber);
   const taken = mended.inspection.findings.find(({ fault }) => fault === 'taken');
   if (taken) throw new SlotTaken(connection, taken);
-  await db.transaction((tx) => rememberAddress(tx, keyOf(subscriber), baseUrl));
+  const { findings } = mended.inspection;
+  const isWhole = findings.every(
+    (one) => isHarmless(one) || cureOf(one.fault, one.wanted, subscriber.webhooks) !== undefined,
+  );
+  await db.transaction(async (tx) => {
+    const key = keyOf(subscriber);
+    await rememberAddress(tx, key, baseUrl);
+    const alert = isWhole ? await resolveUnrepaired(tx, key) : undefined;
+    if (alert !== undefined) await queueDeliveries(tx, alert, { isResolved: true });
+  });
   return mended;
 }
 

@@ -1,10 +1,15 @@
 /** Seconds in which more letters were made than Email Logs list at a time: they are split by status and category. */
 import { expect, test } from 'vitest';
+import { newRequestStats } from '#connectors/kit/http/retry.ts';
 import { findStream } from '#connectors/providers.ts';
+import { openConnection } from '#sql/tenants/connections.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { storePage } from '#tasks/store_page.ts';
+import { openSendGrid } from '../../connectors/sendgrid/api/client.ts';
 import { eventsOf } from '../../connectors/sendgrid/events/event.ts';
+import { lettersOf } from '../../connectors/sendgrid/events/logs.ts';
 import { freshDb, type TestDb } from '../support/db/db.ts';
+import { fakeProvider, json } from '../support/providers/provider.ts';
 import {
   anEvent,
   asked,
@@ -13,7 +18,7 @@ import {
   NOW,
   sendgridSandbox,
 } from '../support/providers/sendgrid.ts';
-import { testSealer } from '../support/rows/factory.ts';
+import { testKeyring, testSealer } from '../support/rows/factory.ts';
 
 const SECOND = '2026-11-18T15:00:00Z';
 const LETTERS = 2_400;
@@ -68,4 +73,26 @@ test('a full second with letters of no known category stays incomplete', async (
   await using db = await freshDb();
   const one = await reader(db, sandbox, ['statistics', 'category_statistics']);
   expect((await one.sync('events')).incomplete).toContain('fewer letters than were made');
+});
+
+test('so many lists are asked for and no more, and what they did not show is no complete span', async () => {
+  await using db = await freshDb();
+  const messages = Array.from({ length: 1_000 }, (_, n) => ({ sg_message_id: `m${n}`, status: 'delivered' }));
+  await using provider = await fakeProvider(json({ messages }));
+  const connection = await openConnection(db, await connectSendGrid(db, provider), testKeyring);
+  const signal = AbortSignal.timeout(60_000);
+  const sendgrid = openSendGrid({
+    connection,
+    db,
+    signal,
+    stats: newRequestStats(),
+    now: () => new Date(NOW),
+  });
+  const left = { lists: 40 };
+  const from = Date.parse(SECOND);
+  const span = { from, before: from + 3_600_000 };
+  const found = await lettersOf({ sendgrid, subuser: undefined, left }, span, async () => ['a', 'b', 'c']);
+  expect(found.isComplete).toBe(false);
+  expect(left.lists).toBe(0);
+  expect(provider.asked.filter(({ path }) => path.includes('/logs'))).toHaveLength(40);
 });

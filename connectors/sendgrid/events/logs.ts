@@ -41,11 +41,22 @@ export async function openLogs(context: SendGridContext, sendgrid: SendGrid): Pr
   return { sendgrid: parent, subuser: integer(found, 'id') };
 }
 
+/** `left`: how many lists may still be asked for. */
+export type CountedLogs = Logs & { left: { lists: number } };
+
+/** What is said of a span when no list is left to ask for. */
+const NOT_ASKED: LoggedSpan = { letters: [], isComplete: false };
+
 /** Names the categories that letters of an instant may have. */
 export type CategoriesAt = (at: Date) => Promise<readonly string[]>;
 
 /** Letters that were made in a span, in milliseconds. A second that is full is split by status, and then by category. */
-export async function lettersOf(logs: Logs, span: Span, categoriesAt: CategoriesAt): Promise<LoggedSpan> {
+export async function lettersOf(
+  logs: CountedLogs,
+  span: Span,
+  categoriesAt: CategoriesAt,
+): Promise<LoggedSpan> {
+  if (logs.left.lists <= 0) return NOT_ASKED;
   const letters = await listed(logs, span);
   if (letters.length < FULL) return { letters, isComplete: true };
   const middle = span.from + Math.floor((span.before - span.from) / 2 / SECOND_MS) * SECOND_MS;
@@ -57,17 +68,21 @@ export async function lettersOf(logs: Logs, span: Span, categoriesAt: Categories
   const categories = (await categoriesAt(new Date(span.from))).filter((name) => QUOTABLE.test(name));
   const parts: LoggedSpan[] = [];
   for (const status of STATUSES) {
+    if (logs.left.lists <= 0) return together([...parts, NOT_ASKED]);
     const of = ` AND status ${among([status])}`;
     const some = await listed(logs, span, of);
     const isComplete = some.length < FULL;
-    const byCategory = (names: readonly string[]) =>
-      listed(logs, span, `${of} AND categories ${among(names)}`);
+    const byCategory = async (names: readonly string[]): Promise<LoggedSpan> => {
+      if (logs.left.lists <= 0) return NOT_ASKED;
+      const found = await listed(logs, span, `${of} AND categories ${among(names)}`);
+      return { letters: found, isComplete: found.length < FULL };
+    };
     parts.push(isComplete ? { letters: some, isComplete } : await split(some, categories, byCategory));
   }
   return together(parts);
 }
 
-type List = (categories: readonly string[]) => Promise<Logged[]>;
+type List = (categories: readonly string[]) => Promise<LoggedSpan>;
 
 /** A full list by the categories of its letters. A letter of none of them says that there may be others of that kind. */
 async function split(
@@ -81,9 +96,9 @@ async function split(
 }
 
 async function halved(categories: readonly string[], list: List): Promise<LoggedSpan> {
-  const letters = categories.length === 0 ? [] : await list(categories);
-  const isComplete = letters.length < FULL;
-  if (isComplete || categories.length === 1) return { letters, isComplete };
+  if (categories.length === 0) return { letters: [], isComplete: true };
+  const found = await list(categories);
+  if (found.isComplete || found === NOT_ASKED || categories.length === 1) return found;
   const middle = Math.ceil(categories.length / 2);
   return together([
     await halved(categories.slice(0, middle), list),
@@ -91,12 +106,13 @@ async function halved(categories: readonly string[], list: List): Promise<Logged
   ]);
 }
 
-async function listed({ sendgrid, subuser }: Logs, span: Span, more = ''): Promise<Logged[]> {
+async function listed({ sendgrid, subuser, left }: CountedLogs, span: Span, more = ''): Promise<Logged[]> {
   const [from, before] = [span.from, span.before].map((ms) =>
     new Date(ms).toISOString().replace('.000Z', 'Z'),
   );
   const within = `sg_message_id_created_at >= TIMESTAMP "${from}" AND sg_message_id_created_at < TIMESTAMP "${before}"`;
   const of = subuser === undefined ? {} : { subusers: [subuser] };
+  left.lists--;
   return sendgrid.post(LIST, { query: within + more, limit: FULL, ...of }, (body) =>
     recordsOf(LIST, isObject(body) ? body.messages : undefined).map(({ sg_message_id, status }) => ({
       ...{ id: String(sg_message_id), status: String(status) },

@@ -45,9 +45,8 @@ export async function* repair(
   const firstDay = [addDays(day, -LETTER_DAYS), begun].toSorted().at(-1) ?? day;
   const first = startOf(firstDay, run.zone).getTime();
   for (let from = first; from < until && left.details > 0 && left.lists > 0; from += spanMs) {
-    left.lists--;
     const span = { from, before: Math.min(until, from + spanMs) };
-    const { letters, isComplete } = await lettersOf(logs, span, (at) => categoriesAt(run, at));
+    const { letters, isComplete } = await lettersOf({ ...logs, left }, span, (at) => categoriesAt(run, at));
     if (!isComplete) {
       const at = new Date(from).toISOString();
       yield { incomplete: `${PROVIDER} lists fewer letters than were made at ${at}` };

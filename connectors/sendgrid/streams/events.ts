@@ -30,7 +30,7 @@ const KEPT_DAYS = 29;
 const JUDGED_DAYS = 7;
 /** Of a run. */
 const DETAILS_MAX = 500;
-const LISTS_MAX = 200;
+const LISTS_MAX = 1_000;
 /** Without events a day has its counts alone, which go on moving for so long. */
 const MOVING_DAYS = 7;
 /** Of a page. A body has up to 5 MB, whatever its events weigh, and none of them may be refused: it takes several. */
