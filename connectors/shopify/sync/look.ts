@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { isDenied } from '../../kit/permission.ts';
 import type { Stream, StreamAt } from '../../kit/stream.ts';
 import type { Access } from '../api/access.ts';
 import { missingScopes } from '../api/access.ts';
@@ -52,8 +53,9 @@ export async function lookAt(
   { end, now }: { end: Date; now: Date },
 ): Promise<Look> {
   const wanted = new Map<string, Wanted>();
+  // What Shopify denies although the scope is granted would fail the look of all: such a stream asks alone.
   for (const { stream, position } of streams)
-    if (isOfShopify(stream) && missingScopes(access, stream.scopes).length === 0)
+    if (isOfShopify(stream) && !isDenied(position) && missingScopes(access, stream.scopes).length === 0)
       for (const one of stream.wants(position, { access, end, now })) wanted.set(keyOf(one), one);
   const all = [...wanted.values()];
   const variables = Object.fromEntries(all.map(({ filter }, index) => [`q${index}`, filter]));

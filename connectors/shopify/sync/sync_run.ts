@@ -1,5 +1,5 @@
 /** The state of one run of a stream of Shopify. */
-import { messageOf, verdictOf } from '#runtime/errors.ts';
+import { verdictOf } from '#runtime/errors.ts';
 import { personsOf } from '#sql/tenants/persons.ts';
 import { isAlone } from '../../kit/account_run.ts';
 import { ScopeMissing } from '../../kit/errors.ts';
@@ -53,7 +53,7 @@ async function lookOnce(context: StreamContext, opened: Opened): Promise<Look | 
   } catch (error) {
     const isOfOneStream = error instanceof PageTooHeavy || error instanceof ScopeMissing;
     if (verdictOf(error) !== 'give_up' && !isOfOneStream) throw error;
-    context.warn(`The streams of the shop were read one by one: ${messageOf(error)}`);
+    context.log.info({ err: error }, 'the streams of the shop are read one by one');
     return undefined;
   }
 }
