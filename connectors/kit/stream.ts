@@ -90,7 +90,7 @@ export type StreamContext = {
   signal: AbortSignal;
   stats: RequestStats;
   log: Log;
-  /** Reports what a person should see although the sync succeeded. */
+  /** Reports what stands until a person acts, although the sync succeeded: it raises an alert. */
   warn(warning: string): void;
   /** What the run before warned of stands, because this one does not look. Otherwise the run says all that there is. */
   keepWarnings(): void;

@@ -64,7 +64,7 @@ export async function* backfill(run: ShopifyRun, collection: Collection): AsyncG
     if (error instanceof BulkGivenUp) yield checkpoint(run, { ...run.position, bulk: undefined });
     if (!(error instanceof BulkUngrouped || error instanceof BulkDistrusted)) throw error;
     // Pages hold complete objects, so everything is read as changes since the beginning, by the caller.
-    run.context.warn(`${error.message} It is read page by page.`);
+    run.context.log.info({ err: error, stream: collection.name }, 'a load is read page by page');
     const pages = { bulk: undefined, window: undefined, changesTo: BEGINNING };
     const page = checkpoint(run, { ...run.position, ...pages, catchingUp: run.context.request });
     yield { ...page, checks: [{ name: ROOTS, ok: true, cause: 'read page by page' }] };

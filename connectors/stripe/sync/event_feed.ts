@@ -2,7 +2,7 @@
  * The events of an account, listed once for all streams of a run: without types, because Stripe accepts at most 20. A
  * stream that is too far behind lists its own events.
  */
-import { messageOf, verdictOf } from '#runtime/errors.ts';
+import { verdictOf } from '#runtime/errors.ts';
 import { isAlone } from '../../kit/account_run.ts';
 import { AnswerNotUnderstood } from '../../kit/errors.ts';
 import type { Stream } from '../../kit/stream.ts';
@@ -44,7 +44,7 @@ async function feedOrNone(run: StripeRun): Promise<Map<string, FeedPart>> {
     return await readFeed(run);
   } catch (error) {
     if (verdictOf(error) !== 'give_up' && !(error instanceof AnswerNotUnderstood)) throw error;
-    run.context.warn(`The streams of the account listed their events one by one: ${messageOf(error)}`);
+    run.context.log.info({ err: error }, 'the streams of the account list their events one by one');
     return new Map();
   }
 }
