@@ -1,9 +1,9 @@
--- Growth by country with the countries that sold something in the month before only: without their rows, the sum of
+-- Growth by country with the countries that had a row in the month before only: without their rows, the sum of
 -- previous_net_sales over countries is too small, and growth that is made of sums too large.
 
 -- What the row of the month after is found by.
 create index monthly_country_sales_by_next_month on agg.monthly_country_sales
-  (brand_id, retailer_id, (((day + interval '1 month')::date)));
+  (brand_id, (((day + interval '1 month')::date)), retailer_id);
 
 -- Each monthly row counts twice: in its own month, and as the month before of the next one.
 create or replace view bi.country_growth as
@@ -35,5 +35,5 @@ cross join lateral (
   group by country, month, currency
 ) g;
 
-comment on view bi.country_growth is 'Sales per country of the order, retailer, month and currency, beside the month before. A month that is not over is compared with all of the month before. A country that sold something in the month before only has a row without sales, up to the last month with sales of the brand; in all other months without sales it has none.';
+comment on view bi.country_growth is 'Sales per country of the order, retailer, month and currency, beside the month before. A month that is not over is compared with all of the month before. A country that had a row in the month before only has one without sales, up to the last month with sales of the brand; in all other months without sales it has none.';
 comment on column bi.country_growth.computed_at is 'when the figures of this row, or those of the month before, last changed';

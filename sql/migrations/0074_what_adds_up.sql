@@ -16,6 +16,7 @@ begin
       ('daily_mrr active_subscriptions', 'NOT ADDITIVE over days, nor over plans'),
       ('daily_mrr trialing', 'NOT ADDITIVE over days, nor over plans'),
       ('daily_mrr paused', 'NOT ADDITIVE over days, nor over plans'),
+      ('daily_mrr churned_subscriptions', 'NOT ADDITIVE over plans'),
       ('daily_mrr mrr', 'An amount off counts as often a month as the first item is billed that it is for, and is shared over the items by what they are worth a month, also where they are billed at different intervals. NOT ADDITIVE over days: a level'),
       ('platform_metrics mrr', 'NOT ADDITIVE: a level'),
       ('platform_metrics brands', 'NOT ADDITIVE: a level'),
@@ -33,6 +34,11 @@ begin
       ('revenue_forecast predicted', 'NOT ADDITIVE over made_on: take the rows of one day of making, such as is_latest'),
       ('revenue_forecast lower', 'NOT ADDITIVE: bounds of a sum are not the sums of bounds'),
       ('revenue_forecast upper', 'NOT ADDITIVE: as lower'),
+      ('retailer_rankings retailers', 'NOT ADDITIVE: the same in each row of a period'),
+      ('closed_figures closed_value', 'NOT ADDITIVE over columns and days of levels and averages'),
+      ('snapshots rows', 'NOT ADDITIVE: each snapshot has all of them'),
+      ('snapshots parts', 'NOT ADDITIVE: each snapshot has all of them'),
+      ('snapshots bytes', 'NOT ADDITIVE: each snapshot has all of them'),
       ('snapshots stored_bytes', 'NOT ADDITIVE: sum up new_bytes')
     ) as told (c, a)
     union all

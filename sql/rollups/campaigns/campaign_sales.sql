@@ -36,7 +36,8 @@ with booked as materialized (
          count(*) filter (where is_placed and is_counted) as attributed_orders, sum(net_sales) as attributed_revenue
   from attributed
   group by 1, 2, 3, 4
-  having count(net_sales) > 0
+  -- Orders that do not count and brought nothing are no row.
+  having count(*) filter (where is_placed and is_counted) > 0 or sum(net_sales) <> 0
 )
 select day, campaign_id, retailer_id, currency, attributed_orders, trim_scale(attributed_revenue) as attributed_revenue,
        b.reporting_currency, trim_scale(x.fx_rate) as fx_rate, x.fx_day, x.fx_cause

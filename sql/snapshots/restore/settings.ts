@@ -10,7 +10,10 @@ const SETTINGS: Readonly<Record<string, { said: string; touched: string }>> = {
     said: 'campaigns',
     touched: `
       select 'campaigns', s.day, null from app.campaign_spend s join d on d.id = s.campaign_id where s.brand_id = $1
-      union select 'campaigns', day, null from agg.order_days where brand_id = $1`,
+      -- A brand without campaigns has no rows of them: the first one, or the last, concerns all orders.
+      union select 'campaigns', day, null from agg.order_days
+      where brand_id = $1 and not exists (
+        select from app.campaigns c where c.brand_id = $1 and not exists (select from d where d.id = c.id))`,
   },
   'app.campaign_links': {
     said: 'links of campaigns',
