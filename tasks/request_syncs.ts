@@ -23,13 +23,14 @@ export async function requestSyncs(
   await keepConnection(tx, { brandId, connectionId });
   const states = await readStates(tx, key);
   const at = now === undefined ? new Date() : new Date(now);
-  const { apart, shared } = splitRuns(streams, states, at);
+  const { apart, shared, paused } = splitRuns(streams, states, at);
+  const together = [...shared, ...paused];
   const requested: Requested[] = [];
-  if (shared.length > 0) {
+  if (together.length > 0) {
     const job = await enqueue(tx, syncConnection, { ...key, ...played }, options);
-    for (const { stream, before } of shared)
+    for (const { stream, before } of together)
       if (before.state === 'never') await noteFirstLoad(tx, { ...key, stream: stream.name }, job);
-    requested.push({ job, streams: shared.map(({ stream }) => stream) });
+    requested.push({ job, streams: together.map(({ stream }) => stream) });
   }
   for (const { stream } of apart) {
     const payload = { ...key, stream: stream.name, ...played };

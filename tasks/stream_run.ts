@@ -2,6 +2,7 @@
  * The run of a stream, in a job of its own or in that of its account: its pages are stored one by one, and at the end
  * `finishStreams` (stream_ends.ts) stores the position and the outcome.
  */
+import { isPaused } from '#connectors/kit/permission.ts';
 import { isBackfillDue, type Page, type Stream, type StreamContext } from '#connectors/kit/stream.ts';
 import { analyzeChanged } from '#sql/db/statistics.ts';
 import type { LoadResult } from '#sql/load/load.ts';
@@ -25,21 +26,29 @@ export type StreamRun = {
   keepsWarnings: boolean;
 };
 
-const NEVER_READ: SyncState = { position: null, state: 'never', warnings: [] };
+const NEVER_READ: SyncState = { position: null, state: 'never', warnings: [], keyAt: null };
 
 export function newRun(stream: Stream, before: SyncState = NEVER_READ): StreamRun {
   return { stream, before, warnings: new Set(), keepsWarnings: false };
 }
 
-/** `apart`: streams that must be read completely, each in a job of its own; a run of the account reads the `shared`. */
+/**
+ * `apart`: streams that must be read completely, each in a job of its own; a run of the account reads the `shared`, and
+ * ends the `paused` without asking: their provider denies them.
+ */
 export function splitRuns(
   streams: readonly Stream[],
   states: ReadonlyMap<string, SyncState>,
   now: Date,
-): { apart: StreamRun[]; shared: StreamRun[] } {
-  const runs = streams.map((stream) => newRun(stream, states.get(stream.name)));
-  const apart = runs.filter(({ stream, before }) => isBackfillDue(stream, before.position, now));
-  return { apart, shared: runs.filter((run) => !apart.includes(run)) };
+): { apart: StreamRun[]; shared: StreamRun[]; paused: StreamRun[] } {
+  const split = { apart: [] as StreamRun[], shared: [] as StreamRun[], paused: [] as StreamRun[] };
+  for (const stream of streams) {
+    const run = newRun(stream, states.get(stream.name));
+    const { position, keyAt } = run.before;
+    if (isPaused(position, { keyAt, now })) split.paused.push({ ...run, keepsWarnings: true });
+    else split[isBackfillDue(stream, position, now) ? 'apart' : 'shared'].push(run);
+  }
+  return split;
 }
 
 export type StreamTally = LoadResult & { rejected: number; pages: number; repaired: number };
@@ -56,6 +65,13 @@ export type StreamEnd = StreamRun & {
   /** It took too long: what comes behind its last stored page is not read. */
   isCut: boolean;
 };
+
+/** The end of a run that asks for nothing. */
+export function unread(run: StreamRun): StreamEnd {
+  const tally = { ...NOTHING_LOADED, rejected: 0, pages: 0, repaired: 0 };
+  const { position } = run.before;
+  return { ...run, tally, causes: new Set(), isFirstLoad: false, position, held: [], isCut: false };
+}
 
 /**
  * `holdsBack`: see below. `msMax`: a stream that takes longer is cut behind a stored page. `mayGoOn` is asked after that

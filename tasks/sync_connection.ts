@@ -16,7 +16,7 @@ import { requestSync } from './request_sync.ts';
 import { spread } from './spread.ts';
 import { NOTHING_LOADED } from './store_page.ts';
 import { finishStreams, isFailure, noteFailures } from './stream_ends.ts';
-import { readStream, type StreamEnd, type StreamRun, splitRuns } from './stream_run.ts';
+import { readStream, type StreamEnd, type StreamRun, splitRuns, unread } from './stream_run.ts';
 import { assertOwnAccount, keyOf, newSyncJob, requestFigures, type SyncJob } from './sync_job.ts';
 import { defineTask, type Tally, type TaskContext } from './task.ts';
 
@@ -54,10 +54,12 @@ export async function syncAccount(
   const connection = await openConnection(db, which, services);
   const states = await readStates(db, which);
   const { streams } = services.providers.providerOf(connection.provider);
-  const { apart, shared } = splitRuns(streams, states, now());
-  const account = newAccountRun(shared.map(({ stream, before: { position } }) => ({ stream, position })));
+  const { apart, shared, paused } = splitRuns(streams, states, now());
+  // With the paused ones: the last stream that is read is no stream that a person asked for alone.
+  const all = [...shared, ...paused].map(({ stream, before: { position } }) => ({ stream, position }));
+  const account = newAccountRun(all);
   const job = newSyncJob({ connection, context, account, reading: { now: playedNow } });
-  const course: Course = { apart, quiet: [], ended: [], cut: [], failed: [] };
+  const course: Course = { apart, quiet: paused.map(unread), ended: [], cut: [], failed: [] };
   try {
     await readAll(job, shared, course, streamMsMax);
   } catch (error) {
@@ -82,7 +84,7 @@ type Failed = { run: StreamRun; error: unknown };
 type Course = {
   /** Streams that must be read completely. */
   apart: readonly StreamRun[];
-  /** Streams without news, which end together. */
+  /** Streams without news, and those that are not asked for, which end together. */
   quiet: StreamEnd[];
   ended: (StreamEnd & { incomplete: string | undefined })[];
   /** They took too long, and are read on by jobs of their own. */

@@ -12,6 +12,8 @@ import { emptyPage } from './sync_run.ts';
 const PERMISSION = 'permission';
 /** In the position: when it was denied, if that was the last thing the provider said. The next position omits it. */
 const DENIED_AT = 'deniedAt';
+/** So that it is asked for once in each night. */
+const PAUSE_MS = 20 * 60 * 60_000;
 
 export function unlessDenied(stream: Stream): Stream {
   const { pages, fetch } = stream;
@@ -51,6 +53,16 @@ async function* judged(stream: Stream, context: StreamContext, pages: Stream['pa
 /** Whether the provider denied the stream the last time that it was asked for everything new. */
 export function isDenied(position: unknown): boolean {
   return fieldsOf(position)[DENIED_AT] !== undefined;
+}
+
+/**
+ * Whether it was denied so recently that the runs of its account do not ask again. What a person did to the key since,
+ * the last time at `keyAt`, may have granted it.
+ */
+export function isPaused(position: unknown, { keyAt, now }: { keyAt: Date | null; now: Date }): boolean {
+  const deniedAt = Date.parse(String(fieldsOf(position)[DENIED_AT])); // NaN is paused by no comparison
+  const isRecent = now.getTime() - deniedAt < PAUSE_MS;
+  return isRecent && (keyAt === null || keyAt.getTime() <= deniedAt);
 }
 
 function fieldsOf(position: unknown): Fields {

@@ -100,9 +100,8 @@ function extentAt({ context, position, zone }: SendGridRun, at: Date): Extent | 
   const isToday = (other: Date | undefined) => other !== undefined && dayIn(zone, other) === dayIn(zone, at);
   const alone = isAlone(context.account);
   if (context.full) return 'all';
-  if (isToday(deniedAt) && !alone) return undefined;
   if (changesTo === undefined) return 'all';
-  if (isToday(nightAt) && !alone) return 'hour';
+  if (isToday(nightAt) && deniedAt === undefined && !alone) return 'hour';
   return weekAt !== undefined && at.getTime() - weekAt.getTime() < WEEK_MS ? 'night' : 'week';
 }
 

@@ -20,6 +20,8 @@ export type SyncState = {
   state: 'never' | RunState;
   /** What its last run warned of, as it is stored. */
   warnings: readonly string[];
+  /** When the key of the connection was last replaced or checked by a person. */
+  keyAt: Date | null;
 };
 
 /** The states of all streams of the connection that have one. */
@@ -28,8 +30,10 @@ export async function readStates(
   { brandId, connectionId }: ConnectionKey,
 ): Promise<ReadonlyMap<string, SyncState>> {
   const { rows } = await db.query<SyncState & { stream: string }>(
-    `select stream, nullif(p.position, 'null') as position, p.state, coalesce(w.warnings, '{}') as warnings
+    `select stream, nullif(p.position, 'null') as position, p.state, coalesce(w.warnings, '{}') as warnings,
+            greatest(c.secret_changed_at, c.checked_at) as "keyAt"
      from ops.positions p left join ops.stream_warnings w using (brand_id, connection_id, stream)
+     join app.connections c on c.brand_id = p.brand_id and c.id = p.connection_id
      where p.brand_id = $1 and p.connection_id = $2`,
     [brandId, connectionId],
   );

@@ -46,11 +46,7 @@ export function daysBack({ position }: Pick<SendGridRun, 'position'>, at: Date, 
   return new Date(Math.min(read.getTime(), at.getTime()) - days * DAY_MS);
 }
 
-/** A denied stream waits for the next night. */
-const DENIED_MS = 20 * 60 * 60_000;
-
-export function needsBackfill(stored: unknown, now: Date): boolean {
-  const { changesTo, deniedAt, rest } = parseState(positionSchema, stored);
-  const isDenied = deniedAt !== undefined && now.getTime() - deniedAt.getTime() < DENIED_MS;
-  return !isDenied && (rest?.extent === 'all' || changesTo === undefined);
+export function needsBackfill(stored: unknown): boolean {
+  const { changesTo, rest } = parseState(positionSchema, stored);
+  return rest?.extent === 'all' || changesTo === undefined;
 }

@@ -1,5 +1,6 @@
 /** One run for all streams of an account that fails, breaks off or is refused: it ends as single runs do. */
 import { expect, test } from 'vitest';
+import { replaceSecret } from '#sql/tenants/connections.ts';
 import { freshDb } from '../../support/db/db.ts';
 import { dyingAfter } from '../../support/providers/shopify.ts';
 import { charge, type Files, KEY, NOW_SECONDS } from '../../support/providers/stripe.ts';
@@ -13,6 +14,7 @@ import {
   statesOf,
 } from '../../support/providers/stripe_account.ts';
 import { anAccountOf, connectStripe } from '../../support/providers/stripe_sync.ts';
+import { testSealer } from '../../support/rows/factory.ts';
 
 test('a stream that fails gets a job of its own, and the others go on', async () => {
   await using db = await freshDb();
@@ -237,6 +239,35 @@ test('a permission that the key lacks fails the streams that need it, until it i
     STREAMS.map(() => expect.objectContaining({ state: 'partial' })),
   );
   await account.serve(FILES, { now: hours(2) });
-  await account.syncAll({ now: hours(2) });
+  expect(await account.syncAll({ now: hours(2) })).toMatchObject({ requests: 0 });
+  await account.syncAll({ now: hours(22) });
   expect((await statesOf(db, account)).every(({ state }) => state === 'ok')).toBe(true);
+});
+
+test('streams that never could be read cost a quiet hour nothing, and are read with a new key', async () => {
+  await using db = await freshDb();
+  await using account = await anAccountOf(db, FILES);
+  const other = await connectStripe(db, account.sandbox);
+  const permissions = ['rak_charge_read', 'rak_event_read', 'rak_balance_read'];
+  await account.serve(FILES, { stripe: { acct_acme: { key: { key: KEY, permissions } } } });
+  for (const one of [account, other]) await firstLoad(db, one);
+  const lacking = async (one: typeof other) =>
+    (await statesOf(db, one)).filter(({ state }) => state !== 'ok').map(({ stream }) => stream);
+  const all = await lacking(account);
+  expect(all).toContain('stripe.customers');
+  const queued = () =>
+    db.column(
+      "select payload ->> 'stream' from graphile_worker._private_jobs where payload ->> 'stream' is not null",
+    );
+  const before = (await account.asked()).length;
+  await account.syncAll({ now: hours(1) });
+  expect((await account.asked()).length - before).toBeLessThanOrEqual(3);
+  expect([await queued(), await lacking(account)]).toEqual([[], all]);
+  await account.serve(FILES, { now: hours(2) });
+  await db.transaction((tx) => replaceSecret(tx, testSealer, account, KEY));
+  for (const one of [other, account]) await one.syncAll({ now: hours(2) });
+  expect((await queued()).sort()).toEqual(all);
+  for (const stream of all) await account.sync(String(stream).replace('stripe.', ''), { now: hours(2) });
+  expect(await lacking(account)).toEqual([]);
+  expect(await lacking(other)).toEqual(all);
 });
