@@ -15,7 +15,9 @@ const failing = (db: TestDb, { brandId }: ShopUnderTest) =>
   db.rows('select stream, check_name, cause from ops.completeness where brand_id = $1 and not ok', [brandId]);
 const FAILING = [{ stream: PRODUCTS, check_name: 'permission', cause: DENIED }];
 const partial = (db: TestDb, { brandId }: ShopUnderTest) =>
-  db.column("select stream from ops.positions where brand_id = $1 and state <> 'ok'", [brandId]);
+  db.column("select stream from ops.positions where brand_id = $1 and state <> 'ok' order by stream", [
+    brandId,
+  ]);
 const stored = (db: TestDb, table: string, { brandId }: ShopUnderTest) =>
   db.column(`select id from raw.shopify_${table} where brand_id = $1 order by id`, [brandId]);
 /** As `connections check` leaves it. */
