@@ -152,7 +152,7 @@ export async function repair(subscriber: Subscriber): Promise<Mended | undefined
   await using _ = await alone(subscriber);
   const { db, baseUrl } = subscriber;
   if ((await addressOf(db, keyOf(subscriber))) !== baseUrl) return undefined;
-  return mend(subscriber);
+  return await mend(subscriber); // or the lock is gone before it has begun
 }
 
 async function mend(subscriber: Subscriber): Promise<Mended> {

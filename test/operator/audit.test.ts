@@ -12,6 +12,7 @@ import { aFile, anEvent, ndjson } from '../support/events.ts';
 import { aShopToSync } from '../support/providers/cli_shop.ts';
 import { fakeProvider, status } from '../support/providers/provider.ts';
 import { aConnection, TEST_KEYS } from '../support/rows/factory.ts';
+import { aStore } from '../support/snapshots/snapshots.ts';
 
 /** Verbs that change nothing which an operator answers for. */
 const READS = [
@@ -285,6 +286,7 @@ async function allVerbs(): Promise<string[]> {
 test('each verb that changes something is kept with who did it, before and after', async () => {
   await using db = await freshDb();
   await using shop = await aShopToSync(db);
+  await using store = await aStore(); // that of the checkout may have snapshots of the demo
   await using stripe = await fakeProvider(status(503));
   const { brandId, id: connectionId } = shop.connection;
   const account = { brandId, name: 'stripe', provider: 'stripe', account: 'acct_1', auth: 'key' };
@@ -297,6 +299,7 @@ test('each verb that changes something is kept with who did it, before and after
   const env = {
     ...shop.env,
     NIGHTSHIFT_SECRET_KEYS: TEST_KEYS,
+    NIGHTSHIFT_SNAPSHOT_DIR: store.dir,
     KEY: 'shpat_secret_of_the_walk',
     PING: 'https://watch.example/secret_of_the_walk',
   };

@@ -11,7 +11,7 @@ async function daysOf(files: Files, columns = ALL) {
   await using db = await freshDb();
   await using cash = await anAccount(db, files);
   await cash.roll();
-  return cash.days(columns);
+  return await cash.days(columns);
 }
 
 test('each currency is counted in its own places and never added to another', async () => {
