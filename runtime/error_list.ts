@@ -93,11 +93,6 @@ export const errorList = {
     when: 'a file that a command names cannot be read, is too large, or is not of the kind that is asked for',
     next: 'check its name, or mend the file',
   },
-  NS_FILE_UNWRITABLE: {
-    exit: 'usage',
-    when: 'a file that a command is to make cannot be made',
-    next: 'name a new file in a directory that is there',
-  },
   NS_FIGURE_ABSENT: {
     exit: 'notFound',
     when: 'there is no such figure of the day, and nothing that it would be made of',

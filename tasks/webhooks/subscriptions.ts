@@ -130,13 +130,12 @@ export type Mended = { inspection: Inspection; steps: Step[] };
 /** Mends what differs, and from now on a job repairs it each day; throws if a slot is taken, after all else is done. */
 export async function subscribe(subscriber: Subscriber): Promise<Mended> {
   await using _ = await alone(subscriber);
-  const { connection, db, baseUrl } = subscriber;
+  const { connection, db, baseUrl, webhooks } = subscriber;
   const mended = await mend(subscriber);
   const taken = mended.inspection.findings.find(({ fault }) => fault === 'taken');
   if (taken) throw new SlotTaken(connection, taken);
-  const { findings } = mended.inspection;
-  const isWhole = findings.every(
-    (one) => isHarmless(one) || cureOf(one.fault, one.wanted, subscriber.webhooks) !== undefined,
+  const isWhole = mended.inspection.findings.every(
+    (one) => isHarmless(one) || cureOf(one.fault, one.wanted, webhooks) !== undefined,
   );
   await db.transaction(async (tx) => {
     const key = keyOf(subscriber);

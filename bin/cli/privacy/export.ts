@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { recordAction } from '#sql/tenants/audit.ts';
 import { rowsOfPerson } from '#tasks/privacy/rows_of_person.ts';
 import type { Cli } from '../shared/noun.ts';
-import { FileUnwritable } from '../shared/read_file.ts';
+import { reasonOf } from '../shared/read_file.ts';
 import { openSession } from '../shared/session.ts';
 import { UsageError } from '../ui/errors.ts';
 import { count } from '../ui/format.ts';
@@ -56,7 +56,10 @@ async function target({ io }: Cli, file: string | undefined): Promise<Target> {
   // A file that is there may be read by others, or be a link to one that is.
   const handle = await open(file, 'wx', OWNER_ONLY).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EEXIST') throw new UsageError(`There is a file ${file} already.`, 'name a new one');
-    throw new FileUnwritable(file, error);
+    throw new UsageError(
+      `${file} cannot be written: ${reasonOf(error)}.`,
+      'name a file in a directory that is there',
+    );
   });
   return {
     write: async (text) => void (await handle.write(text)),

@@ -29,16 +29,6 @@ export class FileMissing extends coded('NS_FILE_MISSING') {
   }
 }
 
-export class FileUnwritable extends coded('NS_FILE_UNWRITABLE') {
-  constructor(path: string, cause: unknown) {
-    super(`${path} cannot be written: ${reasonOf(cause)}.`, {
-      hint: 'Give the name of a new file in a directory that is there',
-      context: { path },
-      cause,
-    });
-  }
-}
-
 /** In words, where Node's own are not. */
 export function reasonOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : messageOf(error);
