@@ -25,10 +25,10 @@ export function addClose(command: Command, cli: Cli): void {
     .action(async (period: string, { brand, note, anyway, dryRun }: Options) => {
       await using session = await openSession(cli);
       const { id: brandId } = await findBrand(session.db, brand);
-      const asked = { brandId, period, note, anyway };
+      const toClose = { brandId, period, note, anyway };
       const { closing, isNew, lost } = dryRun
-        ? { ...(await attempt(session.db, true, (tx) => freezePeriod(tx, asked))), lost: [] }
-        : await closePeriod(session.db, asked);
+        ? { ...(await attempt(session.db, true, (tx) => freezePeriod(tx, toClose))), lost: [] }
+        : await closePeriod(session.db, toClose);
       const { closed_at: at, closed_by: by, rows } = closing;
       cli.out.record({ ...closing, period: monthOf(period), is_new: isNew, lost, dry_run: dryRun }, () => [
         isNew
